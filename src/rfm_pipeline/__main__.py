@@ -1,0 +1,5 @@
+"""`python -m rfm_pipeline` is `rfm`."""
+
+from rfm_pipeline.cli import main
+
+main()

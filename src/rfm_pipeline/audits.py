@@ -1,0 +1,117 @@
+"""Checks of the staged result. A failed one publishes nothing; a warning is told and published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rfm_pipeline.result import Audit, DimensionScores, Excluded, money
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What was counted, along two ways wherever there are two.
+
+    Attributes:
+        rows_declared: Rows by the source's own metadata; None where it doesn't say.
+        rows_read, rows_kept, amount_kept: Counted where lines are cleaned.
+        customers_kept: Customers among the kept lines.
+        rows, customers, monetary: Counted in the staged segments.
+        without_segment, out_of_range: Staged customers with no segment, or a score outside its bins.
+    """
+
+    rows_declared: int | None
+    rows_read: int
+    rows_kept: int
+    amount_kept: Decimal
+    excluded: tuple[Excluded, ...]
+    customers_kept: int
+    rows: int
+    customers: int
+    monetary: Decimal
+    without_segment: int
+    out_of_range: int
+    dimensions: tuple[DimensionScores, ...]
+
+
+def audit(staged: Staged) -> tuple[Audit, ...]:
+    """Runs every audit, in order; the later ones say nothing where the source was empty."""
+    return tuple(check(staged) for check in AUDITS)
+
+
+def source_not_empty(staged: Staged) -> Audit:
+    """There is a line, and at least one was kept."""
+    name = "source_not_empty"
+    if staged.rows_read == 0:
+        return Audit(name, "failed", "The source has no lines.")
+    if staged.rows_kept == 0:
+        first = max(staged.excluded, key=lambda excluded: excluded.lines)
+        lines = "The one line was" if staged.rows_read == 1 else f"All {staged.rows_read:,} lines were"
+        example = f", such as '{first.example}'" if first.example else ""
+        return Audit(name, "failed", f"{lines} excluded, {first.lines:,} as {first.reason}{example}.")
+    return Audit(name, "passed", f"{staged.rows_kept:,} of {staged.rows_read:,} lines were kept.")
+
+
+def reconciliation(staged: Staged) -> Audit:
+    """Every row read is kept or excluded, and the customers' money is the kept lines' money."""
+    name = "reconciliation"
+    excluded = sum(reason.lines for reason in staged.excluded)
+    if staged.rows_declared is not None and staged.rows_declared != staged.rows_read:
+        detail = f"The source has {staged.rows_declared:,} rows and {staged.rows_read:,} were read."
+        return Audit(name, "failed", detail)
+    if staged.rows_read != staged.rows_kept + excluded:
+        detail = f"{staged.rows_read:,} rows were read, {staged.rows_kept:,} kept and {excluded:,} excluded."
+        return Audit(name, "failed", detail)
+    if staged.amount_kept != staged.monetary:
+        detail = f"Kept lines amount to {money(staged.amount_kept)}, customers to {money(staged.monetary)}."
+        return Audit(name, "failed", detail)
+    return Audit(
+        name, "passed", f"{staged.rows_read:,} rows = {staged.rows_kept:,} kept + {excluded:,} excluded."
+    )
+
+
+def customers_unique(staged: Staged) -> Audit:
+    """One row a customer, and none lost on the way."""
+    name = "customers_unique"
+    if staged.rows == staged.customers == staged.customers_kept:
+        return Audit(name, "passed", f"{staged.customers:,} customers, one row each.")
+    detail = f"{staged.rows:,} rows for {staged.customers:,} customers, of {staged.customers_kept:,} with kept lines."
+    return Audit(name, "failed", detail)
+
+
+def scores_in_range(staged: Staged) -> Audit:
+    """Each score lies from 1 to its bins."""
+    if staged.out_of_range:
+        detail = f"{staged.out_of_range:,} customers have a score outside the bins."
+        return Audit("scores_in_range", "failed", detail)
+    return Audit("scores_in_range", "passed", "Every score is from 1 to its number of bins.")
+
+
+def segments_total(staged: Staged) -> Audit:
+    """Each customer is in a segment."""
+    if staged.without_segment:
+        return Audit("segments_total", "failed", f"{staged.without_segment:,} customers have no segment.")
+    return Audit("segments_total", "passed", "Every customer is in exactly one segment.")
+
+
+def bins_collapsed(staged: Staged) -> Audit:
+    """Heavy ties leave a score without customers: true to the data, and worth knowing."""
+    collapsed = [scores for scores in staged.dimensions if scores.collapsed]
+    if not collapsed or not staged.customers:
+        return Audit("bins_collapsed", "passed", "Every score of every dimension has customers.")
+    told = "; ".join(
+        f"no customer has a {scores.name} score of {' or '.join(map(str, scores.collapsed))}"
+        for scores in collapsed
+    )
+    return Audit("bins_collapsed", "warning", f"{told[0].upper()}{told[1:]}: equal values get equal scores.")
+
+
+AUDITS: tuple[Callable[[Staged], Audit], ...] = (
+    source_not_empty,
+    reconciliation,
+    customers_unique,
+    scores_in_range,
+    segments_total,
+    bins_collapsed,
+)

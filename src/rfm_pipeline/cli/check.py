@@ -1,0 +1,35 @@
+"""`rfm check`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfm_pipeline.cli.options import Config, Json, Source, takes_settings
+
+
+@takes_settings()
+def check(
+    flags: dict[str, Any],
+    source: Source = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Validate everything that a run needs, and say what it would do. Nothing is written.
+
+    Examples:
+
+      rfm check orders.csv
+
+      rfm check --config shop.toml --json
+    """
+    from rfm_pipeline.cli.terminal import print_json
+    from rfm_pipeline.cli.terminal_check import print_plan
+    from rfm_pipeline.config import load
+    from rfm_pipeline.planning import planned
+
+    configuration = load({**flags, **({"source": source} if source else {})}, config=config)
+    with planned(configuration) as plan:
+        if as_json:
+            print_json(plan.to_json())
+        else:
+            print_plan(plan)

@@ -1,0 +1,54 @@
+"""`rfm demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rfm_pipeline.cli.options import Config, Json, Quiet, takes_settings
+from rfm_pipeline.errors import UsageError
+
+
+@takes_settings(*(f"columns_{role}" for role in ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund")),
+    "date_format", "decimal", "read_delimiter", "read_encoding", "read_sheet")  # fmt: skip
+def demo(
+    flags: dict[str, Any],
+    lines: Annotated[str, typer.Option(help="How many lines the shop has, such as 10_000_000.")] = "50_000",
+    seed: Annotated[int, typer.Option(help="Another seed is another shop.")] = 7,
+    source: Annotated[Path, typer.Option(help="Where the shop's lines are written: .csv or .parquet.")] = Path("demo.csv"),
+    config: Config = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make up a shop, and segment its customers.
+
+    The lines are written to a file and go through the real pipeline; nothing is needed but this program.
+
+    Examples:
+
+      rfm demo
+
+      rfm demo --lines 10_000_000 --source demo.parquet --preset grid
+    """
+    from rfm_pipeline.cli.progress import watching
+    from rfm_pipeline.cli.terminal import print_json, print_result
+    from rfm_pipeline.config import load
+    from rfm_pipeline.demo import write_shop
+    from rfm_pipeline.runner import run as run_pipeline
+
+    try:
+        number = int(lines)
+    except ValueError:
+        raise UsageError(f"--lines takes a whole number, not '{lines}'.", "for example --lines 10_000_000.") from None
+    flags.setdefault("to", "duckdb:demo.duckdb")
+    configuration = load({**flags, "source": str(source)}, config=config)
+    with watching(quiet=quiet) as watcher:
+        watcher.step("Making up a shop")
+        write_shop(source, lines=number, seed=seed)
+        result = run_pipeline(configuration, watcher)
+    if as_json:
+        print_json(result.to_json())
+    elif not quiet:
+        print_result(result)

@@ -1,0 +1,36 @@
+"""`rfm init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rfm_pipeline.cli.options import Source
+
+
+def init(
+    source: Source = None,
+    config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = Path("rfm.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Write a configuration file that says everything there is to say, with the columns of a source.
+
+    Examples:
+
+      rfm init
+
+      rfm init "orders export.csv"
+    """
+    from rfm_pipeline.errors import UsageError
+    from rfm_pipeline.starter import starter_config
+
+    if config.exists() and not force:
+        raise UsageError(f"{config} is there already.", "`rfm init --force` overwrites it.")
+    text = starter_config(source)
+    try:
+        config.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{config} can't be written: {error.strerror}.", "choose another with --config.") from None
+    print(f"Wrote {config}. Next: rfm check, then rfm run.")

@@ -1,0 +1,87 @@
+"""`rfm`: its commands, and how any of them ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from rfm_pipeline import __version__
+from rfm_pipeline.cli import check, demo, init, presets, run, sql
+from rfm_pipeline.errors import RfmError
+
+app = typer.Typer(
+    name="rfm",
+    help="Recency, frequency and monetary value for every customer, scored and segmented.",
+    epilog="Start with `rfm demo`, or with `rfm run orders.csv`. Exit codes: 0 done, 1 a bug, 2 usage, 3 an"
+    " audit failed, 4 the warehouse failed, 5 the destination is held, 6 over the cost limit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("demo")(demo.demo)
+app.command("init")(init.init)
+app.command("check")(check.check)
+app.command("sql")(sql.sql)
+app.command("presets")(presets.presets)
+
+# typer's own errors about the command line: their common root has no public name.
+_ParsingError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"rfm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _rfm(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    if debug:
+        os.environ["RFM_DEBUG"] = "1"
+
+
+def main() -> NoReturn:
+    """Runs the command line, and exits with its code. An error is one sentence and a hint, on stderr."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = app(standalone_mode=False) or 0
+    except RfmError as error:
+        code = _failed(error.message, error.hint, error.exit_code, error)
+    except _ParsingError as error:
+        code = _failed(error.format_message(), "`rfm --help` lists what there is.", 2, error)  # type: ignore[attr-defined]
+    except (KeyboardInterrupt, typer.Abort):
+        code = _failed("Stopped; nothing was published.", None, 130, None)
+    except BrokenPipeError:
+        # Whoever read our output has had enough: that is no error of ours, and nobody is there to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is said, not dumped
+        what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+        code = _failed(f"A bug in rfm: {what}", "run it again with `rfm --debug` and report what it shows.", 1, error)
+    sys.exit(code)
+
+
+def _failed(message: str, hint: str | None, code: int, error: BaseException | None) -> int:
+    if os.environ.get("RFM_DEBUG") and error is not None:
+        raise error
+    sentence = " ".join(message.split())
+    print(f"error: {sentence}", file=sys.stderr)
+    if hint:
+        print(f"hint: {' '.join(hint.split())}", file=sys.stderr)
+    return code
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt

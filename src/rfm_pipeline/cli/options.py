@@ -1,0 +1,149 @@
+"""The flags that set settings, shared by every command that reads a source."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rfm_pipeline.errors import ConfigurationError
+
+_SOURCE, _COLUMNS, _RULES, _SCORES, _OUTPUT, _ENGINE = (
+    "Source", "Columns", "What counts", "Scores and segments", "Destination", "Engine",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag and the setting that it sets.
+
+    Attributes:
+        setting: The setting's name from the table inwards, as in `("scoring", "bins")`.
+        kind: The type of its value.
+        names: As it is typed.
+        help: One line.
+        panel: The heading that it is listed under.
+    """
+
+    setting: tuple[str, ...]
+    kind: Any
+    names: tuple[str, ...]
+    help: str
+    panel: str
+
+    @property
+    def parameter(self) -> str:
+        """The name of its Python parameter."""
+        return "_".join(self.setting)
+
+    @property
+    def annotation(self) -> Any:
+        """Its type, as typer reads it."""
+        option = typer.Option(*self.names, help=self.help, rich_help_panel=self.panel, show_default=False)
+        return Annotated[self.kind | None, option]
+
+
+def _role(role: str, what: str) -> Flag:
+    return Flag(("columns", role), str, (f"--{role.replace('_', '-')}",), f"The column of {what}.", _COLUMNS)
+
+
+FLAGS = (
+    Flag(("preset",), list[str], ("--preset", "-p"), "A segment map or a well-known export, by name; see `rfm presets`.", _SOURCE),
+    Flag(("read", "delimiter"), str, ("--delimiter",), "What stands between the values of a CSV, where it isn't found.", _SOURCE),
+    Flag(("read", "encoding"), str, ("--encoding",), "The encoding of a text file, where it isn't found.", _SOURCE),
+    Flag(("read", "sheet"), str, ("--sheet",), "The sheet of a workbook; without it, all that share the first one's header.", _SOURCE),
+    Flag(("date_format",), list[str], ("--date-format",), "How text dates are written, such as '%d/%m/%Y %H:%M'; 'iso' unless given.", _SOURCE),
+    Flag(("decimal",), str, ("--decimal",), "The decimal mark of text numbers: '.' unless given, or ','.", _SOURCE),
+    _role("customer_id", "the customer"),
+    _role("order_id", "the order; 'none' makes each line its own order"),
+    _role("ordered_at", "the date or time of the order"),
+    _role("amount", "the line's amount"),
+    _role("quantity", "the quantity"),
+    _role("unit_price", "the price of one"),
+    _role("refund", "what was refunded, which is taken off the amount"),
+    Flag(("as_of",), str, ("--as-of",), "The date that recency is counted from: 'latest' (the newest order), or a date.", _RULES),
+    Flag(("window",), str, ("--window",), "How far back lines count, such as '24 months'.", _RULES),
+    Flag(("since",), str, ("--since",), "The first date that counts.", _RULES),
+    Flag(("timezone",), str, ("--timezone",), "The shop's time zone, such as Europe/London; UTC unless given.", _RULES),
+    Flag(("returns",), str, ("--returns",), "'exclude' negative lines (the default), or 'net' them off the customer's money.", _RULES),
+    Flag(("exclude",), list[str], ("--exclude",), "Lines that are not to count: NAME=CONDITION, a condition in SQL.", _RULES),
+    Flag(("scoring", "bins"), int, ("--bins",), "Scores run from 1 to this, 2 to 10.", _SCORES),
+    Flag(("scoring", "method"), str, ("--method",), "'quantile' (the default), 'fixed' or 'ntile'.", _SCORES),
+    Flag(("to",), str, ("--to",), "Where the result is published: duckdb:rfm.duckdb unless given.", _OUTPUT),
+    Flag(("output",), list[Path], ("--output", "-o"), "Also write the result to a .csv, .parquet, .xlsx or .json file.", _OUTPUT),
+    Flag(("duckdb", "memory_limit"), str, ("--memory-limit",), "The most memory, such as 4GB; above it, work goes to disk.", _ENGINE),
+    Flag(("duckdb", "threads"), int, ("--threads",), "How many threads; one for each core unless given.", _ENGINE),
+)  # fmt: skip
+
+Source = Annotated[
+    str | None,
+    typer.Argument(
+        help="A file (CSV, Parquet, JSON, Excel), a glob, a folder, '-' for CSV on stdin, or duckdb:FILE#table.",
+        show_default=False,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="A configuration file; rfm.toml here, unless given.", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def takes_settings(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds FLAGS to a command, which gets those that were given as `flags`, in the shape of `rfm.toml`.
+
+    Args:
+        without: Parameters of FLAGS that the command has no use for.
+    """
+    offered = [flag for flag in FLAGS if flag.parameter not in without]
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def with_flags(**values: Any) -> None:
+            given = {flag: value for flag in offered if (value := values.pop(flag.parameter)) not in (None, [])}
+            command(flags=_nested(given), **values)
+
+        own = [
+            parameter
+            for parameter in inspect.signature(command, eval_str=True).parameters.values()
+            if parameter.name != "flags"
+        ]
+        added = [
+            inspect.Parameter(flag.parameter, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=flag.annotation)
+            for flag in offered
+        ]
+        keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        with_flags.__signature__ = inspect.Signature([*keyword, *added])  # type: ignore[attr-defined]
+        with_flags.__annotations__ = {parameter.name: parameter.annotation for parameter in [*keyword, *added]}
+        return with_flags
+
+    return add
+
+
+def _nested(given: dict[Flag, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for flag, value in given.items():
+        table = settings
+        for part in flag.setting[:-1]:
+            table = table.setdefault(part, {})
+        table[flag.setting[-1]] = _exclusions(value) if flag.setting == ("exclude",) else value
+    return settings
+
+
+def _exclusions(texts: list[str]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        name, equals, condition = text.partition("=")
+        if not equals or not name.strip().isidentifier() or not condition.strip():
+            raise ConfigurationError(
+                f"--exclude takes NAME=CONDITION, not '{text}'.",
+                "for example --exclude \"test_orders=Country = 'Nowhere'\".",
+            )
+        found[name.strip()] = condition.strip()
+    return found

@@ -1,0 +1,41 @@
+"""`rfm presets`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rfm_pipeline.cli.options import Json
+
+
+def presets(
+    name: Annotated[str | None, typer.Argument(help="A preset to show.", show_default=False)] = None,
+    toml: Annotated[bool, typer.Option("--toml", help="Print its file, to start a map of one's own from.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List the segment maps and well-known exports, or show one.
+
+    Examples:
+
+      rfm presets
+
+      rfm presets grid
+
+      rfm presets classic --toml > rfm.toml
+    """
+    from rfm_pipeline import presets as rooms
+    from rfm_pipeline.cli.terminal import print_json
+    from rfm_pipeline.cli.terminal_presets import described, print_list, print_preset
+
+    if name is None:
+        if as_json:
+            print_json({preset: described(preset) for preset in rooms.names()})
+        else:
+            print_list()
+    elif toml:
+        print(rooms.text(name), end="")
+    elif as_json:
+        print_json(described(name))
+    else:
+        print_preset(name)

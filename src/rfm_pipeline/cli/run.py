@@ -1,0 +1,39 @@
+"""`rfm run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rfm_pipeline.cli.options import Config, Json, Quiet, Source, takes_settings
+
+
+@takes_settings()
+def run(
+    flags: dict[str, Any],
+    source: Source = None,
+    config: Config = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Segment the customers of a shop, and publish the result.
+
+    Examples:
+
+      rfm run "orders export.csv"
+
+      rfm run sales.parquet --as-of 2025-12-31 --preset grid --output segments.xlsx
+
+      zcat lines.csv.gz | rfm run - --to duckdb:shop.duckdb --json
+    """
+    from rfm_pipeline.cli.progress import watching
+    from rfm_pipeline.cli.terminal import print_json, print_result
+    from rfm_pipeline.config import load
+    from rfm_pipeline.runner import run as run_pipeline
+
+    configuration = load({**flags, **({"source": source} if source else {})}, config=config)
+    with watching(quiet=quiet) as watcher:
+        result = run_pipeline(configuration, watcher)
+    if as_json:
+        print_json(result.to_json())
+    elif not quiet:
+        print_result(result)

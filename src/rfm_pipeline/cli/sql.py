@@ -1,0 +1,40 @@
+"""`rfm sql`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from rfm_pipeline.cli.options import Config, Source, takes_settings
+
+
+@takes_settings("output", "to", "duckdb_memory_limit", "duckdb_threads")
+def sql(
+    flags: dict[str, Any],
+    source: Source = None,
+    config: Config = None,
+    dialect: Annotated[str, typer.Option(help="Whose SQL: 'duckdb' or 'bigquery'.")] = "duckdb",
+    table: Annotated[
+        str | None,
+        typer.Option(help="The table that the query reads, in place of the source; for BigQuery project.dataset.table."),
+    ] = None,
+) -> None:
+    """Print the whole computation as one query, to read or to run by hand.
+
+    The source's columns decide how the query reads them; its rows are not read.
+
+    Examples:
+
+      rfm sql orders.csv
+
+      rfm sql orders.parquet --dialect bigquery --table shop.sales.raw_transactions
+    """
+    import sys
+
+    from rfm_pipeline.cli.terminal import print_sql
+    from rfm_pipeline.config import load
+    from rfm_pipeline.planning import query
+
+    configuration = load({**flags, **({"source": source} if source else {})}, config=config)
+    print_sql(query(configuration, dialect, table), colour=sys.stdout.isatty())

@@ -1,0 +1,56 @@
+"""What a run would do, on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from rfm_pipeline import words
+from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.planning import Plan
+
+
+def print_plan(plan: Plan) -> None:
+    """The source, how its columns are read, the rules, and what stands at the destination."""
+    source = Text.assemble((plan.source.label, "bold"))
+    if plan.source.rows is not None:
+        source.append(f", {words.count(plan.source.rows, 'row')}")
+    for note in plan.source.notes:
+        source.append(f"\n{note}", style="dim")
+    if plan.recognised:
+        source.append(f"\nrecognised by its columns: preset {plan.recognised}", style="dim")
+    console().print(Group(source, Text(), _columns(plan), Text(), _rules(plan), Text(), _would(plan)))
+
+
+def _columns(plan: Plan) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("Role", "Column", "Type", "Chosen"):
+        table.add_column(heading, no_wrap=True)
+    for role, column in plan.mapping.roles().items():
+        chosen = "configured" if role in plan.mapping.configured else "by its name"
+        table.add_row(role, Text(column.name), column.declared, chosen)
+    if plan.mapping.order_id is None:
+        table.add_row("order_id", Text("none", style="dim"), "", "each line is its own order")
+    return table
+
+
+def _rules(plan: Plan) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in plan.in_words().items():
+        table.add_row(name, Text(value))
+    return table
+
+
+def _would(plan: Plan) -> Text:
+    text = Text.assemble(("A run would publish ", "green"), plan.warehouse.destination)
+    if plan.published.as_of:
+        customers = words.count(plan.published.customers, "customer")
+        text.append(f",\nin place of {customers} as of {plan.published.as_of}")
+    else:
+        text.append(",\nwhere there is no result yet")
+    for path in plan.settings.output:
+        text.append(f",\nand write {path}")
+    return text.append(".")

@@ -1,0 +1,202 @@
+"""Planning a run: everything is checked before anything is read through or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rfm_pipeline.columns import ColumnMapping, map_columns
+from rfm_pipeline.config import Configuration, Settings
+from rfm_pipeline.dates import ISO
+from rfm_pipeline.destination import parse_destination
+from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError
+from rfm_pipeline.presets import recognise
+from rfm_pipeline.schema import Kind
+from rfm_pipeline.segmentation import SegmentMap
+from rfm_pipeline.source.location import parse
+from rfm_pipeline.sql.conditions import condition_sql
+from rfm_pipeline.sql.dialect import DIALECTS, Dialect, dialect_of
+from rfm_pipeline.sql.pipeline import Pipeline
+from rfm_pipeline.sql.spec import QuerySpec
+from rfm_pipeline.warehouse.base import Published, SourceTable, Warehouse
+from rfm_pipeline.warehouse.export import check_output
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that is ready to start: everything was checked, and nothing but the source's head was read.
+
+    Attributes:
+        settings: All that was configured, with the preset that the source was recognised by.
+        recognised: That preset's name; None where the source was not recognised, or columns were configured.
+        source: The source and its columns.
+        mapping: Which column plays which role.
+        spec: What the query is to answer.
+        pipeline: The query.
+        published: What stands at the destination now.
+        warehouse: Where it runs.
+    """
+
+    settings: Settings
+    recognised: str | None
+    source: SourceTable
+    mapping: ColumnMapping
+    spec: QuerySpec
+    pipeline: Pipeline
+    published: Published
+    warehouse: Warehouse
+
+    def in_words(self) -> dict[str, str]:
+        """The rules of the run, each by name."""
+        settings = self.settings
+        window = [f"the last {settings.window}"] if settings.window else []
+        window += [f"since {settings.since}"] if settings.since else []
+        scored = [
+            f"{dimension.name} {dimension.bins} {dimension.method}" for dimension in settings.scoring.dimensions
+        ]
+        rules = {
+            "as of": "the newest order" if settings.as_of == "latest" else str(settings.as_of),
+            "window": " and ".join(window) or "everything",
+            "time zone": settings.timezone,
+            "returns": "excluded" if settings.returns == "exclude" else "netted",
+            "scores": ", ".join(scored),
+            "segments": f"{settings.segments.name}, {len(self.spec.segment_map.segments)} segments",
+        }
+        if settings.skip:
+            rules["skipped"] = ", ".join(settings.skip)
+        if settings.exclude:
+            rules["excluded"] = ", ".join(settings.exclude)
+        return rules
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain values, as `rfm check --json` prints it."""
+        return {
+            "source": self.source.label,
+            "rows": self.source.rows,
+            "notes": list(self.source.notes),
+            "recognised": self.recognised,
+            "engine": self.warehouse.engine,
+            "columns": {
+                role: {
+                    "column": column.name,
+                    "type": column.declared,
+                    "configured": role in self.mapping.configured,
+                }
+                for role, column in self.mapping.roles().items()
+            },
+            "rules": self.in_words(),
+            "segments": [segment.name for segment in self.spec.segment_map.segments],
+            "destination": self.warehouse.destination,
+            "published": {
+                "as_of": self.published.as_of.isoformat() if self.published.as_of else None,
+                "customers": self.published.customers,
+            },
+            "outputs": [str(path) for path in self.settings.output],
+        }
+
+
+@contextmanager
+def planned(configuration: Configuration, *, today: date | None = None) -> Iterator[Plan]:
+    """Checks everything that can be checked before a run, and holds the engine open for it.
+
+    Args:
+        configuration: All layers of settings.
+        today: The date after which nothing can have been ordered; None is the clock's, in `timezone`.
+
+    Raises:
+        RfmError: The first thing that is wrong.
+    """
+    settings = configuration.settings()
+    SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension)
+    for path in settings.output:
+        check_output(path)
+    with ExitStack() as stack:
+        warehouse = _open_warehouse(settings)
+        stack.callback(warehouse.close)
+        source = warehouse.open_source()
+        recognised = None
+        if not configuration.names_columns:
+            recognised = recognise([column.name for column in source.schema])
+            settings = configuration.settings(recognised)
+        spec = _spec(settings, source, dialect_of(warehouse.engine), today)
+        _check_conditions(spec, warehouse)
+        yield Plan(
+            settings, recognised, source, spec.mapping, spec, Pipeline.of(spec), warehouse.published(), warehouse
+        )
+
+
+def query(configuration: Configuration, dialect: str, table: str | None) -> str:
+    """The whole computation as one query that runs as it stands.
+
+    Args:
+        configuration: All layers of settings.
+        dialect: Whose SQL, `duckdb` or `bigquery`.
+        table: What the query reads in place of the source, as `project.dataset.table`; None is the source, or
+            a placeholder where the dialect is not the source's engine's.
+
+    Raises:
+        RfmError: The first thing that is wrong.
+    """
+    if dialect not in DIALECTS:
+        raise ConfigurationError(f"There is no dialect '{dialect}'.", f"choose {' or '.join(DIALECTS)}.")
+    spoken = dialect_of(dialect)
+    with planned(configuration) as plan:
+        relation = plan.spec.relation
+        if table is not None or dialect != plan.warehouse.engine:
+            relation = spoken.table(table or "project.dataset.transactions")
+        spec = replace(plan.spec, dialect=spoken, relation=relation)
+        return f"{_title(plan)}\n{Pipeline.of(spec).query()}\n"
+
+
+def _title(plan: Plan) -> str:
+    rules = "".join(f"\n--   {name}: {value}" for name, value in plan.in_words().items())
+    return f"-- RFM segments from {plan.source.label}, one row per customer.{rules}"
+
+
+def _open_warehouse(settings: Settings) -> Warehouse:
+    # Here, so that no other command waits for an engine that it doesn't use.
+    from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
+
+    if settings.source is None:
+        raise ConfigurationError(
+            "There is no source to read.",
+            'name a file, as in `rfm run orders.csv`, or set source in rfm.toml; `rfm demo` needs neither.',
+        )
+    destination = parse_destination(settings.to)
+    location = parse(settings.source)
+    return DuckDBWarehouse(location, settings.read, destination.file, destination.table, settings.duckdb)
+
+
+def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date | None) -> QuerySpec:
+    mapping = map_columns(source.schema, settings.columns.model_dump())
+    if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
+        raise ColumnError(
+            f"The column `{mapping.ordered_at.name}` is {mapping.ordered_at.declared}, and a number is no date"
+            " by itself.",
+            "if it is written like 20251231, set --date-format '%Y%m%d'.",
+        )
+    return QuerySpec(
+        settings=settings,
+        schema=source.schema,
+        mapping=mapping,
+        relation=source.relation,
+        segment_map=SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
+        today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
+        dialect=dialect,
+    )
+
+
+def _check_conditions(spec: QuerySpec, warehouse: Warehouse) -> None:
+    for name, condition in {**spec.settings.skip, **spec.settings.exclude}.items():
+        text = condition_sql(condition, name, spec.schema, spec.dialect)
+        if objection := warehouse.check_condition(text, spec.relation):
+            raise ExpressionError(
+                f"The exclusion `{name}` is not usable: {objection}",
+                "the columns of a CSV are text: compare numbers as TRY_CAST(\"Quantity\" AS DECIMAL) > 100.",
+            )
+
+

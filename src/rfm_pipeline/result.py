@@ -1,0 +1,168 @@
+"""What a run found and did, for people and for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """The lines that one reason excluded.
+
+    Attributes:
+        reason: Its name.
+        lines: How many.
+        amount: Their money, as far as it could be read; None where none could.
+        example: A value that could not be read, as it was written.
+    """
+
+    reason: str
+    lines: int
+    amount: Decimal | None = None
+    example: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionScores:
+    """How one dimension was scored.
+
+    Attributes:
+        edges: The edges in the form that `[scoring]` takes; None for `ntile`, which has none.
+        customers: Customers for each score from 1 up.
+    """
+
+    name: str
+    method: str
+    edges: tuple[Decimal, ...] | None
+    customers: tuple[int, ...]
+
+    @property
+    def collapsed(self) -> tuple[int, ...]:
+        """The scores that nobody has, because equal values are never told apart."""
+        return tuple(score for score, count in enumerate(self.customers, start=1) if count == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentResult:
+    """One segment of the result."""
+
+    segment: str
+    description: str
+    action: str
+    customers: int
+    orders: int
+    revenue: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """One check of the staged result.
+
+    Attributes:
+        status: `passed`, `warning`, or `failed`, which publishes nothing.
+        detail: What was found, in one sentence.
+    """
+
+    name: str
+    status: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run found and did. Money is exact; `to_json` gives it as decimal strings."""
+
+    run_id: str
+    status: str
+    as_of: date | None
+    engine: str
+    source: str
+    rows_read: int
+    rows_kept: int
+    amount_kept: Decimal
+    excluded: tuple[Excluded, ...]
+    customers: int
+    orders: int
+    revenue: Decimal
+    dimensions: tuple[DimensionScores, ...]
+    segments: tuple[SegmentResult, ...]
+    audits: tuple[Audit, ...]
+    destination: str
+    outputs: tuple[str, ...]
+    duration_s: float
+    bytes_processed: int | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """One object with plain values, as `rfm run --json` prints it."""
+        return {
+            "run_id": self.run_id,
+            "status": self.status,
+            "as_of": self.as_of.isoformat() if self.as_of else None,
+            "engine": self.engine,
+            "source": self.source,
+            "columns": dict(self.columns),
+            "rows": {
+                "read": self.rows_read,
+                "kept": self.rows_kept,
+                "excluded": {excluded.reason: excluded.lines for excluded in self.excluded},
+            },
+            "amount": {
+                "kept": money(self.amount_kept),
+                "excluded": {
+                    excluded.reason: None if excluded.amount is None else money(excluded.amount)
+                    for excluded in self.excluded
+                },
+            },
+            "customers": self.customers,
+            "orders": self.orders,
+            "revenue": money(self.revenue),
+            "edges": {
+                "recency_days" if scores.name == "recency" else scores.name: _edges(scores)
+                for scores in self.dimensions
+            },
+            "collapsed_scores": {scores.name: list(scores.collapsed) for scores in self.dimensions},
+            "segments": [
+                {
+                    "segment": segment.segment,
+                    "customers": segment.customers,
+                    "customers_share": share(segment.customers, self.customers),
+                    "orders": segment.orders,
+                    "revenue": money(segment.revenue),
+                    "revenue_share": share(segment.revenue, self.revenue),
+                }
+                for segment in self.segments
+            ],
+            "audits": [
+                {"name": audit.name, "status": audit.status, "detail": audit.detail} for audit in self.audits
+            ],
+            "destination": self.destination,
+            "outputs": list(self.outputs),
+            "duration_s": round(self.duration_s, 3),
+            "bytes_processed": self.bytes_processed,
+        }
+
+
+def money(value: Decimal) -> str:
+    """A decimal string with all the decimals there are, at least two: `4310.00`, `8911407.904`."""
+    plain = f"{value.normalize():f}" if value else "0"
+    whole, _, decimals = plain.partition(".")
+    return f"{whole}.{decimals:0<2}"
+
+
+def share(part: Decimal | int, whole: Decimal | int) -> float | None:
+    """The part of the whole, to four decimals; None where the whole is nothing."""
+    return round(float(Decimal(part) / Decimal(whole)), 4) if whole else None
+
+
+def _edges(scores: DimensionScores) -> list[int] | list[str] | None:
+    if scores.edges is None:
+        return None
+    if scores.name == "monetary":
+        return [money(edge) for edge in scores.edges]
+    return [int(edge) for edge in scores.edges]

@@ -1,0 +1,122 @@
+"""Where the transaction lines are: what the user typed as SOURCE, taken apart, before anything is opened."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from rfm_pipeline.errors import UsageError
+
+FORMS = "a file, a glob, a folder, -, duckdb:FILE#table or bigquery://project.dataset.table"
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)://")
+# A project may carry its organisation's domain (`example.com:shop`); a table may end in a wildcard (`events_*`).
+_BIGQUERY = re.compile(
+    r"(?P<project>(?:[a-z0-9.\-]+:)?[a-z0-9][a-z0-9\-]*)\.(?P<dataset>\w+)\.(?P<table>[\w \-]+\*?)", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FileLocation:
+    """A file, a folder, or a glob; which of them is decided when it is opened.
+
+    Attributes:
+        text: The path as typed, with `~` expanded.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StdinLocation:
+    """Standard input."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDBTable:
+    """A table or view in a DuckDB database file.
+
+    Attributes:
+        file: The database file.
+        table: `orders` or `schema.orders`; None stands for the only table there is.
+    """
+
+    file: Path
+    table: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BigQueryTable:
+    """A table or view in BigQuery."""
+
+    project: str
+    dataset: str
+    table: str
+
+
+Location = FileLocation | StdinLocation | DuckDBTable | BigQueryTable
+
+
+def parse(text: str) -> Location:
+    """Take SOURCE apart. Nothing on disk is looked at.
+
+    Args:
+        text: What the user typed.
+
+    Returns:
+        The location it names.
+
+    Raises:
+        UsageError: It names no location, or one that can't be read from here, such as an https address.
+
+    >>> parse("exports/*.csv")
+    FileLocation(text='exports/*.csv')
+    >>> parse("bigquery://shop.sales.orders")
+    BigQueryTable(project='shop', dataset='sales', table='orders')
+    """
+    if not text.strip():
+        raise UsageError("SOURCE is empty", hint=f"give {FORMS}")
+    if text == "-":
+        return StdinLocation()
+    if text.startswith("duckdb:"):
+        return _duckdb(text)
+    if text.startswith("bigquery:"):
+        return _bigquery(text)
+    if url := _URL.match(text):
+        raise _unreadable_url(text, url["scheme"].lower())
+    return FileLocation(_home_expanded(text))
+
+
+def _duckdb(text: str) -> DuckDBTable:
+    file, hash_, table = text.removeprefix("duckdb:").rpartition("#")
+    if not hash_:
+        file, table = table, ""
+    if not file or (hash_ and not table.strip()):
+        raise UsageError(f"{text} names no {'table' if file else 'file'}", hint="write duckdb:FILE#table")
+    return DuckDBTable(Path(_home_expanded(file)), table.strip() or None)
+
+
+def _bigquery(text: str) -> BigQueryTable:
+    match = _BIGQUERY.fullmatch(text.removeprefix("bigquery:").removeprefix("//").replace("`", ""))
+    if not match or not text.startswith("bigquery://"):
+        raise UsageError(f"{text} is not a BigQuery table", hint="write bigquery://project.dataset.table")
+    return BigQueryTable(match["project"], match["dataset"], match["table"])
+
+
+def _unreadable_url(text: str, scheme: str) -> UsageError:
+    if scheme == "file":
+        return UsageError(f"{text} is a URL", hint=f"give the path alone: {text[len('file://') :]}")
+    if scheme == "duckdb":
+        return UsageError(f"{text} is not a DuckDB table", hint="write duckdb:FILE#table, without the slashes")
+    return UsageError(
+        f"{text} can't be read from here: nothing is fetched over a network except from BigQuery",
+        hint="download it first, or load it into BigQuery and give bigquery://project.dataset.table",
+    )
+
+
+def _home_expanded(text: str) -> str:
+    try:
+        return str(Path(text).expanduser()) if text.startswith("~") else text
+    except RuntimeError as error:
+        raise UsageError(f"{text} starts with a home folder that can't be found", hint="write it out") from error

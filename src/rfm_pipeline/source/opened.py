@@ -1,0 +1,51 @@
+"""A source that is ready to be scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rfm_pipeline.schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a format's reader found out: the text that scans the files, and what it took to get there.
+
+    Attributes:
+        relation: Text for FROM.
+        notes: What a person wants to know.
+        copies: For each file that is scanned in place of the user's (recoded, unpacked, spooled), the path in
+            the scratch folder, and the name of the user's file.
+    """
+
+    relation: str
+    notes: tuple[str, ...] = ()
+    copies: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSource:
+    """A source that DuckDB can scan, on the connection that it was opened with.
+
+    Attributes:
+        label: Short, for a terminal: `orders export.csv`, `3 files in exports`.
+        relation: Text for FROM. It names only files and an attached database, so it runs on any cursor of the
+            connection, and by hand as long as the scratch folder is there.
+        schema: The columns; fields of a struct follow it.
+        format: `CSV`, `JSON`, `Parquet`, `Excel` or `DuckDB`.
+        files: The user's files; none for standard input.
+        size_bytes: Their size on disk; None where that says nothing about the table.
+        notes: What was found that a person wants to know: `semicolons between values`.
+        copies: Scratch files that are scanned instead, with the name of the user's file.
+    """
+
+    label: str
+    relation: str
+    schema: Schema
+    format: str
+    files: tuple[Path, ...]
+    size_bytes: int | None
+    notes: tuple[str, ...]
+    copies: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -1,0 +1,64 @@
+"""How the user says a file must be read, where what is found in it is not what is meant."""
+
+from __future__ import annotations
+
+import codecs
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+_NAMED_DELIMITERS = {
+    "tab": "\t",
+    "\\t": "\t",
+    "comma": ",",
+    "semicolon": ";",
+    "pipe": "|",
+    "space": " ",
+}
+
+
+class SourceOptions(BaseModel):
+    """Settings that win over what is found in a file; None leaves it to be found.
+
+    Attributes:
+        delimiter: The character between values; `tab` and `\\t` are understood.
+        quote: The character around values; empty where quotes are ordinary characters.
+        escape: The character before a quote inside a quoted value: the quote itself, or a backslash.
+        encoding: Any text encoding that Python knows.
+        header: Whether the first line names the columns. Without it they are `column1`, `column2`, ...
+        skip_lines: How many lines stand above the header (in a workbook: filled rows).
+        sheet: The one sheet of a workbook to read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    delimiter: str | None = None
+    quote: str | None = Field(default=None, max_length=1)
+    escape: str | None = Field(default=None, min_length=1, max_length=1)
+    encoding: str | None = None
+    header: bool = True
+    skip_lines: int = Field(default=0, ge=0)
+    sheet: str | None = None
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        delimiter = _NAMED_DELIMITERS.get(value.lower(), value)
+        if len(delimiter) != 1 or delimiter in '\r\n"':
+            raise ValueError(f"a delimiter is one character, or tab; got {value!r}")
+        return delimiter
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_codec(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            codec = codecs.lookup(value)
+        except LookupError:
+            codec = None
+        # `rot13`, `zip` and their like are codecs too, and no text encodings.
+        if codec is None or not getattr(codec, "_is_text_encoding", True):
+            raise ValueError(f"an encoding such as utf-8, windows-1252 or utf-16; got {value!r}")
+        return codec.name

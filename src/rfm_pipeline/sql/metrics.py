@@ -1,0 +1,181 @@
+"""Metrics: lines to orders, orders to customers, and each customer's recency, frequency and monetary value.
+
+The source is read once: excluded lines ride along, with no customer and no order, as one row per reason.
+"""
+
+from __future__ import annotations
+
+from rfm_pipeline.sql.clean import has_example
+from rfm_pipeline.sql.spec import Cte, QuerySpec, select
+
+NO_POSITIVE_ORDER = "no_positive_order"
+"""The reason for the lines of a customer who, net of returns, has bought nothing."""
+
+_ORDERS = "One row per order; excluded lines are one row per reason."
+_DAYS = "One row per {unit} and date, for the window follows the newest; excluded lines are one row per reason."
+_CUSTOMERS = "One row per customer; excluded lines are one row per reason, with no customer."
+
+
+def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
+    """The CTEs from `clean` to `metrics`; `customers` is where a run makes a table of it."""
+    as_of = Cte("as_of", "One row: the date from which recency is counted.", _as_of(spec))
+    ctes: list[Cte] = []
+    if spec.window_moves:
+        unit = "order" if spec.mapping.order_id else "customer"
+        ctes += [
+            Cte("order_days", _DAYS.format(unit=unit), _order_days(spec)),
+            as_of,
+            Cte("windowed", "One row of order_days, with the window laid.", _windowed(spec)),
+        ]
+    if spec.mapping.order_id:
+        ctes.append(Cte("orders", _ORDERS, _orders(spec)))
+    if spec.nets_returns:
+        ctes.append(Cte("balances", _CUSTOMERS, _customers(spec)))
+        ctes.append(Cte("customers", "The same; who has no order left is no customer.", _buyers(spec)))
+    else:
+        ctes.append(Cte("customers", _CUSTOMERS, _customers(spec)))
+    if not spec.window_moves:
+        ctes.append(as_of)
+    ctes.append(Cte("metrics", "One row per customer, measured on the as-of date.", _metrics(spec)))
+    return tuple(ctes)
+
+
+def _order_days(spec: QuerySpec) -> str:
+    kept = "reason IS NULL AND late_reason IS NULL"
+    keys = [
+        "reason",
+        "CASE WHEN reason IS NULL THEN late_reason END AS late_reason",
+        "CASE WHEN reason IS NULL THEN order_date END AS order_date",
+        f"CASE WHEN {kept} THEN customer_id END AS customer_id",
+    ]
+    if spec.mapping.order_id:
+        keys.append(f"CASE WHEN {kept} THEN order_id END AS order_id")
+    sums = [
+        f"COUNT({_if_bought(spec, '1')}) AS purchases",
+        "SUM(amount) AS amount",
+        "COUNT(*) AS lines",
+        *_written(spec, "MIN(written)"),
+    ]
+    return select([*keys, *sums], "clean", group=len(keys))
+
+
+def _windowed(spec: QuerySpec) -> str:
+    window = spec.settings.window
+    assert window is not None  # the caller asks only where there is one
+    oldest = spec.dialect.window_start("as_of_date", window)
+    columns = [
+        "customer_id",
+        *(["order_id"] if spec.mapping.order_id else []),
+        "order_date",
+        "purchases",
+        "amount",
+        "lines",
+        "CASE\n"
+        "    WHEN reason IS NOT NULL THEN reason\n"
+        f"    WHEN order_date <= {oldest} THEN 'outside_window'\n"
+        "    ELSE late_reason\n"
+        "  END AS reason",
+        *(["written"] if has_example(spec) else []),
+    ]
+    return select(columns, "order_days\nCROSS JOIN as_of")
+
+
+def _orders(spec: QuerySpec) -> str:
+    order_date = "order_date"
+    if spec.window_moves:
+        lines, purchases = "SUM(lines)", "CASE WHEN purchases > 0 THEN order_date END"
+        order_date = purchases if spec.nets_returns else order_date
+    else:
+        lines, order_date = "COUNT(*)", _if_bought(spec, "order_date")
+    columns = [
+        "reason",
+        "CASE WHEN reason IS NULL THEN customer_id END AS customer_id",
+        "CASE WHEN reason IS NULL THEN order_id END AS order_id",
+        f"MIN({order_date}) AS first_order_date",
+        f"MAX({order_date}) AS last_order_date",
+        "SUM(amount) AS amount",
+        f"{lines} AS lines",
+        *_written(spec, "MIN(written)"),
+    ]
+    return select(columns, "windowed" if spec.window_moves else "clean", group=3)
+
+
+def _customers(spec: QuerySpec) -> str:
+    dialect = spec.dialect
+    customer = dialect.id_text(spec.mapping.customer_id, "customer_id")
+    if spec.mapping.order_id:
+        source, lines = "orders", "SUM(lines)"
+        dates = [_if_bought(spec, "first_order_date"), _if_bought(spec, "last_order_date")]
+        frequency = f"COUNT({_if_bought(spec, '1')})" if spec.nets_returns else "COUNT(*)"
+        customer_id = customer
+    elif spec.window_moves:
+        source, lines, frequency = "windowed", "SUM(lines)", "SUM(purchases)"
+        bought = "CASE WHEN purchases > 0 THEN order_date END" if spec.nets_returns else "order_date"
+        dates = [bought, bought]
+        customer_id = f"CASE WHEN reason IS NULL THEN {customer} END"
+    else:
+        source, lines, frequency = "clean", "COUNT(*)", f"COUNT({_if_bought(spec, '1')})"
+        dates = [_if_bought(spec, "order_date")] * 2
+        customer_id = f"CASE WHEN reason IS NULL THEN {customer} END"
+    columns = [
+        "reason",
+        f"{customer_id} AS customer_id",
+        f"MIN({dates[0]}) AS first_order_date",
+        f"MAX({dates[1]}) AS last_order_date",
+        f"{dialect.cast(frequency, 'integer')} AS frequency",
+        "SUM(amount) AS monetary",
+        f"{dialect.cast(lines, 'integer')} AS lines",
+        *_written(spec, "MIN(written)"),
+    ]
+    return select(columns, source, group=2)
+
+
+def _buyers(spec: QuerySpec) -> str:
+    reason = (
+        f"CASE WHEN reason IS NULL AND frequency = 0 THEN '{NO_POSITIVE_ORDER}' ELSE reason END AS reason"
+    )
+    columns = ["customer_id", "first_order_date", "last_order_date", "frequency", "monetary", "lines"]
+    return select([reason, *columns, *(["written"] if has_example(spec) else [])], "balances")
+
+
+def _as_of(spec: QuerySpec) -> str:
+    if spec.as_of:
+        return f"SELECT {spec.dialect.literal(spec.as_of)} AS as_of_date"
+    if not spec.window_moves:
+        return "SELECT MAX(last_order_date) AS as_of_date\nFROM customers\nWHERE reason IS NULL"
+    kept = "WHERE reason IS NULL AND late_reason IS NULL AND purchases > 0"
+    if not (spec.nets_returns and spec.mapping.order_id):
+        return f"SELECT MAX(order_date) AS as_of_date\nFROM order_days\n{kept}"
+    return """\
+SELECT MAX(last_order_date) AS as_of_date
+FROM (
+  SELECT MAX(CASE WHEN purchases > 0 THEN order_date END) AS last_order_date
+  FROM order_days
+  WHERE reason IS NULL AND late_reason IS NULL
+  GROUP BY customer_id, order_id
+  HAVING SUM(amount) > 0
+) AS bought"""
+
+
+def _metrics(spec: QuerySpec) -> str:
+    dialect = spec.dialect
+    columns = [
+        "customer_id",
+        f"{dialect.days_between('last_order_date', 'as_of_date')} AS recency_days",
+        "frequency",
+        "monetary",
+        f"{dialect.average('monetary', 'frequency')} AS avg_order_value",
+        "first_order_date",
+        "last_order_date",
+        "as_of_date",
+    ]
+    return select(columns, "customers\nCROSS JOIN as_of\nWHERE reason IS NULL")
+
+
+def _if_bought(spec: QuerySpec, value: str) -> str:
+    """`value` where something was bought, else NULL; without netting every kept line was."""
+    return f"CASE WHEN amount > 0 THEN {value} END" if spec.nets_returns else value
+
+
+def _written(spec: QuerySpec, expression: str) -> list[str]:
+    return [f"{expression} AS written"] if has_example(spec) else []

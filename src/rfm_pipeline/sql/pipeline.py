@@ -1,0 +1,90 @@
+"""The query as an ordered list of CTEs: printed as one text, or run in steps that each make a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rfm_pipeline.sql.clean import clean_ctes
+from rfm_pipeline.sql.metrics import metrics_ctes
+from rfm_pipeline.sql.scores import scores_ctes
+from rfm_pipeline.sql.segments import segments_ctes
+from rfm_pipeline.sql.spec import Cte, QuerySpec
+
+STAGES = (clean_ctes, metrics_ctes, scores_ctes, segments_ctes)
+"""The stages in their order; each is a function from the spec to its CTEs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a run: a table, and the SELECT that fills it."""
+
+    name: str
+    select: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The CTEs of the whole query, in order."""
+
+    ctes: tuple[Cte, ...]
+    window_moves: bool
+
+    @classmethod
+    def of(cls, spec: QuerySpec) -> Pipeline:
+        """The pipeline that answers `spec`."""
+        return cls(tuple(cte for stage in STAGES for cte in stage(spec)), spec.window_moves)
+
+    @property
+    def materialised(self) -> tuple[str, ...]:
+        """The CTEs that a run makes tables of.
+
+        The first of them reads the source, and the later ones only read tables, so the source is read once.
+        """
+        return (*(("order_days",) if self.window_moves else ()), "customers", "edges", "segments")
+
+    def query(self) -> str:
+        """The whole as one query that runs as it stands."""
+        return _with(self.ctes, "SELECT *\nFROM segments\nORDER BY customer_id")
+
+    def steps(self, table_of: Callable[[str], str]) -> tuple[Step, ...]:
+        """One SELECT for each materialised CTE, over the tables of the steps before it.
+
+        Args:
+            table_of: The table, as it stands behind FROM, that a materialised CTE becomes.
+        """
+        steps: list[Step] = []
+        known: list[Cte] = []
+        for cte in self.ctes:
+            if cte.name in self.materialised:
+                steps.append(Step(cte.name, _with(_needed(known, cte.sql), cte.sql)))
+                table = table_of(cte.name)
+                known.append(Cte(cte.name, f"The table of {cte.name}.", f"SELECT *\nFROM {table}"))
+            else:
+                known.append(cte)
+        return tuple(steps)
+
+
+def _needed(known: list[Cte], select: str) -> tuple[Cte, ...]:
+    """Those of `known` that `select` reads, directly or through one another, in their order."""
+    wanted = _read_by(select)
+    for cte in reversed(known):
+        if cte.name in wanted:
+            wanted |= _read_by(cte.sql)
+    return tuple(cte for cte in known if cte.name in wanted)
+
+
+def _read_by(select: str) -> set[str]:
+    return set(re.findall(r"\b(?:FROM|JOIN)\s+([a-z_]+)\b", select))
+
+
+def _with(ctes: tuple[Cte, ...], select: str) -> str:
+    if not ctes:
+        return select
+    return "WITH\n" + ",\n\n".join(_definition(cte) for cte in ctes) + "\n\n" + select
+
+
+def _definition(cte: Cte) -> str:
+    body = "\n".join(f"  {line}" if line else "" for line in cte.sql.splitlines())
+    return f"-- {cte.row}\n{cte.name} AS (\n{body}\n)"

@@ -1,0 +1,159 @@
+"""Scores: the edges of each dimension, and each customer's place between them.
+
+An edge is the smallest value that at least k of every `bins` customers do not exceed: the exact inverse of the
+distribution function, read off a histogram. A window runs over distinct values, never over customers.
+"""
+
+from __future__ import annotations
+
+from rfm_pipeline.config import Dimension
+from rfm_pipeline.sql.spec import Cte, QuerySpec, select
+
+INITIALS = {"recency": "r", "frequency": "f", "monetary": "m"}
+VALUES = {"recency": "recency_days", "frequency": "frequency", "monetary": "monetary"}
+
+
+def scores_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
+    """The CTEs from `metrics` to `scores`: a histogram for each dimension that has quantile edges, `edges`."""
+    dimensions = spec.settings.scoring.dimensions
+    ctes: list[Cte] = []
+    for dimension in dimensions:
+        if dimension.method == "quantile":
+            ctes += _quantile_ctes(spec, dimension)
+    ctes.append(Cte("edges", "One row: the edges between scores. A recency edge is the most days for its score.", _edges(spec)))
+    ctes.append(Cte("scores", "One row per customer, scored 1 (worst) to the number of bins.", _scores(spec)))
+    return tuple(ctes)
+
+
+def edge_names(dimension: Dimension) -> list[str]:
+    """The columns of `edges` for a dimension; the k-th is passed by scores above k."""
+    if dimension.method == "ntile":
+        return []
+    return [f"{INITIALS[dimension.name]}_edge_{k}" for k in range(1, dimension.bins)]
+
+
+def _quantile_ctes(spec: QuerySpec, dimension: Dimension) -> list[Cte]:
+    name = dimension.name
+    # Larger is better throughout, so recency runs backwards.
+    value = "-recency_days" if name == "recency" else VALUES[name]
+    if name == "monetary" and spec.dialect.window_is_one_worker:
+        ctes = _refined(spec, dimension, value)
+    else:
+        ctes = [
+            _histogram(f"{name}_histogram", f"One row per {name} value.", value, "value"),
+            _cumulative(name),
+        ]
+    edges = []
+    for k, column in enumerate(edge_names(dimension), start=1):
+        edge = f"MIN(CASE WHEN up_to * {dimension.bins} >= customers * {k} THEN value END)"
+        # "Above an edge" in days is "at most one day less".
+        edges.append(f"-{edge} - 1 AS {column}" if name == "recency" else f"{edge} AS {column}")
+    ctes.append(Cte(f"{name}_edges", f"One row: the edges of {name}.", select(edges, f"{name}_cumulative")))
+    return ctes
+
+
+def _histogram(name: str, row: str, value: str, alias: str) -> Cte:
+    return Cte(name, row, select([f"{value} AS {alias}", "COUNT(*) AS customers_here"], "metrics", group=1))
+
+
+def _cumulative(dimension: str) -> Cte:
+    columns = [
+        "value",
+        "SUM(customers_here) OVER (ORDER BY value) AS up_to",
+        "SUM(customers_here) OVER () AS customers",
+    ]
+    row = f"One row per {dimension} value, with the customers up to it and in all."
+    return Cte(f"{dimension}_cumulative", row, select(columns, f"{dimension}_histogram"))
+
+
+def _refined(spec: QuerySpec, dimension: Dimension, value: str) -> list[Cte]:
+    """Cumulative counts whose windows stay small where values are nearly all distinct.
+
+    First over leading digits, at most some ten thousand groups whatever the number of customers; then over
+    the exact values of the few groups that hold an edge. Every edge is exact.
+    """
+    name, bins = dimension.name, dimension.bins
+    digits = spec.dialect.leading_digits(value)
+    held = "\n  OR ".join(
+        f"(before * {bins} < customers * {k} AND up_to * {bins} >= customers * {k})" for k in range(1, bins)
+    )
+    ranges = [
+        "digits",
+        "SUM(customers_here) OVER (ORDER BY digits) - customers_here AS before",
+        "SUM(customers_here) OVER (ORDER BY digits) AS up_to",
+        "SUM(customers_here) OVER () AS customers",
+    ]
+    values = [f"{value} AS value", "digits", "before", "customers", "COUNT(*) AS customers_here"]
+    holders = f"metrics\nJOIN {name}_holders\n  ON {digits} = digits"
+    running = ["value", "before + SUM(customers_here) OVER (PARTITION BY digits ORDER BY value) AS up_to", "customers"]
+    return [
+        _histogram(f"{name}_digits", f"One row per leading digits of {name}.", digits, "digits"),
+        Cte(
+            f"{name}_ranges",
+            f"One row per leading digits of {name}, with the customers before them, up to them and in all.",
+            select(ranges, f"{name}_digits"),
+        ),
+        Cte(
+            f"{name}_holders",
+            "One row per leading digits that hold an edge.",
+            select(["digits", "before", "customers"], f"{name}_ranges\nWHERE\n  {held}"),
+        ),
+        Cte(
+            f"{name}_histogram",
+            f"One row per {name} value among those.",
+            select(values, holders, group=4),
+        ),
+        Cte(
+            f"{name}_cumulative",
+            f"One row per {name} value among those, with the customers up to it and in all.",
+            select(running, f"{name}_histogram"),
+        ),
+    ]
+
+
+def _edges(spec: QuerySpec) -> str:
+    columns, sources = [], []
+    for dimension in spec.settings.scoring.dimensions:
+        names = edge_names(dimension)
+        if dimension.method == "quantile":
+            columns += names
+            sources.append(f"{dimension.name}_edges")
+        elif dimension.method == "fixed":
+            # Configured best first in days, so that the k-th edge from the worst comes last.
+            given = reversed(dimension.edges) if dimension.name == "recency" else dimension.edges
+            kind = "money" if dimension.name == "monetary" else "integer"
+            columns += [
+                f"{spec.dialect.cast(spec.dialect.literal(edge), kind)} AS {name}"
+                for edge, name in zip(given, names, strict=True)
+            ]
+    if not columns:
+        return "SELECT 0 AS no_edges"
+    return select(columns, "\nCROSS JOIN ".join(sources))
+
+
+def _scores(spec: QuerySpec) -> str:
+    columns = [
+        "customer_id", "recency_days", "frequency", "monetary", "avg_order_value",
+        "first_order_date", "last_order_date",
+    ]  # fmt: skip
+    columns += [
+        f"{_score(dimension)} AS {INITIALS[dimension.name]}_score"
+        for dimension in spec.settings.scoring.dimensions
+    ]
+    columns.append("as_of_date")
+    return select(columns, "metrics\nCROSS JOIN edges")
+
+
+def _score(dimension: Dimension) -> str:
+    value = VALUES[dimension.name]
+    if dimension.method == "ntile":
+        # The tie-break makes it the same on every run; it sorts all customers on one worker in BigQuery.
+        order = "recency_days DESC" if dimension.name == "recency" else value
+        return f"NTILE({dimension.bins}) OVER (ORDER BY {order}, customer_id)"
+    comparison = "<=" if dimension.name == "recency" else ">"
+    names = edge_names(dimension)
+    cases = [
+        f"    WHEN {value} {comparison} {name} THEN {k}"
+        for k, name in reversed(list(enumerate(names, start=2)))
+    ]
+    return "\n".join(["CASE", *cases, "    ELSE 1", "  END"])

@@ -1,0 +1,62 @@
+"""Segments: each score cell's name, by the first rule of the map that fits."""
+
+from __future__ import annotations
+
+from rfm_pipeline.segmentation import Range, Rule
+from rfm_pipeline.sql.spec import Cte, QuerySpec, select
+
+
+def segments_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
+    """The CTE `segments`, the end of the query."""
+    return (Cte("segments", "One row per customer: the result.", _segments(spec)),)
+
+
+def rfm_score(spec: QuerySpec) -> str:
+    """The three scores side by side: `444`, or `10-10-10` where one of them has two digits."""
+    separator = "-" if max(spec.settings.scoring.bins_by_dimension) == 10 else ""
+    parts = [spec.dialect.cast(f"{initial}_score", "text") for initial in "rfm"]
+    joined = f", '{separator}', " if separator else ", "
+    return f"CONCAT({joined.join(parts)})"
+
+
+def _segments(spec: QuerySpec) -> str:
+    columns = [
+        "customer_id", "recency_days", "frequency", "monetary", "avg_order_value",
+        "first_order_date", "last_order_date", "r_score", "f_score", "m_score",
+        f"{rfm_score(spec)} AS rfm_score", f"{_segment(spec)} AS segment", "as_of_date",
+    ]  # fmt: skip
+    return select(columns, "scores")
+
+
+def _segment(spec: QuerySpec) -> str:
+    segment_map, literal = spec.segment_map, spec.dialect.literal
+    cases = [f"    WHEN {_condition(spec, rule)} THEN {literal(rule.segment)}" for rule in segment_map.rules]
+    # The map is proved total, so that without a fallback nothing falls through; NULL would fail an audit.
+    otherwise = [f"    ELSE {literal(segment_map.fallback)}"] if segment_map.fallback else []
+    return "\n".join(["CASE", *cases, *otherwise, "  END"])
+
+
+def _condition(spec: QuerySpec, rule: Rule) -> str:
+    if rule.cells is not None:
+        return "\n        OR ".join(
+            f"(r_score = {r} AND f_score = {f} AND m_score = {m})" for r, f, m in sorted(rule.cells, reverse=True)
+        )
+    tests = [
+        _within(f"{initial}_score", getattr(rule, initial), bins)
+        for initial, bins in zip("rfm", spec.segment_map.bins, strict=True)
+    ]
+    if rule.fm:
+        tests.append(_within(spec.dialect.half_up_mean("f_score", "m_score"), rule.fm, max(spec.segment_map.bins)))
+    return " AND ".join(test for test in tests if test) or "TRUE"
+
+
+def _within(score: str, allowed: Range | None, bins: int) -> str:
+    if allowed is None:
+        return ""
+    if allowed.low == allowed.high:
+        return f"{score} = {allowed.low}"
+    if allowed.high >= bins:
+        return f"{score} >= {allowed.low}"
+    if allowed.low <= 1:
+        return f"{score} <= {allowed.high}"
+    return f"{score} BETWEEN {allowed.low} AND {allowed.high}"

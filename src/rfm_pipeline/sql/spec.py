@@ -1,0 +1,85 @@
+"""What the query is to answer: everything that the stages need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from rfm_pipeline.columns import ColumnMapping
+from rfm_pipeline.config import Settings
+from rfm_pipeline.schema import Kind, Schema
+from rfm_pipeline.segmentation import SegmentMap
+from rfm_pipeline.sql.dialect import Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Cte:
+    """One common table expression.
+
+    Attributes:
+        name: Its name in the query, and of its table where it is materialised.
+        row: What a row of it is, for the comment above it.
+        sql: Its SELECT.
+    """
+
+    name: str
+    row: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuerySpec:
+    """What the query is to answer.
+
+    Attributes:
+        settings: All that was configured.
+        schema: The columns of the source, which exclusions may use.
+        mapping: Which column plays which role.
+        relation: The source as it stands behind FROM, in the dialect's own quoting.
+        segment_map: The proved map.
+        today: The local date of the run, after which nothing can have been ordered.
+        dialect: How the engine says things.
+    """
+
+    settings: Settings
+    schema: Schema
+    mapping: ColumnMapping
+    relation: str
+    segment_map: SegmentMap
+    today: date
+    dialect: Dialect
+
+    @property
+    def as_of(self) -> date | None:
+        """The given as-of date; None is the newest kept order's."""
+        return self.settings.as_of if isinstance(self.settings.as_of, date) else None
+
+    @property
+    def window_moves(self) -> bool:
+        """Whether the window can only be known once the newest order is."""
+        return self.settings.window is not None and self.as_of is None
+
+    @property
+    def order_dates_are_text(self) -> bool:
+        """Whether a date has to be read out of text."""
+        return self.mapping.ordered_at.kind in {Kind.TEXT, Kind.INTEGER}
+
+    @property
+    def nets_returns(self) -> bool:
+        """Whether negative lines are taken off the monetary value."""
+        return self.settings.returns == "net"
+
+
+def select(columns: Sequence[str], source: str, group: int = 0) -> str:
+    """A SELECT as it is to be read: one column a line.
+
+    Args:
+        columns: Expressions with their aliases.
+        source: What follows FROM; empty where nothing is read.
+        group: How many of the columns, from the first, rows are grouped by.
+    """
+    listed = ",\n".join(f"  {column}" for column in columns)
+    read = f"\nFROM {source}" if source else ""
+    grouped = f"\nGROUP BY {', '.join(str(key) for key in range(1, group + 1))}" if group else ""
+    return f"SELECT\n{listed}{read}{grouped}"

@@ -1,0 +1,112 @@
+"""What the runner asks of an engine, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+from rfm_pipeline.schema import Schema
+
+Progress = Callable[[float], None]
+"""Told the share of a statement that is done, from 0 to 1."""
+
+RESULT_COLUMNS: Mapping[str, str] = {
+    "customer_id": "text",
+    "recency_days": "integer",
+    "frequency": "integer",
+    "monetary": "money",
+    "avg_order_value": "money",
+    "first_order_date": "date",
+    "last_order_date": "date",
+    "r_score": "integer",
+    "f_score": "integer",
+    "m_score": "integer",
+    "rfm_score": "text",
+    "segment": "text",
+    "previous_segment": "text",
+    "segment_since": "date",
+    "as_of_date": "date",
+    "run_id": "text",
+}
+"""The columns of the published table in their order, and what each holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTable:
+    """A source that is ready to be read.
+
+    Attributes:
+        label: What a person calls it.
+        relation: How it stands behind FROM.
+        schema: Its columns.
+        notes: What was found out about it that a person wants to know.
+        rows: How many rows it says that it has, by its own metadata; None where it doesn't say.
+        size_bytes: How large it is; None where that is not known.
+    """
+
+    label: str
+    relation: str
+    schema: Schema
+    notes: tuple[str, ...] = ()
+    rows: int | None = None
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What stands at the destination before a run.
+
+    Attributes:
+        as_of: The as-of date of the current result; None where there is none.
+        customers: How many customers it has.
+    """
+
+    as_of: date | None = None
+    customers: int = 0
+
+
+class Warehouse(Protocol):
+    """An engine with a source, a place to stage tables, and a destination."""
+
+    @property
+    def engine(self) -> str:
+        """Its name: `duckdb` or `bigquery`."""
+
+    @property
+    def destination(self) -> str:
+        """The table that it publishes, as a person writes it."""
+
+    def open_source(self) -> SourceTable:
+        """Finds the source and its columns, without reading it through."""
+
+    def published(self) -> Published:
+        """Looks up what stands at the destination and stages it as the table `previous`.
+
+        Raises:
+            DestinationError: A table of that name is there, and is not one of ours.
+            LockedError: Another process holds the destination, and went on holding it.
+        """
+
+    def table(self, name: str) -> str:
+        """How a staged table stands behind FROM."""
+
+    def create(self, name: str, select: str, progress: Progress | None = None) -> None:
+        """Stages the rows of a SELECT as a table."""
+
+    def rows(self, select: str) -> Sequence[dict[str, Any]]:
+        """The few rows of a SELECT over staged tables."""
+
+    def check_condition(self, expression: str, relation: str) -> str | None:
+        """What the engine objects to in a boolean expression over a relation; None when it accepts it."""
+
+    def publish(self, name: str) -> None:
+        """Replaces the current result by a staged table, in one transaction."""
+
+    def export(self, name: str, path: Path) -> None:
+        """Writes a staged table to a file whose format its suffix tells."""
+
+    def close(self) -> None:
+        """Lets go of everything; staged tables are gone."""

@@ -1,0 +1,112 @@
+"""Writing a staged table to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import duckdb
+
+from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
+
+_ROWS_A_SHEET = 1_048_575
+
+
+def check_output(path: Path) -> None:
+    """Says early what would fail late.
+
+    Raises:
+        ConfigurationError: The suffix names no format, or the folder does not exist.
+        UsageError: A workbook is asked for, and what writes it is not installed.
+    """
+    if path.suffix.casefold() not in _WRITERS:
+        raise ConfigurationError(
+            f"The output {path} has no format that is known.", f"end its name in one of {', '.join(_WRITERS)}."
+        )
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise ConfigurationError(f"The output {path} {what}.", "name a file in a folder that is there.")
+    if path.suffix.casefold() == ".xlsx":
+        _xlsxwriter()
+
+
+def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
+    """Writes the rows of a table, sorted by customer, to a file.
+
+    Args:
+        connection: Where the table is.
+        table: Its name.
+        path: `.csv`, `.tsv`, `.parquet`, `.json` (one array), `.ndjson` or `.xlsx`; overwritten.
+
+    Raises:
+        WarehouseError: The file can't be written.
+    """
+    try:
+        _WRITERS[path.suffix.casefold()](connection, f"SELECT * FROM {table} ORDER BY customer_id", path)
+    except (duckdb.Error, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise WarehouseError(
+            f"The output {path} can't be written: {reason}.", "look at the disk's room and the folder's permissions."
+        ) from error
+
+
+def _copy(options: str, *, plain_numbers: bool = False) -> Callable[[duckdb.DuckDBPyConnection, str, Path], None]:
+    def write(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> None:
+        literal = str(path).replace("'", "''")
+        rows = _short_decimals(connection, select) if plain_numbers else select
+        connection.execute(f"COPY ({rows}) TO '{literal}' ({options})")
+
+    return write
+
+
+def _short_decimals(connection: duckdb.DuckDBPyConnection, select: str) -> str:
+    """The same rows, with money in as many decimals as it has, at least two: 4310.00, not 4310.000000000."""
+    places = connection.execute(
+        "SELECT COALESCE(MAX(LENGTH(RTRIM(SPLIT_PART(CAST(monetary AS VARCHAR), '.', 2), '0'))), 0)"
+        f" FROM ({select})"
+    ).fetchone()
+    decimals = max(2, places[0] if places else 0)
+    return (
+        f"SELECT * REPLACE (CAST(monetary AS DECIMAL(38, {decimals})) AS monetary) FROM ({select})"
+        " ORDER BY customer_id"
+    )
+
+
+def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> None:
+    xlsxwriter = _xlsxwriter()
+    cursor = connection.execute(select)
+    names = [column[0] for column in cursor.description or ()]
+    # In constant memory a row is on disk as soon as the next one begins.
+    options = {"constant_memory": True, "default_date_format": "yyyy-mm-dd", "strings_to_formulas": False}
+    with xlsxwriter.Workbook(str(path), {**options, "strings_to_urls": False}) as workbook:
+        written, sheet = 0, None
+        while batch := cursor.fetchmany(10_000):
+            for row in batch:
+                if sheet is None or written % _ROWS_A_SHEET == 0:
+                    sheet = workbook.add_worksheet()
+                    sheet.freeze_panes(1, 0)
+                    sheet.write_row(0, 0, names)
+                sheet.write_row(written % _ROWS_A_SHEET + 1, 0, row)
+                written += 1
+        if sheet is None:
+            workbook.add_worksheet().write_row(0, 0, names)
+
+
+def _xlsxwriter():  # type: ignore[no-untyped-def]
+    try:
+        import xlsxwriter
+    except ImportError:
+        raise UsageError(
+            "Writing a workbook needs the excel extra.", "pip install 'rfm-pipeline[excel]'"
+        ) from None
+    return xlsxwriter
+
+
+_WRITERS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, str, Path], None]] = {
+    ".csv": _copy("FORMAT csv, HEADER true", plain_numbers=True),
+    ".tsv": _copy("FORMAT csv, HEADER true, DELIMITER '\t'", plain_numbers=True),
+    ".parquet": _copy("FORMAT parquet, COMPRESSION zstd"),
+    ".json": _copy("FORMAT json, ARRAY true", plain_numbers=True),
+    ".ndjson": _copy("FORMAT json", plain_numbers=True),
+    ".xlsx": _write_workbook,
+}

@@ -1,0 +1,103 @@
+"""Figures in words: what a person reads where a machine has numbers."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from rfm_pipeline.result import DimensionScores
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun.
+
+    >>> count(1, "customer"), count(4338, "customer")
+    ('1 customer', '4,338 customers')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def amount(value: Decimal) -> str:
+    """Money to two decimals, with thousands apart.
+
+    >>> amount(Decimal("8911407.904"))
+    '8,911,407.90'
+    """
+    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+
+
+def percent(part: Decimal | int, whole: Decimal | int) -> str:
+    """A share in percent, to one decimal; a dash where the whole is nothing.
+
+    >>> percent(1, 3)
+    '33.3 %'
+    """
+    if not whole:
+        return "–"
+    value = Decimal(part) * 100 / Decimal(whole)
+    return f"{value.quantize(Decimal('0.1'), ROUND_HALF_UP)} %"
+
+
+def edges(scores: DimensionScores) -> list[tuple[int, str]]:
+    """Each score from the best down, and in words whom it takes.
+
+    >>> edges(DimensionScores("recency", "fixed", (Decimal(180), Decimal(365)), (1, 1, 1)))
+    [(3, 'up to 180 days'), (2, '181 to 365 days'), (1, '366 days and more')]
+    """
+    if scores.edges is None:
+        share = f"a {_ordinal(len(scores.customers))} of the customers"
+        return [(score, share) for score in range(len(scores.customers), 0, -1)]
+    # From the best score down: recency's edges ascend that way, the others' descend.
+    limits = list(scores.edges)
+    if scores.name == "recency":
+        return _from_best(limits)
+    return list(reversed(_ascending(limits, scores.name)))
+
+
+def _from_best(limits: list[Decimal]) -> list[tuple[int, str]]:
+    bins, told = len(limits) + 1, []
+    below = -1
+    for position, limit in enumerate(int(limit) for limit in limits):
+        told.append((bins - position, _days(below + 1, limit)))
+        below = max(below, limit)
+    told.append((1, f"{count(below + 1, 'day')} and more"))
+    return told
+
+
+def _days(low: int, high: int) -> str:
+    if high < low:
+        return "nobody"
+    if low == high:
+        return count(low, "day")
+    return f"up to {count(high, 'day')}" if low == 0 else f"{low:,} to {count(high, 'day')}"
+
+
+def _ascending(limits: list[Decimal], name: str) -> list[tuple[int, str]]:
+    told, below = [], None
+    for score, limit in enumerate(limits, start=1):
+        told.append((score, _range(below, limit, name)))
+        below = limit
+    assert below is not None  # there are at least two bins
+    return [*told, (len(limits) + 1, _above(below, name))]
+
+
+def _range(below: Decimal | None, limit: Decimal, name: str) -> str:
+    if below is not None and limit <= below:
+        return "nobody"
+    if name == "monetary":
+        return f"up to {amount(limit)}"
+    low = 1 if below is None else int(below) + 1
+    high = int(limit)
+    if low == high:
+        return count(high, "order")
+    return f"up to {count(high, 'order')}" if below is None else f"{low:,} to {count(high, 'order')}"
+
+
+def _above(below: Decimal, name: str) -> str:
+    if name == "monetary":
+        return f"above {amount(below)}"
+    return f"{count(int(below) + 1, 'order')} and more"
+
+
+def _ordinal(number: int) -> str:
+    names = {2: "half", 3: "third", 4: "quarter", 5: "fifth", 6: "sixth", 7: "seventh", 8: "eighth"}
+    return names.get(number, {9: "ninth", 10: "tenth"}.get(number, f"{number}th"))
