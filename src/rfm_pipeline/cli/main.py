@@ -77,6 +77,7 @@ def _failed(message: str, hint: str | None, code: int, error: BaseException | No
     if os.environ.get("RFM_DEBUG") and error is not None:
         raise error
     sentence = " ".join(message.split())
+    sentence += "" if sentence.endswith((".", "!", "?")) else "."
     print(f"error: {sentence}", file=sys.stderr)
     if hint:
         print(f"hint: {' '.join(hint.split())}", file=sys.stderr)

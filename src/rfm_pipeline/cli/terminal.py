@@ -30,13 +30,13 @@ def print_json(value: Mapping[str, Any]) -> None:
 
 def print_result(result: RunResult) -> None:
     """What was read and kept, the edges in words, the segments, and where the result is."""
+    out = console()
     parts: list[Any] = [_heading(result), _lines(result)]
     if result.excluded:
         parts.append(_exclusions(result))
-    parts += [_customers(result), Text(), _edges(result), Text(), _segments(result), Text()]
+    parts += [_customers(result), Text(), _edges(result), Text(), _segments(result, out.width), Text()]
     parts += [Text(f"! {audit.detail}", style="yellow") for audit in result.audits if audit.status == "warning"]
     parts.append(_destinations(result))
-    out = console()
     out.print(Group(*parts))
 
 
@@ -96,30 +96,35 @@ def _title(scores: DimensionScores) -> str:
     return scores.name if scores.method == "quantile" else f"{scores.name} ({scores.method})"
 
 
-def _segments(result: RunResult) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("Segment", no_wrap=True)
-    for heading in ("Customers", "Share", "Revenue", "Share"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    most = max((segment.revenue for segment in result.segments), default=0)
-    for segment in result.segments:
-        share = float(segment.revenue / most) if most > 0 else 0.0
-        style = "dim" if not segment.customers else ""
-        table.add_row(
-            Text(segment.segment),
+def _segments(result: RunResult, width: int) -> Table:
+    rows = [
+        (
+            segment.segment,
             f"{segment.customers:,}",
             words.percent(segment.customers, result.customers),
             words.amount(segment.revenue),
             words.percent(segment.revenue, result.revenue),
-            Text(_bar(share), style="cyan"),
-            style=style,
         )
+        for segment in result.segments
+    ]
+    headings = ("Segment", "Customers", "Share", "Revenue", "Share")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "Segment" else "right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    # The bar takes what the figures leave.
+    figures = sum(max(map(len, column)) + 2 for column in zip(headings, *rows, strict=True))
+    room = min(_BAR_WIDTH, width - figures)
+    most = max((segment.revenue for segment in result.segments), default=0)
+    for segment, row in zip(result.segments, rows, strict=True):
+        share = float(segment.revenue / most) if most > 0 else 0.0
+        bar = Text(_bar(share, room), style="cyan")
+        table.add_row(Text(row[0]), *row[1:], bar, style="" if segment.customers else "dim")
     return table
 
 
-def _bar(share: float) -> str:
-    eighths = round(max(share, 0.0) * _BAR_WIDTH * 8)
+def _bar(share: float, width: int) -> str:
+    eighths = round(max(share, 0.0) * max(width, 0) * 8)
     whole, rest = divmod(eighths, 8)
     return "█" * whole + (_BLOCKS[rest] if rest else "")
 

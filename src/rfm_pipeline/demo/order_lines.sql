@@ -1,7 +1,8 @@
 -- Every line that the shop sells, in the order of time, worked out from the order's number alone.
 CREATE TEMP VIEW order_lines AS
 WITH
--- An order: its number, in the order of time.
+-- An order: its number, in the order of time. RANGE counts on one thread, and that keeps the order: on many,
+-- the joins below would not.
 orders AS (
   SELECT
     range AS order_number,
@@ -22,7 +23,7 @@ filled AS (
   JOIN baskets ON basket = order_number % 1000
 ),
 
--- An order with its moment. Slots are equally busy, so its number tells the slot. The last order has the last.
+-- An order with its moment. Slots are equally busy, so its number tells the slot, the last one the last.
 dated AS (
   SELECT
     filled.*,

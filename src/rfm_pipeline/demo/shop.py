@@ -10,7 +10,6 @@ and the same `lines`, `seed` and `end` give the same rows in the same order, on 
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -144,7 +143,7 @@ def write_shop(
             _open_shop(connection, lines, seed, end)
             _write_lines(connection, staged)
             planted = _count_planted(connection)
-        os.replace(staged, path)
+        staged.replace(path)
     except (OSError, duckdb.IOException) as error:
         raise UsageError(
             f"The demo can't be written to {path}: {error}",

@@ -89,10 +89,11 @@ def checked_names(raw: Sequence[str], file: str) -> tuple[str, ...]:
             continue
         first = seen.setdefault(name.lower(), position)
         if first != position:
-            names = f"'{name}' twice" if raw[first - 1] == name else f"both '{raw[first - 1]}' and '{name}'"
+            earlier = raw[first - 1]
+            names = f"'{name}' twice" if earlier == name else f"'{earlier}' and a column '{name}'"
             raise SourceError(
-                f"{file} has {names}, as columns {first} and {position}",
-                hint="rename one of them in the file; upper and lower case count as the same",
+                f"{file} has a column {names}: columns {first} and {position}.",
+                "rename one of them in the file; upper and lower case count as the same.",
             )
     return tuple(
         name if name.strip() else _free_name(position, seen) for position, name in enumerate(raw, start=1)

@@ -59,7 +59,7 @@ Location = FileLocation | StdinLocation | DuckDBTable | BigQueryTable
 
 
 def parse(text: str) -> Location:
-    """Take SOURCE apart. Nothing on disk is looked at.
+    """Takes SOURCE apart. Nothing on disk is looked at.
 
     Args:
         text: What the user typed.
@@ -76,7 +76,7 @@ def parse(text: str) -> Location:
     BigQueryTable(project='shop', dataset='sales', table='orders')
     """
     if not text.strip():
-        raise UsageError("SOURCE is empty", hint=f"give {FORMS}")
+        raise UsageError("SOURCE is empty.", f"give {FORMS}.")
     if text == "-":
         return StdinLocation()
     if text.startswith("duckdb:"):
@@ -93,25 +93,25 @@ def _duckdb(text: str) -> DuckDBTable:
     if not hash_:
         file, table = table, ""
     if not file or (hash_ and not table.strip()):
-        raise UsageError(f"{text} names no {'table' if file else 'file'}", hint="write duckdb:FILE#table")
+        raise UsageError(f"{text} names no {'table' if file else 'file'}.", "write duckdb:FILE#table.")
     return DuckDBTable(Path(_home_expanded(file)), table.strip() or None)
 
 
 def _bigquery(text: str) -> BigQueryTable:
     match = _BIGQUERY.fullmatch(text.removeprefix("bigquery:").removeprefix("//").replace("`", ""))
     if not match or not text.startswith("bigquery://"):
-        raise UsageError(f"{text} is not a BigQuery table", hint="write bigquery://project.dataset.table")
+        raise UsageError(f"{text} is not a BigQuery table.", "write bigquery://project.dataset.table.")
     return BigQueryTable(match["project"], match["dataset"], match["table"])
 
 
 def _unreadable_url(text: str, scheme: str) -> UsageError:
     if scheme == "file":
-        return UsageError(f"{text} is a URL", hint=f"give the path alone: {text[len('file://') :]}")
+        return UsageError(f"{text} is a URL.", f"give the path alone: {text[len('file://') :]}")
     if scheme == "duckdb":
-        return UsageError(f"{text} is not a DuckDB table", hint="write duckdb:FILE#table, without the slashes")
+        return UsageError(f"{text} is not a DuckDB table.", "write duckdb:FILE#table, without the slashes.")
     return UsageError(
-        f"{text} can't be read from here: nothing is fetched over a network except from BigQuery",
-        hint="download it first, or load it into BigQuery and give bigquery://project.dataset.table",
+        f"{text} can't be read: nothing is fetched over the network, except from BigQuery.",
+        "download it first, or load it into BigQuery and give bigquery://project.dataset.table.",
     )
 
 
@@ -119,4 +119,4 @@ def _home_expanded(text: str) -> str:
     try:
         return str(Path(text).expanduser()) if text.startswith("~") else text
     except RuntimeError as error:
-        raise UsageError(f"{text} starts with a home folder that can't be found", hint="write it out") from error
+        raise UsageError(f"The home folder in {text} is not known.", "write the path out.") from error

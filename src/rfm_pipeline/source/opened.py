@@ -18,11 +18,13 @@ class Scan:
         notes: What a person wants to know.
         copies: For each file that is scanned in place of the user's (recoded, unpacked, spooled), the path in
             the scratch folder, and the name of the user's file.
+        rows: How many rows the files say that they have; None for text, which doesn't say.
     """
 
     relation: str
     notes: tuple[str, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class OpenedSource:
         format: `CSV`, `JSON`, `Parquet`, `Excel` or `DuckDB`.
         files: The user's files; none for standard input.
         size_bytes: Their size on disk; None where that says nothing about the table.
+        rows: How many rows the source says that it has; None for text and views, which don't say.
         notes: What was found that a person wants to know: `semicolons between values`.
         copies: Scratch files that are scanned instead, with the name of the user's file.
     """
@@ -47,5 +50,6 @@ class OpenedSource:
     format: str
     files: tuple[Path, ...]
     size_bytes: int | None
+    rows: int | None
     notes: tuple[str, ...]
     copies: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -46,7 +46,7 @@ class SourceOptions(BaseModel):
             return None
         delimiter = _NAMED_DELIMITERS.get(value.lower(), value)
         if len(delimiter) != 1 or delimiter in '\r\n"':
-            raise ValueError(f"a delimiter is one character, or tab; got {value!r}")
+            raise ValueError(f"{value!r} is not a delimiter: one character, or 'tab'")
         return delimiter
 
     @field_validator("encoding")
@@ -60,5 +60,5 @@ class SourceOptions(BaseModel):
             codec = None
         # `rot13`, `zip` and their like are codecs too, and no text encodings.
         if codec is None or not getattr(codec, "_is_text_encoding", True):
-            raise ValueError(f"an encoding such as utf-8, windows-1252 or utf-16; got {value!r}")
+            raise ValueError(f"{value!r} is not an encoding such as 'utf-8', 'windows-1252' or 'utf-16'")
         return codec.name

@@ -1,0 +1,136 @@
+"""What DuckDB says when a file can't be read, in one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from rfm_pipeline.errors import SourceError
+from rfm_pipeline.source.encoding import not_utf8
+from rfm_pipeline.source.formats import damaged
+from rfm_pipeline.source.opened import OpenedSource
+from rfm_pipeline.source.suffixes import Format
+
+_FILE = re.compile(r"""(?:^\s*file = |\bin file "|(?:reading|in) file '|STREAM: |pattern ")(?P<path>[^"'\n]+)""", re.MULTILINE | re.IGNORECASE)
+_CSV_LINE = re.compile(r"CSV Error on Line: (?P<line>\d+)")
+_WIDTH = re.compile(r"Expected Number of Columns: (?P<expected>\d+) Found: (?P<found>\d+)")
+_JSON_PLACE = re.compile(r"in (?P<unit>line|record/value) (?P<number>\d+)")
+_JSON_TYPE = re.compile(r"Expected OBJECT, but got \w+: (?P<value>.*)")
+_PARQUET = re.compile(r"parquet|thrift|snappy|zstd|decompress|TProtocol|page header|don't know what type", re.IGNORECASE)
+
+
+def explain_failure(error: Exception, source: OpenedSource) -> SourceError | None:
+    """What a failed scan of a source says about the source.
+
+    Args:
+        error: What DuckDB raised while a query read `source.relation`.
+        source: The source.
+
+    Returns:
+        The error for the user; None where the source is not at fault.
+    """
+    name = str(source.files[0]) if len(source.files) == 1 else source.label
+    return _explanation(str(error), source.format, source.copies, name)
+
+
+@contextmanager
+def explained(format_: str, copies: Mapping[str, str], name: str) -> Iterator[None]:
+    """Turns what DuckDB says about a file that is being opened into one sentence.
+
+    Args:
+        format_: The format that the file has.
+        copies: The user's name for each file in the scratch folder.
+        name: What to call the file where DuckDB does not name it.
+
+    Raises:
+        SourceError: DuckDB can't read it.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        known = _explanation(str(error), format_, copies, name)
+        raise known or SourceError(f"{name} can't be read as {format_}.", "look at how it was exported.") from error
+
+
+def _explanation(text: str, format_: str, copies: Mapping[str, str], name: str) -> SourceError | None:
+    if match := _FILE.search(text):
+        path = match["path"].strip()
+        name = copies.get(path, path)
+    if "No files found that match" in text:
+        return SourceError(f"{name} is not there any more.", "something removed it during the run.")
+    if re.search(r"GZIP stream|frame descriptor|ZSTD", text):
+        return damaged(name)
+    if format_ == Format.CSV:
+        return _csv(text, name)
+    if format_ == Format.JSON:
+        return _json(text, name)
+    if format_ == Format.PARQUET and _PARQUET.search(text):
+        return damaged(name)
+    return None
+
+
+def _csv(text: str, name: str) -> SourceError | None:
+    if "state machine reached an invalid state" in text:
+        return SourceError(f"{name} ends its lines in different ways.", "save it with one kind of line end.")
+    if not (place := _CSV_LINE.search(text)):
+        return None
+    line = int(place["line"])
+    # DuckDB counts a quoted value with line breaks as one line.
+    where = f"{name}, line {line:,}" if "parallel = false" not in text else f"{name}, record {line:,}"
+    if width := _WIDTH.search(text):
+        return _wrong_width(where, int(width["found"]), int(width["expected"]))
+    if "unterminated quote" in text:
+        return SourceError(
+            f"{where}: a quoted value does not end where it should.",
+            "a quote inside of a quoted value is doubled; where quotes are ordinary characters, set read.quote = ''"
+            " in rfm.toml, and where a backslash stands before them, read.escape = '\\'.",
+        )
+    if "Invalid unicode" in text:
+        return not_utf8(name, line)
+    if re.search(r"maximum line size|line size of", text, re.IGNORECASE):
+        return SourceError(
+            f"{where}: it is longer than 2 MB.", "a quote that is never closed makes a line of all that follows it."
+        )
+    return SourceError(f"{where}: it can't be read.", "look at its quotes and its delimiters.")
+
+
+def _wrong_width(where: str, found: int, expected: int) -> SourceError:
+    values = "1 value" if found == 1 else f"{found} values"
+    hint = (
+        "a value that holds a delimiter must stand in quotes; a given --delimiter may be wrong."
+        if found > expected
+        else "a missing value must be there as an empty one; the line may also be cut off, or no data at all."
+    )
+    return SourceError(f"{where}: it has {values}, where the header has {expected}.", hint)
+
+
+def _json(text: str, name: str) -> SourceError | None:
+    place = _JSON_PLACE.search(text)
+    where = f"{name}, {place['unit'].replace('/value', '')} {int(place['number']):,}" if place else name
+    if "maximum_object_size" in text:
+        return SourceError(
+            f"{name} holds an object of more than 16 MB.",
+            "a source has one object a row; take the list of rows out of the object around it.",
+        )
+    if "expected records" in text:
+        return SourceError(f"{name} does not hold objects.", "a source has one object a row: [{\"order_id\": ...}, ...].")
+    if nested := _JSON_TYPE.search(text):
+        value = nested["value"].splitlines()[0][:60]
+        return SourceError(f"{where}: an object was expected, and {value} found.", "mend that record.")
+    if "uplicate" in text:
+        return SourceError(f"{where}: an object has a key twice.", "upper and lower case count as the same.")
+    if "invalid UTF-8" in text:
+        return not_utf8(where)
+    if "Malformed JSON" in text:
+        reason = text.partition(": ")[2].rpartition(": ")[2].splitlines()[0].rstrip(". ")
+        return SourceError(f"{where}: it is not valid JSON ({reason}).", "the file may be cut off; export it again.")
+    return SourceError(f"{where} can't be read as JSON.", "export it again.") if place else None
+
+
+def is_inside(path: str, folder: Path) -> bool:
+    """Whether a path lies in a folder."""
+    return Path(path).is_relative_to(folder)

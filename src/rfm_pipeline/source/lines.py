@@ -1,0 +1,150 @@
+r"""One look at a whole text file, before DuckDB reads it.
+
+DuckDB cuts a CSV into pieces and parses them side by side. Where a quoted value holds a line break, a piece can
+begin inside of it: DuckDB 2.0 then fails (measured: a third of files built to provoke it), and with line ends
+such as `\r\r\n` it repeats rows and says nothing. And it meets a byte that is not UTF-8, or line ends that change,
+only in the middle of the scan. So the bytes are looked at once here. For a gigabyte that takes 0.3 s without quotes
+and carriage returns and 1 to 2 s with them, against the 4 to 5 s of the scan itself.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+
+# Half a CPU's second-level cache: measured, twice as fast as pieces of 4 MB.
+_CHUNK = 1 << 18
+
+
+@dataclass(slots=True)
+class TextFacts:
+    """What was seen in a text file.
+
+    Attributes:
+        invalid_at: The offset of the first byte that is not UTF-8; nothing after it was looked at.
+        nul_at: The offset of the first NUL byte; nothing after it was looked at.
+        ascii_before: Whether all before that byte was plain ASCII.
+        quoted_line_breaks: Whether a line break may stand between quotes. A quote that stands alone inside a
+            value leads to a needless yes, never to a wrong no.
+        line_ends: The kinds of line end that stand outside of quotes.
+    """
+
+    invalid_at: int | None = None
+    nul_at: int | None = None
+    ascii_before: bool = True
+    quoted_line_breaks: bool = False
+    line_ends: frozenset[bytes] = frozenset()
+
+    @property
+    def mixed_line_ends(self) -> bool:
+        """Whether lines end in more than one way, which DuckDB does not read."""
+        return len(self.line_ends) > 1
+
+
+def examine(path: Path, quote: str) -> TextFacts:
+    """Reads a file through.
+
+    Args:
+        path: A file that should be UTF-8.
+        quote: The quoting character; empty where there is none.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    facts = TextFacts()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    breaks = _LineBreaks(quote.encode())
+    offset = 0
+    buffer = bytearray(_CHUNK)
+    view = memoryview(buffer)
+    with path.open("rb", buffering=0) as stream:
+        while size := stream.readinto(buffer):
+            chunk = bytes(view[:size])
+            if b"\0" in chunk:
+                facts.nul_at = offset + chunk.index(b"\0")
+                return facts
+            if not _is_utf8(decoder, chunk, facts, offset):
+                return facts
+            breaks.see(chunk)
+            offset += size
+    if not _is_utf8(decoder, b"", facts, offset, final=True):
+        return facts
+    facts.quoted_line_breaks, facts.line_ends = breaks.quoted, breaks.kinds()
+    return facts
+
+
+def line_of(path: Path, offset: int) -> int:
+    """The number of the line, counted from 1, that holds the byte at an offset."""
+    line = 1
+    with path.open("rb") as stream:
+        while offset > 0 and (chunk := stream.read(min(_CHUNK, offset))):
+            line += chunk.count(b"\n")
+            offset -= len(chunk)
+    return line
+
+
+def _is_utf8(
+    decoder: codecs.IncrementalDecoder, chunk: bytes, facts: TextFacts, offset: int, *, final: bool = False
+) -> bool:
+    pending = len(decoder.getstate()[0])
+    if not final and not pending and chunk.isascii():
+        return True
+    try:
+        plain = decoder.decode(chunk, final).isascii()
+    except UnicodeDecodeError as error:
+        facts.invalid_at = offset - pending + error.start
+        facts.ascii_before = facts.ascii_before and error.object[: error.start].isascii()
+        return False
+    facts.ascii_before = facts.ascii_before and plain
+    return True
+
+
+class _LineBreaks:
+    """Line breaks inside and outside of quotes, fed with a file piece by piece.
+
+    Of each piece only quotes and line breaks are kept. Two quotes side by side then cancel out, for they open and
+    close (or close and open) with no line break between them; what is left alternates between outside and inside.
+    """
+
+    def __init__(self, quote: bytes) -> None:
+        self.quoted = False
+        self._quote = quote
+        self._inside = False
+        self._returned = False
+        self._line_feeds = self._returns = self._both = False
+        self._others = bytes(byte for byte in range(256) if byte not in quote + b"\r\n")
+
+    def see(self, chunk: bytes) -> None:
+        quoting = self._inside or bool(self._quote and self._quote in chunk)
+        if not quoting and b"\r" not in chunk and not self._returned:
+            self._line_feeds = self._line_feeds or b"\n" in chunk
+            return
+        left = chunk.translate(None, self._others)
+        if quoting:
+            left = self._outside(left)
+        self._count(left)
+
+    def kinds(self) -> frozenset[bytes]:
+        self._count(b"", last=True)
+        found = {b"\n": self._line_feeds, b"\r": self._returns, b"\r\n": self._both}
+        return frozenset(kind for kind, seen in found.items() if seen)
+
+    def _outside(self, left: bytes) -> bytes:
+        parts = left.replace(self._quote * 2, b"").split(self._quote)
+        first = int(self._inside)
+        inside = parts[1 - first :: 2]
+        self.quoted = self.quoted or any(inside)
+        self._inside = bool((len(parts) - 1 + first) % 2)
+        return b"".join(parts[first::2])
+
+    def _count(self, left: bytes, *, last: bool = False) -> None:
+        if self._returned:
+            left = b"\r" + left
+        self._returned = not last and left.endswith(b"\r")
+        if self._returned:
+            left = left[:-1]
+        both = left.count(b"\r\n")
+        self._both = self._both or both > 0
+        self._line_feeds = self._line_feeds or left.count(b"\n") > both
+        self._returns = self._returns or left.count(b"\r") > both

@@ -1,0 +1,87 @@
+"""What the tests share: the command line in this process, real data where it is, and how hypothesis runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from rfm_pipeline.cli import main
+
+settings.register_profile(
+    "default",
+    deadline=None,
+    # A fixture here holds nothing that one example could leave to the next.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as one JSON object."""
+        return json.loads(self.stdout)
+
+
+Rfm = Callable[..., Outcome]
+
+
+@pytest.fixture
+def rfm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Rfm:
+    """Runs `rfm` with arguments, in `tmp_path` and without the environment's RFM_* variables."""
+    for name in [name for name in os.environ if name.startswith("RFM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", ["rfm", *map(str, arguments)])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        captured = capsys.readouterr()
+        code = ended.value.code
+        return Outcome(code if isinstance(code, int) else 1, captured.out, captured.err)
+
+    return run
+
+
+def real_data(name: str) -> Path:
+    """A real data set that is not part of the project; the test is skipped where it is absent."""
+    path = DATA / name
+    if not path.exists():
+        pytest.skip(f"the real data set {name} is not beside the project, in shared/data")
+    return path
+
+
+@pytest.fixture
+def online_retail() -> Path:
+    """UCI Online Retail: 541,909 lines of a gift shop, with published figures."""
+    return real_data("online_retail.parquet")
+
+
+@pytest.fixture
+def rfm_data_orders() -> Path:
+    """The sample orders of the R package rfm: 4,906 orders of 995 customers, with a published result."""
+    return real_data("rfm_data_orders.csv")
