@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import count
 
 import duckdb
+from duckdb.sqltypes import DuckDBPyType
 
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.schema import Column, Kind, Schema
@@ -27,8 +29,10 @@ _KINDS = {
     "TIMESTAMP_MS": Kind.TIMESTAMP,
     "TIMESTAMP_NS": Kind.TIMESTAMP,
 } | dict.fromkeys(
-    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"]
-    + ["UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT", "BIGNUM"],
+    (
+        *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "BIGNUM"),
+        *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+    ),
     Kind.INTEGER,
 )
 
@@ -63,11 +67,18 @@ def schema_of(connection: duckdb.DuckDBPyConnection, relation: str) -> Schema:
     return tuple(columns)
 
 
-def _with_fields(path: tuple[str, ...], type_: duckdb.DuckDBPyType) -> Iterator[Column]:
+def _with_fields(path: tuple[str, ...], type_: DuckDBPyType) -> Iterator[Column]:
     yield Column(path, kind_of(str(type_)), str(type_))
     if type_.id == "struct":
-        for name, field in type_.children:
-            yield from _with_fields((*path, str(name)), field)
+        for name, field in fields_of(type_):
+            yield from _with_fields((*path, name), field)
+
+
+def fields_of(struct: DuckDBPyType) -> Iterator[tuple[str, DuckDBPyType]]:
+    """The fields of a struct type: their names and types."""
+    for name, field in struct.children:
+        assert isinstance(field, DuckDBPyType)  # only enums and sized types have children of another kind
+        yield name, field
 
 
 def checked_names(raw: Sequence[str], file: str) -> tuple[str, ...]:
@@ -112,7 +123,26 @@ def header_notes(raw: Sequence[str]) -> list[str]:
     """What a person wants to know about a header: values in place of names, columns without a name."""
     notes = []
     if values := [name for name in raw if _DATA.fullmatch(name)]:
-        notes.append(f"the first line was taken for column names, though {values[0].strip()!r} looks like a value")
+        notes.append(
+            f"the first line was taken for column names, though {values[0].strip()!r} looks like a value"
+        )
     if nameless := [str(position) for position, name in enumerate(raw, start=1) if not name.strip()]:
         notes.append(f"no name above column {', '.join(nameless)}")
     return notes
+
+
+def missing_columns(headers: Sequence[Sequence[str]]) -> list[str]:
+    """Notes on the columns that some of the files lack, whose rows have NULL there.
+
+    Args:
+        headers: The names in each file.
+    """
+    spellings = {name.lower(): name for header in reversed(headers) for name in reversed(header)}
+    having = Counter(name.lower() for header in headers for name in header)
+    every = len(headers)
+    gaps = [
+        f"{spellings[name]!r} is missing from {every - times} of {every} files"
+        for name, times in having.items()
+        if times < every
+    ]
+    return gaps[:3] + ([f"{len(gaps) - 3} more columns are not in every file"] if gaps[3:] else [])

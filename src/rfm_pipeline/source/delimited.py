@@ -1,4 +1,4 @@
-"""CSV and its relatives: every value is read as text, so that nothing is lost or refused before it is cleaned."""
+"""CSV and its relatives: every value is read as text, so that none is lost or refused before cleaning."""
 
 from __future__ import annotations
 
@@ -13,8 +13,18 @@ from pathlib import Path
 import duckdb
 
 from rfm_pipeline.errors import SourceError
+from rfm_pipeline.source.columns import missing_columns
 from rfm_pipeline.source.dialect import Dialect, find_dialect
-from rfm_pipeline.source.encoding import HEAD, WINDOWS, find_encoding, is_utf8, not_utf8, nul_byte, recode, spoken
+from rfm_pipeline.source.encoding import (
+    HEAD,
+    WINDOWS,
+    find_encoding,
+    is_utf8,
+    not_utf8,
+    nul_byte,
+    recode,
+    spoken,
+)
 from rfm_pipeline.source.files import SourceFile, reading
 from rfm_pipeline.source.formats import Identity, compression_argument, damaged, read_head
 from rfm_pipeline.source.lines import TextFacts, examine, line_of
@@ -63,7 +73,11 @@ def scan_delimited(
         for arguments, group in groups.items()
     ]
     relation = calls[0] if len(calls) == 1 else _union(calls)
-    return Scan(relation, (*_common_notes(prepared), *_missing_columns(prepared)), copies)
+    return Scan(
+        relation,
+        (*_common_notes(prepared), *missing_columns([ready.dialect.names for ready in prepared])),
+        copies,
+    )
 
 
 def _union(calls: Sequence[str]) -> str:
@@ -73,15 +87,9 @@ def _union(calls: Sequence[str]) -> str:
 def _common_notes(prepared: Sequence[_Prepared]) -> list[str]:
     counts = Counter(note for ready in prepared for note in ready.notes)
     every = len(prepared)
-    return [note if times == every else f"{note} ({times} of {every} files)" for note, times in counts.items()]
-
-
-def _missing_columns(prepared: Sequence[_Prepared]) -> list[str]:
-    spellings = {name.lower(): name for ready in reversed(prepared) for name in reversed(ready.dialect.names)}
-    having = Counter(name.lower() for ready in prepared for name in ready.dialect.names)
-    every = len(prepared)
-    gaps = [f"{spellings[name]!r} is missing from {every - n} of {every} files" for name, n in having.items() if n < every]
-    return gaps[:3] + ([f"{len(gaps) - 3} more columns are not in every file"] if gaps[3:] else [])
+    return [
+        note if times == every else f"{note} ({times} of {every} files)" for note, times in counts.items()
+    ]
 
 
 class _Preparation:
@@ -112,7 +120,10 @@ class _Preparation:
         dialect, notes = find_dialect(_text(head, whole=whole), self._file.name, self._options)
         side_by_side = self._reads_side_by_side(dialect)
         return _Prepared(
-            self._path, dialect, tuple(self._arguments(dialect, side_by_side=side_by_side)), (*self._notes, *notes)
+            self._path,
+            dialect,
+            tuple(self._arguments(dialect, side_by_side=side_by_side)),
+            (*self._notes, *notes),
         )
 
     def _arguments(self, dialect: Dialect, *, side_by_side: bool) -> list[str]:
@@ -162,7 +173,7 @@ class _Preparation:
                 raise nul_byte(self._file.name, line)
             with self._path.open("rb") as stream:
                 stream.seek(at)
-                raise not_utf8(self._file.name, line, stream.read(1)[0])
+                raise not_utf8(f"{self._file.name}, line {line:,}", stream.read(1)[0])
 
     def _copy(self, codec: str, *, line_ends: bool = False) -> None:
         if self._compression == "zstd":
@@ -190,7 +201,9 @@ class _Preparation:
         return head, len(head) < HEAD
 
     def _head_of_zstd(self) -> tuple[bytes, bool]:
-        lines = f"read_csv({paths_literal([self._path])}, auto_detect = false, header = false, delim = '\x01',"
+        lines = (
+            f"read_csv({paths_literal([self._path])}, auto_detect = false, header = false, delim = '\x01',"
+        )
         lines += " quote = '', escape = '', compression = 'zstd', columns = {'line': 'VARCHAR'})"
         rows = self._connection.execute(f"SELECT line FROM {lines} LIMIT 1000").fetchall()
         return "\n".join(line or "" for (line,) in rows).encode(), False

@@ -1,8 +1,8 @@
 """How a CSV is written: what stands between its values and around them, and where its header is.
 
-Found here rather than by DuckDB's sniffer, which also guesses at types, comments and lines to leave out: every
-one of those guesses can take a row away. This looks for nothing but the delimiter and the quotes, and what it
-finds is written out in the query.
+Found here rather than by DuckDB's sniffer, which also guesses at types, comments and lines to leave out:
+each of those guesses can take a row away. This looks for nothing but the delimiter and the quotes, and what
+it finds is written out in the query.
 """
 
 from __future__ import annotations
@@ -104,8 +104,10 @@ def _above_the_header(head: str, skip_lines: int) -> tuple[int, str, str | None]
     return skip, "".join(lines[skip:]), told
 
 
-def _records(body: str, delimiter: str, quote: str, escape: str, *, strict: bool = False) -> Iterator[list[str]]:
-    """The first records; it ends early where a record can't be read, or at a quote that the head leaves open."""
+def _records(
+    body: str, delimiter: str, quote: str, escape: str, *, strict: bool = False
+) -> Iterator[list[str]]:
+    """The first records that are not blank."""
     reader = csv.reader(
         io.StringIO(body, newline=""),
         delimiter=delimiter,
@@ -166,7 +168,7 @@ def _refuse_title(body: str, quote: str, skip: int, name: str) -> None:
             above = skip + body[: body.index(delimiter)].count("\n")
             title = body.split("\n", 1)[0].strip()
             raise SourceError(
-                f"{name} begins with {title[:80]!r}, which is no header: the lines below it have {usual} values.",
+                f"{name} begins with {title[:80]!r}, which is no header: below it are {usual} values a line.",
                 f"set read.skip_lines = {above} in rfm.toml, or remove the lines above the header.",
             )
 

@@ -36,8 +36,8 @@ def find_encoding(head: bytes, name: str, *, whole: bool) -> str:
         whole: Whether the head is the whole file.
 
     Returns:
-        A codec's name. What has no mark, and is not UTF-8, and was plain ASCII up to the byte that says so, is
-        taken for Windows-1252, which is what spreadsheets on Windows write.
+        A codec's name. What has no mark, and is plain ASCII up to the first byte that is not UTF-8, is taken
+        for Windows-1252, which is what spreadsheets on Windows write.
 
     Raises:
         SourceError: The file holds no text, or text with a fault in it.
@@ -53,7 +53,8 @@ def find_encoding(head: bytes, name: str, *, whole: bool) -> str:
         if _CONTROLS.search(head):
             raise SourceError(f"{name} is not text.", "a source is CSV, Parquet, JSON or Excel.") from None
         if not head[: error.start].isascii():
-            raise not_utf8(name, head.count(b"\n", 0, error.start) + 1, head[error.start]) from None
+            line = head.count(b"\n", 0, error.start) + 1
+            raise not_utf8(f"{name}, line {line:,}", head[error.start]) from None
         return WINDOWS
     return "utf-8"
 
@@ -72,11 +73,17 @@ def is_utf8(codec: str) -> bool:
     return codec in {"utf-8", "utf-8-sig", "ascii"}
 
 
-def not_utf8(name: str, line: int, byte: int) -> SourceError:
-    """The error for a byte that can't be, in text that had proved to be UTF-8."""
+def not_utf8(where: str, byte: int | None = None) -> SourceError:
+    """The error for a byte that can't be.
+
+    Args:
+        where: The file and the line.
+        byte: The byte, where it is known.
+    """
+    what = "" if byte is None else f", for it has the byte 0x{byte:02X}"
     return SourceError(
-        f"{name} is UTF-8 up to line {line:,}, where the byte 0x{byte:02X} can't be.",
-        "mend that line, or say what the file is written in: --encoding windows-1252.",
+        f"{where}: it is not UTF-8{what}.",
+        "mend that line, or say what the file is written in, such as --encoding windows-1252.",
     )
 
 
@@ -119,7 +126,11 @@ def recode(
                     text = re.sub(r"\r+\n", "\n", kept)
                 copy.write(text.encode())
     except UnicodeError as error:
-        fault = f"the byte 0x{error.object[error.start]:02X} is" if isinstance(error, UnicodeDecodeError) else "some are"
+        fault = (
+            f"the byte 0x{error.object[error.start]:02X} is"
+            if isinstance(error, UnicodeDecodeError)
+            else "some are"
+        )
         raise SourceError(
             f"{file.name} can't be read as {spoken(codec)}: {fault} not in it.",
             "say what the file is written in, such as --encoding windows-1251.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 
@@ -15,12 +14,17 @@ from rfm_pipeline.source.formats import damaged
 from rfm_pipeline.source.opened import OpenedSource
 from rfm_pipeline.source.suffixes import Format
 
-_FILE = re.compile(r"""(?:^\s*file = |\bin file "|(?:reading|in) file '|STREAM: |pattern ")(?P<path>[^"'\n]+)""", re.MULTILINE | re.IGNORECASE)
+_FILE = re.compile(
+    r"""(?:^\s*file = |\bin file "|(?:reading|in) file '|STREAM: |pattern ")(?P<path>[^"'\n]+)""",
+    re.MULTILINE | re.IGNORECASE,
+)
 _CSV_LINE = re.compile(r"CSV Error on Line: (?P<line>\d+)")
 _WIDTH = re.compile(r"Expected Number of Columns: (?P<expected>\d+) Found: (?P<found>\d+)")
 _JSON_PLACE = re.compile(r"in (?P<unit>line|record/value) (?P<number>\d+)")
 _JSON_TYPE = re.compile(r"Expected OBJECT, but got \w+: (?P<value>.*)")
-_PARQUET = re.compile(r"parquet|thrift|snappy|zstd|decompress|TProtocol|page header|don't know what type", re.IGNORECASE)
+_PARQUET = re.compile(
+    r"parquet|thrift|snappy|zstd|decompress|TProtocol|page header|don't know what type", re.IGNORECASE
+)
 
 
 def explain_failure(error: Exception, source: OpenedSource) -> SourceError | None:
@@ -34,7 +38,12 @@ def explain_failure(error: Exception, source: OpenedSource) -> SourceError | Non
         The error for the user; None where the source is not at fault.
     """
     name = str(source.files[0]) if len(source.files) == 1 else source.label
-    return _explanation(str(error), source.format, source.copies, name)
+    found = _explanation(str(error), source.format, source.copies, name)
+    if found is not None and "parallel = false" in source.relation:
+        # Where values hold line breaks, DuckDB counts records.
+        found.message = found.message.replace(", line ", ", record ", 1)
+        found.args = (found.message,)
+    return found
 
 
 @contextmanager
@@ -53,7 +62,9 @@ def explained(format_: str, copies: Mapping[str, str], name: str) -> Iterator[No
         yield
     except duckdb.Error as error:
         known = _explanation(str(error), format_, copies, name)
-        raise known or SourceError(f"{name} can't be read as {format_}.", "look at how it was exported.") from error
+        raise known or SourceError(
+            f"{name} can't be read as {format_}.", "look at how it was exported."
+        ) from error
 
 
 def _explanation(text: str, format_: str, copies: Mapping[str, str], name: str) -> SourceError | None:
@@ -78,22 +89,21 @@ def _csv(text: str, name: str) -> SourceError | None:
         return SourceError(f"{name} ends its lines in different ways.", "save it with one kind of line end.")
     if not (place := _CSV_LINE.search(text)):
         return None
-    line = int(place["line"])
-    # DuckDB counts a quoted value with line breaks as one line.
-    where = f"{name}, line {line:,}" if "parallel = false" not in text else f"{name}, record {line:,}"
+    where = f"{name}, line {int(place['line']):,}"
     if width := _WIDTH.search(text):
         return _wrong_width(where, int(width["found"]), int(width["expected"]))
     if "unterminated quote" in text:
         return SourceError(
             f"{where}: a quoted value does not end where it should.",
-            "a quote inside of a quoted value is doubled; where quotes are ordinary characters, set read.quote = ''"
-            " in rfm.toml, and where a backslash stands before them, read.escape = '\\'.",
+            "a quote inside of a quoted value is doubled; where quotes are ordinary characters, set"
+            " read.quote = '' in rfm.toml, and where a backslash stands before them, read.escape = '\\'.",
         )
     if "Invalid unicode" in text:
-        return not_utf8(name, line)
+        return not_utf8(where)
     if re.search(r"maximum line size|line size of", text, re.IGNORECASE):
         return SourceError(
-            f"{where}: it is longer than 2 MB.", "a quote that is never closed makes a line of all that follows it."
+            f"{where}: it is longer than 2 MB.",
+            "a quote that is never closed makes a line of all that follows it.",
         )
     return SourceError(f"{where}: it can't be read.", "look at its quotes and its delimiters.")
 
@@ -117,7 +127,9 @@ def _json(text: str, name: str) -> SourceError | None:
             "a source has one object a row; take the list of rows out of the object around it.",
         )
     if "expected records" in text:
-        return SourceError(f"{name} does not hold objects.", "a source has one object a row: [{\"order_id\": ...}, ...].")
+        return SourceError(
+            f"{name} does not hold objects.", 'a source has one object a row: [{"order_id": ...}, ...].'
+        )
     if nested := _JSON_TYPE.search(text):
         value = nested["value"].splitlines()[0][:60]
         return SourceError(f"{where}: an object was expected, and {value} found.", "mend that record.")
@@ -127,10 +139,7 @@ def _json(text: str, name: str) -> SourceError | None:
         return not_utf8(where)
     if "Malformed JSON" in text:
         reason = text.partition(": ")[2].rpartition(": ")[2].splitlines()[0].rstrip(". ")
-        return SourceError(f"{where}: it is not valid JSON ({reason}).", "the file may be cut off; export it again.")
+        return SourceError(
+            f"{where}: it is not valid JSON ({reason}).", "the file may be cut off; export it again."
+        )
     return SourceError(f"{where} can't be read as JSON.", "export it again.") if place else None
-
-
-def is_inside(path: str, folder: Path) -> bool:
-    """Whether a path lies in a folder."""
-    return Path(path).is_relative_to(folder)

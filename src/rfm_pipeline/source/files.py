@@ -54,7 +54,9 @@ def reading(name: str) -> Iterator[None]:
     try:
         yield
     except PermissionError:
-        raise SourceError(f"There is no permission to read {name}.", "look at the owner and the mode of it.") from None
+        raise SourceError(
+            f"There is no permission to read {name}.", "look at the owner and the mode of it."
+        ) from None
     except FileNotFoundError:
         raise SourceError(f"{name} does not exist.") from None
     except OSError as error:
@@ -94,7 +96,7 @@ def missing(path: Path) -> SourceError:
     folder = path.parent
     if not folder.is_dir():
         return SourceError(f"{path} does not exist, nor does the folder {folder}.", "look at the path.")
-    names = sorted(entry for entry in os.listdir(folder) if not entry.startswith("."))
+    names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     by_lower_case = {name.lower(): name for name in names}
     close = difflib.get_close_matches(path.name.lower(), by_lower_case, n=1, cutoff=0.6)
     hint = f"did you mean {folder / by_lower_case[close[0]]}?" if close else "look at the path."
@@ -102,7 +104,8 @@ def missing(path: Path) -> SourceError:
 
 
 def _glob(pattern: str) -> FoundFiles:
-    matches = [Path(match) for match in sorted(set(glob.glob(pattern, recursive=True)))]
+    # `Path.glob` takes no absolute pattern.
+    matches = [Path(match) for match in sorted(set(glob.glob(pattern, recursive=True)))]  # noqa: PTH207
     # What a pattern matches is meant, except for the lock files of open workbooks.
     files = tuple(
         SourceFile(path, str(path)) for path in matches if not path.is_dir() and path.name[:2] != "~$"
@@ -118,14 +121,21 @@ def _folder(folder: Path, name: str) -> FoundFiles:
     every = sorted(path for path in _walk(folder) if not path.name.startswith((".", "~$")))
     files = tuple(SourceFile(path, str(path)) for path in every if _is_data(path.name))
     # `_SUCCESS` and its like are no news; an `_orders.csv` is.
-    aside = [path.name for path in every if not _is_data(path.name) and (format_by_suffix(path.name) or path.name[0] != "_")]
+    aside = [
+        path.name
+        for path in every
+        if not _is_data(path.name) and (format_by_suffix(path.name) or path.name[0] != "_")
+    ]
     if not files:
         found = f"only {', '.join(aside[:3])}" if aside else "no files"
         raise SourceError(
-            f"The folder {name} holds {found}.", "a source is CSV, Parquet, JSON or Excel; name a file of another suffix itself."
+            f"The folder {name} holds {found}.",
+            "a source is CSV, Parquet, JSON or Excel; name a file of another suffix itself.",
         )
     notes = (f"left aside in {name}: {_some(aside)}",) if aside else ()
-    return FoundFiles(files, files[0].path.name if len(files) == 1 else f"{len(files)} files in {name}", notes)
+    return FoundFiles(
+        files, files[0].path.name if len(files) == 1 else f"{len(files)} files in {name}", notes
+    )
 
 
 def _walk(folder: Path) -> Iterator[Path]:

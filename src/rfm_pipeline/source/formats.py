@@ -91,12 +91,15 @@ def identify_all(files: Sequence[SourceFile]) -> tuple[list[tuple[SourceFile, Id
     for other, another in filled:
         if another.format is not identity.format:
             raise SourceError(
-                f"A source has one format: {first.name} is {identity.format}, and {other.name} is {another.format}.",
+                f"A source has one format, but {first.name} is {identity.format},"
+                f" and {other.name} is {another.format}.",
                 f"give the files of one format, such as '{first.path.parent / ('*' + first.path.suffix)}'.",
             )
     notes = []
     if empty := [file.name for file, identity in identities if identity.empty]:
-        notes.append(f"nothing is in {', '.join(empty[:3])}" + (f" and {len(empty) - 3} more" if empty[3:] else ""))
+        notes.append(
+            f"nothing is in {', '.join(empty[:3])}" + (f" and {len(empty) - 3} more" if empty[3:] else "")
+        )
     for file, identity in filled:
         named = format_by_suffix(file.path.name)
         if named is not None and named is not identity.format:
@@ -134,12 +137,17 @@ def damaged(name: str) -> SourceError:
 
 def _text_format(head: bytes, named: Format | None, file: SourceFile, packed: str | None = None) -> Format:
     if head[8:12] == b"DUCK":
-        raise SourceError(f"{file.name} is a DuckDB database.", f"name a table in it: duckdb:{file.name}#table.")
+        raise SourceError(
+            f"{file.name} is a DuckDB database.", f"name a table in it: duckdb:{file.name}#table."
+        )
     for magic, what, hint in _FOREIGN:
         if head.startswith(magic):
             raise SourceError(f"{file.name} is {what}.", hint)
     if packed and head.startswith((b"PAR1", b"PK\x03\x04", b"\x1f\x8b")):
-        raise SourceError(f"{file.name} is compressed with {packed} around a format that is compressed itself.", "unpack it first.")
+        raise SourceError(
+            f"{file.name} is compressed with {packed} around a format that is compressed itself.",
+            "unpack it first.",
+        )
     text = _as_ascii(head)
     if _MARKUP.match(text):
         raise SourceError(

@@ -1,10 +1,10 @@
 r"""One look at a whole text file, before DuckDB reads it.
 
-DuckDB cuts a CSV into pieces and parses them side by side. Where a quoted value holds a line break, a piece can
-begin inside of it: DuckDB 2.0 then fails (measured: a third of files built to provoke it), and with line ends
-such as `\r\r\n` it repeats rows and says nothing. And it meets a byte that is not UTF-8, or line ends that change,
-only in the middle of the scan. So the bytes are looked at once here. For a gigabyte that takes 0.3 s without quotes
-and carriage returns and 1 to 2 s with them, against the 4 to 5 s of the scan itself.
+DuckDB cuts a CSV into pieces and parses them side by side. Where a quoted value holds a line break, a piece
+can begin inside of it, and DuckDB 2.0 then fails; with line ends such as `\r\r\n` it repeats rows and says
+nothing. And a byte that is not UTF-8, or line ends that change, it meets only in the middle of the scan. So
+the bytes are looked at once here. For a gigabyte that takes 0.3 s without quotes and carriage returns and 1
+to 2 s with them, against the 4 to 5 s of the scan itself.
 """
 
 from __future__ import annotations
@@ -103,8 +103,9 @@ def _is_utf8(
 class _LineBreaks:
     """Line breaks inside and outside of quotes, fed with a file piece by piece.
 
-    Of each piece only quotes and line breaks are kept. Two quotes side by side then cancel out, for they open and
-    close (or close and open) with no line break between them; what is left alternates between outside and inside.
+    Of each piece only quotes and line breaks are kept. Two quotes side by side then cancel out, for they open
+    and close (or close and open) with no line break between them; what is left alternates between outside and
+    inside.
     """
 
     def __init__(self, quote: bytes) -> None:

@@ -11,7 +11,7 @@ from rfm_pipeline.errors import UsageError
 FORMS = "a file, a glob, a folder, -, duckdb:FILE#table or bigquery://project.dataset.table"
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)://")
-# A project may carry its organisation's domain (`example.com:shop`); a table may end in a wildcard (`events_*`).
+# A project may carry its organisation's domain (`example.com:shop`), a table end in a wildcard (`events_*`).
 _BIGQUERY = re.compile(
     r"(?P<project>(?:[a-z0-9.\-]+:)?[a-z0-9][a-z0-9\-]*)\.(?P<dataset>\w+)\.(?P<table>[\w \-]+\*?)", re.ASCII
 )
@@ -92,6 +92,8 @@ def _duckdb(text: str) -> DuckDBTable:
     file, hash_, table = text.removeprefix("duckdb:").rpartition("#")
     if not hash_:
         file, table = table, ""
+    if file.startswith("//"):
+        raise UsageError(f"{text} is not a DuckDB table.", "write duckdb:FILE#table, without the slashes.")
     if not file or (hash_ and not table.strip()):
         raise UsageError(f"{text} names no {'table' if file else 'file'}.", "write duckdb:FILE#table.")
     return DuckDBTable(Path(_home_expanded(file)), table.strip() or None)
@@ -107,8 +109,6 @@ def _bigquery(text: str) -> BigQueryTable:
 def _unreadable_url(text: str, scheme: str) -> UsageError:
     if scheme == "file":
         return UsageError(f"{text} is a URL.", f"give the path alone: {text[len('file://') :]}")
-    if scheme == "duckdb":
-        return UsageError(f"{text} is not a DuckDB table.", "write duckdb:FILE#table, without the slashes.")
     return UsageError(
         f"{text} can't be read: nothing is fetched over the network, except from BigQuery.",
         "download it first, or load it into BigQuery and give bigquery://project.dataset.table.",

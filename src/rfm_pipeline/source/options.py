@@ -17,10 +17,10 @@ _NAMED_DELIMITERS = {
 
 
 class SourceOptions(BaseModel):
-    """Settings that win over what is found in a file; None leaves it to be found.
+    r"""Settings that win over what is found in a file; None leaves it to be found.
 
     Attributes:
-        delimiter: The character between values; `tab` and `\\t` are understood.
+        delimiter: The character between values; `tab` and `\t` are understood.
         quote: The character around values; empty where quotes are ordinary characters.
         escape: The character before a quote inside a quoted value: the quote itself, or a backslash.
         encoding: Any text encoding that Python knows.

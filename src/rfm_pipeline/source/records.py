@@ -1,8 +1,8 @@
 """JSON: an array of objects, or one object a line.
 
-DuckDB types a JSON file by its first 20,480 records, and fails on a later value of another type. So it is asked
-for the structure only: objects stay structs, and every value in them is read as text, as from a CSV. What no role
-takes (lists, and objects whose keys are data) stays JSON.
+DuckDB types a JSON file by its first 20,480 records, and fails on a later value of another type. So it is
+asked for the structure only: objects stay structs, and every value in them is read as text, as from a CSV.
+What no role takes (lists, and objects whose keys are data) stays JSON.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+from duckdb.sqltypes import DuckDBPyType
 
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.columns import checked_names
+from rfm_pipeline.source.columns import checked_names, fields_of
 from rfm_pipeline.source.encoding import HEAD, find_encoding, recode, spoken
 from rfm_pipeline.source.failures import explained
 from rfm_pipeline.source.files import SourceFile
@@ -57,7 +58,8 @@ def scan_json(
         paths.append(path)
     if len(compressions) > 1:
         raise SourceError(
-            "Some of the files are not compressed as their names say.", "name those that are, or unpack them all."
+            "Some of the files are not compressed as their names say.",
+            "name those that are, or unpack them all.",
         )
     arguments = ["records = true", *compressions.pop(), "hive_partitioning = false"]
     literal = paths_literal(paths)
@@ -67,9 +69,7 @@ def scan_json(
     return Scan(relation, tuple(notes), copies)
 
 
-def _in_utf8(
-    file: SourceFile, identity: Identity, options: SourceOptions, scratch: Path
-) -> tuple[Path, str]:
+def _in_utf8(file: SourceFile, identity: Identity, options: SourceOptions, scratch: Path) -> tuple[Path, str]:
     """The file, or a copy in UTF-8 without a byte order mark, which DuckDB takes for a fault in JSON."""
     if identity.compression:
         codec = options.encoding or "utf-8"
@@ -101,7 +101,11 @@ def _structure(
     _refuse_two_spellings(connection, sniffed.columns, call, name)
     columns = list(zip(sniffed.columns, sniffed.types, strict=True))
     lists = [column for column, type_ in columns if type_.id == "list" and str(type_).startswith("STRUCT")]
-    if len(lists) == 1 and len(columns) <= 5 and len(connection.sql(f"FROM read_json({call}) LIMIT 2").fetchall()) == 1:
+    if (
+        len(lists) == 1
+        and len(columns) <= 5
+        and len(connection.sql(f"FROM read_json({call}) LIMIT 2").fetchall()) == 1
+    ):
         raise SourceError(
             f"{name} is a single object, whose records are inside of {lists[0]!r}.",
             f"take them out first, for example: jq .{lists[0]} {name} > records.json",
@@ -109,9 +113,13 @@ def _structure(
     return [(column, _as_text(type_)) for column, type_ in columns]
 
 
-def _as_text(type_: duckdb.DuckDBPyType) -> str:
+def _as_text(type_: DuckDBPyType) -> str:
     if type_.id == "struct":
-        return "STRUCT(" + ", ".join(f"{identifier(str(name))} {_as_text(field)}" for name, field in type_.children) + ")"
+        return (
+            "STRUCT("
+            + ", ".join(f"{identifier(name)} {_as_text(field)}" for name, field in fields_of(type_))
+            + ")"
+        )
     return "JSON" if type_.id in {"list", "map", "array", "union"} else "VARCHAR"
 
 
@@ -120,11 +128,14 @@ def _refuse_two_spellings(
 ) -> None:
     """DuckDB renames the second of `ID` and `id` to `id_1`; the keys themselves tell."""
     lower = {column.lower() for column in columns}
-    renamed = [match[0] for column in columns if (match := _DEDUPLICATED.fullmatch(column)) and match[1].lower() in lower]
+    renamed = [
+        match[0]
+        for column in columns
+        if (match := _DEDUPLICATED.fullmatch(column)) and match[1].lower() in lower
+    ]
     if not renamed:
         return
     objects = call.partition(", records")[0]
-    keys = connection.execute(
-        f"SELECT DISTINCT UNNEST(json_keys(json)) FROM (SELECT json FROM read_json_objects({objects}) LIMIT 20480)"
-    ).fetchall()
+    sample = f"SELECT json FROM read_json_objects({objects}) LIMIT 20480"
+    keys = connection.execute(f"SELECT DISTINCT UNNEST(json_keys(json)) FROM ({sample})").fetchall()
     checked_names(sorted(key for (key,) in keys), name)

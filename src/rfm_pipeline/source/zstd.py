@@ -1,7 +1,7 @@
 """Whether a zstd file is whole.
 
-DuckDB reads a zstd file that was cut off up to the cut, and says nothing. The frames tell: each block carries its
-length, so a walk over their headers finds the end without unpacking anything (RFC 8878, section 3.1).
+DuckDB reads a zstd file that was cut off up to the cut, and says nothing. The frames tell: each block carries
+its length, so a walk over their headers finds the end without unpacking anything (RFC 8878, section 3.1).
 """
 
 from __future__ import annotations

@@ -224,9 +224,9 @@ class DuckDB(Dialect):
         return f"CAST({end} - INTERVAL {window.count} {window.unit.upper()} AS DATE)"
 
     def average(self, total: str, count: str) -> str:
-        # DuckDB divides decimals as doubles, so this divides whole billionths.
-        units = f"CAST({total} * 1000000000 AS HUGEINT)"
-        return f"{units} / {count}"
+        # DuckDB divides decimals as doubles, so this divides whole billionths, a half up, and gives back the sign.
+        units = f"(2 * ABS(CAST({total} * 1000000000 AS HUGEINT)) + {count}) // (2 * {count})"
+        return f"CAST(SIGN({total}) * ({units}) AS DECIMAL(38, 0)) * CAST(0.000000001 AS DECIMAL(10, 9))"
 
     def leading_digits(self, expression: str) -> str:
         return expression

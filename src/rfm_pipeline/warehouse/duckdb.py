@@ -66,7 +66,7 @@ class DuckDBWarehouse:
         with _explained("read the source"):
             opened = open_source(self._source, self._options, self._connection, Path(self._scratch.name))
         return SourceTable(
-            opened.label, opened.relation, opened.schema, opened.notes, size_bytes=opened.size_bytes
+            opened.label, opened.relation, opened.schema, opened.notes, opened.rows, opened.size_bytes
         )
 
     def published(self) -> Published:

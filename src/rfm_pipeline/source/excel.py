@@ -1,0 +1,151 @@
+"""Excel workbooks, and those of other office programs, through fastexcel (the `excel` extra).
+
+Cells are read as text, as from a CSV: whole numbers without `.0`, dates in ISO form. fastexcel hands a
+sheet to DuckDB through Arrow's capsule, without pyarrow, and DuckDB writes it to Parquet in the scratch
+folder: so the cells leave memory, and every cursor of the connection can scan them. Measured on UCI's
+Online Retail, 541,909 lines on two sheets (25 MB): 7 s, of which parsing takes 4 s, and 0.5 GB of memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from rfm_pipeline.errors import SourceError, UsageError
+from rfm_pipeline.source.columns import checked_names, header_notes
+from rfm_pipeline.source.files import SourceFile, reading
+from rfm_pipeline.source.literals import identifier, paths_literal
+from rfm_pipeline.source.opened import Scan
+from rfm_pipeline.source.options import SourceOptions
+from rfm_pipeline.source.scratch import scratch_path
+
+_DEDUPLICATED = re.compile(r".+_\d+")
+
+
+def scan_excel(
+    files: Sequence[SourceFile], options: SourceOptions, connection: duckdb.DuckDBPyConnection, scratch: Path
+) -> Scan:
+    """Copies the sheets of workbooks to Parquet: the configured one, or all with the first one's columns.
+
+    Raises:
+        SourceError: A workbook can't be read, or does not have the sheet.
+        UsageError: The reader is not installed.
+    """
+    copies: dict[str, str] = {}
+    notes: dict[str, None] = {}
+    for file in files:
+        workbook = _Workbook(file, options)
+        for sheet, names in workbook.sheets():
+            target = scratch_path(scratch, file.path.name, ".parquet")
+            _write(connection, sheet, names, target)
+            copies[str(target)] = file.name
+        notes |= dict.fromkeys(workbook.notes)
+    paths = paths_literal(map(Path, copies))
+    counted = connection.execute(
+        f"SELECT SUM(num_rows)::BIGINT FROM parquet_file_metadata({paths})"
+    ).fetchone()
+    assert counted is not None  # an aggregate always has a row
+    union = ", union_by_name = true" if len(copies) > 1 else ""
+    relation = f"read_parquet({paths}{union}, hive_partitioning = false)"
+    return Scan(relation, tuple(notes), copies, rows=counted[0])
+
+
+class _Workbook:
+    """The sheets of a workbook that belong together; `notes` is complete when `sheets` is through."""
+
+    def __init__(self, file: SourceFile, options: SourceOptions) -> None:
+        self.notes: list[str] = []
+        self._file = file
+        self._options = options
+        self._reader = _open(file)
+
+    def sheets(self) -> list[tuple[Any, tuple[str, ...]]]:
+        chosen: list[tuple[Any, tuple[str, ...]]] = []
+        aside = []
+        for name in self._names():
+            sheet = self._load(name)
+            if not sheet.width:
+                continue
+            raw = self._header(sheet)
+            if chosen and sorted(map(str.lower, raw)) != sorted(map(str.lower, chosen[0][1])):
+                aside.append(name)
+                continue
+            if not chosen and self._options.header:
+                self.notes += header_notes(raw)
+            chosen.append((sheet, checked_names(raw, f"{self._file.name} (sheet {name!r})")))
+        if not chosen:
+            raise SourceError(
+                f"No sheet of {self._file.name} holds anything.", "look at how it was exported."
+            )
+        if len(chosen) > 1 or aside:
+            self.notes.append(
+                f"{'sheets' if chosen[1:] else 'sheet'} {', '.join(sheet.name for sheet, _ in chosen)}"
+            )
+        if aside:
+            self.notes.append(f"other columns, and so left aside: {', '.join(aside)}")
+        return chosen
+
+    def _names(self) -> list[str]:
+        names: list[str] = self._reader.sheet_names
+        if self._options.sheet is None:
+            return names
+        if self._options.sheet not in names:
+            raise SourceError(
+                f"{self._file.name} has no sheet {self._options.sheet!r}.", f"its sheets: {', '.join(names)}."
+            )
+        return [self._options.sheet]
+
+    def _load(self, name: str, **window: Any) -> Any:
+        skip = self._options.skip_lines
+        rows = {"header_row": skip} if self._options.header else {"header_row": None, "skip_rows": skip}
+        return self._reader.load_sheet(name, dtypes="string", **(rows | window))
+
+    def _header(self, sheet: Any) -> list[str]:
+        columns = sheet.available_columns()
+        if not self._options.header:
+            return [""] * len(columns)
+        names = [column.name if column.column_name_from == "looked_up" else "" for column in columns]
+        if any(_DEDUPLICATED.fullmatch(name) for name in names):
+            # fastexcel calls the second `Price` `Price_1`. The cells tell, and cost a second parse.
+            cells = self._load(
+                sheet.name, header_row=None, skip_rows=self._options.skip_lines or None, n_rows=1
+            )
+            (row,) = duckdb.from_arrow(cells).fetchall()
+            names = [cell or "" for cell in row]
+        return names
+
+
+def _open(file: SourceFile) -> Any:
+    try:
+        import fastexcel
+    except ImportError:
+        raise UsageError(
+            f"{file.name} is a workbook, and the reader for workbooks is not installed.",
+            "pip install 'rfm-pipeline[excel]'",
+        ) from None
+    try:
+        with reading(file.name):
+            try:
+                return fastexcel.read_excel(file.path)
+            except fastexcel.FastExcelError:
+                # It goes by the suffix; the bytes alone tell what a file with a wrong one is.
+                return fastexcel.read_excel(file.path.read_bytes())
+    except fastexcel.FastExcelError:
+        raise SourceError(
+            f"{file.name} can't be opened as a workbook: it is damaged, or protected by a password.",
+            "open it in a spreadsheet and save it again, or as CSV.",
+        ) from None
+
+
+def _write(connection: duckdb.DuckDBPyConnection, sheet: Any, names: Sequence[str], target: Path) -> None:
+    cells = connection.from_arrow(sheet)
+    selected = ", ".join(
+        f"{identifier(cell)} AS {identifier(name)}" for cell, name in zip(cells.columns, names, strict=True)
+    )
+    # A row without a cell is a blank line, which a CSV reader passes over too.
+    filled = cells.project(selected).filter(f"COALESCE({', '.join(map(identifier, names))}) IS NOT NULL")
+    filled.write_parquet(str(target))

@@ -1,0 +1,115 @@
+"""From a location to something that DuckDB can scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from rfm_pipeline.errors import UsageError
+from rfm_pipeline.source.columns import schema_of
+from rfm_pipeline.source.delimited import scan_delimited
+from rfm_pipeline.source.duckdb_table import scan_duckdb
+from rfm_pipeline.source.excel import scan_excel
+from rfm_pipeline.source.failures import explained
+from rfm_pipeline.source.files import FoundFiles, SourceFile, find_files
+from rfm_pipeline.source.formats import Identity, identify_all
+from rfm_pipeline.source.location import BigQueryTable, DuckDBTable, Location, StdinLocation
+from rfm_pipeline.source.opened import OpenedSource, Scan
+from rfm_pipeline.source.options import SourceOptions
+from rfm_pipeline.source.parquet import scan_parquet
+from rfm_pipeline.source.records import scan_json
+from rfm_pipeline.source.spool import STDIN, spool_pipe, spool_stdin
+from rfm_pipeline.source.suffixes import Format
+
+
+def open_source(
+    location: Location, options: SourceOptions, connection: duckdb.DuckDBPyConnection, scratch: Path
+) -> OpenedSource:
+    """Finds out how DuckDB can read a source, and what its columns are.
+
+    A Parquet file or a DuckDB table is not read through. A CSV is looked through once, for what would make
+    DuckDB stumble; a workbook, standard input, and text that is not UTF-8 are copied to the scratch folder.
+
+    Args:
+        location: Where the source is, from `parse`.
+        options: What the user said about its files.
+        connection: Where the relation will run. A database file is attached to it.
+        scratch: A folder for copies, which must live as long as the relation is used.
+
+    Raises:
+        SourceError: The source can't be found or read.
+        LockedError: It is in a DuckDB file that another process holds.
+        UsageError: It can't be read with DuckDB, or not without an extra.
+    """
+    if isinstance(location, BigQueryTable):
+        name = f"bigquery://{location.project}.{location.dataset}.{location.table}"
+        raise UsageError(
+            f"{name} can't be read with DuckDB.",
+            "a BigQuery table is segmented in BigQuery: give --to bigquery://project.dataset too.",
+        )
+    if isinstance(location, DuckDBTable):
+        return _open_duckdb(location, connection)
+    if isinstance(location, StdinLocation):
+        spooled = spool_stdin(scratch)
+        found = FoundFiles((spooled,), STDIN)
+        return _open_files(found, {str(spooled.path): STDIN}, options, connection, scratch)
+    found = find_files(location.text)
+    pipes = {file: spool_pipe(file, scratch) for file in found.files if not file.path.is_file()}
+    spools = {str(spooled.path): file.name for file, spooled in pipes.items()}
+    found = FoundFiles(tuple(pipes.get(file, file) for file in found.files), found.label, found.notes)
+    return _open_files(found, spools, options, connection, scratch)
+
+
+def _open_duckdb(location: DuckDBTable, connection: duckdb.DuckDBPyConnection) -> OpenedSource:
+    scan, name = scan_duckdb(location, connection)
+    label = f"{name} in {location.file.name}"
+    with explained("a table", {}, label):
+        schema = schema_of(connection, scan.relation)
+    return OpenedSource(label, scan.relation, schema, "DuckDB", (location.file,), None, scan.rows, ())
+
+
+def _open_files(
+    found: FoundFiles,
+    spools: dict[str, str],
+    options: SourceOptions,
+    connection: duckdb.DuckDBPyConnection,
+    scratch: Path,
+) -> OpenedSource:
+    files, notes = identify_all(found.files)
+    format_ = files[0][1].format
+    scan = _scan(format_, files, options, connection, scratch)
+    copies = {**spools, **scan.copies}
+    with explained(format_, copies, found.label):
+        schema = schema_of(connection, scan.relation)
+    return OpenedSource(
+        label=found.label,
+        relation=scan.relation,
+        schema=schema,
+        format=str(format_),
+        files=tuple(file.path for file in found.files if str(file.path) not in spools),
+        size_bytes=sum(file.path.stat().st_size for file in found.files),
+        rows=scan.rows,
+        notes=(*found.notes, *notes, *scan.notes),
+        copies=copies,
+    )
+
+
+def _scan(
+    format_: Format,
+    files: Sequence[tuple[SourceFile, Identity]],
+    options: SourceOptions,
+    connection: duckdb.DuckDBPyConnection,
+    scratch: Path,
+) -> Scan:
+    alone = [file for file, _ in files]
+    match format_:
+        case Format.CSV:
+            return scan_delimited(files, options, connection, scratch)
+        case Format.JSON:
+            return scan_json(files, options, connection, scratch)
+        case Format.EXCEL:
+            return scan_excel(alone, options, connection, scratch)
+        case Format.PARQUET:
+            return scan_parquet(alone, connection)

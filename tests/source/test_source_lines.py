@@ -1,0 +1,68 @@
+"""The look at a whole file agrees with a parser that goes character by character, wherever the pieces are cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rfm_pipeline.source import lines
+
+
+def told_apart(text: str) -> tuple[bool, set[bytes]]:
+    """Whether a quoted value holds a line break, and the kinds of line end outside of quotes, in well-formed text."""
+    inside = quoted = False
+    ends = set()
+    position = 0
+    while position < len(text):
+        character = text[position]
+        if character == '"':
+            inside = not inside
+        elif character in "\r\n":
+            end = "\r\n" if text[position : position + 2] == "\r\n" else character
+            if inside:
+                quoted = True
+            else:
+                ends.add(end.encode())
+            position += len(end) - 1
+        position += 1
+    return quoted, ends
+
+
+VALUE = st.text(st.sampled_from('ab,"\r\n'), max_size=8).map(lambda text: '"' + text.replace('"', '""') + '"')
+LINE = st.lists(st.one_of(st.sampled_from(["", "x", "longer text"]), VALUE), min_size=1, max_size=4).map(",".join)
+CSV = st.lists(st.tuples(LINE, st.sampled_from(["\n", "\n", "\r\n"])), max_size=20)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1 << 18])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(records=CSV)
+def test_line_breaks_are_told_apart_like_a_parser_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, records: list[tuple[str, str]]
+) -> None:
+    monkeypatch.setattr(lines, "_CHUNK", size)
+    text = "".join(line + end for line, end in records)
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    facts = lines.examine(tmp_path / "a.csv", '"')
+    assert (facts.quoted_line_breaks, facts.line_ends) == told_apart(text)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 1 << 18])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=st.binary(max_size=30) | st.text(max_size=10).map(str.encode))
+def test_the_first_byte_that_is_not_utf8_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, content: bytes
+) -> None:
+    monkeypatch.setattr(lines, "_CHUNK", size)
+    content = content.replace(b"\0", b"x")
+    (tmp_path / "a.csv").write_bytes(content)
+    facts = lines.examine(tmp_path / "a.csv", '"')
+    try:
+        content.decode()
+        expected = None
+    except UnicodeDecodeError as error:
+        expected = error.start
+        assert facts.ascii_before == content[:expected].isascii()
+    assert facts.invalid_at == expected
