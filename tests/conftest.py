@@ -45,9 +45,7 @@ Rfm = Callable[..., Outcome]
 
 
 @pytest.fixture
-def rfm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Rfm:
+def rfm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rfm:
     """Runs `rfm` with arguments, in `tmp_path` and without the environment's RFM_* variables."""
     for name in [name for name in os.environ if name.startswith("RFM_")]:
         monkeypatch.delenv(name)

@@ -25,7 +25,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 
 from rfm_pipeline import presets
 from rfm_pipeline.columns import ROLES
-from rfm_pipeline.dates import FORMAT_CODES, ISO, check_format
+from rfm_pipeline.dates import ISO, check_format
 from rfm_pipeline.errors import ConfigurationError, RfmError
 from rfm_pipeline.segmentation import SegmentsConfig
 from rfm_pipeline.source.options import SourceOptions
@@ -347,7 +347,9 @@ class Configuration:
     def names_columns(self) -> bool:
         """Whether anybody said which column is which; if not, a well-known export may be recognised."""
         sources = {name for name in presets.names() if presets.info(name).kind == "source"}
-        return any(self.settings_name_columns(layer, sources) for layer in (self.file, self.environment, self.flags))
+        return any(
+            self.settings_name_columns(layer, sources) for layer in (self.file, self.environment, self.flags)
+        )
 
     @staticmethod
     def settings_name_columns(layer: Layer, sources: set[str]) -> bool:
@@ -400,7 +402,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"The configuration file {path} can't be read: {reason}.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
-            f"{path} is not valid TOML: {error}.", "text values stand in quotes: source = \"orders.csv\"."
+            f"{path} is not valid TOML: {error}.", 'text values stand in quotes: source = "orders.csv".'
         ) from None
 
 
@@ -424,7 +426,11 @@ def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
         name = variable.removeprefix(prefix).split("__")[0].casefold()
         if variable.startswith(prefix) and name not in names:
             close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {prefix}{close[0].upper()}?" if close else f"settings: {', '.join(sorted(names))}."
+            hint = (
+                f"did you mean {prefix}{close[0].upper()}?"
+                if close
+                else f"settings: {', '.join(sorted(names))}."
+            )
             raise ConfigurationError(f"The environment variable {variable} names no setting.", hint)
     source = EnvSettingsSource(Settings, env_prefix=prefix, env_nested_delimiter="__")
     source.env_vars = {key.casefold(): value for key, value in environ.items()}
@@ -448,10 +454,14 @@ def _explained(error: ValidationError, origin: Path) -> ConfigurationError:
         return ConfigurationError(f"There is no setting `{where}` ({origin} or its presets).", hint)
     message = problem["msg"].removeprefix("Value error, ").rstrip(".")
     if cause is not None:
-        return ConfigurationError(f"{message[0].upper()}{message[1:]}.", f"look at `{where}`." if where else None)
+        return ConfigurationError(
+            f"{message[0].upper()}{message[1:]}.", f"look at `{where}`." if where else None
+        )
     value = problem["input"]
     shown = "" if isinstance(value, dict | BaseModel) else f" is {value!r}, and"
-    return ConfigurationError(f"The setting `{where}`{shown} does not fit: {message[0].lower()}{message[1:]}.")
+    return ConfigurationError(
+        f"The setting `{where}`{shown} does not fit: {message[0].lower()}{message[1:]}."
+    )
 
 
 def _is_union_branch(part: object) -> bool:

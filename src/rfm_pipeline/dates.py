@@ -52,10 +52,10 @@ def check_format(text: str) -> None:
 
 
 def format_regex(text: str) -> str:
-    """A regular expression that matches what is written in a format, and nothing else.
+    r"""A regular expression that matches what is written in a format, and nothing else.
 
     >>> format_regex("%d.%m.%Y")
-    '^(0?[1-9]|[12][0-9]|3[01])\\\\.(0?[1-9]|1[0-2])\\\\.[0-9]{4}$'
+    '^(0?[1-9]|[12][0-9]|3[01])\\.(0?[1-9]|1[0-2])\\.[0-9]{4}$'
     """
     literal_parts = _CODE.split(text)
     codes = _CODE.findall(text)

@@ -56,7 +56,8 @@ class Plan:
         window = [f"the last {settings.window}"] if settings.window else []
         window += [f"since {settings.since}"] if settings.since else []
         scored = [
-            f"{dimension.name} {dimension.bins} {dimension.method}" for dimension in settings.scoring.dimensions
+            f"{dimension.name} {dimension.bins} {dimension.method}"
+            for dimension in settings.scoring.dimensions
         ]
         rules = {
             "as of": "the newest order" if settings.as_of == "latest" else str(settings.as_of),
@@ -125,7 +126,14 @@ def planned(configuration: Configuration, *, today: date | None = None) -> Itera
         spec = _spec(settings, source, dialect_of(warehouse.engine), today)
         _check_conditions(spec, warehouse)
         yield Plan(
-            settings, recognised, source, spec.mapping, spec, Pipeline.of(spec), warehouse.published(), warehouse
+            settings,
+            recognised,
+            source,
+            spec.mapping,
+            spec,
+            Pipeline.of(spec),
+            warehouse.published(),
+            warehouse,
         )
 
 
@@ -164,7 +172,7 @@ def _open_warehouse(settings: Settings) -> Warehouse:
     if settings.source is None:
         raise ConfigurationError(
             "There is no source to read.",
-            'name a file, as in `rfm run orders.csv`, or set source in rfm.toml; `rfm demo` needs neither.',
+            "name a file, as in `rfm run orders.csv`, or set source in rfm.toml; `rfm demo` needs neither.",
         )
     destination = parse_destination(settings.to)
     location = parse(settings.source)
@@ -196,7 +204,5 @@ def _check_conditions(spec: QuerySpec, warehouse: Warehouse) -> None:
         if objection := warehouse.check_condition(text, spec.relation):
             raise ExpressionError(
                 f"The exclusion `{name}` is not usable: {objection}",
-                "the columns of a CSV are text: compare numbers as TRY_CAST(\"Quantity\" AS DECIMAL) > 100.",
+                'the columns of a CSV are text: compare numbers as TRY_CAST("Quantity" AS DECIMAL) > 100.',
             )
-
-

@@ -171,7 +171,10 @@ def _refuse_failed(audits: Sequence[Audit]) -> None:
 @contextmanager
 def _outputs(plan: Plan) -> Iterator[tuple[str, ...]]:
     """Writes the outputs beside their places, and moves them there once the publish has succeeded."""
-    pairs = [(path, path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")) for path in plan.settings.output]
+    pairs = [
+        (path, path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}"))
+        for path in plan.settings.output
+    ]
     try:
         for _, draft in pairs:
             plan.warehouse.export("result", draft)

@@ -17,7 +17,6 @@ def check(
     """Validate everything that a run needs, and say what it would do. Nothing is written.
 
     Examples:
-
       rfm check orders.csv
 
       rfm check --config shop.toml --json

@@ -7,17 +7,23 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import Config, Json, Quiet, takes_settings
+from rfm_pipeline.cli.options import FLAGS, Config, Json, Quiet, takes_settings
 from rfm_pipeline.errors import UsageError
 
+_NO_USE = {
+    flag.parameter for flag in FLAGS if flag.setting[0] in {"columns", "read", "date_format", "decimal"}
+}
 
-@takes_settings(*(f"columns_{role}" for role in ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund")),
-    "date_format", "decimal", "read_delimiter", "read_encoding", "read_sheet")  # fmt: skip
+
+@takes_settings(*_NO_USE)
 def demo(
+    *,
     flags: dict[str, Any],
     lines: Annotated[str, typer.Option(help="How many lines the shop has, such as 10_000_000.")] = "50_000",
     seed: Annotated[int, typer.Option(help="Another seed is another shop.")] = 7,
-    source: Annotated[Path, typer.Option(help="Where the shop's lines are written: .csv or .parquet.")] = Path("demo.csv"),
+    source: Annotated[
+        Path, typer.Option(help="Where the shop's lines are written: .csv or .parquet.")
+    ] = Path("demo.csv"),
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -27,7 +33,6 @@ def demo(
     The lines are written to a file and go through the real pipeline; nothing is needed but this program.
 
     Examples:
-
       rfm demo
 
       rfm demo --lines 10_000_000 --source demo.parquet --preset grid
@@ -41,7 +46,9 @@ def demo(
     try:
         number = int(lines)
     except ValueError:
-        raise UsageError(f"--lines takes a whole number, not '{lines}'.", "for example --lines 10_000_000.") from None
+        raise UsageError(
+            f"--lines takes a whole number, not '{lines}'.", "for example --lines 10_000_000."
+        ) from None
     flags.setdefault("to", "duckdb:demo.duckdb")
     configuration = load({**flags, "source": str(source)}, config=config)
     with watching(quiet=quiet) as watcher:

@@ -18,7 +18,6 @@ def init(
     """Write a configuration file that says everything there is to say, with the columns of a source.
 
     Examples:
-
       rfm init
 
       rfm init "orders export.csv"
@@ -32,5 +31,7 @@ def init(
     try:
         config.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{config} can't be written: {error.strerror}.", "choose another with --config.") from None
+        raise UsageError(
+            f"{config} can't be written: {error.strerror}.", "choose another with --config."
+        ) from None
     print(f"Wrote {config}. Next: rfm check, then rfm run.")

@@ -69,7 +69,9 @@ def main() -> NoReturn:
         code = 0
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is said, not dumped
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        code = _failed(f"A bug in rfm: {what}", "run it again with `rfm --debug` and report what it shows.", 1, error)
+        code = _failed(
+            f"A bug in rfm: {what}", "run it again with `rfm --debug` and report what it shows.", 1, error
+        )
     sys.exit(code)
 
 

@@ -18,6 +18,9 @@ _SOURCE, _COLUMNS, _RULES, _SCORES, _OUTPUT, _ENGINE = (
 )  # fmt: skip
 
 
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
 @dataclass(frozen=True, slots=True)
 class Flag:
     """A flag and the setting that it sets.
@@ -53,12 +56,48 @@ def _role(role: str, what: str) -> Flag:
 
 
 FLAGS = (
-    Flag(("preset",), list[str], ("--preset", "-p"), "A segment map or a well-known export, by name; see `rfm presets`.", _SOURCE),
-    Flag(("read", "delimiter"), str, ("--delimiter",), "What stands between the values of a CSV, where it isn't found.", _SOURCE),
-    Flag(("read", "encoding"), str, ("--encoding",), "The encoding of a text file, where it isn't found.", _SOURCE),
-    Flag(("read", "sheet"), str, ("--sheet",), "The sheet of a workbook; without it, all that share the first one's header.", _SOURCE),
-    Flag(("date_format",), list[str], ("--date-format",), "How text dates are written, such as '%d/%m/%Y %H:%M'; 'iso' unless given.", _SOURCE),
-    Flag(("decimal",), str, ("--decimal",), "The decimal mark of text numbers: '.' unless given, or ','.", _SOURCE),
+    Flag(
+        ("preset",),
+        list[str],
+        ("--preset", "-p"),
+        "A segment map or a well-known export, by name; see `rfm presets`.",
+        _SOURCE,
+    ),
+    Flag(
+        ("read", "delimiter"),
+        str,
+        ("--delimiter",),
+        "What stands between the values of a CSV, where it isn't found.",
+        _SOURCE,
+    ),
+    Flag(
+        ("read", "encoding"),
+        str,
+        ("--encoding",),
+        "The encoding of a text file, where it isn't found.",
+        _SOURCE,
+    ),
+    Flag(
+        ("read", "sheet"),
+        str,
+        ("--sheet",),
+        "The sheet of a workbook; without it, all that share the first one's header.",
+        _SOURCE,
+    ),
+    Flag(
+        ("date_format",),
+        list[str],
+        ("--date-format",),
+        "How text dates are written, such as '%d/%m/%Y %H:%M'; 'iso' unless given.",
+        _SOURCE,
+    ),
+    Flag(
+        ("decimal",),
+        str,
+        ("--decimal",),
+        "The decimal mark of text numbers: '.' unless given, or ','.",
+        _SOURCE,
+    ),
     _role("customer_id", "the customer"),
     _role("order_id", "the order; 'none' makes each line its own order"),
     _role("ordered_at", "the date or time of the order"),
@@ -66,30 +105,72 @@ FLAGS = (
     _role("quantity", "the quantity"),
     _role("unit_price", "the price of one"),
     _role("refund", "what was refunded, which is taken off the amount"),
-    Flag(("as_of",), str, ("--as-of",), "The date that recency is counted from: 'latest' (the newest order), or a date.", _RULES),
+    Flag(
+        ("as_of",),
+        str,
+        ("--as-of",),
+        "The date that recency is counted from: 'latest' (the newest order), or a date.",
+        _RULES,
+    ),
     Flag(("window",), str, ("--window",), "How far back lines count, such as '24 months'.", _RULES),
     Flag(("since",), str, ("--since",), "The first date that counts.", _RULES),
-    Flag(("timezone",), str, ("--timezone",), "The shop's time zone, such as Europe/London; UTC unless given.", _RULES),
-    Flag(("returns",), str, ("--returns",), "'exclude' negative lines (the default), or 'net' them off the customer's money.", _RULES),
-    Flag(("exclude",), list[str], ("--exclude",), "Lines that are not to count: NAME=CONDITION, a condition in SQL.", _RULES),
+    Flag(
+        ("timezone",),
+        str,
+        ("--timezone",),
+        "The shop's time zone, such as Europe/London; UTC unless given.",
+        _RULES,
+    ),
+    Flag(
+        ("returns",),
+        str,
+        ("--returns",),
+        "'exclude' negative lines (the default), or 'net' them off the customer's money.",
+        _RULES,
+    ),
+    Flag(
+        ("exclude",),
+        list[str],
+        ("--exclude",),
+        "Lines that are not to count: NAME=CONDITION, a condition in SQL.",
+        _RULES,
+    ),
     Flag(("scoring", "bins"), int, ("--bins",), "Scores run from 1 to this, 2 to 10.", _SCORES),
     Flag(("scoring", "method"), str, ("--method",), "'quantile' (the default), 'fixed' or 'ntile'.", _SCORES),
     Flag(("to",), str, ("--to",), "Where the result is published: duckdb:rfm.duckdb unless given.", _OUTPUT),
-    Flag(("output",), list[Path], ("--output", "-o"), "Also write the result to a .csv, .parquet, .xlsx or .json file.", _OUTPUT),
-    Flag(("duckdb", "memory_limit"), str, ("--memory-limit",), "The most memory, such as 4GB; above it, work goes to disk.", _ENGINE),
-    Flag(("duckdb", "threads"), int, ("--threads",), "How many threads; one for each core unless given.", _ENGINE),
-)  # fmt: skip
+    Flag(
+        ("output",),
+        list[Path],
+        ("--output", "-o"),
+        "Also write the result to a .csv, .parquet, .xlsx or .json file.",
+        _OUTPUT,
+    ),
+    Flag(
+        ("duckdb", "memory_limit"),
+        str,
+        ("--memory-limit",),
+        "The most memory, such as 4GB; above it, work goes to disk.",
+        _ENGINE,
+    ),
+    Flag(
+        ("duckdb", "threads"),
+        int,
+        ("--threads",),
+        "How many threads; one for each core unless given.",
+        _ENGINE,
+    ),
+)
 
 Source = Annotated[
     str | None,
     typer.Argument(
-        help="A file (CSV, Parquet, JSON, Excel), a glob, a folder, '-' for CSV on stdin, or duckdb:FILE#table.",
+        help="A file (CSV, Parquet, JSON, Excel), a glob, a folder, '-' for stdin, or duckdb:FILE#table.",
         show_default=False,
     ),
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="A configuration file; rfm.toml here, unless given.", show_default=False),
+    typer.Option("--config", "-c", help="A configuration file; rfm.toml unless given.", show_default=False),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
@@ -106,7 +187,9 @@ def takes_settings(*without: str) -> Callable[[Callable[..., None]], Callable[..
     def add(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def with_flags(**values: Any) -> None:
-            given = {flag: value for flag in offered if (value := values.pop(flag.parameter)) not in (None, [])}
+            given = {
+                flag: value for flag in offered if (value := values.pop(flag.parameter)) not in (None, [])
+            }
             command(flags=_nested(given), **values)
 
         own = [
@@ -115,12 +198,16 @@ def takes_settings(*without: str) -> Callable[[Callable[..., None]], Callable[..
             if parameter.name != "flags"
         ]
         added = [
-            inspect.Parameter(flag.parameter, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=flag.annotation)
+            inspect.Parameter(
+                flag.parameter, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=flag.annotation
+            )
             for flag in offered
         ]
-        keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        keyword = [parameter.replace(kind=_KEYWORD) for parameter in own]
         with_flags.__signature__ = inspect.Signature([*keyword, *added])  # type: ignore[attr-defined]
-        with_flags.__annotations__ = {parameter.name: parameter.annotation for parameter in [*keyword, *added]}
+        with_flags.__annotations__ = {
+            parameter.name: parameter.annotation for parameter in [*keyword, *added]
+        }
         return with_flags
 
     return add

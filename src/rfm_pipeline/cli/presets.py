@@ -11,13 +11,14 @@ from rfm_pipeline.cli.options import Json
 
 def presets(
     name: Annotated[str | None, typer.Argument(help="A preset to show.", show_default=False)] = None,
-    toml: Annotated[bool, typer.Option("--toml", help="Print its file, to start a map of one's own from.")] = False,
+    toml: Annotated[
+        bool, typer.Option("--toml", help="Print its file, to start a map of one's own from.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List the segment maps and well-known exports, or show one.
 
     Examples:
-
       rfm presets
 
       rfm presets grid

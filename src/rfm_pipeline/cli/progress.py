@@ -38,6 +38,11 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
     if quiet or not console.is_terminal:
         yield _Silent()
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         yield _Bar(bar)

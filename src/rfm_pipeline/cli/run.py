@@ -18,7 +18,6 @@ def run(
     """Segment the customers of a shop, and publish the result.
 
     Examples:
-
       rfm run "orders export.csv"
 
       rfm run sales.parquet --as-of 2025-12-31 --preset grid --output segments.xlsx

@@ -17,7 +17,9 @@ def sql(
     dialect: Annotated[str, typer.Option(help="Whose SQL: 'duckdb' or 'bigquery'.")] = "duckdb",
     table: Annotated[
         str | None,
-        typer.Option(help="The table that the query reads, in place of the source; for BigQuery project.dataset.table."),
+        typer.Option(
+            help="The table that the query reads, in place of the source; for BigQuery project.dataset.table."
+        ),
     ] = None,
 ) -> None:
     """Print the whole computation as one query, to read or to run by hand.
@@ -25,7 +27,6 @@ def sql(
     The source's columns decide how the query reads them; its rows are not read.
 
     Examples:
-
       rfm sql orders.csv
 
       rfm sql orders.parquet --dialect bigquery --table shop.sales.raw_transactions

@@ -35,7 +35,9 @@ def print_result(result: RunResult) -> None:
     if result.excluded:
         parts.append(_exclusions(result))
     parts += [_customers(result), Text(), _edges(result), Text(), _segments(result, out.width), Text()]
-    parts += [Text(f"! {audit.detail}", style="yellow") for audit in result.audits if audit.status == "warning"]
+    parts += [
+        Text(f"! {audit.detail}", style="yellow") for audit in result.audits if audit.status == "warning"
+    ]
     parts.append(_destinations(result))
     out.print(Group(*parts))
 
@@ -83,7 +85,7 @@ def _edges(result: RunResult) -> Table:
     table = Table.grid(padding=(0, 3))
     table.add_column(style="dim")
     bins = max(len(scores.customers) for scores in result.dimensions)
-    for scores in result.dimensions:
+    for _ in result.dimensions:
         table.add_column(justify="left")
     table.add_row("score", *(f"[bold]{_title(scores)}[/bold]" for scores in result.dimensions))
     told = [dict(words.edges(scores)) for scores in result.dimensions]

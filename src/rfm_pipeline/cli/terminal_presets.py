@@ -85,8 +85,9 @@ def _grid(proved: SegmentMap) -> Table:
         table.add_column(f"f {f}", overflow="fold")
     for r in range(recency, 0, -1):
         row: list[Text | str] = [f"r {r}"]
-        for f in range(1, frequency + 1):
-            row.append(_cell([cells[r, f, m] for m in range(1, monetary + 1)], colours))
+        row += [
+            _cell([cells[r, f, m] for m in range(1, monetary + 1)], colours) for f in range(1, frequency + 1)
+        ]
         table.add_row(*row)
     return table
 

@@ -12,8 +12,8 @@ from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 AMBIGUOUS_DATE = "ambiguous_date"
 """The reason of a line whose text date could be read in two ways; a run that meets one stops."""
 
-# The product of a quantity and a price in these is exact in the nine decimals that every engine's NUMERIC has,
-# and a sum of a hundred million of the largest lines still fits.
+# The product of a quantity and a price in these is exact in the nine decimals that every engine's NUMERIC
+# has, and a sum of a hundred million of the largest lines still fits.
 QUANTITY = (12, 3)
 UNIT_PRICE = (18, 6)
 AMOUNT = (30, 9)
@@ -26,7 +26,11 @@ def clean_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
     come after it in the order of rules stand in a column of their own, `late_reason`.
     """
     return (
-        Cte("lines", "One row per line of the source, each value typed; NULL is what can't be read.", _lines(spec)),
+        Cte(
+            "lines",
+            "One row per line of the source, typed; NULL is what can't be read.",
+            _lines(spec),
+        ),
         Cte("clean", "One row per line, with the first reason to exclude it; NULL keeps it.", _clean(spec)),
     )
 

@@ -14,7 +14,7 @@ from sqlglot.tokens import TokenType
 from rfm_pipeline.columns import find_column, unknown_column
 from rfm_pipeline.config import ColumnCondition, Condition
 from rfm_pipeline.errors import ExpressionError
-from rfm_pipeline.schema import Kind, Schema
+from rfm_pipeline.schema import Schema
 from rfm_pipeline.sql.dialect import Dialect
 
 _BOOLEAN = (
@@ -86,7 +86,11 @@ def _gate(text: str, reason: str, schema: Schema, dialect: Dialect) -> None:
     except SqlglotError:
         raise refused("it can't be parsed") from None
     select = parsed[0] if len(parsed) == 1 else None
-    if not isinstance(select, exp.Select) or set(_given(select)) != {"expressions"} or len(select.expressions) != 1:
+    if (
+        not isinstance(select, exp.Select)
+        or set(_given(select)) != {"expressions"}
+        or len(select.expressions) != 1
+    ):
         raise refused("it is not one expression")
     outer = select.expressions[0]
     if not isinstance(outer, exp.Paren):

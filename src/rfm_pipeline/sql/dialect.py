@@ -1,6 +1,6 @@
 """The expressions in which engines differ: one class an engine.
 
-Each pair of expressions gives the same value on both, for every input; the tests hold them against each other.
+Each pair of expressions gives the same value on both, for every input; tests hold them against each other.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Dialect(ABC):
 
     def table(self, name: str) -> str:
         """A table by its dotted name, quoted part by part."""
-        return ".".join(exp.to_identifier(part, quoted=True).sql(dialect=self.name) for part in name.split("."))
+        return ".".join(
+            exp.to_identifier(part, quoted=True).sql(dialect=self.name) for part in name.split(".")
+        )
 
     def cast(self, expression: str, kind: str) -> str:
         """An expression as `text`, `integer`, `money` or `date`."""

@@ -12,7 +12,9 @@ NO_POSITIVE_ORDER = "no_positive_order"
 """The reason for the lines of a customer who, net of returns, has bought nothing."""
 
 _ORDERS = "One row per order; excluded lines are one row per reason."
-_DAYS = "One row per {unit} and date, for the window follows the newest; excluded lines are one row per reason."
+_DAYS = (
+    "One row per {unit} and date, for the window follows the newest; excluded lines are one row per reason."
+)
 _CUSTOMERS = "One row per customer; excluded lines are one row per reason, with no customer."
 
 
@@ -63,6 +65,13 @@ def _windowed(spec: QuerySpec) -> str:
     window = spec.settings.window
     assert window is not None  # the caller asks only where there is one
     oldest = spec.dialect.window_start("as_of_date", window)
+    reason = (
+        "CASE\n"
+        "    WHEN reason IS NOT NULL THEN reason\n"
+        f"    WHEN order_date <= {oldest} THEN 'outside_window'\n"
+        "    ELSE late_reason\n"
+        "  END"
+    )
     columns = [
         "customer_id",
         *(["order_id"] if spec.mapping.order_id else []),
@@ -70,11 +79,7 @@ def _windowed(spec: QuerySpec) -> str:
         "purchases",
         "amount",
         "lines",
-        "CASE\n"
-        "    WHEN reason IS NOT NULL THEN reason\n"
-        f"    WHEN order_date <= {oldest} THEN 'outside_window'\n"
-        "    ELSE late_reason\n"
-        "  END AS reason",
+        f"{reason} AS reason",
         *(["written"] if has_example(spec) else []),
     ]
     return select(columns, "order_days\nCROSS JOIN as_of")

@@ -20,10 +20,17 @@ def result_sql(segments: str, previous: str | None, run_id: str, dialect: Dialec
     if previous is None:
         before, since, join = dialect.cast("NULL", "text"), "s.as_of_date", ""
     else:
-        before = "CASE WHEN p.as_of_date < s.as_of_date THEN p.segment\n    WHEN p.as_of_date = s.as_of_date THEN p.previous_segment END"
+        before = (
+            "CASE\n"
+            "    WHEN p.as_of_date < s.as_of_date THEN p.segment\n"
+            "    WHEN p.as_of_date = s.as_of_date THEN p.previous_segment\n"
+            "  END"
+        )
         since = (
-            "CASE WHEN p.as_of_date <= s.as_of_date AND p.segment = s.segment THEN p.segment_since\n"
-            "    ELSE s.as_of_date END"
+            "CASE\n"
+            "    WHEN p.as_of_date <= s.as_of_date AND p.segment = s.segment THEN p.segment_since\n"
+            "    ELSE s.as_of_date\n"
+            "  END"
         )
         join = f"\nLEFT JOIN {previous} AS p\n  ON p.customer_id = s.customer_id"
     return f"""\

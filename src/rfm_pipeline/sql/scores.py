@@ -1,7 +1,7 @@
 """Scores: the edges of each dimension, and each customer's place between them.
 
-An edge is the smallest value that at least k of every `bins` customers do not exceed: the exact inverse of the
-distribution function, read off a histogram. A window runs over distinct values, never over customers.
+An edge is the smallest value that at least k of every `bins` customers do not exceed: the exact inverse of
+the distribution function, read off a histogram. A window runs over distinct values, never over customers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,19 @@ VALUES = {"recency": "recency_days", "frequency": "frequency", "monetary": "mone
 
 
 def scores_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
-    """The CTEs from `metrics` to `scores`: a histogram for each dimension that has quantile edges, `edges`."""
+    """The CTEs from `metrics` to `scores`: histograms for dimensions with quantile edges, then `edges`."""
     dimensions = spec.settings.scoring.dimensions
     ctes: list[Cte] = []
     for dimension in dimensions:
         if dimension.method == "quantile":
             ctes += _quantile_ctes(spec, dimension)
-    ctes.append(Cte("edges", "One row: the edges between scores. A recency edge is the most days for its score.", _edges(spec)))
+    ctes.append(
+        Cte(
+            "edges",
+            "One row: the edges between scores. A recency edge is the most days for its score.",
+            _edges(spec),
+        )
+    )
     ctes.append(Cte("scores", "One row per customer, scored 1 (worst) to the number of bins.", _scores(spec)))
     return tuple(ctes)
 
@@ -85,7 +91,7 @@ def _refined(spec: QuerySpec, dimension: Dimension, value: str) -> list[Cte]:
     ]
     values = [f"{value} AS value", "digits", "before", "customers", "COUNT(*) AS customers_here"]
     holders = f"metrics\nJOIN {name}_holders\n  ON {digits} = digits"
-    running = ["value", "before + SUM(customers_here) OVER (PARTITION BY digits ORDER BY value) AS up_to", "customers"]
+    up_to = "before + SUM(customers_here) OVER (PARTITION BY digits ORDER BY value) AS up_to"
     return [
         _histogram(f"{name}_digits", f"One row per leading digits of {name}.", digits, "digits"),
         Cte(
@@ -106,7 +112,7 @@ def _refined(spec: QuerySpec, dimension: Dimension, value: str) -> list[Cte]:
         Cte(
             f"{name}_cumulative",
             f"One row per {name} value among those, with the customers up to it and in all.",
-            select(running, f"{name}_histogram"),
+            select(["value", up_to, "customers"], f"{name}_histogram"),
         ),
     ]
 

@@ -39,14 +39,17 @@ def _segment(spec: QuerySpec) -> str:
 def _condition(spec: QuerySpec, rule: Rule) -> str:
     if rule.cells is not None:
         return "\n        OR ".join(
-            f"(r_score = {r} AND f_score = {f} AND m_score = {m})" for r, f, m in sorted(rule.cells, reverse=True)
+            f"(r_score = {r} AND f_score = {f} AND m_score = {m})"
+            for r, f, m in sorted(rule.cells, reverse=True)
         )
     tests = [
         _within(f"{initial}_score", getattr(rule, initial), bins)
         for initial, bins in zip("rfm", spec.segment_map.bins, strict=True)
     ]
     if rule.fm:
-        tests.append(_within(spec.dialect.half_up_mean("f_score", "m_score"), rule.fm, max(spec.segment_map.bins)))
+        tests.append(
+            _within(spec.dialect.half_up_mean("f_score", "m_score"), rule.fm, max(spec.segment_map.bins))
+        )
     return " AND ".join(test for test in tests if test) or "TRUE"
 
 

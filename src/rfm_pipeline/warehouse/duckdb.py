@@ -182,7 +182,9 @@ class DuckDBWarehouse:
     def _unopened(self, error: duckdb.Error) -> RfmError:
         message = _first_line(error)
         if "not a valid DuckDB database" in message or "not a DuckDB database" in message:
-            return DestinationError(f"{self._file} is not a DuckDB database.", "choose another file with --to.")
+            return DestinationError(
+                f"{self._file} is not a DuckDB database.", "choose another file with --to."
+            )
         if "newer version" in message or "storage version" in message.casefold():
             return DestinationError(
                 f"{self._file} was written by another version of DuckDB: {message}",
@@ -196,7 +198,8 @@ class DuckDBWarehouse:
         folder = self._file.parent
         if not folder.is_dir():
             raise DestinationError(
-                f"The folder of the destination, {folder}, does not exist.", "create it, or choose another --to."
+                f"The folder of the destination, {folder}, does not exist.",
+                "create it, or choose another --to.",
             )
         if self._file.is_dir():
             raise DestinationError(f"{self._file} is a folder.", "name a file: --to duckdb:rfm.duckdb.")

@@ -21,7 +21,8 @@ def check_output(path: Path) -> None:
     """
     if path.suffix.casefold() not in _WRITERS:
         raise ConfigurationError(
-            f"The output {path} has no format that is known.", f"end its name in one of {', '.join(_WRITERS)}."
+            f"The output {path} has no format that is known.",
+            f"end its name in one of {', '.join(_WRITERS)}.",
         )
     if path.is_dir() or not path.absolute().parent.is_dir():
         what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
@@ -46,11 +47,14 @@ def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -
     except (duckdb.Error, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise WarehouseError(
-            f"The output {path} can't be written: {reason}.", "look at the disk's room and the folder's permissions."
+            f"The output {path} can't be written: {reason}.",
+            "look at the disk's room and the folder's permissions.",
         ) from error
 
 
-def _copy(options: str, *, plain_numbers: bool = False) -> Callable[[duckdb.DuckDBPyConnection, str, Path], None]:
+def _copy(
+    options: str, *, plain_numbers: bool = False
+) -> Callable[[duckdb.DuckDBPyConnection, str, Path], None]:
     def write(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> None:
         literal = str(path).replace("'", "''")
         rows = _short_decimals(connection, select) if plain_numbers else select
