@@ -15,20 +15,22 @@ AMBIGUOUS = r"^\s*(0?[1-9]|1[0-2])[/.-](0?[1-9]|1[0-2])[/.-]([0-9]{4}|[0-9]{2})\
 """A date whose day and month can't be told apart: `03/04/2011`. RE2, as both engines use."""
 
 FORMAT_CODES = {
-    "%Y": r"[0-9]{4}",
-    "%y": r"[0-9]{2}",
-    "%m": r"(0?[1-9]|1[0-2])",
-    "%d": r"(0?[1-9]|[12][0-9]|3[01])",
-    "%b": r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)",
-    "%B": r"(?i:january|february|march|april|may|june|july|august|september|october|november|december)",
-    "%H": r"([01]?[0-9]|2[0-3])",
-    "%I": r"(0?[1-9]|1[0-2])",
-    "%M": r"[0-5][0-9]",
-    "%S": r"[0-5][0-9]",
-    "%p": r"(?i:am|pm)",
+    "%Y": "[12][0-9]{3}",
+    "%y": "[0-9]{2}",
+    "%m": "[0-9]{1,2}",
+    "%d": "[0-9]{1,2}",
+    "%b": "[A-Za-z]{3}",
+    "%B": "(?i:January|February|March|April|May|June|July|August|September|October|November|December)",
+    "%H": "[0-9]{1,2}",
+    "%I": "[0-9]{1,2}",
+    "%M": "[0-5]?[0-9]",
+    "%S": "[0-5]?[0-9]",
+    "%p": "(?i:[AP]M)",
 }
 """The codes that a date format may use, and what each matches. RE2, as both engines use."""
 
+_NUMERIC = {"%Y", "%y", "%m", "%d", "%H", "%I", "%M", "%S"}
+_TWO_DIGITS = {"%Y": "[12][0-9]{3}", "%M": "[0-5][0-9]", "%S": "[0-5][0-9]"}
 _CODE = re.compile(r"%.?", re.DOTALL)
 
 
@@ -55,11 +57,18 @@ def format_regex(text: str) -> str:
     r"""A regular expression that matches what is written in a format, and nothing else.
 
     >>> format_regex("%d.%m.%Y")
-    '^(0?[1-9]|[12][0-9]|3[01])\\.(0?[1-9]|1[0-2])\\.[0-9]{4}$'
+    '^[0-9]{1,2}\\.[0-9]{1,2}\\.[12][0-9]{3}$'
     """
-    literal_parts = _CODE.split(text)
-    codes = _CODE.findall(text)
-    pattern = re.escape(literal_parts[0])
-    for code, literal in zip(codes, literal_parts[1:], strict=True):
-        pattern += FORMAT_CODES[code] + re.escape(literal)
+    parts = [part for part in re.split(r"(%.)", text) if part]
+    pattern = ""
+    for position, part in enumerate(parts):
+        if part not in FORMAT_CODES:
+            pattern += re.sub(r"(\\ )+", " +", re.escape(part))
+            continue
+        before = parts[position - 1] if position else ""
+        after = parts[position + 1] if position + 1 < len(parts) else ""
+        # Where digits follow digits, only their number tells where one value ends.
+        tight = {before, after} & _NUMERIC or before[-1:].isdigit() or after[:1].isdigit()
+        loose = FORMAT_CODES[part]
+        pattern += _TWO_DIGITS.get(part, "[0-9]{2}") if tight and part in _NUMERIC else loose
     return f"^{pattern}$"

@@ -59,9 +59,9 @@ def _column_test(test: ColumnCondition, reason: str, schema: Schema, dialect: Di
     if column is None:
         raise unknown_column(schema, test.column, f"The exclusion `{reason}`")
     if test.blank is not None:
-        blank = dialect.is_blank(column)
+        blank = dialect.is_blank(dialect.column(column), column.kind)
         return blank if test.blank else f"NOT {blank}"
-    value = dialect.text(column)
+    value = dialect.text(dialect.column(column), column.kind)
     listed = ", ".join(dialect.literal(text) for text in test.equals or test.not_equals or ())
     if test.equals:
         return f"{value} IN ({listed})"

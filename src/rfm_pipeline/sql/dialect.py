@@ -17,12 +17,28 @@ from rfm_pipeline.config import Window
 from rfm_pipeline.dates import ISO, format_regex
 from rfm_pipeline.schema import Column, Kind
 
-# A number as text: plain or with an exponent. Engines take more than that, and not the same.
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
-_NUMBER_WITH_COMMA = r"^[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?$"
-_TIME = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.,][0-9]{1,9})?)?"
-_ISO_NAIVE = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}({_TIME})?$"
-_ISO_AWARE = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_TIME} ?(Z|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$"
+_WITH_COMMA = r"^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$"
+_FLOAT_ID = (r"^([0-9]+)\.0$", r"\1")
+_EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
+# Years outside these are no order's, and in some zones no engine's.
+_DAY = "[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
+_TIME = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
+_OFFSET = "[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?)"
+_ISO_NAIVE = f"^{_DAY}({_TIME})?$"
+_ISO_AWARE = f"^{_DAY}{_TIME}(Z| UTC| ?{_OFFSET})$"
+_TO_THE_MINUTE = ("^(.{10}).(.{5})[:.0-9]*", r"\1 \2:00")
+_COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
+
+_BLANKS = r"[\t-\r\x{85}\p{Z}]*"  # what GoogleSQL's TRIM takes off
+# Space, tab, line breaks and the no-break space that pages and workbooks leave behind.
+_DUCKDB_BLANKS = r"E' \t\n\r' || CHR(160)"
+_BIGQUERY_BLANKS = r"' \t\n\r\u00a0'"
+
+
+def cases(branches: Sequence[tuple[str, str]]) -> str:
+    """A CASE with one branch a line, and no ELSE."""
+    lines = [f"    WHEN {condition} THEN {value}" for condition, value in branches]
+    return "\n".join(["CASE", *lines, "  END"])
 
 
 class Dialect(ABC):
@@ -57,91 +73,136 @@ class Dialect(ABC):
         """An expression as `text`, `integer`, `money` or `date`."""
         return f"CAST({expression} AS {self.types[kind]})"
 
-    def text(self, column: Column) -> str:
-        """The column as text."""
-        return self.column(column) if column.kind is Kind.TEXT else self.cast(self.column(column), "text")
+    def text(self, expression: str, kind: Kind) -> str:
+        """A value of some kind as text."""
+        return expression if kind is Kind.TEXT else self.cast(expression, "text")
 
     def half_up_mean(self, first: str, second: str) -> str:
         """The mean of two scores, a half rounded up."""
         return self.cast(f"CEIL(({first} + {second}) / 2.0)", "integer")
 
-    def is_blank(self, column: Column) -> str:
-        """Whether there is nothing in the column but blanks."""
-        if column.kind is not Kind.TEXT:
-            return f"({self.column(column)} IS NULL)"
-        return f"COALESCE({self.trim(self.column(column))} = '', TRUE)"
+    def is_blank(self, expression: str, kind: Kind) -> str:
+        """Whether there is nothing, or nothing but blanks."""
+        if kind is not Kind.TEXT:
+            return f"({expression} IS NULL)"
+        return f"({expression} IS NULL OR {self.only_blanks(expression)})"
 
-    def id_key(self, column: Column) -> str:
-        """A customer's or an order's id in the form in which lines are grouped; NULL where it is missing."""
-        name = self.column(column)
-        if column.kind is Kind.TEXT:
-            return self.text_id(name)
-        if column.kind is Kind.FLOAT:
-            return f"CASE WHEN {self.is_nan(name)} THEN NULL ELSE {name} END"
-        return name
+    def customer_key(self, expression: str, kind: Kind) -> str:
+        """A customer's id as lines are grouped by it; NULL where it is missing.
 
-    def number(self, column: Column, size: tuple[int, int], decimal: str) -> str:
-        """A number in (precision, scale); NULL where it can't be read or is too large."""
-        name = self.column(column)
-        if column.kind is not Kind.TEXT:
-            return self.sized(name, column.kind, size)
-        trimmed = self.trim(name)
-        if decimal == ",":
-            plain = f"REPLACE(REPLACE({trimmed}, '.', ''), ',', '.')"
-            return f"CASE WHEN {self.matches(trimmed, _NUMBER_WITH_COMMA)} THEN {self.sized(plain, Kind.TEXT, size)} END"
-        return f"CASE WHEN {self.matches(trimmed, _NUMBER)} THEN {self.sized(trimmed, Kind.TEXT, size)} END"
+        Text that a float became, such as 17850.0, is the id that it was.
+        """
+        return self.unfloated(expression) if kind is Kind.TEXT else self.order_key(expression, kind)
 
-    def local_date(self, column: Column, timezone: str, formats: Sequence[str]) -> str:
-        """The date of a moment in a time zone; NULL where it can't be read."""
-        name = self.column(column)
-        if column.kind is Kind.DATE:
-            return name
-        if column.kind is Kind.TIMESTAMP:
-            return self.cast(name, "date")
-        if column.kind is Kind.TIMESTAMPTZ:
-            return self.date_in_zone(name, timezone)
-        written = self.trim(self.text(column))
-        cases = []
+    def order_key(self, expression: str, kind: Kind) -> str:
+        """An order's id as lines are grouped by it; NULL where it is missing."""
+        if kind is Kind.TEXT:
+            return cases(self.text_id(expression))
+        if kind is Kind.FLOAT:
+            return f"CASE WHEN {self.is_finite(expression)} THEN {expression} END"
+        return expression
+
+    def number(self, expression: str, kind: Kind, size: tuple[int, int], decimal: str) -> str:
+        """A number in (precision, scale), rounded half away from zero; NULL where it can't be read or held.
+
+        Text is read with blanks around it and with an exponent; with a decimal comma, also with dots between
+        thousands.
+        """
+        if kind is Kind.FLOAT:
+            return self.float_number(expression, size)
+        if kind is not Kind.TEXT:
+            return self.exact_number(expression, size)
+        if decimal == ".":
+            return self.text_number(expression, size)
+        plain = f"REPLACE(REPLACE({expression}, '.', ''), ',', '.')"
+        return f"CASE WHEN {self.matches(expression, _WITH_COMMA)} THEN {self.exact_number(plain, size)} END"
+
+    def local_date(self, expression: str, kind: Kind, timezone: str, formats: Sequence[str]) -> str:
+        """The date of a moment in a time zone; NULL where it can't be read. Text has no blanks around it."""
+        if kind is Kind.DATE:
+            return expression
+        if kind is Kind.TIMESTAMP:
+            return self.cast(expression, "date")
+        if kind is Kind.TIMESTAMPTZ:
+            return self.date_in_zone(expression, timezone)
+        branches = []
         for text in formats:
             if text == ISO:
-                cases.append((self.matches(written, _ISO_NAIVE), self.iso_date(written)))
-                cases.append((self.matches(written, _ISO_AWARE), self.iso_instant_date(written, timezone)))
+                instant = self.instant(self._canonical(expression))
+                branches.append((self.matches(expression, _ISO_NAIVE), self.iso_date(expression)))
+                branches.append((self.matches(expression, _ISO_AWARE), self.date_in_zone(instant, timezone)))
             else:
-                cases.append((self.matches(written, format_regex(text)), self.parsed_date(written, text)))
-        lines = [f"    WHEN {condition} THEN {value}" for condition, value in cases]
-        return "\n".join(["CASE", *lines, "  END"])
+                read = self.parsed_date(expression, text)
+                branches.append((self.matches(expression, format_regex(text)), read))
+        return cases(branches)
+
+    def _canonical(self, written: str) -> str:
+        """ISO text with an offset as every engine reads it: to the minute, the offset with a colon.
+
+        No zone has been off by seconds in the years that are read, so that the minute decides the date.
+        """
+        return self.replaced(self.replaced(written, *_TO_THE_MINUTE), *_COLON_IN_OFFSET)
+
+    def replaced(self, expression: str, pattern: str, replacement: str) -> str:
+        """Text with what matches a regular expression replaced."""
+        return f"REGEXP_REPLACE({expression}, {self.literal(pattern)}, {self.literal(replacement)})"
 
     @abstractmethod
     def trim(self, expression: str) -> str:
         """Text without blanks around it."""
 
-    @abstractmethod
-    def text_id(self, expression: str) -> str:
-        """A text id; NULL where blank, and without the `.0` that a float leaves behind."""
+    def text_id(self, expression: str) -> list[tuple[str, str]]:
+        """The branches of a CASE that give a text id; none of them fits where it is blank."""
+        # Text from '!' on begins with no blank: most ids are looked at once.
+        return [
+            (f"{expression} BETWEEN '!' AND '~'", expression),
+            (f"NOT ({self.only_blanks(expression)})", expression),
+        ]
+
+    def unfloated(self, expression: str) -> str:
+        """A text id without the `.0` that a float leaves behind; NULL where blank."""
+        cut = self.replaced(expression, *_FLOAT_ID)
+        return cases([(self.ends_with(expression, ".0"), cut), *self.text_id(expression)])
 
     @abstractmethod
-    def id_text(self, column: Column, expression: str) -> str:
+    def only_blanks(self, expression: str) -> str:
+        """Whether text is empty or all white space, of any alphabet."""
+
+    @abstractmethod
+    def ends_with(self, expression: str, end: str) -> str:
+        """Whether text ends in something."""
+
+    @abstractmethod
+    def id_text(self, expression: str, kind: Kind) -> str:
         """An id in its grouped form as text; an integer-valued float prints without `.0`."""
 
     @abstractmethod
-    def is_nan(self, expression: str) -> str:
-        """Whether a float is not a number."""
+    def is_finite(self, expression: str) -> str:
+        """Whether a float is a number, and not an infinite one."""
 
     @abstractmethod
     def matches(self, expression: str, pattern: str) -> str:
         """Whether text matches a regular expression somewhere."""
 
     @abstractmethod
-    def sized(self, expression: str, kind: Kind, size: tuple[int, int]) -> str:
-        """A number in (precision, scale), rounded half away from zero; NULL where it does not fit."""
+    def exact_number(self, expression: str, size: tuple[int, int]) -> str:
+        """A decimal, an integer or plain text in (precision, scale); NULL where it does not fit."""
+
+    @abstractmethod
+    def text_number(self, expression: str, size: tuple[int, int]) -> str:
+        """Any text in (precision, scale); NULL where it is no number or does not fit."""
+
+    @abstractmethod
+    def float_number(self, expression: str, size: tuple[int, int]) -> str:
+        """A float in (precision, scale), rounded as it prints: 2.675, not the binary fraction beside it."""
 
     @abstractmethod
     def iso_date(self, expression: str) -> str:
         """The date at the head of ISO text; NULL where there is no such day."""
 
     @abstractmethod
-    def iso_instant_date(self, expression: str, timezone: str) -> str:
-        """The date in a zone of ISO text with an offset."""
+    def instant(self, expression: str) -> str:
+        """The instant of ISO text with an offset; NULL where there is no such day."""
 
     @abstractmethod
     def parsed_date(self, expression: str, date_format: str) -> str:
@@ -178,40 +239,47 @@ class DuckDB(Dialect):
     def trim(self, expression: str) -> str:
         return f"TRIM({expression}, {_DUCKDB_BLANKS})"
 
-    def text_id(self, expression: str) -> str:
-        trimmed = self.trim(expression)
-        # Text above '!' begins with no blank, so that the common id is looked at once.
-        return (
-            f"CASE\n    WHEN SUFFIX({expression}, '.0') AND {self.matches(expression, _FLOAT_ID)}"
-            f" THEN LEFT({expression}, LENGTH({expression}) - 2)\n"
-            f"    WHEN {expression} BETWEEN '!' AND '~' THEN {expression}\n"
-            f"    WHEN {trimmed} <> '' THEN {expression}\n  END"
-        )
+    def only_blanks(self, expression: str) -> str:
+        return f"REGEXP_FULL_MATCH({expression}, {self.literal(_BLANKS)})"
 
-    def id_text(self, column: Column, expression: str) -> str:
-        if column.kind is Kind.TEXT:
-            return expression
-        if column.kind is Kind.FLOAT:
-            return (
-                f"CASE WHEN {expression} = TRUNC({expression}) AND ABS({expression}) < 1e18"
-                f" THEN CAST(CAST({expression} AS BIGINT) AS VARCHAR) ELSE CAST({expression} AS VARCHAR) END"
-            )
-        return self.cast(expression, "text")
+    def ends_with(self, expression: str, end: str) -> str:
+        return f"SUFFIX({expression}, {self.literal(end)})"
 
-    def is_nan(self, expression: str) -> str:
-        return f"ISNAN({expression})"
+    def id_text(self, expression: str, kind: Kind) -> str:
+        if kind is Kind.FLOAT:
+            whole = f"{expression} = TRUNC({expression}) AND ABS({expression}) < 9e18"
+            number = f"CAST(CAST({expression} AS BIGINT) AS VARCHAR)"
+            return f"CASE WHEN {whole} THEN {number} ELSE PRINTF('%.17g', {expression}) END"
+        return self.text(expression, kind)
+
+    def is_finite(self, expression: str) -> str:
+        return f"ISFINITE({expression})"
 
     def matches(self, expression: str, pattern: str) -> str:
         return f"REGEXP_MATCHES({expression}, {self.literal(pattern)})"
 
-    def sized(self, expression: str, kind: Kind, size: tuple[int, int]) -> str:
+    def exact_number(self, expression: str, size: tuple[int, int]) -> str:
         return f"TRY_CAST({expression} AS DECIMAL({size[0]}, {size[1]}))"
+
+    def text_number(self, expression: str, size: tuple[int, int]) -> str:
+        # DuckDB also reads 1_000, and has a way of its own with exponents: those go through a double.
+        odd = " OR ".join(f"CONTAINS({expression}, '{mark}')" for mark in "eE_")
+        number = self.float_number(f"TRY_CAST({expression} AS DOUBLE)", size)
+        return cases(
+            [
+                (f"NOT ({odd})", self.exact_number(expression, size)),
+                (self.matches(expression, _EXPONENT), number),
+            ]
+        )
+
+    def float_number(self, expression: str, size: tuple[int, int]) -> str:
+        return self.exact_number(expression, size)
 
     def iso_date(self, expression: str) -> str:
         return f"TRY_CAST(LEFT({expression}, 10) AS DATE)"
 
-    def iso_instant_date(self, expression: str, timezone: str) -> str:
-        return self.date_in_zone(f"TRY_CAST({expression} AS TIMESTAMPTZ)", timezone)
+    def instant(self, expression: str) -> str:
+        return f"TRY_CAST({expression} AS TIMESTAMPTZ)"
 
     def parsed_date(self, expression: str, date_format: str) -> str:
         return f"CAST(TRY_STRPTIME({expression}, {self.literal(date_format)}) AS DATE)"
@@ -226,9 +294,15 @@ class DuckDB(Dialect):
         return f"CAST({end} - INTERVAL {window.count} {window.unit.upper()} AS DATE)"
 
     def average(self, total: str, count: str) -> str:
-        # DuckDB divides decimals as doubles, so this divides whole billionths, a half up, and gives back the sign.
-        units = f"(2 * ABS(CAST({total} * 1000000000 AS HUGEINT)) + {count}) // (2 * {count})"
-        return f"CAST(SIGN({total}) * ({units}) AS DECIMAL(38, 0)) * CAST(0.000000001 AS DECIMAL(10, 9))"
+        # DuckDB divides decimals as doubles, so this divides whole billionths, a half away from zero. Up to
+        # two million a double holds those exactly, and is ten times as fast as the wide integer.
+        def divided(units: str) -> str:
+            quotient = f"(2 * {units} + SIGN({total}) * {count}) // (2 * {count})"
+            return f"CAST({quotient} AS DECIMAL(38, 0)) * 0.000000001"
+
+        quick = divided(f"CAST(ROUND(CAST({total} AS DOUBLE) * 1e9) AS BIGINT)")
+        wide = divided(f"CAST({total} * 1000000000 AS HUGEINT)")
+        return f"CASE\n    WHEN ABS({total}) < 2000000 THEN {quick}\n    ELSE {wide}\n  END"
 
     def leading_digits(self, expression: str) -> str:
         return expression
@@ -242,42 +316,56 @@ class BigQuery(Dialect):
     window_is_one_worker = True
 
     def trim(self, expression: str) -> str:
-        return f"TRIM({expression})"
+        return f"TRIM({expression}, {_BIGQUERY_BLANKS})"
 
-    def text_id(self, expression: str) -> str:
-        return (
-            f"CASE\n    WHEN {self.matches(expression, _FLOAT_ID)}"
-            f" THEN SUBSTR({expression}, 1, LENGTH({expression}) - 2)\n"
-            f"    WHEN {self.trim(expression)} <> '' THEN {expression}\n  END"
-        )
+    def only_blanks(self, expression: str) -> str:
+        return f"TRIM({expression}) = ''"
 
-    def id_text(self, column: Column, expression: str) -> str:
-        if column.kind is Kind.TEXT:
-            return expression
-        if column.kind is Kind.FLOAT:
-            return (
-                f"CASE WHEN {expression} = TRUNC({expression}) AND ABS({expression}) < 1e18"
-                f" THEN CAST(CAST({expression} AS INT64) AS STRING) ELSE CAST({expression} AS STRING) END"
-            )
-        return self.cast(expression, "text")
+    def ends_with(self, expression: str, end: str) -> str:
+        return f"ENDS_WITH({expression}, {self.literal(end)})"
 
-    def is_nan(self, expression: str) -> str:
-        return f"IS_NAN({expression})"
+    def id_text(self, expression: str, kind: Kind) -> str:
+        if kind is Kind.FLOAT:
+            whole = f"{expression} = TRUNC({expression}) AND ABS({expression}) < 9e18"
+            number = f"CAST(CAST({expression} AS INT64) AS STRING)"
+            return f"CASE WHEN {whole} THEN {number} ELSE FORMAT('%.17g', {expression}) END"
+        return self.text(expression, kind)
+
+    def is_finite(self, expression: str) -> str:
+        return f"NOT (IS_NAN({expression}) OR IS_INF({expression}))"
 
     def matches(self, expression: str, pattern: str) -> str:
         return f"REGEXP_CONTAINS({expression}, {self.literal(pattern)})"
 
-    def sized(self, expression: str, kind: Kind, size: tuple[int, int]) -> str:
-        return f"SAFE_CAST({expression} AS NUMERIC({size[0]}, {size[1]}))"
+    def exact_number(self, expression: str, size: tuple[int, int]) -> str:
+        # A parameterised SAFE_CAST fails where it should give NULL, and NUMERIC would round twice.
+        precision, scale = size
+        rounded = f"ROUND(SAFE_CAST({expression} AS BIGNUMERIC), {scale})"
+        return f"CASE WHEN ABS({rounded}) < 1e{precision - scale} THEN CAST({rounded} AS NUMERIC) END"
+
+    def text_number(self, expression: str, size: tuple[int, int]) -> str:
+        number = self.float_number(f"SAFE_CAST({expression} AS FLOAT64)", size)
+        return cases(
+            [
+                (f"NOT {self.matches(expression, '[eE_]')}", self.exact_number(expression, size)),
+                (self.matches(expression, _EXPONENT), number),
+            ]
+        )
+
+    def float_number(self, expression: str, size: tuple[int, int]) -> str:
+        precision, scale = size
+        units = f"ROUND({expression} * 1e{scale})"
+        exact = f"CAST(CAST({units} AS BIGNUMERIC) / 1e{scale} AS NUMERIC)"
+        return f"CASE WHEN ABS({units}) < 1e{precision} THEN {exact} END"
 
     def iso_date(self, expression: str) -> str:
         return f"SAFE_CAST(SUBSTR({expression}, 1, 10) AS DATE)"
 
-    def iso_instant_date(self, expression: str, timezone: str) -> str:
-        return self.date_in_zone(f"SAFE_CAST({expression} AS TIMESTAMP)", timezone)
+    def instant(self, expression: str) -> str:
+        return f"SAFE_CAST({expression} AS TIMESTAMP)"
 
     def parsed_date(self, expression: str, date_format: str) -> str:
-        return f"SAFE.PARSE_DATE({self.literal(date_format)}, {expression})"
+        return f"DATE(SAFE.PARSE_DATETIME({self.literal(date_format)}, {expression}))"
 
     def date_in_zone(self, expression: str, timezone: str) -> str:
         return f"DATE({expression}, {self.literal(timezone)})"
@@ -295,9 +383,6 @@ class BigQuery(Dialect):
         digits = f"LENGTH(CAST(TRUNC(ABS({expression})) AS STRING))"
         return f"TRUNC({expression}, 3 - {digits})"
 
-
-_FLOAT_ID = r"^[0-9]+\.0$"
-_DUCKDB_BLANKS = r"' ' || CHR(9) || CHR(10) || CHR(11) || CHR(12) || CHR(13) || CHR(160)"
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (DuckDB(), BigQuery())}
 

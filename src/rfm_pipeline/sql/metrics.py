@@ -107,7 +107,7 @@ def _orders(spec: QuerySpec) -> str:
 
 def _customers(spec: QuerySpec) -> str:
     dialect = spec.dialect
-    customer = dialect.id_text(spec.mapping.customer_id, "customer_id")
+    customer = dialect.id_text("customer_id", spec.mapping.customer_id.kind)
     if spec.mapping.order_id:
         source, lines = "orders", "SUM(lines)"
         dates = [_if_bought(spec, "first_order_date"), _if_bought(spec, "last_order_date")]
