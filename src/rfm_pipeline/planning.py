@@ -10,13 +10,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rfm_pipeline.columns import ColumnMapping, map_columns
-from rfm_pipeline.config import Configuration, Settings
+from rfm_pipeline.config import Configuration
 from rfm_pipeline.dates import ISO
 from rfm_pipeline.destination import parse_destination
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError
 from rfm_pipeline.presets import recognise
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
+from rfm_pipeline.settings import Settings
 from rfm_pipeline.source.location import parse
 from rfm_pipeline.sql.conditions import condition_sql
 from rfm_pipeline.sql.dialect import DIALECTS, Dialect, dialect_of

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
+from typing import Any
 
-from rfm_pipeline.columns import ROLES
+from rfm_pipeline.columns import NO_COLUMN, ROLES
 
 _TEXT = """\
 # What `rfm run` does here. Flags and RFM_* environment variables win over this file.
-# Lines that begin with "# " and a name are settings at their defaults.
+# Lines that begin with "# " and a name are settings, at their defaults or with an example.
 
-{source}
+# source = "orders.csv"
 to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table
 # output = ["segments.csv"]         # .csv, .parquet, .xlsx, .json
 # preset = ["classic"]              # segment maps and well-known exports: `rfm presets`
@@ -35,9 +38,13 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table
 # wholesale = "Country = 'Nowhere'"
 
 # [read]                            # where a file is not read as it is meant
-# delimiter = ";"
+# delimiter = ";"                   # one character, or "tab"
+# quote = '"'                       # around values; "" where quotes are ordinary characters
+# escape = '"'                      # before a quote inside a value: the quote itself, or a backslash
 # encoding = "cp1252"
-# sheet = "Orders"
+# header = true                     # false: the first line is data, and columns are column1, column2, ...
+# skip_lines = 0                    # how many lines stand above the header
+# sheet = "Orders"                  # the one sheet of a workbook to read
 
 # [scoring]
 # bins = 4                          # scores run from 1 (worst) to this
@@ -45,6 +52,11 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table
 # [scoring.recency]                 # one dimension may differ
 # method = "fixed"
 # edges = [30, 90, 365]             # days; the best score up to 30, the next up to 90, ...
+# [scoring.frequency]
+# method = "fixed"
+# edges = [1, 2, 5]                 # orders; above 5 is the best score
+# [scoring.monetary]
+# bins = 4
 
 # A segment map of one's own; start from `rfm presets classic --toml`.
 # [segments]
@@ -56,35 +68,53 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table
 # m = "3-4"
 
 # [duckdb]
-# memory_limit = "4GB"
-# threads = 2
-# temp_directory = "/var/tmp"
+# memory_limit = "4GB"              # above it, work goes to disk
+# threads = 2                       # one for each core unless given
+# temp_directory = "/var/tmp"       # where that disk is
+# lock_timeout = 10                 # seconds to wait for a destination that another process holds
 """
 
 
-def starter_config(source: str | None) -> str:
+def starter_config(source: str | None, given: Mapping[str, Any] | None = None) -> str:
     """The file's text.
 
     Args:
         source: A source whose columns are written into it; None leaves them to be found.
+        given: What was said about the source, in the shape of the file: it is written into it too.
 
     Raises:
         RfmError: The source can't be read, or its columns can't be told.
     """
-    if source is None:
-        columns = "\n".join(f'# {role} = "..."' for role in ROLES)
-        return _TEXT.format(source='# source = "orders.csv"', columns=columns)
-    from rfm_pipeline.config import Configuration
-    from rfm_pipeline.planning import planned
+    settings = dict(given or {})
+    columns: dict[str, str] = dict(settings.pop("columns", {}))
+    if source is not None:
+        from rfm_pipeline.config import Configuration
+        from rfm_pipeline.planning import planned
 
-    with planned(Configuration(flags={"source": source, "to": "duckdb:rfm.duckdb"})) as plan:
-        found = {role: column.name for role, column in plan.mapping.roles().items()}
-        preset = f"\npreset = [{json.dumps(plan.recognised)}]" if plan.recognised else ""
-    lines = [
-        f"{role} = {json.dumps(found[role], ensure_ascii=False)}" if role in found else f'# {role} = "..."'
-        for role in ROLES
-    ]
-    if "order_id" not in found:
-        lines.append('order_id = "none"                # each line is its own order')
-    text = f"source = {json.dumps(source, ensure_ascii=False)}{preset}"
-    return _TEXT.format(source=text, columns="\n".join(lines))
+        with planned(Configuration(flags={**(given or {}), "source": source})) as plan:
+            columns = {role: column.name for role, column in plan.mapping.roles().items()}
+            if plan.recognised:
+                settings["preset"] = [plan.recognised, *settings.get("preset", ())]
+        columns.setdefault("order_id", NO_COLUMN)
+        settings["source"] = source
+    text = _TEXT.format(columns="\n".join(_role(role, columns.get(role)) for role in ROLES))
+    if read := settings.pop("read", {}):
+        text = text.replace("# [read]  ", "[read]    ")
+    for name, value in {**settings, **read}.items():
+        text = _set(text, name, value)
+    return text
+
+
+def _role(role: str, name: str | None) -> str:
+    return f'# {role} = "..."' if name is None else f"{role} = {_toml(name)}"
+
+
+def _set(text: str, name: str, value: object) -> str:
+    """The text with a setting at a value, in the line where it stands as a comment."""
+    line = f"{name} = {_toml(value)}"
+    return re.sub(rf"^# {name} = .*$", lambda _: line, text, count=1, flags=re.MULTILINE)
+
+
+def _toml(value: object) -> str:
+    # A text or a list of texts in JSON is one in TOML too, but for one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from source_reader import read, refusal, write
 
 from rfm_pipeline.source import SourceOptions
-from reading import read, refusal, write
 
 TABLE = "naïve;café\n1;Müller\n2;Søren – “quoted”\n"
 ROWS = [("1", "Müller"), ("2", "Søren – “quoted”")]
@@ -31,7 +31,9 @@ ROWS = [("1", "Müller"), ("2", "Søren – “quoted”")]
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_encoding_is_found_and_told(tmp_path: Path, codec: str, note: str | None, packed: bool) -> None:
     content = TABLE.encode(codec)
-    path = write(tmp_path / ("a.csv.gz" if packed else "a.csv"), gzip.compress(content) if packed else content)
+    path = write(
+        tmp_path / ("a.csv.gz" if packed else "a.csv"), gzip.compress(content) if packed else content
+    )
     result = read(path, tmp_path)
     assert result.columns == ("naïve", "café"), "and no byte order mark in the first name"
     assert result.rows == ROWS
@@ -54,8 +56,8 @@ def test_a_given_encoding_wins(tmp_path: Path) -> None:
 
 
 def test_an_encoding_that_does_not_fit_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "id,name\n1,日本\n".encode("shift_jis"))
-    assert "ASCII" in refusal(path, tmp_path, encoding="ascii").message.upper() or True
+    path = write(tmp_path / "a.csv", "id,name\n1,日本\n".encode("cp932"))
+    assert "can't be read as EUC_JP: the byte" in refusal(path, tmp_path, encoding="euc_jp").message
     error = refusal(write(tmp_path / "b.csv", b"id,name\n1,caf\xe9\n"), tmp_path, encoding="utf-8")
     assert "line 2" in error.message
     assert "0xE9" in error.message
@@ -67,29 +69,26 @@ def test_only_text_encodings_can_be_given(encoding: str) -> None:
         SourceOptions(encoding=encoding)
 
 
-def test_windows_1252_far_below_the_head_is_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("packed", [False, True])
+def test_windows_1252_far_below_the_head_is_found(tmp_path: Path, packed: bool) -> None:
     content = b"id,name\n" + b"1,plain ascii text\n" * 100_000 + b"2,caf\xe9\n"
-    result = read(write(tmp_path / "a.csv", content), tmp_path)
+    path = write(
+        tmp_path / ("a.csv.gz" if packed else "a.csv"), gzip.compress(content) if packed else content
+    )
+    result = read(path, tmp_path)
     assert ("2", "café") in result.rows
     assert len(result.rows) == 100_001
     assert "read as Windows-1252" in result.notes
 
 
 @pytest.mark.parametrize("lines", [10, 100_000])
-def test_utf8_with_a_broken_character_is_refused_not_taken_for_another_encoding(tmp_path: Path, lines: int) -> None:
-    content = "id,name\n".encode() + "1,Müller\n".encode() * lines + b"2,M\xc3\n"
+def test_utf8_with_a_broken_character_is_refused_not_taken_for_another_encoding(
+    tmp_path: Path, lines: int
+) -> None:
+    content = b"id,name\n" + "1,Müller\n".encode() * lines + b"2,M\xc3\n"
     error = refusal(write(tmp_path / "a.csv", content), tmp_path)
     assert f"line {lines + 2:,}: it is not UTF-8" in error.message
     assert "--encoding" in str(error.hint)
-
-
-def test_in_a_packed_file_a_byte_below_the_head_is_refused_during_the_scan(tmp_path: Path) -> None:
-    content = b"id,name\n" + b"1,plain ascii text\n" * 100_000 + b"2,caf\xe9\n"
-    path = write(tmp_path / "a.csv.gz", gzip.compress(content))
-    error = refusal(path, tmp_path)
-    assert "it is not UTF-8" in error.message
-    assert "--encoding windows-1252" in str(error.hint)
-    assert ("2", "café") in read(path, tmp_path, encoding="windows-1252").rows
 
 
 def test_what_is_neither_is_refused(tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert parse("duckdb:~/shop.duckdb#orders") == DuckDBTable(tmp_path / "shop.duckdb", "orders")
 
 
-@pytest.mark.parametrize("text", ["https://shop.example/orders.csv", "s3://bucket/x.parquet", "GS://bucket/*.csv"])
+@pytest.mark.parametrize(
+    "text", ["https://shop.example/orders.csv", "s3://bucket/x.parquet", "GS://bucket/*.csv"]
+)
 def test_an_address_on_the_network_is_refused_with_both_ways_around_it(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse(text)

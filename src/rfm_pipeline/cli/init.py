@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import Source
+from rfm_pipeline.cli.options import FLAGS, Source, takes_settings
+
+# What has to be said where a source can't speak for itself; the rest is for the file.
+_ABOUT_THE_SOURCE = {"columns", "read", "date_format", "decimal", "preset"}
 
 
+@takes_settings(*(flag.parameter for flag in FLAGS if flag.setting[0] not in _ABOUT_THE_SOURCE))
 def init(
+    flags: dict[str, Any],
     source: Source = None,
     config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = Path("rfm.toml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
@@ -21,13 +26,15 @@ def init(
       rfm init
 
       rfm init "orders export.csv"
+
+      rfm init lines.csv --customer-id Account --date-format '%d/%m/%Y'
     """
     from rfm_pipeline.errors import UsageError
     from rfm_pipeline.starter import starter_config
 
     if config.exists() and not force:
         raise UsageError(f"{config} is there already.", "`rfm init --force` overwrites it.")
-    text = starter_config(source)
+    text = starter_config(source, flags)
     try:
         config.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -55,16 +57,22 @@ def _rfm(
 def main() -> NoReturn:
     """Runs the command line, and exits with its code. An error is one sentence and a hint, on stderr."""
     signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Results are UTF-8 wherever they go; a file name of other bytes is no reason to fail.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        code = app(standalone_mode=False) or 0
+        code = _run(sys.argv[1:])
+        sys.stdout.flush()
     except RfmError as error:
         code = _failed(error.message, error.hint, error.exit_code, error)
     except _ParsingError as error:
-        code = _failed(error.format_message(), "`rfm --help` lists what there is.", 2, error)  # type: ignore[attr-defined]
+        code = _misread(error)
     except (KeyboardInterrupt, typer.Abort):
         code = _failed("Stopped; nothing was published.", None, 130, None)
-    except BrokenPipeError:
-        # Whoever read our output has had enough: that is no error of ours, and nobody is there to be told.
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has had enough (rich ends the program then): that is no error of ours, and
+        # nobody is there to be told.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is said, not dumped
@@ -75,9 +83,30 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
+def _run(arguments: list[str]) -> int:
+    # Not `app()`, which swallows Ctrl-C and a closed pipe before they can be told apart.
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("rfm", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as ended:
+        return int(ended.exit_code)
+    return 0
+
+
+def _misread(error: Any) -> int:
+    message = error.format_message()
+    if not message:
+        return _failed(
+            "No command was given.", "start with `rfm demo`, or with `rfm run orders.csv`.", 2, error
+        )
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "rfm"
+    return _failed(message, f"`{command} --help` lists what there is.", 2, error)
+
+
 def _failed(message: str, hint: str | None, code: int, error: BaseException | None) -> int:
     if os.environ.get("RFM_DEBUG") and error is not None:
-        raise error
+        traceback.print_exception(error)
     sentence = " ".join(message.split())
     sentence += "" if sentence.endswith((".", "!", "?")) else "."
     print(f"error: {sentence}", file=sys.stderr)

@@ -12,7 +12,7 @@ from rfm_pipeline.cli.options import Json
 def presets(
     name: Annotated[str | None, typer.Argument(help="A preset to show.", show_default=False)] = None,
     toml: Annotated[
-        bool, typer.Option("--toml", help="Print its file, to start a map of one's own from.")
+        bool, typer.Option("--toml", help="Print its settings as a file, to start a map of one's own from.")
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -27,15 +27,20 @@ def presets(
     """
     from rfm_pipeline import presets as rooms
     from rfm_pipeline.cli.terminal import print_json
-    from rfm_pipeline.cli.terminal_presets import described, print_list, print_preset
+    from rfm_pipeline.cli.terminal_presets import described, print_list, print_preset, settings_text
+    from rfm_pipeline.errors import UsageError
 
     if name is None:
+        if toml:
+            raise UsageError(
+                "--toml prints one preset, and none is named.", "for example `rfm presets classic --toml`."
+            )
         if as_json:
             print_json({preset: described(preset) for preset in rooms.names()})
         else:
             print_list()
     elif toml:
-        print(rooms.text(name), end="")
+        print(settings_text(name), end="")
     elif as_json:
         print_json(described(name))
     else:

@@ -31,11 +31,9 @@ def sql(
 
       rfm sql orders.parquet --dialect bigquery --table shop.sales.raw_transactions
     """
-    import sys
-
     from rfm_pipeline.cli.terminal import print_sql
     from rfm_pipeline.config import load
     from rfm_pipeline.planning import query
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)
-    print_sql(query(configuration, dialect, table), colour=sys.stdout.isatty())
+    print_sql(query(configuration, dialect, table))

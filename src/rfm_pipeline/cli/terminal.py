@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -19,8 +20,9 @@ _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
 def console() -> Console:
-    """The console on stdout: colours on a terminal only, and NO_COLOR respected."""
-    return Console(highlight=False, soft_wrap=False)
+    """The console on stdout: colours on a terminal only, and none with NO_COLOR, nor bold and dim."""
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(highlight=False, soft_wrap=False, color_system=colours)
 
 
 def print_json(value: Mapping[str, Any]) -> None:
@@ -139,11 +141,12 @@ def _destinations(result: RunResult) -> Text:
     return text
 
 
-def print_sql(text: str, *, colour: bool) -> None:
+def print_sql(text: str) -> None:
     """A query on stdout: coloured on a terminal, and else to the letter."""
-    if not colour:
+    out = console()
+    if not out.color_system:
         print(text)
         return
     from rich.syntax import Syntax
 
-    console().print(Syntax(text, "sql", background_color="default", word_wrap=False), soft_wrap=True)
+    out.print(Syntax(text, "sql", background_color="default", word_wrap=False), soft_wrap=True)

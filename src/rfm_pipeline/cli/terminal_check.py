@@ -29,7 +29,7 @@ def _columns(plan: Plan) -> Table:
         table.add_column(heading, no_wrap=True)
     for role, column in plan.mapping.roles().items():
         chosen = "configured" if role in plan.mapping.configured else "by its name"
-        table.add_row(role, Text(column.name), column.declared, chosen)
+        table.add_row(role, Text(column.name), Text(column.declared), chosen)
     if plan.mapping.order_id is None:
         table.add_row("order_id", Text("none", style="dim"), "", "each line is its own order")
     return table

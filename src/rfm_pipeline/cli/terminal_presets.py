@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rich.console import Group
@@ -44,6 +45,12 @@ def described(name: str) -> dict[str, Any]:
     return described
 
 
+def settings_text(name: str) -> str:
+    """A preset's file as a configuration file: without the table that tells what the preset is."""
+    above, _, below = presets.text(name).partition("[preset]\n")
+    return above + below[re.search(r"^\[|\Z", below, re.MULTILINE).start() :]  # type: ignore[union-attr]
+
+
 def print_list() -> None:
     """Every preset, a line each."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
@@ -62,13 +69,14 @@ def print_list() -> None:
 def print_preset(name: str) -> None:
     """One preset: its map as a grid with its segments, or its columns and exclusions."""
     about = presets.info(name)
-    parts: list[Any] = [Text(about.title, style="bold"), Text(about.description), Text()]
+    out = console()
+    out.print(Group(Text(about.title, style="bold"), Text(about.description), Text()))
     if about.kind == "segments":
         proved = segment_map(name)
-        parts += [_grid(proved), Text(), _segments(proved)]
+        out.print(Group(_grid(proved), Text(), _segments(proved)))
     else:
-        parts.append(Text(presets.text(name)))
-    console().print(Group(*parts))
+        # As it is written: a line of TOML that is broken in two is none.
+        out.print(Text(settings_text(name).rstrip()), soft_wrap=True)
 
 
 def _colours(proved: SegmentMap) -> dict[str, str]:

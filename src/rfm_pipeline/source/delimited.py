@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import codecs
-import gzip
-import zlib
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 
-from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.columns import missing_columns
 from rfm_pipeline.source.dialect import Dialect, find_dialect
 from rfm_pipeline.source.encoding import (
@@ -25,14 +24,15 @@ from rfm_pipeline.source.encoding import (
     recode,
     spoken,
 )
-from rfm_pipeline.source.files import SourceFile, reading
-from rfm_pipeline.source.formats import Identity, compression_argument, damaged, read_head
-from rfm_pipeline.source.lines import TextFacts, examine, line_of
+from rfm_pipeline.source.failures import explained, misplaced_quote
+from rfm_pipeline.source.files import SourceFile
+from rfm_pipeline.source.formats import Identity, compression_argument, unpacked
+from rfm_pipeline.source.lines import TextFacts, examine, place_of
 from rfm_pipeline.source.literals import columns_literal, paths_literal, text_literal
 from rfm_pipeline.source.opened import Scan
 from rfm_pipeline.source.options import SourceOptions
+from rfm_pipeline.source.quotes import quotes_are_in_place, unclosed_quote
 from rfm_pipeline.source.scratch import scratch_path
-from rfm_pipeline.source.zstd import is_whole
 
 # Below Python's limit for one CSV value, 128 Ki characters.
 _DIALECT_HEAD = 100_000
@@ -49,10 +49,7 @@ class _Prepared:
 
 
 def scan_delimited(
-    files: Sequence[tuple[SourceFile, Identity]],
-    options: SourceOptions,
-    connection: duckdb.DuckDBPyConnection,
-    scratch: Path,
+    files: Sequence[tuple[SourceFile, Identity]], options: SourceOptions, scratch: Path
 ) -> Scan:
     """Prepares CSV files for DuckDB; columns are matched by name across files.
 
@@ -61,7 +58,7 @@ def scan_delimited(
     """
     prepared, copies = [], {}
     for file, identity in files:
-        ready = _Preparation(file, identity, options, connection, scratch).run()
+        ready = _Preparation(file, identity, options, scratch).run()
         prepared.append(ready)
         if ready.path != file.path:
             copies[str(ready.path)] = file.name
@@ -95,23 +92,17 @@ def _common_notes(prepared: Sequence[_Prepared]) -> list[str]:
 class _Preparation:
     """What must happen to one file before DuckDB reads it: mostly nothing, sometimes a copy."""
 
-    def __init__(
-        self,
-        file: SourceFile,
-        identity: Identity,
-        options: SourceOptions,
-        connection: duckdb.DuckDBPyConnection,
-        scratch: Path,
-    ) -> None:
+    def __init__(self, file: SourceFile, identity: Identity, options: SourceOptions, scratch: Path) -> None:
         self._file = file
         self._compression = identity.compression
         self._options = options
-        self._connection = connection
         self._scratch = scratch
         self._path = file.path
         self._notes: list[str] = []
 
     def run(self) -> _Prepared:
+        if self._compression == "zstd":
+            self._unpack_zstd()
         head, whole = self._head()
         codec = self._options.encoding or find_encoding(head, self._file.name, whole=whole)
         if not is_utf8(codec):
@@ -119,19 +110,14 @@ class _Preparation:
             head, whole = self._head()
         dialect, notes = find_dialect(_text(head, whole=whole), self._file.name, self._options)
         side_by_side = self._reads_side_by_side(dialect)
-        return _Prepared(
-            self._path,
-            dialect,
-            tuple(self._arguments(dialect, side_by_side=side_by_side)),
-            (*self._notes, *notes),
-        )
+        arguments = self._arguments(dialect, side_by_side=side_by_side)
+        return _Prepared(self._path, dialect, tuple(arguments), (*self._notes, *notes))
 
     def _arguments(self, dialect: Dialect, *, side_by_side: bool) -> list[str]:
-        header = [f"header = {str(dialect.header).lower()}"]
-        header += [f"skip = {dialect.skip}"] if dialect.skip else []
         return [
             "auto_detect = false",
-            *header,
+            f"header = {str(dialect.header).lower()}",
+            *([f"skip = {dialect.skip}"] if dialect.skip else []),
             f"delim = {text_literal(dialect.delimiter)}",
             f"quote = {text_literal(dialect.quote)}",
             f"escape = {text_literal(dialect.escape)}",
@@ -143,70 +129,74 @@ class _Preparation:
         ]
 
     def _reads_side_by_side(self, dialect: Dialect) -> bool:
-        """Whether the file may be cut into pieces; it is made readable on the way, if it is not."""
-        if self._compression:
-            # Looking through it would cost as much as reading it, so it is read in one piece.
-            if self._compression == "zstd":
-                with reading(self._file.name), self._path.open("rb") as stream:
-                    if not is_whole(stream):
-                        raise damaged(self._file.name)
-            return False
+        """Whether DuckDB may cut the file into pieces; it is made readable on the way, if it is not."""
         facts = self._facts(dialect)
         if facts.mixed_line_ends:
             self._copy("utf-8-sig", line_ends=True)
             self._notes.append("line ends of several kinds, made one")
             facts = self._facts(dialect)
         # With backslashes before quotes, counting quotes tells nothing.
-        return not facts.quoted_line_breaks and dialect.escape == dialect.quote
+        if not facts.quoted_line_breaks and dialect.escape == dialect.quote:
+            return True
+        self._refuse_unclosed_quote(dialect)
+        return False
 
     def _facts(self, dialect: Dialect) -> TextFacts:
-        with reading(self._file.name):
-            facts = examine(self._path, dialect.quote)
-            if facts.invalid_at is not None and facts.ascii_before and self._options.encoding is None:
-                self._copy(WINDOWS)
-                facts = examine(self._path, dialect.quote)
-            at = facts.nul_at if facts.invalid_at is None else facts.invalid_at
-            if at is None:
-                return facts
-            line = line_of(self._path, at)
-            if facts.nul_at is not None:
-                raise nul_byte(self._file.name, line)
-            with self._path.open("rb") as stream:
-                stream.seek(at)
-                raise not_utf8(f"{self._file.name}, line {line:,}", stream.read(1)[0])
+        facts = self._examine(dialect)
+        if facts.invalid_at is not None and facts.ascii_before and self._options.encoding is None:
+            self._copy(WINDOWS)
+            facts = self._examine(dialect)
+        at = facts.nul_at if facts.invalid_at is None else facts.invalid_at
+        if at is None:
+            return facts
+        with self._opened() as stream:
+            line, byte = place_of(stream, at)
+        if facts.nul_at is not None:
+            raise nul_byte(self._file.name, line)
+        raise not_utf8(f"{self._file.name}, line {line:,}", byte)
+
+    def _examine(self, dialect: Dialect) -> TextFacts:
+        with self._opened() as stream:
+            return examine(stream, dialect.quote)
+
+    def _refuse_unclosed_quote(self, dialect: Dialect) -> None:
+        with self._opened() as stream:
+            if dialect.escape == dialect.quote and quotes_are_in_place(
+                stream, dialect.delimiter, dialect.quote
+            ):
+                return
+        with self._opened() as stream:
+            line = unclosed_quote(stream, dialect.delimiter, dialect.quote, dialect.escape)
+        if line is not None:
+            raise misplaced_quote(f"{self._file.name}, line {line:,}")
+
+    def _opened(self) -> AbstractContextManager[BinaryIO]:
+        return unpacked(self._file, self._path, self._compression)
+
+    def _head(self) -> tuple[bytes, bool]:
+        """The first bytes, unpacked, and whether they are all."""
+        with self._opened() as stream:
+            head = stream.read(HEAD)
+        return head, len(head) < HEAD
 
     def _copy(self, codec: str, *, line_ends: bool = False) -> None:
-        if self._compression == "zstd":
-            raise SourceError(f"{self._file.name} is {spoken(codec)} inside zstd.", "unpack it first.")
         target = scratch_path(self._scratch, self._file.path.name, ".csv")
-        gzipped = self._compression == "gzip"
-        recode(self._file, self._path, codec, target, gzipped=gzipped, line_ends=line_ends)
+        recode(self._file, self._path, codec, target, compression=self._compression, line_ends=line_ends)
         self._path, self._compression = target, None
         if not is_utf8(codec):
             self._notes.append(f"read as {spoken(codec)}")
 
-    def _head(self) -> tuple[bytes, bool]:
-        """The first bytes, unpacked, and whether they are all."""
-        if self._compression == "zstd":
-            return self._head_of_zstd()
-        file = SourceFile(self._path, self._file.name)
-        if self._compression is None:
-            head = read_head(file, HEAD)
-        else:
-            try:
-                with reading(self._file.name), gzip.open(self._path) as stream:
-                    head = stream.read(HEAD)
-            except (EOFError, gzip.BadGzipFile, zlib.error):
-                raise damaged(self._file.name) from None
-        return head, len(head) < HEAD
-
-    def _head_of_zstd(self) -> tuple[bytes, bool]:
-        lines = (
-            f"read_csv({paths_literal([self._path])}, auto_detect = false, header = false, delim = '\x01',"
-        )
-        lines += " quote = '', escape = '', compression = 'zstd', columns = {'line': 'VARCHAR'})"
-        rows = self._connection.execute(f"SELECT line FROM {lines} LIMIT 1000").fetchall()
-        return "\n".join(line or "" for (line,) in rows).encode(), False
+    def _unpack_zstd(self) -> None:
+        """Unpacks through DuckDB, for Python 3.11 can't: as a CSV of one column, line by line, in order."""
+        target = scratch_path(self._scratch, self._file.path.name, ".csv")
+        plain = "delim = '\x01', quote = '', escape = '', header = false"
+        lines = f"read_csv({paths_literal([self._path])}, {plain}, auto_detect = false, compression = 'zstd',"
+        with explained("CSV", {}, self._file.name), duckdb.connect() as connection:
+            connection.execute(
+                f"COPY (SELECT line FROM {lines} columns = {{'line': 'VARCHAR'}}))"
+                f" TO {text_literal(str(target))} (FORMAT csv, {plain.replace(' =', '')}, nullstr '')"
+            )
+        self._path, self._compression = target, None
 
 
 def _text(head: bytes, *, whole: bool) -> str:

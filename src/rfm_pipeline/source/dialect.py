@@ -36,7 +36,6 @@ class Dialect:
         skip: How many lines stand above the header.
         header: Whether there is one.
         names: The columns.
-        quoted_line_breaks: Whether a quoted value on the head holds a line break.
     """
 
     delimiter: str
@@ -45,7 +44,6 @@ class Dialect:
     skip: int
     header: bool
     names: tuple[str, ...]
-    quoted_line_breaks: bool = False
 
 
 def find_dialect(head: str, name: str, options: SourceOptions) -> tuple[Dialect, list[str]]:
@@ -87,8 +85,7 @@ def find_dialect(head: str, name: str, options: SourceOptions) -> tuple[Dialect,
         notes += header_notes(records[0])
     else:
         names = tuple(f"column{position}" for position in range(1, len(records[0]) + 1))
-    broken = any("\n" in value or "\r" in value for record in records for value in record)
-    return Dialect(delimiter, quote, escape, skip, options.header, names, broken), notes
+    return Dialect(delimiter, quote, escape, skip, options.header, names), notes
 
 
 def _above_the_header(head: str, skip_lines: int) -> tuple[int, str, str | None]:
@@ -122,18 +119,20 @@ def _records(
 
 
 def _best_delimiter(body: str, quote: str) -> str:
-    """The delimiter that cuts most records like the header, and then into the most values."""
-    best, best_merit = ",", (0.0, 1)
+    """The delimiter that cuts most records like the header, fewest quotes in two, and into most values."""
+    best, best_merit = ",", (0.0, -2.0, 1)
     for delimiter in DELIMITERS:
         try:
-            widths = [len(record) for record in _records(body, delimiter, quote, quote)]
+            records = list(_records(body, delimiter, quote, quote))
         except csv.Error:
             continue
-        if not widths or widths[0] < 2:
-            continue
-        alike = sum(width == widths[0] for width in widths) / len(widths)
-        if (alike, widths[0]) > best_merit:
-            best, best_merit = delimiter, (alike, widths[0])
+        width = len(records[0]) if records else 0
+        alike = sum(len(record) == width for record in records) / max(1, len(records))
+        # A delimiter that stands inside of quoted values leaves half of their quotes on either side.
+        torn = sum(any(value.count(quote) % 2 for value in record) for record in records) if quote else 0
+        merit = (alike, -torn / max(1, len(records)), width)
+        if width > 1 and merit > best_merit:
+            best, best_merit = delimiter, merit
     return best
 
 
@@ -143,20 +142,16 @@ def _in_single_quotes(body: str, delimiter: str) -> bool:
 
 
 def _escape(body: str, delimiter: str, quote: str) -> str:
-    r"""A doubled quote, unless only `\"` makes sense of the head."""
-    if quote and not _reads(body, delimiter, quote, quote) and _reads(body, delimiter, quote, "\\"):
-        return "\\"
-    return quote
-
-
-def _reads(body: str, delimiter: str, quote: str, escape: str) -> bool:
+    r"""The quote itself, doubled, unless there is a `\"` that must not close its value."""
+    if not quote or f"\\{quote}" not in body:
+        return quote
     try:
-        for _ in _records(body, delimiter, quote, escape, strict=True):
+        for _ in _records(body, delimiter, quote, quote, strict=True):
             pass
     except csv.Error as error:
         # The head may end inside of a quoted value.
-        return "unexpected end" in str(error)
-    return True
+        return quote if "unexpected end" in str(error) else "\\"
+    return quote
 
 
 def _refuse_title(body: str, quote: str, skip: int, name: str) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.files import SourceFile, reading
-from rfm_pipeline.source.formats import damaged
+from rfm_pipeline.source.files import SourceFile
+from rfm_pipeline.source.formats import unpacked
 
 HEAD = 1 << 20
 WINDOWS = "cp1252"
@@ -97,7 +95,13 @@ def nul_byte(name: str, line: int | None = None) -> SourceError:
 
 
 def recode(
-    file: SourceFile, path: Path, codec: str, target: Path, *, gzipped: bool = False, line_ends: bool = False
+    file: SourceFile,
+    path: Path,
+    codec: str,
+    target: Path,
+    *,
+    compression: str | None = None,
+    line_ends: bool = False,
 ) -> None:
     r"""Writes a copy in UTF-8, without a byte order mark, in pieces.
 
@@ -106,7 +110,7 @@ def recode(
         path: What to read: the file itself, or an earlier copy.
         codec: What it is written in.
         target: Where the copy goes.
-        gzipped: Whether it must be unpacked.
+        compression: `gzip`, or None.
         line_ends: Whether to end each line with `\n`, wherever it ended with `\r\n` or `\r\r\n`.
 
     Raises:
@@ -114,7 +118,7 @@ def recode(
     """
     decoder = codecs.getincrementaldecoder(codec)()
     try:
-        with reading(file.name), _open(path, gzipped=gzipped) as source, target.open("wb") as copy:
+        with unpacked(file, path, compression) as source, target.open("wb") as copy:
             held = ""
             for chunk, last in _chunks(source):
                 text = held + decoder.decode(chunk, final=last)
@@ -135,12 +139,6 @@ def recode(
             f"{file.name} can't be read as {spoken(codec)}: {fault} not in it.",
             "say what the file is written in, such as --encoding windows-1251.",
         ) from None
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise damaged(file.name) from None
-
-
-def _open(path: Path, *, gzipped: bool) -> BinaryIO:
-    return gzip.open(path, "rb") if gzipped else path.open("rb")  # type: ignore[return-value]
 
 
 def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:

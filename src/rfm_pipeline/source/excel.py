@@ -9,7 +9,7 @@ Online Retail, 541,909 lines on two sheets (25 MB): 7 s, of which parsing takes 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,31 +63,29 @@ class _Workbook:
         self._options = options
         self._reader = _open(file)
 
-    def sheets(self) -> list[tuple[Any, tuple[str, ...]]]:
-        chosen: list[tuple[Any, tuple[str, ...]]] = []
-        aside = []
+    def sheets(self) -> Iterator[tuple[Any, tuple[str, ...]]]:
+        """Each sheet with its columns, one at a time: a sheet may take hundreds of megabytes."""
+        columns: list[str] | None = None
+        chosen, aside = [], []
         for name in self._names():
             sheet = self._load(name)
             if not sheet.width:
                 continue
             raw = self._header(sheet)
-            if chosen and sorted(map(str.lower, raw)) != sorted(map(str.lower, chosen[0][1])):
+            if columns is None:
+                columns = sorted(map(str.lower, raw))
+                self.notes += header_notes(raw) if self._options.header else []
+            elif columns != sorted(map(str.lower, raw)):
                 aside.append(name)
                 continue
-            if not chosen and self._options.header:
-                self.notes += header_notes(raw)
-            chosen.append((sheet, checked_names(raw, f"{self._file.name} (sheet {name!r})")))
+            chosen.append(name)
+            yield sheet, checked_names(raw, f"{self._file.name} (sheet {name!r})")
         if not chosen:
-            raise SourceError(
-                f"No sheet of {self._file.name} holds anything.", "look at how it was exported."
-            )
-        if len(chosen) > 1 or aside:
-            self.notes.append(
-                f"{'sheets' if chosen[1:] else 'sheet'} {', '.join(sheet.name for sheet, _ in chosen)}"
-            )
+            raise SourceError(f"No sheet of {self._file.name} holds a cell.", "look at how it was exported.")
+        if chosen[1:] or aside:
+            self.notes.append(f"{'sheets' if chosen[1:] else 'sheet'} {', '.join(chosen)}")
         if aside:
             self.notes.append(f"other columns, and so left aside: {', '.join(aside)}")
-        return chosen
 
     def _names(self) -> list[str]:
         names: list[str] = self._reader.sheet_names

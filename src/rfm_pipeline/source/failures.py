@@ -14,13 +14,16 @@ from rfm_pipeline.source.formats import damaged
 from rfm_pipeline.source.opened import OpenedSource
 from rfm_pipeline.source.suffixes import Format
 
-_FILE = re.compile(
-    r"""(?:^\s*file = |\bin file "|(?:reading|in) file '|STREAM: |pattern ")(?P<path>[^"'\n]+)""",
-    re.MULTILINE | re.IGNORECASE,
+_FILES = (
+    re.compile(r"^\s*file = (?P<path>.+)$", re.MULTILINE),
+    re.compile(r"\bfile \"(?P<path>[^\"\n]+)\""),
+    re.compile(r"\bFile '(?P<path>[^\n]+)'", re.IGNORECASE),
+    re.compile(r"stream: (?P<path>.+)$", re.MULTILINE),
+    re.compile(r"the pattern \"(?P<path>[^\n]+)\"$", re.MULTILINE),
 )
 _CSV_LINE = re.compile(r"CSV Error on Line: (?P<line>\d+)")
 _WIDTH = re.compile(r"Expected Number of Columns: (?P<expected>\d+) Found: (?P<found>\d+)")
-_JSON_PLACE = re.compile(r"in (?P<unit>line|record/value) (?P<number>\d+)")
+_JSON_PLACE = re.compile(r"in (?:line|record/value) (\d+)")
 _JSON_TYPE = re.compile(r"Expected OBJECT, but got \w+: (?P<value>.*)")
 _PARQUET = re.compile(
     r"parquet|thrift|snappy|zstd|decompress|TProtocol|page header|don't know what type", re.IGNORECASE
@@ -68,8 +71,9 @@ def explained(format_: str, copies: Mapping[str, str], name: str) -> Iterator[No
 
 
 def _explanation(text: str, format_: str, copies: Mapping[str, str], name: str) -> SourceError | None:
-    if match := _FILE.search(text):
-        path = match["path"].strip()
+    if places := [match for pattern in _FILES for match in pattern.finditer(text)]:
+        # The line of the file that is printed, too, may hold such words; what DuckDB says comes after it.
+        path = places[-1]["path"].strip()
         name = copies.get(path, path)
     if "No files found that match" in text:
         return SourceError(f"{name} is not there any more.", "something removed it during the run.")
@@ -87,17 +91,14 @@ def _explanation(text: str, format_: str, copies: Mapping[str, str], name: str) 
 def _csv(text: str, name: str) -> SourceError | None:
     if "state machine reached an invalid state" in text:
         return SourceError(f"{name} ends its lines in different ways.", "save it with one kind of line end.")
-    if not (place := _CSV_LINE.search(text)):
+    # A query's CAST is done by the reader, which then blames the line.
+    if "Error when converting column" in text or not (place := _CSV_LINE.search(text)):
         return None
     where = f"{name}, line {int(place['line']):,}"
     if width := _WIDTH.search(text):
         return _wrong_width(where, int(width["found"]), int(width["expected"]))
     if "unterminated quote" in text:
-        return SourceError(
-            f"{where}: a quoted value does not end where it should.",
-            "a quote inside of a quoted value is doubled; where quotes are ordinary characters, set"
-            " read.quote = '' in rfm.toml, and where a backslash stands before them, read.escape = '\\'.",
-        )
+        return misplaced_quote(where)
     if "Invalid unicode" in text:
         return not_utf8(where)
     if re.search(r"maximum line size|line size of", text, re.IGNORECASE):
@@ -108,19 +109,37 @@ def _csv(text: str, name: str) -> SourceError | None:
     return SourceError(f"{where}: it can't be read.", "look at its quotes and its delimiters.")
 
 
-def _wrong_width(where: str, found: int, expected: int) -> SourceError:
-    values = "1 value" if found == 1 else f"{found} values"
-    hint = (
-        "a value that holds a delimiter must stand in quotes; a given --delimiter may be wrong."
-        if found > expected
-        else "a missing value must be there as an empty one; the line may also be cut off, or no data at all."
+def misplaced_quote(where: str) -> SourceError:
+    """The error for a quote that opens and never closes, or closes in the middle of a value.
+
+    Args:
+        where: The file and the line.
+    """
+    return SourceError(
+        f"{where}: a quoted value does not end where it should.",
+        "a quote inside of a quoted value is doubled; where quotes are ordinary characters, set"
+        " read.quote = '' in rfm.toml, and where a backslash stands before them, read.escape = '\\'.",
     )
-    return SourceError(f"{where}: it has {values}, where the header has {expected}.", hint)
+
+
+def _wrong_width(where: str, found: int, expected: int) -> SourceError:
+    if found > expected:
+        # DuckDB stops counting at the first value that is too much.
+        return SourceError(
+            f"{where}: it has more values than the {expected} of the header.",
+            "a value that holds a delimiter must stand in quotes; a given --delimiter may be wrong.",
+        )
+    return SourceError(
+        f"{where}: it has {found} of the {expected} values of the header.",
+        "a missing value must be there as an empty one; or the line is cut off, or holds no data at all.",
+    )
 
 
 def _json(text: str, name: str) -> SourceError | None:
     place = _JSON_PLACE.search(text)
-    where = f"{name}, {place['unit'].replace('/value', '')} {int(place['number']):,}" if place else name
+    # DuckDB counts objects, and one too many where one can't be parsed.
+    number = int(place[1]) - ("Malformed" in text) if place else 0
+    where = f"{name}, record {number:,}" if place else name
     if "maximum_object_size" in text:
         return SourceError(
             f"{name} holds an object of more than 16 MB.",

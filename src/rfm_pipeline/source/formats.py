@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.files import SourceFile, reading
 from rfm_pipeline.source.suffixes import Format, format_by_suffix
+from rfm_pipeline.source.zstd import is_whole
 
 _HEAD = 64 * 1024
 
@@ -57,9 +61,12 @@ def identify(file: SourceFile) -> Identity:
     if not head:
         return Identity(named or Format.CSV, empty=True)
     if head.startswith(b"\x1f\x8b"):
-        inside = _unpacked(head, file)
+        inside = _begin(head, file)
         return Identity(_text_format(inside, named, file, packed="gzip"), "gzip", empty=not inside)
     if head.startswith(b"\x28\xb5\x2f\xfd"):
+        with reading(file.name), file.path.open("rb") as stream:
+            if not is_whole(stream):
+                raise damaged(file.name)
         # Python 3.11 has no zstd: the suffix before `.zst` tells what is inside.
         return Identity(Format.JSON if named is Format.JSON else Format.CSV, "zstd")
     if head.startswith(b"PAR1"):
@@ -117,10 +124,37 @@ def read_head(file: SourceFile, size: int) -> bytes:
         return stream.read(size)
 
 
-def _unpacked(head: bytes, file: SourceFile) -> bytes:
+def _begin(head: bytes, file: SourceFile) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
     try:
-        return zlib.decompressobj(wbits=31).decompress(head, _HEAD)
+        begin = unpacker.decompress(head, _HEAD)
     except zlib.error:
+        raise damaged(file.name) from None
+    if not begin and not unpacker.eof:
+        raise damaged(file.name)
+    return begin
+
+
+@contextmanager
+def unpacked(file: SourceFile, path: Path, compression: str | None) -> Iterator[BinaryIO]:
+    """Opens a text file for reading, unpacking gzip on the way.
+
+    Args:
+        file: The user's file, for errors.
+        path: What to open: the file itself, or a copy.
+        compression: `gzip`, or None.
+
+    Raises:
+        SourceError: It can't be read, or ends too early; its checksum is looked at, which DuckDB does not do.
+    """
+    try:
+        with reading(file.name), path.open("rb") as stream:
+            if compression == "gzip":
+                with gzip.open(stream) as inside:
+                    yield cast("BinaryIO", inside)
+            else:
+                yield stream
+    except (EOFError, gzip.BadGzipFile, zlib.error):
         raise damaged(file.name) from None
 
 

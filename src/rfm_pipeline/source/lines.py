@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 # Half a CPU's second-level cache: measured, twice as fast as pieces of 4 MB.
 _CHUNK = 1 << 18
@@ -42,46 +42,38 @@ class TextFacts:
         return len(self.line_ends) > 1
 
 
-def examine(path: Path, quote: str) -> TextFacts:
+def examine(stream: BinaryIO, quote: str) -> TextFacts:
     """Reads a file through.
 
     Args:
-        path: A file that should be UTF-8.
+        stream: What should be UTF-8, unpacked.
         quote: The quoting character; empty where there is none.
-
-    Raises:
-        OSError: It can't be read.
     """
     facts = TextFacts()
     decoder = codecs.getincrementaldecoder("utf-8")()
     breaks = _LineBreaks(quote.encode())
     offset = 0
-    buffer = bytearray(_CHUNK)
-    view = memoryview(buffer)
-    with path.open("rb", buffering=0) as stream:
-        while size := stream.readinto(buffer):
-            chunk = bytes(view[:size])
-            if b"\0" in chunk:
-                facts.nul_at = offset + chunk.index(b"\0")
-                return facts
-            if not _is_utf8(decoder, chunk, facts, offset):
-                return facts
-            breaks.see(chunk)
-            offset += size
+    while chunk := stream.read(_CHUNK):
+        if b"\0" in chunk:
+            facts.nul_at = offset + chunk.index(b"\0")
+            return facts
+        if not _is_utf8(decoder, chunk, facts, offset):
+            return facts
+        breaks.see(chunk)
+        offset += len(chunk)
     if not _is_utf8(decoder, b"", facts, offset, final=True):
         return facts
     facts.quoted_line_breaks, facts.line_ends = breaks.quoted, breaks.kinds()
     return facts
 
 
-def line_of(path: Path, offset: int) -> int:
-    """The number of the line, counted from 1, that holds the byte at an offset."""
+def place_of(stream: BinaryIO, offset: int) -> tuple[int, int]:
+    """The number of the line, counted from 1, that holds the byte at an offset, and that byte."""
     line = 1
-    with path.open("rb") as stream:
-        while offset > 0 and (chunk := stream.read(min(_CHUNK, offset))):
-            line += chunk.count(b"\n")
-            offset -= len(chunk)
-    return line
+    while offset > 0 and (chunk := stream.read(min(_CHUNK, offset))):
+        line += chunk.count(b"\n")
+        offset -= len(chunk)
+    return line, stream.read(1)[0]
 
 
 def _is_utf8(

@@ -106,7 +106,7 @@ def _scan(
     alone = [file for file, _ in files]
     match format_:
         case Format.CSV:
-            return scan_delimited(files, options, connection, scratch)
+            return scan_delimited(files, options, scratch)
         case Format.JSON:
             return scan_json(files, options, connection, scratch)
         case Format.EXCEL:

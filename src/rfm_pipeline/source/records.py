@@ -19,7 +19,7 @@ from rfm_pipeline.source.columns import checked_names, fields_of
 from rfm_pipeline.source.encoding import HEAD, find_encoding, recode, spoken
 from rfm_pipeline.source.failures import explained
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.formats import Identity, compression_argument, read_head
+from rfm_pipeline.source.formats import Identity, compression_argument, unpacked
 from rfm_pipeline.source.literals import columns_literal, identifier, paths_literal
 from rfm_pipeline.source.opened import Scan
 from rfm_pipeline.source.options import SourceOptions
@@ -71,46 +71,51 @@ def scan_json(
 
 def _in_utf8(file: SourceFile, identity: Identity, options: SourceOptions, scratch: Path) -> tuple[Path, str]:
     """The file, or a copy in UTF-8 without a byte order mark, which DuckDB takes for a fault in JSON."""
-    if identity.compression:
+    if options.encoding or identity.compression == "zstd":
         codec = options.encoding or "utf-8"
     else:
-        head = read_head(file, HEAD)
-        codec = options.encoding or find_encoding(head, file.name, whole=len(head) < HEAD)
+        with unpacked(file, file.path, identity.compression) as stream:
+            head = stream.read(HEAD)
+        codec = find_encoding(head, file.name, whole=len(head) < HEAD)
     if codec in {"utf-8", "ascii"}:
         return file.path, codec
     if identity.compression == "zstd":
         raise SourceError(f"{file.name} is {spoken(codec)} inside zstd.", "unpack it first.")
     target = scratch_path(scratch, file.path.name, ".json")
-    recode(file, file.path, codec, target, gzipped=identity.compression == "gzip")
+    recode(file, file.path, codec, target, compression=identity.compression)
     return target, codec
 
 
 def _structure(
     connection: duckdb.DuckDBPyConnection, call: str, files: Sequence[tuple[SourceFile, Identity]]
 ) -> list[tuple[str, str]]:
-    size = sum(file.path.stat().st_size for file, _ in files)
-    sampling = [
-        f"sample_size = {-1 if size <= _SAMPLED_WHOLE else 20480}",
-        f"maximum_sample_files = {max(32, len(files))}",
-        "union_by_name = true",
-        # Records whose keys differ much are records all the same, not maps.
-        "field_appearance_threshold = 0",
-    ]
-    sniffed = connection.sql(f"SELECT * FROM read_json({call}, {', '.join(sampling)})")
     name = files[0][0].name
+    sniffed = _sniffed(connection, call, files)
     _refuse_two_spellings(connection, sniffed.columns, call, name)
     columns = list(zip(sniffed.columns, sniffed.types, strict=True))
-    lists = [column for column, type_ in columns if type_.id == "list" and str(type_).startswith("STRUCT")]
-    if (
-        len(lists) == 1
-        and len(columns) <= 5
-        and len(connection.sql(f"FROM read_json({call}) LIMIT 2").fetchall()) == 1
-    ):
+    column, type_ = columns[0]
+    if len(columns) == 1 and type_.id == "list" and str(type_).startswith("STRUCT"):
         raise SourceError(
-            f"{name} is a single object, whose records are inside of {lists[0]!r}.",
-            f"take them out first, for example: jq .{lists[0]} {name} > records.json",
+            f"{name} is a single object, whose records are inside of {column!r}.",
+            f"take them out first, for example: jq .{column} {name} > records.json",
         )
     return [(column, _as_text(type_)) for column, type_ in columns]
+
+
+def _sniffed(
+    connection: duckdb.DuckDBPyConnection, call: str, files: Sequence[tuple[SourceFile, Identity]]
+) -> duckdb.DuckDBPyRelation:
+    size = sum(file.path.stat().st_size for file, _ in files)
+    records = -1 if size <= _SAMPLED_WHOLE else 20480
+    sampling = f"union_by_name = true, sample_size = {records}, maximum_sample_files = {max(32, len(files))}"
+    try:
+        return connection.sql(f"SELECT * FROM read_json({call}, {sampling})")
+    except duckdb.BinderException as error:
+        if "expected records" not in str(error):
+            raise
+        # Records whose keys differ much look like maps; with maps ruled out, they are records.
+        sampling += ", map_inference_threshold = -1, field_appearance_threshold = 0"
+        return connection.sql(f"SELECT * FROM read_json({call}, {sampling})")
 
 
 def _as_text(type_: DuckDBPyType) -> str:

@@ -11,11 +11,9 @@ from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 
-from sqlglot import exp
-
-from rfm_pipeline.config import Window
 from rfm_pipeline.dates import ISO, format_regex
 from rfm_pipeline.schema import Column, Kind
+from rfm_pipeline.settings import Window
 
 _WITH_COMMA = r"^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$"
 _FLOAT_ID = (r"^([0-9]+)\.0$", r"\1")
@@ -33,6 +31,20 @@ _BLANKS = r"[\t-\r\x{85}\p{Z}]*"  # what GoogleSQL's TRIM takes off
 # Space, tab, line breaks and the no-break space that pages and workbooks leave behind.
 _DUCKDB_BLANKS = r"E' \t\n\r' || CHR(160)"
 _BIGQUERY_BLANKS = r"' \t\n\r\u00a0'"
+
+_BIGQUERY_ESCAPES = str.maketrans(
+    {
+        "\\": r"\\",
+        "'": r"\'",
+        "\n": r"\n",
+        "\r": r"\r",
+        "\0": r"\x00",
+        "\a": r"\a",
+        "\b": r"\b",
+        "\f": r"\f",
+        "\v": r"\v",
+    }
+)
 
 
 def cases(branches: Sequence[tuple[str, str]]) -> str:
@@ -56,18 +68,16 @@ class Dialect(ABC):
         if isinstance(value, date):
             return f"DATE '{value.isoformat()}'"
         if isinstance(value, str):
-            return exp.Literal.string(value).sql(dialect=self.name)
+            return self.quoted_text(value)
         return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
     def column(self, column: Column) -> str:
         """A column of the source, quoted part by part."""
-        return ".".join(exp.to_identifier(part, quoted=True).sql(dialect=self.name) for part in column.path)
+        return ".".join(self.quoted_name(part) for part in column.path)
 
     def table(self, name: str) -> str:
         """A table by its dotted name, quoted part by part."""
-        return ".".join(
-            exp.to_identifier(part, quoted=True).sql(dialect=self.name) for part in name.split(".")
-        )
+        return ".".join(self.quoted_name(part) for part in name.split("."))
 
     def cast(self, expression: str, kind: str) -> str:
         """An expression as `text`, `integer`, `money` or `date`."""
@@ -146,6 +156,15 @@ class Dialect(ABC):
     def replaced(self, expression: str, pattern: str, replacement: str) -> str:
         """Text with what matches a regular expression replaced."""
         return f"REGEXP_REPLACE({expression}, {self.literal(pattern)}, {self.literal(replacement)})"
+
+    # Both quote as sqlglot does, which takes half a second to load and is here for what users wrote.
+    @abstractmethod
+    def quoted_name(self, name: str) -> str:
+        """A name, whatever is in it."""
+
+    @abstractmethod
+    def quoted_text(self, text: str) -> str:
+        """A text, whatever is in it."""
 
     @abstractmethod
     def trim(self, expression: str) -> str:
@@ -236,6 +255,12 @@ class DuckDB(Dialect):
     types: ClassVar = {"text": "VARCHAR", "integer": "BIGINT", "money": "DECIMAL(38, 9)", "date": "DATE"}
     window_is_one_worker = False
 
+    def quoted_name(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def quoted_text(self, text: str) -> str:
+        return "'" + text.replace("'", "''") + "'"
+
     def trim(self, expression: str) -> str:
         return f"TRIM({expression}, {_DUCKDB_BLANKS})"
 
@@ -314,6 +339,12 @@ class BigQuery(Dialect):
     name = "bigquery"
     types: ClassVar = {"text": "STRING", "integer": "INT64", "money": "NUMERIC", "date": "DATE"}
     window_is_one_worker = True
+
+    def quoted_name(self, name: str) -> str:
+        return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+    def quoted_text(self, text: str) -> str:
+        return "'" + text.translate(_BIGQUERY_ESCAPES) + "'"
 
     def trim(self, expression: str) -> str:
         return f"TRIM({expression}, {_BIGQUERY_BLANKS})"

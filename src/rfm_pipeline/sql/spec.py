@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from rfm_pipeline.columns import ColumnMapping
-from rfm_pipeline.config import Settings
 from rfm_pipeline.schema import Kind, Schema
 from rfm_pipeline.segmentation import SegmentMap
+from rfm_pipeline.settings import Settings
 from rfm_pipeline.sql.dialect import Dialect
 
 

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 
 import duckdb
 
-from rfm_pipeline.config import DuckDBSettings
 from rfm_pipeline.errors import DestinationError, LockedError, RfmError, SourceError, WarehouseError
+from rfm_pipeline.settings import DuckDBSettings
 from rfm_pipeline.source import open_source
 from rfm_pipeline.source.location import Location
 from rfm_pipeline.source.options import SourceOptions

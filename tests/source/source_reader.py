@@ -35,7 +35,9 @@ class Read:
 
 
 @contextmanager
-def opened(text: Path | str, scratch: Path, **options: Any) -> Iterator[tuple[OpenedSource, duckdb.DuckDBPyConnection]]:
+def opened(
+    text: Path | str, scratch: Path, **options: Any
+) -> Iterator[tuple[OpenedSource, duckdb.DuckDBPyConnection]]:
     threads = options.pop("threads", 2)
     with duckdb.connect(config={"threads": threads, "preserve_insertion_order": "false"}) as connection:
         settings = SourceOptions.model_validate(options)
@@ -66,6 +68,13 @@ def refusal(text: Path | str, scratch: Path, **options: Any) -> RfmError:
     assert error.hint, "a hint says what to do"
     assert "auto_detect" not in error.message, "nothing of DuckDB's vocabulary"
     return error
+
+
+def table(select: str) -> duckdb.DuckDBPyRelation:
+    """The rows of a query, to be written to a file."""
+    relation = duckdb.sql(select)
+    assert relation is not None
+    return relation
 
 
 def write(path: Path, content: str | bytes) -> Path:

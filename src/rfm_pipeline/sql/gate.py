@@ -1,0 +1,128 @@
+"""The gate: a user's SQL text passes only as one boolean expression over the columns of the source."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from rfm_pipeline.columns import find_column, unknown_column
+from rfm_pipeline.errors import ExpressionError
+from rfm_pipeline.schema import Schema
+
+_BOOLEAN = (
+    exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.Paren, exp.Column, exp.Anonymous, exp.Func, exp.Is,
+)  # fmt: skip
+_FORBIDDEN = (
+    exp.Query, exp.Subquery, exp.AggFunc, exp.Window, exp.Star, exp.Placeholder, exp.Parameter,
+    exp.SessionParameter, exp.Command, exp.DDL, exp.DML, exp.Alias, exp.Lambda,
+    exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.CurrentDatetime, exp.Rand, exp.CurrentUser,
+)  # fmt: skip
+_UNREPEATABLE = {
+    "random", "uuid", "gen_random_uuid", "generate_uuid", "now", "today", "getenv", "current_setting",
+    "read_text", "read_blob", "nextval", "currval", "get_current_timestamp", "session_user", "query",
+    "query_table", "localtimestamp", "localtime", "transaction_timestamp", "current_localtimestamp",
+    "current_localtime", "setseed", "txid_current", "version", "error",
+}  # fmt: skip
+"""Functions whose value is not a matter of the line alone: with them two runs could differ."""
+
+
+def check_expression(text: str, reason: str, schema: Schema, dialect: str) -> None:
+    """Lets an expression pass, or says why not.
+
+    Args:
+        text: The user's SQL.
+        reason: The name that the exclusion was configured under, for messages.
+        schema: The columns that it may use.
+        dialect: Whose SQL it is, as sqlglot names it.
+
+    Raises:
+        ExpressionError: It is not one boolean expression, or its value is not a matter of the line alone.
+        ColumnError: It uses a column that is not there.
+    """
+    try:
+        condition = _parsed(text, dialect)
+        _check_nodes(condition)
+    except _RefusedError as refusal:
+        shown = textwrap.shorten(text, 80, placeholder=" …")
+        raise ExpressionError(
+            f"The exclusion `{reason}` is not usable: {refusal} ({shown}).",
+            "write one condition over the columns of the source, such as \"Country\" = 'Germany'.",
+        ) from None
+    for column in condition.find_all(exp.Column):
+        name = ".".join(part.name for part in column.parts)
+        if find_column(schema, name) is None and find_column(schema, column.parts[0].name) is None:
+            raise unknown_column(schema, name, f"The exclusion `{reason}`")
+
+
+class _RefusedError(Exception):
+    """Why an expression does not pass."""
+
+
+def _parsed(text: str, dialect: str) -> exp.Expr:
+    """The one expression that the text is."""
+    try:
+        tokens = sqlglot.tokenize(text, read=dialect)
+        # The parenthesis on a line of its own: a comment that the tokens don't show can't take it away.
+        statements = sqlglot.parse(f"SELECT ({text}\n)", read=dialect)
+    except SqlglotError:
+        raise _RefusedError("it can't be parsed") from None
+    bare = _bare(text)
+    if any(token.comments for token in tokens) or any(mark in bare for mark in ("--", "/*", "#")):
+        raise _RefusedError("it has a comment")
+    if ";" in bare:
+        raise _RefusedError("it has a semicolon")
+    select = statements[0] if len(statements) == 1 else None
+    if not isinstance(select, exp.Select) or [name for name, value in select.args.items() if value] != [
+        "expressions"
+    ]:
+        raise _RefusedError("it is not one expression")
+    outer = select.expressions[0]
+    if len(select.expressions) != 1 or not isinstance(outer, exp.Paren):
+        raise _RefusedError("it is not one expression")
+    return outer
+
+
+def _check_nodes(condition: exp.Expr) -> None:
+    for node in condition.find_all(*_FORBIDDEN):
+        raise _RefusedError(f"it uses {_called(node)}, and only values of the line itself can decide")
+    for node in condition.find_all(exp.Anonymous, exp.Func):
+        name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
+        if name.casefold() in _UNREPEATABLE:
+            raise _RefusedError(f"it calls {name.lower()}, whose value is not a matter of the line")
+    expression = condition
+    while isinstance(expression, exp.Paren):
+        expression = expression.this
+    if not isinstance(expression, _BOOLEAN):
+        raise _RefusedError("it is not a condition that is true or false")
+
+
+def _bare(text: str) -> str:
+    """The text without what stands in quotes."""
+    bare, quote = [], ""
+    for character in text:
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"`":
+            quote = character
+        else:
+            bare.append(character)
+    return "".join(bare)
+
+
+_NAMES: Mapping[type[exp.Expr], str] = {
+    exp.Query: "a subquery",
+    exp.Window: "a window",
+    exp.AggFunc: "an aggregate",
+    exp.Star: "`*`",
+    exp.Placeholder: "a parameter",
+    exp.Parameter: "a parameter",
+}
+
+
+def _called(node: exp.Expr) -> str:
+    name = next((name for kind, name in _NAMES.items() if isinstance(node, kind)), None)
+    return name or node.key.replace("_", " ")

@@ -1,0 +1,409 @@
+"""Section 2 of the design once more, in plain Python: slow, obvious, and without a line of the package.
+
+It is held against both engines, so that a mistake has to be made three times to go unseen. Settings come in the
+shape of `rfm.toml`, with every role under `columns`, and `segments` written out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Row = dict[str, Any]
+
+BILLIONTH = Decimal("0.000000001")
+ISO_DATE = re.compile(
+    r"([12]\d{3}-\d{2}-\d{2})"
+    r"([T ](?P<clock>([01]\d|2[0-3]):[0-5]\d)(:[0-5]\d(\.\d{1,9})?)?"
+    r"(Z| UTC| ?(?P<offset>[+-](\d{2})(:?[0-5]\d)?))?)?",
+    re.ASCII,
+)
+AMBIGUOUS_DATE = re.compile(r"\s*(0?[1-9]|1[0-2])[/.-](0?[1-9]|1[0-2])[/.-](\d{4}|\d{2})\b", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+NUMBER_WITH_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the source, as it is read; None is what can't be."""
+
+    customer: str | None
+    order: Any
+    day: date | None
+    amount: Decimal | None
+    reason: str | None
+    late_reason: str | None
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer with the kept lines."""
+
+    id: str
+    first: date
+    last: date
+    frequency: int
+    monetary: Decimal
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What the pipeline is to answer."""
+
+    segments: list[Row]
+    excluded: dict[str, tuple[int, Decimal | None]]
+    edges: dict[str, list[Decimal]]
+
+
+def expected(
+    columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], today: date
+) -> Expected:
+    """Cleans, measures, scores and names."""
+    with localcontext(prec=60):
+        reader = _Reader(columns, settings, today)
+        lines = [reader.line(number, row) for number, row in enumerate(rows)]
+        as_of = settings.get("as_of", "latest")
+        if as_of == "latest":
+            newest = [customer.last for customer in _customers([line for line in lines if _kept(line)], settings)]
+            as_of = max(newest, default=None)
+        if settings.get("window") and as_of is not None:
+            before = window_start(as_of, settings["window"])
+            lines = [_laid(line, before) for line in lines]
+        lines = [replace(line, reason=line.reason or line.late_reason) for line in lines]
+        kept = [line for line in lines if line.reason is None]
+        customers = _customers(kept, settings)
+        buyers = {customer.id for customer in customers}
+        lines = [
+            line if line.reason or line.customer in buyers else replace(line, reason="no_positive_order")
+            for line in lines
+        ]
+        scoring = [_dimension(settings, name) for name in ("recency", "frequency", "monetary")]
+        segments, edges = _segments(customers, as_of, scoring, settings["segments"])
+        return Expected(segments, _excluded(lines), edges)
+
+
+class _Reader:
+    """Reads lines, and finds the first reason to exclude each."""
+
+    def __init__(self, columns: Mapping[str, str], settings: Mapping[str, Any], today: date) -> None:
+        self.columns = columns
+        self.settings = settings
+        self.roles = {role: name for role, name in settings["columns"].items() if name != "none"}
+        self.today = today
+
+    def line(self, number: int, row: Mapping[str, Any]) -> Line:
+        roles = self.roles
+        customer = self._id(row, roles["customer_id"])
+        if customer and self.columns[roles["customer_id"]] == "STRING":
+            # A float that was written as text.
+            customer = re.sub(r"^([0-9]+)\.0$", r"\1", customer)
+        # Without an order id each line is its own order.
+        order = self._id(row, roles["order_id"]) if "order_id" in roles else number
+        day = self._day(row)
+        quantity = self._number(row, roles.get("quantity"), (12, 3))
+        price = self._number(row, roles.get("unit_price"), (18, 6))
+        amount = self._number(row, roles.get("amount"), (30, 9))
+        if "amount" not in roles and quantity is not None and price is not None:
+            amount = quantity * price
+        if "refund" in roles and not self._is_blank(row, roles["refund"]):
+            refund = self._number(row, roles["refund"], (30, 9))
+            amount = None if amount is None or refund is None else amount - refund
+        return Line(
+            customer,
+            order,
+            day,
+            amount,
+            self._early(row, customer, order, day, amount),
+            self._late(row, quantity, price, amount),
+        )
+
+    def _early(
+        self, row: Mapping[str, Any], customer: str | None, order: Any, day: date | None, amount: Decimal | None
+    ) -> str | None:
+        skipped = self._condition("skip", row)
+        if skipped:
+            return skipped
+        if customer is None:
+            return "missing_customer"
+        if order is None:
+            return "missing_order"
+        if day is None:
+            return "ambiguous_date" if self._is_ambiguous(row) else "invalid_date"
+        if amount is None:
+            return "invalid_amount"
+        as_of = self.settings.get("as_of", "latest")
+        if day > (self.today if as_of == "latest" else as_of):
+            return "future_dated"
+        since = self.settings.get("since")
+        return "outside_window" if since and day < since else None
+
+    def _late(
+        self, row: Mapping[str, Any], quantity: Decimal | None, price: Decimal | None, amount: Decimal | None
+    ) -> str | None:
+        excluded = self._condition("exclude", row)
+        if excluded or self.settings.get("returns", "exclude") == "net":
+            return excluded
+        if "amount" not in self.roles:
+            if quantity is not None and quantity <= 0:
+                return "non_positive_quantity"
+            if price is not None and price <= 0:
+                return "non_positive_price"
+        return "non_positive_amount" if amount is not None and amount <= 0 else None
+
+    def _condition(self, kind: str, row: Mapping[str, Any]) -> str | None:
+        for reason, test in self.settings.get(kind, {}).items():
+            value = row.get(test["column"])
+            if "blank" in test:
+                holds = self._is_blank(row, test["column"]) == test["blank"]
+            elif "equals" in test:
+                holds = value in test["equals"]
+            else:
+                holds = value not in test["not_equals"]
+            if holds:
+                return str(reason)
+        return None
+
+    def _is_blank(self, row: Mapping[str, Any], column: str) -> bool:
+        value = row.get(column)
+        return value is None or (isinstance(value, str) and not value.strip())
+
+    def _id(self, row: Mapping[str, Any], column: str) -> str | None:
+        value = row.get(column)
+        if self._is_blank(row, column) or (isinstance(value, float) and not math.isfinite(value)):
+            return None
+        if isinstance(value, float) and value == int(value):
+            return str(int(value))
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+
+    def _day(self, row: Mapping[str, Any]) -> date | None:
+        value = row.get(self.roles["ordered_at"])
+        zone = ZoneInfo(self.settings.get("timezone", "UTC"))
+        if isinstance(value, datetime):
+            return (value.astimezone(zone) if value.tzinfo else value).date()
+        if value is None or isinstance(value, date):
+            return value
+        text = str(value).strip()
+        formats = self.settings.get("date_format", ["iso"])
+        for written in [formats] if isinstance(formats, str) else formats:
+            day = _iso_day(text, zone) if written == "iso" else _day_in_format(text, written)
+            if day is not None:
+                return day
+        return None
+
+    def _is_ambiguous(self, row: Mapping[str, Any]) -> bool:
+        value = row.get(self.roles["ordered_at"])
+        only_iso = self.settings.get("date_format", "iso") in ("iso", ["iso"])
+        return only_iso and isinstance(value, str) and AMBIGUOUS_DATE.match(value) is not None
+
+    def _number(self, row: Mapping[str, Any], column: str | None, size: tuple[int, int]) -> Decimal | None:
+        value = row.get(column) if column else None
+        if isinstance(value, str):
+            text = value.strip()
+            if self.settings.get("decimal", ".") == ",":
+                if not NUMBER_WITH_COMMA.fullmatch(text):
+                    return None
+                text = text.replace(".", "").replace(",", ".")
+            elif not NUMBER.fullmatch(text):
+                return None
+            value = Decimal(text)
+        if value is None or not math.isfinite(value):
+            return None
+        precision, scale = size
+        try:
+            rounded = Decimal(value).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP)
+        except InvalidOperation:  # hundreds of digits
+            return None
+        return rounded if abs(rounded) < Decimal(10) ** (precision - scale) else None
+
+
+def window_start(end: date, window: str) -> date:
+    """The last day before a window that ends on a day: a month back from the 31st is its last day."""
+    match = re.fullmatch(r"(\d+) (day|week|month|year)s?", window)
+    assert match, window
+    count, unit = int(match[1]), match[2]
+    if unit in {"day", "week"}:
+        return end - timedelta(days=count * (7 if unit == "week" else 1))
+    months = end.year * 12 + end.month - 1 - count * (12 if unit == "year" else 1)
+    year, month = divmod(months, 12)
+    return date(year, month + 1, min(end.day, monthrange(year, month + 1)[1]))
+
+
+def inverse_cdf(values: Sequence[Any], share: int, shares: int) -> Any:
+    """The smallest value that at least `share` of every `shares` do not exceed.
+
+    >>> inverse_cdf([1, 1, 2, 5], 1, 2), inverse_cdf([1, 1, 2, 5], 3, 4), inverse_cdf([1, 1, 2, 5], 9, 10)
+    (1, 2, 5)
+    """
+    return next(
+        value
+        for value in sorted(set(values))
+        if sum(other <= value for other in values) * shares >= len(values) * share
+    )
+
+
+def covers(rule: Mapping[str, Any], r: int, f: int, m: int) -> bool:
+    """Whether a rule, as it is configured, covers a cell."""
+    if "cells" in rule:
+        return f"{r}{f}{m}" in rule["cells"] or f"{r}-{f}-{m}" in rule["cells"]
+    scores = {"r": r, "f": f, "m": m, "fm": math.ceil((f + m) / 2)}
+    return all(_within(scores[name], rule[name]) for name in scores if name in rule)
+
+
+def segment_of(segment_map: Mapping[str, Any], r: int, f: int, m: int) -> str:
+    """The segment of the first rule that covers a cell."""
+    for rule in segment_map["rules"]:
+        if covers(rule, r, f, m):
+            return str(rule["segment"])
+    return str(segment_map["fallback"])
+
+
+def _within(score: int, written: int | str) -> bool:
+    text = str(written)
+    if text.startswith(">="):
+        return score >= int(text[2:])
+    if text.startswith("<="):
+        return score <= int(text[2:])
+    low, _, high = text.partition("-")
+    return int(low) <= score <= int(high or low)
+
+
+def _kept(line: Line) -> bool:
+    return line.reason is None and line.late_reason is None
+
+
+def _laid(line: Line, before: date) -> Line:
+    """The line with the window laid: that rule comes before the late ones."""
+    if line.reason is None and line.day is not None and line.day <= before:
+        return replace(line, reason="outside_window")
+    return line
+
+
+def _customers(lines: Sequence[Line], settings: Mapping[str, Any]) -> list[Customer]:
+    net = settings.get("returns", "exclude") == "net"
+    orders: dict[tuple[str, Any], list[Line]] = defaultdict(list)
+    for line in lines:
+        assert line.customer is not None  # kept
+        orders[line.customer, line.order].append(line)
+    by_customer: dict[str, list[list[Line]]] = defaultdict(list)
+    for (customer, _), order in orders.items():
+        by_customer[customer].append(order)
+    found = []
+    for customer, theirs in by_customer.items():
+        counted = [order for order in theirs if not net or sum(_money(line) for line in order) > 0]
+        days = [line.day for order in counted for line in order if line.day and (not net or _money(line) > 0)]
+        if counted:
+            total = sum((_money(line) for order in theirs for line in order), Decimal(0))
+            found.append(Customer(customer, min(days), max(days), len(counted), total))
+    return found
+
+
+def _money(line: Line) -> Decimal:
+    assert line.amount is not None  # kept
+    return line.amount
+
+
+def _excluded(lines: Sequence[Line]) -> dict[str, tuple[int, Decimal | None]]:
+    found: dict[str, tuple[int, Decimal | None]] = {}
+    for line in lines:
+        if line.reason:
+            count, money = found.get(line.reason, (0, None))
+            known = [amount for amount in (money, line.amount) if amount is not None]
+            found[line.reason] = count + 1, sum(known, Decimal(0)) if known else None
+    return found
+
+
+def _dimension(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    scoring = settings.get("scoring", {})
+    return {"bins": 4, "method": "quantile", **scoring, **scoring.get(name, {}), "name": name}
+
+
+def _segments(
+    customers: Sequence[Customer],
+    as_of: date | None,
+    scoring: Sequence[Mapping[str, Any]],
+    segment_map: Mapping[str, Any],
+) -> tuple[list[Row], dict[str, list[Decimal]]]:
+    values: dict[str, list[Any]] = {
+        "recency": [-(as_of - customer.last).days for customer in customers if as_of],
+        "frequency": [customer.frequency for customer in customers],
+        "monetary": [customer.monetary for customer in customers],
+    }
+    ids = [customer.id for customer in customers]
+    edges = {dimension["name"]: _edges(dimension, values[dimension["name"]]) for dimension in scoring}
+    scores = [
+        _ntiles(values[dimension["name"]], ids, dimension["bins"])
+        if dimension["method"] == "ntile"
+        else [1 + sum(edge < value for edge in edges[dimension["name"]]) for value in values[dimension["name"]]]
+        for dimension in scoring
+    ]
+    separator = "-" if any(dimension["bins"] == 10 for dimension in scoring) else ""
+    found = [
+        {
+            "customer_id": customer.id,
+            "recency_days": -recency,
+            "frequency": customer.frequency,
+            "monetary": customer.monetary,
+            "avg_order_value": (customer.monetary / customer.frequency).quantize(BILLIONTH, ROUND_HALF_UP),
+            "first_order_date": customer.first,
+            "last_order_date": customer.last,
+            "r_score": r,
+            "f_score": f,
+            "m_score": m,
+            "rfm_score": separator.join([str(r), str(f), str(m)]),
+            "segment": segment_of(segment_map, r, f, m),
+            "as_of_date": as_of,
+        }
+        for customer, recency, r, f, m in zip(customers, values["recency"], *scores, strict=True)
+    ]
+    return found, edges
+
+
+def _edges(dimension: Mapping[str, Any], values: Sequence[Any]) -> list[Any]:
+    """The edges that a value has to lie above; recency runs on the days before the as-of date, negative."""
+    if dimension["method"] == "quantile" and values:
+        return [inverse_cdf(values, k, dimension["bins"]) for k in range(1, dimension["bins"])]
+    if dimension["method"] == "fixed":
+        given = [Decimal(str(edge)) for edge in dimension["edges"]]
+        # An edge in days is the most days for its score: above it is at most as many.
+        return [-edge - 1 for edge in given] if dimension["name"] == "recency" else given
+    return []
+
+
+def _ntiles(values: Sequence[Any], ids: Sequence[str], bins: int) -> list[int]:
+    """As SQL's NTILE: as even as it goes, the larger tiles first; ties by id."""
+    ranked = sorted(range(len(ids)), key=lambda place: (values[place], ids[place].encode()))
+    size, larger = divmod(len(ids), bins)
+    sizes = [size + (tile < larger) for tile in range(bins)]
+    tiles = [tile for tile, count in enumerate(sizes, start=1) for _ in range(count)]
+    scores = [0] * len(ids)
+    for place, tile in zip(ranked, tiles, strict=True):
+        scores[place] = tile
+    return scores
+
+
+def _iso_day(text: str, zone: ZoneInfo) -> date | None:
+    match = ISO_DATE.fullmatch(text)
+    try:
+        if match is None or match[2] is None or match[2].endswith(match["clock"]):
+            return None if match is None else date.fromisoformat(match[1])
+        offset = match["offset"] or ("+00:00" if text.endswith(("Z", "UTC")) else "")
+        moment = datetime.fromisoformat(f"{match[1]} {match['clock']}{offset}")
+    except ValueError:
+        return None
+    return moment.astimezone(zone).date() if offset else moment.date()
+
+
+def _day_in_format(text: str, written: str) -> date | None:
+    # The formats that the tests use have fields of any width, and no blanks that strptime would skip.
+    try:
+        return datetime.strptime(text, written).date()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        return None
