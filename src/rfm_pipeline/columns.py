@@ -195,7 +195,7 @@ def _checked(schema: Schema, chosen: Mapping[str, Column | None], given: frozens
     columns = {role: column for role, column in chosen.items() if column}
     for role, column in columns.items():
         _check_kind(role, column)
-    return ColumnMapping(**columns, configured=given)  # type: ignore[arg-type]
+    return ColumnMapping(**columns, configured=given)
 
 
 def _check_kind(role: str, column: Column) -> None:

@@ -1,4 +1,4 @@
-"""Settings from `RFM_*` environment variables: `RFM_SOURCE`, and `RFM_SCORING__BINS` for a setting in a table."""
+"""Settings from the environment: `RFM_SOURCE`, and `RFM_SCORING__BINS` for a setting in a table."""
 
 from __future__ import annotations
 

@@ -21,8 +21,10 @@ from rfm_pipeline.errors import AuditError, ColumnError
 from rfm_pipeline.planning import Plan, planned
 from rfm_pipeline.result import Audit, DimensionScores, Excluded, RunResult, SegmentResult
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE, has_example
+from rfm_pipeline.sql.pipeline import Pipeline
 from rfm_pipeline.sql.result import result_sql
 from rfm_pipeline.sql.scores import INITIALS, edge_names
+from rfm_pipeline.sql.spec import Cte
 
 
 class Watcher(Protocol):
@@ -52,7 +54,7 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
     watcher.step("Looking at the source")
     with planned(configuration, today=today) as plan:
         warehouse = plan.warehouse
-        for step in plan.pipeline.steps(warehouse.table):
+        for step in _publishing(plan, run_id).steps(warehouse.table):
             watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
             warehouse.create(step.name, step.select, watcher.progress)
         watcher.step("Auditing")
@@ -61,9 +63,6 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
         staged = _staged(plan, excluded)
         audits = audit(staged)
         _refuse_failed(audits)
-        previous = warehouse.table("previous") if plan.published.as_of else None
-        segments = warehouse.table("segments")
-        warehouse.create("result", result_sql(segments, previous, run_id, plan.spec.dialect))
         with _outputs(plan) as outputs:
             watcher.step("Publishing")
             warehouse.publish("result")
@@ -73,6 +72,13 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
 def new_run_id() -> str:
     """An id that sorts by time and never comes twice: `20251231T060000-1f9c3a`."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _publishing(plan: Plan, run_id: str) -> Pipeline:
+    """The pipeline up to the rows that are published."""
+    previous = plan.warehouse.table("previous") if plan.published.as_of else None
+    result = result_sql("segments", previous, run_id, plan.spec.dialect)
+    return plan.pipeline.followed_by(Cte("result", "One row per customer, as it is published.", result))
 
 
 _STEPS = {
@@ -116,7 +122,7 @@ def _staged(plan: Plan, excluded: tuple[Excluded, ...]) -> Staged:
         "SELECT COUNT(*) AS rows_staged, COUNT(DISTINCT customer_id) AS customers,"
         " COALESCE(SUM(monetary), 0) AS monetary,"
         " COUNT(CASE WHEN segment IS NULL THEN 1 END) AS without_segment,"
-        f" COUNT(CASE WHEN {outside} THEN 1 END) AS out_of_range FROM {warehouse.table('segments')}"
+        f" COUNT(CASE WHEN {outside} THEN 1 END) AS out_of_range FROM {warehouse.table('result')}"
     )
     lines = int(kept["lines"])
     return Staged(
@@ -140,7 +146,7 @@ def _dimension_scores(plan: Plan) -> tuple[DimensionScores, ...]:
     (edges,) = warehouse.rows(f"SELECT * FROM {warehouse.table('edges')}")
     counts = warehouse.rows(
         "SELECT r_score, f_score, m_score, COUNT(*) AS customers"
-        f" FROM {warehouse.table('segments')} GROUP BY 1, 2, 3"
+        f" FROM {warehouse.table('result')} GROUP BY 1, 2, 3"
     )
     found = []
     for dimension in plan.settings.scoring.dimensions:
@@ -192,7 +198,7 @@ def _result(
     rows = plan.warehouse.rows(
         "SELECT segment, COUNT(*) AS customers, SUM(frequency) AS orders, SUM(monetary) AS revenue,"
         " MIN(as_of_date) AS as_of_date"
-        f" FROM {plan.warehouse.table('segments')} GROUP BY segment"
+        f" FROM {plan.warehouse.table('result')} GROUP BY segment"
     )
     by_name = {row["segment"]: row for row in rows}
     segments = tuple(

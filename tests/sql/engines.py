@@ -40,24 +40,24 @@ KINDS: Mapping[str, tuple[Kind, str]] = {
 }
 """BigQuery's type -> what it holds, and DuckDB's type for the same."""
 
-STAGED: Mapping[str, str] = {
-    "reason": "STRING",
-    "late_reason": "STRING",
-    "customer_id": "STRING",
-    "order_id": "STRING",
-    "order_date": "DATE",
-    "first_order_date": "DATE",
-    "last_order_date": "DATE",
-    "as_of_date": "DATE",
-    "purchases": "INT64",
-    "frequency": "INT64",
-    "lines": "INT64",
-    "amount": "NUMERIC",
-    "monetary": "NUMERIC",
-    "written": "STRING",
-    "no_edges": "INT64",
+TYPES: Mapping[str, str] = {
+    **dict.fromkeys(["reason", "late_reason", "customer_id", "order_id", "written"], "STRING"),
+    **dict.fromkeys(["order_date", "first_order_date", "last_order_date"], "DATE"),
+    **dict.fromkeys(["purchases", "frequency", "lines", "no_edges"], "INT64"),
+    **dict.fromkeys(["amount", "monetary"], "NUMERIC"),
 }
-"""The columns of the staged tables that Google's evaluator has to be told the types of."""
+"""The types of the columns of staged tables, which Google's evaluator has to be told."""
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "order_days": (
+        *("reason", "late_reason", "order_date", "customer_id", "order_id"),
+        *("purchases", "amount", "lines", "written"),
+    ),
+    "customers": (
+        *("reason", "customer_id", "first_order_date", "last_order_date"),
+        *("frequency", "monetary", "lines", "written"),
+    ),
+}
+"""The columns of staged tables that may have no rows; a column that one lacks is never asked for."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,9 @@ def ask_google(question: Question, *, steps: bool = False) -> Answer:
 
     def create(step: Step) -> list[Row]:
         name = f"stage_{step.name}"
-        rows[name] = made = engine.execute(step.select, types, rows)
-        types[name] = _staged_types(question, step.name, made)
+        made = engine.execute(step.select, types, rows)
+        if step.name != "segments":
+            types[name], rows[name] = _staged_types(question, step.name, made), made
         return made
 
     return _answer(question, "bigquery", steps, create, lambda sql: engine.execute(sql, types, rows))
@@ -214,19 +215,16 @@ def _create(connection: duckdb.DuckDBPyConnection, step: Step) -> list[Row]:
 
 
 def _staged_types(question: Question, name: str, rows: Sequence[Row]) -> dict[str, str]:
-    if name == "edges":
-        dimensions = question.spec("bigquery").settings.scoring.dimensions
-        names = [(d, f"{d.name[0]}_edge_{k}") for d in dimensions for k in range(1, d.bins)]
-        types = {column: "NUMERIC" if d.name == "monetary" else "INT64" for d, column in names}
-        return {column: {**types, **STAGED}[column] for column in rows[0]}
     spec = question.spec("bigquery")
-    types = dict(STAGED)
+    types = dict(TYPES)
+    for dimension in spec.settings.scoring.dimensions:
+        kind = "NUMERIC" if dimension.name == "monetary" else "INT64"
+        types |= {f"{dimension.name[0]}_edge_{k}": kind for k in range(1, dimension.bins)}
     if name == "order_days":
         # Grouped in their own type, before they become text.
-        ids = {"customer_id": spec.mapping.customer_id, "order_id": spec.mapping.order_id}
-        types |= {role: column.declared for role, column in ids.items() if column}
-    columns = list(rows[0]) if rows else list(STAGED)
-    return {column: types[column] for column in columns if column in types}
+        types["customer_id"] = spec.mapping.customer_id.declared
+        types["order_id"] = spec.mapping.order_id.declared if spec.mapping.order_id else "STRING"
+    return {column: types[column] for column in (rows[0] if rows else TABLES[name])}
 
 
 def _flattened(path: tuple[str, ...], text: str) -> Sequence[Column]:

@@ -14,7 +14,7 @@ from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.schema import Schema
 
 _BOOLEAN = (
-    exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.Paren, exp.Column, exp.Anonymous, exp.Func, exp.Is,
+    exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.Column, exp.Anonymous, exp.Func,
 )  # fmt: skip
 _FORBIDDEN = (
     exp.Query, exp.Subquery, exp.AggFunc, exp.Window, exp.Star, exp.Placeholder, exp.Parameter,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rfm_pipeline.sql.clean import clean_ctes
 from rfm_pipeline.sql.metrics import metrics_ctes
@@ -42,7 +42,12 @@ class Pipeline:
 
         The first of them reads the source, and the later ones only read tables, so the source is read once.
         """
-        return (*(("order_days",) if self.window_moves else ()), "customers", "edges", "segments")
+        first = ("order_days",) if self.window_moves else ()
+        return (*first, "customers", "edges", self.ctes[-1].name)
+
+    def followed_by(self, cte: Cte) -> Pipeline:
+        """The pipeline with one more CTE at its end."""
+        return replace(self, ctes=(*self.ctes, cte))
 
     def query(self) -> str:
         """The whole as one query that runs as it stands."""

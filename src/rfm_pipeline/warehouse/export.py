@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import duckdb
 
@@ -96,7 +97,7 @@ def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Pa
             workbook.add_worksheet().write_row(0, 0, names)
 
 
-def _xlsxwriter():  # type: ignore[no-untyped-def]
+def _xlsxwriter() -> ModuleType:
     try:
         import xlsxwriter
     except ImportError:
