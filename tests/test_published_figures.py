@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 import xlsxwriter
+
 from conftest import Rfm, real_data
 
 # The copies are written once, by one process.
@@ -41,14 +42,19 @@ class Published:
             return connection.execute(select).fetchall()
 
 
-def run(folder: Path, source: object, *arguments: object) -> Published:
+def run(folder: Path, source: object, stdin: Path | None = None) -> Published:
     """Runs the command as a user does, in a process and a folder of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
-    command = [sys.executable, "-m", "rfm_pipeline", "run", source, "--json", *arguments]
-    done = subprocess.run(
-        list(map(str, command)), cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    with (stdin or Path(os.devnull)).open("rb") as stream:
+        done = subprocess.run(
+            [sys.executable, "-m", "rfm_pipeline", "run", str(source), "--json"],
+            cwd=folder,
+            env=environment,
+            stdin=stream,
+            capture_output=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr.decode()
     return Published(folder / "rfm.duckdb", json.loads(done.stdout))
 
 
@@ -229,10 +235,7 @@ def test_the_same_lines_give_the_same_rows_from_any_kind_of_file(
 def test_the_same_lines_give_the_same_rows_from_stdin(
     copies: Path, retail: Published, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "rfm_pipeline", "run", "-", "--json"]
-    with (copies / "lines.csv").open("rb") as stream:
-        done = subprocess.run(command, cwd=tmp_path, stdin=stream, capture_output=True, check=True)
-    assert Published(tmp_path / "rfm.duckdb", json.loads(done.stdout)).rows() == retail.rows()
+    assert run(tmp_path, "-", stdin=copies / "lines.csv").rows() == retail.rows()
 
 
 # The sample orders of the R package rfm
@@ -298,32 +301,22 @@ def test_fixed_edges_are_reported_as_they_were_given(r_run: Callable[..., Any]) 
 
 
 @pytest.mark.parametrize(
-    ("dimension", "condition"),
+    ("dimension", "limits", "best_is_least"),
     [
-        (
-            "r",
-            "CASE WHEN recency_days <= 114 THEN 5 WHEN recency_days <= 180 THEN 4"
-            " WHEN recency_days <= 297 THEN 3 WHEN recency_days <= 481 THEN 2 ELSE 1 END",
-        ),
-        (
-            "f",
-            "CASE WHEN frequency <= 3 THEN 1 WHEN frequency = 4 THEN 2 WHEN frequency = 5 THEN 3"
-            " WHEN frequency <= 7 THEN 4 ELSE 5 END",
-        ),
-        (
-            "m",
-            "CASE WHEN monetary <= 255 THEN 1 WHEN monetary <= 381 THEN 2 WHEN monetary <= 506 THEN 3"
-            " WHEN monetary <= 665 THEN 4 ELSE 5 END",
-        ),
+        ("recency_days", {5: 114, 4: 180, 3: 297, 2: 481}, True),
+        ("frequency", {1: 3, 2: 4, 3: 5, 4: 7}, False),
+        ("monetary", {1: 255, 2: 381, 3: 506, 4: 665}, False),
     ],
 )
 def test_a_customer_on_a_fixed_edge_has_the_published_score(
-    r_run: Callable[..., Any], tmp_path: Path, dimension: str, condition: str
+    r_run: Callable[..., Any], tmp_path: Path, dimension: str, limits: dict[int, int], best_is_least: bool
 ) -> None:
     said = r_run("--preset", "r-rfm")
     rows = Published(tmp_path / "rfm.duckdb", said).rows(
-        f"SELECT {dimension}_score, {condition} FROM rfm_segments"
+        f"SELECT {dimension}, {dimension[0]}_score FROM rfm_segments"
     )
-    assert len(rows) == 995
-    assert all(score == expected for score, expected in rows)
-    assert {score for score, _ in rows} == {1, 2, 3, 4, 5}
+    beyond = 1 if best_is_least else 5
+    for value, score in rows:
+        assert score == next((score for score, most in limits.items() if value <= most), beyond)
+    assert {value for value, _ in rows} & set(limits.values()), "nobody stands on an edge"
+    assert {score for _, score in rows} == {1, 2, 3, 4, 5}

@@ -51,6 +51,12 @@ class Plan:
     published: Published
     warehouse: Warehouse
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was found out about the source that a person wants to know."""
+        known = (f"recognised by its columns: preset {self.recognised}",) if self.recognised else ()
+        return (*known, *self.source.notes)
+
     def in_words(self) -> dict[str, str]:
         """The rules of the run, each by name."""
         settings = self.settings
@@ -79,7 +85,7 @@ class Plan:
         return {
             "source": self.source.label,
             "rows": self.source.rows,
-            "notes": list(self.source.notes),
+            "notes": list(self.notes),
             "recognised": self.recognised,
             "engine": self.warehouse.engine,
             "columns": {

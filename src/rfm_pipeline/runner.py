@@ -234,5 +234,5 @@ def _result(
         duration_s=took,
         bytes_processed=plan.source.size_bytes,
         columns={role: column.name for role, column in plan.mapping.roles().items()},
-        notes=plan.source.notes,
+        notes=plan.notes,
     )

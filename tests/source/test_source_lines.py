@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rfm_pipeline.source import lines
+from rfm_pipeline.source import lines, quotes
 
 
 def told_apart(text: str) -> tuple[bool, set[bytes]]:
@@ -66,3 +66,32 @@ def test_the_first_byte_that_is_not_utf8_is_found(
         expected = error.start
         assert facts.ascii_before == content[:expected].isascii()
     assert facts.invalid_at == expected
+
+
+def in_place(text: str) -> bool:
+    """Whether each quoted value has delimiters, line ends or nothing on both sides, and is closed."""
+    position, inside = 0, False
+    while position < len(text):
+        if text[position] == '"':
+            after = text[position + 1 : position + 2]
+            if inside and after == '"':
+                position += 1
+            elif (after if inside else text[:position][-1:]) not in ["", *",\r\n"]:
+                return False
+            else:
+                inside = not inside
+        position += 1
+    return not inside
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1 << 18])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    text=st.text(st.sampled_from('a,"""\n\r'), max_size=14)
+    | CSV.map(lambda rows: "".join(map("".join, rows)))
+)
+def test_quotes_are_in_place_where_single_characters_say_so(
+    monkeypatch: pytest.MonkeyPatch, size: int, text: str
+) -> None:
+    monkeypatch.setattr(quotes, "_CHUNK", size)
+    assert quotes.quotes_are_in_place(io.BytesIO(text.encode()), ",", '"') == in_place(text)

@@ -13,6 +13,7 @@ from rfm_pipeline.errors import UsageError
 _NO_USE = {
     flag.parameter for flag in FLAGS if flag.setting[0] in {"columns", "read", "date_format", "decimal"}
 }
+_DEFAULT_FILE = Path("demo.csv")
 
 
 @takes_settings(*_NO_USE)
@@ -23,14 +24,16 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed is another shop.")] = 7,
     source: Annotated[
         Path, typer.Option(help="Where the shop's lines are written: .csv or .parquet.")
-    ] = Path("demo.csv"),
+    ] = _DEFAULT_FILE,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Make up a shop, and segment its customers.
 
-    The lines are written to a file and go through the real pipeline; nothing is needed but this program.
+    The lines are written to a file and go through the real pipeline; nothing is needed but this program. An
+    rfm.toml that is here is for real data, and is not looked at unless --config names it.
 
     Examples:
       rfm demo
@@ -39,7 +42,7 @@ def demo(
     """
     from rfm_pipeline.cli.progress import watching
     from rfm_pipeline.cli.terminal import print_json, print_result
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config import Configuration, load
     from rfm_pipeline.demo import write_shop
     from rfm_pipeline.runner import run as run_pipeline
 
@@ -49,8 +52,11 @@ def demo(
         raise UsageError(
             f"--lines takes a whole number, not '{lines}'.", "for example --lines 10_000_000."
         ) from None
-    flags.setdefault("to", "duckdb:demo.duckdb")
-    configuration = load({**flags, "source": str(source)}, config=config)
+    if source != _DEFAULT_FILE and source.exists() and not force:
+        raise UsageError(f"{source} is there already.", "`--force` overwrites it.")
+    flags = {"to": "duckdb:demo.duckdb", **flags, "source": str(source)}
+    configuration = load(flags, config=config) if config else Configuration(flags=flags)
+    configuration.settings()  # What is wrong is said before ten million lines are written.
     with watching(quiet=quiet) as watcher:
         watcher.step("Making up a shop")
         write_shop(source, lines=number, seed=seed)

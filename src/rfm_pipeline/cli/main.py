@@ -34,7 +34,9 @@ app.command("sql")(sql.sql)
 app.command("presets")(presets.presets)
 
 # typer's own errors about the command line: their common root has no public name.
-_ParsingError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_ParsingError: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
 
 
 def _print_version(value: bool) -> None:
@@ -45,7 +47,7 @@ def _print_version(value: bool) -> None:
 
 @app.callback()
 def _rfm(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback has printed it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,

@@ -16,10 +16,8 @@ def print_plan(plan: Plan) -> None:
     source = Text.assemble((plan.source.label, "bold"))
     if plan.source.rows is not None:
         source.append(f", {words.count(plan.source.rows, 'row')}")
-    for note in plan.source.notes:
+    for note in plan.notes:
         source.append(f"\n{note}", style="dim")
-    if plan.recognised:
-        source.append(f"\nrecognised by its columns: preset {plan.recognised}", style="dim")
     console().print(Group(source, Text(), _columns(plan), Text(), _rules(plan), Text(), _would(plan)))
 
 
@@ -28,7 +26,8 @@ def _columns(plan: Plan) -> Table:
     for heading in ("Role", "Column", "Type", "Chosen"):
         table.add_column(heading, no_wrap=True)
     for role, column in plan.mapping.roles().items():
-        chosen = "configured" if role in plan.mapping.configured else "by its name"
+        configured = f"by preset {plan.recognised}" if plan.recognised else "as configured"
+        chosen = configured if role in plan.mapping.configured else "by its name"
         table.add_row(role, Text(column.name), Text(column.declared), chosen)
     if plan.mapping.order_id is None:
         table.add_row("order_id", Text("none", style="dim"), "", "each line is its own order")

@@ -28,10 +28,10 @@ from rfm_pipeline.source.failures import explained, misplaced_quote
 from rfm_pipeline.source.files import SourceFile
 from rfm_pipeline.source.formats import Identity, compression_argument, unpacked
 from rfm_pipeline.source.lines import TextFacts, examine, place_of
-from rfm_pipeline.source.literals import columns_literal, paths_literal, text_literal
+from rfm_pipeline.source.literals import columns_literal, identifier, paths_literal, text_literal
 from rfm_pipeline.source.opened import Scan
 from rfm_pipeline.source.options import SourceOptions
-from rfm_pipeline.source.quotes import quotes_are_in_place, unclosed_quote
+from rfm_pipeline.source.quotes import quotes_are_in_place
 from rfm_pipeline.source.scratch import scratch_path
 
 # Below Python's limit for one CSV value, 128 Ki characters.
@@ -110,10 +110,13 @@ class _Preparation:
             head, whole = self._head()
         dialect, notes = find_dialect(_text(head, whole=whole), self._file.name, self._options)
         side_by_side = self._reads_side_by_side(dialect)
-        arguments = self._arguments(dialect, side_by_side=side_by_side)
+        arguments = self._arguments(dialect, self._path, self._compression, side_by_side=side_by_side)
         return _Prepared(self._path, dialect, tuple(arguments), (*self._notes, *notes))
 
-    def _arguments(self, dialect: Dialect, *, side_by_side: bool) -> list[str]:
+    @staticmethod
+    def _arguments(
+        dialect: Dialect, path: Path, compression: str | None, *, side_by_side: bool = False
+    ) -> list[str]:
         return [
             "auto_detect = false",
             f"header = {str(dialect.header).lower()}",
@@ -122,7 +125,7 @@ class _Preparation:
             f"quote = {text_literal(dialect.quote)}",
             f"escape = {text_literal(dialect.escape)}",
             *([] if side_by_side else ["parallel = false"]),
-            *compression_argument(self._path, self._compression),
+            *compression_argument(path, compression),
             # A folder called `day=2024-01-01` would otherwise put its own value over the column `day`.
             "hive_partitioning = false",
             f"columns = {columns_literal((name, 'VARCHAR') for name in dialect.names)}",
@@ -138,7 +141,7 @@ class _Preparation:
         # With backslashes before quotes, counting quotes tells nothing.
         if not facts.quoted_line_breaks and dialect.escape == dialect.quote:
             return True
-        self._refuse_unclosed_quote(dialect)
+        self._refuse_unclosed_quote(dialect, facts)
         return False
 
     def _facts(self, dialect: Dialect) -> TextFacts:
@@ -159,16 +162,29 @@ class _Preparation:
         with self._opened() as stream:
             return examine(stream, dialect.quote)
 
-    def _refuse_unclosed_quote(self, dialect: Dialect) -> None:
-        with self._opened() as stream:
-            if dialect.escape == dialect.quote and quotes_are_in_place(
-                stream, dialect.delimiter, dialect.quote
-            ):
-                return
-        with self._opened() as stream:
-            line = unclosed_quote(stream, dialect.delimiter, dialect.quote, dialect.escape)
-        if line is not None:
-            raise misplaced_quote(f"{self._file.name}, line {line:,}")
+    def _refuse_unclosed_quote(self, dialect: Dialect, facts: TextFacts) -> None:
+        """Refuses a file that DuckDB would leave the end of out (see `quotes.py`)."""
+        if dialect.escape == dialect.quote:
+            with self._opened() as stream:
+                if quotes_are_in_place(stream, dialect.delimiter, dialect.quote):
+                    return
+        # DuckDB itself is to say where values end: with a record after the last one, does that one arrive?
+        probe = scratch_path(self._scratch, self._file.path.name, ".csv")
+        recode(self._file, self._path, "utf-8-sig", probe, compression=self._compression)
+        sentinel = "\x01"
+        with probe.open("ab") as copy:
+            copy.write(next(iter(facts.line_ends), b"\n"))
+            copy.write(dialect.delimiter.join([sentinel] * len(dialect.names)).encode())
+        call = f"read_csv({paths_literal([probe])}, {', '.join(self._arguments(dialect, probe, None))})"
+        first = identifier(dialect.names[0])
+        arrived = f"COUNT(*) FILTER ({first} = {text_literal(sentinel)})"
+        copies = {str(probe): self._file.name}
+        with explained("CSV", copies, self._file.name, unit="record"), duckdb.connect() as connection:
+            row = connection.execute(f"SELECT COUNT(*), {arrived} FROM {call}").fetchone()
+        probe.unlink()
+        assert row is not None  # an aggregate always has a row
+        if not row[1]:
+            raise misplaced_quote(f"{self._file.name}, record {row[0] + 1 + dialect.header:,}")
 
     def _opened(self) -> AbstractContextManager[BinaryIO]:
         return unpacked(self._file, self._path, self._compression)

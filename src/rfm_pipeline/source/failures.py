@@ -41,22 +41,20 @@ def explain_failure(error: Exception, source: OpenedSource) -> SourceError | Non
         The error for the user; None where the source is not at fault.
     """
     name = str(source.files[0]) if len(source.files) == 1 else source.label
-    found = _explanation(str(error), source.format, source.copies, name)
-    if found is not None and "parallel = false" in source.relation:
-        # Where values hold line breaks, DuckDB counts records.
-        found.message = found.message.replace(", line ", ", record ", 1)
-        found.args = (found.message,)
-    return found
+    # Where values hold line breaks, DuckDB's number of a line is that of a record.
+    unit = "record" if "parallel = false" in source.relation else "line"
+    return _explanation(str(error), source.format, source.copies, name, unit)
 
 
 @contextmanager
-def explained(format_: str, copies: Mapping[str, str], name: str) -> Iterator[None]:
+def explained(format_: str, copies: Mapping[str, str], name: str, unit: str = "line") -> Iterator[None]:
     """Turns what DuckDB says about a file that is being opened into one sentence.
 
     Args:
         format_: The format that the file has.
         copies: The user's name for each file in the scratch folder.
         name: What to call the file where DuckDB does not name it.
+        unit: What DuckDB counts in a CSV: `line` or `record`.
 
     Raises:
         SourceError: DuckDB can't read it.
@@ -64,13 +62,15 @@ def explained(format_: str, copies: Mapping[str, str], name: str) -> Iterator[No
     try:
         yield
     except duckdb.Error as error:
-        known = _explanation(str(error), format_, copies, name)
+        known = _explanation(str(error), format_, copies, name, unit)
         raise known or SourceError(
             f"{name} can't be read as {format_}.", "look at how it was exported."
         ) from error
 
 
-def _explanation(text: str, format_: str, copies: Mapping[str, str], name: str) -> SourceError | None:
+def _explanation(
+    text: str, format_: str, copies: Mapping[str, str], name: str, unit: str
+) -> SourceError | None:
     if places := [match for pattern in _FILES for match in pattern.finditer(text)]:
         # The line of the file that is printed, too, may hold such words; what DuckDB says comes after it.
         path = places[-1]["path"].strip()
@@ -80,7 +80,7 @@ def _explanation(text: str, format_: str, copies: Mapping[str, str], name: str) 
     if re.search(r"GZIP stream|frame descriptor|ZSTD", text):
         return damaged(name)
     if format_ == Format.CSV:
-        return _csv(text, name)
+        return _csv(text, name, unit)
     if format_ == Format.JSON:
         return _json(text, name)
     if format_ == Format.PARQUET and _PARQUET.search(text):
@@ -88,13 +88,13 @@ def _explanation(text: str, format_: str, copies: Mapping[str, str], name: str) 
     return None
 
 
-def _csv(text: str, name: str) -> SourceError | None:
+def _csv(text: str, name: str, unit: str) -> SourceError | None:
     if "state machine reached an invalid state" in text:
         return SourceError(f"{name} ends its lines in different ways.", "save it with one kind of line end.")
     # A query's CAST is done by the reader, which then blames the line.
     if "Error when converting column" in text or not (place := _CSV_LINE.search(text)):
         return None
-    where = f"{name}, line {int(place['line']):,}"
+    where = f"{name}, {unit} {int(place['line']):,}"
     if width := _WIDTH.search(text):
         return _wrong_width(where, int(width["found"]), int(width["expected"]))
     if "unterminated quote" in text:

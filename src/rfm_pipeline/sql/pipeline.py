@@ -16,6 +16,15 @@ STAGES = (clean_ctes, metrics_ctes, scores_ctes, segments_ctes)
 """The stages in their order; each is a function from the spec to its CTEs."""
 
 
+# A line break inside quotes belongs to a name or a value, and takes no indentation. A backslash escapes what
+# follows it in BigQuery; in DuckDB only where the quote is an E'...'.
+_ESCAPED = r"'(?:[^'\\]|\\.)*'"
+_QUOTED_OR_BREAK = {
+    "duckdb": re.compile(rf"""(?<!\w)[eE]{_ESCAPED}|'[^']*'|"[^"]*"|\n""", re.DOTALL),
+    "bigquery": re.compile(rf"""{_ESCAPED}|"(?:[^"\\]|\\.)*"|`[^`]*`|\n""", re.DOTALL),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One statement of a run: a table, and the SELECT that fills it."""
@@ -30,11 +39,12 @@ class Pipeline:
 
     ctes: tuple[Cte, ...]
     window_moves: bool
+    dialect: str
 
     @classmethod
     def of(cls, spec: QuerySpec) -> Pipeline:
         """The pipeline that answers `spec`."""
-        return cls(tuple(cte for stage in STAGES for cte in stage(spec)), spec.window_moves)
+        return cls(tuple(cte for stage in STAGES for cte in stage(spec)), spec.window_moves, spec.dialect.name)
 
     @property
     def materialised(self) -> tuple[str, ...]:
@@ -51,7 +61,7 @@ class Pipeline:
 
     def query(self) -> str:
         """The whole as one query that runs as it stands."""
-        return _with(self.ctes, "SELECT *\nFROM segments\nORDER BY customer_id")
+        return self._with(self.ctes, "SELECT *\nFROM segments\nORDER BY customer_id")
 
     def steps(self, table_of: Callable[[str], str]) -> tuple[Step, ...]:
         """One SELECT for each materialised CTE, over the tables of the steps before it.
@@ -63,12 +73,23 @@ class Pipeline:
         known: list[Cte] = []
         for cte in self.ctes:
             if cte.name in self.materialised:
-                steps.append(Step(cte.name, _with(_needed(known, cte.sql), cte.sql)))
+                steps.append(Step(cte.name, self._with(_needed(known, cte.sql), cte.sql)))
                 table = table_of(cte.name)
                 known.append(Cte(cte.name, f"The table of {cte.name}.", f"SELECT *\nFROM {table}"))
             else:
                 known.append(cte)
         return tuple(steps)
+
+    def _with(self, ctes: tuple[Cte, ...], select: str) -> str:
+        if not ctes:
+            return select
+        return "WITH\n" + ",\n\n".join(self._definition(cte) for cte in ctes) + "\n\n" + select
+
+    def _definition(self, cte: Cte) -> str:
+        body = _QUOTED_OR_BREAK[self.dialect].sub(
+            lambda found: "\n  " if found[0] == "\n" else found[0], cte.sql
+        )
+        return f"-- {cte.row}\n{cte.name} AS (\n  {body}\n)"
 
 
 def _needed(known: list[Cte], select: str) -> tuple[Cte, ...]:
@@ -82,14 +103,3 @@ def _needed(known: list[Cte], select: str) -> tuple[Cte, ...]:
 
 def _read_by(select: str) -> set[str]:
     return set(re.findall(r"\b(?:FROM|JOIN)\s+([a-z_]+)\b", select))
-
-
-def _with(ctes: tuple[Cte, ...], select: str) -> str:
-    if not ctes:
-        return select
-    return "WITH\n" + ",\n\n".join(_definition(cte) for cte in ctes) + "\n\n" + select
-
-
-def _definition(cte: Cte) -> str:
-    body = "\n".join(f"  {line}" if line else "" for line in cte.sql.splitlines())
-    return f"-- {cte.row}\n{cte.name} AS (\n{body}\n)"

@@ -1,0 +1,57 @@
+WITH
+-- One row per order; excluded lines are one row per reason.
+orders AS (
+  SELECT
+    reason,
+    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL THEN order_id END AS order_id,
+    MIN(order_date) AS first_order_date,
+    MAX(order_date) AS last_order_date,
+    SUM(amount) AS amount,
+    COUNT(*) AS lines
+  FROM clean
+  GROUP BY 1, 2, 3
+),
+
+-- One row per customer; excluded lines are one row per reason, with no customer.
+customers AS (
+  SELECT
+    reason,
+    CAST(customer_id AS VARCHAR) AS customer_id,
+    MIN(first_order_date) AS first_order_date,
+    MAX(last_order_date) AS last_order_date,
+    CAST(COUNT(*) AS BIGINT) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS BIGINT) AS lines
+  FROM orders
+  GROUP BY 1, 2
+),
+
+-- One row: the date from which recency is counted.
+as_of AS (
+  SELECT MAX(last_order_date) AS as_of_date
+  FROM customers
+  WHERE reason IS NULL
+),
+
+-- One row per customer, measured on the as-of date.
+metrics AS (
+  SELECT
+    customer_id,
+    (as_of_date - last_order_date) AS recency_days,
+    frequency,
+    monetary,
+    CASE
+      WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      ELSE CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+    END AS avg_order_value,
+    first_order_date,
+    last_order_date,
+    as_of_date
+  FROM customers
+  CROSS JOIN as_of
+  WHERE reason IS NULL
+)
+
+SELECT *
+FROM metrics

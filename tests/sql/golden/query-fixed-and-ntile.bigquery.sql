@@ -1,0 +1,167 @@
+WITH
+-- One row per line of the source: the columns that play a role.
+source AS (
+  SELECT
+    `Customer ID` AS customer_id,
+    `Invoice` AS order_id,
+    `InvoiceDate` AS ordered_at,
+    `Quantity` AS quantity,
+    `Price` AS unit_price
+  FROM `source`
+),
+
+-- One row per line, each value typed; NULL is what can't be read.
+lines AS (
+  SELECT
+    customer_id AS customer_id,
+    CASE
+      WHEN order_id BETWEEN '!' AND '~' THEN order_id
+      WHEN NOT (TRIM(order_id) = '') THEN order_id
+    END AS order_id,
+    DATE(ordered_at, 'UTC') AS order_date,
+    CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END AS quantity,
+    CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6) AS NUMERIC) END AS unit_price
+  FROM source
+),
+
+-- One row per line, with the first reason to exclude it; NULL keeps it.
+clean AS (
+  SELECT
+    customer_id,
+    order_id,
+    order_date,
+    quantity * unit_price AS amount,
+    CASE
+      WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_date IS NULL THEN 'invalid_date'
+      WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
+      WHEN order_date > DATE '2024-12-31' THEN 'future_dated'
+      WHEN order_date <= DATE_SUB(DATE '2024-12-31', INTERVAL 365 DAY) THEN 'outside_window'
+      WHEN quantity <= 0 THEN 'non_positive_quantity'
+      WHEN unit_price <= 0 THEN 'non_positive_price'
+    END AS reason
+  FROM lines
+),
+
+-- One row per order; excluded lines are one row per reason.
+orders AS (
+  SELECT
+    reason,
+    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL THEN order_id END AS order_id,
+    MIN(order_date) AS first_order_date,
+    MAX(order_date) AS last_order_date,
+    SUM(amount) AS amount,
+    COUNT(*) AS lines
+  FROM clean
+  GROUP BY 1, 2, 3
+),
+
+-- One row per customer; excluded lines are one row per reason, with no customer.
+customers AS (
+  SELECT
+    reason,
+    CAST(customer_id AS STRING) AS customer_id,
+    MIN(first_order_date) AS first_order_date,
+    MAX(last_order_date) AS last_order_date,
+    CAST(COUNT(*) AS INT64) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS INT64) AS lines
+  FROM orders
+  GROUP BY 1, 2
+),
+
+-- One row: the date from which recency is counted.
+as_of AS (
+  SELECT DATE '2024-12-31' AS as_of_date
+),
+
+-- One row per customer, measured on the as-of date.
+metrics AS (
+  SELECT
+    customer_id,
+    DATE_DIFF(as_of_date, last_order_date, DAY) AS recency_days,
+    frequency,
+    monetary,
+    monetary / frequency AS avg_order_value,
+    first_order_date,
+    last_order_date,
+    as_of_date
+  FROM customers
+  CROSS JOIN as_of
+  WHERE reason IS NULL
+),
+
+-- One row: the edges between scores. A recency edge is the most days for its score.
+edges AS (
+  SELECT
+    CAST(365 AS INT64) AS r_edge_1,
+    CAST(90 AS INT64) AS r_edge_2,
+    CAST(30 AS INT64) AS r_edge_3,
+    CAST(50 AS NUMERIC) AS m_edge_1,
+    CAST(250.5 AS NUMERIC) AS m_edge_2,
+    CAST(1000 AS NUMERIC) AS m_edge_3
+),
+
+-- One row per customer, scored 1 (worst) to the number of bins.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_3 THEN 4
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    NTILE(4) OVER (ORDER BY frequency, customer_id) AS f_score,
+    CASE
+      WHEN monetary > m_edge_3 THEN 4
+      WHEN monetary > m_edge_2 THEN 3
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+),
+
+-- One row per customer: the result.
+segments AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    r_score,
+    f_score,
+    m_score,
+    CONCAT(CAST(r_score AS STRING), CAST(f_score AS STRING), CAST(m_score AS STRING)) AS rfm_score,
+    CASE
+      WHEN r_score = 4 AND f_score = 4 AND m_score = 4 THEN 'Champions'
+      WHEN r_score = 4 AND f_score = 4 THEN 'Loyal Customers'
+      WHEN r_score >= 3 AND f_score >= 3 THEN 'Potential Loyalists'
+      WHEN r_score = 4 AND f_score <= 2 THEN 'New Customers'
+      WHEN r_score = 3 AND f_score <= 2 THEN 'Promising'
+      WHEN r_score = 2 AND f_score >= 3 THEN 'Needs Attention'
+      WHEN r_score = 2 AND f_score <= 2 THEN 'About to Sleep'
+      WHEN r_score = 1 AND f_score >= 3 THEN 'At-Risk'
+      WHEN r_score = 1 AND f_score = 2 THEN 'Hibernating'
+      WHEN r_score = 1 AND f_score = 1 THEN 'Lost'
+    END AS segment,
+    as_of_date
+  FROM scores
+)
+
+SELECT *
+FROM segments
+ORDER BY customer_id

@@ -1,0 +1,289 @@
+WITH
+-- One row per line of the source: the columns that play a role.
+source AS (
+  SELECT
+    "email" AS customer_id,
+    "order_id" AS order_id,
+    TRIM("order_date", E' \t\n\r' || CHR(160)) AS ordered_at,
+    "total" AS amount,
+    "refunded" AS refund,
+    CASE
+      WHEN ("total" IS NULL OR REGEXP_FULL_MATCH("total", '[\t-\r\x{85}\p{Z}]*')) THEN 'no_total'
+    END AS skip_reason,
+    CASE
+      WHEN (email LIKE '%@example.com' OR status = 'test') THEN 'test_order'
+    END AS exclude_reason
+  FROM "source"
+),
+
+-- One row per line, each value typed; NULL is what can't be read.
+lines AS (
+  SELECT
+    CASE
+      WHEN SUFFIX(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\.0$', '\1')
+      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
+      WHEN NOT (REGEXP_FULL_MATCH(customer_id, '[\t-\r\x{85}\p{Z}]*')) THEN customer_id
+    END AS customer_id,
+    CASE
+      WHEN order_id BETWEEN '!' AND '~' THEN order_id
+      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
+    END AS order_id,
+    CASE
+      WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?)?$') THEN TRY_CAST(LEFT(ordered_at, 10) AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?(Z| UTC| ?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))$') THEN CAST(TIMEZONE('Europe/Berlin', TRY_CAST(REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '^(.{10}).(.{5})[:.0-9]*', '\1 \2:00'), ' ?([+-][0-9]{2}):?([0-9]{2})$', '\1:\2') AS TIMESTAMPTZ)) AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^[0-9]{1,2}\.[0-9]{1,2}\.[12][0-9]{3} +[0-9]{1,2}:[0-5]?[0-9]$') THEN CAST(TRY_STRPTIME(ordered_at, '%d.%m.%Y %H:%M') AS DATE)
+    END AS order_date,
+    CASE WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$') THEN TRY_CAST(REPLACE(REPLACE(amount, '.', ''), ',', '.') AS DECIMAL(30, 9)) END AS amount,
+    CASE WHEN REGEXP_MATCHES(refund, '^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$') THEN TRY_CAST(REPLACE(REPLACE(refund, '.', ''), ',', '.') AS DECIMAL(30, 9)) END AS refund,
+    (refund IS NULL OR REGEXP_FULL_MATCH(refund, '[\t-\r\x{85}\p{Z}]*')) AS no_refund,
+    ordered_at AS written_date,
+    amount AS written_amount,
+    skip_reason,
+    exclude_reason
+  FROM source
+),
+
+-- One row per line, with the first reason to exclude it; NULL keeps it.
+clean AS (
+  SELECT
+    customer_id,
+    order_id,
+    order_date,
+    amount - CASE WHEN no_refund THEN 0 ELSE refund END AS amount,
+    CASE
+      WHEN skip_reason IS NOT NULL THEN skip_reason
+      WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_date IS NULL THEN 'invalid_date'
+      WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN 'invalid_amount'
+      WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
+      WHEN exclude_reason IS NOT NULL THEN exclude_reason
+      WHEN amount - CASE WHEN no_refund THEN 0 ELSE refund END <= 0 THEN 'non_positive_amount'
+    END AS reason,
+    CASE
+      WHEN order_date IS NULL THEN written_date
+      WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN written_amount
+    END AS written
+  FROM lines
+),
+
+-- One row per order; excluded lines are one row per reason.
+orders AS (
+  SELECT
+    reason,
+    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL THEN order_id END AS order_id,
+    MIN(order_date) AS first_order_date,
+    MAX(order_date) AS last_order_date,
+    SUM(amount) AS amount,
+    COUNT(*) AS lines,
+    MIN(written) AS written
+  FROM clean
+  GROUP BY 1, 2, 3
+),
+
+-- One row per customer; excluded lines are one row per reason, with no customer.
+customers AS (
+  SELECT
+    reason,
+    customer_id AS customer_id,
+    MIN(first_order_date) AS first_order_date,
+    MAX(last_order_date) AS last_order_date,
+    CAST(COUNT(*) AS BIGINT) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS BIGINT) AS lines,
+    MIN(written) AS written
+  FROM orders
+  GROUP BY 1, 2
+),
+
+-- One row: the date from which recency is counted.
+as_of AS (
+  SELECT MAX(last_order_date) AS as_of_date
+  FROM customers
+  WHERE reason IS NULL
+),
+
+-- One row per customer, measured on the as-of date.
+metrics AS (
+  SELECT
+    customer_id,
+    (as_of_date - last_order_date) AS recency_days,
+    frequency,
+    monetary,
+    CASE
+      WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      ELSE CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+    END AS avg_order_value,
+    first_order_date,
+    last_order_date,
+    as_of_date
+  FROM customers
+  CROSS JOIN as_of
+  WHERE reason IS NULL
+),
+
+-- One row per recency value.
+recency_histogram AS (
+  SELECT
+    -recency_days AS value,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per recency value, with the customers up to it and in all.
+recency_cumulative AS (
+  SELECT
+    value,
+    SUM(customers_here) OVER (ORDER BY value) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM recency_histogram
+),
+
+-- One row: the edges of recency.
+recency_edges AS (
+  SELECT
+    -MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) - 1 AS r_edge_1,
+    -MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) - 1 AS r_edge_2,
+    -MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) - 1 AS r_edge_3
+  FROM recency_cumulative
+),
+
+-- One row per frequency value.
+frequency_histogram AS (
+  SELECT
+    frequency AS value,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per frequency value, with the customers up to it and in all.
+frequency_cumulative AS (
+  SELECT
+    value,
+    SUM(customers_here) OVER (ORDER BY value) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM frequency_histogram
+),
+
+-- One row: the edges of frequency.
+frequency_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) AS f_edge_1,
+    MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) AS f_edge_2,
+    MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) AS f_edge_3
+  FROM frequency_cumulative
+),
+
+-- One row per monetary value.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per monetary value, with the customers up to it and in all.
+monetary_cumulative AS (
+  SELECT
+    value,
+    SUM(customers_here) OVER (ORDER BY value) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM monetary_histogram
+),
+
+-- One row: the edges of monetary.
+monetary_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) AS m_edge_1,
+    MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) AS m_edge_2,
+    MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) AS m_edge_3
+  FROM monetary_cumulative
+),
+
+-- One row: the edges between scores. A recency edge is the most days for its score.
+edges AS (
+  SELECT
+    r_edge_1,
+    r_edge_2,
+    r_edge_3,
+    f_edge_1,
+    f_edge_2,
+    f_edge_3,
+    m_edge_1,
+    m_edge_2,
+    m_edge_3
+  FROM recency_edges
+  CROSS JOIN frequency_edges
+  CROSS JOIN monetary_edges
+),
+
+-- One row per customer, scored 1 (worst) to the number of bins.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_3 THEN 4
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    CASE
+      WHEN frequency > f_edge_3 THEN 4
+      WHEN frequency > f_edge_2 THEN 3
+      WHEN frequency > f_edge_1 THEN 2
+      ELSE 1
+    END AS f_score,
+    CASE
+      WHEN monetary > m_edge_3 THEN 4
+      WHEN monetary > m_edge_2 THEN 3
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+),
+
+-- One row per customer: the result.
+segments AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    r_score,
+    f_score,
+    m_score,
+    CONCAT(CAST(r_score AS VARCHAR), CAST(f_score AS VARCHAR), CAST(m_score AS VARCHAR)) AS rfm_score,
+    CASE
+      WHEN r_score = 4 AND f_score = 4 AND m_score = 4 THEN 'Champions'
+      WHEN r_score = 4 AND f_score = 4 THEN 'Loyal Customers'
+      WHEN r_score >= 3 AND f_score >= 3 THEN 'Potential Loyalists'
+      WHEN r_score = 4 AND f_score <= 2 THEN 'New Customers'
+      WHEN r_score = 3 AND f_score <= 2 THEN 'Promising'
+      WHEN r_score = 2 AND f_score >= 3 THEN 'Needs Attention'
+      WHEN r_score = 2 AND f_score <= 2 THEN 'About to Sleep'
+      WHEN r_score = 1 AND f_score >= 3 THEN 'At-Risk'
+      WHEN r_score = 1 AND f_score = 2 THEN 'Hibernating'
+      WHEN r_score = 1 AND f_score = 1 THEN 'Lost'
+    END AS segment,
+    as_of_date
+  FROM scores
+)
+
+SELECT *
+FROM segments
+ORDER BY customer_id
