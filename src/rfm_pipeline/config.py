@@ -6,28 +6,23 @@ them says about columns is then found by name (`columns.py`).
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from rfm_pipeline import presets
-from rfm_pipeline.columns import ROLES
+from rfm_pipeline.config_failures import Layer, Layers, explained
 from rfm_pipeline.environment import read_environment
-from rfm_pipeline.errors import ConfigurationError, RfmError
-from rfm_pipeline.segmentation import SegmentsConfig
-from rfm_pipeline.settings import Columns, DimensionOverride, DuckDBSettings, Scoring, Settings
-from rfm_pipeline.source.options import SourceOptions
+from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.settings import Settings
 
 CONFIG_FILE = "rfm.toml"
 DEFAULT_MAP = "classic"
-
-Layer = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,8 @@ class Configuration:
         try:
             return Settings(**merged)
         except ValidationError as error:
-            raise _explained(error, self.origin) from None
+            given = Layers(self.flags, self.environment, self.file, self.origin)
+            raise explained(error, Settings, given) from None
 
     @property
     def names_columns(self) -> bool:
@@ -117,14 +113,18 @@ def read_config(path: Path) -> dict[str, Any]:
         ConfigurationError: It can't be read, or is not TOML; the message gives the line.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        # Notepad puts a mark before UTF-8, which TOML does not know.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(
             f"The configuration file {path} does not exist.", "`rfm init` writes one."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigurationError(f"The configuration file {path} can't be read: {reason}.") from None
+        raise ConfigurationError(
+            f"The configuration file {path} can't be read: {reason[0].lower()}{reason[1:]}.",
+            "name a text file in UTF-8 with --config.",
+        ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"{path} is not valid TOML: {error}.", 'text values stand in quotes: source = "orders.csv".'
@@ -142,47 +142,3 @@ def merge(layers: Iterable[Layer]) -> dict[str, Any]:
             else:
                 merged[key] = value
     return merged
-
-
-def _explained(error: ValidationError, origin: Path) -> ConfigurationError:
-    """The first problem in one sentence, with the setting's name and value as they were written."""
-    problem = error.errors(include_url=False)[0]
-    cause = problem.get("ctx", {}).get("error")
-    where = ".".join(str(part) for part in problem["loc"] if not _is_union_branch(part))
-    if isinstance(cause, RfmError):
-        return ConfigurationError(cause.message, cause.hint)
-    if problem["type"] == "extra_forbidden":
-        known = _known_keys(problem["loc"])
-        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else f"what there is: {', '.join(known)}."
-        return ConfigurationError(f"There is no setting `{where}` ({origin} or its presets).", hint)
-    message = problem["msg"].removeprefix("Value error, ").rstrip(".")
-    if cause is not None:
-        return ConfigurationError(
-            f"{message[0].upper()}{message[1:]}.", f"look at `{where}`." if where else None
-        )
-    value = problem["input"]
-    shown = "" if isinstance(value, dict | BaseModel) else f" is {value!r}, and"
-    return ConfigurationError(
-        f"The setting `{where}`{shown} does not fit: {message[0].lower()}{message[1:]}."
-    )
-
-
-def _is_union_branch(part: object) -> bool:
-    return isinstance(part, str) and part in {"str", "ColumnCondition", "date", "int", "literal['latest']"}
-
-
-def _known_keys(location: Sequence[int | str]) -> list[str]:
-    models: dict[str, type[BaseModel]] = {
-        "columns": Columns,
-        "read": SourceOptions,
-        "scoring": Scoring,
-        "duckdb": DuckDBSettings,
-        "segments": SegmentsConfig,
-    }
-    parents = [str(part) for part in location[:-1]]
-    if not parents:
-        return sorted(Settings.model_fields)
-    if parents[0] == "scoring" and len(parents) > 1:
-        return sorted(DimensionOverride.model_fields)
-    return sorted(models[parents[0]].model_fields) if parents[0] in models else list(ROLES)

@@ -40,24 +40,29 @@ KINDS: Mapping[str, tuple[Kind, str]] = {
 }
 """BigQuery's type -> what it holds, and DuckDB's type for the same."""
 
-TYPES: Mapping[str, str] = {
-    **dict.fromkeys(["reason", "late_reason", "customer_id", "order_id", "written"], "STRING"),
-    **dict.fromkeys(["order_date", "first_order_date", "last_order_date"], "DATE"),
-    **dict.fromkeys(["purchases", "frequency", "lines", "no_edges"], "INT64"),
-    **dict.fromkeys(["amount", "monetary"], "NUMERIC"),
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "order_days": {
+        **dict.fromkeys(["reason", "late_reason", "customer_id", "order_id", "written"], "STRING"),
+        "order_date": "DATE",
+        "purchases": "INT64",
+        "lines": "INT64",
+        "amount": "NUMERIC",
+    },
+    "customers": {
+        **dict.fromkeys(["reason", "customer_id", "written"], "STRING"),
+        **dict.fromkeys(["first_order_date", "last_order_date"], "DATE"),
+        "frequency": "INT64",
+        "lines": "INT64",
+        "monetary": "NUMERIC",
+    },
+    "segments": {
+        **dict.fromkeys(["customer_id", "rfm_score", "segment"], "STRING"),
+        **dict.fromkeys(["first_order_date", "last_order_date", "as_of_date"], "DATE"),
+        **dict.fromkeys(["recency_days", "frequency", "r_score", "f_score", "m_score"], "INT64"),
+        **dict.fromkeys(["monetary", "avg_order_value"], "NUMERIC"),
+    },
 }
-"""The types of the columns of staged tables, which Google's evaluator has to be told."""
-TABLES: Mapping[str, tuple[str, ...]] = {
-    "order_days": (
-        *("reason", "late_reason", "order_date", "customer_id", "order_id"),
-        *("purchases", "amount", "lines", "written"),
-    ),
-    "customers": (
-        *("reason", "customer_id", "first_order_date", "last_order_date"),
-        *("frequency", "monetary", "lines", "written"),
-    ),
-}
-"""The columns of staged tables that may have no rows; a column that one lacks is never asked for."""
+"""The columns of the staged tables, which Google's evaluator has to be told the types of."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,8 @@ class Question:
             dialect=spoken,
         )
 
-    def pipeline(self, dialect: str) -> Pipeline:
-        return Pipeline.of(self.spec(dialect))
+    def pipeline(self, dialect: str, relation: str | None = None) -> Pipeline:
+        return Pipeline.of(self.spec(dialect, relation))
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,29 @@ def schema_of(columns: Mapping[str, str]) -> Schema:
     return tuple(column for name, text in columns.items() for column in _flattened((name,), text))
 
 
+def staged_types(question: Question, name: str) -> dict[str, str]:
+    """The columns of a staged table and BigQuery's types for them; that of `edges` for either method.
+
+    Columns that the question has no use for are listed too, and never asked for.
+    """
+    spec = question.spec("bigquery")
+    if name == "edges":
+        return {
+            "no_edges": "INT64",
+            **{
+                f"{dimension.name[0]}_edge_{k}": "NUMERIC" if dimension.name == "monetary" else "INT64"
+                for dimension in spec.settings.scoring.dimensions
+                for k in range(1, dimension.bins)
+            },
+        }
+    types = dict(TABLES[name])
+    if name == "order_days":
+        # Grouped in their own type, before they become text.
+        types["customer_id"] = spec.mapping.customer_id.declared
+        types["order_id"] = spec.mapping.order_id.declared if spec.mapping.order_id else "STRING"
+    return types
+
+
 def ask_duckdb(question: Question, *, steps: bool = False) -> Answer:
     """Asks DuckDB: by the whole query and the table of customers, or by each step over the tables before it."""
     with connected(question) as connection:
@@ -130,8 +158,7 @@ def ask_google(question: Question, *, steps: bool = False) -> Answer:
     def create(step: Step) -> list[Row]:
         name = f"stage_{step.name}"
         made = engine.execute(step.select, types, rows)
-        if step.name != "segments":
-            types[name], rows[name] = _staged_types(question, step.name, made), made
+        types[name], rows[name] = staged_types(question, step.name), made
         return made
 
     return _answer(question, "bigquery", steps, create, lambda sql: engine.execute(sql, types, rows))
@@ -212,19 +239,6 @@ def _rows(result: Any) -> list[Row]:
 def _create(connection: duckdb.DuckDBPyConnection, step: Step) -> list[Row]:
     connection.execute(f"CREATE OR REPLACE TEMP TABLE stage_{step.name} AS\n{step.select}")
     return _rows(connection.execute(f"SELECT * FROM stage_{step.name}"))
-
-
-def _staged_types(question: Question, name: str, rows: Sequence[Row]) -> dict[str, str]:
-    spec = question.spec("bigquery")
-    types = dict(TYPES)
-    for dimension in spec.settings.scoring.dimensions:
-        kind = "NUMERIC" if dimension.name == "monetary" else "INT64"
-        types |= {f"{dimension.name[0]}_edge_{k}": kind for k in range(1, dimension.bins)}
-    if name == "order_days":
-        # Grouped in their own type, before they become text.
-        types["customer_id"] = spec.mapping.customer_id.declared
-        types["order_id"] = spec.mapping.order_id.declared if spec.mapping.order_id else "STRING"
-    return {column: types[column] for column in (rows[0] if rows else TABLES[name])}
 
 
 def _flattened(path: tuple[str, ...], text: str) -> Sequence[Column]:

@@ -13,25 +13,34 @@ from rfm_pipeline.schema import Schema
 Progress = Callable[[float], None]
 """Told the share of a statement that is done, from 0 to 1."""
 
-RESULT_COLUMNS: Mapping[str, str] = {
-    "customer_id": "text",
-    "recency_days": "integer",
-    "frequency": "integer",
-    "monetary": "money",
-    "avg_order_value": "money",
-    "first_order_date": "date",
-    "last_order_date": "date",
-    "r_score": "integer",
-    "f_score": "integer",
-    "m_score": "integer",
-    "rfm_score": "text",
-    "segment": "text",
-    "previous_segment": "text",
-    "segment_since": "date",
-    "as_of_date": "date",
-    "run_id": "text",
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of the published table: what it holds (`text`, `integer`, `money`, `date`), and means."""
+
+    holds: str
+    description: str
+
+
+RESULT_COLUMNS: Mapping[str, ResultColumn] = {
+    "customer_id": ResultColumn("text", "The customer."),
+    "recency_days": ResultColumn("integer", "Days from the last order to the as-of date."),
+    "frequency": ResultColumn("integer", "Number of distinct orders."),
+    "monetary": ResultColumn("money", "What the customer spent."),
+    "avg_order_value": ResultColumn("money", "monetary / frequency."),
+    "first_order_date": ResultColumn("date", "Date of the first order."),
+    "last_order_date": ResultColumn("date", "Date of the last order."),
+    "r_score": ResultColumn("integer", "Recency score, 1 is worst."),
+    "f_score": ResultColumn("integer", "Frequency score, 1 is worst."),
+    "m_score": ResultColumn("integer", "Monetary score, 1 is worst."),
+    "rfm_score": ResultColumn("text", "The three scores side by side, such as 444."),
+    "segment": ResultColumn("text", "The segment that the scores lead to."),
+    "previous_segment": ResultColumn("text", "The segment at the as-of date before this one."),
+    "segment_since": ResultColumn("date", "The as-of date since which the segment is the same."),
+    "as_of_date": ResultColumn("date", "The date from which recency is counted."),
+    "run_id": ResultColumn("text", "The run that published this row."),
 }
-"""The columns of the published table in their order, and what each holds."""
+"""The columns of the published table in their order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -99,12 +100,11 @@ def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Pa
 
 def _xlsxwriter() -> ModuleType:
     try:
-        import xlsxwriter
+        return import_module("xlsxwriter")
     except ImportError:
         raise UsageError(
             "Writing a workbook needs the excel extra.", "pip install 'rfm-pipeline[excel]'"
         ) from None
-    return xlsxwriter
 
 
 _WRITERS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, str, Path], None]] = {
