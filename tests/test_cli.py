@@ -96,7 +96,7 @@ def test_a_commands_help_says_what_it_does_and_gives_examples(command: str, rfm:
     assert re.fullmatch(r"[A-Z].{20,}\.", summary)
     about, _, examples = text.partition("Examples:")
     assert summary in " ".join(about.split())
-    assert f"\n rfm {command}" in examples
+    assert re.search(rf"\n +rfm {command}\b", examples)
     assert rfm(command, "-h").stdout == ended.stdout
 
 

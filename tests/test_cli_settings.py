@@ -285,3 +285,15 @@ def test_a_variable_that_names_no_setting_is_refused(
     sentence, hint = refused(rfm("run", orders))
     assert sentence == "The environment variable RFM_TIMEZONES names no setting."
     assert hint == "did you mean RFM_TIMEZONE?"
+
+
+@pytest.mark.xfail(reason="a preset of one kind replaces those of the other kind", strict=True)
+def test_another_segment_map_leaves_the_preset_of_the_export_in_place(rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text(
+        "id,order_id,user_id,product_id,inventory_item_id,status,created_at,returned_at,sale_price\n"
+        "1,1,1,1,1,Complete,2024-01-01,,5\n2,2,2,2,2,Cancelled,2024-01-01,,5\n",
+        encoding="utf-8",
+    )
+    assert rfm("init", "items.csv").code == 0
+    assert rfm("run", "--json").json["rows"]["excluded"] == {"cancelled": 1}
+    assert rfm("run", "--preset", "grid", "--json").json["rows"]["excluded"] == {"cancelled": 1}

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from by_hand import ORDERS
-from conftest import Rfm
 
 ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -95,7 +94,8 @@ def test_a_terminal_gets_colour_and_a_line_of_progress_that_goes_away(orders: Pa
     assert seen.code == 0
     assert COLOUR.search(seen.stdout)
     assert "Segment" in seen.stdout
-    assert "Looking at the source" in seen.stderr
+    # A quick run shows its first and its last step at least.
+    assert "Starting" in seen.stderr
     assert "Publishing" in seen.stderr
     # The cursor is hidden for the line and shown after it, and the line is erased.
     assert seen.stderr.startswith("\x1b[?25l")
@@ -103,9 +103,7 @@ def test_a_terminal_gets_colour_and_a_line_of_progress_that_goes_away(orders: Pa
     assert seen.stderr.endswith("\x1b[2K")
 
 
-@pytest.mark.parametrize(
-    "arguments", [["run"], ["run", "--json"], ["check"], ["sql"]], ids=lambda words: " ".join(words)
-)
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--json"], ["check"], ["sql"]], ids=" ".join)
 def test_no_escape_codes_go_to_what_is_no_terminal(arguments: Sequence[str], orders: Path) -> None:
     done = subprocess.run(
         command(*arguments, orders),
@@ -155,13 +153,14 @@ def test_an_error_on_a_terminal_is_two_lines_after_the_progress(orders: Path) ->
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
-def test_a_table_keeps_to_the_width_of_the_terminal(width: int, rfm: Rfm, orders: Path) -> None:
+def test_a_table_keeps_to_the_width_of_the_terminal(width: int, orders: Path) -> None:
     seen = on_terminals(orders.parent, "run", orders, COLUMNS=str(width), NO_COLOR="1")
     assert seen.code == 0
     lines = seen.stdout.splitlines()
     assert max(map(len, lines)) <= width
-    if width >= 80:
-        assert "Potential Loyalists          2  50.0 %" in seen.stdout
+    # Names and figures are never cut where there is room for them; the bars take what is left.
+    whole = re.search(r"^Potential Loyalists +1 +25\.0 % +125\.50 +76\.8 % +█+", seen.stdout, re.MULTILINE)
+    assert bool(whole) is (width >= 80)
 
 
 # Text of any kind
@@ -187,7 +186,7 @@ def test_results_are_utf_8_whatever_the_locale_says(orders: Path) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["presets"], ["presets", "--json"], ["--help"], ["sql", "orders.csv"], ["run", "orders.csv"]],
-    ids=lambda words: " ".join(words),
+    ids=" ".join,
 )
 def test_a_reader_that_has_gone_is_no_error(arguments: Sequence[str], orders: Path) -> None:
     reading, writing = os.pipe()
@@ -214,17 +213,17 @@ def test_a_run_that_is_stopped_says_so_and_leaves_nothing(number: signal.Signals
     pipe, scratch = tmp_path / "orders.csv", tmp_path / "scratch"
     os.mkfifo(pipe)
     scratch.mkdir()
-    with subprocess.Popen(
+    process = subprocess.Popen(
         command("run", pipe, "--to", "duckdb:shop.duckdb"),
         cwd=tmp_path,
         env=environment(RFM_DUCKDB__TEMP_DIRECTORY=str(scratch)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    ) as process:
-        # Opening the pipe waits until the run has begun to read from it.
-        with pipe.open("wb"):
-            process.send_signal(number)
-            stdout, stderr = process.communicate(timeout=120)
+    )
+    # Opening the pipe waits until the run has begun to read from it.
+    with process, pipe.open("wb"):
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 130
     assert (stdout, stderr) == (b"", b"error: Stopped; nothing was published.\n")
     assert list(scratch.iterdir()) == []

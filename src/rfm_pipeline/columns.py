@@ -132,14 +132,14 @@ def find_column(schema: Schema, name: str) -> Column | None:
     return loose[0] if len(loose) == 1 else None
 
 
-def unknown_column(schema: Schema, name: str, asked_by: str) -> ColumnError:
-    """The error for a column that is not there, with the closest name as a hint."""
+def unknown_column(schema: Schema, name: str, asked_by: str, advice: str = "") -> ColumnError:
+    """The error for a column that is not there, with the closest name as a hint, after any other advice."""
     names = [column.name for column in schema]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     meant = f"did you mean `{close[0]}`? " if close else ""
     return ColumnError(
         f"{asked_by} names the column `{name}`, which the source does not have.",
-        f"{meant}The source has {_listed(names)}.",
+        f"{advice}{meant}{'the' if advice and not meant else 'The'} source has {_listed(names)}.",
     )
 
 

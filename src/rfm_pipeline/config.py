@@ -51,10 +51,9 @@ class Configuration:
             ConfigurationError: A value that a setting can't have, a setting or preset that does not exist.
         """
         layers = [self.file, self.environment, self.flags]
-        chosen = next((layer["preset"] for layer in reversed(layers) if layer.get("preset")), ())
-        names = tuple(chosen.split(",")) if isinstance(chosen, str) else tuple(chosen)
-        names = (*([recognised] if recognised else []), *names)
-        loaded = [presets.load(name.strip()) for name in names]
+        chosen = next((names for layer in reversed(layers) if (names := preset_names(layer))), ())
+        names = (*([recognised] if recognised else []), *chosen)
+        loaded = [presets.load(name) for name in names]
         merged = merge([*({**preset, "preset": ()} for preset in loaded), *layers, {"preset": names}])
         if "segments" not in merged:
             merged = merge([presets.load(DEFAULT_MAP), merged])
@@ -69,15 +68,24 @@ class Configuration:
         """Whether anybody said which column is which; if not, a well-known export may be recognised."""
         sources = {name for name in presets.names() if presets.info(name).kind == "source"}
         return any(
-            self.settings_name_columns(layer, sources) for layer in (self.file, self.environment, self.flags)
+            layer.get("columns") or sources.intersection(preset_names(layer))
+            for layer in (self.file, self.environment, self.flags)
         )
 
-    @staticmethod
-    def settings_name_columns(layer: Layer, sources: set[str]) -> bool:
-        """Whether one layer names columns, or a preset that does."""
-        chosen = layer.get("preset") or ()
-        names = chosen.split(",") if isinstance(chosen, str) else chosen
-        return bool(layer.get("columns")) or any(name.strip() in sources for name in names)
+
+def preset_names(layer: Layer) -> tuple[str, ...]:
+    """The presets that one layer chooses, by name.
+
+    Raises:
+        ConfigurationError: They are not names.
+    """
+    chosen = layer.get("preset", ())
+    names = chosen.split(",") if isinstance(chosen, str) else chosen
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(
+            f"The setting `preset` is {chosen!r}, and must be a name.", "`rfm presets` lists them."
+        )
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def load(
@@ -127,7 +135,8 @@ def read_config(path: Path) -> dict[str, Any]:
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
-            f"{path} is not valid TOML: {error}.", 'text values stand in quotes: source = "orders.csv".'
+            f"{path} is not valid TOML: {error}.",
+            """text stands in quotes, as in source = "orders.csv"; with backslashes in it, in single ones.""",
         ) from None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, get_args
 
@@ -57,14 +59,17 @@ class Layers:
 
     def place(self, location: Sequence[str | int]) -> str | None:
         """Where a person finds a setting to mend it: a flag, a variable, or a name in the file."""
-        names = [part for part in location if isinstance(part, str)]
+        names = _names(location)
+        if not names:
+            return None
         if isinstance(_found(self.flags, names), str | int | list):
-            return f"--{names[-1].replace('_', '-')}"
+            # An exclusion's own name is part of what its flag is given.
+            return f"--{(names[0] if names[0] == 'exclude' else names[-1]).replace('_', '-')}"
         if _found(self.environment, names) is not None:
             return f"RFM_{'__'.join(names).upper()}"
         if _found(self.file, names) is not None:
             return f"`{'.'.join(names)}` in {self.origin}"
-        return f"`{'.'.join(names)}`" if names else None
+        return f"`{'.'.join(names)}`"
 
 
 def explained(error: ValidationError, settings: type[BaseModel], layers: Layers) -> ConfigurationError:
@@ -78,14 +83,15 @@ def explained(error: ValidationError, settings: type[BaseModel], layers: Layers)
     problems = [
         {**problem, "loc": tuple(_without_branches(problem["loc"]))} for problem in _of_one_branch(error)
     ]
-    problem = problems[0]
+    # A name that is misspelt is also one that is missing: the first tells more.
+    problem = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     location = problem["loc"]
     place = layers.place(location)
     if problem["type"] == "extra_forbidden":
         return _unknown(location, settings, layers)
     if problem["type"] == "missing":
         return ConfigurationError(
-            f"The setting {_written(location)} is missing in {layers.origin}.",
+            f"{_written(location)} is missing in {layers.origin}.",
             "`rfm init` writes a file with every setting explained; `rfm presets classic --toml` a segment map.",
         )
     if cause := problem.get("ctx", {}).get("error"):
@@ -95,9 +101,9 @@ def explained(error: ValidationError, settings: type[BaseModel], layers: Layers)
         )
     wanted = dict.fromkeys(_expected(other) for other in problems if other["loc"] == location)
     value = problem["input"]
-    shown = "is a table" if isinstance(value, dict | BaseModel) else f"is {value!r}"
+    shown = "a table" if isinstance(value, dict | BaseModel) else _shown(value)
     return ConfigurationError(
-        f"The setting {_written(location)} {shown}, and must be {' or '.join(wanted)}.", f"look at {place}."
+        f"{_written(location)} is {shown}, and must be {' or '.join(wanted)}.", f"look at {place}."
     )
 
 
@@ -106,14 +112,15 @@ def _unknown(
 ) -> ConfigurationError:
     known = _known_names(settings, location[:-1])
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
-    names = [str(part) for part in location if isinstance(part, str)]
+    names = _names(location)
     if _found(layers.environment, names) is not None:
         prefix = "".join(f"{name}__" for name in names[:-1])
         meant = f"did you mean {f'RFM_{prefix}{close[0]}'.upper()}?" if close else None
         message = f"The environment variable {f'RFM_{prefix}{names[-1]}'.upper()} names no setting."
     else:
         meant = f"did you mean `{close[0]}`?" if close else None
-        message = f"There is no setting {_written(location)} ({layers.origin})."
+        written = _written(location).removeprefix("The setting ")
+        message = f"{layers.origin} has {written}, which is no setting."
     return ConfigurationError(message, meant or f"what there is: {', '.join(known)}.")
 
 
@@ -140,17 +147,28 @@ def _of_one_branch(error: ValidationError) -> list[dict[str, Any]]:
 
 def _without_branches(location: Sequence[str | int]) -> Iterator[str | int]:
     """A location without the names that pydantic gives to the branches of a union."""
-    return (part for part in location if part not in {"str", "int", "ColumnCondition"})
+    return (part for part in location if not re.fullmatch(r"str|int|(.+\[.*)?ColumnCondition\]?", str(part)))
 
 
 def _written(location: Sequence[str | int]) -> str:
-    """A location as a person writes it: `scoring.bins`, or number 2 of `scoring.recency.edges`."""
-    numbers = [position for position, part in enumerate(location) if isinstance(part, int)]
-    if not numbers:
-        return f"`{'.'.join(map(str, location))}`"
-    at = numbers[0]
-    inside = f"`{'.'.join(map(str, location[at + 1 :]))}` in " if location[at + 1 :] else ""
-    return f"{inside}number {int(location[at]) + 1} of `{'.'.join(map(str, location[:at]))}`"
+    """A location as a sentence begins: The setting `scoring.bins`, Number 2 of `scoring.recency.edges`."""
+    names = _names(location)
+    setting = f"`{'.'.join(names)}`"
+    rest = location[len(names) :]
+    if not rest:
+        return f"The setting {setting}"
+    inside = f"The setting `{'.'.join(map(str, rest[1:]))}` in number" if rest[1:] else "Number"
+    return f"{inside} {int(rest[0]) + 1} of {setting}"
+
+
+def _names(location: Sequence[str | int]) -> list[str]:
+    """The names of a location, from the table inwards, up to a place in a list."""
+    return [str(part) for part in takewhile(lambda part: isinstance(part, str), location)]
+
+
+def _shown(value: object) -> str:
+    """A value as the file has it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _found(layer: Layer, names: Sequence[str]) -> Any:

@@ -48,7 +48,13 @@ def _read(given: Mapping[str, str]) -> dict[str, Any]:
     try:
         return source()
     except SettingsError as error:
-        raise ConfigurationError(f"An RFM_* environment variable can't be read: {error}.") from None
+        # It names the setting and not the variable, and nothing of what it could not read.
+        setting = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
+        name = f"{_PREFIX}{setting.upper()}"
+        raise ConfigurationError(
+            f"The environment variable {name} is {given.get(name, '')!r}, and must be JSON.",
+            f"set its parts one by one, as in {name}__NAME=VALUE, or write it into rfm.toml.",
+        ) from None
 
 
 def _check_name(name: str) -> None:

@@ -209,7 +209,6 @@ def _check_conditions(spec: QuerySpec, warehouse: Warehouse) -> None:
     for name, condition in {**spec.settings.skip, **spec.settings.exclude}.items():
         text = condition_sql(condition, name, spec.schema, spec.dialect)
         if objection := warehouse.check_condition(text, spec.relation):
-            raise ExpressionError(
-                f"The exclusion `{name}` is not usable: {objection}",
-                'the columns of a CSV are text: compare numbers as TRY_CAST("Quantity" AS DECIMAL) > 100.',
-            )
+            from rfm_pipeline.sql.gate import HINT
+
+            raise ExpressionError(f"The exclusion `{name}` is not usable: {objection} {text}.", HINT)

@@ -54,7 +54,7 @@ class RuleConfig(BaseModel):
         cells: In place of the four above, the cells one by one: `"444"`, or `"10-10-10"`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     segment: Name
     description: str = ""

@@ -54,7 +54,7 @@ class SegmentsConfig(BaseModel):
         fallback_action: What to do with them, in one line.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     name: Name = "custom"
     description: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import re
@@ -9,17 +10,20 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from rfm_pipeline.dates import ISO, check_format
+from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.segmentation import SegmentsConfig
 from rfm_pipeline.source.options import SourceOptions
 
 DIMENSIONS = ("recency", "frequency", "monetary")
 # A reason appears in results and as a column value: the shape of an identifier, so that it reads well there.
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SIZE = re.compile(r"[1-9]\d*(\.\d+)?\s*(B|[KMGT]i?B)", re.IGNORECASE)
 BUILT_IN_REASONS = (
     "missing_customer",
     "missing_order",
@@ -35,7 +39,7 @@ BUILT_IN_REASONS = (
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Columns(_Frozen):
@@ -64,15 +68,15 @@ class ColumnCondition(_Frozen):
     @field_validator("equals", "not_equals", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
+        return value if value is None or isinstance(value, list | tuple) else (value,)
 
     @model_validator(mode="after")
     def _one_test(self) -> Self:
         tests = [self.equals, self.not_equals, self.blank]
         if sum(test is not None for test in tests) != 1:
-            raise ValueError("give exactly one of equals, not_equals and blank")
+            raise ValueError("a test of a column takes exactly one of equals, not_equals and blank")
         if self.equals == () or self.not_equals == ():
-            raise ValueError("give at least one value")
+            raise ValueError("a test of a column takes at least one value")
         return self
 
 
@@ -83,15 +87,17 @@ Condition = str | ColumnCondition
 class Window(_Frozen):
     """How far back from the as-of date lines count: the last `count` units, the as-of date included."""
 
-    count: int = Field(gt=0, le=10_000)
+    count: int
     unit: Literal["day", "week", "month", "year"]
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Reads `365 days`, `24 months`, `2 years`, `90d`, `52w`."""
         match = re.fullmatch(r"\s*(\d{1,5})\s*(d|w|m|y|days?|weeks?|months?|years?)\s*", text.casefold())
-        if match is None or int(match[1]) == 0:
-            raise ValueError("a window is a number of days, weeks, months or years, such as '24 months'")
+        if match is None or not 0 < int(match[1]) <= 10_000:
+            raise ValueError(
+                f"'{text}' is not a window: from 1 to 10,000 days, weeks, months or years, such as '24 months'"
+            )
         units: dict[str, Literal["day", "week", "month", "year"]]
         units = {"d": "day", "w": "week", "m": "month", "y": "year"}
         return cls(count=int(match[1]), unit=units[match[2][0]])
@@ -128,24 +134,26 @@ class Dimension(_Frozen):
 
     @model_validator(mode="after")
     def _edges_fit(self) -> Self:
+        where = f"`scoring.{self.name}`"
         if self.method != "fixed":
             if self.edges:
-                raise ValueError(f"scoring.{self.name} has edges, which only method = 'fixed' takes")
+                raise ValueError(f"{where} has edges, which only method = 'fixed' takes, not '{self.method}'")
             return self
         if len(self.edges) != self.bins - 1:
             raise ValueError(
-                f"scoring.{self.name} has {len(self.edges)} edges, and {self.bins} bins take {self.bins - 1}"
+                f"{where} has {len(self.edges) or 'no'} edges, and with method = 'fixed' {self.bins} bins take"
+                f" {self.bins - 1}"
             )
         if any(a >= b for a, b in zip(self.edges, self.edges[1:], strict=False)):
             shown = ", ".join(str(edge) for edge in self.edges)
-            raise ValueError(f"the edges of scoring.{self.name} must increase, and are {shown}")
+            raise ValueError(f"the edges of {where} must increase, and are {shown}")
         for edge in self.edges:
             if self.name != "monetary" and edge != edge.to_integral_value():
-                raise ValueError(f"an edge of scoring.{self.name} is a whole number, not {edge}")
+                raise ValueError(f"an edge of {where} is a whole number, not {edge}")
             if not edge.is_finite() or abs(edge) >= Decimal(10) ** 18:
-                raise ValueError(f"an edge of scoring.{self.name} is below 10^18, not {edge}")
+                raise ValueError(f"an edge of {where} is below 10^18, not {edge}")
             if -edge.as_tuple().exponent > 9:  # type: ignore[operator]
-                raise ValueError(f"an edge of scoring.{self.name} has at most nine decimals, not {edge}")
+                raise ValueError(f"an edge of {where} has at most nine decimals, not {edge}")
         return self
 
 
@@ -195,10 +203,17 @@ class DuckDBSettings(_Frozen):
         lock_timeout: Seconds to wait for a destination that another process holds.
     """
 
-    memory_limit: str | None = Field(default=None, pattern=r"(?i)^\d+(\.\d+)?\s*(B|[KMGT]i?B)$")
+    memory_limit: str | None = None
     threads: int | None = Field(default=None, ge=1, le=1024)
     temp_directory: Path | None = None
     lock_timeout: float = Field(default=10, ge=0, le=3600)
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _size_with_unit(cls, value: str | None) -> str | None:
+        if value is not None and not _SIZE.fullmatch(value):
+            raise ValueError(f"'{value}' is not an amount of memory such as 4GB or 512MB")
+        return value
 
 
 class Settings(_Frozen):
@@ -228,12 +243,26 @@ class Settings(_Frozen):
     def _one_or_many(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",")) if value else ()
-        return (value,) if isinstance(value, Path) else value
+        return value if isinstance(value, list | tuple) else (value,)
+
+    @field_validator("as_of", "since", mode="before")
+    @classmethod
+    def _date_from_text(cls, value: object, info: ValidationInfo) -> object:
+        # By itself pydantic takes any number for the seconds since 1970.
+        if value is None or type(value) is date or (value == "latest" and info.field_name == "as_of"):
+            return value
+        if not isinstance(value, str) or not _DATE.fullmatch(value):
+            other = " or 'latest'" if info.field_name == "as_of" else ""
+            raise ValueError(f"'{value}' is not a date such as 2025-12-31{other}")
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"'{value}' is no day of the calendar") from None
 
     @field_validator("window", mode="before")
     @classmethod
     def _window_from_text(cls, value: object) -> object:
-        return Window.parse(value) if isinstance(value, str) else value
+        return value if value is None or isinstance(value, Window) else Window.parse(str(value))
 
     @field_validator("timezone")
     @classmethod
@@ -241,7 +270,11 @@ class Settings(_Frozen):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"'{value}' is not a time zone such as 'Europe/London' or 'UTC'") from None
+            close = difflib.get_close_matches(value, available_timezones(), n=1)
+            raise ConfigurationError(
+                f"'{value}' is not a time zone such as 'Europe/London' or 'UTC'.",
+                f"did you mean {close[0]}?" if close else "look at `timezone`.",
+            ) from None
         return value
 
     @field_validator("date_format")
@@ -265,9 +298,14 @@ class Settings(_Frozen):
     def _no_reason_twice(self) -> Self:
         twice = sorted(set(self.skip) & set(self.exclude))
         if twice:
-            raise ValueError(f"'{twice[0]}' is both in [skip] and in [exclude]: choose another name")
+            raise ConfigurationError(
+                f"'{twice[0]}' is both in [skip] and in [exclude].", "choose another name for one of them."
+            )
         if self.since and isinstance(self.as_of, date) and self.since > self.as_of:
-            raise ValueError(f"since ({self.since}) is after as_of ({self.as_of})")
+            raise ConfigurationError(
+                f"No line can count: `since` is {self.since}, after `as_of`, {self.as_of}.",
+                "move one of the two dates.",
+            )
         return self
 
     @property

@@ -16,6 +16,15 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def lowered(sentence: str) -> str:
+    """A sentence as it goes on after a colon.
+
+    >>> lowered("Is a directory"), lowered("CSV is meant")
+    ('is a directory', 'CSV is meant')
+    """
+    return sentence if sentence[1:2].isupper() else f"{sentence[:1].lower()}{sentence[1:]}"
+
+
 def amount(value: Decimal) -> str:
     """Money to two decimals, with thousands apart.
 

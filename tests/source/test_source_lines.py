@@ -35,6 +35,7 @@ VALUE = st.text(st.sampled_from('ab,"\r\n'), max_size=8).map(lambda text: '"' + 
 LINE = st.lists(st.one_of(st.sampled_from(["", "x", "longer text"]), VALUE), min_size=1, max_size=4).map(
     ",".join
 )
+ANYTHING = st.text(st.sampled_from('a,"""\n\r'), max_size=14)
 CSV = st.lists(st.tuples(LINE, st.sampled_from(["\n", "\n", "\r\n"])), max_size=20)
 
 

@@ -7,7 +7,6 @@ BigQuery's: `STRING`, `INT64`, `FLOAT64`, `NUMERIC`, `BIGNUMERIC`, `BOOL`, `DATE
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -166,10 +165,10 @@ def ask_google(question: Question, *, steps: bool = False) -> Answer:
 
 def connected(question: Question) -> duckdb.DuckDBPyConnection:
     """DuckDB in memory, with the question's table as `source`; set up as a run sets it up."""
-    connection = _duckdb().cursor()
+    connection = duckdb.connect(config={"threads": 2})
     connection.execute("SET TimeZone = 'UTC'")
     columns = ", ".join(f"{quoted(name)} {duckdb_type(text)}" for name, text in question.columns.items())
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE source ({columns})")
+    connection.execute(f"CREATE TABLE source ({columns})")
     if question.rows:
         casts = ", ".join(f"CAST(? AS {duckdb_type(text)})" for text in question.columns.values())
         listed = ", ".join([f"({casts})"] * len(question.rows))
@@ -237,7 +236,7 @@ def _rows(result: Any) -> list[Row]:
 
 
 def _create(connection: duckdb.DuckDBPyConnection, step: Step) -> list[Row]:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE stage_{step.name} AS\n{step.select}")
+    connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
     return _rows(connection.execute(f"SELECT * FROM stage_{step.name}"))
 
 
@@ -253,7 +252,3 @@ def _bound(value: object) -> object:
     # As text, which DuckDB casts exactly; a Decimal would be bound in a width of its own.
     return value.isoformat() if isinstance(value, datetime) else value
 
-
-@functools.cache
-def _duckdb() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 2})

@@ -34,6 +34,8 @@ IDS: Mapping[str, tuple[Any, ...]] = {
     "FLOAT64": (0.0, 1.0, 2.0, 2.5, 3.0, 4.0, 10.0, 17850.0, 123456789012.0, -1.0),
     "NUMERIC": tuple(Decimal(number) for number in (0, 1, 2, 3, 4, 10, 17850, 10**20)),
 }
+# Decimal customer ids are not among them: test_engines_agree.py has the one in which the engines differ.
+CUSTOMER_IDS = ("STRING", "INT64", "FLOAT64")
 NO_IDS: Mapping[str, tuple[Any, ...]] = {
     "STRING": ("", "  ", "\t", None),
     "INT64": (None,),
@@ -133,7 +135,8 @@ class Shape:
 
     def _amount(self, name: str, kind: str, random: Random) -> Any:
         places = 0 if kind == "INT64" or name == "quantity" else random.choice([0, 1, 2, 2, 3, 4])
-        largest = random.choice([1, 10, 1000, 1000, 10**6])
+        # A quantity times a price stays below a billion: test_engines_agree.py has a line above that.
+        largest = random.choice([1, 10, 500, 500] if name == "quantity" else [1, 10, 1000, 1000, 10**6])
         value = Decimal(random.randint(-largest // 3, largest) if random.random() < 0.3 else random.randint(0, largest))
         value = random.choice([value.scaleb(-places), Decimal(10) if places else value])
         match kind:
@@ -151,7 +154,7 @@ class Shape:
 @st.composite
 def shapes(draw: st.DrawFn) -> Shape:
     """Tables of any types that the roles take."""
-    columns = {"customer_id": draw(st.sampled_from(list(IDS)))}
+    columns = {"customer_id": draw(st.sampled_from(CUSTOMER_IDS))}
     if draw(st.booleans()):
         columns["order_id"] = draw(st.sampled_from(list(IDS)))
     columns["ordered_at"] = draw(st.sampled_from(["DATE", "DATETIME", "TIMESTAMP", "STRING"]))

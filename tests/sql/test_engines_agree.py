@@ -1,21 +1,319 @@
+"""DuckDB, Google's evaluator and plain Python give one answer: the same customers, to the last digit.
+
+DuckDB against Python is fast, and shrinks what it finds. Google's evaluator takes half a second a question, so
+it is asked fewer, and shows what it finds as it is.
+"""
+
 from __future__ import annotations
 
-from hypothesis import given, settings
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
-from engines import Question, ask_duckdb, ask_google
-from generated import questions
-from reference import expected
+import duckdb
 import pytest
-pytestmark = pytest.mark.xdist_group("googlesql")
-def by_id(rows): return {r['customer_id']: r for r in rows}
+from engines import Answer, Question, ask_duckdb, ask_google, connected, staged_types
+from generated import START, preset, questions
+from googlesql import GoogleSql
+from hypothesis import Phase, event, example, given, settings
+from hypothesis import strategies as st
+from reference import expected, inverse_cdf
 
-@settings(max_examples=60)
+from rfm_pipeline.sql.dialect import dialect_of
+
+pytestmark = pytest.mark.xdist_group("googlesql")
+
+AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Without shrinking, which would ask Google a thousand times."""
+
+PLAIN = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
+
+
+def assert_as_expected(answer: Answer, question: Question) -> None:
+    wanted = expected(question.columns, question.rows, question.settings, question.today)
+    assert answer.excluded == wanted.excluded
+    assert by_id(answer.segments) == by_id(wanted.segments)
+    assert len(answer.segments) == len(wanted.segments)
+
+
+def assert_equal(one: Answer, other: Answer) -> None:
+    """The same rows in every table that both have, with the same types of values."""
+    for name in one.tables.keys() & other.tables.keys():
+        assert one.tables[name] == other.tables[name]
+        assert kinds(one.tables[name]) == kinds(other.tables[name])
+
+
+def kinds(rows: Sequence[dict[str, Any]]) -> list[list[type]]:
+    return [[type(value) for value in row.values()] for row in rows]
+
+
+def by_id(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["customer_id"]: row for row in rows}
+
+
+def roles(columns: Sequence[str]) -> dict[str, str]:
+    optional = ("order_id", "amount", "quantity", "unit_price", "refund")
+    named = {"customer_id": "customer_id", "ordered_at": "ordered_at"}
+    return {**named, **{role: role if role in columns else "none" for role in optional}}
+
+
+# Made-up tables
+
+
+@settings(max_examples=120)
 @given(questions())
-def test_agree(q: Question) -> None:
-    d = ask_duckdb(q)
-    e = expected(q.columns, q.rows, q.settings, q.today)
-    assert d.excluded == e.excluded
-    assert by_id(d.segments) == by_id(e.segments)
-    g = ask_google(q)
-    assert d.tables['customers'] == g.tables['customers']
-    assert d.segments == g.segments
+def test_duckdb_answers_as_the_design_says(question: Question) -> None:
+    answer = ask_duckdb(question)
+    event(f"customers: {min(len(answer.segments), 5)}")
+    assert_as_expected(answer, question)
+
+
+@settings(max_examples=50, phases=AS_FOUND)
+@given(questions())
+def test_google_answers_as_duckdb_does(question: Question) -> None:
+    answer = ask_google(question)
+    assert_equal(answer, ask_duckdb(question))
+    assert_as_expected(answer, question)
+
+
+@settings(max_examples=40)
+@given(questions())
+def test_duckdb_answers_the_same_in_steps_and_at_once(question: Question) -> None:
+    assert_equal(ask_duckdb(question, steps=True), ask_duckdb(question))
+
+
+@settings(max_examples=12, phases=AS_FOUND)
+@given(questions())
+def test_google_answers_the_same_in_steps_as_duckdb(question: Question) -> None:
+    in_steps, other = ask_google(question, steps=True), ask_duckdb(question, steps=True)
+    assert in_steps.tables.keys() == other.tables.keys() >= {"customers", "edges", "segments"}
+    assert_equal(in_steps, other)
+    assert_equal(in_steps, ask_duckdb(question))
+
+
+# A customer of each kind, by hand: what must hold whatever hypothesis comes across.
+
+
+def test_both_engines_answer_as_worked_out_by_hand() -> None:
+    """Four customers with classic settings; amounts of three lines, a return, a tie and a bad line each."""
+    day = [START + timedelta(days=number) for number in range(40)]
+    lines: list[tuple[str | None, str | None, date | None, str | None]] = [
+        ("ann", "1", day[0], "10"), ("ann", "1", day[0], "0.3333"), ("ann", "2", day[39], "5"),
+        ("bob", "3", day[20], "100"), ("bob", "4", day[20], "100.0001"), ("bob", "5", day[21], "-100"),
+        ("cem", "6", day[39], "10"), ("cem", "6", day[39], "0"),
+        ("dee", "7", day[10], "7.25"),
+        (None, "8", day[1], "1"), ("  ", "8", day[1], "2"), ("ann", "", day[1], "4"),
+        ("ann", "9", None, "8"), ("ann", "9", day[1], None),
+    ]  # fmt: skip
+    rows = [
+        {"customer_id": customer, "order_id": order, "ordered_at": when, "amount": None if money is None else Decimal(money)}
+        for customer, order, when, money in lines
+    ]
+    question = Question(PLAIN, rows, {"columns": roles(list(PLAIN)), **preset("classic")}, START + timedelta(90))
+    for answer in (ask_duckdb(question), ask_google(question)):
+        assert [
+            (row["customer_id"], row["recency_days"], row["frequency"], str(row["monetary"]), row["rfm_score"], row["segment"])
+            for row in answer.segments
+        ] == [
+            # Recency edges: 29, 19 and 0 days. Frequency: 1, 1, 2. Monetary: 7.25, 10 and 15.3333.
+            ("ann", 0, 2, "15.333300000", "333", "Potential Loyalists"),
+            ("bob", 19, 2, "200.000100000", "234", "Needs Attention"),
+            ("cem", 0, 1, "10.000000000", "312", "Promising"),
+            ("dee", 29, 1, "7.250000000", "111", "Lost"),
+        ]  # fmt: skip
+        assert answer.excluded == {
+            "missing_customer": (2, Decimal(3)),
+            "missing_order": (1, Decimal(4)),
+            "invalid_date": (1, Decimal(8)),
+            "invalid_amount": (1, None),
+            "non_positive_amount": (2, Decimal(-100)),
+        }
+
+
+def test_both_engines_take_returns_off_when_they_are_netted() -> None:
+    lines = [
+        ("ann", "1", 0, "10"), ("ann", "1", 5, "-4"), ("ann", "2", 9, "-6"),  # one order, nothing left to show
+        ("bob", "3", 0, "10"), ("bob", "3", 1, "-10"),  # no order with a positive net amount
+        ("cem", "4", 3, "10"), ("cem", "5", 4, "20"), ("cem", "5", 30, "-5"),  # a return is no purchase
+    ]  # fmt: skip
+    rows = [
+        {"customer_id": customer, "order_id": order, "ordered_at": START + timedelta(days), "amount": Decimal(money)}
+        for customer, order, days, money in lines
+    ]
+    asked = {"columns": roles(list(PLAIN)), "returns": "net", **preset("classic")}
+    question = Question(PLAIN, rows, asked, START + timedelta(90))
+    for answer in (ask_duckdb(question), ask_google(question)):
+        assert [
+            (row["customer_id"], row["recency_days"], row["frequency"], row["monetary"], row["last_order_date"])
+            for row in answer.segments
+        ] == [("ann", 4, 1, 0, START), ("cem", 0, 2, 25, START + timedelta(4))]
+        assert answer.excluded == {"no_positive_order": (2, Decimal(0))}
+
+
+# Edges of monetary value: refined in few groups on BigQuery, and exact all the same.
+
+money = st.one_of(
+    st.sampled_from(["0", "-0.01", "0.01", "0.009999999", "999.99", "1000", "1000.01", "999", "1e-9", "-1e-9"]),
+    st.sampled_from(["1e19", "1e20", "99999999999999999999.999999999", "-1e20", "9.99", "10", "99.995", "100"]),
+    st.decimals(-5, 5, places=3).map(str),
+    st.decimals(900, 1100, places=2).map(str),
+    st.decimals(-(10**20), 10**20, places=9).map(str),
+)
+
+
+@settings(max_examples=30, phases=AS_FOUND)
+@given(st.lists(money, min_size=1, max_size=40), st.integers(2, 10))
+@example(["0", "-0.01", "999.99", "1000", "1e-9", "1e20", "0"], 4)
+@example(["7.5"] * 9, 10)
+@example(["-1", "-10", "-100", "-1000", "-1e20", "0", "-0.001"], 7)
+@example([str(number) for number in range(995, 1010)], 10)
+def test_refined_edges_are_those_of_the_plain_histogram(values: list[str], bins: int) -> None:
+    customers = [
+        {
+            "customer_id": str(number),
+            "first_order_date": START,
+            "last_order_date": START,
+            "frequency": 1,
+            "lines": 1,
+            "monetary": Decimal(value),
+        }
+        for number, value in enumerate(values)
+    ]
+    exact = [inverse_cdf([Decimal(value) for value in values], k, bins) for k in range(1, bins)]
+    asked = Question(PLAIN, settings={"scoring": {"bins": bins}, "segments": _any_map(bins)})
+    types = staged_types(asked, "customers")
+    text = edges_step(asked, "bigquery")
+    assert "monetary_holders" in text, "refined"
+    (refined,) = GoogleSql.load().execute(text, {"staged_customers": types}, {"staged_customers": customers})
+    assert [refined[f"m_edge_{k}"] for k in range(1, bins)] == exact
+    text = edges_step(asked, "duckdb")
+    assert "monetary_holders" not in text, "plain"
+    with connected(Question(types, customers)) as connection:
+        connection.execute("ALTER TABLE source RENAME TO staged_customers")
+        found = connection.execute(text).fetchall()
+    assert found == [tuple(refined.values())]
+
+
+def edges_step(question: Question, dialect: str) -> str:
+    steps = question.pipeline(dialect).steps(lambda name: f"staged_{name}")
+    return next(step.select for step in steps if step.name == "edges")
+
+
+def _any_map(bins: int) -> dict[str, Any]:
+    return {"rules": [{"segment": "Best", "r": bins}], "fallback": "Others"}
+
+
+def test_leading_digits_make_few_groups_in_the_order_of_the_numbers() -> None:
+    """Nine hundred groups for each power of ten; around zero one group takes both sides."""
+    ranges = {"-9..9": (-900, 900, "0.01"), "1,000s": (1000, 10_000, "1"), "millions": (10_000, 100_000, "100")}
+    values = {
+        name: [Decimal(step) * number for number in range(start, end)] for name, (start, end, step) in ranges.items()
+    }
+    text = f"SELECT value, {dialect_of('bigquery').leading_digits('value')} AS digits FROM numbers ORDER BY value"
+    for name, numbers in values.items():
+        rows = [{"value": value + Decimal(nudge)} for value in numbers for nudge in ("0", "0.001")]
+        made = GoogleSql.load().execute(text, {"numbers": {"value": "NUMERIC"}}, {"numbers": rows[::5]})
+        groups = [row["digits"] for row in made]
+        assert groups == sorted(groups), name
+        assert len(set(groups)) <= (1800 if name == "-9..9" else 900), name
+        assert len(set(groups)) >= 300, name
+
+
+# Real lines
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """Some 50 customers of the shop, with their lines of some months, and some lines without a customer."""
+    read = duckdb.connect().execute(
+        f"""
+        SELECT InvoiceNo, Quantity, InvoiceDate, UnitPrice, CustomerID
+        FROM '{path}'
+        WHERE (CustomerID % 83 = 5 AND InvoiceDate >= TIMESTAMP '2011-04-01' AND Quantity <> 12)
+          OR (CustomerID IS NULL AND UnitPrice > 900)
+        ORDER BY ALL
+        """
+    )
+    names = ["order_id", "quantity", "ordered_at", "unit_price", "customer_id"]
+    return [dict(zip(names, row, strict=True)) for row in read.fetchall()]
+
+
+TYPED = {
+    "order_id": "STRING",
+    "quantity": "INT64",
+    "ordered_at": "DATETIME",
+    "unit_price": "FLOAT64",
+    "customer_id": "FLOAT64",
+}
+
+
+@pytest.mark.parametrize("asked", [{}, {"returns": "net", "window": "3 months"}], ids=["all", "net in a window"])
+def test_real_lines_get_one_answer(online_retail: Path, asked: dict[str, Any]) -> None:
+    asked = {"columns": roles(list(TYPED)), **preset("grid"), **asked}
+    rows = lines_of(online_retail)
+    assert 500 < len(rows) < 4000
+    question = Question(TYPED, rows, asked, date(2012, 1, 1))
+    answer = ask_duckdb(question)
+    assert 30 < len(answer.segments) < 80
+    assert len({row["segment"] for row in answer.segments}) >= 6
+    assert_as_expected(answer, question)
+    assert_equal(answer, ask_google(question))
+
+
+def test_real_lines_get_the_same_answer_as_text(online_retail: Path) -> None:
+    """As a CSV has them: ids with the `.0` of a float, times, prices."""
+    asked = {"columns": roles(list(TYPED)), **preset("classic")}
+    rows = lines_of(online_retail)
+    written = [
+        {name: None if value is None else str(value) for name, value in row.items()} for row in rows
+    ]
+    assert written[-1]["customer_id"] is None or written[-1]["customer_id"].endswith(".0")
+    typed = Question(TYPED, rows, asked, date(2012, 1, 1))
+    text = Question(dict.fromkeys(TYPED, "STRING"), written, asked, date(2012, 1, 1))
+    answer = ask_duckdb(text)
+    assert answer.segments == ask_duckdb(typed).segments
+    assert_equal(answer, ask_google(text))
+
+
+# Each of these is a known fault. It is held here until it is mended; strictly, so that the mark goes with it.
+
+
+def one_line(columns: dict[str, str], **values: Any) -> Question:
+    asked = {"columns": roles(list(columns)), **preset("classic")}
+    return Question(columns, [{"ordered_at": START, **values}], asked)
+
+
+@pytest.mark.xfail(strict=True, reason="DuckDB writes a decimal id with the zeros of its type, BigQuery without")
+@pytest.mark.parametrize("kind", ["NUMERIC", "BIGNUMERIC"])
+def test_a_decimal_id_is_written_without_the_zeros_of_its_type(kind: str) -> None:
+    columns = {"customer_id": kind, "ordered_at": "DATE", "amount": "NUMERIC"}
+    for written in ("12", "12.5"):
+        question = one_line(columns, customer_id=Decimal(written), amount=Decimal(1))
+        assert [row["customer_id"] for row in ask_google(question).segments] == [written]
+        assert [row["customer_id"] for row in ask_duckdb(question).segments] == [written]
+
+
+@pytest.mark.xfail(strict=True, reason="DuckDB's DECIMAL(12, 3) × DECIMAL(18, 6) is DECIMAL(18, 9)")
+def test_a_line_of_billions_is_kept() -> None:
+    columns = {"customer_id": "STRING", "ordered_at": "DATE", "quantity": "INT64", "unit_price": "NUMERIC"}
+    question = one_line(columns, customer_id="a", quantity=999_999_999, unit_price=Decimal("99999.999999"))
+    assert_as_expected(ask_google(question), question)
+    assert_as_expected(ask_duckdb(question), question)
+
+
+@pytest.mark.xfail(strict=True, reason="DuckDB's average multiplies the total by a billion in a decimal of 38 digits")
+def test_a_total_of_a_hundred_quintillions_is_averaged() -> None:
+    columns = {"customer_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
+    question = one_line(columns, customer_id="a", amount=Decimal(10) ** 20)
+    assert_as_expected(ask_google(question), question)
+    assert_as_expected(ask_duckdb(question), question)
+
+
+@pytest.mark.xfail(strict=True, reason="BigQuery has no dates before the year 1, and a window may be 10,000 years")
+def test_a_window_that_begins_before_there_are_dates_takes_everything() -> None:
+    columns = {"customer_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
+    question = one_line(columns, customer_id="a", amount=Decimal(1))
+    question = Question(columns, question.rows, {**question.settings, "window": "3000 years"})
+    assert len(ask_duckdb(question).segments) == 1
+    assert len(ask_google(question).segments) == 1

@@ -66,7 +66,7 @@ FACTORS: Mapping[str, Sequence[Any]] = {
 }
 SHAPING = ("order_id", "returns", "dates", "conditions", "decimal")
 """The factors of which every pair of values is tried; of the others, as many pairs as fit."""
-COUNT = 48
+COUNT = 40
 
 Case = tuple[int, ...]
 
@@ -205,13 +205,13 @@ def rejection(text: str, tables: Mapping[str, Mapping[str, str]]) -> str:
 def test_google_rejects_what_is_said_in_the_other_dialect() -> None:
     columns = {**PLAIN.columns, "customer_id": "INT64", "order_id": "INT64"}
     text = Question(columns).pipeline("duckdb").query().replace('"', "`")
-    assert "Expected keyword AS" in rejection(text, {"source": columns})
+    assert "Syntax error" in rejection(text, {"source": columns})
 
 
 def test_google_rejects_a_column_that_is_not_there() -> None:
     columns = {name: kind for name, kind in PLAIN.columns.items() if name != "amount"}
     text = PLAIN.pipeline("bigquery").query()
-    assert "Unrecognized name: `amount`" in rejection(text, {"source": columns})
+    assert "Unrecognized name: amount" in rejection(text, {"source": columns})
 
 
 def test_google_rejects_a_column_of_another_type() -> None:

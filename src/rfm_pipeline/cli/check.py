@@ -21,7 +21,7 @@ def check(
 
       rfm check --config shop.toml --json
     """
-    from rfm_pipeline.cli.terminal import print_json
+    from rfm_pipeline.cli.machine import print_json
     from rfm_pipeline.cli.terminal_check import print_plan
     from rfm_pipeline.config import load
     from rfm_pipeline.planning import planned

@@ -41,7 +41,6 @@ def demo(
       rfm demo --lines 10_000_000 --source demo.parquet --preset grid
     """
     from rfm_pipeline.cli.progress import watching
-    from rfm_pipeline.cli.terminal import print_json, print_result
     from rfm_pipeline.config import Configuration, load
     from rfm_pipeline.demo import write_shop
     from rfm_pipeline.runner import run as run_pipeline
@@ -62,6 +61,10 @@ def demo(
         write_shop(source, lines=number, seed=seed)
         result = run_pipeline(configuration, watcher)
     if as_json:
+        from rfm_pipeline.cli.machine import print_json
+
         print_json(result.to_json())
     elif not quiet:
+        from rfm_pipeline.cli.terminal import print_result
+
         print_result(result)

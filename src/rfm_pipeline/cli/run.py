@@ -25,7 +25,6 @@ def run(
       zcat lines.csv.gz | rfm run - --to duckdb:shop.duckdb --json
     """
     from rfm_pipeline.cli.progress import watching
-    from rfm_pipeline.cli.terminal import print_json, print_result
     from rfm_pipeline.config import load
     from rfm_pipeline.runner import run as run_pipeline
 
@@ -33,6 +32,10 @@ def run(
     with watching(quiet=quiet) as watcher:
         result = run_pipeline(configuration, watcher)
     if as_json:
+        from rfm_pipeline.cli.machine import print_json
+
         print_json(result.to_json())
     elif not quiet:
+        from rfm_pipeline.cli.terminal import print_result
+
         print_result(result)

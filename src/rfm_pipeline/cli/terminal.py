@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -23,11 +22,6 @@ def console() -> Console:
     """The console on stdout: colours on a terminal only, and none with NO_COLOR, nor bold and dim."""
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     return Console(highlight=False, soft_wrap=False, color_system=colours)
-
-
-def print_json(value: Mapping[str, Any]) -> None:
-    """One JSON object on stdout."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def print_result(result: RunResult) -> None:

@@ -40,7 +40,7 @@ _DIALECT_HEAD = 100_000
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A file that DuckDB can read, and how: `reading` is the same for files that one call reads together."""
+    """A file that DuckDB can read, and how: files with the same arguments are read by one call."""
 
     path: Path
     dialect: Dialect

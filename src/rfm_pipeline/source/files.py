@@ -97,9 +97,10 @@ def missing(path: Path) -> SourceError:
     if not folder.is_dir():
         return SourceError(f"{path} does not exist, nor does the folder {folder}.", "look at the path.")
     names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
-    by_lower_case = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(path.name.lower(), by_lower_case, n=1, cutoff=0.6)
-    hint = f"did you mean {folder / by_lower_case[close[0]]}?" if close else "look at the path."
+    # Suffixes are left out: any two names that end in `.csv` are a little alike.
+    stems = {Path(name).stem.lower(): name for name in names}
+    close = difflib.get_close_matches(path.stem.lower(), stems, n=1, cutoff=0.6)
+    hint = f"did you mean {folder / stems[close[0]]}?" if close else "look at the path."
     return SourceError(f"{path} does not exist.", hint)
 
 

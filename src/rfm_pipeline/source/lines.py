@@ -3,8 +3,8 @@ r"""One look at a whole text file, before DuckDB reads it.
 DuckDB cuts a CSV into pieces and parses them side by side. Where a quoted value holds a line break, a piece
 can begin inside of it, and DuckDB 2.0 then fails; with line ends such as `\r\r\n` it repeats rows and says
 nothing. And a byte that is not UTF-8, or line ends that change, it meets only in the middle of the scan. So
-the bytes are looked at once here. For a gigabyte that takes 0.3 s without quotes and carriage returns and 1
-to 2 s with them, against the 4 to 5 s of the scan itself.
+the bytes are looked at once here. Measured for a gigabyte: 0.3 s where there are neither quotes nor carriage
+returns, 1 s with `\r\n`, 2 s with every value in quotes, 2 to 3 s out of gzip; the scan takes 2 to 5 s.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class SourceOptions(BaseModel):
         sheet: The one sheet of a workbook to read.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     delimiter: str | None = None
     quote: str | None = Field(default=None, max_length=1)

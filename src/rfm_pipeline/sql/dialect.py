@@ -72,8 +72,11 @@ class Dialect(ABC):
         return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
     def column(self, column: Column) -> str:
-        """A column of the source, quoted part by part."""
-        return ".".join(self.quoted_name(part) for part in column.path)
+        """A column of the source, quoted part by part; text as plain text."""
+        name = ".".join(self.quoted_name(part) for part in column.path)
+        # What is text in kind may be of a type with rules of its own, such as UUID or ENUM.
+        is_other = column.kind is Kind.TEXT and column.declared.upper() not in {"VARCHAR", "STRING"}
+        return self.cast(name, "text") if is_other else name
 
     def table(self, name: str) -> str:
         """A table by its dotted name, quoted part by part."""

@@ -18,16 +18,24 @@ _BOOLEAN = (
 )  # fmt: skip
 _FORBIDDEN = (
     exp.Query, exp.Subquery, exp.AggFunc, exp.Window, exp.Star, exp.Placeholder, exp.Parameter,
-    exp.SessionParameter, exp.Command, exp.DDL, exp.DML, exp.Alias, exp.Lambda,
-    exp.CurrentDate, exp.CurrentTimestamp, exp.CurrentTime, exp.CurrentDatetime, exp.Rand, exp.CurrentUser,
+    exp.SessionParameter, exp.Command, exp.DDL, exp.DML, exp.Alias, exp.Lambda, exp.Explode, exp.Unnest,
 )  # fmt: skip
 _UNREPEATABLE = {
-    "random", "uuid", "gen_random_uuid", "generate_uuid", "now", "today", "getenv", "current_setting",
-    "read_text", "read_blob", "nextval", "currval", "get_current_timestamp", "session_user", "query",
-    "query_table", "localtimestamp", "localtime", "transaction_timestamp", "current_localtimestamp",
-    "current_localtime", "setseed", "txid_current", "version", "error",
+    "ago", "assert_true", "currval", "error", "gen_random_uuid", "generate_uuid", "get_current_time",
+    "get_current_timestamp", "getenv", "getvariable", "in_search_path", "localtime", "localtimestamp", "nextval",
+    "now", "pg_conf_load_time", "pg_postmaster_start_time", "pg_sleep", "query", "query_table", "rand", "random",
+    "read_blob", "read_text", "session_user", "setseed", "setval", "sleep_ms", "stats", "today",
+    "transaction_timestamp", "txid_current", "user", "uuid", "uuidv4", "uuidv7", "vector_type", "version",
+    "write_log",
 }  # fmt: skip
-"""Functions whose value is not a matter of the line alone: with them two runs could differ."""
+"""Functions whose value is not a matter of the line alone: with them two runs could differ. So could they with
+any that is called `current_` something."""
+
+HINT = (
+    "write one condition, such as \"Country\" = 'Germany' (names in double, text in single quotes), or"
+    ' TRY_CAST("Quantity" AS DECIMAL) > 100.'
+)
+"""What to do about an exclusion that is not usable."""
 
 
 def check_expression(text: str, reason: str, schema: Schema, dialect: str) -> None:
@@ -48,14 +56,13 @@ def check_expression(text: str, reason: str, schema: Schema, dialect: str) -> No
         _check_nodes(condition)
     except _RefusedError as refusal:
         shown = textwrap.shorten(text, 80, placeholder=" …")
-        raise ExpressionError(
-            f"The exclusion `{reason}` is not usable: {refusal} ({shown}).",
-            "write one condition over the columns of the source, such as \"Country\" = 'Germany'.",
-        ) from None
+        raise ExpressionError(f"The exclusion `{reason}` is not usable: {refusal} ({shown}).", HINT) from None
     for column in condition.find_all(exp.Column):
         name = ".".join(part.name for part in column.parts)
         if find_column(schema, name) is None and find_column(schema, column.parts[0].name) is None:
-            raise unknown_column(schema, name, f"The exclusion `{reason}`")
+            quoted = column.this.args.get("quoted") or name[0] in "‘’“”„´"
+            text = "text stands in plain single quotes, as in 'Germany'; " if quoted else ""
+            raise unknown_column(schema, name, f"The exclusion `{reason}`", text)
 
 
 class _RefusedError(Exception):
@@ -64,17 +71,21 @@ class _RefusedError(Exception):
 
 def _parsed(text: str, dialect: str) -> exp.Expr:
     """The one expression that the text is."""
+    bare = _bare(text)
+    if any(mark in bare for mark in ("--", "/*", "#")):
+        raise _RefusedError("it has a comment")
+    if ";" in bare:
+        raise _RefusedError("it has a semicolon")
     try:
         tokens = sqlglot.tokenize(text, read=dialect)
         # The parenthesis on a line of its own: a comment that the tokens don't show can't take it away.
         statements = sqlglot.parse(f"SELECT ({text}\n)", read=dialect)
     except SqlglotError:
         raise _RefusedError("it can't be parsed") from None
-    bare = _bare(text)
-    if any(token.comments for token in tokens) or any(mark in bare for mark in ("--", "/*", "#")):
+    except RecursionError:
+        raise _RefusedError("its parentheses are nested too deeply") from None
+    if any(token.comments for token in tokens):
         raise _RefusedError("it has a comment")
-    if ";" in bare:
-        raise _RefusedError("it has a semicolon")
     select = statements[0] if len(statements) == 1 else None
     if not isinstance(select, exp.Select) or [name for name, value in select.args.items() if value] != [
         "expressions"
@@ -87,12 +98,13 @@ def _parsed(text: str, dialect: str) -> exp.Expr:
 
 
 def _check_nodes(condition: exp.Expr) -> None:
+    for node in condition.find_all(exp.Func):
+        names = [node.name] if isinstance(node, exp.Anonymous) else node.sql_names()
+        for name in map(str.casefold, names):
+            if name in _UNREPEATABLE or name.startswith("current_"):
+                raise _RefusedError(f"it calls {name}, whose value is not a matter of the line")
     for node in condition.find_all(*_FORBIDDEN):
         raise _RefusedError(f"it uses {_called(node)}, and only values of the line itself can decide")
-    for node in condition.find_all(exp.Anonymous, exp.Func):
-        name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
-        if name.casefold() in _UNREPEATABLE:
-            raise _RefusedError(f"it calls {name.lower()}, whose value is not a matter of the line")
     expression = condition
     while isinstance(expression, exp.Paren):
         expression = expression.this
@@ -118,6 +130,9 @@ _NAMES: Mapping[type[exp.Expr], str] = {
     exp.Window: "a window",
     exp.AggFunc: "an aggregate",
     exp.Star: "`*`",
+    exp.Alias: "a name given with AS",
+    exp.Explode: "unnest",
+    exp.SessionParameter: "a parameter",
     exp.Placeholder: "a parameter",
     exp.Parameter: "a parameter",
 }

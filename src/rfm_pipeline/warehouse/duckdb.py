@@ -7,24 +7,26 @@ current result, and to publish.
 
 from __future__ import annotations
 
-import re
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 
-from rfm_pipeline.errors import DestinationError, LockedError, RfmError, SourceError, WarehouseError
+from rfm_pipeline.errors import ConfigurationError, DestinationError, WarehouseError
 from rfm_pipeline.settings import DuckDBSettings
-from rfm_pipeline.source import open_source
+from rfm_pipeline.source import OpenedSource, open_source
 from rfm_pipeline.source.location import Location
 from rfm_pipeline.source.options import SourceOptions
 from rfm_pipeline.warehouse.base import RESULT_COLUMNS, Progress, Published, SourceTable
 from rfm_pipeline.warehouse.export import write_table
+from rfm_pipeline.warehouse.failures import explained, held, lock_holder, not_boolean, objection, unopened
+from rfm_pipeline.words import lowered
 
 T = TypeVar("T")
 _DESTINATION = "destination"
@@ -52,37 +54,42 @@ class DuckDBWarehouse:
         self._file = file
         self._table = table
         self._settings = settings
-        root = settings.temp_directory
-        if root is not None and not root.is_dir():
-            raise WarehouseError(f"The temporary folder {root} does not exist.", "set duckdb.temp_directory.")
-        self._scratch = tempfile.TemporaryDirectory(prefix="rfm-", dir=root, ignore_cleanup_errors=True)
-        self._connection = self._connect()
+        self._opened: OpenedSource | None = None
+        self._scratch = _scratch_folder(settings.temp_directory)
+        try:
+            self._connection = self._connect()
+        except BaseException:
+            self._scratch.cleanup()
+            raise
 
     @property
     def destination(self) -> str:
         return f"duckdb:{self._file}#{self._table}"
 
     def open_source(self) -> SourceTable:
-        with _explained("read the source"):
+        with explained("read the source"):
             opened = open_source(self._source, self._options, self._connection, Path(self._scratch.name))
+        self._opened = opened
         return SourceTable(
             opened.label, opened.relation, opened.schema, opened.notes, opened.rows, opened.size_bytes
         )
 
     def published(self) -> Published:
+        self._check_folder()
         if not self._file.exists():
-            self._check_folder()
             return Published()
         table = self._quoted(_DESTINATION, "main", self._table)
-        with self._attached(read_only=True):
+        with self._attached(read_only=True), explained(f"look at {self._file}"):
+            # DuckDB tells no two names apart by case.
             columns = self._connection.execute(
-                "SELECT column_name, data_type FROM duckdb_columns()"
-                " WHERE database_name = ? AND schema_name = 'main' AND table_name = ? ORDER BY column_index",
+                "SELECT column_name, table_oid IN (SELECT view_oid FROM duckdb_views()) FROM duckdb_columns()"
+                " WHERE database_name = ? AND schema_name = 'main' AND LOWER(table_name) = LOWER(?)"
+                " ORDER BY column_index",
                 [_DESTINATION, self._table],
             ).fetchall()
             if not columns:
                 return Published()
-            self._check_ours([name for name, _ in columns])
+            self._check_ours([name for name, _ in columns], is_view=columns[0][1])
             self._connection.execute(
                 "CREATE OR REPLACE TABLE previous AS SELECT customer_id, segment, previous_segment,"
                 f" segment_since, as_of_date FROM {table}"
@@ -95,11 +102,11 @@ class DuckDBWarehouse:
         return name
 
     def create(self, name: str, select: str, progress: Progress | None = None) -> None:
-        with _explained("compute the segments"):
+        with explained("compute the segments", self._opened):
             self._watched(f"CREATE OR REPLACE TABLE {name} AS\n{select}", progress)
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
-        with _explained("look at the staged result"):
+        with explained("look at the staged result"):
             cursor = self._connection.execute(select)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -107,17 +114,19 @@ class DuckDBWarehouse:
     def check_condition(self, expression: str, relation: str) -> str | None:
         try:
             bound = self._connection.sql(f"SELECT {expression} AS condition FROM {relation} LIMIT 0")
+            # Behind WHERE, DuckDB accepts nothing that looks at several lines or makes several of one.
+            self._connection.sql(f"SELECT 1 FROM {relation} WHERE {expression} LIMIT 0")
         except duckdb.Error as error:
-            return _first_line(error)
+            return objection(error)
         kind = str(bound.types[0])
-        return None if kind == "BOOLEAN" else f"it is {kind}, not true or false"
+        return None if kind == "BOOLEAN" else not_boolean(kind)
 
     def publish(self, name: str) -> None:
         self._check_folder()
         table = self._quoted(_DESTINATION, "main", self._table)
         # A source inside the destination file is attached read-only, and a file is attached once.
         self._release_source()
-        with _explained(f"write {self._file}"), self._attached(read_only=False):
+        with explained(f"write {self._file}"), self._attached(read_only=False):
             self._connection.execute("BEGIN TRANSACTION")
             try:
                 self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({_columns()})")
@@ -143,21 +152,24 @@ class DuckDBWarehouse:
             "temp_directory": str(Path(self._scratch.name) / "spill"),
             # Rows come in any order: the order of a result is never relied on, and keeping it costs memory.
             "preserve_insertion_order": "false",
+            # Nothing is fetched over the network, extensions neither.
+            "autoinstall_known_extensions": "false",
         }
         if self._settings.memory_limit:
             config["memory_limit"] = self._settings.memory_limit
         if self._settings.threads:
             config["threads"] = str(self._settings.threads)
-        with _explained("start DuckDB"):
+        with explained("start DuckDB"):
             connection = duckdb.connect(":memory:", config=config)
             connection.execute("SET TimeZone = 'UTC'")
         return connection
 
     @contextmanager
     def _attached(self, *, read_only: bool) -> Iterator[None]:
-        mode = " (READ_ONLY)" if read_only else ""
+        # Without the type, DuckDB takes it from the name: `md:shop` is a service, `orders.csv` a database in memory.
+        mode = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
         path = str(self._file).replace("'", "''")
-        self._patiently(lambda: self._connection.execute(f"ATTACH '{path}' AS {_DESTINATION}{mode}"))
+        self._patiently(lambda: self._connection.execute(f"ATTACH '{path}' AS {_DESTINATION} ({mode})"))
         try:
             yield
         finally:
@@ -171,31 +183,13 @@ class DuckDBWarehouse:
             try:
                 return attach()
             except duckdb.Error as error:
-                holder = _lock_holder(error)
+                holder = lock_holder(error)
                 if holder is None:
-                    raise self._unopened(error) from None
+                    raise unopened(self._file, error) from None
                 if time.monotonic() + pause > deadline:
-                    raise LockedError(
-                        f"{self._file} is held by {holder}.",
-                        "wait for it to end, or close it; the earlier result is unchanged.",
-                    ) from None
+                    raise held(self._file, holder) from None
             threading.Event().wait(pause)
             pause = min(pause * 1.5, 1.0)
-
-    def _unopened(self, error: duckdb.Error) -> RfmError:
-        message = _first_line(error)
-        if "not a valid DuckDB database" in message or "not a DuckDB database" in message:
-            return DestinationError(
-                f"{self._file} is not a DuckDB database.", "choose another file with --to."
-            )
-        if "newer version" in message or "storage version" in message.casefold():
-            return DestinationError(
-                f"{self._file} was written by another version of DuckDB: {message}",
-                "choose another file with --to, or bring duckdb to that version.",
-            )
-        return WarehouseError(
-            f"{self._file} can't be opened: {message}", "look at the file's permissions and at the disk."
-        )
 
     def _check_folder(self) -> None:
         folder = self._file.parent
@@ -207,7 +201,10 @@ class DuckDBWarehouse:
         if self._file.is_dir():
             raise DestinationError(f"{self._file} is a folder.", "name a file: --to duckdb:rfm.duckdb.")
 
-    def _check_ours(self, columns: list[str]) -> None:
+    def _check_ours(self, columns: list[str], *, is_view: bool) -> None:
+        hint = f"choose another table, as in --to 'duckdb:{self._file}#rfm_segments_2', or another file."
+        if is_view:
+            raise DestinationError(f"{self._table} in {self._file} is a view, not a table of ours.", hint)
         if columns == list(RESULT_COLUMNS):
             return
         absent = [name for name in RESULT_COLUMNS if name not in columns]
@@ -217,7 +214,7 @@ class DuckDBWarehouse:
         raise DestinationError(
             f"The table {self._table} in {self._file} is not a result of this pipeline: it"
             f" {' and '.join(differences) or 'has its columns in another order'}.",
-            f"choose another table, as in --to 'duckdb:{self._file}#rfm_segments_2', or another file.",
+            hint,
         )
 
     def _release_source(self) -> None:
@@ -232,27 +229,41 @@ class DuckDBWarehouse:
         return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
     def _watched(self, statement: str, progress: Progress | None) -> None:
-        """Runs a statement, telling how far it is."""
-        if progress is None:
-            self._connection.execute(statement)
-            return
-        self._connection.execute("SET enable_progress_bar = true")
-        self._connection.execute("SET enable_progress_bar_print = false")
-        done = threading.Event()
+        """Runs a statement, telling how far it is; a stop signal ends it at once.
 
-        def poll() -> None:
-            while not done.wait(0.1):
-                percentage = self._connection.query_progress()
-                if percentage >= 0:
-                    progress(percentage / 100)
+        The main thread waits. If it ran the statement itself, a signal would be seen between two of DuckDB's
+        tasks, and one of them can take minutes.
+        """
+        if progress is not None:
+            self._connection.execute("SET enable_progress_bar = true")
+            self._connection.execute("SET enable_progress_bar_print = false")
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            running = pool.submit(self._connection.execute, statement)
+            try:
+                while wait([running], timeout=0.1).not_done:
+                    percentage = self._connection.query_progress() if progress else -1
+                    if progress and percentage >= 0:
+                        progress(percentage / 100)
+            except BaseException:
+                self._connection.interrupt()
+                raise
+        running.result()
 
-        watcher = threading.Thread(target=poll, daemon=True)
-        watcher.start()
-        try:
-            self._connection.execute(statement)
-        finally:
-            done.set()
-            watcher.join()
+
+def _scratch_folder(root: Path | None) -> tempfile.TemporaryDirectory[str]:
+    if root is not None and not root.is_dir():
+        what = "is not a folder" if root.exists() else "does not exist"
+        raise ConfigurationError(
+            f"The temporary folder {root} {what}.", "set duckdb.temp_directory to a folder with room."
+        )
+    try:
+        return tempfile.TemporaryDirectory(prefix="rfm-", dir=root, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise WarehouseError(
+            f"No temporary folder can be made in {root or 'the folder for temporary files'}:"
+            f" {lowered(error.strerror or str(error))}.",
+            "set duckdb.temp_directory to a folder that can be written to.",
+        ) from None
 
 
 def _columns() -> str:
@@ -262,37 +273,6 @@ def _columns() -> str:
     # Ids hardly compress, and trying takes half of the time of a publish.
     columns[0] += " USING COMPRESSION uncompressed"
     return ", ".join(columns)
-
-
-@contextmanager
-def _explained(doing: str) -> Iterator[None]:
-    """Turns what the engine says into one of our errors."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise WarehouseError(
-            f"Not enough memory or disk to {doing}: {_first_line(error)}",
-            "raise duckdb.memory_limit, or give duckdb.temp_directory more room.",
-        ) from error
-    except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-        raise SourceError(f"The source can't be read to the end: {_first_line(error)}") from error
-    except duckdb.Error as error:
-        raise WarehouseError(f"DuckDB could not {doing}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    line = re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", line)
-    return line if line.endswith((".", "!", "?")) else f"{line}."
-
-
-def _lock_holder(error: Exception) -> str | None:
-    """Who holds the file that could not be locked; None when that is not what is wrong."""
-    text = str(error)
-    if "Could not set lock on file" not in text and "being used by another process" not in text:
-        return None
-    match = re.search(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)", text)
-    return f"{Path(match['program']).name} (process {match['pid']})" if match else "another process"
 
 
 def _quietly(action: Callable[[], object]) -> None:
