@@ -37,6 +37,26 @@ BY_HAND = [
     ("cyd", 2, 1, Decimal("7.00"), "2024-02-28", "2024-02-28"),
 ]
 
+TABLE = {
+    "customer_id": "VARCHAR",
+    "recency_days": "BIGINT",
+    "frequency": "BIGINT",
+    "monetary": "DECIMAL(38, 9)",
+    "avg_order_value": "DECIMAL(38, 9)",
+    "first_order_date": "DATE",
+    "last_order_date": "DATE",
+    "r_score": "BIGINT",
+    "f_score": "BIGINT",
+    "m_score": "BIGINT",
+    "rfm_score": "VARCHAR",
+    "segment": "VARCHAR",
+    "previous_segment": "VARCHAR",
+    "segment_since": "DATE",
+    "as_of_date": "DATE",
+    "run_id": "VARCHAR",
+}
+"""The columns of the published table in the order of the design, and a type that takes each as it is."""
+
 
 def published(file: Path, select: str = "FROM rfm_segments ORDER BY customer_id") -> list[tuple[Any, ...]]:
     with closing(duckdb.connect(str(file), read_only=True)) as connection:

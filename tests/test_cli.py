@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import duckdb
@@ -14,9 +15,7 @@ import pytest
 from by_hand import BY_HAND, ORDERS, child, contents, published, refused
 from conftest import Outcome, Rfm
 from rfm_pipeline import __version__
-from rfm_pipeline.cli.main import app
-
-COMMANDS = [command.name or "" for command in app.registered_commands]
+from rfm_pipeline.cli.main import COMMANDS
 
 
 @pytest.fixture
@@ -91,8 +90,8 @@ def test_a_commands_help_says_what_it_does_and_gives_examples(command: str, rfm:
     text = re.sub(r"\x1b\[[0-9;]*m", "", ended.stdout)
     assert (ended.code, ended.stderr) == (0, "")
     assert f"Usage: rfm {command} [OPTIONS]" in text
-    (callback,) = [known.callback for known in app.registered_commands if known.name == command]
-    summary = (callback.__doc__ or "").splitlines()[0]
+    function = getattr(import_module(f"rfm_pipeline.cli.{command}"), command)
+    summary = function.__doc__.splitlines()[0]
     assert re.fullmatch(r"[A-Z].{20,}\.", summary)
     about, _, examples = text.partition("Examples:")
     assert summary in " ".join(about.split())
@@ -285,6 +284,39 @@ def test_stdin_is_read_where_the_source_is_a_dash(orders: Path, tmp_path: Path) 
     )  # fmt: skip
     assert json.loads(done.stdout)["source"] == "standard input"
     assert [row[0] for row in published(tmp_path / "rfm.duckdb")] == ["007", "ann", "bob", "cyd"]
+
+
+def test_a_source_in_the_destinations_own_file_stays_as_it_was(
+    rfm: Rfm, orders: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(file)) as connection:
+        connection.execute(f"CREATE SCHEMA raw; CREATE TABLE raw.orders AS FROM read_csv('{orders}')")
+    lines = published(file, "FROM raw.orders ORDER BY ALL")
+    for _ in range(2):
+        ended = rfm("run", f"duckdb:{file}#raw.orders", "--to", f"duckdb:{file}")
+        assert ended.code == 0, ended.stderr
+    assert published(file, "FROM raw.orders ORDER BY ALL") == lines
+    assert len(published(file)) == 4
+
+
+def test_a_table_of_another_shape_is_never_replaced(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "rfm.duckdb")) as connection:
+        connection.execute("CREATE TABLE rfm_segments AS SELECT 1 AS precious")
+    before = contents(tmp_path)
+    sentence, hint = refused(rfm("run", orders))
+    assert "rfm_segments" in sentence
+    assert "--to" in hint
+    assert contents(tmp_path) == before
+
+
+def test_the_source_is_never_written_over(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+    before = contents(tmp_path)
+    assert (
+        refused(rfm("run", "orders.csv", "--output", orders))[0]
+        == f"The output {orders} is the source itself."
+    )
+    assert contents(tmp_path) == before
 
 
 def test_the_destination_is_the_table_that_was_named(rfm: Rfm, orders: Path, tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ import duckdb
 import fastexcel
 import pytest
 
-from by_hand import BY_HAND, ORDERS, published, without_run_id
+from by_hand import BY_HAND, ORDERS, TABLE, published, without_run_id
 from conftest import Rfm
-from rfm_pipeline.warehouse.base import RESULT_COLUMNS
 
 
 @pytest.fixture
@@ -25,8 +24,7 @@ def orders(tmp_path: Path) -> Path:
 
 # Outputs
 
-TYPES = {"text": "VARCHAR", "integer": "BIGINT", "money": "DECIMAL(38, 9)", "date": "DATE"}
-CASTS = ", ".join(f"CAST({name} AS {TYPES[kind]})" for name, kind in RESULT_COLUMNS.items())
+CASTS = ", ".join(f"CAST({name} AS {kind})" for name, kind in TABLE.items())
 
 AWKWARD = """\
 customer_id,order_id,order_date,amount
@@ -46,7 +44,7 @@ def read_back(path: Path) -> list[tuple[Any, ...]]:
                 delimiter = "\t" if path.suffix == ".tsv" else ","
                 relation = f"read_csv('{path}', all_varchar = true, header = true, delim = '{delimiter}')"
             case ".json" | ".ndjson":
-                columns = ", ".join(f"{name}: 'VARCHAR'" for name in RESULT_COLUMNS)
+                columns = ", ".join(f"{name}: 'VARCHAR'" for name in TABLE)
                 relation = f"read_json('{path}', columns = {{{columns}}})"
             case ".parquet":
                 relation = f"read_parquet('{path}')"
@@ -54,7 +52,7 @@ def read_back(path: Path) -> list[tuple[Any, ...]]:
                 sheet = fastexcel.read_excel(path).load_sheet(0, dtypes="string")
                 connection.register("sheet", connection.from_arrow(sheet))
                 relation = "sheet"
-        assert connection.sql(f"FROM {relation}").columns == list(RESULT_COLUMNS)
+        assert connection.sql(f"FROM {relation}").columns == list(TABLE)
         return connection.execute(f"SELECT {CASTS} FROM {relation}").fetchall()
 
 

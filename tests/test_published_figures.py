@@ -18,16 +18,11 @@ import duckdb
 import pytest
 import xlsxwriter
 
+from by_hand import TABLE
 from conftest import Rfm, real_data
 
 # The copies are written once, by one process.
 pytestmark = pytest.mark.xdist_group("published_figures")
-
-COLUMNS = (
-    "customer_id", "recency_days", "frequency", "monetary", "avg_order_value", "first_order_date",
-    "last_order_date", "r_score", "f_score", "m_score", "rfm_score", "segment", "previous_segment",
-    "segment_since", "as_of_date", "run_id",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class Published:
     file: Path
     said: dict[str, Any]
 
-    def rows(self, select: str = f"SELECT {', '.join(COLUMNS[:-1])} FROM rfm_segments ORDER BY 1") -> Any:
+    def rows(self, select: str = f"SELECT {', '.join(list(TABLE)[:-1])} FROM rfm_segments ORDER BY 1") -> Any:
         with closing(duckdb.connect(str(self.file), read_only=True)) as connection:
             return connection.execute(select).fetchall()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ class Staged:
         customers_kept: Customers among the kept lines.
         rows, customers, monetary: Counted in the staged segments.
         without_segment, out_of_range: Staged customers with no segment, or a score outside its bins.
+        source: What a person calls it.
     """
 
     rows_declared: int | None
@@ -33,6 +34,7 @@ class Staged:
     without_segment: int
     out_of_range: int
     dimensions: tuple[DimensionScores, ...]
+    source: str = "The source"
 
 
 def audit(staged: Staged) -> tuple[Audit, ...]:
@@ -44,7 +46,7 @@ def source_not_empty(staged: Staged) -> Audit:
     """There is a line, and at least one was kept."""
     name = "source_not_empty"
     if staged.rows_read == 0:
-        return Audit(name, "failed", "The source has no lines.")
+        return Audit(name, "failed", f"{staged.source} has no lines.")
     if staged.rows_kept == 0:
         first = max(staged.excluded, key=lambda excluded: excluded.lines)
         lines = "The one line was" if staged.rows_read == 1 else f"All {staged.rows_read:,} lines were"
@@ -76,7 +78,8 @@ def customers_unique(staged: Staged) -> Audit:
     name = "customers_unique"
     if staged.rows == staged.customers == staged.customers_kept:
         return Audit(name, "passed", f"{staged.customers:,} customers, one row each.")
-    detail = f"{staged.rows:,} rows for {staged.customers:,} customers, of {staged.customers_kept:,} with kept lines."
+    customers = f"{staged.customers:,} customers, of {staged.customers_kept:,} with kept lines"
+    detail = f"{staged.rows:,} rows for {customers}."
     return Audit(name, "failed", detail)
 
 
@@ -105,6 +108,30 @@ def bins_collapsed(staged: Staged) -> Audit:
         for scores in collapsed
     )
     return Audit("bins_collapsed", "warning", f"{told[0].upper()}{told[1:]}: equal values get equal scores.")
+
+
+def advice(staged: Staged) -> str:
+    """What to do where an audit failed."""
+    if staged.rows_read and not staged.rows_kept:
+        first = max(staged.excluded, key=lambda excluded: excluded.lines)
+        return _ADVICE.get(first.reason, f"look at the exclusion `{first.reason}`.")
+    if not staged.rows_read:
+        return "look at how it was exported: there is nothing below the names of its columns."
+    return "`rfm --debug` shows more; this should not happen, so please report it."
+
+
+_ADVICE: Mapping[str, str] = {
+    "missing_customer": "look at which column is the customer; `rfm check` shows how they are read.",
+    "missing_order": "look at which column is the order, or give --order-id none.",
+    "invalid_date": "say how dates are written, as in --date-format '%d/%m/%Y', or which column they are in.",
+    "invalid_amount": "say how numbers are written, as in --decimal ',', or which column they are in.",
+    "future_dated": "look at --as-of: lines after it, or after today, don't count.",
+    "outside_window": "look at --window and --since: lines before them don't count.",
+    "non_positive_quantity": "look at the sign of quantities: `rfm check` shows how columns are read.",
+    "non_positive_price": "look at which column is the price; `rfm check` shows how they are read.",
+    "non_positive_amount": "look at the sign of amounts, and at which column they are in.",
+    "no_positive_order": "look at the sign of amounts, and at which column they are in.",
+}
 
 
 AUDITS: tuple[Callable[[Staged], Audit], ...] = (

@@ -191,7 +191,7 @@ def _checked(schema: Schema, chosen: Mapping[str, Column | None], given: frozens
     missing = [role for role in ("customer_id", "ordered_at") if not chosen.get(role)]
     missing += [] if has_amount else ["amount"]
     if missing:
-        raise _missing(schema, missing)
+        raise _missing(schema, missing, given)
     columns = {role: column for role, column in chosen.items() if column}
     for role, column in columns.items():
         _check_kind(role, column)
@@ -200,7 +200,7 @@ def _checked(schema: Schema, chosen: Mapping[str, Column | None], given: frozens
 
 def _check_kind(role: str, column: Column) -> None:
     if role in {"customer_id", "order_id"}:
-        fits = column.kind not in {Kind.OTHER}
+        fits = column.kind is not Kind.OTHER
         wanted = "text or a number"
     elif role == "ordered_at":
         fits = column.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.TEXT, Kind.INTEGER}
@@ -222,7 +222,18 @@ def _two_candidates(role: str, names: list[str]) -> ColumnError:
     )
 
 
-def _missing(schema: Schema, roles: list[str]) -> ColumnError:
+def _missing(schema: Schema, roles: list[str], given: frozenset[str]) -> ColumnError:
+    if denied := [role for role in roles if role in given]:
+        # Whoever gave a column would have it: what was given is that there is none.
+        return ColumnError(
+            f"The role {denied[0]} is '{NO_COLUMN}', and nothing can be computed without it.",
+            f"name its column with --{denied[0].replace('_', '-')} COLUMN.",
+        )
+    if len(schema) == 1:
+        return ColumnError(
+            f"The source has a single column, `{schema[0].name}`, and three are needed at least.",
+            "if it is several in truth, say what stands between them, as in --delimiter ' '.",
+        )
     wanted = " and no ".join(roles)
     flags = " ".join(f"--{role.replace('_', '-')} COLUMN" for role in roles)
     return ColumnError(

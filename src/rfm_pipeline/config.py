@@ -141,7 +141,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def merge(layers: Iterable[Layer]) -> dict[str, Any]:
-    """One dict of all layers: a later layer wins, tables are merged key by key, a segment map is one value."""
+    """One dict of all layers: a later one wins, tables are merged key by key, a segment map is one value."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():

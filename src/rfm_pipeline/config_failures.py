@@ -92,7 +92,7 @@ def explained(error: ValidationError, settings: type[BaseModel], layers: Layers)
     if problem["type"] == "missing":
         return ConfigurationError(
             f"{_written(location)} is missing in {layers.origin}.",
-            "`rfm init` writes a file with every setting explained; `rfm presets classic --toml` a segment map.",
+            "`rfm init` writes a file with every setting, `rfm presets classic --toml` a segment map.",
         )
     if cause := problem.get("ctx", {}).get("error"):
         message = str(cause).rstrip(".")
@@ -107,9 +107,7 @@ def explained(error: ValidationError, settings: type[BaseModel], layers: Layers)
     )
 
 
-def _unknown(
-    location: Sequence[str | int], settings: type[BaseModel], layers: Layers
-) -> ConfigurationError:
+def _unknown(location: Sequence[str | int], settings: type[BaseModel], layers: Layers) -> ConfigurationError:
     known = _known_names(settings, location[:-1])
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     names = _names(location)
@@ -199,4 +197,3 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models(part)]
-

@@ -36,7 +36,11 @@ def _read(given: Mapping[str, str]) -> dict[str, Any]:
 
     class Source(EnvSettingsSource):
         def prepare_field_value(
-            self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool
+            self,
+            field_name: str,
+            field: FieldInfo,
+            value: Any,
+            value_is_complex: bool,  # noqa: FBT001
         ) -> Any:
             if field_name in _LISTS:
                 return value

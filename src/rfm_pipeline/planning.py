@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from rfm_pipeline.presets import recognise
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
-from rfm_pipeline.source.location import parse
+from rfm_pipeline.source.location import FileLocation, parse
 from rfm_pipeline.sql.conditions import condition_sql
 from rfm_pipeline.sql.dialect import DIALECTS, Dialect, dialect_of
 from rfm_pipeline.sql.pipeline import Pipeline
@@ -122,6 +123,7 @@ def planned(configuration: Configuration, *, today: date | None = None) -> Itera
     SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension)
     for path in settings.output:
         check_output(path)
+        _refuse_reading_what_is_written(path, settings.source)
     with ExitStack() as stack:
         warehouse = _open_warehouse(settings)
         stack.callback(warehouse.close)
@@ -172,6 +174,23 @@ def _title(plan: Plan) -> str:
     return f"-- RFM segments from {plan.source.label}, one row per customer.{rules}"
 
 
+def _refuse_reading_what_is_written(output: Path, source: str | None) -> None:
+    """An output must not replace the source, nor be part of it for the next run."""
+    location = parse(source) if source else None
+    if not isinstance(location, FileLocation):
+        return
+    path, written = Path(location.text), output.resolve()
+    if path.is_dir():
+        read = written.is_relative_to(path.resolve())
+    elif path.exists():
+        read = written == path.resolve()
+    else:
+        read = output.absolute().match(str(path.absolute()))
+    if read:
+        what = "is the source itself" if path.is_file() else f"would be part of the source {source}"
+        raise ConfigurationError(f"The output {output} {what}.", "write it somewhere else.")
+
+
 def _open_warehouse(settings: Settings) -> Warehouse:
     # Here, so that no other command waits for an engine that it doesn't use.
     from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
@@ -190,8 +209,8 @@ def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date
     mapping = map_columns(source.schema, settings.columns.model_dump())
     if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
         raise ColumnError(
-            f"The column `{mapping.ordered_at.name}` is {mapping.ordered_at.declared}, and a number is no date"
-            " by itself.",
+            f"The column `{mapping.ordered_at.name}` is {mapping.ordered_at.declared}, and a number is no"
+            " date by itself.",
             "if it is written like 20251231, set --date-format '%Y%m%d'.",
         )
     return QuerySpec(

@@ -150,9 +150,8 @@ class RunResult:
 
 def money(value: Decimal) -> str:
     """A decimal string with all the decimals there are, at least two: `4310.00`, `8911407.904`."""
-    plain = f"{value.normalize():f}" if value else "0"
-    whole, _, decimals = plain.partition(".")
-    return f"{whole}.{decimals:0<2}"
+    whole, _, decimals = f"{value or Decimal(0):f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0'):0<2}"
 
 
 def share(part: Decimal | int, whole: Decimal | int) -> float | None:

@@ -5,19 +5,19 @@ Nothing here prints; what goes on is told to a `Watcher`.
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Protocol
 
-from rfm_pipeline.audits import Staged, audit
+from rfm_pipeline.audits import Staged, advice, audit
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.config import Configuration
-from rfm_pipeline.errors import AuditError, ColumnError
+from rfm_pipeline.errors import AuditError, ColumnError, WarehouseError
 from rfm_pipeline.planning import Plan, planned
 from rfm_pipeline.result import Audit, DimensionScores, Excluded, RunResult, SegmentResult
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE, has_example
@@ -25,6 +25,7 @@ from rfm_pipeline.sql.pipeline import Pipeline
 from rfm_pipeline.sql.result import result_sql
 from rfm_pipeline.sql.scores import INITIALS, edge_names
 from rfm_pipeline.sql.spec import Cte
+from rfm_pipeline.words import count, lowered
 
 
 class Watcher(Protocol):
@@ -62,11 +63,11 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
         _refuse_ambiguous_dates(excluded, plan.mapping)
         staged = _staged(plan, excluded)
         audits = audit(staged)
-        _refuse_failed(audits)
+        _refuse_failed(audits, staged)
         with _outputs(plan) as outputs:
             watcher.step("Publishing")
             warehouse.publish("result")
-        return _result(plan, run_id, staged, audits, outputs, time.monotonic() - started)
+        return _result(plan, run_id, staged, audits, outputs, took=time.monotonic() - started)
 
 
 def new_run_id() -> str:
@@ -102,8 +103,8 @@ def _refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping
     for reason in excluded:
         if reason.reason == AMBIGUOUS_DATE:
             raise ColumnError(
-                f"The date '{reason.example}' in the column `{mapping.ordered_at.name}` can be read in two ways"
-                f" ({reason.lines:,} such lines).",
+                f"The date '{reason.example}' in the column `{mapping.ordered_at.name}` can be read in"
+                f" two ways ({count(reason.lines, 'such line')}).",
                 "say how it is written: --date-format '%d/%m/%Y' with the day first, or '%m/%d/%Y'"
                 " (with ' %H:%M' where a time follows).",
             )
@@ -138,6 +139,7 @@ def _staged(plan: Plan, excluded: tuple[Excluded, ...]) -> Staged:
         without_segment=counted["without_segment"],
         out_of_range=counted["out_of_range"],
         dimensions=_dimension_scores(plan),
+        source=plan.source.label,
     )
 
 
@@ -164,36 +166,50 @@ def _dimension_scores(plan: Plan) -> tuple[DimensionScores, ...]:
     return tuple(found)
 
 
-def _refuse_failed(audits: Sequence[Audit]) -> None:
+def _refuse_failed(audits: Sequence[Audit], staged: Staged) -> None:
     failed = [audit for audit in audits if audit.status == "failed"]
     if failed:
         names = ", ".join(audit.name for audit in failed)
         raise AuditError(
             f"Nothing was published, because an audit failed: {failed[0].detail}",
-            f"failed: {names}. `rfm check` shows how the columns are read.",
+            f"{advice(staged)} (Failed: {names}.)",
         )
 
 
 @contextmanager
 def _outputs(plan: Plan) -> Iterator[tuple[str, ...]]:
     """Writes the outputs beside their places, and moves them there once the publish has succeeded."""
-    pairs = [
-        (path, path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}"))
-        for path in plan.settings.output
-    ]
+    drafts: dict[Path, Path] = {}
     try:
-        for _, draft in pairs:
-            plan.warehouse.export("result", draft)
-        yield tuple(str(path) for path, _ in pairs)
-        for path, draft in pairs:
-            os.replace(draft, path)
+        for path in dict.fromkeys(plan.settings.output):
+            drafts[path] = plan.warehouse.export("result", path)
+        yield tuple(str(path) for path in drafts)
+        for path, draft in drafts.items():
+            _move(draft, path)
     finally:
-        for _, draft in pairs:
+        for draft in drafts.values():
             draft.unlink(missing_ok=True)
 
 
+def _move(draft: Path, path: Path) -> None:
+    try:
+        draft.replace(path)
+    except OSError as error:
+        raise WarehouseError(
+            f"The result was published, but the output {path} can't be written:"
+            f" {lowered(error.strerror or str(error))}.",
+            "look at what is there, and run again.",
+        ) from error
+
+
 def _result(
-    plan: Plan, run_id: str, staged: Staged, audits: tuple[Audit, ...], outputs: tuple[str, ...], took: float
+    plan: Plan,
+    run_id: str,
+    staged: Staged,
+    audits: tuple[Audit, ...],
+    outputs: tuple[str, ...],
+    *,
+    took: float,
 ) -> RunResult:
     rows = plan.warehouse.rows(
         "SELECT segment, COUNT(*) AS customers, SUM(frequency) AS orders, SUM(monetary) AS revenue,"

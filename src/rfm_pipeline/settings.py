@@ -9,7 +9,7 @@ import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -96,7 +96,7 @@ class Window(_Frozen):
         match = re.fullmatch(r"\s*(\d{1,5})\s*(d|w|m|y|days?|weeks?|months?|years?)\s*", text.casefold())
         if match is None or not 0 < int(match[1]) <= 10_000:
             raise ValueError(
-                f"'{text}' is not a window: from 1 to 10,000 days, weeks, months or years, such as '24 months'"
+                f"'{text}' is not a window: 1 to 10,000 days, weeks, months or years, such as '24 months'"
             )
         units: dict[str, Literal["day", "week", "month", "year"]]
         units = {"d": "day", "w": "week", "m": "month", "y": "year"}
@@ -141,8 +141,8 @@ class Dimension(_Frozen):
             return self
         if len(self.edges) != self.bins - 1:
             raise ValueError(
-                f"{where} has {len(self.edges) or 'no'} edges, and with method = 'fixed' {self.bins} bins take"
-                f" {self.bins - 1}"
+                f"{where} has {len(self.edges) or 'no'} edges, and with method = 'fixed' {self.bins} bins"
+                f" take {self.bins - 1}"
             )
         if any(a >= b for a, b in zip(self.edges, self.edges[1:], strict=False)):
             shown = ", ".join(str(edge) for edge in self.edges)
@@ -286,7 +286,7 @@ class Settings(_Frozen):
 
     @field_validator("skip", "exclude")
     @classmethod
-    def _reasons_are_names(cls, value: dict[str, Condition], info: Any) -> dict[str, Condition]:
+    def _reasons_are_names(cls, value: dict[str, Condition]) -> dict[str, Condition]:
         for name in value:
             if not _REASON.fullmatch(name):
                 raise ValueError(f"'{name}' names no reason: use lower-case letters, digits and underscores")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from rfm_pipeline.result import DimensionScores
+
+# Python's own 28 digits are fewer than a sum of money may have.
+_WIDE = Context(prec=76)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -31,7 +34,7 @@ def amount(value: Decimal) -> str:
     >>> amount(Decimal("8911407.904"))
     '8,911,407.90'
     """
-    return f"{value.quantize(Decimal('0.01'), ROUND_HALF_UP):,}"
+    return f"{_rounded(value, '0.01'):,}"
 
 
 def percent(part: Decimal | int, whole: Decimal | int) -> str:
@@ -42,8 +45,12 @@ def percent(part: Decimal | int, whole: Decimal | int) -> str:
     """
     if not whole:
         return "–"
-    value = Decimal(part) * 100 / Decimal(whole)
-    return f"{value.quantize(Decimal('0.1'), ROUND_HALF_UP)} %"
+    return f"{_rounded(Decimal(part) * 100 / Decimal(whole), '0.1')} %"
+
+
+def _rounded(value: Decimal, to: str) -> Decimal:
+    # Adding nothing in the widest money's precision takes the sign off a zero.
+    return _WIDE.add(value.quantize(Decimal(to), ROUND_HALF_UP, _WIDE), Decimal(0))
 
 
 def edges(scores: DimensionScores) -> list[tuple[int, str]]:
@@ -94,11 +101,14 @@ def _range(below: Decimal | None, limit: Decimal, name: str) -> str:
         return "nobody"
     if name == "monetary":
         return f"up to {amount(limit)}"
-    low = 1 if below is None else int(below) + 1
+    # A customer has an order at least.
+    low = 1 if below is None else max(1, int(below) + 1)
     high = int(limit)
+    if high < low:
+        return "nobody"
     if low == high:
         return count(high, "order")
-    return f"up to {count(high, 'order')}" if below is None else f"{low:,} to {count(high, 'order')}"
+    return f"up to {count(high, 'order')}" if low == 1 else f"{low:,} to {count(high, 'order')}"
 
 
 def _above(below: Decimal, name: str) -> str:

@@ -73,7 +73,7 @@ def questions(draw: st.DrawFn) -> Question:
     settings = {
         **shape.settings,
         "columns": {role: role if role in shape.columns else "none" for role in ROLES},
-        **draw(_rules()),
+        **draw(rules()),
         **draw(scorings()),
     }
     today = START + timedelta(days=draw(st.sampled_from([400, 60, 45])))
@@ -178,20 +178,21 @@ def shapes(draw: st.DrawFn) -> Shape:
 
 
 @st.composite
-def scorings(draw: st.DrawFn) -> dict[str, Any]:
+def scorings(draw: st.DrawFn, methods: Sequence[str] = ("quantile", "quantile", "fixed", "ntile")) -> dict[str, Any]:
     """Scores and segments: a preset as it is or scored otherwise, or any bins with a map made for them."""
     if draw(st.booleans()):
         chosen = preset(draw(st.sampled_from(SEGMENT_PRESETS)))
-        bins = chosen["scoring"]["bins"] if "bins" in chosen["scoring"] else 4
         if draw(st.booleans()):
             return chosen
-        sides = (bins, bins, bins)
+        sides = (chosen["scoring"]["bins"],) * 3
         segments = chosen["segments"]
     else:
         side = st.integers(2, 10)
         sides = draw(st.one_of(side.map(lambda n: (n, n, n)), st.tuples(side, side, side)))
         segments = draw(segment_maps(sides))
-    scoring = {name: draw(_dimension(name, count)) for name, count in zip(DIMENSIONS, sides, strict=True)}
+    scoring = {
+        name: draw(_dimension(name, count, methods)) for name, count in zip(DIMENSIONS, sides, strict=True)
+    }
     return {"scoring": scoring, "segments": segments}
 
 
@@ -230,8 +231,8 @@ def _scores(draw: st.DrawFn, highest: int) -> int | str:
 
 
 @st.composite
-def _dimension(draw: st.DrawFn, name: str, bins: int) -> dict[str, Any]:
-    method = draw(st.sampled_from(["quantile", "quantile", "fixed", "ntile"]))
+def _dimension(draw: st.DrawFn, name: str, bins: int, methods: Sequence[str]) -> dict[str, Any]:
+    method = draw(st.sampled_from(methods))
     if method != "fixed":
         return {"bins": bins, "method": method}
     edge: st.SearchStrategy[Any] = {
@@ -244,7 +245,7 @@ def _dimension(draw: st.DrawFn, name: str, bins: int) -> dict[str, Any]:
 
 
 @st.composite
-def _rules(draw: st.DrawFn) -> dict[str, Any]:
+def rules(draw: st.DrawFn) -> dict[str, Any]:
     """Returns, dates and exclusions; only what is drawn is set."""
     rules: dict[str, Any] = {"returns": draw(st.sampled_from(["exclude", "net"]))}
     as_of = draw(st.sampled_from([None, None, None, 70, 45, 10]))

@@ -107,7 +107,11 @@ def _misread(error: Any) -> int:
             "No command was given.", "start with `rfm demo`, or with `rfm run orders.csv`.", 2, error
         )
     command = error.ctx.command_path if getattr(error, "ctx", None) else "rfm"
-    return _failed(message, f"`{command} --help` lists what there is.", 2, error)
+    hint = f"`{command} --help` lists what there is."
+    if "extra argument" in message:
+        # What a shell makes of a pattern or of a name with blanks.
+        hint = f"a glob, or a name with blanks, stands in quotes, as in rfm run '*.csv'; {hint}"
+    return _failed(message, hint, 2, error)
 
 
 def _failed(message: str, hint: str | None, code: int, error: BaseException | None) -> int:

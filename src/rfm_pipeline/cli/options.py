@@ -224,13 +224,18 @@ def _nested(given: dict[Flag, Any]) -> dict[str, Any]:
 
 
 def _exclusions(texts: list[str]) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for text in texts:
         name, equals, condition = text.partition("=")
         if not equals or not name.strip().isidentifier() or not condition.strip():
             raise ConfigurationError(
                 f"--exclude takes NAME=CONDITION, not '{text}'.",
                 "for example --exclude \"test_orders=Country = 'Nowhere'\".",
+            )
+        if name.strip() in found:
+            raise ConfigurationError(
+                f"--exclude gives '{name.strip()}' two conditions.",
+                "join them with OR, or name one otherwise.",
             )
         found[name.strip()] = condition.strip()
     return found

@@ -22,14 +22,19 @@ _FORBIDDEN = (
 )  # fmt: skip
 _UNREPEATABLE = {
     "ago", "assert_true", "currval", "error", "gen_random_uuid", "generate_uuid", "get_current_time",
-    "get_current_timestamp", "getenv", "getvariable", "in_search_path", "localtime", "localtimestamp", "nextval",
-    "now", "pg_conf_load_time", "pg_postmaster_start_time", "pg_sleep", "query", "query_table", "rand", "random",
-    "read_blob", "read_text", "session_user", "setseed", "setval", "sleep_ms", "stats", "today",
-    "transaction_timestamp", "txid_current", "user", "uuid", "uuidv4", "uuidv7", "vector_type", "version",
-    "write_log",
+    "get_current_timestamp", "getenv", "getvariable", "in_search_path", "localtime", "localtimestamp",
+    "nextval", "now", "pg_conf_load_time", "pg_postmaster_start_time", "pg_sleep", "query", "query_table",
+    "rand", "random", "read_blob", "read_text", "session_user", "setseed", "setval", "sleep_ms", "stats",
+    "today", "transaction_timestamp", "txid_current", "user", "uuid", "uuidv4", "uuidv7", "vector_type",
+    "version", "write_log",
 }  # fmt: skip
-"""Functions whose value is not a matter of the line alone: with them two runs could differ. So could they with
-any that is called `current_` something."""
+"""Functions whose value is not a matter of the line alone: with them two runs could differ.
+
+So could they with any function whose name begins with `current_`.
+"""
+
+# What a word processor makes of quotes.
+_TYPOGRAPHIC = "\u2018\u2019\u201c\u201d\u201e\u00b4"
 
 HINT = (
     "write one condition, such as \"Country\" = 'Germany' (names in double, text in single quotes), or"
@@ -60,7 +65,7 @@ def check_expression(text: str, reason: str, schema: Schema, dialect: str) -> No
     for column in condition.find_all(exp.Column):
         name = ".".join(part.name for part in column.parts)
         if find_column(schema, name) is None and find_column(schema, column.parts[0].name) is None:
-            quoted = column.this.args.get("quoted") or name[0] in "‘’“”„´"
+            quoted = column.this.args.get("quoted") or name[0] in _TYPOGRAPHIC
             text = "text stands in plain single quotes, as in 'Germany'; " if quoted else ""
             raise unknown_column(schema, name, f"The exclusion `{reason}`", text)
 
@@ -103,8 +108,8 @@ def _check_nodes(condition: exp.Expr) -> None:
         for name in map(str.casefold, names):
             if name in _UNREPEATABLE or name.startswith("current_"):
                 raise _RefusedError(f"it calls {name}, whose value is not a matter of the line")
-    for node in condition.find_all(*_FORBIDDEN):
-        raise _RefusedError(f"it uses {_called(node)}, and only values of the line itself can decide")
+    for forbidden in condition.find_all(*_FORBIDDEN):
+        raise _RefusedError(f"it uses {_called(forbidden)}, and only values of the line itself can decide")
     expression = condition
     while isinstance(expression, exp.Paren):
         expression = expression.this

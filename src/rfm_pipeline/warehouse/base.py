@@ -114,8 +114,8 @@ class Warehouse(Protocol):
     def publish(self, name: str) -> None:
         """Replaces the current result by a staged table, in one transaction."""
 
-    def export(self, name: str, path: Path) -> None:
-        """Writes a staged table to a file whose format its suffix tells."""
+    def export(self, name: str, path: Path) -> Path:
+        """Writes a staged table to a draft beside `path`, whose suffix tells the format; gives the draft."""
 
     def close(self) -> None:
         """Lets go of everything; staged tables are gone."""

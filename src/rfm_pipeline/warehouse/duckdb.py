@@ -140,8 +140,9 @@ class DuckDBWarehouse:
                 _quietly(lambda: self._connection.execute("ROLLBACK"))
                 raise
 
-    def export(self, name: str, path: Path) -> None:
-        write_table(self._connection, name, path)
+    def export(self, name: str, path: Path) -> Path:
+        with explained(f"write {path}"):
+            return write_table(self._connection, name, path, Path(self._scratch.name))
 
     def close(self) -> None:
         self._connection.close()
@@ -166,7 +167,7 @@ class DuckDBWarehouse:
 
     @contextmanager
     def _attached(self, *, read_only: bool) -> Iterator[None]:
-        # Without the type, DuckDB takes it from the name: `md:shop` is a service, `orders.csv` a database in memory.
+        # Without the type, DuckDB takes it from the name: `md:shop` is a service, `a.csv` one in memory.
         mode = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
         path = str(self._file).replace("'", "''")
         self._patiently(lambda: self._connection.execute(f"ATTACH '{path}' AS {_DESTINATION} ({mode})"))

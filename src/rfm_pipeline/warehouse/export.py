@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import duckdb
 
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
+from rfm_pipeline.warehouse.failures import first_line, system_reason
+from rfm_pipeline.words import lowered
+
+Writer = Callable[[duckdb.DuckDBPyConnection, str, Path, Path], None]
+"""Writes the rows of a SELECT to a file, with a folder for what is written on the way."""
 
 _ROWS_A_SHEET = 1_048_575
+_CELL = 32_767
+# In constant memory a row is on disk as soon as the next one begins.
+_WORKBOOK = {
+    "constant_memory": True,
+    "default_date_format": "yyyy-mm-dd",
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+}
 
 
 def check_output(path: Path) -> None:
@@ -33,31 +49,40 @@ def check_output(path: Path) -> None:
         _xlsxwriter()
 
 
-def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
-    """Writes the rows of a table, sorted by customer, to a file.
+def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, scratch: Path) -> Path:
+    """Writes the rows of a table, sorted by customer, to a draft beside the place where they are to be.
 
     Args:
         connection: Where the table is.
         table: Its name.
-        path: `.csv`, `.tsv`, `.parquet`, `.json` (one array), `.ndjson` or `.xlsx`; overwritten.
+        path: `.csv`, `.tsv`, `.parquet`, `.json` (one array), `.ndjson` or `.xlsx`; it stays as it is.
+        scratch: A folder for what is written on the way.
+
+    Returns:
+        The draft, a hidden file in the folder of `path`.
 
     Raises:
-        WarehouseError: The file can't be written.
+        WarehouseError: The file can't be written; no draft is left.
     """
+    draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    select = f"SELECT * FROM {table} ORDER BY customer_id"
     try:
-        _WRITERS[path.suffix.casefold()](connection, f"SELECT * FROM {table} ORDER BY customer_id", path)
-    except (duckdb.Error, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        _WRITERS[path.suffix.casefold()](connection, select, draft, scratch)
+    except BaseException as error:
+        with suppress(OSError):
+            draft.unlink()
+        if not isinstance(error, duckdb.Error | OSError):
+            raise
+        said = error.strerror if isinstance(error, OSError) else system_reason(error)
         raise WarehouseError(
-            f"The output {path} can't be written: {reason}.",
-            "look at the disk's room and the folder's permissions.",
+            f"The output {path} can't be written: {lowered(said or first_line(error)).rstrip('.')}.",
+            "look at the disk's room and the folder's permissions; nothing was published.",
         ) from error
+    return draft
 
 
-def _copy(
-    options: str, *, plain_numbers: bool = False
-) -> Callable[[duckdb.DuckDBPyConnection, str, Path], None]:
-    def write(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> None:
+def _copy(options: str, *, plain_numbers: bool = False) -> Writer:
+    def write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, _: Path) -> None:
         literal = str(path).replace("'", "''")
         rows = _short_decimals(connection, select) if plain_numbers else select
         connection.execute(f"COPY ({rows}) TO '{literal}' ({options})")
@@ -78,13 +103,35 @@ def _short_decimals(connection: duckdb.DuckDBPyConnection, select: str) -> str:
     )
 
 
-def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Path) -> None:
+def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Path, scratch: Path) -> None:
     xlsxwriter = _xlsxwriter()
+    _refuse_long_ids(connection, select)
+    try:
+        _write_sheets(
+            connection, select, xlsxwriter.Workbook(str(path), _WORKBOOK | {"tmpdir": str(scratch)})
+        )
+    except xlsxwriter.exceptions.FileCreateError as error:
+        # Around what the operating system said.
+        raise error.args[0] if isinstance(error.args[0], OSError) else OSError(str(error)) from None
+
+
+def _refuse_long_ids(connection: duckdb.DuckDBPyConnection, select: str) -> None:
+    """A longer text would be cut off, and two customers could become one."""
+    longest = connection.execute(
+        f"SELECT customer_id FROM ({select}) WHERE LENGTH(customer_id) > {_CELL} LIMIT 1"
+    ).fetchone()
+    if longest:
+        raise WarehouseError(
+            f"The customer id '{longest[0][:20]}…' has {len(longest[0]):,} characters, and a cell of a"
+            f" workbook holds {_CELL:,}.",
+            "write another format than .xlsx, or exclude the customer.",
+        )
+
+
+def _write_sheets(connection: duckdb.DuckDBPyConnection, select: str, workbook: Any) -> None:
     cursor = connection.execute(select)
     names = [column[0] for column in cursor.description or ()]
-    # In constant memory a row is on disk as soon as the next one begins.
-    options = {"constant_memory": True, "default_date_format": "yyyy-mm-dd", "strings_to_formulas": False}
-    with xlsxwriter.Workbook(str(path), {**options, "strings_to_urls": False}) as workbook:
+    with workbook:
         written, sheet = 0, None
         while batch := cursor.fetchmany(10_000):
             for row in batch:
@@ -107,7 +154,7 @@ def _xlsxwriter() -> ModuleType:
         ) from None
 
 
-_WRITERS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, str, Path], None]] = {
+_WRITERS: Mapping[str, Writer] = {
     ".csv": _copy("FORMAT csv, HEADER true", plain_numbers=True),
     ".tsv": _copy("FORMAT csv, HEADER true, DELIMITER '\t'", plain_numbers=True),
     ".parquet": _copy("FORMAT parquet, COMPRESSION zstd"),

@@ -19,10 +19,12 @@ _HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 # What the operating system said, which DuckDB quotes at the end, within JSON or without.
 _SYSTEM = re.compile(r'"\\?: (?P<reason>[A-Z][a-z][\w \-()]+?)\\?["}.]|"\\?: (?P<last>[A-Z][a-z][\w \-()]+)$')
 _CAST = re.compile(
-    r"Could not convert string '(?P<value>.*)' to (?P<type>\w+)(?: when casting from source column (?P<column>.*))?"
+    r"Could not convert string '(?P<value>.*)' to (?P<type>\w+)"
+    r"(?: when casting from source column (?P<column>.*))?"
 )
 _COMPARED = re.compile(r"Cannot compare values of type (?P<one>\S+) and type (?P<other>\S+)")
-_NO_FUNCTION = re.compile(r"Function with name (?P<name>\S+) does not exist")
+_NO_FUNCTION = re.compile(r'Function with name "?(?P<name>\w+)"? (does not exist|is not in the catalog)')
+_LIMIT = re.compile(r"/(?P<limit>[\d.]+ \w+) used\)")
 _NOT_SO_CALLED = re.compile(r"given name and argument types '(?P<call>[^']+)'")
 _TABLE_FUNCTION = re.compile(r'"(?P<name>\w+)" is a table function')
 
@@ -47,10 +49,7 @@ def explained(doing: str, source: OpenedSource | None = None) -> Iterator[None]:
             raise KeyboardInterrupt from None
         raise
     except duckdb.OutOfMemoryException as error:
-        raise WarehouseError(
-            f"Not enough memory or disk to {doing}: {lowered(first_line(error))}",
-            "raise --memory-limit, or give duckdb.temp_directory more room.",
-        ) from error
+        raise _out_of_memory(error, doing) from error
     except duckdb.Error as error:
         about_source = explain_failure(error, source) if source else None
         raise about_source or _explanation(error, doing) from error
@@ -65,12 +64,13 @@ def _explanation(error: duckdb.Error, doing: str) -> RfmError:
         )
     if isinstance(error, duckdb.OutOfRangeException):
         return SourceError(
-            f"A number in the source is too large to {doing}: {lowered(first_line(error))}",
-            "look for amounts of more than eighteen digits, and exclude them.",
+            f"A number is too large to {doing}: {lowered(first_line(error)).partition('. ')[0].rstrip('.')}.",
+            "look for amounts of more than eighteen digits, and at arithmetic in exclusions.",
         )
     if isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException):
         return SourceError(
-            f"The source can't be read to the end: {lowered(first_line(error))}", "look at how it was exported."
+            f"The source can't be read to the end: {lowered(first_line(error))}",
+            "look at how it was exported.",
         )
     reason = system_reason(error)
     if reason:
@@ -82,9 +82,24 @@ def _explanation(error: duckdb.Error, doing: str) -> RfmError:
     )
 
 
+def _out_of_memory(error: duckdb.Error, doing: str) -> WarehouseError:
+    limit = _LIMIT.search(str(error))
+    why = f"its limit is {limit['limit']}." if limit else lowered(first_line(error))
+    return WarehouseError(
+        f"DuckDB has too little memory to {doing}: {why}",
+        "raise --memory-limit, or give duckdb.temp_directory more room.",
+    )
+
+
 def unopened(file: Path, error: duckdb.Error) -> RfmError:
     """Why a destination can't be opened."""
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return _out_of_memory(error, f"open {file}")
     message = first_line(error)
+    if re.search(r"(?i)corrupt|checksum|read enough bytes", message):
+        return WarehouseError(
+            f"{file} is damaged or incomplete.", "restore it from a copy, or choose another file with --to."
+        )
     if "valid DuckDB database" in message or "not a DuckDB database" in message:
         what = "is empty, and" if not file.stat().st_size else "is"
         return DestinationError(f"{file} {what} not a DuckDB database.", "choose another file with --to.")

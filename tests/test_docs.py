@@ -1,0 +1,234 @@
+"""What the documents say is so: commands, flags, figures, exit codes, reasons and links."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from inspect import getdoc
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import typer
+
+from conftest import Rfm
+from rfm_pipeline import __version__, errors, presets
+from rfm_pipeline.cli.main import COMMANDS
+from rfm_pipeline.config import Configuration, load
+from rfm_pipeline.settings import BUILT_IN_REASONS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"]
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def the_command(name: str) -> Any:
+    """A command as typer reads its arguments."""
+    function = getattr(import_module(f"rfm_pipeline.cli.{name}"), name)
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(function)
+    return typer.main.get_command(alone)
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    """Every call of `rfm` in some lines of shell: its arguments."""
+    for line in text.splitlines():
+        words = shlex.split(line, comments=True)
+        while "rfm" in words:
+            words = words[words.index("rfm") + 1 :]
+            ends = [words.index(end) for end in ("|", ">", "&&") if end in words]
+            yield words[: min(ends, default=len(words))]
+
+
+def read(arguments: list[str]) -> None:
+    """Lets typer read arguments, and run nothing; an option that is not there is an error."""
+    command, *rest = arguments
+    assert command in COMMANDS, f"there is no `rfm {command}`"
+    the_command(command).make_context(f"rfm {command}", rest)
+
+
+def flags(name: str) -> set[str]:
+    return {option for parameter in the_command(name).params for option in parameter.opts}
+
+
+# The readme
+
+
+SHELL = [arguments for block in blocks("sh") for arguments in command_lines(block)]
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(SHELL) >= 7
+    assert ["run", "-", "--json"] in SHELL
+
+
+@pytest.mark.parametrize("arguments", SHELL, ids=" ".join)
+def test_a_command_in_the_readme_is_one(arguments: list[str]) -> None:
+    read(arguments)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_example_in_the_help_is_a_command(command: str) -> None:
+    function = getattr(import_module(f"rfm_pipeline.cli.{command}"), command)
+    examples = list(command_lines((getdoc(function) or "").partition("Examples:")[2]))
+    assert examples
+    assert all(arguments[0] == command for arguments in examples)
+    for arguments in examples:
+        read(arguments)
+
+
+def test_the_checks_above_would_see_an_option_that_is_not_there() -> None:
+    with pytest.raises(Exception, match="No such option: --bogus"):
+        read(["run", "orders.csv", "--bogus"])
+    with pytest.raises(AssertionError, match="there is no `rfm backfill`"):
+        read(["backfill"])
+
+
+def test_the_readmes_table_has_every_command() -> None:
+    listed = re.findall(r"^\| `rfm (\w+)[^`]*` \|", README, re.MULTILINE)
+    assert sorted(listed) == sorted(COMMANDS)
+
+
+def test_a_flag_that_the_readme_mentions_is_one() -> None:
+    mentioned = set(re.findall(r"`(--[a-z][a-z-]+)", README))
+    assert mentioned >= {"--output", "--bins", "--returns"}
+    assert mentioned <= {flag for command in COMMANDS for flag in flags(command)}
+
+
+def test_the_readmes_configuration_is_valid() -> None:
+    (block,) = blocks("toml")
+    settings = Configuration(file=tomllib.loads(block)).settings()
+    assert (settings.timezone, str(settings.window)) == ("Europe/London", "24 months")
+    assert set(settings.exclude) == {"test_orders", "wholesale"}
+
+
+def test_the_environment_variables_in_the_readme_are_settings() -> None:
+    names = set(re.findall(r"`(RFM_[A-Z_]+)`", README))
+    assert "RFM_SCORING__BINS" in names
+    values = dict.fromkeys(names, "5")
+    settings = load({"preset": ["grid"]}, environ=values, folder=Path("/nonexistent")).settings()
+    assert (settings.source, settings.scoring.bins) == ("5", 5)
+
+
+def test_the_readme_names_every_reason_in_its_order() -> None:
+    counts = README.partition("## What counts")[2].partition("##")[0]
+    mentioned = [name for name in re.findall(r"`(\w+)`", counts) if name in BUILT_IN_REASONS]
+    assert mentioned == list(BUILT_IN_REASONS)
+
+
+def test_presets_that_documents_name_are_there() -> None:
+    for document in DOCUMENTS:
+        text = (ROOT / document).read_text(encoding="utf-8")
+        named = re.findall(r"(?:--preset|rfm presets) ([a-z][a-z-]+)", text)
+        assert set(named) <= set(presets.names()), document
+    for name in presets.names():
+        assert f"`{name}`" in CHANGELOG
+
+
+def test_the_readmes_example_is_what_a_run_prints(rfm: Rfm, online_retail: Path, tmp_path: Path) -> None:
+    (shown,) = (block for block in blocks("text") if block.startswith("orders export.csv"))
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (FROM read_parquet('{online_retail}')) TO '{tmp_path}/orders export.csv' (HEADER)"
+        )
+    ended = rfm("run", "orders export.csv")
+    printed = [line.rstrip() for line in ended.stdout.splitlines()]
+    before, after = shown.split("\n...\n")
+    assert printed[: len(before.splitlines())] == before.splitlines()
+    assert after.splitlines() == [line for line in printed if line.startswith("Published")]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_a_link_between_documents_leads_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
+        assert (ROOT / target).exists(), target
+
+
+def test_a_file_that_a_document_names_is_there() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for target in re.findall(r"`((?:tests|src|docs|benchmarks)/[^`]+)`", text):
+        assert (ROOT / target).exists(), target
+
+
+def test_make_targets_that_the_readme_names_are_there() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE)
+    assert {"demo", "test"} <= set(targets)
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+# Exit codes
+
+
+def tree(root: type[BaseException] = errors.RfmError) -> Iterator[tuple[int, type[BaseException]]]:
+    for kind in root.__subclasses__():
+        yield 1, kind
+        yield from ((depth + 1, below) for depth, below in tree(kind))
+
+
+def code_of(kind: type[BaseException]) -> int:
+    assert issubclass(kind, errors.RfmError)
+    return kind.exit_code
+
+
+def test_the_readmes_exit_codes_are_those_of_the_errors(rfm: Rfm) -> None:
+    table = README.partition("## Exit codes")[2].partition("##")[0]
+    listed = {int(code): text for code, text in re.findall(r"^\| (\d) \| (.+?) \|$", table, re.MULTILINE)}
+    assert set(listed) == {0, 1} | {code_of(kind) for _, kind in tree()}
+    help_text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", rfm("--help").stdout).split())
+    told = help_text.partition("Exit codes: ")[2].rstrip(".")
+    assert [int(part.split()[0]) for part in told.split(", ")] == sorted(listed)
+
+
+def test_the_drawing_of_the_errors_is_their_tree() -> None:
+    drawn = [
+        (len(indent) // 4, name, int(code))
+        for indent, name, code in re.findall(
+            r"^([ │├└─]+)(\w+Error) +(\d) ", errors.__doc__ or "", re.MULTILINE
+        )
+    ]
+    first = min(depth for depth, _, _ in drawn)
+    assert [(depth - first + 1, name, code) for depth, name, code in drawn] == [
+        (depth, kind.__name__, code_of(kind)) for depth, kind in tree() if kind.__module__ == errors.__name__
+    ]
+
+
+def test_every_error_ends_in_error_and_says_what_it_is_for() -> None:
+    for _, kind in tree():
+        assert kind.__name__.endswith("Error")
+        assert (kind.__doc__ or "").strip().endswith(".")
+
+
+# Versions
+
+
+def test_the_package_and_its_project_file_have_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__
+
+
+def test_the_changelog_begins_with_what_is_to_come_or_this_version() -> None:
+    headings = re.findall(r"^## \[([^\]]+)\](?: - (\d{4}-\d{2}-\d{2}))?$", CHANGELOG, re.MULTILINE)
+    assert headings
+    released = [(version, day) for version, day in headings if version != "Unreleased"]
+    assert headings[0][0] in ("Unreleased", __version__)
+    assert all(day for _, day in released), "a released version has a date"
+    if released:
+        assert released[0][0] == __version__
+    else:
+        assert (__version__, "The first release" in CHANGELOG) == ("0.1.0", True)
+
+
+def test_a_command_that_the_changelog_names_is_one() -> None:
+    named = re.findall(r"`rfm (\w+)", CHANGELOG)
+    assert set(named) == set(COMMANDS)
