@@ -287,7 +287,6 @@ def test_a_variable_that_names_no_setting_is_refused(
     assert hint == "did you mean RFM_TIMEZONE?"
 
 
-@pytest.mark.xfail(reason="a preset of one kind replaces those of the other kind", strict=True)
 def test_another_segment_map_leaves_the_preset_of_the_export_in_place(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text(
         "id,order_id,user_id,product_id,inventory_item_id,status,created_at,returned_at,sale_price\n"

@@ -51,8 +51,7 @@ class Configuration:
             ConfigurationError: A value that a setting can't have, a setting or preset that does not exist.
         """
         layers = [self.file, self.environment, self.flags]
-        chosen = next((names for layer in reversed(layers) if (names := preset_names(layer))), ())
-        names = (*([recognised] if recognised else []), *chosen)
+        names = (*([recognised] if recognised else []), *self._chosen("source"), *self._chosen("segments"))
         loaded = [presets.load(name) for name in names]
         merged = merge([*({**preset, "preset": ()} for preset in loaded), *layers, {"preset": names}])
         if "segments" not in merged:
@@ -63,14 +62,19 @@ class Configuration:
             given = Layers(self.flags, self.environment, self.file, self.origin)
             raise explained(error, Settings, given) from None
 
+    def _chosen(self, kind: str) -> tuple[str, ...]:
+        """The presets of a kind, from the strongest layer that names any: a map does not unname an export."""
+        for layer in (self.flags, self.environment, self.file):
+            names = tuple(name for name in preset_names(layer) if presets.info(name).kind == kind)
+            if names:
+                return names
+        return ()
+
     @property
     def names_columns(self) -> bool:
         """Whether anybody said which column is which; if not, a well-known export may be recognised."""
-        sources = {name for name in presets.names() if presets.info(name).kind == "source"}
-        return any(
-            layer.get("columns") or sources.intersection(preset_names(layer))
-            for layer in (self.file, self.environment, self.flags)
-        )
+        named = any(layer.get("columns") for layer in (self.file, self.environment, self.flags))
+        return named or bool(self._chosen("source"))
 
 
 def preset_names(layer: Layer) -> tuple[str, ...]:

@@ -163,10 +163,14 @@ def query(configuration: Configuration, dialect: str, table: str | None) -> str:
     spoken = dialect_of(dialect)
     with planned(configuration) as plan:
         relation = plan.spec.relation
-        if table is not None or dialect != plan.warehouse.engine:
-            relation = spoken.table(table or "project.dataset.transactions")
+        title = _title(plan)
+        if table is None and (dialect != plan.warehouse.engine or plan.source.is_passing):
+            table = "transactions" if dialect == "duckdb" else "project.dataset.transactions"
+            title += f"\n-- Load {plan.source.label} into the table {table}, or give yours with --table."
+        if table is not None:
+            relation = spoken.table(table)
         spec = replace(plan.spec, dialect=spoken, relation=relation)
-        return f"{_title(plan)}\n{Pipeline.of(spec).query()}\n"
+        return f"{title}\n{Pipeline.of(spec).query()}\n"
 
 
 def _title(plan: Plan) -> str:

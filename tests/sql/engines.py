@@ -14,8 +14,8 @@ from datetime import date, datetime
 from typing import Any
 
 import duckdb
-from googlesql import GoogleSql
 
+from googlesql import GoogleSql
 from rfm_pipeline.columns import map_columns
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.schema import Column, Kind, Schema
@@ -143,7 +143,7 @@ def staged_types(question: Question, name: str) -> dict[str, str]:
 
 
 def ask_duckdb(question: Question, *, steps: bool = False) -> Answer:
-    """Asks DuckDB: by the whole query and the table of customers, or by each step over the tables before it."""
+    """Asks DuckDB: by the whole query and the table of customers, or by each step over the tables before."""
     with connected(question) as connection:
         return _answer(question, "duckdb", steps, lambda step: _create(connection, step), connection.execute)
 
@@ -217,7 +217,7 @@ def _answer(
 ) -> Answer:
     pipeline = question.pipeline(dialect)
     table = dialect_of(dialect).table
-    wanted = pipeline.materialised if steps else pipeline.materialised[: -2]
+    wanted = pipeline.materialised if steps else pipeline.materialised[:-2]
     made = {
         step.name: in_order(create(step))
         for step in pipeline.steps(lambda name: table(f"stage_{name}"))
@@ -251,4 +251,3 @@ def _flattened(path: tuple[str, ...], text: str) -> Sequence[Column]:
 def _bound(value: object) -> object:
     # As text, which DuckDB casts exactly; a Decimal would be bound in a width of its own.
     return value.isoformat() if isinstance(value, datetime) else value
-

@@ -1,7 +1,7 @@
 """Section 2 of the design once more, in plain Python: slow, obvious, and without a line of the package.
 
-It is held against both engines, so that a mistake has to be made three times to go unseen. Settings come in the
-shape of `rfm.toml`, with every role under `columns`, and `segments` written out.
+It is held against both engines, so that a mistake has to be made three times to go unseen. Settings come in
+the shape of `rfm.toml`, with every role under `columns`, and `segments` written out.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def expected(
         lines = [reader.line(number, row) for number, row in enumerate(rows)]
         as_of = settings.get("as_of", "latest")
         if as_of == "latest":
-            newest = [customer.last for customer in _customers([line for line in lines if _kept(line)], settings)]
+            newest = [
+                customer.last for customer in _customers([line for line in lines if _kept(line)], settings)
+            ]
             as_of = max(newest, default=None)
         if settings.get("window") and as_of is not None:
             before = window_start(as_of, settings["window"])
@@ -126,7 +128,12 @@ class _Reader:
         )
 
     def _early(
-        self, row: Mapping[str, Any], customer: str | None, order: Any, day: date | None, amount: Decimal | None
+        self,
+        row: Mapping[str, Any],
+        customer: str | None,
+        order: Any,
+        day: date | None,
+        amount: Decimal | None,
     ) -> str | None:
         skipped = self._condition("skip", row)
         if skipped:
@@ -341,7 +348,9 @@ def _segments(
     scores = [
         _ntiles(values[dimension["name"]], ids, dimension["bins"])
         if dimension["method"] == "ntile"
-        else [1 + sum(edge < value for edge in edges[dimension["name"]]) for value in values[dimension["name"]]]
+        else [
+            1 + sum(edge < value for edge in edges[dimension["name"]]) for value in values[dimension["name"]]
+        ]
         for dimension in scoring
     ]
     separator = "-" if any(dimension["bins"] == 10 for dimension in scoring) else ""

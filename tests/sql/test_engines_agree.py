@@ -1,6 +1,6 @@
 """DuckDB, Google's evaluator and plain Python give one answer: the same customers, to the last digit.
 
-DuckDB against Python is fast, and shrinks what it finds. Google's evaluator takes half a second a question, so
+DuckDB against Python is fast, and shrinks what it finds. Google's evaluator takes half a second a question:
 it is asked fewer, and shows what it finds as it is.
 """
 
@@ -16,11 +16,11 @@ import duckdb
 import pytest
 from engines import Answer, Question, ask_duckdb, ask_google, connected, staged_types
 from generated import START, preset, questions
-from googlesql import GoogleSql
 from hypothesis import Phase, event, example, given, settings
 from hypothesis import strategies as st
 from reference import expected, inverse_cdf
 
+from googlesql import GoogleSql
 from rfm_pipeline.sql.dialect import dialect_of
 
 pytestmark = pytest.mark.xdist_group("googlesql")
@@ -70,7 +70,7 @@ def test_duckdb_answers_as_the_design_says(question: Question) -> None:
     assert_as_expected(answer, question)
 
 
-@settings(max_examples=50, phases=AS_FOUND)
+@settings(max_examples=32, phases=AS_FOUND)
 @given(questions())
 def test_google_answers_as_duckdb_does(question: Question) -> None:
     answer = ask_google(question)
@@ -84,7 +84,7 @@ def test_duckdb_answers_the_same_in_steps_and_at_once(question: Question) -> Non
     assert_equal(ask_duckdb(question, steps=True), ask_duckdb(question))
 
 
-@settings(max_examples=12, phases=AS_FOUND)
+@settings(max_examples=10, phases=AS_FOUND)
 @given(questions())
 def test_google_answers_the_same_in_steps_as_duckdb(question: Question) -> None:
     in_steps, other = ask_google(question, steps=True), ask_duckdb(question, steps=True)
@@ -108,21 +108,26 @@ def test_both_engines_answer_as_worked_out_by_hand() -> None:
         ("ann", "9", None, "8"), ("ann", "9", day[1], None),
     ]  # fmt: skip
     rows = [
-        {"customer_id": customer, "order_id": order, "ordered_at": when, "amount": None if money is None else Decimal(money)}
+        {
+            "customer_id": customer,
+            "order_id": order,
+            "ordered_at": when,
+            "amount": None if money is None else Decimal(money),
+        }
         for customer, order, when, money in lines
     ]
-    question = Question(PLAIN, rows, {"columns": roles(list(PLAIN)), **preset("classic")}, START + timedelta(90))
+    question = Question(
+        PLAIN, rows, {"columns": roles(list(PLAIN)), **preset("classic")}, START + timedelta(90)
+    )
+    shown = ("customer_id", "recency_days", "frequency", "monetary", "rfm_score", "segment")
     for answer in (ask_duckdb(question), ask_google(question)):
-        assert [
-            (row["customer_id"], row["recency_days"], row["frequency"], str(row["monetary"]), row["rfm_score"], row["segment"])
-            for row in answer.segments
-        ] == [
-            # Recency edges: 29, 19 and 0 days. Frequency: 1, 1, 2. Monetary: 7.25, 10 and 15.3333.
-            ("ann", 0, 2, "15.333300000", "333", "Potential Loyalists"),
-            ("bob", 19, 2, "200.000100000", "234", "Needs Attention"),
-            ("cem", 0, 1, "10.000000000", "312", "Promising"),
-            ("dee", 29, 1, "7.250000000", "111", "Lost"),
-        ]  # fmt: skip
+        assert [tuple(row[name] for name in shown) for row in answer.segments] == [
+            # Edges of recency: 29, 19, 0 days; of frequency: 1, 1, 2; of monetary: 7.25, 10, 15.3333.
+            ("ann", 0, 2, Decimal("15.3333"), "333", "Potential Loyalists"),
+            ("bob", 19, 2, Decimal("200.0001"), "234", "Needs Attention"),
+            ("cem", 0, 1, Decimal(10), "312", "Promising"),
+            ("dee", 29, 1, Decimal("7.25"), "111", "Lost"),
+        ]
         assert answer.excluded == {
             "missing_customer": (2, Decimal(3)),
             "missing_order": (1, Decimal(4)),
@@ -134,19 +139,30 @@ def test_both_engines_answer_as_worked_out_by_hand() -> None:
 
 def test_both_engines_take_returns_off_when_they_are_netted() -> None:
     lines = [
-        ("ann", "1", 0, "10"), ("ann", "1", 5, "-4"), ("ann", "2", 9, "-6"),  # one order, nothing left to show
+        ("ann", "1", 0, "10"), ("ann", "1", 5, "-4"), ("ann", "2", 9, "-6"),  # one order is left
         ("bob", "3", 0, "10"), ("bob", "3", 1, "-10"),  # no order with a positive net amount
         ("cem", "4", 3, "10"), ("cem", "5", 4, "20"), ("cem", "5", 30, "-5"),  # a return is no purchase
     ]  # fmt: skip
     rows = [
-        {"customer_id": customer, "order_id": order, "ordered_at": START + timedelta(days), "amount": Decimal(money)}
+        {
+            "customer_id": customer,
+            "order_id": order,
+            "ordered_at": START + timedelta(days),
+            "amount": Decimal(money),
+        }
         for customer, order, days, money in lines
     ]
     asked = {"columns": roles(list(PLAIN)), "returns": "net", **preset("classic")}
     question = Question(PLAIN, rows, asked, START + timedelta(90))
     for answer in (ask_duckdb(question), ask_google(question)):
         assert [
-            (row["customer_id"], row["recency_days"], row["frequency"], row["monetary"], row["last_order_date"])
+            (
+                row["customer_id"],
+                row["recency_days"],
+                row["frequency"],
+                row["monetary"],
+                row["last_order_date"],
+            )
             for row in answer.segments
         ] == [("ann", 4, 1, 0, START), ("cem", 0, 2, 25, START + timedelta(4))]
         assert answer.excluded == {"no_positive_order": (2, Decimal(0))}
@@ -155,15 +171,19 @@ def test_both_engines_take_returns_off_when_they_are_netted() -> None:
 # Edges of monetary value: refined in few groups on BigQuery, and exact all the same.
 
 money = st.one_of(
-    st.sampled_from(["0", "-0.01", "0.01", "0.009999999", "999.99", "1000", "1000.01", "999", "1e-9", "-1e-9"]),
-    st.sampled_from(["1e19", "1e20", "99999999999999999999.999999999", "-1e20", "9.99", "10", "99.995", "100"]),
+    st.sampled_from(
+        ["0", "-0.01", "0.01", "0.009999999", "999.99", "1000", "1000.01", "999", "1e-9", "-1e-9"]
+    ),
+    st.sampled_from(
+        ["1e19", "1e20", "99999999999999999999.999999999", "-1e20", "9.99", "10", "99.995", "100"]
+    ),
     st.decimals(-5, 5, places=3).map(str),
     st.decimals(900, 1100, places=2).map(str),
     st.decimals(-(10**20), 10**20, places=9).map(str),
 )
 
 
-@settings(max_examples=30, phases=AS_FOUND)
+@settings(max_examples=16, phases=AS_FOUND)
 @given(st.lists(money, min_size=1, max_size=40), st.integers(2, 10))
 @example(["0", "-0.01", "999.99", "1000", "1e-9", "1e20", "0"], 4)
 @example(["7.5"] * 9, 10)
@@ -207,15 +227,21 @@ def _any_map(bins: int) -> dict[str, Any]:
 
 def test_leading_digits_make_few_groups_in_the_order_of_the_numbers() -> None:
     """Nine hundred groups for each power of ten; around zero one group takes both sides."""
-    ranges = {"-9..9": (-900, 900, "0.01"), "1,000s": (1000, 10_000, "1"), "millions": (10_000, 100_000, "100")}
-    values = {
-        name: [Decimal(step) * number for number in range(start, end)] for name, (start, end, step) in ranges.items()
+    ranges = {
+        "-9..9": (-900, 900, "0.01"),
+        "1,000s": (1000, 10_000, "1"),
+        "millions": (10_000, 100_000, "100"),
     }
-    text = f"SELECT value, {dialect_of('bigquery').leading_digits('value')} AS digits FROM numbers ORDER BY value"
+    values = {
+        name: [Decimal(step) * number for number in range(start, end)]
+        for name, (start, end, step) in ranges.items()
+    }
+    digits = dialect_of("bigquery").leading_digits("value")
+    text = f"SELECT value, {digits} AS digits FROM numbers ORDER BY value"
     for name, numbers in values.items():
         rows = [{"value": value + Decimal(nudge)} for value in numbers for nudge in ("0", "0.001")]
         made = GoogleSql.load().execute(text, {"numbers": {"value": "NUMERIC"}}, {"numbers": rows[::5]})
-        groups = [row["digits"] for row in made]
+        groups: list[Any] = [row["digits"] for row in made]
         assert groups == sorted(groups), name
         assert len(set(groups)) <= (1800 if name == "-9..9" else 900), name
         assert len(set(groups)) >= 300, name
@@ -248,7 +274,9 @@ TYPED = {
 }
 
 
-@pytest.mark.parametrize("asked", [{}, {"returns": "net", "window": "3 months"}], ids=["all", "net in a window"])
+@pytest.mark.parametrize(
+    "asked", [{}, {"returns": "net", "window": "3 months"}], ids=["all", "net in a window"]
+)
 def test_real_lines_get_one_answer(online_retail: Path, asked: dict[str, Any]) -> None:
     asked = {"columns": roles(list(TYPED)), **preset("grid"), **asked}
     rows = lines_of(online_retail)
@@ -265,9 +293,7 @@ def test_real_lines_get_the_same_answer_as_text(online_retail: Path) -> None:
     """As a CSV has them: ids with the `.0` of a float, times, prices."""
     asked = {"columns": roles(list(TYPED)), **preset("classic")}
     rows = lines_of(online_retail)
-    written = [
-        {name: None if value is None else str(value) for name, value in row.items()} for row in rows
-    ]
+    written = [{name: None if value is None else str(value) for name, value in row.items()} for row in rows]
     assert written[-1]["customer_id"] is None or written[-1]["customer_id"].endswith(".0")
     typed = Question(TYPED, rows, asked, date(2012, 1, 1))
     text = Question(dict.fromkeys(TYPED, "STRING"), written, asked, date(2012, 1, 1))
@@ -284,7 +310,9 @@ def one_line(columns: dict[str, str], **values: Any) -> Question:
     return Question(columns, [{"ordered_at": START, **values}], asked)
 
 
-@pytest.mark.xfail(strict=True, reason="DuckDB writes a decimal id with the zeros of its type, BigQuery without")
+@pytest.mark.xfail(
+    strict=True, reason="DuckDB writes a decimal id with the zeros of its type, BigQuery without"
+)
 @pytest.mark.parametrize("kind", ["NUMERIC", "BIGNUMERIC"])
 def test_a_decimal_id_is_written_without_the_zeros_of_its_type(kind: str) -> None:
     columns = {"customer_id": kind, "ordered_at": "DATE", "amount": "NUMERIC"}
@@ -302,7 +330,9 @@ def test_a_line_of_billions_is_kept() -> None:
     assert_as_expected(ask_duckdb(question), question)
 
 
-@pytest.mark.xfail(strict=True, reason="DuckDB's average multiplies the total by a billion in a decimal of 38 digits")
+@pytest.mark.xfail(
+    strict=True, reason="DuckDB's average multiplies the total by a billion in a decimal of 38 digits"
+)
 def test_a_total_of_a_hundred_quintillions_is_averaged() -> None:
     columns = {"customer_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
     question = one_line(columns, customer_id="a", amount=Decimal(10) ** 20)
@@ -310,7 +340,9 @@ def test_a_total_of_a_hundred_quintillions_is_averaged() -> None:
     assert_as_expected(ask_duckdb(question), question)
 
 
-@pytest.mark.xfail(strict=True, reason="BigQuery has no dates before the year 1, and a window may be 10,000 years")
+@pytest.mark.xfail(
+    strict=True, reason="BigQuery has no dates before the year 1, and a window may be 10,000 years"
+)
 def test_a_window_that_begins_before_there_are_dates_takes_everything() -> None:
     columns = {"customer_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
     question = one_line(columns, customer_id="a", amount=Decimal(1))

@@ -124,8 +124,10 @@ def test_no_reviewed_text_is_left_over() -> None:
 def test_the_text_parses_in_its_dialect_as_one_query(name: str) -> None:
     statements = sqlglot.parse(TEXTS[name], read=name.split(".")[1])
     assert [type(statement) for statement in statements] == [exp.Select]
-    assert not list(statements[0].find_all(exp.Command)), "nothing that sqlglot only carries along"
-    names = [cte.alias for cte in statements[0].ctes]
+    query = statements[0]
+    assert isinstance(query, exp.Select)
+    assert not list(query.find_all(exp.Command)), "nothing that sqlglot only carries along"
+    names = [cte.alias for cte in query.ctes]
     assert len(set(names)) == len(names) >= 1
 
 

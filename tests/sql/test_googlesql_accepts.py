@@ -1,7 +1,7 @@
 """Google's analyser accepts whatever can be said: the whole query, and every step over the tables before it.
 
-The settings and types are too many to try each with each: the cases are chosen so that every value occurs, and
-every pair of those values that change the shape of the query.
+The settings and types are too many to try each with each: the cases are chosen so that every value occurs,
+and every pair of those values that change the shape of the query.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from engines import Question, staged_types
 from generated import SEGMENT_PRESETS, preset
-from googlesql import GoogleSql
 from test_golden import QUERIES
 
+from googlesql import GoogleSql
 from rfm_pipeline.sql.dialect import dialect_of
 
 pytestmark = pytest.mark.xdist_group("googlesql")
@@ -46,16 +46,33 @@ FACTORS: Mapping[str, Sequence[Any]] = {
     "decimal": [".", ","],
     "returns": ["exclude", "net"],
     "dates": [
-        *({}, {"window": "365 days"}, {"window": "24 months", "since": "2020-02-29"}, {"since": "2020-01-01"}),
+        *(
+            {},
+            {"window": "365 days"},
+            {"window": "24 months", "since": "2020-02-29"},
+            {"since": "2020-01-01"},
+        ),
         *({"as_of": "2024-12-31"}, {"as_of": "2024-12-31", "window": "2 years"}, {"window": "8 weeks"}),
     ],
     "timezone": ["UTC", "America/New_York"],
     "conditions": [
         {},
-        {"exclude": {"cancelled": {"column": "status", "equals": ["cancelled", "It's", "back\\slash", "😀"]}}},
-        {"skip": {"other": {"column": "status", "not_equals": ["purchase"]}}, "exclude": {"big": "size > 10"}},
+        {
+            "exclude": {
+                "cancelled": {"column": "status", "equals": ["cancelled", "It's", "back\\slash", "😀"]}
+            }
+        },
+        {
+            "skip": {"other": {"column": "status", "not_equals": ["purchase"]}},
+            "exclude": {"big": "size > 10"},
+        },
         {"skip": {"empty": {"column": "status", "blank": True}}},
-        {"exclude": {"test": "LOWER(status) LIKE '%test%' OR status IS NULL", "sized": {"column": "size", "blank": False}}},
+        {
+            "exclude": {
+                "test": "LOWER(status) LIKE '%test%' OR status IS NULL",
+                "sized": {"column": "size", "blank": False},
+            }
+        },
     ],
     "scoring": [
         *(f"{bins} quantile quantile quantile" for bins in range(2, 11)),
@@ -76,7 +93,9 @@ def covering() -> list[Case]:
     random = Random(0)
     levels = [len(values) for values in FACTORS.values()]
     factors = list(itertools.combinations(range(len(levels)), 2))
-    missing = {pair for a, b in factors for pair in itertools.product([a], range(levels[a]), [b], range(levels[b]))}
+    missing = {
+        pair for a, b in factors for pair in itertools.product([a], range(levels[a]), [b], range(levels[b]))
+    }
     cases: list[Case] = []
     for _ in range(COUNT):
         shaping = sorted(pair for pair in missing if _is_shaping(pair))

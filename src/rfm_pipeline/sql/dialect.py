@@ -1,4 +1,4 @@
-"""The expressions in which engines differ: one class an engine.
+"""The expressions in which engines differ: what all share, and what each has to say; one class an engine.
 
 Each pair of expressions gives the same value on both, for every input; tests hold them against each other.
 """
@@ -17,7 +17,7 @@ from rfm_pipeline.settings import Window
 
 _WITH_COMMA = r"^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$"
 _FLOAT_ID = (r"^([0-9]+)\.0$", r"\1")
-_EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
+EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
 # Years outside these are no order's, and in some zones no engine's.
 _DAY = "[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
 _TIME = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
@@ -27,24 +27,7 @@ _ISO_AWARE = f"^{_DAY}{_TIME}(Z| UTC| ?{_OFFSET})$"
 _TO_THE_MINUTE = ("^(.{10}).(.{5})[:.0-9]*", r"\1 \2:00")
 _COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
 
-_BLANKS = r"[\t-\r\x{85}\p{Z}]*"  # what GoogleSQL's TRIM takes off
-# Space, tab, line breaks and the no-break space that pages and workbooks leave behind.
-_DUCKDB_BLANKS = r"E' \t\n\r' || CHR(160)"
-_BIGQUERY_BLANKS = r"' \t\n\r\u00a0'"
-
-_BIGQUERY_ESCAPES = str.maketrans(
-    {
-        "\\": r"\\",
-        "'": r"\'",
-        "\n": r"\n",
-        "\r": r"\r",
-        "\0": r"\x00",
-        "\a": r"\a",
-        "\b": r"\b",
-        "\f": r"\f",
-        "\v": r"\v",
-    }
-)
+DIALECTS = ("duckdb", "bigquery")
 
 
 def cases(branches: Sequence[tuple[str, str]]) -> str:
@@ -180,7 +163,7 @@ class Dialect(ABC):
     def unfloated(self, expression: str) -> str:
         """A text id without the `.0` that a float leaves behind; NULL where blank."""
         is_float = self.ends_with(expression, ".0")
-        # The branch that nearly all ids take comes first: an engine that sees a whole batch take it copies nothing.
+        # Nearly all ids take the first branch: an engine that sees a whole batch take it copies nothing.
         plain = (f"{self._plain(expression)} AND NOT {is_float}", expression)
         return cases([plain, (is_float, self.replaced(expression, *_FLOAT_ID)), self.text_id(expression)[1]])
 
@@ -254,176 +237,9 @@ class Dialect(ABC):
         """Money cut after its third leading digit: a coarser number in the same order."""
 
 
-class DuckDB(Dialect):
-    """DuckDB, with its session's time zone set to UTC."""
-
-    name = "duckdb"
-    types: ClassVar = {"text": "VARCHAR", "integer": "BIGINT", "money": "DECIMAL(38, 9)", "date": "DATE"}
-    window_is_one_worker = False
-
-    def quoted_name(self, name: str) -> str:
-        return '"' + name.replace('"', '""') + '"'
-
-    def quoted_text(self, text: str) -> str:
-        return "'" + text.replace("'", "''") + "'"
-
-    def trim(self, expression: str) -> str:
-        return f"TRIM({expression}, {_DUCKDB_BLANKS})"
-
-    def only_blanks(self, expression: str) -> str:
-        return f"REGEXP_FULL_MATCH({expression}, {self.literal(_BLANKS)})"
-
-    def ends_with(self, expression: str, end: str) -> str:
-        return f"SUFFIX({expression}, {self.literal(end)})"
-
-    def id_text(self, expression: str, kind: Kind) -> str:
-        if kind is Kind.FLOAT:
-            whole = f"{expression} = TRUNC({expression}) AND ABS({expression}) < 9e18"
-            number = f"CAST(CAST({expression} AS BIGINT) AS VARCHAR)"
-            return f"CASE WHEN {whole} THEN {number} ELSE PRINTF('%.17g', {expression}) END"
-        return self.text(expression, kind)
-
-    def is_finite(self, expression: str) -> str:
-        return f"ISFINITE({expression})"
-
-    def matches(self, expression: str, pattern: str) -> str:
-        return f"REGEXP_MATCHES({expression}, {self.literal(pattern)})"
-
-    def exact_number(self, expression: str, size: tuple[int, int]) -> str:
-        return f"TRY_CAST({expression} AS DECIMAL({size[0]}, {size[1]}))"
-
-    def text_number(self, expression: str, size: tuple[int, int]) -> str:
-        # DuckDB also reads 1_000, and has a way of its own with exponents: those go through a double.
-        odd = " OR ".join(f"CONTAINS({expression}, '{mark}')" for mark in "eE_")
-        number = self.float_number(f"TRY_CAST({expression} AS DOUBLE)", size)
-        return cases(
-            [
-                (f"NOT ({odd})", self.exact_number(expression, size)),
-                (self.matches(expression, _EXPONENT), number),
-            ]
-        )
-
-    def float_number(self, expression: str, size: tuple[int, int]) -> str:
-        return self.exact_number(expression, size)
-
-    def iso_date(self, expression: str) -> str:
-        return f"TRY_CAST(LEFT({expression}, 10) AS DATE)"
-
-    def instant(self, expression: str) -> str:
-        return f"TRY_CAST({expression} AS TIMESTAMPTZ)"
-
-    def parsed_date(self, expression: str, date_format: str) -> str:
-        return f"CAST(TRY_STRPTIME({expression}, {self.literal(date_format)}) AS DATE)"
-
-    def date_in_zone(self, expression: str, timezone: str) -> str:
-        return f"CAST(TIMEZONE({self.literal(timezone)}, {expression}) AS DATE)"
-
-    def days_between(self, earlier: str, later: str) -> str:
-        return f"({later} - {earlier})"
-
-    def window_start(self, end: str, window: Window) -> str:
-        return f"CAST({end} - INTERVAL {window.count} {window.unit.upper()} AS DATE)"
-
-    def average(self, total: str, count: str) -> str:
-        # DuckDB divides decimals as doubles, so this divides whole billionths, a half away from zero. Up to
-        # two million a double holds those exactly, and is ten times as fast as the wide integer.
-        def divided(units: str) -> str:
-            quotient = f"(2 * {units} + SIGN({total}) * {count}) // (2 * {count})"
-            return f"CAST({quotient} AS DECIMAL(38, 0)) * 0.000000001"
-
-        quick = divided(f"CAST(ROUND(CAST({total} AS DOUBLE) * 1e9) AS BIGINT)")
-        wide = divided(f"CAST({total} * 1000000000 AS HUGEINT)")
-        return f"CASE\n    WHEN ABS({total}) < 2000000 THEN {quick}\n    ELSE {wide}\n  END"
-
-    def leading_digits(self, expression: str) -> str:
-        return expression
-
-
-class BigQuery(Dialect):
-    """GoogleSQL, the language of BigQuery."""
-
-    name = "bigquery"
-    types: ClassVar = {"text": "STRING", "integer": "INT64", "money": "NUMERIC", "date": "DATE"}
-    window_is_one_worker = True
-
-    def quoted_name(self, name: str) -> str:
-        return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
-
-    def quoted_text(self, text: str) -> str:
-        return "'" + text.translate(_BIGQUERY_ESCAPES) + "'"
-
-    def trim(self, expression: str) -> str:
-        return f"TRIM({expression}, {_BIGQUERY_BLANKS})"
-
-    def only_blanks(self, expression: str) -> str:
-        return f"TRIM({expression}) = ''"
-
-    def ends_with(self, expression: str, end: str) -> str:
-        return f"ENDS_WITH({expression}, {self.literal(end)})"
-
-    def id_text(self, expression: str, kind: Kind) -> str:
-        if kind is Kind.FLOAT:
-            whole = f"{expression} = TRUNC({expression}) AND ABS({expression}) < 9e18"
-            number = f"CAST(CAST({expression} AS INT64) AS STRING)"
-            return f"CASE WHEN {whole} THEN {number} ELSE FORMAT('%.17g', {expression}) END"
-        return self.text(expression, kind)
-
-    def is_finite(self, expression: str) -> str:
-        return f"NOT (IS_NAN({expression}) OR IS_INF({expression}))"
-
-    def matches(self, expression: str, pattern: str) -> str:
-        return f"REGEXP_CONTAINS({expression}, {self.literal(pattern)})"
-
-    def exact_number(self, expression: str, size: tuple[int, int]) -> str:
-        # A parameterised SAFE_CAST fails where it should give NULL, and NUMERIC would round twice.
-        precision, scale = size
-        rounded = f"ROUND(SAFE_CAST({expression} AS BIGNUMERIC), {scale})"
-        return f"CASE WHEN ABS({rounded}) < 1e{precision - scale} THEN CAST({rounded} AS NUMERIC) END"
-
-    def text_number(self, expression: str, size: tuple[int, int]) -> str:
-        number = self.float_number(f"SAFE_CAST({expression} AS FLOAT64)", size)
-        return cases(
-            [
-                (f"NOT {self.matches(expression, '[eE_]')}", self.exact_number(expression, size)),
-                (self.matches(expression, _EXPONENT), number),
-            ]
-        )
-
-    def float_number(self, expression: str, size: tuple[int, int]) -> str:
-        precision, scale = size
-        units = f"ROUND({expression} * 1e{scale})"
-        exact = f"CAST(CAST({units} AS BIGNUMERIC) / 1e{scale} AS NUMERIC)"
-        return f"CASE WHEN ABS({units}) < 1e{precision} THEN {exact} END"
-
-    def iso_date(self, expression: str) -> str:
-        return f"SAFE_CAST(SUBSTR({expression}, 1, 10) AS DATE)"
-
-    def instant(self, expression: str) -> str:
-        return f"SAFE_CAST({expression} AS TIMESTAMP)"
-
-    def parsed_date(self, expression: str, date_format: str) -> str:
-        return f"DATE(SAFE.PARSE_DATETIME({self.literal(date_format)}, {expression}))"
-
-    def date_in_zone(self, expression: str, timezone: str) -> str:
-        return f"DATE({expression}, {self.literal(timezone)})"
-
-    def days_between(self, earlier: str, later: str) -> str:
-        return f"DATE_DIFF({later}, {earlier}, DAY)"
-
-    def window_start(self, end: str, window: Window) -> str:
-        return f"DATE_SUB({end}, INTERVAL {window.count} {window.unit.upper()})"
-
-    def average(self, total: str, count: str) -> str:
-        return f"{total} / {count}"
-
-    def leading_digits(self, expression: str) -> str:
-        digits = f"LENGTH(CAST(TRUNC(ABS({expression})) AS STRING))"
-        return f"TRUNC({expression}, 3 - {digits})"
-
-
-DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (DuckDB(), BigQuery())}
-
-
 def dialect_of(name: str) -> Dialect:
-    """The dialect of an engine by its name, `duckdb` or `bigquery`."""
-    return DIALECTS[name]
+    """The dialect of an engine by its name, one of DIALECTS."""
+    from rfm_pipeline.sql.dialect_bigquery import BigQuery
+    from rfm_pipeline.sql.dialect_duckdb import DuckDB
+
+    return {"duckdb": DuckDB, "bigquery": BigQuery}[name]()

@@ -44,7 +44,8 @@ class Pipeline:
     @classmethod
     def of(cls, spec: QuerySpec) -> Pipeline:
         """The pipeline that answers `spec`."""
-        return cls(tuple(cte for stage in STAGES for cte in stage(spec)), spec.window_moves, spec.dialect.name)
+        ctes = tuple(cte for stage in STAGES for cte in stage(spec))
+        return cls(ctes, spec.window_moves, spec.dialect.name)
 
     @property
     def materialised(self) -> tuple[str, ...]:

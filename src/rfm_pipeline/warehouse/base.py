@@ -54,6 +54,7 @@ class SourceTable:
         notes: What was found out about it that a person wants to know.
         rows: How many rows it says that it has, by its own metadata; None where it doesn't say.
         size_bytes: How large it is; None where that is not known.
+        is_passing: Whether the relation names files that are gone when the warehouse is closed.
     """
 
     label: str
@@ -62,6 +63,7 @@ class SourceTable:
     notes: tuple[str, ...] = ()
     rows: int | None = None
     size_bytes: int | None = None
+    is_passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

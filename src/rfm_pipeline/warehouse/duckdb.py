@@ -71,7 +71,13 @@ class DuckDBWarehouse:
             opened = open_source(self._source, self._options, self._connection, Path(self._scratch.name))
         self._opened = opened
         return SourceTable(
-            opened.label, opened.relation, opened.schema, opened.notes, opened.rows, opened.size_bytes
+            label=opened.label,
+            relation=opened.relation,
+            schema=opened.schema,
+            notes=opened.notes,
+            rows=opened.rows,
+            size_bytes=opened.size_bytes,
+            is_passing=bool(opened.copies),
         )
 
     def published(self) -> Published:

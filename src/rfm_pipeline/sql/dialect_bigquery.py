@@ -1,0 +1,107 @@
+"""How BigQuery says things."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rfm_pipeline.schema import Kind
+from rfm_pipeline.settings import Window
+from rfm_pipeline.sql.dialect import EXPONENT, Dialect, cases
+
+# Space, tab, line breaks and the no-break space that pages and workbooks leave behind.
+_AROUND = r"' \t\n\r\u00a0'"
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\\",
+        "'": r"\'",
+        "\n": r"\n",
+        "\r": r"\r",
+        "\0": r"\x00",
+        "\a": r"\a",
+        "\b": r"\b",
+        "\f": r"\f",
+        "\v": r"\v",
+    }
+)
+
+
+class BigQuery(Dialect):
+    """GoogleSQL, the language of BigQuery."""
+
+    name = "bigquery"
+    types: ClassVar = {"text": "STRING", "integer": "INT64", "money": "NUMERIC", "date": "DATE"}
+    window_is_one_worker = True
+
+    def quoted_name(self, name: str) -> str:
+        return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+    def quoted_text(self, text: str) -> str:
+        return "'" + text.translate(_ESCAPES) + "'"
+
+    def trim(self, expression: str) -> str:
+        return f"TRIM({expression}, {_AROUND})"
+
+    def only_blanks(self, expression: str) -> str:
+        return f"TRIM({expression}) = ''"
+
+    def ends_with(self, expression: str, end: str) -> str:
+        return f"ENDS_WITH({expression}, {self.literal(end)})"
+
+    def id_text(self, expression: str, kind: Kind) -> str:
+        if kind is Kind.FLOAT:
+            whole = f"{expression} = TRUNC({expression}) AND ABS({expression}) < 9e18"
+            number = f"CAST(CAST({expression} AS INT64) AS STRING)"
+            return f"CASE WHEN {whole} THEN {number} ELSE FORMAT('%.17g', {expression}) END"
+        return self.text(expression, kind)
+
+    def is_finite(self, expression: str) -> str:
+        return f"NOT (IS_NAN({expression}) OR IS_INF({expression}))"
+
+    def matches(self, expression: str, pattern: str) -> str:
+        return f"REGEXP_CONTAINS({expression}, {self.literal(pattern)})"
+
+    def exact_number(self, expression: str, size: tuple[int, int]) -> str:
+        # A parameterised SAFE_CAST fails where it should give NULL, and NUMERIC would round twice.
+        precision, scale = size
+        rounded = f"ROUND(SAFE_CAST({expression} AS BIGNUMERIC), {scale})"
+        return f"CASE WHEN ABS({rounded}) < 1e{precision - scale} THEN CAST({rounded} AS NUMERIC) END"
+
+    def text_number(self, expression: str, size: tuple[int, int]) -> str:
+        number = self.float_number(f"SAFE_CAST({expression} AS FLOAT64)", size)
+        return cases(
+            [
+                (f"NOT {self.matches(expression, '[eE_]')}", self.exact_number(expression, size)),
+                (self.matches(expression, EXPONENT), number),
+            ]
+        )
+
+    def float_number(self, expression: str, size: tuple[int, int]) -> str:
+        precision, scale = size
+        units = f"ROUND({expression} * 1e{scale})"
+        exact = f"CAST(CAST({units} AS BIGNUMERIC) / 1e{scale} AS NUMERIC)"
+        return f"CASE WHEN ABS({units}) < 1e{precision} THEN {exact} END"
+
+    def iso_date(self, expression: str) -> str:
+        return f"SAFE_CAST(SUBSTR({expression}, 1, 10) AS DATE)"
+
+    def instant(self, expression: str) -> str:
+        return f"SAFE_CAST({expression} AS TIMESTAMP)"
+
+    def parsed_date(self, expression: str, date_format: str) -> str:
+        return f"DATE(SAFE.PARSE_DATETIME({self.literal(date_format)}, {expression}))"
+
+    def date_in_zone(self, expression: str, timezone: str) -> str:
+        return f"DATE({expression}, {self.literal(timezone)})"
+
+    def days_between(self, earlier: str, later: str) -> str:
+        return f"DATE_DIFF({later}, {earlier}, DAY)"
+
+    def window_start(self, end: str, window: Window) -> str:
+        return f"DATE_SUB({end}, INTERVAL {window.count} {window.unit.upper()})"
+
+    def average(self, total: str, count: str) -> str:
+        return f"{total} / {count}"
+
+    def leading_digits(self, expression: str) -> str:
+        digits = f"LENGTH(CAST(TRUNC(ABS({expression})) AS STRING))"
+        return f"TRUNC({expression}, 3 - {digits})"
