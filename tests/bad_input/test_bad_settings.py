@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from spoiled import Case, case, check
 
 from conftest import Rfm
-from spoiled import Case, case, check
 
 RUN = "run orders.csv"
 
@@ -20,13 +20,13 @@ NAMES = [
          toml="[scoring.recency]\nedge = [1]\n"),
     case("role misspelt", RUN, "`columns.customer`", hints="did you mean `customer_id`?",
          toml="[columns]\ncustomer = 'x'\n"),
-    case("setting like no other", RUN, "`colour`, which is no setting", hints="columns, date_format, decimal",
-         toml="colour = 'red'\n"),
+    case("setting like no other", RUN, "`zzz`, which is no setting", hints="columns, date_format, decimal",
+         toml="zzz = 1\n"),
     case("setting misspelt in another file", f"{RUN} --config shop.toml", "shop.toml has `widow`",
          hints="did you mean `window`?", files={"shop.toml": "widow = '90d'\n"}),
     case("test of a column misspelt", RUN, "`exclude.tests.colunm`", hints="did you mean `column`?",
          toml="[exclude]\ntests = { colunm = 'amount', equals = '5' }\n"),
-    case("rule misspelt", RUN, "`rr` in number 1 of `segments.rules`", hints="r, segment",
+    case("rule misspelt", RUN, "`rr` in number 1 of `segments.rules`", hints="did you mean `r`?",
          toml="[[segments.rules]]\nsegment = 'A'\nrr = 1\n"),
     case("variable misspelt", RUN, "RFM_TIMEZOEN", hints="did you mean RFM_TIMEZONE?",
          environment={"RFM_TIMEZOEN": "UTC"}),
