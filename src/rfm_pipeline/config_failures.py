@@ -62,9 +62,12 @@ class Layers:
         names = _names(location)
         if not names:
             return None
-        if isinstance(_found(self.flags, names), str | int | list):
+        given = _found(self.flags, names)
+        if given is not None and names[0] == "exclude":
             # An exclusion's own name is part of what its flag is given.
-            return f"--{(names[0] if names[0] == 'exclude' else names[-1]).replace('_', '-')}"
+            return "--exclude"
+        if isinstance(given, str | int | list):
+            return f"--{names[-1].replace('_', '-')}"
         if _found(self.environment, names) is not None:
             return f"RFM_{'__'.join(names).upper()}"
         if _found(self.file, names) is not None:

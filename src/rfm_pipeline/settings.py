@@ -94,9 +94,12 @@ class Window(_Frozen):
     def parse(cls, text: str) -> Self:
         """Reads `365 days`, `24 months`, `2 years`, `90d`, `52w`."""
         match = re.fullmatch(r"\s*(\d{1,5})\s*(d|w|m|y|days?|weeks?|months?|years?)\s*", text.casefold())
-        if match is None or not 0 < int(match[1]) <= 10_000:
+        # No engine has dates long before our era.
+        most = 1_000 if match and match[2].startswith("y") else 10_000
+        if match is None or not 0 < int(match[1]) <= most:
             raise ValueError(
-                f"'{text}' is not a window: 1 to 10,000 days, weeks, months or years, such as '24 months'"
+                f"'{text}' is not a window such as '24 months', of up to 10,000 days, weeks or months or"
+                " 1,000 years"
             )
         units: dict[str, Literal["day", "week", "month", "year"]]
         units = {"d": "day", "w": "week", "m": "month", "y": "year"}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -167,14 +167,24 @@ def connected(question: Question) -> duckdb.DuckDBPyConnection:
     """DuckDB in memory, with the question's table as `source`; set up as a run sets it up."""
     connection = duckdb.connect(config={"threads": 2})
     connection.execute("SET TimeZone = 'UTC'")
-    columns = ", ".join(f"{quoted(name)} {duckdb_type(text)}" for name, text in question.columns.items())
-    connection.execute(f"CREATE TABLE source ({columns})")
-    if question.rows:
-        casts = ", ".join(f"CAST(? AS {duckdb_type(text)})" for text in question.columns.values())
-        listed = ", ".join([f"({casts})"] * len(question.rows))
-        values = [_bound(row.get(name)) for row in question.rows for name in question.columns]
-        connection.execute(f"INSERT INTO source VALUES {listed}", values)
+    fill(connection, "source", question.columns, question.rows)
     return connection
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Makes a table of rows."""
+    types = {name: duckdb_type(text) for name, text in columns.items()}
+    listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
+    connection.execute(f"CREATE TABLE {table} ({listed})")
+    if rows:
+        casts = ", ".join(f"CAST(? AS {kind})" for kind in types.values())
+        values = [row.get(name) for row in rows for name in columns]
+        connection.execute(f"INSERT INTO {table} VALUES {', '.join([f'({casts})'] * len(rows))}", values)
 
 
 def duckdb_type(text: str) -> str:
@@ -224,11 +234,12 @@ def _answer(
         if step.name in wanted
     }
     if not steps:
-        made["segments"] = in_order(_rows(execute(pipeline.query())))
+        made["segments"] = in_order(rows_of(execute(pipeline.query())))
     return Answer(made)
 
 
-def _rows(result: Any) -> list[Row]:
+def rows_of(result: Any) -> list[Row]:
+    """Rows with their names, of either engine."""
     if isinstance(result, list):
         return result
     names = [column[0] for column in result.description]
@@ -237,7 +248,7 @@ def _rows(result: Any) -> list[Row]:
 
 def _create(connection: duckdb.DuckDBPyConnection, step: Step) -> list[Row]:
     connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
-    return _rows(connection.execute(f"SELECT * FROM stage_{step.name}"))
+    return rows_of(connection.execute(f"SELECT * FROM stage_{step.name}"))
 
 
 def _flattened(path: tuple[str, ...], text: str) -> Sequence[Column]:
@@ -246,8 +257,3 @@ def _flattened(path: tuple[str, ...], text: str) -> Sequence[Column]:
         return (Column(path, KINDS[text][0], text),)
     inner = [column for name, field in fields.items() for column in _flattened((*path, name), field)]
     return (Column(path, Kind.OTHER, text), *inner)
-
-
-def _bound(value: object) -> object:
-    # As text, which DuckDB casts exactly; a Decimal would be bound in a width of its own.
-    return value.isoformat() if isinstance(value, datetime) else value

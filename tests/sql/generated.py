@@ -70,6 +70,8 @@ NO_DATES = (
     "03/04/2024",
     None,
 )
+NO_DAYS_IN_NUMBERS = (0, 7, 20240230, 20241301, 202401, None)
+"""Numbers that are no day in the format %Y%m%d."""
 NO_AMOUNTS: Mapping[str, tuple[Any, ...]] = {
     "STRING": ("", " ", "free", "1;5", "1.2.3", "--1", "12 EUR", "0x10", "1_000", None),
     "INT64": (None,),
@@ -77,6 +79,7 @@ NO_AMOUNTS: Mapping[str, tuple[Any, ...]] = {
     "NUMERIC": (None,),
     "BIGNUMERIC": (None,),
 }
+CLOCK_OF_TWELVE = "%m/%d/%y %I:%M %p"
 CLOCKS = (time(0), time(5, 29, 59), time(12), time(18, 30), time(23, 59, 59, 999999))
 STATUSES = ("paid", "paid", "paid", "Paid", "cancelled", "void'd", "", None)
 
@@ -144,11 +147,13 @@ class Shape:
         if name in {"customer_id", "order_id"}:
             size = self.customers if name == "customer_id" else self.orders
             return random.sample(IDS[kind], k=min(size, len(IDS[kind]))), NO_IDS[kind]
-        return [self._amount(name, kind, random) for _ in range(self.amounts)], NO_AMOUNTS[kind]
+        return self._amounts(name, kind, random), NO_AMOUNTS[kind]
 
     def _moments(self, kind: str, random: Random) -> tuple[Sequence[Any], Sequence[Any]]:
         days = [START + timedelta(days=day) for day in range(self.days)]
         moments = [datetime.combine(day, random.choice(CLOCKS)) for day in days]
+        if kind == "INT64":
+            return [int(f"{day:%Y%m%d}") for day in days], NO_DAYS_IN_NUMBERS
         if kind != "STRING":
             typed: dict[str, Sequence[Any]] = {
                 "DATE": days,
@@ -166,20 +171,26 @@ class Shape:
             texts += [f"{day:%d.%m.%Y}" for day in days] + [
                 f"{day.day}.{day.month}.{day.year}" for day in days
             ]
+        if CLOCK_OF_TWELVE in formats:
+            texts += [f"{moment:{CLOCK_OF_TWELVE}}" for moment in moments]
         return texts, NO_DATES
 
-    def _amount(self, name: str, kind: str, random: Random) -> Any:
-        places = (
-            0
-            if kind == "INT64"
-            else random.choice([0, 0, 1, 3] if name == "quantity" else [0, 1, 2, 2, 3, 4])
-        )
+    def _amounts(self, name: str, kind: str, random: Random) -> list[Any]:
+        """A third of them also with the sign turned round: returns that leave nothing of an order."""
+        values = [self._amount(name, kind, random) for _ in range(self.amounts)]
+        return [
+            self._written(value, kind, random) for value in [*values, *(-value for value in values[1::3])]
+        ]
+
+    def _amount(self, name: str, kind: str, random: Random) -> Decimal:
+        decimals = [0, 0, 1, 3] if name == "quantity" else [0, 1, 2, 2, 3, 4]
+        places = 0 if kind == "INT64" else random.choice(decimals)
         # A quantity times a price stays below a billion: test_engines_agree.py has a line above that.
         largest = random.choice([1, 10, 500, 500] if name == "quantity" else [1, 10, 1000, 1000, 10**6])
-        value = Decimal(
-            random.randint(-largest // 3, largest) if random.random() < 0.3 else random.randint(0, largest)
-        )
-        value = random.choice([value.scaleb(-places), Decimal(10) if places else value])
+        value = Decimal(random.randint(0, largest)).scaleb(-places)
+        return random.choice([value, value, value, -value, Decimal(10)])
+
+    def _written(self, value: Decimal, kind: str, random: Random) -> Any:
         match kind:
             case "INT64":
                 return int(value)
@@ -187,7 +198,7 @@ class Shape:
                 return float(value)
             case "STRING":
                 text = f"{value:f}".replace(".", self.settings["decimal"])
-                return random.choice([text, f" {text} ", text.removeprefix("0")]) if text != "0" else text
+                return random.choice([text, text, f" {text} ", f"+{text}".replace("+-", "-"), f"0{text}"])
             case _:
                 return value
 
@@ -198,15 +209,20 @@ def shapes(draw: st.DrawFn) -> Shape:
     columns = {"customer_id": draw(st.sampled_from(CUSTOMER_IDS))}
     if draw(st.booleans()):
         columns["order_id"] = draw(st.sampled_from(list(IDS)))
-    columns["ordered_at"] = draw(st.sampled_from(["DATE", "DATETIME", "TIMESTAMP", "STRING"]))
+    columns["ordered_at"] = draw(
+        st.sampled_from(["DATE", "DATETIME", "TIMESTAMP", "STRING", "STRING", "INT64"])
+    )
     for role in draw(st.sampled_from([("amount",), ("amount", "refund"), ("quantity", "unit_price")])):
         columns[role] = draw(st.sampled_from(list(NO_AMOUNTS)))
     columns["status"] = "STRING"
-    settings = {
+    settings: dict[str, Any] = {
         "timezone": draw(st.sampled_from(TIMEZONES)),
         "decimal": draw(st.sampled_from([".", ","])),
-        "date_format": draw(st.sampled_from([["iso"], ["%d.%m.%Y"], ["iso", "%d.%m.%Y"]])),
+        "date_format": ["%Y%m%d"],
     }
+    if columns["ordered_at"] != "INT64":
+        formats = [["iso"], ["%d.%m.%Y"], ["iso", "%d.%m.%Y"], ["iso", CLOCK_OF_TWELVE]]
+        settings["date_format"] = draw(st.sampled_from(formats))
     return Shape(
         columns,
         settings,

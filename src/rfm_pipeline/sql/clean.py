@@ -67,8 +67,7 @@ def _lines(spec: QuerySpec) -> str:
         columns.append(f"{dialect.is_blank('refund', kinds['refund'])} AS no_refund")
     if spec.order_dates_are_text:
         columns.append("ordered_at AS written_date")
-    if amount := _text_amount(spec):
-        columns.append(f"{amount} AS written_amount")
+    columns += [f"{role} AS written_{role}" for role in _text_amounts(spec)]
     columns += ["skip_reason"] if settings.skip else []
     columns += ["exclude_reason"] if settings.exclude else []
     return select(columns, "source")
@@ -90,7 +89,7 @@ def _clean(spec: QuerySpec) -> str:
 
 
 def _amount(spec: QuerySpec) -> str:
-    amount = "amount" if spec.mapping.amount else "quantity * unit_price"
+    amount = "amount" if spec.mapping.amount else spec.dialect.product("quantity", "unit_price")
     if spec.mapping.refund:
         return f"{amount} - CASE WHEN no_refund THEN 0 ELSE refund END"
     return amount
@@ -143,21 +142,16 @@ def _first_reason(spec: QuerySpec, rules: Iterable[tuple[str, str]]) -> str:
     return cases(branches) if branches else spec.dialect.cast("NULL", "text")
 
 
-def _text_amount(spec: QuerySpec) -> str | None:
-    """The role in whose text an unreadable amount can be shown."""
-    for role in ("amount", "unit_price", "quantity"):
-        column = getattr(spec.mapping, role)
-        if column and column.kind is Kind.TEXT:
-            return role
-    return None
+def _text_amounts(spec: QuerySpec) -> list[str]:
+    """The roles of the amount that have to be read out of text."""
+    kinds = {role: column.kind for role, column in spec.mapping.roles().items()}
+    return [role for role in SIZES if kinds.get(role) is Kind.TEXT]
 
 
 def _written(spec: QuerySpec) -> list[tuple[str, str]]:
     """The branches of a CASE that gives what could not be read, as it was written, for the message."""
-    branches = [("order_date IS NULL", "written_date")] if spec.order_dates_are_text else []
-    if _text_amount(spec):
-        branches.append((_unread_amount(spec), "written_amount"))
-    return branches
+    dates = [("order_date IS NULL", "written_date")] if spec.order_dates_are_text else []
+    return [*dates, *((f"{role} IS NULL", f"written_{role}") for role in _text_amounts(spec))]
 
 
 def has_example(spec: QuerySpec) -> bool:

@@ -116,11 +116,11 @@ class Dialect(ABC):
     def local_date(self, expression: str, kind: Kind, timezone: str, formats: Sequence[str]) -> str:
         """The date of a moment in a time zone; NULL where it can't be read. Text has no blanks around it."""
         if kind is Kind.DATE:
-            return expression
+            return self.real_moment(expression)
         if kind is Kind.TIMESTAMP:
-            return self.cast(expression, "date")
+            return self.cast(self.real_moment(expression), "date")
         if kind is Kind.TIMESTAMPTZ:
-            return self.date_in_zone(expression, timezone)
+            return self.date_in_zone(self.real_moment(expression), timezone)
         branches = []
         for text in formats:
             if text == ISO:
@@ -220,6 +220,10 @@ class Dialect(ABC):
     def date_in_zone(self, expression: str, timezone: str) -> str:
         """The date of an instant in a zone."""
 
+    def real_moment(self, expression: str) -> str:
+        """A date or time; NULL for what the engine has besides those."""
+        return expression
+
     @abstractmethod
     def days_between(self, earlier: str, later: str) -> str:
         """Whole days from one date to another."""
@@ -227,6 +231,10 @@ class Dialect(ABC):
     @abstractmethod
     def window_start(self, end: str, window: Window) -> str:
         """The last date before a window that ends on a date."""
+
+    @abstractmethod
+    def product(self, quantity: str, price: str) -> str:
+        """A quantity times a price, exact in nine decimals."""
 
     @abstractmethod
     def average(self, total: str, count: str) -> str:

@@ -99,6 +99,9 @@ class BigQuery(Dialect):
     def window_start(self, end: str, window: Window) -> str:
         return f"DATE_SUB({end}, INTERVAL {window.count} {window.unit.upper()})"
 
+    def product(self, quantity: str, price: str) -> str:
+        return f"{quantity} * {price}"
+
     def average(self, total: str, count: str) -> str:
         return f"{total} / {count}"
 

@@ -14,14 +14,15 @@ from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.schema import Schema
 
 _BOOLEAN = (
-    exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.Column, exp.Anonymous, exp.Func,
+    exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.Column, exp.Anonymous, exp.Func, exp.Escape,
 )  # fmt: skip
 _FORBIDDEN = (
     exp.Query, exp.Subquery, exp.AggFunc, exp.Window, exp.Star, exp.Placeholder, exp.Parameter,
     exp.SessionParameter, exp.Command, exp.DDL, exp.DML, exp.Alias, exp.Lambda, exp.Explode, exp.Unnest,
 )  # fmt: skip
 _UNREPEATABLE = {
-    "ago", "assert_true", "currval", "error", "gen_random_uuid", "generate_uuid", "get_current_time",
+    "age", "ago", "assert_true", "columns",
+    "currval", "error", "gen_random_uuid", "generate_uuid", "get_current_time",
     "get_current_timestamp", "getenv", "getvariable", "in_search_path", "localtime", "localtimestamp",
     "nextval", "now", "pg_conf_load_time", "pg_postmaster_start_time", "pg_sleep", "query", "query_table",
     "rand", "random", "read_blob", "read_text", "session_user", "setseed", "setval", "sleep_ms", "stats",

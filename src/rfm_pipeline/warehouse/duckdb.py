@@ -7,6 +7,7 @@ current result, and to publish.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 import time
@@ -25,7 +26,15 @@ from rfm_pipeline.source.location import Location
 from rfm_pipeline.source.options import SourceOptions
 from rfm_pipeline.warehouse.base import RESULT_COLUMNS, Progress, Published, SourceTable
 from rfm_pipeline.warehouse.export import write_table
-from rfm_pipeline.warehouse.failures import explained, held, lock_holder, not_boolean, objection, unopened
+from rfm_pipeline.warehouse.failures import (
+    UNCHANGED,
+    explained,
+    held,
+    lock_holder,
+    not_boolean,
+    objection,
+    unopened,
+)
 from rfm_pipeline.words import lowered
 
 T = TypeVar("T")
@@ -85,12 +94,13 @@ class DuckDBWarehouse:
         if not self._file.exists():
             return Published()
         table = self._quoted(_DESTINATION, "main", self._table)
-        with self._attached(read_only=True), explained(f"look at {self._file}"):
+        with self._attached(read_only=True), explained(f"look at {self._file}", file=self._file):
             # DuckDB tells no two names apart by case.
             columns = self._connection.execute(
-                "SELECT column_name, table_oid IN (SELECT view_oid FROM duckdb_views()) FROM duckdb_columns()"
-                " WHERE database_name = ? AND schema_name = 'main' AND LOWER(table_name) = LOWER(?)"
-                " ORDER BY column_index",
+                "SELECT column_name, table_type = 'VIEW' FROM information_schema.columns"
+                " JOIN information_schema.tables USING (table_catalog, table_schema, table_name)"
+                " WHERE table_catalog = ? AND table_schema = 'main' AND LOWER(table_name) = LOWER(?)"
+                " ORDER BY ordinal_position",
                 [_DESTINATION, self._table],
             ).fetchall()
             if not columns:
@@ -132,19 +142,30 @@ class DuckDBWarehouse:
         table = self._quoted(_DESTINATION, "main", self._table)
         # A source inside the destination file is attached read-only, and a file is attached once.
         self._release_source()
-        with explained(f"write {self._file}"), self._attached(read_only=False):
-            self._connection.execute("BEGIN TRANSACTION")
-            try:
-                self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({_columns()})")
-                names = ", ".join(RESULT_COLUMNS)
-                self._connection.execute(f"INSERT INTO {table} SELECT {names} FROM {name}")
-                for column, about in RESULT_COLUMNS.items():
-                    self._connection.execute(f"COMMENT ON COLUMN {table}.{column} IS '{about.description}'")
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A rollback of what the engine itself has already ended must not hide why it did.
-                _quietly(lambda: self._connection.execute("ROLLBACK"))
-                raise
+        is_new, is_published = not self._file.exists(), False
+        try:
+            with explained(f"write {self._file}", file=self._file), self._attached(read_only=False):
+                self._replace(table, name)
+                is_published = True
+        finally:
+            if is_new and not is_published:
+                # What is left of a file that could not be filled is no database for the next run.
+                for left in (self._file, self._file.with_name(f"{self._file.name}.wal")):
+                    left.unlink(missing_ok=True)
+
+    def _replace(self, table: str, staged: str) -> None:
+        self._connection.execute("BEGIN TRANSACTION")
+        try:
+            self._connection.execute(f"CREATE OR REPLACE TABLE {table} ({_columns()})")
+            names = ", ".join(RESULT_COLUMNS)
+            self._connection.execute(f"INSERT INTO {table} SELECT {names} FROM {staged}")
+            for column, about in RESULT_COLUMNS.items():
+                self._connection.execute(f"COMMENT ON COLUMN {table}.{column} IS '{about.description}'")
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # A rollback of what the engine itself has already ended must not hide why it did.
+            _quietly(lambda: self._connection.execute("ROLLBACK"))
+            raise
 
     def export(self, name: str, path: Path) -> Path:
         with explained(f"write {path}"):
@@ -207,6 +228,13 @@ class DuckDBWarehouse:
             )
         if self._file.is_dir():
             raise DestinationError(f"{self._file} is a folder.", "name a file: --to duckdb:rfm.duckdb.")
+        # A new file, or the log that DuckDB writes beside one that is there.
+        for path in (folder, self._file):
+            if path.exists() and not os.access(path, os.W_OK):
+                raise WarehouseError(
+                    f"There is no permission to write {'into ' if path.is_dir() else ''}{path}.",
+                    f"look at its owner and its mode, or choose another file with --to; {UNCHANGED}",
+                )
 
     def _check_ours(self, columns: list[str], *, is_view: bool) -> None:
         hint = f"choose another table, as in --to 'duckdb:{self._file}#rfm_segments_2', or another file."
@@ -252,7 +280,10 @@ class DuckDBWarehouse:
                     if progress and percentage >= 0:
                         progress(percentage / 100)
             except BaseException:
-                self._connection.interrupt()
+                # Again and again: an interruption is lost if the statement has not begun yet.
+                while not running.done():
+                    self._connection.interrupt()
+                    wait([running], timeout=0.1)
                 raise
         running.result()
 

@@ -106,13 +106,18 @@ def _short_decimals(connection: duckdb.DuckDBPyConnection, select: str) -> str:
 def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Path, scratch: Path) -> None:
     xlsxwriter = _xlsxwriter()
     _refuse_long_ids(connection, select)
+    workbook = xlsxwriter.Workbook(str(path), _WORKBOOK | {"tmpdir": str(scratch)})
     try:
-        _write_sheets(
-            connection, select, xlsxwriter.Workbook(str(path), _WORKBOOK | {"tmpdir": str(scratch)})
-        )
+        _write_sheets(connection, select, workbook)
     except xlsxwriter.exceptions.FileCreateError as error:
         # Around what the operating system said.
         raise error.args[0] if isinstance(error.args[0], OSError) else OSError(str(error)) from None
+    finally:
+        # What the library leaves open when a disk fills up.
+        for sheet in workbook.worksheets():
+            if sheet.row_data_fh:
+                with suppress(OSError):
+                    sheet.row_data_fh.close()
 
 
 def _refuse_long_ids(connection: duckdb.DuckDBPyConnection, select: str) -> None:

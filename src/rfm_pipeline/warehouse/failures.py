@@ -24,18 +24,20 @@ _CAST = re.compile(
 )
 _COMPARED = re.compile(r"Cannot compare values of type (?P<one>\S+) and type (?P<other>\S+)")
 _NO_FUNCTION = re.compile(r'Function with name "?(?P<name>\w+)"? (does not exist|is not in the catalog)')
+_DAMAGED = re.compile(r"corrupt|checksum|read enough bytes", re.IGNORECASE)
 _LIMIT = re.compile(r"/(?P<limit>[\d.]+ \w+) used\)")
 _NOT_SO_CALLED = re.compile(r"given name and argument types '(?P<call>[^']+)'")
 _TABLE_FUNCTION = re.compile(r'"(?P<name>\w+)" is a table function')
 
 
 @contextmanager
-def explained(doing: str, source: OpenedSource | None = None) -> Iterator[None]:
+def explained(doing: str, source: OpenedSource | None = None, file: Path | None = None) -> Iterator[None]:
     """Turns what DuckDB says into an error of ours.
 
     Args:
         doing: What is being done, as in `DuckDB could not ...`.
-        source: The source, where a statement reads it: what it says may be about a file.
+        source: The source, where a statement reads it: what is said may be about one of its files.
+        file: The destination, where a statement reads or writes it.
 
     Raises:
         WarehouseError: Memory or disk ran out, or DuckDB failed for another reason.
@@ -51,6 +53,8 @@ def explained(doing: str, source: OpenedSource | None = None) -> Iterator[None]:
     except duckdb.OutOfMemoryException as error:
         raise _out_of_memory(error, doing) from error
     except duckdb.Error as error:
+        if file and _DAMAGED.search(str(error)):
+            raise _damaged(file) from error
         about_source = explain_failure(error, source) if source else None
         raise about_source or _explanation(error, doing) from error
 
@@ -96,10 +100,8 @@ def unopened(file: Path, error: duckdb.Error) -> RfmError:
     if isinstance(error, duckdb.OutOfMemoryException):
         return _out_of_memory(error, f"open {file}")
     message = first_line(error)
-    if re.search(r"(?i)corrupt|checksum|read enough bytes", message):
-        return WarehouseError(
-            f"{file} is damaged or incomplete.", "restore it from a copy, or choose another file with --to."
-        )
+    if _DAMAGED.search(message):
+        return _damaged(file)
     if "valid DuckDB database" in message or "not a DuckDB database" in message:
         what = "is empty, and" if not file.stat().st_size else "is"
         return DestinationError(f"{file} {what} not a DuckDB database.", "choose another file with --to.")
@@ -112,6 +114,12 @@ def unopened(file: Path, error: duckdb.Error) -> RfmError:
     return WarehouseError(
         f"{file} can't be opened: {reason or lowered(message.rstrip('.'))}.",
         f"look at its permissions and at the disk, or choose another file with --to; {UNCHANGED}",
+    )
+
+
+def _damaged(file: Path) -> WarehouseError:
+    return WarehouseError(
+        f"{file} is damaged or incomplete.", "restore it from a copy, or choose another file with --to."
     )
 
 

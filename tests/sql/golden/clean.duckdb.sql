@@ -21,7 +21,7 @@ lines AS (
       WHEN order_id BETWEEN '!' AND '~' THEN order_id
       WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
     END AS order_id,
-    CAST(TIMEZONE('UTC', ordered_at) AS DATE) AS order_date,
+    CAST(TIMEZONE('UTC', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
     TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
     TRY_CAST(unit_price AS DECIMAL(18, 6)) AS unit_price,
     exclude_reason
@@ -34,7 +34,7 @@ clean AS (
     customer_id,
     order_id,
     order_date,
-    quantity * unit_price AS amount,
+    CAST(quantity AS DECIMAL(38, 3)) * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'

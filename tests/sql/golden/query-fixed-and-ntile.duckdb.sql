@@ -18,7 +18,7 @@ lines AS (
       WHEN order_id BETWEEN '!' AND '~' THEN order_id
       WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
     END AS order_id,
-    CAST(TIMEZONE('UTC', ordered_at) AS DATE) AS order_date,
+    CAST(TIMEZONE('UTC', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
     TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
     TRY_CAST(unit_price AS DECIMAL(18, 6)) AS unit_price
   FROM source
@@ -30,7 +30,7 @@ clean AS (
     customer_id,
     order_id,
     order_date,
-    quantity * unit_price AS amount,
+    CAST(quantity AS DECIMAL(38, 3)) * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
@@ -86,7 +86,8 @@ metrics AS (
     monetary,
     CASE
       WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
-      ELSE CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN ABS(monetary) < 1e20 THEN CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN TRUE THEN CAST(CAST(monetary AS DOUBLE) / frequency AS DECIMAL(38, 9))
     END AS avg_order_value,
     first_order_date,
     last_order_date,

@@ -12,8 +12,8 @@ source AS (
 lines AS (
   SELECT
     CASE
+      WHEN customer_id BETWEEN '!' AND '~' AND NOT ENDS_WITH(customer_id, '.0') THEN customer_id
       WHEN ENDS_WITH(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\\.0$', '\\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
       WHEN NOT (TRIM(customer_id) = '') THEN customer_id
     END AS customer_id,
     ordered_at AS order_date,

@@ -12,11 +12,11 @@ source AS (
 lines AS (
   SELECT
     CASE
+      WHEN customer_id BETWEEN '!' AND '~' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN SUFFIX(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\.0$', '\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
       WHEN NOT (REGEXP_FULL_MATCH(customer_id, '[\t-\r\x{85}\p{Z}]*')) THEN customer_id
     END AS customer_id,
-    ordered_at AS order_date,
+    CASE WHEN ISFINITE(ordered_at) THEN ordered_at END AS order_date,
     TRY_CAST(amount AS DECIMAL(30, 9)) AS amount
   FROM source
 ),
@@ -67,7 +67,8 @@ metrics AS (
     monetary,
     CASE
       WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
-      ELSE CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN ABS(monetary) < 1e20 THEN CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN TRUE THEN CAST(CAST(monetary AS DOUBLE) / frequency AS DECIMAL(38, 9))
     END AS avg_order_value,
     first_order_date,
     last_order_date,

@@ -20,8 +20,8 @@ source AS (
 lines AS (
   SELECT
     CASE
+      WHEN customer_id BETWEEN '!' AND '~' AND NOT ENDS_WITH(customer_id, '.0') THEN customer_id
       WHEN ENDS_WITH(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\\.0$', '\\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
       WHEN NOT (TRIM(customer_id) = '') THEN customer_id
     END AS customer_id,
     CASE
@@ -38,6 +38,7 @@ lines AS (
     (refund IS NULL OR TRIM(refund) = '') AS no_refund,
     ordered_at AS written_date,
     amount AS written_amount,
+    refund AS written_refund,
     skip_reason,
     exclude_reason
   FROM source
@@ -62,7 +63,8 @@ clean AS (
     END AS reason,
     CASE
       WHEN order_date IS NULL THEN written_date
-      WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN written_amount
+      WHEN amount IS NULL THEN written_amount
+      WHEN refund IS NULL THEN written_refund
     END AS written
   FROM lines
 ),

@@ -20,8 +20,8 @@ source AS (
 lines AS (
   SELECT
     CASE
+      WHEN customer_id BETWEEN '!' AND '~' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN SUFFIX(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\.0$', '\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
       WHEN NOT (REGEXP_FULL_MATCH(customer_id, '[\t-\r\x{85}\p{Z}]*')) THEN customer_id
     END AS customer_id,
     CASE
@@ -38,6 +38,7 @@ lines AS (
     (refund IS NULL OR REGEXP_FULL_MATCH(refund, '[\t-\r\x{85}\p{Z}]*')) AS no_refund,
     ordered_at AS written_date,
     amount AS written_amount,
+    refund AS written_refund,
     skip_reason,
     exclude_reason
   FROM source
@@ -62,7 +63,8 @@ clean AS (
     END AS reason,
     CASE
       WHEN order_date IS NULL THEN written_date
-      WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN written_amount
+      WHEN amount IS NULL THEN written_amount
+      WHEN refund IS NULL THEN written_refund
     END AS written
   FROM lines
 ),
@@ -113,7 +115,8 @@ metrics AS (
     monetary,
     CASE
       WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
-      ELSE CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN ABS(monetary) < 1e20 THEN CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN TRUE THEN CAST(CAST(monetary AS DOUBLE) / frequency AS DECIMAL(38, 9))
     END AS avg_order_value,
     first_order_date,
     last_order_date,
