@@ -16,6 +16,7 @@ _ESCAPES = str.maketrans(
         "'": r"\'",
         "\n": r"\n",
         "\r": r"\r",
+        "\t": r"\t",
         "\0": r"\x00",
         "\a": r"\a",
         "\b": r"\b",
