@@ -20,6 +20,7 @@ from spoiled import HEADER, Case, case, check, said_well, shop
 
 from by_hand import contents, published, refused
 from conftest import Outcome, Rfm
+from rfm_pipeline.warehouse import export
 
 # Outputs and databases of these are larger than LIMIT, and their source is not.
 MANY = HEADER + "".join(f"c{n},o{n},2025-02-{n % 28 + 1:02d},{n + 1}\n" for n in range(1500))
@@ -140,6 +141,21 @@ def test_an_output_that_can_not_be_moved_to_its_place_is_told_after_the_publish(
     ]
     assert contents(tmp_path).keys() == before.keys()
     assert contents(tmp_path)["segments.csv"] == before["segments.csv"]
+
+
+def test_a_draft_that_was_only_half_written_is_taken_away(
+    tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(_: object, __: str, path: Path, ___: Path) -> None:
+        path.write_text("customer_id,recency_d", encoding="utf-8")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setitem(export._WRITERS, ".csv", half)  # type: ignore[arg-type]
+    spoiled = case(
+        "", "run orders.csv -o segments.csv", "segments.csv can't be written: no space left on device",
+        hints="nothing was published", code=4,
+    )  # fmt: skip
+    check(spoiled.values[0], tmp_path, rfm, monkeypatch)
 
 
 # Memory
@@ -318,15 +334,16 @@ def read_on(terminal: int) -> bytes:
 def test_a_run_that_is_stopped_while_it_waits_for_a_holder_leaves_all_as_it_was(tmp_path: Path) -> None:
     shop(tmp_path)
     (tmp_path / "scratch").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
     before = contents(tmp_path)
     given = environment(RFM_DUCKDB__TEMP_DIRECTORY="scratch", RFM_DUCKDB__LOCK_TIMEOUT="600")
     with holding(tmp_path / "rfm.duckdb"):
-        command = [sys.executable, "-c", START, "run", "orders.csv"]
+        command = [sys.executable, "-c", START, "run", "pipe.csv"]
         with subprocess.Popen(
             command, cwd=tmp_path, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as waiting:
-            while not any((tmp_path / "scratch").iterdir()):
-                assert waiting.poll() is None
+            # Once the source is read, the destination is what it waits for.
+            (tmp_path / "pipe.csv").write_text(ORDERS, encoding="utf-8")
             waiting.send_signal(signal.SIGTERM)
             said = waiting.communicate(timeout=60)
     assert (waiting.returncode, said) == (130, (b"", b"error: Stopped; nothing was published.\n"))

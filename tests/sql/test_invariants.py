@@ -38,7 +38,7 @@ SETTINGS: Mapping[str, Any] = {
 }
 VALUES = {"recency": "recency_days", "frequency": "frequency", "monetary": "monetary"}
 
-examples = settings(max_examples=12)
+examples = settings(max_examples=9)
 seeds = st.integers(0, 2**32)
 
 
@@ -171,7 +171,7 @@ def test_the_order_of_the_lines_changes_nothing(
     assert one.result.dimensions == other.result.dimensions
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(seeds, rules(), scorings(), st.integers(2, 9), st.sampled_from([2, 3, 8]))
 def test_the_number_of_files_and_threads_changes_nothing(
     seed: int, asked: dict[str, Any], scored: dict[str, Any], files: int, threads: int
@@ -202,7 +202,7 @@ def test_the_query_run_by_hand_gives_the_published_rows(
     assert {"customer_id", "segment", "as_of_date"} <= set(names)
 
 
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(seeds, rules(), scorings())
 def test_thousands_of_lines_are_answered_as_the_design_says(
     seed: int, asked: dict[str, Any], scored: dict[str, Any]
@@ -418,7 +418,7 @@ def counts(published: Published) -> Counter[str]:
     return Counter({reason.reason: reason.lines for reason in published.result.excluded})
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(seeds, rules(), st.tuples(*[st.integers(2, 5)] * 3))
 def test_the_edges_of_quantiles_given_back_as_fixed_edges_give_the_same_scores(
     seed: int, asked: dict[str, Any], sides: tuple[int, int, int]

@@ -55,7 +55,14 @@ def _rfm(
 
 def main() -> NoReturn:
     """Runs the command line, and exits with its code. An error is one sentence and a hint, on stderr."""
-    signal.signal(signal.SIGTERM, _terminated)
+    stopped: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        stopped.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
     # Starting up makes many objects that stay; looking for garbage among them takes a fifth of a short run.
     gc.set_threshold(100_000, 20, 100)
     for stream in (sys.stdout, sys.stderr):
@@ -66,11 +73,12 @@ def main() -> NoReturn:
         code = _run(sys.argv[1:])
         sys.stdout.flush()
     except RfmError as error:
-        code = _failed(error.message, error.hint, error.exit_code, error)
+        # What an engine says of being stopped differs with the moment; why it stopped does not.
+        code = _stopped() if stopped else _failed(error.message, error.hint, error.exit_code, error)
     except _ParsingError as error:
         code = _misread(error)
     except (KeyboardInterrupt, typer.Abort):
-        code = _failed("Stopped; nothing was published.", None, 130, None)
+        code = _stopped()
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has had enough (rich ends the program then): that is no error of ours, and
         # nobody is there to be told.
@@ -78,9 +86,8 @@ def main() -> NoReturn:
         code = 0
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is said, not dumped
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-        code = _failed(
-            f"A bug in rfm: {what}", "run it again with `rfm --debug` and report what it shows.", 1, error
-        )
+        hint = "run it again with `rfm --debug` and report what it shows."
+        code = _stopped() if stopped else _failed(f"A bug in rfm: {what}", hint, 1, error)
     sys.exit(code)
 
 
@@ -125,5 +132,5 @@ def _failed(message: str, hint: str | None, code: int, error: BaseException | No
     return code
 
 
-def _terminated(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+def _stopped() -> int:
+    return _failed("Stopped; nothing was published.", None, 130, None)
