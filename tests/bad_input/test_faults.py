@@ -150,7 +150,7 @@ def test_a_draft_that_was_only_half_written_is_taken_away(
         path.write_text("customer_id,recency_d", encoding="utf-8")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(export._WRITERS, ".csv", half)  # type: ignore[arg-type]
+    monkeypatch.setitem(export._WRITERS, ".csv", half)
     spoiled = case(
         "", "run orders.csv -o segments.csv", "segments.csv can't be written: no space left on device",
         hints="nothing was published", code=4,
@@ -343,7 +343,9 @@ def test_a_run_that_is_stopped_while_it_waits_for_a_holder_leaves_all_as_it_was(
             command, cwd=tmp_path, env=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as waiting:
             # Once the source is read, the destination is what it waits for.
-            (tmp_path / "pipe.csv").write_text(ORDERS, encoding="utf-8")
+            (tmp_path / "pipe.csv").write_bytes((tmp_path / "orders.csv").read_bytes())
+            with pytest.raises(subprocess.TimeoutExpired):
+                waiting.wait(1)
             waiting.send_signal(signal.SIGTERM)
             said = waiting.communicate(timeout=60)
     assert (waiting.returncode, said) == (130, (b"", b"error: Stopped; nothing was published.\n"))
