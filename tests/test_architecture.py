@@ -22,8 +22,9 @@ NAME = PACKAGE.name
 ENGINE_ROOMS = {
     "source.columns", "source.delimited", "source.duckdb_table", "source.excel", "source.failures",
     "source.opening", "source.parquet", "source.records",
-    "warehouse.duckdb", "warehouse.export", "warehouse.failures",
+    "warehouse.duckdb", "warehouse.export", "warehouse.failures", "engine",
 }  # fmt: skip
+ENGINE = {"duckdb", "_duckdb"}
 COMMAND_LINE = {"typer", "rich", "click"}
 OPTIONAL = {
     "fastexcel", "xlsxwriter", "google", "altair", "jinja2", "vl_convert", "pandas", "polars", "pyarrow",
@@ -177,7 +178,8 @@ def test_only_planning_and_the_runner_join_saying_and_running() -> None:
 
 
 def test_saying_loads_no_engine() -> None:
-    assert offences(imported(by="sql"), {"duckdb", "google"}, ours=False) == set()
+    assert offences(imported(by="sql"), ENGINE | {"google"}, ours=False) == set()
+    assert offences(imported(by="sql"), {"engine"}, ours=True) == set()
 
 
 def test_saying_and_running_know_nothing_of_whoever_joins_them() -> None:
@@ -207,11 +209,11 @@ def test_nothing_but_the_command_line_prints() -> None:
     assert found == set()
 
 
-def test_only_the_engine_rooms_import_duckdb_at_the_start() -> None:
+def test_only_the_engine_rooms_load_the_engine_at_the_start() -> None:
     found = {
         name
         for name, some in imported(by="", at_start=True).items()
-        if any(what.top == "duckdb" and not what.ours for what in some)
+        if any(what.top in (ENGINE if not what.ours else {"engine"}) for what in some)
     }
     assert found == ENGINE_ROOMS
 
@@ -232,7 +234,8 @@ def test_starting_the_command_line_imports_nothing_heavy() -> None:
             continue
         seen.add(name)
         some = {what for what in imports(modules()[name]) if what.at_start}
-        assert offences({name: some}, {"duckdb", "pydantic", "sqlglot"}, ours=False) == set()
+        assert offences({name: some}, ENGINE | {"pydantic", "sqlglot"}, ours=False) == set()
+        assert offences({name: some}, {"engine"}, ours=True) == set()
         for what in some:
             if what.ours:
                 # Importing a module imports its folders first.

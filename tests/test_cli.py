@@ -35,7 +35,15 @@ try:
 except SystemExit:
     print("\\n" + json.dumps(sorted(sys.modules)))
 """
-ENGINES = {"duckdb", "sqlglot", "pydantic_settings", "fastexcel", "xlsxwriter", "rfm_pipeline.config"}
+ENGINES = {
+    "duckdb",
+    "_duckdb",
+    "sqlglot",
+    "pydantic_settings",
+    "fastexcel",
+    "xlsxwriter",
+    "rfm_pipeline.config",
+}
 
 
 @pytest.mark.parametrize(
@@ -45,9 +53,9 @@ ENGINES = {"duckdb", "sqlglot", "pydantic_settings", "fastexcel", "xlsxwriter", 
         (["--version"], ENGINES | {"pydantic"}),
         *((([command, "--help"]), ENGINES) for command in COMMANDS),
         (["run", "--nonsense"], ENGINES),
-        (["presets"], {"duckdb", "fastexcel", "xlsxwriter"}),
-        (["presets", "grid"], {"duckdb", "fastexcel", "xlsxwriter"}),
-        (["init"], {"duckdb", "sqlglot", "fastexcel", "xlsxwriter"}),
+        (["presets"], {"_duckdb", "fastexcel", "xlsxwriter"}),
+        (["presets", "grid"], {"_duckdb", "fastexcel", "xlsxwriter"}),
+        (["init"], {"_duckdb", "sqlglot", "fastexcel", "xlsxwriter"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -64,8 +72,11 @@ def test_a_command_loads_only_what_it_needs(
 def test_a_run_loads_no_optional_part(orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(orders.parent)
     loaded = json.loads(child("-c", LOADED, "run", str(orders)).stdout.splitlines()[-1])
-    assert "duckdb" in loaded
-    assert not {"fastexcel", "xlsxwriter", "pandas", "polars", "pyarrow", "google.cloud"} & set(loaded)
+    # The engine is loaded without what its package puts around it.
+    assert "_duckdb" in loaded
+    assert not {"duckdb", "fastexcel", "xlsxwriter", "pandas", "polars", "pyarrow", "google.cloud"} & set(
+        loaded
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["run", "--help"], ["presets", "--json"]])

@@ -23,7 +23,7 @@ from rfm_pipeline.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import duckdb
+    from rfm_pipeline.engine import duckdb
 
 _FORMATS = {
     ".parquet": "FORMAT parquet, COMPRESSION zstd",
@@ -133,7 +133,7 @@ def write_shop(
             hint="give a date in that range.",
         )
 
-    import duckdb
+    from rfm_pipeline.engine import duckdb
 
     staged = path.absolute().with_name(f".rfm-demo-{uuid4().hex}{path.suffix.lower()}")
     try:

@@ -6,10 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import count
+from typing import Any
 
-import duckdb
-from duckdb.sqltypes import DuckDBPyType
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.schema import Column, Kind, Schema
 
@@ -60,25 +59,27 @@ def schema_of(connection: duckdb.DuckDBPyConnection, relation: str) -> Schema:
     Raises:
         duckdb.Error: The relation can't be bound.
     """
-    bound = connection.sql(f"SELECT * FROM {relation}")
     columns: list[Column] = []
-    for name, type_ in zip(bound.columns, bound.types, strict=True):
+    for name, type_ in bound_columns(connection, f"SELECT * FROM {relation}"):
         columns.extend(_with_fields((name,), type_))
     return tuple(columns)
 
 
-def _with_fields(path: tuple[str, ...], type_: DuckDBPyType) -> Iterator[Column]:
+def bound_columns(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[str, Any]]:
+    """The names and types of what a SELECT gives; no row is read.
+
+    Raises:
+        duckdb.Error: It can't be bound.
+    """
+    described = connection.execute(f"{select} LIMIT 0").description or ()
+    return [(column[0], column[1]) for column in described]
+
+
+def _with_fields(path: tuple[str, ...], type_: Any) -> Iterator[Column]:
     yield Column(path, kind_of(str(type_)), str(type_))
     if type_.id == "struct":
-        for name, field in fields_of(type_):
+        for name, field in type_.children:
             yield from _with_fields((*path, name), field)
-
-
-def fields_of(struct: DuckDBPyType) -> Iterator[tuple[str, DuckDBPyType]]:
-    """The fields of a struct type: their names and types."""
-    for name, field in struct.children:
-        assert isinstance(field, DuckDBPyType)  # only enums and sized types have children of another kind
-        yield name, field
 
 
 def checked_names(raw: Sequence[str], file: str) -> tuple[str, ...]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import duckdb
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.source.columns import missing_columns
 from rfm_pipeline.source.dialect import Dialect, find_dialect
 from rfm_pipeline.source.encoding import (

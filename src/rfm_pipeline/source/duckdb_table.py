@@ -6,8 +6,7 @@ import difflib
 import re
 from pathlib import Path
 
-import duckdb
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import LockedError, SourceError
 from rfm_pipeline.source.files import missing, reading
 from rfm_pipeline.source.literals import identifier, text_literal

@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-import duckdb
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.encoding import not_utf8
 from rfm_pipeline.source.formats import damaged
@@ -61,6 +60,8 @@ def explained(format_: str, copies: Mapping[str, str], name: str, unit: str = "l
     """
     try:
         yield
+    except duckdb.OutOfMemoryException:
+        raise  # says nothing of the file
     except duckdb.Error as error:
         known = _explanation(str(error), format_, copies, name, unit)
         raise known or SourceError(

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.source.columns import schema_of
 from rfm_pipeline.source.delimited import scan_delimited
 from rfm_pipeline.source.duckdb_table import scan_duckdb
-from rfm_pipeline.source.excel import scan_excel
 from rfm_pipeline.source.failures import explained
 from rfm_pipeline.source.files import FoundFiles, SourceFile, find_files
 from rfm_pipeline.source.formats import Identity, identify_all
@@ -110,6 +108,8 @@ def _scan(
         case Format.JSON:
             return scan_json(files, options, connection, scratch)
         case Format.EXCEL:
+            from rfm_pipeline.source.excel import scan_excel  # brings DuckDB's bridge to Arrow, and zip files
+
             return scan_excel(alone, options, connection, scratch)
         case Format.PARQUET:
             return scan_parquet(alone, connection)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import duckdb
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.source.columns import checked_names, missing_columns
 from rfm_pipeline.source.failures import explained
 from rfm_pipeline.source.files import SourceFile

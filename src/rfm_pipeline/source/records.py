@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import duckdb
-from duckdb.sqltypes import DuckDBPyType
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.columns import checked_names, fields_of
+from rfm_pipeline.source.columns import bound_columns, checked_names
 from rfm_pipeline.source.encoding import HEAD, find_encoding, recode, spoken
 from rfm_pipeline.source.failures import explained
 from rfm_pipeline.source.files import SourceFile
@@ -90,9 +89,8 @@ def _structure(
     connection: duckdb.DuckDBPyConnection, call: str, files: Sequence[tuple[SourceFile, Identity]]
 ) -> list[tuple[str, str]]:
     name = files[0][0].name
-    sniffed = _sniffed(connection, call, files)
-    _refuse_two_spellings(connection, sniffed.columns, call, name)
-    columns = list(zip(sniffed.columns, sniffed.types, strict=True))
+    columns = _sniffed(connection, call, files)
+    _refuse_two_spellings(connection, [column for column, _ in columns], call, name)
     column, type_ = columns[0]
     if len(columns) == 1 and type_.id == "list" and str(type_).startswith("STRUCT"):
         raise SourceError(
@@ -104,25 +102,25 @@ def _structure(
 
 def _sniffed(
     connection: duckdb.DuckDBPyConnection, call: str, files: Sequence[tuple[SourceFile, Identity]]
-) -> duckdb.DuckDBPyRelation:
+) -> list[tuple[str, Any]]:
     size = sum(file.path.stat().st_size for file, _ in files)
     records = -1 if size <= _SAMPLED_WHOLE else 20480
     sampling = f"union_by_name = true, sample_size = {records}, maximum_sample_files = {max(32, len(files))}"
     try:
-        return connection.sql(f"SELECT * FROM read_json({call}, {sampling})")
+        return bound_columns(connection, f"SELECT * FROM read_json({call}, {sampling})")
     except duckdb.BinderException as error:
         if "expected records" not in str(error):
             raise
         # Records whose keys differ much look like maps; with maps ruled out, they are records.
         sampling += ", map_inference_threshold = -1, field_appearance_threshold = 0"
-        return connection.sql(f"SELECT * FROM read_json({call}, {sampling})")
+        return bound_columns(connection, f"SELECT * FROM read_json({call}, {sampling})")
 
 
-def _as_text(type_: DuckDBPyType) -> str:
+def _as_text(type_: Any) -> str:
     if type_.id == "struct":
         return (
             "STRUCT("
-            + ", ".join(f"{identifier(name)} {_as_text(field)}" for name, field in fields_of(type_))
+            + ", ".join(f"{identifier(name)} {_as_text(field)}" for name, field in type_.children)
             + ")"
         )
     return "JSON" if type_.id in {"list", "map", "array", "union"} else "VARCHAR"

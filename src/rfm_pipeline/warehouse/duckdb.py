@@ -17,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import duckdb
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import ConfigurationError, DestinationError, WarehouseError
 from rfm_pipeline.settings import DuckDBSettings
 from rfm_pipeline.source import OpenedSource, open_source
+from rfm_pipeline.source.columns import bound_columns
 from rfm_pipeline.source.location import Location
 from rfm_pipeline.source.options import SourceOptions
 from rfm_pipeline.warehouse.base import RESULT_COLUMNS, Progress, Published, SourceTable
@@ -129,13 +129,14 @@ class DuckDBWarehouse:
 
     def check_condition(self, expression: str, relation: str) -> str | None:
         try:
-            bound = self._connection.sql(f"SELECT {expression} AS condition FROM {relation} LIMIT 0")
+            ((_, type_),) = bound_columns(
+                self._connection, f"SELECT {expression} AS condition FROM {relation}"
+            )
             # Behind WHERE, DuckDB accepts nothing that looks at several lines or makes several of one.
-            self._connection.sql(f"SELECT 1 FROM {relation} WHERE {expression} LIMIT 0")
+            self._connection.execute(f"SELECT 1 FROM {relation} WHERE {expression} LIMIT 0")
         except duckdb.Error as error:
             return objection(error)
-        kind = str(bound.types[0])
-        return None if kind == "BOOLEAN" else not_boolean(kind)
+        return None if str(type_) == "BOOLEAN" else not_boolean(str(type_))
 
     def publish(self, name: str) -> None:
         self._check_folder()

@@ -10,8 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import duckdb
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.warehouse.failures import first_line, system_reason
 from rfm_pipeline.words import lowered

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
-
+from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import DestinationError, LockedError, RfmError, SourceError, WarehouseError
 from rfm_pipeline.source import OpenedSource, explain_failure, kind_of
 from rfm_pipeline.words import lowered
