@@ -10,20 +10,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
 from rfm_pipeline.audits import Staged, advice, audit
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.config import Configuration
+from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
 from rfm_pipeline.errors import AuditError, ColumnError, WarehouseError
 from rfm_pipeline.planning import Plan, planned
-from rfm_pipeline.result import Audit, DimensionScores, Excluded, RunResult, SegmentResult
-from rfm_pipeline.sql.clean import AMBIGUOUS_DATE, has_example
+from rfm_pipeline.result import Audit, Excluded, RunResult
+from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.pipeline import Pipeline
 from rfm_pipeline.sql.result import result_sql
-from rfm_pipeline.sql.scores import INITIALS, edge_names
 from rfm_pipeline.sql.spec import Cte
 from rfm_pipeline.words import count, lowered
 
@@ -59,15 +58,17 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
             watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
             warehouse.create(step.name, step.select, watcher.progress)
         watcher.step("Auditing")
-        excluded = _excluded(plan)
-        _refuse_ambiguous_dates(excluded, plan.mapping)
-        staged = _staged(plan, excluded)
-        audits = audit(staged)
-        _refuse_failed(audits, staged)
+        lines = lines_of(plan)
+        _refuse_ambiguous_dates(lines.excluded, plan.mapping)
+        cells = cells_of(plan)
+        counted = staged(plan, lines, cells)
+        audits = audit(counted)
+        _refuse_failed(audits, counted)
         with _outputs(plan) as outputs:
             watcher.step("Publishing")
             warehouse.publish("result")
-        return _result(plan, run_id, staged, audits, outputs, took=time.monotonic() - started)
+        took = time.monotonic() - started
+        return _result(plan, counted, cells, run_id=run_id, audits=audits, outputs=outputs, took=took)
 
 
 def new_run_id() -> str:
@@ -89,16 +90,6 @@ _STEPS = {
 }
 
 
-def _excluded(plan: Plan) -> tuple[Excluded, ...]:
-    example = "MIN(written)" if has_example(plan.spec) else plan.spec.dialect.cast("NULL", "text")
-    rows = plan.warehouse.rows(
-        f"SELECT reason, SUM(lines) AS lines, SUM(monetary) AS amount, {example} AS example"
-        f" FROM {plan.warehouse.table('customers')} WHERE reason IS NOT NULL GROUP BY reason"
-        " ORDER BY lines DESC, reason"
-    )
-    return tuple(Excluded(row["reason"], int(row["lines"]), row["amount"], row["example"]) for row in rows)
-
-
 def _refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping) -> None:
     for reason in excluded:
         if reason.reason == AMBIGUOUS_DATE:
@@ -108,62 +99,6 @@ def _refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping
                 "say how it is written: --date-format '%d/%m/%Y' with the day first, or '%m/%d/%Y'"
                 " (with ' %H:%M' where a time follows).",
             )
-
-
-def _staged(plan: Plan, excluded: tuple[Excluded, ...]) -> Staged:
-    warehouse, dimensions = plan.warehouse, plan.settings.scoring.dimensions
-    (kept,) = warehouse.rows(
-        "SELECT COUNT(*) AS customers, COALESCE(SUM(lines), 0) AS lines, COALESCE(SUM(monetary), 0) AS amount"
-        f" FROM {warehouse.table('customers')} WHERE reason IS NULL"
-    )
-    outside = " OR ".join(
-        f"{INITIALS[dimension.name]}_score NOT BETWEEN 1 AND {dimension.bins}" for dimension in dimensions
-    )
-    (counted,) = warehouse.rows(
-        "SELECT COUNT(*) AS rows_staged, COUNT(DISTINCT customer_id) AS customers,"
-        " COALESCE(SUM(monetary), 0) AS monetary,"
-        " COUNT(CASE WHEN segment IS NULL THEN 1 END) AS without_segment,"
-        f" COUNT(CASE WHEN {outside} THEN 1 END) AS out_of_range FROM {warehouse.table('result')}"
-    )
-    lines = int(kept["lines"])
-    return Staged(
-        rows_declared=plan.source.rows,
-        rows_read=lines + sum(reason.lines for reason in excluded),
-        rows_kept=lines,
-        amount_kept=Decimal(kept["amount"]),
-        excluded=excluded,
-        customers_kept=kept["customers"],
-        rows=counted["rows_staged"],
-        customers=counted["customers"],
-        monetary=Decimal(counted["monetary"]),
-        without_segment=counted["without_segment"],
-        out_of_range=counted["out_of_range"],
-        dimensions=_dimension_scores(plan),
-        source=plan.source.label,
-    )
-
-
-def _dimension_scores(plan: Plan) -> tuple[DimensionScores, ...]:
-    warehouse = plan.warehouse
-    (edges,) = warehouse.rows(f"SELECT * FROM {warehouse.table('edges')}")
-    counts = warehouse.rows(
-        "SELECT r_score, f_score, m_score, COUNT(*) AS customers"
-        f" FROM {warehouse.table('result')} GROUP BY 1, 2, 3"
-    )
-    found = []
-    for dimension in plan.settings.scoring.dimensions:
-        names = edge_names(dimension)
-        values = [edges[name] for name in names]
-        if dimension.name == "recency":
-            values.reverse()
-        customers = [0] * dimension.bins
-        for row in counts:
-            customers[row[f"{INITIALS[dimension.name]}_score"] - 1] += row["customers"]
-        known = tuple(Decimal(value) for value in values if value is not None)
-        found.append(
-            DimensionScores(dimension.name, dimension.method, known if names else None, tuple(customers))
-        )
-    return tuple(found)
 
 
 def _refuse_failed(audits: Sequence[Audit], staged: Staged) -> None:
@@ -204,45 +139,29 @@ def _move(draft: Path, path: Path) -> None:
 
 def _result(
     plan: Plan,
+    counted: Staged,
+    cells: Sequence[Cell],
+    *,
     run_id: str,
-    staged: Staged,
     audits: tuple[Audit, ...],
     outputs: tuple[str, ...],
-    *,
     took: float,
 ) -> RunResult:
-    rows = plan.warehouse.rows(
-        "SELECT segment, COUNT(*) AS customers, SUM(frequency) AS orders, SUM(monetary) AS revenue,"
-        " MIN(as_of_date) AS as_of_date"
-        f" FROM {plan.warehouse.table('result')} GROUP BY segment"
-    )
-    by_name = {row["segment"]: row for row in rows}
-    segments = tuple(
-        SegmentResult(
-            segment.name,
-            segment.description,
-            segment.action,
-            row["customers"] if row else 0,
-            int(row["orders"]) if row else 0,
-            row["revenue"] if row else Decimal(0),
-        )
-        for segment in plan.spec.segment_map.segments
-        for row in (by_name.get(segment.name),)
-    )
+    segments = segment_results(plan, cells)
     return RunResult(
         run_id=run_id,
         status="published",
-        as_of=rows[0]["as_of_date"],
+        as_of=cells[0].as_of,
         engine=plan.warehouse.engine,
         source=plan.source.label,
-        rows_read=staged.rows_read,
-        rows_kept=staged.rows_kept,
-        amount_kept=staged.amount_kept,
-        excluded=staged.excluded,
-        customers=staged.customers,
+        rows_read=counted.rows_read,
+        rows_kept=counted.rows_kept,
+        amount_kept=counted.amount_kept,
+        excluded=counted.excluded,
+        customers=counted.customers,
         orders=sum(segment.orders for segment in segments),
-        revenue=staged.monetary,
-        dimensions=staged.dimensions,
+        revenue=counted.monetary,
+        dimensions=counted.dimensions,
         segments=segments,
         audits=audits,
         destination=plan.warehouse.destination,

@@ -201,7 +201,7 @@ class DuckDBSettings(_Frozen):
 
     Attributes:
         memory_limit: Such as `4GB`; above it, work spills to `temp_directory`. None is DuckDB's own limit.
-        threads: None is one per core.
+        threads: None is one per core, and at least four.
         temp_directory: None is the system's temporary folder.
         lock_timeout: Seconds to wait for a destination that another process holds.
     """

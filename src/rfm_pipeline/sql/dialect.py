@@ -43,8 +43,6 @@ class Dialect(ABC):
     """As sqlglot and `--dialect` call it."""
     types: ClassVar[Mapping[str, str]]
     """The engine's types for text, integer, money and date."""
-    window_is_one_worker: ClassVar[bool]
-    """Whether a window without partitions runs on one worker, however many rows it has."""
 
     def literal(self, value: str | int | Decimal | date) -> str:
         """A value as the engine writes it."""
@@ -158,19 +156,23 @@ class Dialect(ABC):
 
     def text_id(self, expression: str) -> list[tuple[str, str]]:
         """The branches of a CASE that give a text id; none of them fits where it is blank."""
-        return [(self._plain(expression), expression), (f"NOT ({self.only_blanks(expression)})", expression)]
+        # Text from '!' on begins with no blank. Nearly all ids take the first branch: an engine that sees a
+        # whole batch take it copies nothing.
+        plain = f"{expression} BETWEEN '!' AND '~'"
+        return [(plain, expression), (f"NOT ({self.only_blanks(expression)})", expression)]
 
     def unfloated(self, expression: str) -> str:
         """A text id without the `.0` that a float leaves behind; NULL where blank."""
-        is_float = self.ends_with(expression, ".0")
-        # Nearly all ids take the first branch: an engine that sees a whole batch take it copies nothing.
-        plain = (f"{self._plain(expression)} AND NOT {is_float}", expression)
-        return cases([plain, (is_float, self.replaced(expression, *_FLOAT_ID)), self.text_id(expression)[1]])
-
-    @staticmethod
-    def _plain(expression: str) -> str:
-        # Text from '!' on begins with no blank.
-        return f"{expression} BETWEEN '!' AND '~'"
+        # What begins behind the digits is no number, nor blank: the cheapest test comes first.
+        is_word = f"{expression} BETWEEN ':' AND '~'"
+        unfloated = self.replaced(expression, *_FLOAT_ID)
+        return cases(
+            [
+                (is_word, expression),
+                (self.ends_with(expression, ".0"), unfloated),
+                *self.text_id(expression),
+            ]
+        )
 
     @abstractmethod
     def only_blanks(self, expression: str) -> str:
@@ -241,13 +243,16 @@ class Dialect(ABC):
         """Money divided by a positive count, to nine decimals, half away from zero."""
 
     @abstractmethod
-    def leading_digits(self, expression: str) -> str:
-        """Money cut after its third leading digit: a coarser number in the same order."""
+    def coarse(self, expression: str) -> str:
+        """Money as a coarser number, of which there are few, in the same order."""
 
 
 def dialect_of(name: str) -> Dialect:
     """The dialect of an engine by its name, one of DIALECTS."""
-    from rfm_pipeline.sql.dialect_bigquery import BigQuery
+    if name == "bigquery":
+        from rfm_pipeline.sql.dialect_bigquery import BigQuery
+
+        return BigQuery()
     from rfm_pipeline.sql.dialect_duckdb import DuckDB
 
-    return {"duckdb": DuckDB, "bigquery": BigQuery}[name]()
+    return DuckDB()

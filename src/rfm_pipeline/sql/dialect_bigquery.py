@@ -31,7 +31,6 @@ class BigQuery(Dialect):
 
     name = "bigquery"
     types: ClassVar = {"text": "STRING", "integer": "INT64", "money": "NUMERIC", "date": "DATE"}
-    window_is_one_worker = True
 
     def quoted_name(self, name: str) -> str:
         return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
@@ -106,6 +105,7 @@ class BigQuery(Dialect):
     def average(self, total: str, count: str) -> str:
         return f"{total} / {count}"
 
-    def leading_digits(self, expression: str) -> str:
+    def coarse(self, expression: str) -> str:
+        # The three leading digits: at most some ten thousand of them, whatever the number of customers.
         digits = f"LENGTH(CAST(TRUNC(ABS({expression})) AS STRING))"
         return f"TRUNC({expression}, 3 - {digits})"

@@ -19,7 +19,6 @@ class DuckDB(Dialect):
 
     name = "duckdb"
     types: ClassVar = {"text": "VARCHAR", "integer": "BIGINT", "money": "DECIMAL(38, 9)", "date": "DATE"}
-    window_is_one_worker = False
 
     def quoted_name(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
@@ -108,5 +107,5 @@ class DuckDB(Dialect):
         rough = f"CAST(CAST({total} AS DOUBLE) / {count} AS DECIMAL(38, 9))"
         return cases([(f"ABS({total}) < 2000000", quick), (f"ABS({total}) < 1e20", wide), ("TRUE", rough)])
 
-    def leading_digits(self, expression: str) -> str:
-        return expression
+    def coarse(self, expression: str) -> str:
+        return f"FLOOR(CAST({expression} AS DOUBLE))"

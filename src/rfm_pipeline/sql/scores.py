@@ -42,7 +42,7 @@ def _quantile_ctes(spec: QuerySpec, dimension: Dimension) -> list[Cte]:
     name = dimension.name
     # Larger is better throughout, so recency runs backwards.
     value = "-recency_days" if name == "recency" else VALUES[name]
-    if name == "monetary" and spec.dialect.window_is_one_worker:
+    if name == "monetary":
         ctes = _refined(spec, dimension, value)
     else:
         ctes = [
@@ -75,34 +75,34 @@ def _cumulative(dimension: str) -> Cte:
 def _refined(spec: QuerySpec, dimension: Dimension, value: str) -> list[Cte]:
     """Cumulative counts whose windows stay small where values are nearly all distinct.
 
-    First over leading digits, at most some ten thousand groups whatever the number of customers; then over
-    the exact values of the few groups that hold an edge. Every edge is exact.
+    First over coarse values, of which there are few whatever the number of customers; then over the exact
+    values of the few groups that hold an edge. Every edge is exact.
     """
     name, bins = dimension.name, dimension.bins
-    digits = spec.dialect.leading_digits(value)
+    coarse = spec.dialect.coarse(value)
     held = "\n  OR ".join(
         f"(before * {bins} < customers * {k} AND up_to * {bins} >= customers * {k})" for k in range(1, bins)
     )
     ranges = [
-        "digits",
-        "SUM(customers_here) OVER (ORDER BY digits) - customers_here AS before",
-        "SUM(customers_here) OVER (ORDER BY digits) AS up_to",
+        "coarse",
+        "SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before",
+        "SUM(customers_here) OVER (ORDER BY coarse) AS up_to",
         "SUM(customers_here) OVER () AS customers",
     ]
-    values = [f"{value} AS value", "digits", "before", "customers", "COUNT(*) AS customers_here"]
-    holders = f"metrics\nJOIN {name}_holders\n  ON {digits} = digits"
-    up_to = "before + SUM(customers_here) OVER (PARTITION BY digits ORDER BY value) AS up_to"
+    values = [f"{value} AS value", "coarse", "before", "customers", "COUNT(*) AS customers_here"]
+    holders = f"metrics\nJOIN {name}_holders\n  ON {coarse} = coarse"
+    up_to = "before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to"
     return [
-        _histogram(f"{name}_digits", f"One row per leading digits of {name}.", digits, "digits"),
+        _histogram(f"{name}_coarse", f"One row per coarse {name} value.", coarse, "coarse"),
         Cte(
             f"{name}_ranges",
-            f"One row per leading digits of {name}, with the customers before them, up to them and in all.",
-            select(ranges, f"{name}_digits"),
+            f"One row per coarse {name} value, with the customers before it, up to it and in all.",
+            select(ranges, f"{name}_coarse"),
         ),
         Cte(
             f"{name}_holders",
-            "One row per leading digits that hold an edge.",
-            select(["digits", "before", "customers"], f"{name}_ranges\nWHERE\n  {held}"),
+            "One row per coarse value that holds an edge.",
+            select(["coarse", "before", "customers"], f"{name}_ranges\nWHERE\n  {held}"),
         ),
         Cte(
             f"{name}_histogram",

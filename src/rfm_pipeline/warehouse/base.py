@@ -16,7 +16,10 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class ResultColumn:
-    """A column of the published table: what it holds (`text`, `integer`, `money`, `date`), and means."""
+    """A column of the published table: what it holds, and means.
+
+    It holds `text`, `integer`, `small` (an integer that is never large), `money` or `date`.
+    """
 
     holds: str
     description: str
@@ -24,15 +27,15 @@ class ResultColumn:
 
 RESULT_COLUMNS: Mapping[str, ResultColumn] = {
     "customer_id": ResultColumn("text", "The customer."),
-    "recency_days": ResultColumn("integer", "Days from the last order to the as-of date."),
+    "recency_days": ResultColumn("small", "Days from the last order to the as-of date."),
     "frequency": ResultColumn("integer", "Number of distinct orders."),
     "monetary": ResultColumn("money", "What the customer spent."),
     "avg_order_value": ResultColumn("money", "monetary / frequency."),
     "first_order_date": ResultColumn("date", "Date of the first order."),
     "last_order_date": ResultColumn("date", "Date of the last order."),
-    "r_score": ResultColumn("integer", "Recency score, 1 is worst."),
-    "f_score": ResultColumn("integer", "Frequency score, 1 is worst."),
-    "m_score": ResultColumn("integer", "Monetary score, 1 is worst."),
+    "r_score": ResultColumn("small", "Recency score, 1 is worst."),
+    "f_score": ResultColumn("small", "Frequency score, 1 is worst."),
+    "m_score": ResultColumn("small", "Monetary score, 1 is worst."),
     "rfm_score": ResultColumn("text", "The three scores side by side, such as 444."),
     "segment": ResultColumn("text", "The segment that the scores lead to."),
     "previous_segment": ResultColumn("text", "The segment at the as-of date before this one."),

@@ -191,6 +191,8 @@ class DuckDBWarehouse:
         with explained("start DuckDB"):
             connection = duckdb.connect(":memory:", config=config)
             connection.execute("SET TimeZone = 'UTC'")
+            if not self._settings.threads:
+                _set_threads(connection)
         return connection
 
     @contextmanager
@@ -289,6 +291,14 @@ class DuckDBWarehouse:
         running.result()
 
 
+def _set_threads(connection: duckdb.DuckDBPyConnection) -> None:
+    """At least four: among fewer, DuckDB splits what it groups into parts that outgrow the caches.
+
+    Two cores group ten million lines in a seventh less processor time with four threads than with two.
+    """
+    connection.execute("SET threads = GREATEST(4, CURRENT_SETTING('threads'))")
+
+
 def _scratch_folder(root: Path | None) -> tempfile.TemporaryDirectory[str]:
     if root is not None and not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
@@ -307,7 +317,13 @@ def _scratch_folder(root: Path | None) -> tempfile.TemporaryDirectory[str]:
 
 def _columns() -> str:
     """The columns of the published table, as CREATE TABLE takes them."""
-    types = {"text": "VARCHAR", "integer": "BIGINT", "money": "DECIMAL(38, 9)", "date": "DATE"}
+    types = {
+        "text": "VARCHAR",
+        "integer": "BIGINT",
+        "small": "INTEGER",
+        "money": "DECIMAL(38, 9)",
+        "date": "DATE",
+    }
     columns = [f"{name} {types[column.holds]}" for name, column in RESULT_COLUMNS.items()]
     # Ids hardly compress, and trying takes half of the time of a publish.
     columns[0] += " USING COMPRESSION uncompressed"

@@ -44,25 +44,24 @@ clean AS (
   FROM lines
 ),
 
--- One row per order; excluded lines are one row per reason.
+-- One row per order; excluded lines are one row per reason, which stands in place of the order.
 orders AS (
   SELECT
-    reason,
     CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
-    CASE WHEN reason IS NULL THEN order_id END AS order_id,
+    COALESCE(reason, order_id) AS order_id,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
     SUM(amount) AS amount,
     COUNT(*) AS lines
   FROM clean
-  GROUP BY 1, 2, 3
+  GROUP BY 1, 2
 ),
 
 -- One row per customer; excluded lines are one row per reason, with no customer.
 customers AS (
   SELECT
-    reason,
     CAST(customer_id AS STRING) AS customer_id,
+    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS INT64) AS frequency,

@@ -87,25 +87,24 @@ windowed AS (
   CROSS JOIN as_of
 ),
 
--- One row per order; excluded lines are one row per reason.
+-- One row per order; excluded lines are one row per reason, which stands in place of the order.
 orders AS (
   SELECT
-    reason,
     CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
-    CASE WHEN reason IS NULL THEN order_id END AS order_id,
+    COALESCE(reason, order_id) AS order_id,
     MIN(CASE WHEN purchases > 0 THEN order_date END) AS first_order_date,
     MAX(CASE WHEN purchases > 0 THEN order_date END) AS last_order_date,
     SUM(amount) AS amount,
     SUM(lines) AS lines
   FROM windowed
-  GROUP BY 1, 2, 3
+  GROUP BY 1, 2
 ),
 
 -- One row per customer; excluded lines are one row per reason, with no customer.
 balances AS (
   SELECT
-    reason,
     CAST(customer_id AS STRING) AS customer_id,
+    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
     MIN(CASE WHEN amount > 0 THEN first_order_date END) AS first_order_date,
     MAX(CASE WHEN amount > 0 THEN last_order_date END) AS last_order_date,
     CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS INT64) AS frequency,
@@ -198,29 +197,29 @@ frequency_edges AS (
   FROM frequency_cumulative
 ),
 
--- One row per leading digits of monetary.
-monetary_digits AS (
+-- One row per coarse monetary value.
+monetary_coarse AS (
   SELECT
-    TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) AS digits,
+    TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per leading digits of monetary, with the customers before them, up to them and in all.
+-- One row per coarse monetary value, with the customers before it, up to it and in all.
 monetary_ranges AS (
   SELECT
-    digits,
-    SUM(customers_here) OVER (ORDER BY digits) - customers_here AS before,
-    SUM(customers_here) OVER (ORDER BY digits) AS up_to,
+    coarse,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
     SUM(customers_here) OVER () AS customers
-  FROM monetary_digits
+  FROM monetary_coarse
 ),
 
--- One row per leading digits that hold an edge.
+-- One row per coarse value that holds an edge.
 monetary_holders AS (
   SELECT
-    digits,
+    coarse,
     before,
     customers
   FROM monetary_ranges
@@ -234,13 +233,13 @@ monetary_holders AS (
 monetary_histogram AS (
   SELECT
     monetary AS value,
-    digits,
+    coarse,
     before,
     customers,
     COUNT(*) AS customers_here
   FROM metrics
   JOIN monetary_holders
-    ON TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) = digits
+    ON TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) = coarse
   GROUP BY 1, 2, 3, 4
 ),
 
@@ -248,7 +247,7 @@ monetary_histogram AS (
 monetary_cumulative AS (
   SELECT
     value,
-    before + SUM(customers_here) OVER (PARTITION BY digits ORDER BY value) AS up_to,
+    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
     customers
   FROM monetary_histogram
 ),

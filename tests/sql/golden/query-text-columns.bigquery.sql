@@ -20,8 +20,9 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN '!' AND '~' AND NOT ENDS_WITH(customer_id, '.0') THEN customer_id
+      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
       WHEN ENDS_WITH(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\\.0$', '\\1')
+      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
       WHEN NOT (TRIM(customer_id) = '') THEN customer_id
     END AS customer_id,
     CASE
@@ -69,26 +70,25 @@ clean AS (
   FROM lines
 ),
 
--- One row per order; excluded lines are one row per reason.
+-- One row per order; excluded lines are one row per reason, which stands in place of the order.
 orders AS (
   SELECT
-    reason,
     CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
-    CASE WHEN reason IS NULL THEN order_id END AS order_id,
+    COALESCE(reason, order_id) AS order_id,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
     SUM(amount) AS amount,
     COUNT(*) AS lines,
     MIN(written) AS written
   FROM clean
-  GROUP BY 1, 2, 3
+  GROUP BY 1, 2
 ),
 
 -- One row per customer; excluded lines are one row per reason, with no customer.
 customers AS (
   SELECT
-    reason,
     customer_id AS customer_id,
+    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS INT64) AS frequency,
@@ -176,29 +176,29 @@ frequency_edges AS (
   FROM frequency_cumulative
 ),
 
--- One row per leading digits of monetary.
-monetary_digits AS (
+-- One row per coarse monetary value.
+monetary_coarse AS (
   SELECT
-    TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) AS digits,
+    TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per leading digits of monetary, with the customers before them, up to them and in all.
+-- One row per coarse monetary value, with the customers before it, up to it and in all.
 monetary_ranges AS (
   SELECT
-    digits,
-    SUM(customers_here) OVER (ORDER BY digits) - customers_here AS before,
-    SUM(customers_here) OVER (ORDER BY digits) AS up_to,
+    coarse,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
     SUM(customers_here) OVER () AS customers
-  FROM monetary_digits
+  FROM monetary_coarse
 ),
 
--- One row per leading digits that hold an edge.
+-- One row per coarse value that holds an edge.
 monetary_holders AS (
   SELECT
-    digits,
+    coarse,
     before,
     customers
   FROM monetary_ranges
@@ -212,13 +212,13 @@ monetary_holders AS (
 monetary_histogram AS (
   SELECT
     monetary AS value,
-    digits,
+    coarse,
     before,
     customers,
     COUNT(*) AS customers_here
   FROM metrics
   JOIN monetary_holders
-    ON TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) = digits
+    ON TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) = coarse
   GROUP BY 1, 2, 3, 4
 ),
 
@@ -226,7 +226,7 @@ monetary_histogram AS (
 monetary_cumulative AS (
   SELECT
     value,
-    before + SUM(customers_here) OVER (PARTITION BY digits ORDER BY value) AS up_to,
+    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
     customers
   FROM monetary_histogram
 ),

@@ -20,8 +20,9 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN '!' AND '~' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
+      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
       WHEN SUFFIX(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\.0$', '\1')
+      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
       WHEN NOT (REGEXP_FULL_MATCH(customer_id, '[\t-\r\x{85}\p{Z}]*')) THEN customer_id
     END AS customer_id,
     CASE
@@ -69,26 +70,25 @@ clean AS (
   FROM lines
 ),
 
--- One row per order; excluded lines are one row per reason.
+-- One row per order; excluded lines are one row per reason, which stands in place of the order.
 orders AS (
   SELECT
-    reason,
     CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
-    CASE WHEN reason IS NULL THEN order_id END AS order_id,
+    COALESCE(reason, order_id) AS order_id,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
     SUM(amount) AS amount,
     COUNT(*) AS lines,
     MIN(written) AS written
   FROM clean
-  GROUP BY 1, 2, 3
+  GROUP BY 1, 2
 ),
 
 -- One row per customer; excluded lines are one row per reason, with no customer.
 customers AS (
   SELECT
-    reason,
     customer_id AS customer_id,
+    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS BIGINT) AS frequency,
@@ -180,21 +180,58 @@ frequency_edges AS (
   FROM frequency_cumulative
 ),
 
--- One row per monetary value.
-monetary_histogram AS (
+-- One row per coarse monetary value.
+monetary_coarse AS (
   SELECT
-    monetary AS value,
+    FLOOR(CAST(monetary AS DOUBLE)) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per monetary value, with the customers up to it and in all.
+-- One row per coarse monetary value, with the customers before it, up to it and in all.
+monetary_ranges AS (
+  SELECT
+    coarse,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM monetary_coarse
+),
+
+-- One row per coarse value that holds an edge.
+monetary_holders AS (
+  SELECT
+    coarse,
+    before,
+    customers
+  FROM monetary_ranges
+  WHERE
+    (before * 4 < customers * 1 AND up_to * 4 >= customers * 1)
+    OR (before * 4 < customers * 2 AND up_to * 4 >= customers * 2)
+    OR (before * 4 < customers * 3 AND up_to * 4 >= customers * 3)
+),
+
+-- One row per monetary value among those.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    before,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_holders
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value among those, with the customers up to it and in all.
 monetary_cumulative AS (
   SELECT
     value,
-    SUM(customers_here) OVER (ORDER BY value) AS up_to,
-    SUM(customers_here) OVER () AS customers
+    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
   FROM monetary_histogram
 ),
 

@@ -53,29 +53,29 @@ frequency_edges AS (
   FROM frequency_cumulative
 ),
 
--- One row per leading digits of monetary.
-monetary_digits AS (
+-- One row per coarse monetary value.
+monetary_coarse AS (
   SELECT
-    TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) AS digits,
+    TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per leading digits of monetary, with the customers before them, up to them and in all.
+-- One row per coarse monetary value, with the customers before it, up to it and in all.
 monetary_ranges AS (
   SELECT
-    digits,
-    SUM(customers_here) OVER (ORDER BY digits) - customers_here AS before,
-    SUM(customers_here) OVER (ORDER BY digits) AS up_to,
+    coarse,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
     SUM(customers_here) OVER () AS customers
-  FROM monetary_digits
+  FROM monetary_coarse
 ),
 
--- One row per leading digits that hold an edge.
+-- One row per coarse value that holds an edge.
 monetary_holders AS (
   SELECT
-    digits,
+    coarse,
     before,
     customers
   FROM monetary_ranges
@@ -89,13 +89,13 @@ monetary_holders AS (
 monetary_histogram AS (
   SELECT
     monetary AS value,
-    digits,
+    coarse,
     before,
     customers,
     COUNT(*) AS customers_here
   FROM metrics
   JOIN monetary_holders
-    ON TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) = digits
+    ON TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) = coarse
   GROUP BY 1, 2, 3, 4
 ),
 
@@ -103,7 +103,7 @@ monetary_histogram AS (
 monetary_cumulative AS (
   SELECT
     value,
-    before + SUM(customers_here) OVER (PARTITION BY digits ORDER BY value) AS up_to,
+    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
     customers
   FROM monetary_histogram
 ),

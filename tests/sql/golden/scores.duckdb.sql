@@ -53,21 +53,58 @@ frequency_edges AS (
   FROM frequency_cumulative
 ),
 
--- One row per monetary value.
-monetary_histogram AS (
+-- One row per coarse monetary value.
+monetary_coarse AS (
   SELECT
-    monetary AS value,
+    FLOOR(CAST(monetary AS DOUBLE)) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per monetary value, with the customers up to it and in all.
+-- One row per coarse monetary value, with the customers before it, up to it and in all.
+monetary_ranges AS (
+  SELECT
+    coarse,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM monetary_coarse
+),
+
+-- One row per coarse value that holds an edge.
+monetary_holders AS (
+  SELECT
+    coarse,
+    before,
+    customers
+  FROM monetary_ranges
+  WHERE
+    (before * 4 < customers * 1 AND up_to * 4 >= customers * 1)
+    OR (before * 4 < customers * 2 AND up_to * 4 >= customers * 2)
+    OR (before * 4 < customers * 3 AND up_to * 4 >= customers * 3)
+),
+
+-- One row per monetary value among those.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    before,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_holders
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value among those, with the customers up to it and in all.
 monetary_cumulative AS (
   SELECT
     value,
-    SUM(customers_here) OVER (ORDER BY value) AS up_to,
-    SUM(customers_here) OVER () AS customers
+    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
   FROM monetary_histogram
 ),
 

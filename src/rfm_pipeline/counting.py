@@ -1,0 +1,157 @@
+"""What the staged tables come to: counted once, for the audits and for what is told of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, localcontext
+
+from rfm_pipeline.audits import Staged
+from rfm_pipeline.planning import Plan
+from rfm_pipeline.result import DimensionScores, Excluded, SegmentResult
+from rfm_pipeline.sql.clean import has_example
+from rfm_pipeline.sql.scores import edge_names
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What the lines came to.
+
+    Attributes:
+        customers: Customers with kept lines.
+        kept: Kept lines.
+        amount: Their money.
+        excluded: The others, by reason, the most first.
+    """
+
+    customers: int
+    kept: int
+    amount: Decimal
+    excluded: tuple[Excluded, ...]
+
+
+def lines_of(plan: Plan) -> Lines:
+    """What `customers` says of the lines."""
+    example = "MIN(written)" if has_example(plan.spec) else plan.spec.dialect.cast("NULL", "text")
+    rows = plan.warehouse.rows(
+        "SELECT reason, COUNT(*) AS customers, SUM(lines) AS lines, SUM(monetary) AS amount,"
+        f" {example} AS example FROM {plan.warehouse.table('customers')} GROUP BY reason"
+        " ORDER BY lines DESC, reason"
+    )
+    excluded = tuple(
+        Excluded(row["reason"], int(row["lines"]), row["amount"], row["example"])
+        for row in rows
+        if row["reason"] is not None
+    )
+    for row in rows:
+        if row["reason"] is None:
+            return Lines(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded)
+    return Lines(0, 0, Decimal(0), excluded)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The staged customers of one segment with the same three scores.
+
+    Attributes:
+        segment: Its name; None is a fault that an audit finds.
+        scores: Recency, frequency and monetary score.
+        customers, orders, revenue: How many, their orders and their money.
+        as_of: The date from which their recency is counted.
+    """
+
+    segment: str | None
+    scores: tuple[int | None, int | None, int | None]
+    customers: int
+    orders: int
+    revenue: Decimal
+    as_of: date
+
+    def in_range(self, bins: Sequence[int]) -> bool:
+        """Whether each score lies from 1 to the bins of its dimension."""
+        return all(
+            score is not None and 1 <= score <= most for score, most in zip(self.scores, bins, strict=True)
+        )
+
+
+def cells_of(plan: Plan) -> tuple[Cell, ...]:
+    """The staged result, counted in one pass; everything that is told of it adds these up."""
+    rows = plan.warehouse.rows(
+        "SELECT segment, r_score, f_score, m_score, COUNT(*) AS customers, SUM(frequency) AS orders,"
+        " SUM(monetary) AS revenue, MIN(as_of_date) AS as_of_date"
+        f" FROM {plan.warehouse.table('result')} GROUP BY segment, r_score, f_score, m_score"
+    )
+    return tuple(
+        Cell(
+            row["segment"],
+            (row["r_score"], row["f_score"], row["m_score"]),
+            row["customers"],
+            int(row["orders"]),
+            Decimal(row["revenue"]),
+            row["as_of_date"],
+        )
+        for row in rows
+    )
+
+
+def staged(plan: Plan, lines: Lines, cells: Sequence[Cell]) -> Staged:
+    """What the audits look at."""
+    (counted,) = plan.warehouse.rows(
+        f"SELECT COUNT(DISTINCT customer_id) AS customers FROM {plan.warehouse.table('result')}"
+    )
+    bins = plan.settings.scoring.bins_by_dimension
+    return Staged(
+        rows_declared=plan.source.rows,
+        rows_read=lines.kept + sum(reason.lines for reason in lines.excluded),
+        rows_kept=lines.kept,
+        amount_kept=lines.amount,
+        excluded=lines.excluded,
+        customers_kept=lines.customers,
+        rows=sum(cell.customers for cell in cells),
+        customers=counted["customers"],
+        monetary=_total(cell.revenue for cell in cells),
+        without_segment=sum(cell.customers for cell in cells if cell.segment is None),
+        out_of_range=sum(cell.customers for cell in cells if not cell.in_range(bins)),
+        dimensions=_dimension_scores(plan, cells),
+        source=plan.source.label,
+    )
+
+
+def segment_results(plan: Plan, cells: Sequence[Cell]) -> tuple[SegmentResult, ...]:
+    """Every segment of the map, the empty ones too, in the order of the map."""
+    return tuple(
+        SegmentResult(
+            segment.name,
+            segment.description,
+            segment.action,
+            sum(cell.customers for cell in held),
+            sum(cell.orders for cell in held),
+            _total(cell.revenue for cell in held),
+        )
+        for segment in plan.spec.segment_map.segments
+        for held in ([cell for cell in cells if cell.segment == segment.name],)
+    )
+
+
+def _total(amounts: Iterable[Decimal]) -> Decimal:
+    # Decimals add up in 28 digits unless they are told otherwise; an engine's have 38.
+    with localcontext(prec=76):
+        return sum(amounts, Decimal(0))
+
+
+def _dimension_scores(plan: Plan, cells: Sequence[Cell]) -> tuple[DimensionScores, ...]:
+    (edges,) = plan.warehouse.rows(f"SELECT * FROM {plan.warehouse.table('edges')}")
+    found = []
+    for place, dimension in enumerate(plan.settings.scoring.dimensions):
+        names = edge_names(dimension)
+        values = [edges[name] for name in names]
+        if dimension.name == "recency":
+            values.reverse()
+        customers = tuple(
+            sum(cell.customers for cell in cells if cell.scores[place] == score)
+            for score in range(1, dimension.bins + 1)
+        )
+        known = tuple(Decimal(value) for value in values if value is not None)
+        found.append(DimensionScores(dimension.name, dimension.method, known if names else None, customers))
+    return tuple(found)
