@@ -6,19 +6,22 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from by_hand import ORDERS, published, refused, without_run_id
 from conftest import Rfm
 from rfm_pipeline import presets
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config import Configuration, load
 from rfm_pipeline.settings import DuckDBSettings, Settings
 from rfm_pipeline.source.options import SourceOptions
 from rfm_pipeline.starter import starter_config
+from rfm_pipeline.tables import kinds
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def test_a_presets_file_is_a_configuration_file(name: str, rfm: Rfm, tmp_path: P
     config.write_text(ended.stdout, encoding="utf-8")
     loaded = Configuration(file=tomllib.loads(ended.stdout)).settings()
     chosen = Configuration(flags={"preset": [name]}).settings()
-    assert loaded.model_dump(exclude={"preset"}) == chosen.model_dump(exclude={"preset"})
+    assert msgspec.structs.replace(loaded, preset=()) == msgspec.structs.replace(chosen, preset=())
 
 
 def test_a_map_that_started_from_a_preset_gives_its_segments(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
@@ -95,9 +98,9 @@ def test_every_setting_in_the_starter_file_is_valid() -> None:
 
 def test_the_starter_file_has_every_setting_there_is() -> None:
     file = uncommented(starter_config(None))
-    assert set(file) == set(Settings.model_fields)
-    assert set(file["read"]) == set(SourceOptions.model_fields)
-    assert set(file["duckdb"]) == set(DuckDBSettings.model_fields)
+    assert set(file) == set(kinds(Settings))
+    assert set(file["read"]) == set(kinds(SourceOptions))
+    assert set(file["duckdb"]) == set(kinds(DuckDBSettings))
     assert set(file["scoring"]) == {"bins", "method", "recency", "frequency", "monetary"}
 
 
@@ -239,6 +242,64 @@ def test_a_setting_of_one_layer_leaves_its_neighbours_in_the_others(
     assert said["rules"]["scores"] == "recency 5 ntile, frequency 5 ntile, monetary 5 quantile"
     assert said["rules"]["excluded"] == "a, b"
     assert said["outputs"] == ["a.csv", "b.csv"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "same"),
+    [
+        ({"RFM_SCORING__BINS": "5 "}, {"scoring": {"bins": 5}}),
+        ({"RFM_SCORING__BINS": "5.0"}, {"scoring": {"bins": 5.0}}),
+        ({"RFM_READ__HEADER": "No"}, {"read": {"header": False}}),
+        ({"RFM_READ__DELIMITER": "tab"}, {"read": {"delimiter": "\t"}}),
+        ({"RFM_WINDOW": "90 Days"}, {"window": "90d"}),
+        ({"RFM_SINCE": "2025-01-31"}, {"since": date(2025, 1, 31)}),
+        ({"RFM_COLUMNS__AMOUNT": "[1]"}, {"columns": {"amount": "[1]"}}),
+        ({"RFM_EXCLUDE__ODD": '"x" = 1'}, {"exclude": {"odd": '"x" = 1'}}),
+        (
+            {"RFM_EXCLUDE__ODD": '{"column": "a", "equals": "x"}'},
+            {"exclude": {"odd": {"column": "a", "equals": ["x"]}}},
+        ),
+        (
+            {"RFM_SCORING": '{"bins": 3, "monetary": {"method": "fixed"}}',
+             "RFM_SCORING__MONETARY__EDGES": "[10.1, 20]"},
+            {"scoring": {"bins": 3, "monetary": {"method": "fixed", "edges": [Decimal("10.1"), 20]}}},
+        ),
+        (
+            {"RFM_SEGMENTS__RULES": '[{"segment": " All ", "r": ">=1"}]'},
+            {"segments": {"rules": [{"segment": "All", "r": ">=1"}]}},
+        ),
+    ],
+)  # fmt: skip
+def test_a_variable_says_in_text_what_the_file_says(
+    environment: Mapping[str, str], same: dict[str, Any]
+) -> None:
+    assert (
+        load({}, environ=environment).settings()
+        == Configuration(file=same).settings()
+        != Configuration().settings()
+    )
+
+
+def test_exclusions_apply_in_the_order_in_which_the_variables_stand() -> None:
+    environment = {"RFM_EXCLUDE__ODD": "a = '1'", "RFM_EXCLUDE__EVEN": "a = '2'"}
+    assert list(load({}, environ=environment).settings().exclude) == ["odd", "even"]
+
+
+def test_the_hash_changes_with_what_can_change_the_result_and_with_nothing_else() -> None:
+    def hashed(**file: Any) -> str:
+        return Configuration(file=file).settings().config_hash
+
+    assert hashed() == hashed(source="a.csv", to="b.duckdb", output=["c.csv"], duckdb={"threads": 2})
+    assert hashed(scoring={"bins": 4}) == hashed(scoring={"bins": "4"}) == hashed()
+    different: list[dict[str, Any]] = [
+        {"as_of": "2025-01-31"},
+        {"window": "2 years"},
+        {"columns": {"amount": "total"}},
+        {"exclude": {"odd": "a = '1'"}},
+        {"scoring": {"monetary": {"method": "fixed", "edges": [1, 2, 3]}}},
+        {"scoring": {"monetary": {"method": "fixed", "edges": [1, 2, 3.5]}}},
+    ]
+    assert len({hashed(), *(hashed(**file) for file in different)}) == 1 + len(different)
 
 
 def test_the_environment_alone_is_enough(

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 from rfm_pipeline.segmentation import (
@@ -24,10 +23,11 @@ from rfm_pipeline.segmentation import (
     cell_text,
     frequency_monetary,
 )
+from rfm_pipeline.tables import TableError
 
 
 def prove(*rules: dict[str, Any], bins: Bins = (4, 4, 4), **settings: Any) -> SegmentMap:
-    return SegmentMap.prove(SegmentsConfig.model_validate({"rules": list(rules), **settings}), bins)
+    return SegmentMap.prove(SegmentsConfig.of({"rules": list(rules), **settings}), bins)
 
 
 def refusal(*rules: dict[str, Any], bins: Bins = (4, 4, 4), **settings: Any) -> SegmentMapError:
@@ -343,13 +343,13 @@ def test_an_unproved_map_can_not_be_constructed() -> None:
     [{"segment": "A", "R": 4}, {"segment": "A", "r": True}, {"segment": "A", "r": 4.0}, {"r": 4}],
 )
 def test_a_rule_of_the_wrong_shape_is_refused(rule: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        RuleConfig.model_validate(rule)
+    with pytest.raises(TableError):
+        RuleConfig.of(rule)
 
 
 def test_a_map_without_rules_is_refused() -> None:
-    with pytest.raises(ValidationError):
-        SegmentsConfig.model_validate({"fallback": "Others", "rules": []})
+    with pytest.raises(TableError):
+        SegmentsConfig.of({"fallback": "Others", "rules": []})
 
 
 # Any map at all

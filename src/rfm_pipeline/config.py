@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from rfm_pipeline import presets
 from rfm_pipeline.config_failures import Layer, Layers, explained
 from rfm_pipeline.environment import read_environment
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.settings import Settings
+from rfm_pipeline.tables import TableError
 
 CONFIG_FILE = "rfm.toml"
 DEFAULT_MAP = "classic"
@@ -57,10 +56,10 @@ class Configuration:
         if "segments" not in merged:
             merged = merge([presets.load(DEFAULT_MAP), merged])
         try:
-            return Settings(**merged)
-        except ValidationError as error:
+            return Settings.of(merged)
+        except TableError as error:
             given = Layers(self.flags, self.environment, self.file, self.origin)
-            raise explained(error, Settings, given) from None
+            raise explained(error, given) from None
 
     def _chosen(self, kind: str) -> tuple[str, ...]:
         """The presets of a kind, from the strongest layer that names any: a map does not unname an export."""

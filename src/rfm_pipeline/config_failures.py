@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, get_args
-
-from pydantic import BaseModel, ValidationError
+from typing import Any
 
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.tables import Location, Table, TableError
 
 Layer = Mapping[str, Any]
-
-# What pydantic found wrong, by its own name for it, and what was expected.
-_EXPECTED: Mapping[str, str] = {
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "decimal_type": "a number",
-    "decimal_parsing": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "true or false",
-    "bool_parsing": "true or false",
-    "string_type": "text",
-    "path_type": "a path",
-    "model_type": "a table",
-    "dict_type": "a table",
-    "tuple_type": "a list",
-    "too_short": "a list with something in it",
-    "string_too_long": "one character",
-    "string_too_short": "one character",
-}
-# How it says that a number is out of bounds: its name of the bound, and ours.
-_BOUNDS: Mapping[str, str] = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +31,7 @@ class Layers:
     file: Layer
     origin: Path
 
-    def place(self, location: Sequence[str | int]) -> str | None:
+    def place(self, location: Location) -> str | None:
         """Where a person finds a setting to mend it: a flag, a variable, or a name in the file."""
         names = _names(location)
         if not names:
@@ -75,43 +49,29 @@ class Layers:
         return f"`{'.'.join(names)}`"
 
 
-def explained(error: ValidationError, settings: type[BaseModel], layers: Layers) -> ConfigurationError:
-    """The first thing that is wrong.
-
-    Args:
-        error: What pydantic objects to.
-        settings: What it was to build.
-        layers: What it was to build it from.
-    """
-    problems = [
-        {**problem, "loc": tuple(_without_branches(problem["loc"]))} for problem in _of_one_branch(error)
-    ]
-    # A name that is misspelt is also one that is missing: the first tells more.
-    problem = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-    location = problem["loc"]
+def explained(error: TableError, layers: Layers) -> ConfigurationError:
+    """What is wrong with the settings that were made of some layers."""
+    location = error.location
     place = layers.place(location)
-    if problem["type"] == "extra_forbidden":
-        return _unknown(location, settings, layers)
-    if problem["type"] == "missing":
-        return ConfigurationError(
-            f"{_written(location)} is missing in {layers.origin}.",
-            "`rfm init` writes a file with every setting, `rfm presets classic --toml` a segment map.",
-        )
-    if cause := problem.get("ctx", {}).get("error"):
-        message = str(cause).rstrip(".")
+    if error.known:
+        return _unknown(location, error.known, layers)
+    if error.sentence:
+        message = error.sentence.rstrip(".")
         return ConfigurationError(
             f"{message[0].upper()}{message[1:]}.", f"look at {place}." if place else None
         )
-    wanted = dict.fromkeys(_expected(other) for other in problems if other["loc"] == location)
-    value = problem["input"]
-    shown = "a table" if isinstance(value, dict | BaseModel) else _shown(value)
+    if error.expected:
+        shown = "a table" if isinstance(error.value, Mapping | Table) else _shown(error.value)
+        return ConfigurationError(
+            f"{_written(location)} is {shown}, and must be {error.expected}.", f"look at {place}."
+        )
     return ConfigurationError(
-        f"{_written(location)} is {shown}, and must be {' or '.join(wanted)}.", f"look at {place}."
+        f"{_written(location)} is missing in {layers.origin}.",
+        "`rfm init` writes a file with every setting, `rfm presets classic --toml` a segment map.",
     )
 
 
-def _unknown(location: Sequence[str | int], settings: type[BaseModel], layers: Layers) -> ConfigurationError:
-    known = _known_names(settings, location[:-1])
+def _unknown(location: Location, known: Sequence[str], layers: Layers) -> ConfigurationError:
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     names = _names(location)
     if _found(layers.environment, names) is not None:
@@ -125,33 +85,7 @@ def _unknown(location: Sequence[str | int], settings: type[BaseModel], layers: L
     return ConfigurationError(message, meant or f"what there is: {', '.join(known)}.")
 
 
-def _expected(problem: Mapping[str, Any]) -> str:
-    context = problem.get("ctx", {})
-    if known := _EXPECTED.get(problem["type"]):
-        return known
-    if "expected" in context:
-        return str(context["expected"])
-    bounds = [f"{words} {context[bound]:,}" for bound, words in _BOUNDS.items() if bound in context]
-    return bounds[0] if bounds else f"another: {problem['msg'][0].lower()}{problem['msg'][1:]}"
-
-
-def _of_one_branch(error: ValidationError) -> list[dict[str, Any]]:
-    """The problems of the setting that comes first; of a value that may be text or a table, as what it is."""
-    problems: list[dict[str, Any]] = [dict(problem) for problem in error.errors(include_url=False)]
-    first = problems[0]
-    if first["loc"][-1:] == ("str",) and isinstance(first["input"], Mapping):
-        setting = first["loc"][:-1]
-        of_table = [other for other in problems[1:] if other["loc"][: len(setting)] == setting]
-        return of_table or problems
-    return problems
-
-
-def _without_branches(location: Sequence[str | int]) -> Iterator[str | int]:
-    """A location without the names that pydantic gives to the branches of a union."""
-    return (part for part in location if not re.fullmatch(r"str|int|(.+\[.*)?ColumnCondition\]?", str(part)))
-
-
-def _written(location: Sequence[str | int]) -> str:
+def _written(location: Location) -> str:
     """A location as a sentence begins: The setting `scoring.bins`, Number 2 of `scoring.recency.edges`."""
     names = _names(location)
     setting = f"`{'.'.join(names)}`"
@@ -162,7 +96,7 @@ def _written(location: Sequence[str | int]) -> str:
     return f"{inside} {int(rest[0]) + 1} of {setting}"
 
 
-def _names(location: Sequence[str | int]) -> list[str]:
+def _names(location: Location) -> list[str]:
     """The names of a location, from the table inwards, up to a place in a list."""
     return [str(part) for part in takewhile(lambda part: isinstance(part, str), location)]
 
@@ -179,24 +113,3 @@ def _found(layer: Layer, names: Sequence[str]) -> Any:
             return None
         value = value[name]
     return value
-
-
-def _known_names(settings: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """The settings that there are at a location."""
-    models = [settings]
-    for part in location:
-        inner = [
-            model
-            for outer in models
-            if isinstance(part, str) and part in outer.model_fields
-            for model in _models(outer.model_fields[part].annotation)
-        ]
-        models = inner or models
-    return sorted({name for model in models for name in model.model_fields})
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """The models that an annotation speaks of, however deep."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models(part)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_origin
 
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.settings import Settings
+from rfm_pipeline.tables import Location, has_parts, kind_at, kinds, table_in
 
 _PREFIX = "RFM_"
 # These are about the program, and not settings of a run.
@@ -22,47 +24,44 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     Raises:
         ConfigurationError: A variable names no setting, or its value can't be read.
     """
-    given = {name: value for name, value in environ.items() if name.startswith(_PREFIX)}
-    for name in given:
+    settings: dict[str, Any] = {}
+    # A table comes before the parts of it that are set one by one; otherwise their order is the user's.
+    for name in sorted(
+        (name for name in environ if name.startswith(_PREFIX)), key=lambda name: name.count("__")
+    ):
         _check_name(name)
-    # Reading them takes a library that takes a while to load, and most runs have none.
-    return _read(given) if given else {}
+        *tables, setting = location = tuple(name.removeprefix(_PREFIX).casefold().split("__"))
+        if location[0] in _OTHERS:
+            continue
+        table = settings
+        for part in tables:
+            inner = table.setdefault(part, {})
+            # What stands where a table must be is refused later, by its own name.
+            table = inner if isinstance(inner, dict) else {}
+        table[setting] = _value(name, environ[name], location)
+    return settings
 
 
-def _read(given: Mapping[str, str]) -> dict[str, Any]:
-    from pydantic.fields import FieldInfo
-    from pydantic_settings import BaseSettings, EnvSettingsSource
-    from pydantic_settings.exceptions import SettingsError
-
-    class Source(EnvSettingsSource):
-        def prepare_field_value(
-            self,
-            field_name: str,
-            field: FieldInfo,
-            value: Any,
-            value_is_complex: bool,  # noqa: FBT001
-        ) -> Any:
-            if field_name in _LISTS:
-                return value
-            return super().prepare_field_value(field_name, field, value, value_is_complex)
-
-    model = type("_Environment", (BaseSettings, Settings), {})
-    source = Source(model, env_prefix=_PREFIX, env_nested_delimiter="__")
-    source.env_vars = {name.casefold(): value for name, value in given.items()}
+def _value(name: str, text: str, location: Location) -> Any:
+    """A variable's text, or what it holds as JSON where the setting may be a table or a list."""
+    kind = kind_at(Settings, location)
+    if location[0] in _LISTS or not has_parts(kind):
+        return text
+    must_be_table = get_origin(kind) is dict or table_in(kind) is kind
     try:
-        return source()
-    except SettingsError as error:
-        # It names the setting and not the variable, and nothing of what it could not read.
-        setting = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
-        name = f"{_PREFIX}{setting.upper()}"
+        value = json.loads(text)
+    except ValueError:
+        if not must_be_table:
+            return text
         raise ConfigurationError(
-            f"The environment variable {name} is {given.get(name, '')!r}, and must be JSON.",
+            f"The environment variable {name} is {text!r}, and must be JSON.",
             f"set its parts one by one, as in {name}__NAME=VALUE, or write it into rfm.toml.",
         ) from None
+    return value if must_be_table or isinstance(value, dict | list) else text
 
 
 def _check_name(name: str) -> None:
-    settings = set(Settings.model_fields) | _OTHERS
+    settings = set(kinds(Settings)) | _OTHERS
     setting = name.removeprefix(_PREFIX).split("__")[0].casefold()
     if setting not in settings:
         close = difflib.get_close_matches(setting, settings, n=1)

@@ -210,7 +210,7 @@ def _open_warehouse(settings: Settings) -> Warehouse:
 
 
 def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date | None) -> QuerySpec:
-    mapping = map_columns(source.schema, settings.columns.model_dump())
+    mapping = map_columns(source.schema, settings.columns.by_role())
     if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
         raise ColumnError(
             f"The column `{mapping.ordered_at.name}` is {mapping.ordered_at.declared}, and a number is no"

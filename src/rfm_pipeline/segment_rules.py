@@ -9,11 +9,10 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, StringConstraints
+from typing import ClassVar, Literal
 
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.tables import Table, TableError, stripped
 
 Cell = tuple[int, int, int]
 """One combination of scores: `(r, f, m)`."""
@@ -26,10 +25,7 @@ Dimension = Literal["r", "f", "m", "fm"]
 
 DIMENSIONS: tuple[Dimension, ...] = ("r", "f", "m", "fm")
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True)]
-"""A name as people write it, without the spaces around it."""
-
-_Scores = StrictInt | StrictStr | None
+_Scores = int | str | None
 
 _RANGE = re.compile(
     r"(?P<low>[0-9]+)\s*-\s*(?P<high>[0-9]+)"
@@ -40,7 +36,13 @@ _RANGE_HINT = 'write scores as 4, "2-4", ">=3" or "<=2"; they start at 1, which 
 _CELL_HINT = 'write cells as r, f and m: "444", or "10-10-10"; scores start at 1, which is worst.'
 
 
-class RuleConfig(BaseModel):
+def _scores(value: object) -> object:
+    if type(value) not in (int, str):
+        raise TableError((), expected="a whole number or text", value=value)
+    return value
+
+
+class RuleConfig(Table, frozen=True):
     """One `[[segments.rules]]` of a configuration file: a segment, and the cells that belong to it.
 
     Attributes:
@@ -54,9 +56,9 @@ class RuleConfig(BaseModel):
         cells: In place of the four above, the cells one by one: `"444"`, or `"10-10-10"`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    FORMS: ClassVar = {"segment": stripped, **dict.fromkeys(DIMENSIONS, _scores)}
 
-    segment: Name
+    segment: str
     description: str = ""
     action: str = ""
     r: _Scores = None

@@ -10,15 +10,15 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from msgspec import Meta
 
 from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 from rfm_pipeline.segment_rules import (
     Bins,
     Cell,
     Dimension,
-    Name,
     Range,
     Rule,
     RuleConfig,
@@ -26,6 +26,7 @@ from rfm_pipeline.segment_rules import (
     highest_scores,
     rule_of,
 )
+from rfm_pipeline.tables import Table, stripped
 
 __all__ = [
     "Bins",
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 
-class SegmentsConfig(BaseModel):
+class SegmentsConfig(Table, frozen=True, kw_only=True):
     """The `[segments]` table of a configuration file: a segment map that is not proved yet.
 
     Attributes:
@@ -54,12 +55,12 @@ class SegmentsConfig(BaseModel):
         fallback_action: What to do with them, in one line.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    FORMS: ClassVar = {"name": stripped, "fallback": stripped}
 
-    name: Name = "custom"
+    name: str = "custom"
     description: str = ""
-    rules: tuple[RuleConfig, ...] = Field(min_length=1)
-    fallback: Name | None = None
+    rules: Annotated[tuple[RuleConfig, ...], Meta(min_length=1)]
+    fallback: str | None = None
     fallback_description: str = ""
     fallback_action: str = ""
 

@@ -6,20 +6,23 @@ import difflib
 import hashlib
 import json
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+import msgspec
 
 from rfm_pipeline.dates import ISO, check_format
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.segmentation import SegmentsConfig
 from rfm_pipeline.source.options import SourceOptions
+from rfm_pipeline.tables import Table, TableError, truth
 
-DIMENSIONS = ("recency", "frequency", "monetary")
+DIMENSIONS: tuple[Literal["recency", "frequency", "monetary"], ...] = ("recency", "frequency", "monetary")
 # A reason appears in results and as a column value: the shape of an identifier, so that it reads well there.
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -38,11 +41,69 @@ BUILT_IN_REASONS = (
 )
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+def _one_or_many(value: object) -> object:
+    return value if value is None or isinstance(value, list | tuple) else (value,)
 
 
-class Columns(_Frozen):
+def _listed(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",")) if value else ()
+    return _one_or_many(value)
+
+
+def _formats(value: object) -> object:
+    listed = _listed(value)
+    for text in listed if isinstance(listed, list | tuple) else ():
+        if isinstance(text, str):
+            check_format(text)
+    return listed or (ISO,)
+
+
+def _date(value: object, other: str = "") -> object:
+    # A date and time is a date too, to Python.
+    if value is None or type(value) is date:
+        return value
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise ValueError(f"'{value}' is not a date such as 2025-12-31{other}")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"'{value}' is no day of the calendar") from None
+
+
+def _date_or_latest(value: object) -> object:
+    return value if value == "latest" else _date(value, " or 'latest'")
+
+
+def _timezone(value: object) -> object:
+    try:
+        if isinstance(value, str):
+            ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        close = difflib.get_close_matches(str(value), available_timezones(), n=1)
+        raise ConfigurationError(
+            f"'{value}' is not a time zone such as 'Europe/London' or 'UTC'.",
+            f"did you mean {close[0]}?" if close else "look at `timezone`.",
+        ) from None
+    return value
+
+
+def _named_conditions(value: object) -> object:
+    for name in value if isinstance(value, Mapping) else ():
+        if not _REASON.fullmatch(name):
+            raise ValueError(f"'{name}' names no reason: use lower-case letters, digits and underscores")
+        if name in BUILT_IN_REASONS:
+            raise ValueError(f"'{name}' is a reason of the pipeline's own: choose another name")
+    return value
+
+
+def _size(value: object) -> object:
+    if isinstance(value, str) and not _SIZE.fullmatch(value):
+        raise ValueError(f"'{value}' is not an amount of memory such as 4GB or 512MB")
+    return value
+
+
+class Columns(Table, frozen=True):
     """Role to column name; None is found by name, `none` is a role that no column plays."""
 
     customer_id: str | None = None
@@ -53,38 +114,37 @@ class Columns(_Frozen):
     unit_price: str | None = None
     refund: str | None = None
 
+    def by_role(self) -> dict[str, str | None]:
+        """The column that was configured for each role."""
+        return msgspec.structs.asdict(self)
 
-class ColumnCondition(_Frozen):
+
+class ColumnCondition(Table, frozen=True):
     """A test of one column that needs no SQL: `{ column = "Status", equals = ["Cancelled", "Returned"] }`.
 
     Values are compared as text, and a missing value is blank. Exactly one of the tests is given.
     """
+
+    FORMS: ClassVar = {"equals": _one_or_many, "not_equals": _one_or_many, "blank": truth}
 
     column: str
     equals: tuple[str, ...] | None = None
     not_equals: tuple[str, ...] | None = None
     blank: bool | None = None
 
-    @field_validator("equals", "not_equals", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        return value if value is None or isinstance(value, list | tuple) else (value,)
-
-    @model_validator(mode="after")
-    def _one_test(self) -> Self:
+    def __post_init__(self) -> None:
         tests = [self.equals, self.not_equals, self.blank]
         if sum(test is not None for test in tests) != 1:
             raise ValueError("a test of a column takes exactly one of equals, not_equals and blank")
         if self.equals == () or self.not_equals == ():
             raise ValueError("a test of a column takes at least one value")
-        return self
 
 
 Condition = str | ColumnCondition
 """When a line is excluded: SQL text of one boolean expression, or a test of one column."""
 
 
-class Window(_Frozen):
+class Window(Table, frozen=True):
     """How far back from the as-of date lines count: the last `count` units, the as-of date included."""
 
     count: int
@@ -92,7 +152,11 @@ class Window(_Frozen):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `365 days`, `24 months`, `2 years`, `90d`, `52w`."""
+        """Reads `365 days`, `24 months`, `2 years`, `90d`, `52w`.
+
+        Raises:
+            ValueError: It is none of these.
+        """
         match = re.fullmatch(r"\s*(\d{1,5})\s*(d|w|m|y|days?|weeks?|months?|years?)\s*", text.casefold())
         # No engine has dates long before our era.
         most = 1_000 if match and match[2].startswith("y") else 10_000
@@ -109,19 +173,34 @@ class Window(_Frozen):
         return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"
 
 
+def _window(value: object) -> object:
+    return value if value is None or isinstance(value, Window) else Window.parse(str(value))
+
+
+def _finite(value: object) -> object:
+    for place, edge in enumerate(value if isinstance(value, list | tuple) else ()):
+        # What is no number at all is told by itself.
+        with suppress(InvalidOperation):
+            if not Decimal(str(edge)).is_finite():
+                raise TableError((place,), expected="a finite number", value=edge)
+    return value
+
+
 Method = Literal["quantile", "fixed", "ntile"]
-Bins = Annotated[int, Field(ge=2, le=10)]
+Bins = Annotated[int, msgspec.Meta(ge=2, le=10)]
 
 
-class DimensionOverride(_Frozen):
+class DimensionOverride(Table, frozen=True):
     """What one dimension does differently from the others."""
+
+    FORMS: ClassVar = {"edges": _finite}
 
     bins: Bins | None = None
     method: Method | None = None
     edges: tuple[Decimal, ...] | None = None
 
 
-class Dimension(_Frozen):
+class Dimension(Table, frozen=True):
     """How one dimension is scored.
 
     Attributes:
@@ -135,13 +214,12 @@ class Dimension(_Frozen):
     method: Method
     edges: tuple[Decimal, ...] = ()
 
-    @model_validator(mode="after")
-    def _edges_fit(self) -> Self:
+    def __post_init__(self) -> None:
         where = f"`scoring.{self.name}`"
         if self.method != "fixed":
             if self.edges:
                 raise ValueError(f"{where} has edges, which only method = 'fixed' takes, not '{self.method}'")
-            return self
+            return
         if len(self.edges) != self.bins - 1:
             raise ValueError(
                 f"{where} has {len(self.edges) or 'no'} edges, and with method = 'fixed' {self.bins} bins"
@@ -153,14 +231,13 @@ class Dimension(_Frozen):
         for edge in self.edges:
             if self.name != "monetary" and edge != edge.to_integral_value():
                 raise ValueError(f"an edge of {where} is a whole number, not {edge}")
-            if not edge.is_finite() or abs(edge) >= Decimal(10) ** 18:
+            if abs(edge) >= Decimal(10) ** 18:
                 raise ValueError(f"an edge of {where} is below 10^18, not {edge}")
             if -edge.as_tuple().exponent > 9:  # type: ignore[operator]
                 raise ValueError(f"an edge of {where} has at most nine decimals, not {edge}")
-        return self
 
 
-class Scoring(_Frozen):
+class Scoring(Table, frozen=True):
     """How customers are scored: one setting for all three dimensions, and what each does differently."""
 
     bins: Bins = 4
@@ -189,14 +266,12 @@ class Scoring(_Frozen):
         recency, frequency, monetary = self.dimensions
         return recency.bins, frequency.bins, monetary.bins
 
-    @model_validator(mode="after")
-    def _dimensions_fit(self) -> Self:
+    def __post_init__(self) -> None:
         # Building them checks them, here, where the message can name the setting.
         _ = self.dimensions
-        return self
 
 
-class DuckDBSettings(_Frozen):
+class DuckDBSettings(Table, frozen=True):
     """What DuckDB may use.
 
     Attributes:
@@ -206,27 +281,41 @@ class DuckDBSettings(_Frozen):
         lock_timeout: Seconds to wait for a destination that another process holds.
     """
 
+    FORMS: ClassVar = {"memory_limit": _size}
+
     memory_limit: str | None = None
-    threads: int | None = Field(default=None, ge=1, le=1024)
+    threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None
     temp_directory: Path | None = None
-    lock_timeout: float = Field(default=10, ge=0, le=3600)
-
-    @field_validator("memory_limit")
-    @classmethod
-    def _size_with_unit(cls, value: str | None) -> str | None:
-        if value is not None and not _SIZE.fullmatch(value):
-            raise ValueError(f"'{value}' is not an amount of memory such as 4GB or 512MB")
-        return value
+    lock_timeout: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10
 
 
-class Settings(_Frozen):
+if TYPE_CHECKING:
+    _DateOrLatest = date | Literal["latest"]
+else:
+    # msgspec takes no union of a date and a text; the form has made one of the two.
+    _DateOrLatest = Any
+
+
+class Settings(Table, frozen=True, kw_only=True):
     """Everything that a run can be told."""
+
+    FORMS: ClassVar = {
+        "output": _listed,
+        "preset": _listed,
+        "as_of": _date_or_latest,
+        "timezone": _timezone,
+        "date_format": _formats,
+        "window": _window,
+        "since": _date,
+        "skip": _named_conditions,
+        "exclude": _named_conditions,
+    }
 
     source: str | None = None
     to: str = "duckdb:rfm.duckdb"
     output: tuple[Path, ...] = ()
     preset: tuple[str, ...] = ()
-    as_of: date | Literal["latest"] = "latest"
+    as_of: _DateOrLatest = "latest"
     timezone: str = "UTC"
     date_format: tuple[str, ...] = (ISO,)
     decimal: Literal[".", ","] = "."
@@ -235,70 +324,13 @@ class Settings(_Frozen):
     since: date | None = None
     columns: Columns = Columns()
     read: SourceOptions = SourceOptions()
-    skip: dict[str, Condition] = {}
-    exclude: dict[str, Condition] = {}
+    skip: dict[str, Condition] = msgspec.field(default_factory=dict)
+    exclude: dict[str, Condition] = msgspec.field(default_factory=dict)
     scoring: Scoring = Scoring()
     segments: SegmentsConfig
     duckdb: DuckDBSettings = DuckDBSettings()
 
-    @field_validator("output", "preset", "date_format", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",")) if value else ()
-        return value if isinstance(value, list | tuple) else (value,)
-
-    @field_validator("as_of", "since", mode="before")
-    @classmethod
-    def _date_from_text(cls, value: object, info: ValidationInfo) -> object:
-        # By itself pydantic takes any number for the seconds since 1970.
-        if value is None or type(value) is date or (value == "latest" and info.field_name == "as_of"):
-            return value
-        if not isinstance(value, str) or not _DATE.fullmatch(value):
-            other = " or 'latest'" if info.field_name == "as_of" else ""
-            raise ValueError(f"'{value}' is not a date such as 2025-12-31{other}")
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"'{value}' is no day of the calendar") from None
-
-    @field_validator("window", mode="before")
-    @classmethod
-    def _window_from_text(cls, value: object) -> object:
-        return value if value is None or isinstance(value, Window) else Window.parse(str(value))
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            close = difflib.get_close_matches(value, available_timezones(), n=1)
-            raise ConfigurationError(
-                f"'{value}' is not a time zone such as 'Europe/London' or 'UTC'.",
-                f"did you mean {close[0]}?" if close else "look at `timezone`.",
-            ) from None
-        return value
-
-    @field_validator("date_format")
-    @classmethod
-    def _readable_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            check_format(text)
-        return value or (ISO,)
-
-    @field_validator("skip", "exclude")
-    @classmethod
-    def _reasons_are_names(cls, value: dict[str, Condition]) -> dict[str, Condition]:
-        for name in value:
-            if not _REASON.fullmatch(name):
-                raise ValueError(f"'{name}' names no reason: use lower-case letters, digits and underscores")
-            if name in BUILT_IN_REASONS:
-                raise ValueError(f"'{name}' is a reason of the pipeline's own: choose another name")
-        return value
-
-    @model_validator(mode="after")
-    def _no_reason_twice(self) -> Self:
+    def __post_init__(self) -> None:
         twice = sorted(set(self.skip) & set(self.exclude))
         if twice:
             raise ConfigurationError(
@@ -309,11 +341,11 @@ class Settings(_Frozen):
                 f"No line can count: `since` is {self.since}, after `as_of`, {self.as_of}.",
                 "move one of the two dates.",
             )
-        return self
 
     @property
     def config_hash(self) -> str:
         """Twelve hex digits that change when anything changes that can change the result."""
-        decisive = self.model_dump(mode="json", exclude={"to", "output", "preset", "duckdb", "source"})
+        said = msgspec.to_builtins(self, enc_hook=str)
+        decisive = {name: said[name] for name in said.keys() - {"to", "output", "preset", "duckdb", "source"}}
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -28,6 +28,8 @@ NAMES = [
          toml="[exclude]\ntests = { colunm = 'amount', equals = '5' }\n"),
     case("rule misspelt", RUN, "`rr` in number 1 of `segments.rules`", hints="did you mean `r`?",
          toml="[[segments.rules]]\nsegment = 'A'\nrr = 1\n"),
+    case("setting misspelt beside one of a wrong value", RUN, "`scoring.bin`", hints="did you mean `bins`?",
+         toml="[scoring]\nbins = 1\nbin = 5\n"),
     case("variable misspelt", RUN, "RFM_TIMEZOEN", hints="did you mean RFM_TIMEZONE?",
          environment={"RFM_TIMEZOEN": "UTC"}),
     case("variable misspelt in its second part", RUN, "RFM_SCORING__BIN names no setting",
@@ -102,6 +104,9 @@ VALUES = [
          toml="[scoring]\nbins = 4.5\n"),
     case("bins in a variable", RUN, "`scoring.bins` is 'many'", hints="RFM_SCORING__BINS",
          environment={"RFM_SCORING__BINS": "many"}),
+    # To a library, true may be one.
+    case("bins that are true", RUN, "`scoring.bins` is true", "a whole number", hints="`scoring.bins`",
+         toml="[scoring]\nbins = true\n"),
     case("method unknown", f"{RUN} --method jenks", "'jenks'", "'quantile', 'fixed' or 'ntile'",
          hints="--method"),
     case("decimal mark unknown", f"{RUN} --decimal ';'", "`decimal` is ';'", "'.' or ','", hints="--decimal"),
@@ -111,6 +116,8 @@ VALUES = [
     case("no thread", f"{RUN} --threads 0", "`duckdb.threads` is 0", "at least 1", hints="--threads"),
     case("waiting in words", RUN, "`duckdb.lock_timeout` is 'soon'", "a number",
          hints="RFM_DUCKDB__LOCK_TIMEOUT", environment={"RFM_DUCKDB__LOCK_TIMEOUT": "soon"}),
+    case("waiting too long", RUN, "`duckdb.lock_timeout` is 5000, and must be at most 3,600.",
+         hints="`duckdb.lock_timeout` in rfm.toml", toml="[duckdb]\nlock_timeout = 5000\n"),
     case("temporary folder missing", RUN, "/no/such does not exist", hints="duckdb.temp_directory",
          toml="[duckdb]\ntemp_directory = '/no/such'\n"),
     case("temporary folder that is a file", RUN, "orders.csv is not a folder", hints="duckdb.temp_directory",
@@ -123,6 +130,10 @@ VALUES = [
          toml="[read]\nquote = '<>'\n"),
     case("variable that is no JSON", RUN, "RFM_SCORING is '{bins'", "JSON", hints="RFM_SCORING__NAME=VALUE",
          environment={"RFM_SCORING": "{bins"}),
+    case("variable of a part that is no JSON", RUN, "RFM_SCORING__RECENCY is '{bins'", "JSON",
+         hints="RFM_SCORING__RECENCY__NAME=VALUE", environment={"RFM_SCORING__RECENCY": "{bins"}),
+    case("variable of a part of what has none", RUN, "`timezone` is a table", "text", hints="RFM_TIMEZONE",
+         environment={"RFM_TIMEZONE__CITY": "Paris"}),
 ]  # fmt: skip
 
 
@@ -147,6 +158,8 @@ EDGES = [
          hints="rfm.toml", toml=edges("monetary", "[10, 20, nan]")),
     case("edge without end", RUN, "Number 3 of `scoring.recency.edges` is inf", hints="rfm.toml",
          toml=edges("recency", "[10, 20, inf]")),
+    case("edge that signals that it is no number", RUN, "Number 1 of `scoring.recency.edges` is 'sNaN'",
+         "a finite number", hints="`scoring.recency.edges`", toml=edges("recency", "['sNaN', 2, 3]")),
     case("half an order", RUN, "`scoring.frequency` is a whole number", "2.5", hints="rfm.toml",
          toml=edges("frequency", "[1, 2.5, 4]")),
     case("edge beyond all money", RUN, "below 10^18", "1E+30", hints="rfm.toml",

@@ -40,7 +40,7 @@ def opened(
 ) -> Iterator[tuple[OpenedSource, duckdb.DuckDBPyConnection]]:
     threads = options.pop("threads", 2)
     with duckdb.connect(config={"threads": threads, "preserve_insertion_order": "false"}) as connection:
-        settings = SourceOptions.model_validate(options)
+        settings = SourceOptions.of(options)
         yield open_source(parse(str(text)), settings, connection, scratch / "scratch"), connection
 
 

@@ -7,10 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 from source_reader import read, refusal, write
 
 from rfm_pipeline.source import SourceOptions
+from rfm_pipeline.tables import TableError
 
 TABLE = "naïve;café\n1;Müller\n2;Søren – “quoted”\n"
 ROWS = [("1", "Müller"), ("2", "Søren – “quoted”")]
@@ -65,8 +65,8 @@ def test_an_encoding_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["klingon", "rot13", "zlib"])
 def test_only_text_encodings_can_be_given(encoding: str) -> None:
-    with pytest.raises(ValidationError, match="is not an encoding"):
-        SourceOptions(encoding=encoding)
+    with pytest.raises(TableError, match="is not an encoding"):
+        SourceOptions.of({"encoding": encoding})
 
 
 @pytest.mark.parametrize("packed", [False, True])

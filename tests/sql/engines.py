@@ -80,7 +80,7 @@ class Question:
         return QuerySpec(
             settings=settings,
             schema=schema,
-            mapping=map_columns(schema, settings.columns.model_dump()),
+            mapping=map_columns(schema, settings.columns.by_role()),
             relation=relation or spoken.table("source"),
             segment_map=SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
             today=self.today,

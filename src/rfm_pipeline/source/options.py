@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import codecs
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from msgspec import Meta
+
+from rfm_pipeline.tables import Table, truth
 
 _NAMED_DELIMITERS = {
     "tab": "\t",
@@ -16,7 +19,29 @@ _NAMED_DELIMITERS = {
 }
 
 
-class SourceOptions(BaseModel):
+def _one_character(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    delimiter = _NAMED_DELIMITERS.get(value.lower(), value)
+    if len(delimiter) != 1 or delimiter in '\r\n"':
+        raise ValueError(f"{value!r} is not a delimiter: one character, or 'tab'")
+    return delimiter
+
+
+def _codec(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        codec = codecs.lookup(value)
+    except LookupError:
+        codec = None
+    # `rot13`, `zip` and their like are codecs too, and no text encodings.
+    if codec is None or not getattr(codec, "_is_text_encoding", True):
+        raise ValueError(f"{value!r} is not an encoding such as 'utf-8', 'windows-1252' or 'utf-16'")
+    return codec.name
+
+
+class SourceOptions(Table, frozen=True):
     r"""Settings that win over what is found in a file; None leaves it to be found.
 
     Attributes:
@@ -29,36 +54,12 @@ class SourceOptions(BaseModel):
         sheet: The one sheet of a workbook to read.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    FORMS: ClassVar = {"delimiter": _one_character, "encoding": _codec, "header": truth}
 
     delimiter: str | None = None
-    quote: str | None = Field(default=None, max_length=1)
-    escape: str | None = Field(default=None, min_length=1, max_length=1)
+    quote: Annotated[str, Meta(max_length=1)] | None = None
+    escape: Annotated[str, Meta(min_length=1, max_length=1)] | None = None
     encoding: str | None = None
     header: bool = True
-    skip_lines: int = Field(default=0, ge=0)
+    skip_lines: Annotated[int, Meta(ge=0)] = 0
     sheet: str | None = None
-
-    @field_validator("delimiter")
-    @classmethod
-    def _one_character(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        delimiter = _NAMED_DELIMITERS.get(value.lower(), value)
-        if len(delimiter) != 1 or delimiter in '\r\n"':
-            raise ValueError(f"{value!r} is not a delimiter: one character, or 'tab'")
-        return delimiter
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_codec(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            codec = codecs.lookup(value)
-        except LookupError:
-            codec = None
-        # `rot13`, `zip` and their like are codecs too, and no text encodings.
-        if codec is None or not getattr(codec, "_is_text_encoding", True):
-            raise ValueError(f"{value!r} is not an encoding such as 'utf-8', 'windows-1252' or 'utf-16'")
-        return codec.name
