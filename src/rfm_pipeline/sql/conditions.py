@@ -42,7 +42,7 @@ def _column_test(test: ColumnCondition, reason: str, schema: Schema, dialect: Di
     if test.blank is not None:
         blank = dialect.is_blank(dialect.column(column), column.kind)
         return blank if test.blank else f"NOT {blank}"
-    value = dialect.text(dialect.column(column), column.kind)
+    value = dialect.plain_text(dialect.column(column), column.kind)
     listed = ", ".join(dialect.literal(text) for text in test.equals or test.not_equals or ())
     if test.equals:
         return f"{value} IN ({listed})"

@@ -71,6 +71,10 @@ class Dialect(ABC):
         """A value of some kind as text."""
         return expression if kind is Kind.TEXT else self.cast(expression, "text")
 
+    def plain_text(self, expression: str, kind: Kind) -> str:
+        """A value as a person writes it: a number without zeros at its end."""
+        return self.text(expression, kind)
+
     def half_up_mean(self, first: str, second: str) -> str:
         """The mean of two scores, a half rounded up."""
         return self.cast(f"CEIL(({first} + {second}) / 2.0)", "integer")

@@ -37,14 +37,23 @@ class DuckDB(Dialect):
 
     def id_text(self, expression: str, kind: Kind) -> str:
         if kind is Kind.FLOAT:
-            whole = f"{expression} = TRUNC({expression}) AND ABS({expression}) < 9e18"
-            number = f"CAST(CAST({expression} AS BIGINT) AS VARCHAR)"
-            return f"CASE WHEN {whole} THEN {number} ELSE PRINTF('%.17g', {expression}) END"
+            return self._whole_or(expression, f"PRINTF('%.17g', {expression})")
+        return self.plain_text(expression, kind)
+
+    def plain_text(self, expression: str, kind: Kind) -> str:
+        written = self.text(expression, kind)
+        if kind is Kind.FLOAT:
+            return self._whole_or(expression, written)
         if kind is Kind.DECIMAL:
-            written = self.cast(expression, "text")
             shortened = f"RTRIM(RTRIM({written}, '0'), '.')"
             return f"CASE WHEN CONTAINS({written}, '.') THEN {shortened} ELSE {written} END"
-        return self.text(expression, kind)
+        return written
+
+    @staticmethod
+    def _whole_or(number: str, otherwise: str) -> str:
+        """A float as text: without `.0` where it is a whole number."""
+        whole = f"{number} = TRUNC({number}) AND ABS({number}) < 9e18"
+        return f"CASE WHEN {whole} THEN CAST(CAST({number} AS BIGINT) AS VARCHAR) ELSE {otherwise} END"
 
     def is_finite(self, expression: str) -> str:
         return f"ISFINITE({expression})"

@@ -77,7 +77,7 @@ class _RefusedError(Exception):
 
 def _parsed(text: str, dialect: str) -> exp.Expr:
     """The one expression that the text is."""
-    bare = _bare(text)
+    bare = _bare(text, escapes="\\" if dialect == "bigquery" else "")
     if any(mark in bare for mark in ("--", "/*", "#")):
         raise _RefusedError("it has a comment")
     if ";" in bare:
@@ -109,7 +109,13 @@ def _check_nodes(condition: exp.Expr) -> None:
         for name in map(str.casefold, names):
             if name in _UNREPEATABLE or name.startswith("current_"):
                 raise _RefusedError(f"it calls {name}, whose value is not a matter of the line")
+        if isinstance(node.parent, exp.Dot) and node.parent.expression is node:
+            # Models and keys: the parser knows SAFE. and NET., and what else has a name before its name.
+            called = f"{node.parent.this.name}.{node.name}"
+            raise _RefusedError(f"it calls {called}, whose value is not a matter of the line")
     for forbidden in condition.find_all(*_FORBIDDEN):
+        if isinstance(forbidden, exp.Unnest) and isinstance(forbidden.parent, exp.In):
+            continue  # a list of values in the line, and no set of rows
         raise _RefusedError(f"it uses {_called(forbidden)}, and only values of the line itself can decide")
     expression = condition
     while isinstance(expression, exp.Paren):
@@ -118,11 +124,15 @@ def _check_nodes(condition: exp.Expr) -> None:
         raise _RefusedError("it is not a condition that is true or false")
 
 
-def _bare(text: str) -> str:
-    """The text without what stands in quotes."""
-    bare, quote = [], ""
+def _bare(text: str, escapes: str) -> str:
+    """The text without what stands in quotes, where a character of `escapes` protects the next one."""
+    bare, quote, is_escaped = [], "", False
     for character in text:
-        if quote:
+        if is_escaped:
+            is_escaped = False
+        elif quote and character in escapes:
+            is_escaped = True
+        elif quote:
             quote = "" if character == quote else quote
         elif character in "'\"`":
             quote = character
