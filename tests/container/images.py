@@ -1,0 +1,135 @@
+"""Building and running the real image: podman and buildah, as root or as anybody."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STAND_IN = ROOT.parent / "shared" / "tools" / "stand-in-image"
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+BASE = "docker.io/library/python:{}-slim-bookworm"
+# The image's own user, as the Dockerfile has it.
+USER = 10001
+
+# As root, perhaps in a container already: without overlays, without systemd, without namespaces for building.
+_AS_ROOT = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+_RUN_AS_ROOT = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000")
+_PODMAN_AS_ROOT = ("--cgroup-manager", "cgroupfs", "--runtime", "runc")
+
+
+def is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, **(_AS_ROOT if is_root() else {})}
+
+
+def call(words: Sequence[object], seconds: float = 120, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        list(map(str, words)),
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        timeout=seconds,
+        check=False,
+        **more,
+    )
+
+
+def started(words: Sequence[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    )
+
+
+def podman(*words: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    return call(["podman", *(_PODMAN_AS_ROOT if is_root() else ()), *words], seconds)
+
+
+def needs_podman() -> None:
+    missing = [tool for tool in ("podman", "buildah") if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not installed: no image can be built and run")
+
+
+def python_of_the_base() -> str:
+    """The Python of a base image that is here or can be had.
+
+    Where no registry can be reached, a stand-in of Debian's own Python is made, once: podman keeps it.
+    """
+    if podman("image", "exists", BASE.format(PYTHON)).returncode == 0:
+        return PYTHON
+    if podman("image", "exists", BASE.format("3.11")).returncode == 0:
+        return "3.11"
+    if STAND_IN.exists() and is_root() and shutil.which("debootstrap"):
+        made = call([STAND_IN], seconds=600)
+        assert made.returncode == 0, made.stderr
+        return "3.11"
+    pulled = podman("pull", "--quiet", BASE.format(PYTHON), seconds=300)
+    if pulled.returncode:
+        pytest.skip(f"no base image can be had: {pulled.stderr.strip()[-200:]}")
+    return PYTHON
+
+
+def build(folder: Path, tag: str) -> None:
+    """Builds the image of a folder; layers that are the same as before are taken from there."""
+    built = call(
+        ["buildah", "bud", "--layers", "--network", "host",
+         "--build-arg", f"PYTHON_VERSION={python_of_the_base()}", "-t", tag, "."],
+        seconds=900, cwd=folder,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that was built, to be run."""
+
+    tag: str
+
+    def words(
+        self,
+        *arguments: object,
+        options: Sequence[object] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> list[str]:
+        """What runs it: no network, nothing writable but its volume, and no more than 1 GiB of memory."""
+        variables = [
+            word for name, value in (environment or {}).items() for word in ("-e", f"{name}={value}")
+        ]
+        return list(
+            map(str, [
+                "podman", *(_PODMAN_AS_ROOT if is_root() else ()), "run", "--rm",
+                *(_RUN_AS_ROOT if is_root() else ()),
+                "--network", "none", "--read-only", "--cap-drop", "ALL", "--memory", "1g",
+                *variables, *options, self.tag, *arguments,
+            ])
+        )  # fmt: skip
+
+    def run(
+        self,
+        *arguments: object,
+        options: Sequence[object] = (),
+        environment: Mapping[str, str] | None = None,
+        seconds: float = 120,
+    ) -> subprocess.CompletedProcess[str]:
+        return call(self.words(*arguments, options=options, environment=environment), seconds)
+
+    def shell(self, line: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-c", line, options=("--entrypoint", "sh"))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        inspected: dict[str, Any] = json.loads(podman("image", "inspect", self.tag).stdout)[0]["Config"]
+        return inspected
