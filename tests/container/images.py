@@ -83,9 +83,10 @@ def python_of_the_base() -> str:
 
 
 def build(folder: Path, tag: str) -> None:
-    """Builds the image of a folder; layers that are the same as before are taken from there."""
+    """Builds the image of a folder, in the place of an earlier one."""
+    podman("rmi", "--force", tag)
     built = call(
-        ["buildah", "bud", "--layers", "--network", "host",
+        ["buildah", "bud", "--network", "host",
          "--build-arg", f"PYTHON_VERSION={python_of_the_base()}", "-t", tag, "."],
         seconds=900, cwd=folder,
     )  # fmt: skip

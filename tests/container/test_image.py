@@ -40,10 +40,13 @@ LYING_ABOUT = {
 
 
 @pytest.fixture(scope="module")
-def image() -> Image:
+def image() -> Iterator[Image]:
     needs_podman()
-    build(ROOT, "rfm-pipeline-test")
-    return Image("localhost/rfm-pipeline-test")
+    # The name is this process's, so that two suites do not take the image from each other.
+    tag = f"localhost/rfm-pipeline-test-{os.getpid()}"
+    build(ROOT, tag)
+    yield Image(tag)
+    podman("rmi", "--force", tag)
 
 
 @pytest.fixture
@@ -113,9 +116,11 @@ def test_no_layer_has_anything_of_what_lay_about(image: Image, tmp_path: Path) -
     for name, text in LYING_ABOUT.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    build(folder, "rfm-pipeline-spoiled")
+    tag = f"localhost/rfm-pipeline-spoiled-{os.getpid()}"
+    build(folder, tag)
     saved = tmp_path / "image.tar"
-    done = podman("save", "--output", saved, "localhost/rfm-pipeline-spoiled", seconds=300)
+    done = podman("save", "--output", saved, tag, seconds=300)
+    podman("rmi", "--force", tag)
     assert done.returncode == 0, done.stderr
     ours = 0
     for name, content in everything_in(saved):
