@@ -1,4 +1,4 @@
-"""Building and running the real image: podman and buildah, as root or as anybody."""
+"""Building and running the real image, with podman and buildah."""
 
 from __future__ import annotations
 
@@ -21,24 +21,16 @@ BASE = "docker.io/library/python:{}-slim-bookworm"
 # The image's own user, as the Dockerfile has it.
 USER = 10001
 
-# As root, perhaps in a container already: without overlays, without systemd, without namespaces for building.
-_AS_ROOT = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
-_RUN_AS_ROOT = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000")
-_PODMAN_AS_ROOT = ("--cgroup-manager", "cgroupfs", "--runtime", "runc")
-
-
-def is_root() -> bool:
-    return hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, **(_AS_ROOT if is_root() else {})}
+# What works wherever root can do anything, in a container too: without overlays, systemd or user namespaces.
+_ENVIRONMENT = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
+_PODMAN = ("podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc")
+_LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000")
 
 
 def call(words: Sequence[object], seconds: float = 120, **more: Any) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         list(map(str, words)),
-        env=environment(),
+        env={**os.environ, **_ENVIRONMENT},
         capture_output=True,
         encoding="utf-8",
         timeout=seconds,
@@ -49,18 +41,24 @@ def call(words: Sequence[object], seconds: float = 120, **more: Any) -> subproce
 
 def started(words: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        words,
+        env={**os.environ, **_ENVIRONMENT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
     )
 
 
 def podman(*words: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-    return call(["podman", *(_PODMAN_AS_ROOT if is_root() else ()), *words], seconds)
+    return call([*_PODMAN, *words], seconds)
 
 
 def needs_podman() -> None:
-    missing = [tool for tool in ("podman", "buildah") if shutil.which(tool) is None]
+    missing = [tool for tool in ("podman", "buildah", "runc") if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"{' and '.join(missing)} not installed: no image can be built and run")
+    if os.geteuid() != 0:
+        pytest.skip("only root can build and run an image everywhere")
 
 
 def python_of_the_base() -> str:
@@ -72,7 +70,7 @@ def python_of_the_base() -> str:
         return PYTHON
     if podman("image", "exists", BASE.format("3.11")).returncode == 0:
         return "3.11"
-    if STAND_IN.exists() and is_root() and shutil.which("debootstrap"):
+    if STAND_IN.exists() and shutil.which("debootstrap"):
         made = call([STAND_IN], seconds=600)
         assert made.returncode == 0, made.stderr
         return "3.11"
@@ -111,8 +109,7 @@ class Image:
         ]
         return list(
             map(str, [
-                "podman", *(_PODMAN_AS_ROOT if is_root() else ()), "run", "--rm",
-                *(_RUN_AS_ROOT if is_root() else ()),
+                *_PODMAN, "run", "--rm", *_LIMITS,
                 "--network", "none", "--read-only", "--cap-drop", "ALL", "--memory", "1g",
                 *variables, *options, self.tag, *arguments,
             ])

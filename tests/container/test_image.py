@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from images import ROOT, USER, Image, build, call, is_root, needs_podman, podman, started
+from images import ROOT, USER, Image, build, call, needs_podman, podman, started
 
 from by_hand import BY_HAND, ORDERS, published
 
@@ -176,8 +176,7 @@ def test_a_real_data_set_is_segmented_in_1_gib(image: Image, volume: Path, onlin
     assert published(result, "SELECT count(*), sum(monetary)::DECIMAL(38, 2)::VARCHAR FROM rfm_segments") == [
         (4338, "8911407.90")
     ]
-    if is_root():
-        assert result.stat().st_uid == USER
+    assert result.stat().st_uid == USER
 
 
 def test_a_mounted_file_is_all_the_configuration_it_needs(image: Image, volume: Path, tmp_path: Path) -> None:

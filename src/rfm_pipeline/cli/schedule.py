@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
 from rfm_pipeline.cli.options import Json
 from rfm_pipeline.errors import UsageError
-
-if TYPE_CHECKING:
-    from rfm_pipeline.schedule import Schedule
 
 _WHEN, _WHAT, _CLOUD, _THEN = "When", "What runs", "Google Cloud", "What is done with it"
 
@@ -110,25 +107,23 @@ def schedule(
       rfm schedule wait --at 03:30 -- run sales.csv
     """
     from rfm_pipeline.cli import terminal_schedule as terminal
-    from rfm_pipeline.schedule import installation, render
+    from rfm_pipeline.schedule import Schedule, installation, render
     from rfm_pipeline.schedule.spec import Cloud
 
     if remove:
         terminal.do(installation.removing(target, name), yes=yes)
         return
-    what = _what(target, image=image, program=program, folder=folder, config=config, env=env, secret=secret)
     when = _when(at, timezone)
     words = _command(arguments)
     if target == "wait":
         _wait(when["at"], timezone, words)
+    what = _what(target, image=image, program=program, folder=folder, config=config, env=env, secret=secret)
     cloud = Cloud(project, region, service_account) if project and region and service_account else None
-    rendered = render(
-        target,
-        _schedule(
-            **what, **when, arguments=words, overlap=overlap, missed=missed, timeout=timeout, name=name,
-            system=system, cloud=cloud,
-        ),
+    daily = Schedule(
+        **what, **when, arguments=words, overlap=overlap, missed=missed, timeout=timeout, name=name,
+        system=system, cloud=cloud,
     )  # fmt: skip
+    rendered = render(target, daily)
     if install:
         if system:
             raise UsageError(
@@ -143,12 +138,6 @@ def schedule(
         terminal.write_rendered(rendered, write)
     else:
         terminal.print_rendered(rendered)
-
-
-def _schedule(**values: Any) -> Schedule:
-    from rfm_pipeline.schedule import Schedule
-
-    return Schedule(**values)
 
 
 def _when(at: str, timezone: str | None) -> dict[str, Any]:
@@ -178,7 +167,7 @@ def _what(
     place = here.absolute(folder, target)
     secrets = _pairs(secret, "--secret", "GOOGLE_APPLICATION_CREDENTIALS=/srv/keys/bigquery.json")
     return {
-        "runs": here.image(image, place) if image else here.program(program, place),
+        "runs": here.image(image, place, target) if image else here.program(program, place),
         "folder": place,
         "config": here.absolute(config, target) if config else None,
         "environment": _pairs(env, "--env", "RFM_TO=duckdb:shop.duckdb"),

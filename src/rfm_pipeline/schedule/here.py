@@ -24,8 +24,10 @@ def program(path: str | None, folder: str) -> Program:
     return Program(path or _this_command(), _name_of(_owner(folder)))
 
 
-def image(name: str, folder: str) -> Image:
+def image(name: str, folder: str, target: str) -> Image:
     """A container, run by the owner of the folder that it writes to."""
+    if target == "windows" and sys.platform != "win32":
+        return Image(name, "docker.exe")
     engine = shutil.which("docker") or shutil.which("podman") or "docker"
     owner = _owner(folder)
     return Image(name, engine, f"{owner[0]}:{owner[1]}" if owner else None)

@@ -15,9 +15,11 @@ _HARDENED = (
     "RestrictNamespaces=yes",
     "RestrictRealtime=yes",
     "RestrictSUIDSGID=yes",
-    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+    # The last is how names are looked up.
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
     "SystemCallArchitectures=native",
     "SystemCallFilter=@system-service",
+    "SystemCallErrorNumber=EPERM",
 )
 _HARDENED_SYSTEM = (
     "CapabilityBoundingSet=",
