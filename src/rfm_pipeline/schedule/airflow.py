@@ -63,6 +63,8 @@ def render(schedule: Schedule) -> Rendered:
     notes = ["paths are those of the machine that starts the container: an Airflow worker."]
     if schedule.overlap == "skip":
         notes.append("a start while the former run still works waits for its end.")
+    if schedule.missed == "skip":
+        notes.append("of the starts that it missed, Airflow makes up for the newest.")
     return Rendered((File(file, text),), (f"cp {file} $AIRFLOW_HOME/dags/",), tuple(notes))
 
 
