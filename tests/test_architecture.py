@@ -28,6 +28,7 @@ ENGINE = {"duckdb", "_duckdb"}
 COMMAND_LINE = {"typer", "rich", "click"}
 OPTIONAL = {
     "fastexcel", "xlsxwriter", "google", "altair", "jinja2", "vl_convert", "pandas", "polars", "pyarrow",
+    "yaml",
 }  # fmt: skip
 MOST_LINES = 420
 

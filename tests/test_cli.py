@@ -56,6 +56,7 @@ ENGINES = {
         (["presets"], {"_duckdb", "fastexcel", "xlsxwriter"}),
         (["presets", "grid"], {"_duckdb", "fastexcel", "xlsxwriter"}),
         (["init"], {"_duckdb", "sqlglot", "fastexcel", "xlsxwriter"}),
+        (["schedule", "cron", "--program", "/opt/rfm"], ENGINES | {"yaml"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -91,7 +92,7 @@ def test_the_version_is_the_packages(rfm: Rfm) -> None:
 
 
 def test_the_commands_are_these() -> None:
-    assert sorted(COMMANDS) == ["check", "demo", "init", "presets", "run", "sql"]
+    assert sorted(COMMANDS) == ["check", "demo", "init", "presets", "run", "schedule", "sql"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,33 @@
+"""A run every day: one schedule, and how each scheduler is told of it.
+
+A module per scheduler has one function, `render(schedule) -> Rendered`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from rfm_pipeline.errors import UsageError
+from rfm_pipeline.schedule.spec import Rendered, Schedule
+
+TARGETS = ("cron", "systemd", "windows", "kubernetes", "cloud-run", "github-actions", "airflow")
+
+
+def render(target: str, schedule: Schedule) -> Rendered:
+    """A schedule as one scheduler takes it.
+
+    Args:
+        target: One of TARGETS.
+        schedule: What is to run, when and how.
+
+    Raises:
+        UsageError: There is no such target, or it has no way to say what the schedule asks for.
+    """
+    if target not in TARGETS:
+        raise UsageError(f"There is no scheduler '{target}'.", f"choose one of {', '.join(TARGETS)}.")
+    module = import_module(f"rfm_pipeline.schedule.{target.replace('-', '_')}")
+    rendered: Rendered = module.render(schedule)
+    return rendered
+
+
+__all__ = ["TARGETS", "Rendered", "Schedule", "render"]

@@ -1,0 +1,73 @@
+"""What this machine adds to a schedule: where its programs are, absolute paths, and whose a folder is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path, PureWindowsPath
+
+from rfm_pipeline.errors import UsageError
+from rfm_pipeline.schedule.spec import Image, Program
+
+MACHINES = ("cron", "systemd", "windows", "airflow")
+"""Targets whose paths are those of a machine."""
+
+
+def program(path: str | None, folder: str) -> Program:
+    """The installed command, run by the owner of the folder that it works in.
+
+    Args:
+        path: Where it is; None is this very command.
+        folder: The folder.
+    """
+    return Program(path or _this_command(), _name_of(_owner(folder)))
+
+
+def image(name: str, folder: str, target: str) -> Image:
+    """A container, run by the owner of the folder that it writes to."""
+    if target == "windows" and sys.platform != "win32":
+        return Image(name, "docker.exe")
+    engine = shutil.which("docker") or shutil.which("podman") or "docker"
+    owner = _owner(folder)
+    return Image(name, engine, f"{owner[0]}:{owner[1]}" if owner else None)
+
+
+def absolute(path: str, target: str) -> str:
+    """A path as the scheduler's machine knows it; elsewhere as it is given."""
+    if target not in MACHINES or PureWindowsPath(path).is_absolute():
+        return path
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - a link stays one, `..` does not
+
+
+def _this_command() -> str:
+    beside = shutil.which("rfm", path=str(Path(sys.executable).parent))
+    found = beside or shutil.which("rfm")
+    if found is None:
+        raise UsageError(
+            "The command rfm is not installed on this machine.",
+            "say where it is with --program, or use --image.",
+        )
+    return os.path.abspath(found)  # noqa: PTH100
+
+
+def _owner(folder: str) -> tuple[int, int] | None:
+    """The user and group of a folder; None for root, and where that is unknown."""
+    if sys.platform == "win32":
+        return None
+    try:
+        status = Path(folder).stat()
+    except OSError:
+        return None
+    return (status.st_uid, status.st_gid) if status.st_uid else None
+
+
+def _name_of(owner: tuple[int, int] | None) -> str | None:
+    if sys.platform == "win32" or owner is None:
+        return None
+    import pwd
+
+    try:
+        return pwd.getpwuid(owner[0]).pw_name
+    except KeyError:
+        return str(owner[0])

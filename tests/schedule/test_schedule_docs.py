@@ -1,0 +1,45 @@
+"""docs/scheduling.md: its commands are commands, and every scheduler is in it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from awkward import ROOT
+
+from conftest import Rfm
+from rfm_pipeline.schedule import TARGETS
+
+TEXT = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("rfm ")]
+
+
+def test_every_scheduler_is_shown() -> None:
+    assert [line.split()[2] for line in COMMANDS] == list(TARGETS)
+
+
+@pytest.mark.parametrize("line", COMMANDS, ids=lambda line: line.split()[2])
+def test_a_command_that_is_shown_makes_a_schedule(line: str, rfm: Rfm) -> None:
+    Path("rfm.toml").write_text("source = 'orders.csv'\n", encoding="utf-8")
+    words = [word for word in shlex.split(line)[1:] if word != "--install"]
+    assert rfm(*words).code == 0
+
+
+def test_each_is_shown_in_five_lines_at_most() -> None:
+    assert all(len(block.splitlines()) <= 5 for block in BLOCKS)
+
+
+def test_the_services_of_the_compose_file_are_those_that_are_shown() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    shown = re.findall(r"docker compose (?:run --rm|up --detach|logs) (\w+)", TEXT)
+    assert set(shown) == set(services)
+
+
+def test_the_table_says_of_each_what_happens() -> None:
+    rows = re.findall(r"^\| (\w[\w ]*) \| (.+) \| (.+) \| (.+) \|$", TEXT, re.MULTILINE)
+    assert [row[0].casefold().replace(" ", "-") for row in rows] == [*TARGETS, "compose"]
+    assert all(all(cell.strip() for cell in row) for row in rows)
