@@ -108,4 +108,5 @@ class BigQuery(Dialect):
 
     def leading_digits(self, expression: str) -> str:
         digits = f"LENGTH(CAST(TRUNC(ABS({expression})) AS STRING))"
-        return f"TRUNC({expression}, 3 - {digits})"
+        third = f"CAST(CONCAT('1e', CAST({digits} - 3 AS STRING)) AS NUMERIC)"
+        return f"{expression} - MOD({expression}, {third})"
