@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rfm_pipeline.audits import Staged, advice, audit
 from rfm_pipeline.columns import ColumnMapping
@@ -53,7 +53,7 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
     started = time.monotonic()
     run_id = new_run_id()
     watcher.step("Looking at the source")
-    with planned(configuration, today=today) as plan:
+    with planned(configuration, today=today, run_id=run_id) as plan:
         warehouse = plan.warehouse
         for step in _publishing(plan, run_id).steps(warehouse.table):
             watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
@@ -64,10 +64,13 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
         staged = _staged(plan, excluded)
         audits = audit(staged)
         _refuse_failed(audits, staged)
+        # Before the publish, after which nothing may fail that would make it look as if there were none.
+        found = _by_segment(plan)
         with _outputs(plan) as outputs:
             watcher.step("Publishing")
             warehouse.publish("result")
-        return _result(plan, run_id, staged, audits, outputs, took=time.monotonic() - started)
+        took = time.monotonic() - started
+        return _result(plan, run_id, staged, audits, found, outputs=outputs, took=took)
 
 
 def new_run_id() -> str:
@@ -202,21 +205,26 @@ def _move(draft: Path, path: Path) -> None:
         ) from error
 
 
+def _by_segment(plan: Plan) -> Sequence[dict[str, Any]]:
+    return plan.warehouse.rows(
+        "SELECT segment, COUNT(*) AS customers, SUM(frequency) AS orders, SUM(monetary) AS revenue,"
+        " MIN(as_of_date) AS as_of_date"
+        f" FROM {plan.warehouse.table('result')} GROUP BY segment"
+    )
+
+
 def _result(
     plan: Plan,
     run_id: str,
     staged: Staged,
     audits: tuple[Audit, ...],
-    outputs: tuple[str, ...],
+    rows: Sequence[dict[str, Any]],
     *,
+    outputs: tuple[str, ...],
     took: float,
 ) -> RunResult:
-    rows = plan.warehouse.rows(
-        "SELECT segment, COUNT(*) AS customers, SUM(frequency) AS orders, SUM(monetary) AS revenue,"
-        " MIN(as_of_date) AS as_of_date"
-        f" FROM {plan.warehouse.table('result')} GROUP BY segment"
-    )
     by_name = {row["segment"]: row for row in rows}
+    usage = plan.warehouse.usage()
     segments = tuple(
         SegmentResult(
             segment.name,
@@ -248,7 +256,10 @@ def _result(
         destination=plan.warehouse.destination,
         outputs=outputs,
         duration_s=took,
-        bytes_processed=plan.source.size_bytes,
+        bytes_processed=usage.bytes_processed,
+        bytes_billed=usage.bytes_billed,
+        slot_ms=usage.slot_ms,
+        jobs=usage.jobs,
         columns={role: column.name for role, column in plan.mapping.roles().items()},
         notes=plan.notes,
     )

@@ -219,6 +219,44 @@ class DuckDBSettings(_Frozen):
         return value
 
 
+class BigQuerySettings(_Frozen):
+    """How BigQuery is used.
+
+    Attributes:
+        project: The project that runs the jobs and pays for them; None is the destination's.
+        location: Where the jobs run, such as `EU`; None is where the destination's dataset is.
+        impersonate: A service account to act as, by its e-mail address.
+        max_bytes: The most that a run may read: above it, it does not start, and no query is billed for more.
+        price_per_tib: What reading a TiB costs, in dollars.
+        job_timeout: Seconds that a job may take.
+        retry_timeout: Seconds for which what fails and may pass is tried again.
+        request_timeout: Seconds to wait for the answer to one request.
+    """
+
+    project: str | None = None
+    location: str | None = None
+    impersonate: str | None = None
+    max_bytes: str = "1 TiB"
+    price_per_tib: Decimal = Field(default=Decimal("6.25"), ge=0, le=1000)
+    job_timeout: float = Field(default=3600, gt=0, le=21600)
+    retry_timeout: float = Field(default=120, ge=0, le=3600)
+    request_timeout: float = Field(default=60, gt=0, le=600)
+
+    @field_validator("max_bytes")
+    @classmethod
+    def _bytes_with_unit(cls, value: str) -> str:
+        if not _SIZE.fullmatch(value):
+            raise ValueError(f"'{value}' is not an amount of data such as 100GB or 1TiB")
+        return value
+
+    @property
+    def most_bytes(self) -> int:
+        """`max_bytes` as a number."""
+        number, unit = re.findall(r"[\d.]+|[A-Z]+", self.max_bytes.upper())
+        thousand = 1024 if "I" in unit else 1000
+        return int(Decimal(number) * thousand ** "BKMGT".index(unit[0]))
+
+
 class Settings(_Frozen):
     """Everything that a run can be told."""
 
@@ -240,6 +278,7 @@ class Settings(_Frozen):
     scoring: Scoring = Scoring()
     segments: SegmentsConfig
     duckdb: DuckDBSettings = DuckDBSettings()
+    bigquery: BigQuerySettings = BigQuerySettings()
 
     @field_validator("output", "preset", "date_format", mode="before")
     @classmethod
@@ -314,6 +353,8 @@ class Settings(_Frozen):
     @property
     def config_hash(self) -> str:
         """Twelve hex digits that change when anything changes that can change the result."""
-        decisive = self.model_dump(mode="json", exclude={"to", "output", "preset", "duckdb", "source"})
+        decisive = self.model_dump(
+            mode="json", exclude={"to", "output", "preset", "duckdb", "bigquery", "source"}
+        )
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
