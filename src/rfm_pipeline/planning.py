@@ -247,9 +247,12 @@ def _open_bigquery(
 ) -> Warehouse:
     from rfm_pipeline.warehouse.bigquery import BigQueryWarehouse
 
-    if not isinstance(location, BigQueryTable):
-        raise ConfigurationError("not yet")
-    return BigQueryWarehouse(location, destination, settings.bigquery, run_id)
+    if isinstance(location, BigQueryTable):
+        return BigQueryWarehouse(location, destination, settings.bigquery, run_id)
+    from rfm_pipeline.warehouse.bigquery_files import LocalFiles
+
+    files = LocalFiles([location], settings.read, settings.duckdb)
+    return BigQueryWarehouse(files, destination, settings.bigquery, run_id)
 
 
 def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date | None) -> QuerySpec:

@@ -9,7 +9,7 @@ from rfm_pipeline.settings import Window
 from rfm_pipeline.sql.dialect import EXPONENT, Dialect, cases
 
 # Space, tab, line breaks and the no-break space that pages and workbooks leave behind.
-_AROUND = r"' \t\n\r\u00a0'"
+_AROUND = r"CONCAT(' \t\n\r', CHR(160))"
 _ESCAPES = str.maketrans(
     {
         "\\": r"\\",

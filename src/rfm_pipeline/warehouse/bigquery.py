@@ -20,11 +20,11 @@ from rfm_pipeline.settings import BigQuerySettings
 from rfm_pipeline.source.location import BigQueryTable
 from rfm_pipeline.warehouse import bigquery_statements as statements
 from rfm_pipeline.warehouse.base import Cost, Progress, Published, SourceTable, Usage
-from rfm_pipeline.warehouse.bigquery_client import connect
 from rfm_pipeline.warehouse.bigquery_export import write_rows
 from rfm_pipeline.warehouse.bigquery_failures import explanation, objection
-from rfm_pipeline.warehouse.bigquery_jobs import JobRunner, Limits, label_value
-from rfm_pipeline.warehouse.bigquery_retry import Clock
+from rfm_pipeline.warehouse.bigquery_files import LocalFiles
+from rfm_pipeline.warehouse.bigquery_jobs import label_value
+from rfm_pipeline.warehouse.bigquery_load import find, make, runner, upload
 from rfm_pipeline.warehouse.bigquery_schema import result_drift, schema_of
 from rfm_pipeline.words import size
 
@@ -34,46 +34,38 @@ if TYPE_CHECKING:
 _STAGED_FOR = timedelta(hours=24)
 _TIB = 2**40
 _CLOSING_SECONDS = 10.0
+_LINES = "lines"
 
 
 class BigQueryWarehouse:
-    """A table of BigQuery, staged and published in BigQuery.
+    """A table of BigQuery, or files, staged and published in BigQuery.
 
     Args:
-        source: Where the lines are.
+        source: Where the lines are; files are loaded into a staged table first.
         destination: Where the result goes.
         settings: Who pays, where, how much and for how long.
         run_id: The run's id, which names its jobs and its staged tables.
-        clock: Time and chance.
     """
 
     engine = "bigquery"
 
     def __init__(
         self,
-        source: BigQueryTable,
+        source: BigQueryTable | LocalFiles,
         destination: BigQueryDestination,
         settings: BigQuerySettings,
         run_id: str,
-        clock: Clock | None = None,
     ) -> None:
         self._source = source
         self._destination = destination
         self._settings = settings
         self._run_id = run_id
-        limits = Limits(
-            job=settings.job_timeout,
-            retry=settings.retry_timeout,
-            request=settings.request_timeout,
-            bytes_billed=settings.most_bytes,
-        )
-        connection = connect(settings, destination.project)
-        self.principal = connection.principal
-        self.jobs = JobRunner(connection.client, run_id, settings.location, limits, clock)
+        self.jobs = runner(settings, destination.project, run_id)
         self._labels = {"created_by": "rfm-pipeline", "rfm_run": label_value(run_id)}
         self._expires = datetime.now(UTC) + _STAGED_FOR
         self._staged: dict[str, str] = {}
         self._exists = False
+        self._is_loaded = isinstance(source, BigQueryTable)
         self._looks = 0
 
     @property
@@ -83,12 +75,15 @@ class BigQueryWarehouse:
 
     def open_source(self) -> SourceTable:
         dataset_location = self._dataset_location()
+        if isinstance(self._source, LocalFiles):
+            self._settle_location(dataset_location, None, "")
+            return self._open_files(self._source)
         label = f"{self._source.project}.{self._source.dataset}.{self._source.table}"
         relation = statements.quoted(self._source.project, self._source.dataset, self._source.table)
         if self._source.table.endswith("*"):
             self._settle_location(dataset_location, None, label)
             return self._open_wildcard(label, relation)
-        table = self._get(label)
+        table = find(self.jobs, label)
         if table is None:
             raise SourceError(
                 f"There is no table {label} in BigQuery, or no permission to see it.",
@@ -104,9 +99,36 @@ class BigQueryWarehouse:
             partition=_partition(table),
         )
 
+    def _open_files(self, files: LocalFiles) -> SourceTable:
+        files.open()
+        return SourceTable(
+            label=files.label,
+            relation=self._staged_table(_LINES),
+            schema=files.schema,
+            notes=(*files.notes, "loaded into BigQuery for the run"),
+            size_bytes=files.size_bytes,
+            is_passing=True,
+        )
+
+    def _load(self, files: LocalFiles) -> None:
+        path, rows = files.written()
+        name = self._staged[_LINES] = self._staged_name(_LINES)
+        make(self.jobs, name, files.fields, expires=self._expires)
+        upload(self.jobs, "load", path, name, rows, replaces=True, fields=files.fields)
+        self._is_loaded = True
+
+    def _standing_in(self, select: str) -> str:
+        """A query with no rows in place of files that are not loaded yet: it has their columns."""
+        if self._is_loaded or not isinstance(self._source, LocalFiles):
+            return select
+        columns = ", ".join(
+            f"CAST(NULL AS {field.type}) AS {statements.quoted(field.name)}" for field in self._source.fields
+        )
+        return select.replace(self._staged_table(_LINES), f"(SELECT {columns} LIMIT 0)")
+
     def published(self) -> Published:
         label = self.destination.removeprefix("bigquery://")
-        table = self._get(label)
+        table = find(self.jobs, label)
         if table is None:
             return Published()
         self._check_ours(table, label)
@@ -116,7 +138,7 @@ class BigQueryWarehouse:
 
     def estimate(self, select: str) -> Cost:
         with explanation("estimate the cost"):
-            found = self.jobs.dry_run(select, "estimate").bytes_processed
+            found = self.jobs.dry_run(self._standing_in(select), "estimate").bytes_processed
         dollars = Decimal(found) * self._settings.price_per_tib / _TIB
         most = self._settings.most_bytes
         if found > most:
@@ -134,6 +156,9 @@ class BigQueryWarehouse:
         return self._published_table if name == "previous" else self._staged_table(name)
 
     def create(self, name: str, select: str, progress: Progress | None = None) -> None:
+        if isinstance(self._source, LocalFiles) and not self._is_loaded:
+            self._load(self._source)
+            self.estimate(select)
         table = self._staged_table(name)
         self._staged[name] = self._staged_name(name)
         self.jobs.query(name, statements.stage(table, select, self._expires, self._labels), progress)
@@ -147,7 +172,8 @@ class BigQueryWarehouse:
 
         with explanation("check an exclusion"):
             try:
-                self.jobs.dry_run(f"SELECT 1 AS one\nFROM {relation}\nWHERE {expression}", "condition")
+                select = f"SELECT 1 AS one\nFROM {relation}\nWHERE {expression}"
+                self.jobs.dry_run(self._standing_in(select), "condition")
             except BadRequest as error:
                 return objection(error)
         return None
@@ -179,6 +205,8 @@ class BigQueryWarehouse:
                     "drop a staged table",
                     within=_CLOSING_SECONDS,
                 )
+        if isinstance(self._source, LocalFiles):
+            self._source.close()
         self.jobs.client.close()  # type: ignore[no-untyped-call]
 
     # Tables
@@ -195,28 +223,6 @@ class BigQueryWarehouse:
     def _staged_table(self, name: str) -> str:
         to = self._destination
         return statements.quoted(to.project, to.dataset, self._staged_name(name).rpartition(".")[2])
-
-    def _get(self, name: str) -> Table | None:
-        from google.api_core.exceptions import NotFound
-        from google.cloud.bigquery import TableReference
-
-        project, dataset, table = name.rsplit(".", 2)
-        reference = TableReference.from_api_repr(
-            {"projectId": project, "datasetId": dataset, "tableId": table}
-        )
-
-        def get() -> Table:
-            return self.jobs.client.get_table(
-                reference,
-                retry=None,  # type: ignore[arg-type]
-                timeout=self._settings.request_timeout,
-            )
-
-        with explanation(f"look at {name}"):
-            try:
-                return self.jobs.patience.ask(get, f"look at {name}")
-            except NotFound:
-                return None
 
     def _dataset_location(self) -> str | None:
         from google.api_core.exceptions import NotFound

@@ -327,6 +327,11 @@ class JobRunner:
 
     # What goes with a job
 
+    @property
+    def request_timeout(self) -> float:
+        """Seconds to wait for the answer to one request."""
+        return self._limits.request
+
     def link(self, job_id: str) -> str:
         """Where a person sees the job in the console."""
         place = f"{self.location}:" if self.location else ""

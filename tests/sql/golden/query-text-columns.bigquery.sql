@@ -4,7 +4,7 @@ source AS (
   SELECT
     `email` AS customer_id,
     `order_id` AS order_id,
-    TRIM(`order_date`, ' \t\n\r\u00a0') AS ordered_at,
+    TRIM(`order_date`, CONCAT(' \t\n\r', CHR(160))) AS ordered_at,
     `total` AS amount,
     `refunded` AS refund,
     CASE
