@@ -1,7 +1,8 @@
 """Between Google's client and the emulator: what BigQuery does and the emulator doesn't, and faults at will.
 
 As BigQuery does, it answers 409 to a job id that is known, keeps the labels of jobs, says that a job runs
-before it says that it is done, and counts bytes. And it notes every request: a test can make each one fail.
+before it says that it is done, counts bytes and the rows of a load, and takes NUMERIC for all of its digits.
+And it notes every request: a test can make each one fail.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ FAULTS = (*BROKEN, *(f"job {reason}" for reason in (*TRANSIENT, *TERMINAL)))
 _KINDS = (
     ("insert", re.compile(r"POST /bigquery/v2/projects/[^/]+/jobs$")),
     ("upload", re.compile(r"(POST|PUT) /(resumable/)?upload/")),
+    ("make", re.compile(r"POST /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables$")),
     ("cancel", re.compile(r"POST /bigquery/v2/projects/[^/]+/jobs/[^/]+/cancel$")),
     ("job", re.compile(r"GET /bigquery/v2/projects/[^/]+/jobs/[^/]+$")),
     ("rows", re.compile(r"GET /bigquery/v2/projects/[^/]+/queries/[^/]+$")),
@@ -45,6 +47,8 @@ _KINDS = (
     ("table", re.compile(r"GET /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+$")),
     ("drop", re.compile(r"DELETE /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+$")),
 )
+# To the emulator, NUMERIC by itself has three decimals.
+_BARE_NUMERIC = re.compile(r"\bNUMERIC\b(?!\s*[('])")
 _STATUS = {"accessDenied": 403, "notFound": 404, "quotaExceeded": 403, "rateLimitExceeded": 403}
 
 
@@ -110,16 +114,21 @@ class Proxy:
         act: Decides what goes wrong; nothing unless set.
         bytes_processed: What every query is said to read.
         seen: Called with each request before it goes on.
+        held: Which jobs go on until they are cancelled, and then have done nothing.
+        slow: Which jobs go on until they are cancelled, and by then have done everything.
     """
 
     address: str
     upstream: str
-    requests: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list, repr=False)
     act: Act = lambda _: None
     seen: Callable[[Request], None] = lambda _: None
+    held: Callable[[str], bool] = lambda _: False
+    slow: Callable[[str], bool] = lambda _: False
     bytes_processed: int = 0
-    jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
-    closing: threading.Event = field(default_factory=threading.Event)
+    jobs: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    closing: threading.Event = field(default_factory=threading.Event, repr=False)
+    _sessions: dict[str, tuple[dict[str, Any], int]] = field(default_factory=dict, repr=False)
 
     def forget(self) -> None:
         """Back to where nothing has come by, and nothing goes wrong."""
@@ -127,6 +136,7 @@ class Proxy:
         self.jobs.clear()
         self.bytes_processed = 0
         self.act = self.seen = lambda _: None
+        self.held = self.slow = lambda _: False
 
     @property
     def statements(self) -> list[str]:
@@ -137,9 +147,17 @@ class Proxy:
         """What BigQuery would answer."""
         if request.kind == "insert":
             return self._insert(request)
+        if request.kind == "upload":
+            return self._upload(request)
         known = self.jobs.get(request.job_id, {})
-        if request.kind in {"job", "cancel"} and "failure" in known:
-            job = self._described(known, "DONE")
+        if request.kind == "cancel" and known.pop("is held", False):
+            known["failure"] = "stopped"
+        if request.kind == "cancel":
+            known.pop("is slow", None)
+        if request.kind == "job" and {"is held", "is slow"} & known.keys():
+            return Answer.of(200, self._described(known, "RUNNING"))
+        if request.kind in {"job", "cancel"} and {"failure", "loaded"} & known.keys():
+            job = known.get("loaded") or self._described(known, "DONE")
             return Answer.of(200, {"job": job} if request.kind == "cancel" else job)
         answer = self._forward(request)
         if answer.status != 200 or request.kind not in {"job", "dry-run"}:
@@ -157,11 +175,47 @@ class Proxy:
     def _insert(self, request: Request) -> Answer:
         if request.job_id in self.jobs:
             return Answer.error(409, "duplicate", f"Already Exists: Job {request.job_id}")
+        if self.held(request.job_id):
+            self.jobs[request.job_id] = {**self._known(request), "is held": True}
+            return Answer.of(200, self._described(self.jobs[request.job_id], "RUNNING"))
         answer = self._forward(request)
         if answer.status != 200:
             return answer
         self.jobs[request.job_id] = self._known(request)
+        if self.slow(request.job_id):
+            self.jobs[request.job_id]["is slow"] = True
         return Answer.of(200, self._described(self.jobs[request.job_id], "RUNNING"))
+
+    def _upload(self, request: Request) -> Answer:
+        """A session begins with what is to be loaded, and ends with its bytes: only then there is a job."""
+        if request.method == "POST":
+            answer = self._forward(request)
+            session = next(value for name, value in answer.headers.items() if name.lower() == "location")
+            self._sessions[urlsplit(session).query] = (self._known(request), self._rows_of(request))
+            return answer
+        known, before = self._sessions[urlsplit(request.path).query]
+        job_id = known["reference"]["jobId"]
+        if job_id in self.jobs:
+            return Answer.error(409, "duplicate", f"Already Exists: Job {job_id}")
+        answer = self._forward(request)
+        value = json.loads(answer.body or b"{}")
+        if answer.status != 200 or "jobReference" not in value:
+            return answer
+        value |= {"jobReference": known["reference"], "configuration": known["configuration"]}
+        # To the emulator, what a load puts out is what the table then has.
+        loaded = value["statistics"]["load"]
+        loaded["outputRows"] = str(int(loaded["outputRows"]) - before)
+        self.jobs[job_id] = {**known, "loaded": value}
+        return Answer.of(200, value)
+
+    def _rows_of(self, request: Request) -> int:
+        """How many rows there are before rows are added."""
+        load = request.json["configuration"]["load"]
+        if load.get("writeDisposition") != "WRITE_APPEND":
+            return 0
+        table = load["destinationTable"]
+        path = "/bigquery/v2/projects/{projectId}/datasets/{datasetId}/tables/{tableId}".format(**table)
+        return int(json.loads(self._forward(Request("table", "GET", path, b"", {})).body)["numRows"])
 
     def _known(self, request: Request) -> dict[str, Any]:
         configuration = request.json["configuration"]
@@ -197,21 +251,39 @@ class Proxy:
         assert there.hostname
         connection = http.client.HTTPConnection(there.hostname, there.port, timeout=60)
         try:
-            headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
+            dropped = {"host", "content-length"}
+            headers = {name: value for name, value in request.headers.items() if name.lower() not in dropped}
+            body = _spelt_out(request)
             headers |= {"Accept-Encoding": "identity", "Connection": "close"}
-            connection.request(request.method, request.path, request.body, headers)
+            headers |= {"Content-Length": str(len(body))} if body else {}
+            connection.request(request.method, request.path, body, headers)
             response = connection.getresponse()
-            body = response.read()
+            answered = response.read()
         finally:
             connection.close()
         kept = {name: value for name, value in response.getheaders() if name.lower() in _KEPT}
         if "location" in {name.lower() for name in kept}:
             # Where an upload goes on.
             kept = {name: value.replace(self.upstream, self.address) for name, value in kept.items()}
-        return Answer(response.status, body, kept)
+        return Answer(response.status, answered, kept)
 
 
 _KEPT = {"content-type", "location", "x-goog-upload-status", "range"}
+
+
+def _spelt_out(request: Request) -> bytes:
+    """What a request carries, with the digits that NUMERIC has."""
+    if request.kind in {"insert", "dry-run"}:
+        value = request.json
+        value["configuration"]["query"]["query"] = _BARE_NUMERIC.sub("NUMERIC(38, 9)", request.sql)
+        return json.dumps(value).encode()
+    if request.kind == "make":
+        value = request.json
+        for column in value["schema"]["fields"]:
+            if column["type"] == "NUMERIC":
+                column.update(precision="38", scale="9")
+        return json.dumps(value).encode()
+    return request.body
 
 
 class _Handler(BaseHTTPRequestHandler):

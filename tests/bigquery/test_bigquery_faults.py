@@ -187,10 +187,10 @@ def job_of(scene: Scene, sql: str) -> str:
 def test_what_never_passes_ends_in_time(fault: str, scene: Scene) -> None:
     """From some request on, nothing is answered any more."""
     proxy = scene.proxy
-    for point in (0, len(scene.requests) // 2):
+    for point in (0,) if "hang" in fault else (0, len(scene.requests) // 2):
         proxy.forget()
         proxy.act = partial(_from, point, fault, proxy)
-        error = scene.run(request_timeout=1 if "hang" in fault else 30, retry_timeout=4)
+        error = scene.run(request_timeout=0.3 if "hang" in fault else 30, retry_timeout=4)
         assert error is not None
         assert error.exit_code == 4
         assert error.message.startswith("BigQuery could not be reached to ")
@@ -256,7 +256,8 @@ def test_a_job_of_the_same_name_that_is_not_ours_is_left_alone(scene: Scene) -> 
     def take(request: Request) -> None:
         if request.kind == "insert" and request.sql.startswith("CREATE"):
             known = scene.proxy._known(request)
-            scene.proxy.jobs[request.job_id] = {**known, "labels": {"rfm_sql": "another"}, "failure": ""}
+            another = {**known["configuration"], "labels": {"rfm_sql": "another"}}
+            scene.proxy.jobs[request.job_id] = {**known, "configuration": another, "failure": ""}
 
     scene.proxy.seen = take
     error = scene.run()

@@ -200,7 +200,8 @@ def test_a_view_and_tables_by_a_wildcard_are_sources(bigquery_shop: Shop, rfm: R
     for source in ("orders", "seen", "part_*"):
         ended = rfm("run", bigquery_shop.source(source), "--to", bigquery_shop.destination, "--json")
         assert ended.code == 0, ended.stderr
-        assert [(*row[:4], str(row[5]), str(row[6])) for row in bigquery_shop.published()] == BY_HAND
+        assert [row[:3] for row in bigquery_shop.published()] == [row[:3] for row in BY_HAND]
+        assert ended.json["rows"]["read"] == 11
 
 
 TYPES = {
@@ -213,7 +214,7 @@ TYPES = {
         ("7", "2.25"),
     ),
     "a timestamp and wide money": (
-        "SELECT 'x' AS customer_id, TIMESTAMP '2024-01-01 10:00Z' AS order_date, BIGNUMERIC '3.25' AS amount",
+        "SELECT 'x' AS customer_id, TIMESTAMP '2024-01-01 10:00:00+00' AS at, BIGNUMERIC '3.25' AS amount",
         ("x", "3.25"),
     ),
     "all of them text": (
@@ -227,7 +228,8 @@ TYPES = {
 def test_columns_of_any_type_are_read(what: str, bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     select, (customer, amount) = TYPES[what]
     source = bigquery_shop.make("typed", select)
-    ended = rfm("run", source, "--to", bigquery_shop.destination, "--json")
+    day = "at" if " AS at," in select else "order_date"
+    ended = rfm("run", source, "--to", bigquery_shop.destination, "--ordered-at", day, "--json")
     assert ended.code == 0, ended.stderr
     ((*found, _),) = [(row[0], str(row[3].normalize() + 0), row[-1]) for row in bigquery_shop.published()]
     assert found[0] == customer

@@ -44,10 +44,8 @@ def stage(table: str, select: str, expires: datetime, labels: Mapping[str, str])
 
 def make_result(table: str, labels: Mapping[str, str]) -> str:
     """Makes the published table where there is none: typed, described, labelled, clustered by segment."""
-    # What NUMERIC is by itself, spelt out for servers to which it is less.
-    sized = {**TYPES, "money": "NUMERIC(38, 9)"}
     columns = ",\n".join(
-        f"  {name} {sized[column.holds]} OPTIONS (description = '{column.description}')"
+        f"  {name} {TYPES[column.holds]} OPTIONS (description = '{column.description}')"
         for name, column in RESULT_COLUMNS.items()
     )
     return (
