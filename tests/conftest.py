@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+import bigquery_emulator
+from bigquery_proxy import Impatient, Proxy, proxying
 from rfm_pipeline.cli import main
+
+if TYPE_CHECKING:
+    from bigquery_shop import Shop
 
 settings.register_profile(
     "default",
@@ -83,3 +88,32 @@ def online_retail() -> Path:
 def rfm_data_orders() -> Path:
     """The sample orders of the R package rfm: 4,906 orders of 995 customers, with a published result."""
     return real_data("rfm_data_orders.csv")
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[str]:
+    """The address of a BigQuery server on loopback; whoever uses it is in the xdist group `bigquery`."""
+    try:
+        with bigquery_emulator.serving() as address:
+            yield address
+    except bigquery_emulator.UnavailableError as error:
+        pytest.skip(f"no BigQuery server here: {error}")
+
+
+@pytest.fixture
+def proxy(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A proxy before the server, where the client is sent to. Nobody waits between two requests."""
+    monkeypatch.setattr("rfm_pipeline.warehouse.bigquery_jobs.Clock", Impatient)
+    with proxying(emulator) as running:
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", running.address)
+        yield running
+
+
+@pytest.fixture
+def bigquery_shop(emulator: str) -> Iterator[Shop]:
+    """A dataset on the server, and a client that goes past the proxy."""
+    from bigquery_shop import Shop
+
+    made = Shop(emulator)
+    yield made
+    made.close()

@@ -10,6 +10,10 @@ from rfm_pipeline.errors import ConfigurationError
 
 DEFAULT_TABLE = "rfm_segments"
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_BIGQUERY = re.compile(
+    r"//(?P<project>(?:[a-z0-9.\-]+:)?[a-z0-9][a-z0-9\-]*)\.(?P<dataset>\w+)(?:\.(?P<table>[A-Za-z_]\w{0,200}))?",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +24,30 @@ class DuckDBDestination:
     table: str = DEFAULT_TABLE
 
 
-def parse_destination(text: str) -> DuckDBDestination:
-    """Reads `duckdb:FILE`, `duckdb:FILE#table`, or a plain `FILE.duckdb`.
+@dataclass(frozen=True, slots=True)
+class BigQueryDestination:
+    """A table in BigQuery."""
+
+    project: str
+    dataset: str
+    table: str = DEFAULT_TABLE
+
+
+def parse_destination(text: str) -> DuckDBDestination | BigQueryDestination:
+    """Reads `duckdb:FILE`, `duckdb:FILE#table`, a plain `FILE.duckdb`, or `bigquery://project.dataset[.table]`.
 
     Raises:
         ConfigurationError: It is none of these.
     """
     scheme, colon, rest = text.partition(":")
     if scheme == "bigquery" and colon:
-        raise ConfigurationError(
-            f"This version publishes to DuckDB files only, not to {text}.",
-            "`rfm sql --dialect bigquery` prints the query for BigQuery.",
-        )
+        match = _BIGQUERY.fullmatch(rest.replace("`", ""))
+        if not match:
+            raise ConfigurationError(
+                f"The destination {text!r} is no table of BigQuery.",
+                "write --to bigquery://project.dataset, or bigquery://project.dataset.table.",
+            )
+        return BigQueryDestination(match["project"], match["dataset"], match["table"] or DEFAULT_TABLE)
     if scheme != "duckdb" or not colon:
         if not text.casefold().endswith((".duckdb", ".ddb", ".db")):
             raise ConfigurationError(

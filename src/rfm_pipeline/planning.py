@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,18 +15,19 @@ from zoneinfo import ZoneInfo
 from rfm_pipeline.columns import ColumnMapping, map_columns
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.dates import ISO
-from rfm_pipeline.destination import parse_destination
+from rfm_pipeline.destination import BigQueryDestination, parse_destination
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError
 from rfm_pipeline.presets import recognise
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
-from rfm_pipeline.source.location import FileLocation, parse
+from rfm_pipeline.source.location import BigQueryTable, FileLocation, Location, parse
 from rfm_pipeline.sql.conditions import condition_sql
 from rfm_pipeline.sql.dialect import DIALECTS, Dialect, dialect_of
+from rfm_pipeline.sql.partitions import narrowed, narrowing
 from rfm_pipeline.sql.pipeline import Pipeline
 from rfm_pipeline.sql.spec import QuerySpec
-from rfm_pipeline.warehouse.base import Published, SourceTable, Warehouse
+from rfm_pipeline.warehouse.base import Cost, Published, SourceTable, Warehouse
 from rfm_pipeline.warehouse.export import check_output
 
 
@@ -41,6 +44,7 @@ class Plan:
         pipeline: The query.
         published: What stands at the destination now.
         warehouse: Where it runs.
+        cost: What it would read, and at what price; None where reading costs nothing, or nobody asked.
     """
 
     settings: Settings
@@ -51,12 +55,14 @@ class Plan:
     pipeline: Pipeline
     published: Published
     warehouse: Warehouse
+    cost: Cost | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was found out about the source that a person wants to know."""
         known = (f"recognised by its columns: preset {self.recognised}",) if self.recognised else ()
-        return (*known, *self.source.notes)
+        unread = narrowing(self.source.partition, self.mapping, self.settings)
+        return (*known, *self.source.notes, *unread)
 
     def in_words(self) -> dict[str, str]:
         """The rules of the run, each by name."""
@@ -105,16 +111,30 @@ class Plan:
                 "customers": self.published.customers,
             },
             "outputs": [str(path) for path in self.settings.output],
+            "cost": None
+            if self.cost is None
+            else {
+                "bytes_processed": self.cost.bytes_processed,
+                "dollars": str(self.cost.dollars.quantize(Decimal("0.0001"))),
+            },
         }
 
 
 @contextmanager
-def planned(configuration: Configuration, *, today: date | None = None) -> Iterator[Plan]:
+def planned(
+    configuration: Configuration,
+    *,
+    today: date | None = None,
+    run_id: str | None = None,
+    publishes: bool = True,
+) -> Iterator[Plan]:
     """Checks everything that can be checked before a run, and holds the engine open for it.
 
     Args:
         configuration: All layers of settings.
         today: The date after which nothing can have been ordered; None is the clock's, in `timezone`.
+        run_id: The run that this is the plan of; None where there is to be none.
+        publishes: Whether the cost and the destination matter, or the query alone.
 
     Raises:
         RfmError: The first thing that is wrong.
@@ -125,7 +145,7 @@ def planned(configuration: Configuration, *, today: date | None = None) -> Itera
         check_output(path)
         _refuse_reading_what_is_written(path, settings.source)
     with ExitStack() as stack:
-        warehouse = _open_warehouse(settings)
+        warehouse = _open_warehouse(settings, run_id or f"check-{secrets.token_hex(6)}", publishes=publishes)
         stack.callback(warehouse.close)
         source = warehouse.open_source()
         recognised = None
@@ -134,15 +154,19 @@ def planned(configuration: Configuration, *, today: date | None = None) -> Itera
             settings = configuration.settings(recognised)
         spec = _spec(settings, source, dialect_of(warehouse.engine), today)
         _check_conditions(spec, warehouse)
+        pipeline = Pipeline.of(spec)
+        # Before anything that costs something.
+        cost = warehouse.estimate(pipeline.steps(warehouse.table)[0].select) if publishes else None
         yield Plan(
             settings,
             recognised,
             source,
             spec.mapping,
             spec,
-            Pipeline.of(spec),
-            warehouse.published(),
+            pipeline,
+            warehouse.published() if publishes else Published(),
             warehouse,
+            cost,
         )
 
 
@@ -161,7 +185,7 @@ def query(configuration: Configuration, dialect: str, table: str | None) -> str:
     if dialect not in DIALECTS:
         raise ConfigurationError(f"There is no dialect '{dialect}'.", f"choose {' or '.join(DIALECTS)}.")
     spoken = dialect_of(dialect)
-    with planned(configuration) as plan:
+    with planned(configuration, publishes=False) as plan:
         relation = plan.spec.relation
         title = _title(plan)
         if table is None and (dialect != plan.warehouse.engine or plan.source.is_passing):
@@ -195,10 +219,7 @@ def _refuse_reading_what_is_written(output: Path, source: str | None) -> None:
         raise ConfigurationError(f"The output {output} {what}.", "write it somewhere else.")
 
 
-def _open_warehouse(settings: Settings) -> Warehouse:
-    # Here, so that no other command waits for an engine that it doesn't use.
-    from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
-
+def _open_warehouse(settings: Settings, run_id: str, *, publishes: bool) -> Warehouse:
     if settings.source is None:
         raise ConfigurationError(
             "There is no source to read.",
@@ -206,7 +227,32 @@ def _open_warehouse(settings: Settings) -> Warehouse:
         )
     destination = parse_destination(settings.to)
     location = parse(settings.source)
+    # Here, so that no other command waits for an engine that it doesn't use.
+    if isinstance(location, BigQueryTable) and not publishes:
+        destination = BigQueryDestination(location.project, location.dataset)
+    if isinstance(destination, BigQueryDestination):
+        return _open_bigquery(location, destination, settings, run_id)
+    if isinstance(location, BigQueryTable):
+        raise ConfigurationError(
+            f"What is read from BigQuery is published to BigQuery, not to {settings.to}.",
+            f"give --to bigquery://{location.project}.{location.dataset}; --output writes a file as well.",
+        )
+    from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
+
     return DuckDBWarehouse(location, settings.read, destination.file, destination.table, settings.duckdb)
+
+
+def _open_bigquery(
+    location: Location, destination: BigQueryDestination, settings: Settings, run_id: str
+) -> Warehouse:
+    from rfm_pipeline.warehouse.bigquery import BigQueryWarehouse
+
+    if isinstance(location, BigQueryTable):
+        return BigQueryWarehouse(location, destination, settings.bigquery, run_id)
+    from rfm_pipeline.warehouse.bigquery_files import LocalFiles
+
+    files = LocalFiles([location], settings.read, settings.duckdb)
+    return BigQueryWarehouse(files, destination, settings.bigquery, run_id)
 
 
 def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date | None) -> QuerySpec:
@@ -221,7 +267,7 @@ def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date
         settings=settings,
         schema=source.schema,
         mapping=mapping,
-        relation=source.relation,
+        relation=narrowed(source.relation, source.partition, mapping, settings, dialect),
         segment_map=SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
         today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
         dialect=dialect,

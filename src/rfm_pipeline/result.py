@@ -95,6 +95,9 @@ class RunResult:
     outputs: tuple[str, ...]
     duration_s: float
     bytes_processed: int | None = None
+    bytes_billed: int | None = None
+    slot_ms: int | None = None
+    jobs: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -145,6 +148,9 @@ class RunResult:
             "outputs": list(self.outputs),
             "duration_s": round(self.duration_s, 3),
             "bytes_processed": self.bytes_processed,
+            "bytes_billed": self.bytes_billed,
+            "slot_ms": self.slot_ms,
+            "jobs": list(self.jobs),
         }
 
 

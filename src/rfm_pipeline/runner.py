@@ -52,7 +52,7 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
     started = time.monotonic()
     run_id = new_run_id()
     watcher.step("Looking at the source")
-    with planned(configuration, today=today) as plan:
+    with planned(configuration, today=today, run_id=run_id) as plan:
         warehouse = plan.warehouse
         for step in _publishing(plan, run_id).steps(warehouse.table):
             watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
@@ -60,6 +60,7 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
         watcher.step("Auditing")
         lines = lines_of(plan)
         _refuse_ambiguous_dates(lines.excluded, plan.mapping)
+        # All of it before the publish, after which nothing may fail that would look as if there were none.
         cells = cells_of(plan)
         counted = staged(plan, lines, cells)
         audits = audit(counted)
@@ -147,7 +148,7 @@ def _result(
     outputs: tuple[str, ...],
     took: float,
 ) -> RunResult:
-    segments = segment_results(plan, cells)
+    segments, usage = segment_results(plan, cells), plan.warehouse.usage()
     return RunResult(
         run_id=run_id,
         status="published",
@@ -167,7 +168,10 @@ def _result(
         destination=plan.warehouse.destination,
         outputs=outputs,
         duration_s=took,
-        bytes_processed=plan.source.size_bytes,
+        bytes_processed=usage.bytes_processed,
+        bytes_billed=usage.bytes_billed,
+        slot_ms=usage.slot_ms,
+        jobs=usage.jobs,
         columns={role: column.name for role, column in plan.mapping.roles().items()},
         notes=plan.notes,
     )

@@ -48,3 +48,18 @@ class Column:
 
 Schema = tuple[Column, ...]
 """The columns of a source in their order; fields of nested columns follow the column that holds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """How a source is cut into partitions, so that a filter on dates reads only some of them.
+
+    Attributes:
+        column: What the filter is on: the name of a column, or None for the day on which rows came in.
+        kind: Its kind.
+        is_required: Whether a query without such a filter is refused.
+    """
+
+    column: str | None
+    kind: Kind
+    is_required: bool = False

@@ -103,6 +103,22 @@ def _size(value: object) -> object:
     return value
 
 
+def _bytes(value: object) -> object:
+    if isinstance(value, str) and not _SIZE.fullmatch(value):
+        raise ValueError(f"'{value}' is not an amount of data such as 100GB or 1TiB")
+    return value
+
+
+def _price(value: object) -> object:
+    try:
+        is_price = 0 <= Decimal(str(value)) <= 1000
+    except InvalidOperation:
+        return value
+    if not is_price:
+        raise TableError((), expected="from 0 to 1,000", value=value)
+    return value
+
+
 class Columns(Table, frozen=True):
     """Role to column name; None is found by name, `none` is a role that no column plays."""
 
@@ -289,6 +305,39 @@ class DuckDBSettings(Table, frozen=True):
     lock_timeout: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10
 
 
+class BigQuerySettings(Table, frozen=True):
+    """How BigQuery is used.
+
+    Attributes:
+        project: The project that runs the jobs and pays for them; None is the destination's.
+        location: Where the jobs run, such as `EU`; None is where the destination's dataset is.
+        impersonate: A service account to act as, by its e-mail address.
+        max_bytes: The most that a run may read: above it, it does not start, and no query is billed for more.
+        price_per_tib: What reading a TiB costs, in dollars.
+        job_timeout: Seconds that a job may take.
+        retry_timeout: Seconds for which what fails and may pass is tried again.
+        request_timeout: Seconds to wait for the answer to one request.
+    """
+
+    FORMS: ClassVar = {"max_bytes": _bytes, "price_per_tib": _price}
+
+    project: str | None = None
+    location: str | None = None
+    impersonate: str | None = None
+    max_bytes: str = "1 TiB"
+    price_per_tib: Decimal = Decimal("6.25")
+    job_timeout: Annotated[float, msgspec.Meta(gt=0, le=21600)] = 3600
+    retry_timeout: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 120
+    request_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 60
+
+    @property
+    def most_bytes(self) -> int:
+        """`max_bytes` as a number."""
+        number, unit = re.findall(r"[\d.]+|[A-Z]+", self.max_bytes.upper())
+        thousand = 1024 if "I" in unit else 1000
+        return int(Decimal(number) * thousand ** "BKMGT".index(unit[0]))
+
+
 if TYPE_CHECKING:
     _DateOrLatest = date | Literal["latest"]
 else:
@@ -329,6 +378,7 @@ class Settings(Table, frozen=True, kw_only=True):
     scoring: Scoring = Scoring()
     segments: SegmentsConfig
     duckdb: DuckDBSettings = DuckDBSettings()
+    bigquery: BigQuerySettings = BigQuerySettings()
 
     def __post_init__(self) -> None:
         twice = sorted(set(self.skip) & set(self.exclude))
@@ -346,6 +396,7 @@ class Settings(Table, frozen=True, kw_only=True):
     def config_hash(self) -> str:
         """Twelve hex digits that change when anything changes that can change the result."""
         said = msgspec.to_builtins(self, enc_hook=str)
-        decisive = {name: said[name] for name in said.keys() - {"to", "output", "preset", "duckdb", "source"}}
+        elsewhere = {"to", "output", "preset", "duckdb", "bigquery", "source"}
+        decisive = {name: said[name] for name in said.keys() - elsewhere}
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -14,7 +14,7 @@ _TEXT = """\
 # Lines that begin with "# " and a name are settings, at their defaults or with an example.
 
 # source = "orders.csv"
-to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table
+to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.dataset
 # output = ["segments.csv"]         # .csv, .parquet, .xlsx, .json
 # preset = ["classic"]              # segment maps and well-known exports: `rfm presets`
 
@@ -72,6 +72,16 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table
 # threads = 2                       # one for each core unless given
 # temp_directory = "/var/tmp"       # where that disk is
 # lock_timeout = 10                 # seconds to wait for a destination that another process holds
+
+# [bigquery]
+# project = "shop-jobs"             # runs the jobs and pays; the destination's unless given
+# location = "EU"                   # where the jobs run; where the destination is unless given
+# impersonate = "rfm@shop.iam.gserviceaccount.com"
+# max_bytes = "1 TiB"               # a run that would read more does not start
+# price_per_tib = 6.25              # for the estimate, in dollars
+# job_timeout = 3600                # seconds that a job may take
+# retry_timeout = 120               # seconds for which what may pass is tried again
+# request_timeout = 60              # seconds to wait for the answer to one request
 """
 
 
@@ -91,7 +101,8 @@ def starter_config(source: str | None, given: Mapping[str, Any] | None = None) -
         from rfm_pipeline.config import Configuration
         from rfm_pipeline.planning import planned
 
-        with planned(Configuration(flags={**(given or {}), "source": source})) as plan:
+        configuration = Configuration(flags={**(given or {}), "source": source})
+        with planned(configuration, publishes=False) as plan:
             columns = {role: column.name for role, column in plan.mapping.roles().items()}
             if plan.recognised:
                 settings["preset"] = [plan.recognised, *settings.get("preset", ())]

@@ -23,7 +23,7 @@ _EXPECTED: Mapping[str, str] = {
     "object": "a table",
     "array": "a list",
 }
-_BOUNDS: Mapping[str, str] = {">=": "at least", "<=": "at most"}
+_BOUNDS: Mapping[str, str] = {">=": "at least", ">": "above", "<=": "at most"}
 _TRUTHS: Mapping[str, bool] = {
     **dict.fromkeys(("1", "on", "t", "true", "y", "yes"), True),
     **dict.fromkeys(("0", "off", "f", "false", "n", "no"), False),
@@ -216,7 +216,7 @@ def _in_words(message: str, kind: Any) -> str:
         return " or ".join([", ".join(options[:-1]), options[-1]])
     if "of length" in message:
         return "a list with something in it" if "array" in message else "one character"
-    if bound := re.search(r"(>=|<=) ([\d.]+)$", message):
+    if bound := re.search(r"(>=|>|<=) ([\d.]+)$", message):
         return f"{_BOUNDS[bound[1]]} {float(bound[2]):,.0f}"
     expected = re.search(r"`(.+?)`", message)
     # What is no decimal is the one thing that it puts without quotes.

@@ -19,6 +19,19 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def size(number: int) -> str:
+    """An amount of data, in the thousands that a person says it in.
+
+    >>> size(512), size(1_610_612_736), size(2**40)
+    ('512 bytes', '1.5 GiB', '1 TiB')
+    """
+    if number < 1024:
+        return count(number, "byte")
+    power = min(5, (number.bit_length() - 1) // 10)
+    shown = f"{_rounded(Decimal(number) / 1024**power, '0.1'):,}"
+    return f"{shown.removesuffix('.0')} {'KMGTP'[power - 1]}iB"
+
+
 def lowered(sentence: str) -> str:
     """A sentence as it goes on after a colon.
 

@@ -159,12 +159,27 @@ FLAGS = (
         "How many threads; one for each core unless given.",
         _ENGINE,
     ),
+    Flag(
+        ("bigquery", "project"),
+        str,
+        ("--project",),
+        "The project that runs BigQuery's jobs and pays; the destination's unless given.",
+        _ENGINE,
+    ),
+    Flag(
+        ("bigquery", "max_bytes"),
+        str,
+        ("--max-bytes",),
+        "The most that a run may read of BigQuery, such as 100GB; 1 TiB unless given.",
+        _ENGINE,
+    ),
 )
 
 Source = Annotated[
     str | None,
     typer.Argument(
-        help="A file (CSV, Parquet, JSON, Excel), a glob, a folder, '-' for stdin, or duckdb:FILE#table.",
+        help="A file (CSV, Parquet, JSON, Excel), a glob, a folder, '-' for stdin, duckdb:FILE#table, or"
+        " bigquery://project.dataset.table.",
         show_default=False,
     ),
 ]

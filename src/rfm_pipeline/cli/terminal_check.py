@@ -52,4 +52,7 @@ def _would(plan: Plan) -> Text:
         text.append(",\nwhere there is no result yet")
     for path in plan.settings.output:
         text.append(f",\nand write {path}")
+    if plan.cost:
+        read = words.size(plan.cost.bytes_processed)
+        text.append(f",\nand read {read}, for about ${words.amount(plan.cost.dollars)}")
     return text.append(".")

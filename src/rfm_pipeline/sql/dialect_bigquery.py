@@ -9,7 +9,7 @@ from rfm_pipeline.settings import Window
 from rfm_pipeline.sql.dialect import EXPONENT, Dialect, cases
 
 # Space, tab, line breaks and the no-break space that pages and workbooks leave behind.
-_AROUND = r"' \t\n\r\u00a0'"
+_AROUND = r"CONCAT(' \t\n\r', CHR(160))"
 _ESCAPES = str.maketrans(
     {
         "\\": r"\\",
@@ -108,4 +108,5 @@ class BigQuery(Dialect):
     def coarse(self, expression: str) -> str:
         # The three leading digits: at most some ten thousand of them, whatever the number of customers.
         digits = f"LENGTH(CAST(TRUNC(ABS({expression})) AS STRING))"
-        return f"TRUNC({expression}, 3 - {digits})"
+        third = f"CAST(CONCAT('1e', CAST({digits} - 3 AS STRING)) AS NUMERIC)"
+        return f"{expression} - MOD({expression}, {third})"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
-from rfm_pipeline.schema import Schema
+from rfm_pipeline.schema import Partition, Schema
 
 Progress = Callable[[float], None]
 """Told the share of a statement that is done, from 0 to 1."""
@@ -47,6 +48,36 @@ RESULT_COLUMNS: Mapping[str, ResultColumn] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run would read, and what that costs.
+
+    Attributes:
+        bytes_processed: What BigQuery says that it would read.
+        dollars: Its price.
+    """
+
+    bytes_processed: int
+    dollars: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a run took.
+
+    Attributes:
+        bytes_processed: What was read; None where that is not known.
+        bytes_billed: What is paid for, likewise.
+        slot_ms: The milliseconds of all workers together, likewise.
+        jobs: The ids of its jobs, in their order.
+    """
+
+    bytes_processed: int | None = None
+    bytes_billed: int | None = None
+    slot_ms: int | None = None
+    jobs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SourceTable:
     """A source that is ready to be read.
 
@@ -57,7 +88,8 @@ class SourceTable:
         notes: What was found out about it that a person wants to know.
         rows: How many rows it says that it has, by its own metadata; None where it doesn't say.
         size_bytes: How large it is; None where that is not known.
-        is_passing: Whether the relation names files that are gone when the warehouse is closed.
+        is_passing: Whether the relation names what is gone when the warehouse is closed.
+        partition: How it is cut; None where it is not, or not by dates.
     """
 
     label: str
@@ -67,6 +99,7 @@ class SourceTable:
     rows: int | None = None
     size_bytes: int | None = None
     is_passing: bool = False
+    partition: Partition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +130,22 @@ class Warehouse(Protocol):
         """Finds the source and its columns, without reading it through."""
 
     def published(self) -> Published:
-        """Looks up what stands at the destination and stages it as the table `previous`.
+        """Looks up what stands at the destination, which is the table `previous` from then on.
 
         Raises:
             DestinationError: A table of that name is there, and is not one of ours.
             LockedError: Another process holds the destination, and went on holding it.
         """
+
+    def estimate(self, select: str) -> Cost | None:
+        """What the SELECT that reads the source would cost; None where reading costs nothing.
+
+        Raises:
+            CostLimitError: It is more than the configured limit.
+        """
+
+    def usage(self) -> Usage:
+        """What was taken so far."""
 
     def table(self, name: str) -> str:
         """How a staged table stands behind FROM."""

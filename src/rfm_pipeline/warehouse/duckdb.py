@@ -24,7 +24,7 @@ from rfm_pipeline.source import OpenedSource, open_source
 from rfm_pipeline.source.columns import bound_columns
 from rfm_pipeline.source.location import Location
 from rfm_pipeline.source.options import SourceOptions
-from rfm_pipeline.warehouse.base import RESULT_COLUMNS, Progress, Published, SourceTable
+from rfm_pipeline.warehouse.base import RESULT_COLUMNS, Progress, Published, SourceTable, Usage
 from rfm_pipeline.warehouse.export import write_table
 from rfm_pipeline.warehouse.failures import (
     UNCHANGED,
@@ -113,6 +113,12 @@ class DuckDBWarehouse:
         row = self._connection.execute("SELECT MAX(as_of_date), COUNT(*) FROM previous").fetchone()
         assert row is not None  # an aggregate always has a row
         return Published(as_of=row[0], customers=row[1])
+
+    def estimate(self, select: str) -> None:  # noqa: ARG002 - reading costs nothing, whatever is read
+        return None
+
+    def usage(self) -> Usage:
+        return Usage(bytes_processed=self._opened.size_bytes if self._opened else None)
 
     def table(self, name: str) -> str:
         return name

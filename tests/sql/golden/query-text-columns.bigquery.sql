@@ -4,7 +4,7 @@ source AS (
   SELECT
     `email` AS customer_id,
     `order_id` AS order_id,
-    TRIM(`order_date`, ' \t\n\r\u00a0') AS ordered_at,
+    TRIM(`order_date`, CONCAT(' \t\n\r', CHR(160))) AS ordered_at,
     `total` AS amount,
     `refunded` AS refund,
     CASE
@@ -179,7 +179,7 @@ frequency_edges AS (
 -- One row per coarse monetary value.
 monetary_coarse AS (
   SELECT
-    TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) AS coarse,
+    monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
@@ -218,7 +218,7 @@ monetary_histogram AS (
     COUNT(*) AS customers_here
   FROM metrics
   JOIN monetary_holders
-    ON TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) = coarse
+    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
   GROUP BY 1, 2, 3, 4
 ),
 

@@ -56,7 +56,7 @@ frequency_edges AS (
 -- One row per coarse monetary value.
 monetary_coarse AS (
   SELECT
-    TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) AS coarse,
+    monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
@@ -95,7 +95,7 @@ monetary_histogram AS (
     COUNT(*) AS customers_here
   FROM metrics
   JOIN monetary_holders
-    ON TRUNC(monetary, 3 - LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING))) = coarse
+    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
   GROUP BY 1, 2, 3, 4
 ),
 

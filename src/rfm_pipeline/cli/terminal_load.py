@@ -1,0 +1,27 @@
+"""What was loaded, on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from rfm_pipeline import words
+from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.warehouse.bigquery_load import Loaded
+
+
+def print_loaded(loaded: Loaded) -> None:
+    """The files, the columns as they were inferred, and how many rows came in."""
+    source = Text.assemble((loaded.source, "bold"))
+    for note in loaded.notes:
+        source.append(f"\n{note}", style="dim")
+    columns = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("Column", "Type"):
+        columns.add_column(heading, no_wrap=True)
+    for field in loaded.fields:
+        columns.add_row(Text(field.name), field.type)
+    end = Text.assemble(("Loaded ", "green"), f"{words.count(loaded.rows, 'row')} into {loaded.table}")
+    if loaded.rows_now is not None and loaded.rows_now != loaded.rows:
+        end.append(f", which has {words.count(loaded.rows_now, 'row')} now")
+    console().print(Group(source, Text(), columns, Text(), end.append(".")))

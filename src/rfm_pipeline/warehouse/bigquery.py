@@ -1,0 +1,312 @@
+"""BigQuery: the production warehouse.
+
+Everything happens in one location, the destination's. Results are staged in the destination's dataset, under
+names that carry the run's id and with an expiry; they are published in one transaction, and dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rfm_pipeline.destination import BigQueryDestination
+from rfm_pipeline.errors import ConfigurationError, CostLimitError, DestinationError, SourceError
+from rfm_pipeline.schema import Kind, Partition
+from rfm_pipeline.settings import BigQuerySettings
+from rfm_pipeline.source.location import BigQueryTable
+from rfm_pipeline.warehouse import bigquery_statements as statements
+from rfm_pipeline.warehouse.base import Cost, Progress, Published, SourceTable, Usage
+from rfm_pipeline.warehouse.bigquery_export import write_rows
+from rfm_pipeline.warehouse.bigquery_failures import explanation, objection
+from rfm_pipeline.warehouse.bigquery_files import LocalFiles
+from rfm_pipeline.warehouse.bigquery_jobs import label_value
+from rfm_pipeline.warehouse.bigquery_load import find, make, runner, upload
+from rfm_pipeline.warehouse.bigquery_schema import result_drift, schema_of
+from rfm_pipeline.words import size
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Table
+
+_STAGED_FOR = timedelta(hours=24)
+_TIB = 2**40
+_CLOSING_SECONDS = 10.0
+_LINES = "lines"
+
+
+class BigQueryWarehouse:
+    """A table of BigQuery, or files, staged and published in BigQuery.
+
+    Args:
+        source: Where the lines are; files are loaded into a staged table first.
+        destination: Where the result goes.
+        settings: Who pays, where, how much and for how long.
+        run_id: The run's id, which names its jobs and its staged tables.
+    """
+
+    engine = "bigquery"
+
+    def __init__(
+        self,
+        source: BigQueryTable | LocalFiles,
+        destination: BigQueryDestination,
+        settings: BigQuerySettings,
+        run_id: str,
+    ) -> None:
+        self._source = source
+        self._destination = destination
+        self._settings = settings
+        self._run_id = run_id
+        self.jobs = runner(settings, destination.project, run_id)
+        self._labels = {"created_by": "rfm-pipeline", "rfm_run": label_value(run_id)}
+        self._expires = datetime.now(UTC) + _STAGED_FOR
+        self._staged: dict[str, str] = {}
+        self._exists = False
+        self._is_loaded = isinstance(source, BigQueryTable)
+        self._looks = 0
+
+    @property
+    def destination(self) -> str:
+        to = self._destination
+        return f"bigquery://{to.project}.{to.dataset}.{to.table}"
+
+    def open_source(self) -> SourceTable:
+        dataset_location = self._dataset_location()
+        if isinstance(self._source, LocalFiles):
+            self._settle_location(dataset_location, None, "")
+            return self._open_files(self._source)
+        label = f"{self._source.project}.{self._source.dataset}.{self._source.table}"
+        relation = statements.quoted(self._source.project, self._source.dataset, self._source.table)
+        if self._source.table.endswith("*"):
+            self._settle_location(dataset_location, None, label)
+            return self._open_wildcard(label, relation)
+        table = find(self.jobs, label)
+        if table is None:
+            raise SourceError(
+                f"There is no table {label} in BigQuery, or no permission to see it.",
+                "look at its name; `rfm check` names the permissions that are missing.",
+            )
+        self._settle_location(dataset_location, table.location, label)
+        return SourceTable(
+            label=label,
+            relation=relation,
+            schema=schema_of(table.schema),
+            notes=_notes(table),
+            size_bytes=table.num_bytes,
+            partition=_partition(table),
+        )
+
+    def _open_files(self, files: LocalFiles) -> SourceTable:
+        files.open()
+        return SourceTable(
+            label=files.label,
+            relation=self._staged_table(_LINES),
+            schema=files.schema,
+            notes=(*files.notes, "loaded into BigQuery for the run"),
+            size_bytes=files.size_bytes,
+            is_passing=True,
+        )
+
+    def _load(self, files: LocalFiles) -> None:
+        path, rows = files.written()
+        name = self._staged[_LINES] = self._staged_name(_LINES)
+        make(self.jobs, name, files.fields, expires=self._expires)
+        upload(self.jobs, "load", path, name, rows, replaces=True, fields=files.fields)
+        self._is_loaded = True
+
+    def _standing_in(self, select: str) -> str:
+        """A query with no rows in place of files that are not loaded yet: it has their columns."""
+        if self._is_loaded or not isinstance(self._source, LocalFiles):
+            return select
+        columns = ", ".join(
+            f"CAST(NULL AS {field.type}) AS {statements.quoted(field.name)}" for field in self._source.fields
+        )
+        return select.replace(self._staged_table(_LINES), f"(SELECT {columns} LIMIT 0)")
+
+    def published(self) -> Published:
+        label = self.destination.removeprefix("bigquery://")
+        table = find(self.jobs, label)
+        if table is None:
+            return Published()
+        self._check_ours(table, label)
+        self._exists = True
+        (row,) = self.rows(statements.standing(self._published_table))
+        return Published(as_of=row["as_of_date"], customers=row["customers"])
+
+    def estimate(self, select: str) -> Cost:
+        with explanation("estimate the cost"):
+            found = self.jobs.dry_run(self._standing_in(select), "estimate").bytes_processed
+        dollars = Decimal(found) * self._settings.price_per_tib / _TIB
+        most = self._settings.most_bytes
+        if found > most:
+            raise CostLimitError(
+                f"The run would read {size(found)}, about ${dollars:,.2f}, and the limit is {size(most)}.",
+                f"raise it with --max-bytes '{size(found)}', or narrow the run with --since or --window.",
+            )
+        return Cost(found, dollars)
+
+    def usage(self) -> Usage:
+        spent = self.jobs.spent
+        return Usage(spent.bytes_processed, spent.bytes_billed, spent.slot_ms, tuple(spent.jobs))
+
+    def table(self, name: str) -> str:
+        return self._published_table if name == "previous" else self._staged_table(name)
+
+    def create(self, name: str, select: str, progress: Progress | None = None) -> None:
+        if isinstance(self._source, LocalFiles) and not self._is_loaded:
+            self._load(self._source)
+            self.estimate(select)
+        table = self._staged_table(name)
+        self._staged[name] = self._staged_name(name)
+        self.jobs.query(name, statements.stage(table, select, self._expires, self._labels), progress)
+
+    def rows(self, select: str) -> Sequence[dict[str, Any]]:
+        self._looks += 1
+        return self.jobs.rows(self.jobs.query(f"look-{self._looks}", select))
+
+    def check_condition(self, expression: str, relation: str) -> str | None:
+        from google.api_core.exceptions import BadRequest
+
+        with explanation("check an exclusion"):
+            try:
+                select = f"SELECT 1 AS one\nFROM {relation}\nWHERE {expression}"
+                self.jobs.dry_run(self._standing_in(select), "condition")
+            except BadRequest as error:
+                return objection(error)
+        return None
+
+    def publish(self, name: str) -> None:
+        if not self._exists:
+            labels = {"created_by": "rfm-pipeline"}
+            self.jobs.query("make", statements.make_result(self._published_table, labels))
+        script = statements.publish({self._published_table: self._staged_table(name)})
+        self.jobs.query("publish", script, commits=True)
+
+    def export(self, name: str, path: Path) -> Path:
+        self._looks += 1
+        ordered = f"SELECT *\nFROM {self._staged_table(name)}"
+        job = self.jobs.query(f"export-{self._looks}", ordered)
+        return write_rows(self.jobs.pages(job), path)
+
+    def close(self) -> None:
+        # What can't be dropped now expires.
+        with suppress(Exception):
+            for staged in self._staged.values():
+                self.jobs.patience.ask(
+                    lambda staged=staged: self.jobs.client.delete_table(  # type: ignore[misc]
+                        staged,
+                        not_found_ok=True,
+                        retry=None,  # type: ignore[arg-type]
+                        timeout=min(_CLOSING_SECONDS, self._settings.request_timeout),
+                    ),
+                    "drop a staged table",
+                    within=_CLOSING_SECONDS,
+                )
+        if isinstance(self._source, LocalFiles):
+            self._source.close()
+        self.jobs.client.close()  # type: ignore[no-untyped-call]
+
+    # Tables
+
+    @property
+    def _published_table(self) -> str:
+        to = self._destination
+        return statements.quoted(to.project, to.dataset, to.table)
+
+    def _staged_name(self, name: str) -> str:
+        to = self._destination
+        return f"{to.project}.{to.dataset}.{to.table}__{self._run_id.replace('-', '_')}__{name}"
+
+    def _staged_table(self, name: str) -> str:
+        to = self._destination
+        return statements.quoted(to.project, to.dataset, self._staged_name(name).rpartition(".")[2])
+
+    def _dataset_location(self) -> str | None:
+        from google.api_core.exceptions import NotFound
+        from google.cloud.bigquery import DatasetReference
+
+        to = self._destination
+
+        def get() -> str | None:
+            found: Any = self.jobs.client.get_dataset(
+                DatasetReference(to.project, to.dataset),
+                retry=None,  # type: ignore[arg-type]
+                timeout=self._settings.request_timeout,
+            )
+            location: str | None = found.location
+            return location
+
+        doing = f"look at the dataset {to.project}.{to.dataset}"
+        with explanation(doing):
+            try:
+                return self.jobs.patience.ask(get, doing)
+            except NotFound:
+                raise DestinationError(
+                    f"There is no dataset {to.project}.{to.dataset} in BigQuery, or no permission to see it.",
+                    f"make it where the source is, as in `bq mk --location=EU {to.project}:{to.dataset}`.",
+                ) from None
+
+    def _settle_location(self, dataset: str | None, source: str | None, label: str) -> None:
+        if source and dataset and source.casefold() != dataset.casefold():
+            raise ConfigurationError(
+                f"{label} is in {source}, and the destination's dataset is in {dataset}: a query reads and"
+                " writes in one location.",
+                f"choose a destination in {source}.",
+            )
+        asked = self._settings.location
+        if asked and dataset and asked.casefold() != dataset.casefold():
+            raise ConfigurationError(
+                f"bigquery.location is {asked}, and the destination's dataset is in {dataset}.",
+                f"leave bigquery.location out, or set it to {dataset}.",
+            )
+        self.jobs.location = asked or dataset
+
+    def _open_wildcard(self, label: str, relation: str) -> SourceTable:
+        """Tables that share a beginning: what they have is known from a query that does not run."""
+        from google.api_core.exceptions import BadRequest, NotFound
+
+        with explanation(f"look at {label}"):
+            try:
+                found = self.jobs.dry_run(f"SELECT *\nFROM {relation}", "columns")
+            except (NotFound, BadRequest) as error:
+                raise SourceError(
+                    f"No table matches {label}, or they can't be read as one: {objection(error)}.",
+                    "look at the part before the asterisk.",
+                ) from None
+        columns = [field for field in found.schema if field.name != "_TABLE_SUFFIX"]
+        notes = (f"all tables that begin with {label[:-1]}",)
+        return SourceTable(label, relation, schema_of(columns), notes, size_bytes=found.bytes_processed)
+
+    def _check_ours(self, table: Table, label: str) -> None:
+        hint = "choose another table with --to, or drop this one if nobody needs it."
+        if table.table_type not in (None, "TABLE"):
+            what = str(table.table_type).lower().replace("_", " ")
+            raise DestinationError(f"{label} is a {what}, not a table of ours.", hint)
+        if difference := result_drift(table.schema):
+            raise DestinationError(
+                f"The table {label} does not have the columns of a result: it {difference}.", hint
+            )
+
+
+def _notes(table: Table) -> tuple[str, ...]:
+    if table.table_type in ("VIEW", "MATERIALIZED_VIEW"):
+        return ("a view",)
+    if not table.num_bytes or table.num_rows is None:
+        return ()
+    return (f"{table.num_rows:,} rows, {size(table.num_bytes)}",)
+
+
+def _partition(table: Table) -> Partition | None:
+    is_required = bool(table.require_partition_filter)
+    cut = table.time_partitioning
+    if cut is not None and cut.field is None:
+        return Partition(None, Kind.DATE, is_required)
+    if cut is not None:
+        kinds = {column.name.casefold(): column.kind for column in schema_of(table.schema)}
+        return Partition(cut.field, kinds.get(cut.field.casefold(), Kind.OTHER), is_required)
+    if table.range_partitioning is not None:
+        return Partition(table.range_partitioning.field, Kind.INTEGER, is_required)
+    return None

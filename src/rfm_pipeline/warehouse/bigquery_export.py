@@ -1,0 +1,66 @@
+"""Writing a result of BigQuery to a file: page by page to this machine, and on by DuckDB's writers."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rfm_pipeline.errors import WarehouseError
+from rfm_pipeline.warehouse.base import RESULT_COLUMNS
+from rfm_pipeline.words import lowered
+
+_TYPES: Mapping[str, str] = {
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "small": "INTEGER",
+    "money": "DECIMAL(38, 9)",
+    "date": "DATE",
+}
+
+
+def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Path:
+    """Writes the rows of a result to a draft beside `path`.
+
+    Args:
+        pages: The rows, with the columns of the published table.
+        path: Its suffix tells the format.
+
+    Returns:
+        The draft.
+
+    Raises:
+        WarehouseError: There is no room for them.
+    """
+    from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.warehouse.export import write_table
+    from rfm_pipeline.warehouse.failures import explained
+
+    with tempfile.TemporaryDirectory(prefix="rfm-", ignore_cleanup_errors=True) as scratch:
+        lines = Path(scratch) / "rows.ndjson"
+        try:
+            _write_lines(pages, lines)
+        except OSError as error:
+            raise WarehouseError(
+                f"The output {path} can't be written: {lowered(error.strerror or str(error))}.",
+                "look at the room for temporary files; nothing was published.",
+            ) from error
+        columns = ", ".join(f"{name}: '{_TYPES[about.holds]}'" for name, about in RESULT_COLUMNS.items())
+        literal = str(lines).replace("'", "''")
+        read = f"read_json('{literal}', format = 'newline_delimited', columns = {{{columns}}})"
+        with duckdb.connect(config={"temp_directory": f"{scratch}/spill"}) as connection:
+            with explained(f"write {path}"):
+                connection.execute(f"CREATE TABLE result AS FROM {read}")
+            return write_table(connection, "result", path, Path(scratch))
+
+
+def _write_lines(pages: Iterable[Sequence[Mapping[str, Any]]], file: Path) -> None:
+    with file.open("w", encoding="utf-8") as opened:
+        for page in pages:
+            for row in page:
+                # Decimals and dates as text: a number of JSON is not exact.
+                plain = {name: row[name] for name in RESULT_COLUMNS}
+                opened.write(json.dumps(plain, default=str, ensure_ascii=False))
+                opened.write("\n")

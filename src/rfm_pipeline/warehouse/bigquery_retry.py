@@ -1,0 +1,163 @@
+"""What fails and passes by itself: which failures those are, and how they are waited out."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from itertools import count
+from typing import Any, TypeVar
+
+from rfm_pipeline.errors import RfmError, WarehouseError
+from rfm_pipeline.warehouse.bigquery_failures import first_sentence
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class Verdict(Enum):
+    """What follows a failure."""
+
+    AGAIN = "again"
+    """It is nobody's fault, and passes."""
+    NEVER = "never"
+    """It would fail again, or cost again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of the matrix: BigQuery's reason, what follows, and why."""
+
+    reason: str
+    verdict: Verdict
+    why: str
+
+
+MATRIX: tuple[Rule, ...] = (
+    Rule("rateLimitExceeded", Verdict.AGAIN, "too much at this moment, not too much"),
+    Rule("jobRateLimitExceeded", Verdict.AGAIN, "the same, of jobs"),
+    Rule("backendError", Verdict.AGAIN, "a server behind the server failed"),
+    Rule("jobBackendError", Verdict.AGAIN, "the same, while the job ran"),
+    Rule("internalError", Verdict.AGAIN, "a fault of BigQuery's own"),
+    Rule("jobInternalError", Verdict.AGAIN, "the same, while the job ran"),
+    Rule("badGateway", Verdict.AGAIN, "something between us and BigQuery failed"),
+    Rule("invalidQuery", Verdict.NEVER, "the statement stays as it is"),
+    Rule("invalid", Verdict.NEVER, "so does the request"),
+    Rule("accessDenied", Verdict.NEVER, "a person has to grant something"),
+    Rule("notFound", Verdict.NEVER, "a person has to make something"),
+    Rule("duplicate", Verdict.NEVER, "what is to be made is there"),
+    Rule("quotaExceeded", Verdict.NEVER, "a quota lasts for a day, and a run does not"),
+    Rule("billingNotEnabled", Verdict.NEVER, "a person has to pay"),
+    Rule("resourcesExceeded", Verdict.NEVER, "the query is too large as it is, and would be so again"),
+    Rule("responseTooLarge", Verdict.NEVER, "the result stays as large as it is"),
+    Rule("bytesBilledLimitExceeded", Verdict.NEVER, "this is the limit that we set"),
+    Rule("stopped", Verdict.NEVER, "somebody cancelled it"),
+    Rule("timeout", Verdict.NEVER, "it had the time that we gave it"),
+)
+"""What BigQuery's reasons mean for us. A reason that is not here is judged by the status of its answer."""
+
+PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
+"""Answers that pass by themselves, where they give no reason that the matrix knows."""
+
+_VERDICTS: Mapping[str, Verdict] = {rule.reason: rule.verdict for rule in MATRIX}
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time and chance, so that tests need neither."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    chance: Callable[[], float] = random.random
+
+
+class UnreachableError(WarehouseError):
+    """Requests to BigQuery went on failing for as long as they were to be tried."""
+
+
+class Patience:
+    """Tries again, and waits between, with a deadline.
+
+    Args:
+        seconds: From the first failure to the last time that something is tried again.
+        clock: Time and chance.
+    """
+
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        self.seconds = seconds
+        self._clock = clock
+
+    def ask(
+        self, call: Callable[[], T], doing: str, *also: type[Exception], within: float | None = None
+    ) -> T:
+        """Sends a request again while it fails in a way that passes.
+
+        Args:
+            call: Sends it, and must not retry by itself.
+            doing: What it does, as in `BigQuery could not be reached to ...`.
+            also: Answers that pass here, and elsewhere would stay.
+            within: Seconds for which it is tried; None is as long as anything.
+
+        Raises:
+            UnreachableError: It went on failing.
+            google.api_core.exceptions.GoogleAPICallError: It was answered, and the answer will stay.
+        """
+        deadline: float | None = None
+        most = self.seconds if within is None else min(within, self.seconds)
+        for failures in count():
+            try:
+                return call()
+            except Exception as error:
+                if not passes(error) and not isinstance(error, also):
+                    raise
+                deadline = deadline or self._clock.now() + most
+                self.pause(failures, deadline, error, doing)
+        raise AssertionError  # `count` has no end
+
+    def pause(self, failures: int, deadline: float, error: Exception, doing: str) -> None:
+        """Waits twice as long as the last time, more or less: those who wait must not come back as one."""
+        pause = min(32.0, 0.5 * 2.0**failures) * (0.5 + self._clock.chance() / 2)
+        if self._clock.now() + pause > deadline:
+            if isinstance(error, RfmError):
+                raise error
+            raise UnreachableError(
+                f"BigQuery could not be reached to {doing}: {_first_words(error)}",
+                f"it was tried for {self.seconds:,.0f} seconds; look at the network, or at"
+                " https://status.cloud.google.com.",
+            ) from error
+        _log.info("again in %.1f s: %s (%s)", pause, doing, _first_words(error))
+        self._clock.sleep(pause)
+
+
+def verdict_of(reason: str) -> Verdict | None:
+    """What follows a failure with a reason; None where the matrix does not know it."""
+    return _VERDICTS.get(reason)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether a request that failed this way may be answered the next time."""
+    from google.api_core.exceptions import GoogleAPICallError
+    from google.auth.exceptions import TransportError
+    from requests import exceptions as http
+
+    if isinstance(error, GoogleAPICallError):
+        verdict = _VERDICTS.get(reason_of(error))
+        return error.code in PASSING_STATUS if verdict is None else verdict is Verdict.AGAIN
+    broken = (http.ChunkedEncodingError, http.ContentDecodingError, http.JSONDecodeError)
+    lost = (http.ConnectionError, http.Timeout, TransportError, ConnectionError)
+    return isinstance(error, (*broken, *lost))
+
+
+def reason_of(error: Any) -> str:
+    """BigQuery's reason in an answer, such as `accessDenied`; empty where it gives none."""
+    errors = getattr(error, "errors", None) or ()
+    return next(
+        (str(item["reason"]) for item in errors if isinstance(item, Mapping) and "reason" in item), ""
+    )
+
+
+def _first_words(error: BaseException) -> str:
+    return first_sentence(str(getattr(error, "message", "") or error) or type(error).__name__)
