@@ -89,13 +89,17 @@ def load_files(
 
 def runner(settings: BigQuerySettings, project: str, run_id: str) -> JobRunner:
     """What runs the jobs, by the settings."""
-    limits = Limits(
+    return JobRunner(connect(settings, project).client, run_id, settings.location, limits_of(settings))
+
+
+def limits_of(settings: BigQuerySettings) -> Limits:
+    """How long things may take, and how much may be read, by the settings."""
+    return Limits(
         job=settings.job_timeout,
         retry=settings.retry_timeout,
         request=settings.request_timeout,
         bytes_billed=settings.most_bytes,
     )
-    return JobRunner(connect(settings, project).client, run_id, settings.location, limits)
 
 
 def find(jobs: JobRunner, name: str) -> Table | None:
