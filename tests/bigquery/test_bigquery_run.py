@@ -174,6 +174,16 @@ def test_the_bytes_of_all_jobs_are_on_record(bigquery_shop: Shop, rfm: Rfm, prox
     )
 
 
+def test_the_log_links_to_each_job_in_the_console(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    ended = rfm("--debug", "run", bigquery_shop.make(), "--to", bigquery_shop.destination)
+    assert ended.code == 0
+    links = re.findall(r"^(\S+) (https://console\.cloud\.google\.com/\S+)$", ended.stderr, re.MULTILINE)
+    submitted = [request.job_id for request in proxy.requests if request.kind == "insert"]
+    for job_id, (_, link) in zip(submitted, links, strict=True):
+        assert f"project={PROJECT}&j=bq:US:{job_id}&" in link
+    assert f", 0 bytes read in {len(submitted)} jobs" in " ".join(ended.stdout.split())
+
+
 def test_outputs_are_those_of_duckdb(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path) -> None:
     source = bigquery_shop.make()
     ended = rfm("run", source, "--to", bigquery_shop.destination, "-o", "a.csv", "-o", "a.parquet")

@@ -44,7 +44,7 @@ _IN_WORDS: Mapping[str, str] = {
     "TIMESTAMP": "a timestamp",
     "DATETIME": "a timestamp",
 }
-_REQUEST = re.compile(r"^\d{3} [A-Z]+ \S+: ")
+_REQUEST = re.compile(r"^(?:\d{3} )?(?:GET|POST|PUT|DELETE|PATCH) \S+: ")
 # What the client adds to what the server said.
 _FOOTER = re.compile(r"\s*(?:\n\s*\n)?Location: .*", re.DOTALL)
 _AFTER = re.compile(r"; reason: \w+.*", re.DOTALL)
