@@ -143,9 +143,11 @@ class BigQueryWarehouse:
         dollars = Decimal(found) * self._settings.price_per_tib / _TIB
         most = self._settings.most_bytes
         if found > most:
+            # A little more, for tables grow.
+            enough = size(max(found + found // 10, 2**20))
             raise CostLimitError(
                 f"The run would read {size(found)}, about ${dollars:,.2f}, and the limit is {size(most)}.",
-                f"raise it with --max-bytes '{size(found)}', or narrow the run with --since or --window.",
+                f"raise it with --max-bytes '{enough}', or narrow the run with --since or --window.",
             )
         return Cost(found, dollars)
 
@@ -188,8 +190,8 @@ class BigQueryWarehouse:
 
     def export(self, name: str, path: Path) -> Path:
         self._looks += 1
-        ordered = f"SELECT *\nFROM {self._staged_table(name)}"
-        job = self.jobs.query(f"export-{self._looks}", ordered)
+        select = f"SELECT *\nFROM {self._staged_table(name)}"
+        job = self.jobs.query(f"export-{self._looks}", select)
         return write_rows(self.jobs.pages(job), path)
 
     def close(self) -> None:
