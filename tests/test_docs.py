@@ -19,16 +19,18 @@ from conftest import Rfm
 from rfm_pipeline import __version__, errors, presets
 from rfm_pipeline.cli.main import COMMANDS
 from rfm_pipeline.config import Configuration, load
-from rfm_pipeline.settings import BUILT_IN_REASONS
+from rfm_pipeline.settings import BUILT_IN_REASONS, BigQuerySettings
+from rfm_pipeline.warehouse.bigquery_failures import ROLES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"]
+BIGQUERY = (ROOT / "docs" / "bigquery.md").read_text(encoding="utf-8")
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/bigquery.md"]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, document: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
 
 
 def the_command(name: str) -> Any:
@@ -165,6 +167,35 @@ def test_make_targets_that_the_readme_names_are_there() -> None:
     targets = re.findall(r"^make (\w+)", "\n".join(blocks("sh")), re.MULTILINE)
     assert {"demo", "test"} <= set(targets)
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+# BigQuery
+
+
+def test_a_command_in_the_page_on_bigquery_is_one() -> None:
+    lines = [line for block in blocks("sh", BIGQUERY) for line in block.splitlines() if line[:4] == "rfm "]
+    asked = list(command_lines("\n".join(lines)))
+    assert {arguments[0] for arguments in asked} == {"check", "run", "load"}
+    for arguments in asked:
+        read(arguments)
+    (job,) = re.findall(r"--args (\S+)", BIGQUERY)
+    read(job.split(","))
+
+
+def test_the_settings_on_the_page_on_bigquery_are_all_there_are() -> None:
+    (block,) = blocks("toml", BIGQUERY)
+    given = tomllib.loads(block)
+    assert set(given["bigquery"]) == set(BigQuerySettings.model_fields)
+    settings = Configuration(file=given).settings().bigquery
+    assert (settings.most_bytes, settings.project) == (200 * 10**9, "shop-jobs")
+    assert "RFM_BIGQUERY__IMPERSONATE" in BIGQUERY
+
+
+def test_the_roles_on_the_page_on_bigquery_are_those_that_errors_name() -> None:
+    named = {role.split()[0] for role in ROLES.values()}
+    assert named == set(re.findall(r"^\| `(roles/\S+)` \|", BIGQUERY, re.MULTILINE))
+    codes = {int(code) for code in re.findall(r"^\| (\d) \|", BIGQUERY, re.MULTILINE)}
+    assert codes <= {code_of(kind) for _, kind in tree()}
 
 
 # Exit codes

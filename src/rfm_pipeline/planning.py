@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from rfm_pipeline.columns import ColumnMapping, map_columns
@@ -29,6 +29,9 @@ from rfm_pipeline.sql.pipeline import Pipeline
 from rfm_pipeline.sql.spec import QuerySpec
 from rfm_pipeline.warehouse.base import Cost, Published, SourceTable, Warehouse
 from rfm_pipeline.warehouse.export import check_output
+
+if TYPE_CHECKING:
+    from rfm_pipeline.warehouse.bigquery_access import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +256,22 @@ def _open_bigquery(
 
     files = LocalFiles([location], settings.read, settings.duckdb)
     return BigQueryWarehouse(files, destination, settings.bigquery, run_id)
+
+
+def access(settings: Settings) -> Access | None:
+    """Who we are and what we may do, where the result goes to BigQuery; None elsewhere.
+
+    Raises:
+        RfmError: That can't be found out.
+    """
+    destination = parse_destination(settings.to)
+    location = parse(settings.source) if settings.source else None
+    if not isinstance(destination, BigQueryDestination):
+        return None
+    from rfm_pipeline.warehouse.bigquery_access import look_at_access
+
+    table = location if isinstance(location, BigQueryTable) else None
+    return look_at_access(table, destination, settings.bigquery, f"check-{secrets.token_hex(6)}")
 
 
 def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date | None) -> QuerySpec:

@@ -1,6 +1,6 @@
 """Each request of a run in turn, and each fault that can befall it: the run recovers, or ends well.
 
-RFM_EVERY_FAULT=1 tries each with each, and writes how many ended how into build/faults.txt; without it they
+RFM_EVERY_FAULT=1 tries each with each, and writes how each ended into build/faults.tsv; without it they
 take turns, so that every request still meets a fault, or every other, and every fault a request.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from rfm_pipeline.runner import run
 pytestmark = pytest.mark.xdist_group("bigquery")
 
 EVERY = bool(os.environ.get("RFM_EVERY_FAULT"))
+RECORD = Path(__file__).parents[2] / "build" / "faults.tsv"
 PASSING = {*BROKEN, *(f"job {reason}" for reason in TRANSIENT)} - {"409"}
 """What passes: a run that meets it once must succeed."""
 OF_JOBS = [fault for fault in FAULTS if fault.startswith("job ")]
@@ -130,18 +132,23 @@ def test_a_fault_at_any_request_of_a_run_leaves_a_whole_result(
     ended: Counter[str] = Counter()
     wrong: list[str] = []
     tried = list(cases(scene.requests))
+    # A record that is broken off is a sample, and not a beginning.
+    Random(0).shuffle(tried)
     for point, fault in tried:
         request = scene.requests[point]
         scene.proxy.act = at(point, fault, scene.proxy)
         error = scene.run(request_timeout=2.5 if "hang" in fault else 30)
         where = f"{fault} at request {point}, {request.kind} {request.sql[:40]!r}: {error}"
-        ended["succeeded" if error is None else f"exit {error.exit_code}"] += 1
-        wrong += [f"{where}: {what}" for what in faults_of(scene, request, fault, error)]
+        how = "succeeded" if error is None else f"exit {error.exit_code}"
+        ended[how] += 1
+        found = [f"{where}: {what}" for what in faults_of(scene, request, fault, error)]
+        wrong += found
+        if EVERY:
+            with RECORD.open("a", encoding="utf-8") as record:
+                record.write(f"{fault}\t{point}\t{request.kind}\t{how}\t{'; '.join(found)}\n")
         scene.restore()
     told = f"{len(scene.requests)} requests of a run, {len(tried)} faults: {dict(sorted(ended.items()))}"
     record_property("faults", told)
-    if EVERY:
-        (Path(__file__).parents[2] / "build" / "faults.txt").write_text(f"{told}\n", encoding="utf-8")
     assert wrong == []
     assert {fault for _, fault in tried} == set(FAULTS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -189,6 +190,24 @@ def test_a_job_that_does_not_end_is_cancelled_in_time() -> None:
         runner(client, time).query("customers", "SELECT 1")
     assert client.cancelled == ["rfm-20260101T000000-abc-customers-a1"]
     assert 60 < time.at < 75
+
+
+def test_how_far_a_job_is_is_told_from_its_timeline() -> None:
+    client = Client([[("RUNNING", None), ("RUNNING", None), ("DONE", None)]])
+    told: list[float] = []
+    units = [(0, 0, 0), (1, 1, 2), (4, 0, 0)]
+    moved = client.get_job
+
+    def get(job_id: str, **named: Any) -> Job:
+        job = moved(job_id, **named)
+        done, active, pending = units.pop(0)
+        entry = SimpleNamespace(completed_units=done, active_units=active, pending_units=pending)
+        job.timeline = (entry,)
+        return job
+
+    client.get_job = get  # type: ignore[method-assign]
+    runner(client, Time()).query("customers", "SELECT 1", told.append)
+    assert told == [0.25, 1.0]
 
 
 def test_a_stop_at_any_moment_cancels_the_job_that_was_noted() -> None:

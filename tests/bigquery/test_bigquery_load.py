@@ -59,6 +59,14 @@ def test_rows_are_added_or_take_the_place_of_others_only_when_asked(
     assert len(refused(rfm("load", "more.csv", table, "--replace", "--append"))) == 2
 
 
+def test_a_dataset_that_is_not_there_is_named(
+    bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, orders: Path
+) -> None:
+    sentence, hint = refused(rfm("load", "orders.csv", f"bigquery://{PROJECT}.nowhere.raw"))
+    assert sentence.startswith(f"There is no dataset {PROJECT}.nowhere in BigQuery")
+    assert "bq mk" in hint
+
+
 def test_files_of_other_columns_are_not_added(
     bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, orders: Path, tmp_path: Path
 ) -> None:
@@ -130,10 +138,9 @@ def test_a_check_of_a_file_loads_nothing(bigquery_shop: Shop, proxy: Proxy, rfm:
     assert ended.code == 0, ended.stderr
     assert bigquery_shop.tables() == []
     assert {request.kind for request in proxy.requests} <= {"dataset", "table", "dry-run"}
-    sentence, _ = refused(
-        rfm("check", "orders.csv", "--to", bigquery_shop.destination, "--exclude", "odd=NO_SUCH(country)")
-    )
-    assert "`odd` is not usable" in sentence
+    ended = rfm("check", "orders.csv", "--to", bigquery_shop.destination, "--exclude", "odd=NO_SUCH(country)")
+    assert ended.code == 2
+    assert "The exclusion `odd` is not usable" in ended.stderr
 
 
 @pytest.mark.parametrize("fault", BROKEN)

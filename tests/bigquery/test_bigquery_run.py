@@ -174,6 +174,16 @@ def test_the_bytes_of_all_jobs_are_on_record(bigquery_shop: Shop, rfm: Rfm, prox
     )
 
 
+def test_the_log_links_to_each_job_in_the_console(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    ended = rfm("--debug", "run", bigquery_shop.make(), "--to", bigquery_shop.destination)
+    assert ended.code == 0
+    links = re.findall(r"^(\S+) (https://console\.cloud\.google\.com/\S+)$", ended.stderr, re.MULTILINE)
+    submitted = [request.job_id for request in proxy.requests if request.kind == "insert"]
+    for job_id, (_, link) in zip(submitted, links, strict=True):
+        assert f"project={PROJECT}&j=bq:US:{job_id}&" in link
+    assert f", 0 bytes read in {len(submitted)} jobs" in " ".join(ended.stdout.split())
+
+
 def test_outputs_are_those_of_duckdb(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path) -> None:
     source = bigquery_shop.make()
     ended = rfm("run", source, "--to", bigquery_shop.destination, "-o", "a.csv", "-o", "a.parquet")
@@ -244,6 +254,35 @@ def test_the_query_of_a_table_is_printed(bigquery_shop: Shop, rfm: Rfm, proxy: P
     assert f"FROM {bigquery_shop.name('orders')}" in ended.stdout
     assert len(bigquery_shop.execute(ended.stdout)) == len(BY_HAND)
     assert "rfm_segments" not in bigquery_shop.tables()
+
+
+def test_a_configuration_is_written_for_a_table(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
+) -> None:
+    source = bigquery_shop.make()
+    assert rfm("init", source).code == 0
+    text = (tmp_path / "rfm.toml").read_text(encoding="utf-8")
+    assert f'source = "{source}"' in text
+    assert 'ordered_at = "order_date"' in text
+    assert bigquery_shop.tables() == ["orders"]
+    assert rfm("run", "--to", bigquery_shop.destination).code == 0
+    assert len(bigquery_shop.published()) == len(BY_HAND)
+
+
+def test_another_project_may_run_the_jobs_and_pay(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    to = ("--to", bigquery_shop.destination)
+    assert rfm("run", bigquery_shop.make(), *to, "--project", "shop-jobs").code == 0
+    paths = [request.path for request in proxy.requests if request.kind in {"insert", "dry-run", "job"}]
+    assert paths
+    assert all(path.startswith("/bigquery/v2/projects/shop-jobs/jobs") for path in paths)
+    assert len(bigquery_shop.published()) == len(BY_HAND)
+
+
+def test_an_emulator_may_be_named_without_its_scheme(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", proxy.address.removeprefix("http://"))
+    assert rfm("check", bigquery_shop.make(), "--to", bigquery_shop.destination).code == 0
 
 
 # What is refused
@@ -329,7 +368,7 @@ def test_over_the_limit_nothing_runs_but_the_dry_run(bigquery_shop: Shop, rfm: R
     to = ("--to", bigquery_shop.destination)
     sentence, hint = refused(rfm("run", source, *to, "--max-bytes", "1.5 GiB"), code=6)
     assert sentence == "The run would read 2 GiB, about $0.01, and the limit is 1.5 GiB."
-    assert "--max-bytes '2 GiB'" in hint
+    assert "--max-bytes '2.2 GiB'" in hint
     assert [request.kind for request in proxy.requests if "/jobs" in request.path] == ["dry-run"]
     assert bigquery_shop.published() == before
     proxy.bytes_processed = 2 * 2**30 - 1

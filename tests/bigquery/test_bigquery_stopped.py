@@ -18,6 +18,8 @@ from bigquery_proxy import Proxy, Request
 from bigquery_shop import Shop
 from by_hand import ORDERS, child, refused
 from conftest import Outcome, Rfm
+from rfm_pipeline.settings import BigQuerySettings
+from rfm_pipeline.warehouse.bigquery_client import connect
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
@@ -192,6 +194,20 @@ def test_nothing_of_a_key_reaches_a_table_a_label_or_a_log(
     rows = [str(row) for row in bigquery_shop.published()]
     for said in seen_in(tmp_path, failed.stdout, failed.stderr, *sent, *rows):
         assert not [secret for secret in secrets(key) if secret in said]
+
+
+def test_who_acts_is_said_by_the_name_of_the_account(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BIGQUERY_EMULATOR_HOST", raising=False)
+    file = credentials(tmp_path, key, "http://127.0.0.1:9/token")
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    itself = connect(BigQuerySettings(), "shop")
+    other = connect(BigQuerySettings(impersonate="runs@shop.iam.gserviceaccount.com", project="pays"), "shop")
+    assert (itself.principal, itself.client.project) == ("rfm@shop.iam.gserviceaccount.com", "shop")
+    assert (other.principal, other.client.project) == ("runs@shop.iam.gserviceaccount.com", "pays")
+    for made in (itself, other):
+        made.client.close()  # type: ignore[no-untyped-call]
 
 
 # What is not installed

@@ -16,19 +16,28 @@ def check(
 ) -> None:
     """Validate everything that a run needs, and say what it would do. Nothing is written.
 
+    For BigQuery it also says who we are, what we may do, which role grants what is missing, and the cost.
+
     Examples:
       rfm check orders.csv
 
       rfm check --config shop.toml --json
+
+      rfm check bigquery://shop.sales.raw_transactions --to bigquery://shop.sales
     """
     from rfm_pipeline.cli.machine import print_json
-    from rfm_pipeline.cli.terminal_check import print_plan
+    from rfm_pipeline.cli.terminal_check import print_access, print_plan
     from rfm_pipeline.config import load
-    from rfm_pipeline.planning import planned
+    from rfm_pipeline.planning import access, planned
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)
+    allowed = access(configuration.settings())
+    if allowed and not as_json:
+        print_access(allowed)
+    if allowed:
+        allowed.refuse_missing()
     with planned(configuration) as plan:
         if as_json:
-            print_json(plan.to_json())
+            print_json({**plan.to_json(), "access": allowed.to_json() if allowed else None})
         else:
             print_plan(plan)

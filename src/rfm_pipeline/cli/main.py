@@ -47,10 +47,27 @@ def _rfm(
     version: Annotated[  # noqa: ARG001 - its callback has printed it
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show what goes on, and the traceback of an error.")
+    ] = False,
 ) -> None:
     if debug:
         os.environ["RFM_DEBUG"] = "1"
+        _show_log()
+
+
+def _show_log() -> None:
+    """What our own modules note, on stderr: each job with its link, and what is tried again."""
+    import logging
+
+    class Noted(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if os.environ.get("RFM_DEBUG"):
+                print(self.format(record), file=sys.stderr)
+
+    ours = logging.getLogger("rfm_pipeline")
+    ours.setLevel(logging.INFO)
+    ours.handlers = [Noted()]
 
 
 def main() -> NoReturn:

@@ -132,6 +132,9 @@ def _destinations(result: RunResult) -> Text:
     for output in result.outputs:
         text.append(f"\nWritten   {output}")
     text.append(f"\nRun {result.run_id}, {result.duration_s:.1f} s", style="dim")
+    if result.jobs:
+        read = f"{words.size(result.bytes_processed or 0)} read in {words.count(len(result.jobs), 'job')}"
+        text.append(f", {read}", style="dim")
     return text
 
 

@@ -9,6 +9,7 @@ from rich.text import Text
 from rfm_pipeline import words
 from rfm_pipeline.cli.terminal import console
 from rfm_pipeline.planning import Plan
+from rfm_pipeline.warehouse.bigquery_access import Access
 
 
 def print_plan(plan: Plan) -> None:
@@ -19,6 +20,22 @@ def print_plan(plan: Plan) -> None:
     for note in plan.notes:
         source.append(f"\n{note}", style="dim")
     console().print(Group(source, Text(), _columns(plan), Text(), _rules(plan), Text(), _would(plan)))
+
+
+def print_access(access: Access) -> None:
+    """Who we are to BigQuery, and each permission that a run needs."""
+    place = f", in {access.location}" if access.location else ""
+    who = Text.assemble((access.principal, "bold"), f"; jobs run in the project {access.project}{place}")
+    table = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        table.add_column(no_wrap=True, overflow="fold")
+    for permission in access.permissions:
+        has = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("unknown", "dim")}
+        text, style = has[permission.is_granted]
+        table.add_row(Text(permission.name), Text(permission.on, style="dim"), Text(text, style=style))
+        if permission.is_granted is False:
+            table.add_row("", Text(f"granted by {permission.role}"), "")
+    console().print(Group(who, table, Text()))
 
 
 def _columns(plan: Plan) -> Table:

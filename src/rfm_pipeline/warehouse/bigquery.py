@@ -24,7 +24,7 @@ from rfm_pipeline.warehouse.bigquery_export import write_rows
 from rfm_pipeline.warehouse.bigquery_failures import explanation, objection
 from rfm_pipeline.warehouse.bigquery_files import LocalFiles
 from rfm_pipeline.warehouse.bigquery_jobs import label_value
-from rfm_pipeline.warehouse.bigquery_load import find, make, runner, upload
+from rfm_pipeline.warehouse.bigquery_load import find, make, place_of, runner, upload
 from rfm_pipeline.warehouse.bigquery_schema import result_drift, schema_of
 from rfm_pipeline.words import size
 
@@ -74,7 +74,8 @@ class BigQueryWarehouse:
         return f"bigquery://{to.project}.{to.dataset}.{to.table}"
 
     def open_source(self) -> SourceTable:
-        dataset_location = self._dataset_location()
+        to = self._destination
+        dataset_location = place_of(self.jobs, to.project, to.dataset)
         if isinstance(self._source, LocalFiles):
             self._settle_location(dataset_location, None, "")
             return self._open_files(self._source)
@@ -142,9 +143,11 @@ class BigQueryWarehouse:
         dollars = Decimal(found) * self._settings.price_per_tib / _TIB
         most = self._settings.most_bytes
         if found > most:
+            # A little more, for tables grow.
+            enough = size(max(found + found // 10, 2**20))
             raise CostLimitError(
                 f"The run would read {size(found)}, about ${dollars:,.2f}, and the limit is {size(most)}.",
-                f"raise it with --max-bytes '{size(found)}', or narrow the run with --since or --window.",
+                f"raise it with --max-bytes '{enough}', or narrow the run with --since or --window.",
             )
         return Cost(found, dollars)
 
@@ -187,8 +190,8 @@ class BigQueryWarehouse:
 
     def export(self, name: str, path: Path) -> Path:
         self._looks += 1
-        ordered = f"SELECT *\nFROM {self._staged_table(name)}"
-        job = self.jobs.query(f"export-{self._looks}", ordered)
+        select = f"SELECT *\nFROM {self._staged_table(name)}"
+        job = self.jobs.query(f"export-{self._looks}", select)
         return write_rows(self.jobs.pages(job), path)
 
     def close(self) -> None:
@@ -223,31 +226,6 @@ class BigQueryWarehouse:
     def _staged_table(self, name: str) -> str:
         to = self._destination
         return statements.quoted(to.project, to.dataset, self._staged_name(name).rpartition(".")[2])
-
-    def _dataset_location(self) -> str | None:
-        from google.api_core.exceptions import NotFound
-        from google.cloud.bigquery import DatasetReference
-
-        to = self._destination
-
-        def get() -> str | None:
-            found: Any = self.jobs.client.get_dataset(
-                DatasetReference(to.project, to.dataset),
-                retry=None,  # type: ignore[arg-type]
-                timeout=self._settings.request_timeout,
-            )
-            location: str | None = found.location
-            return location
-
-        doing = f"look at the dataset {to.project}.{to.dataset}"
-        with explanation(doing):
-            try:
-                return self.jobs.patience.ask(get, doing)
-            except NotFound:
-                raise DestinationError(
-                    f"There is no dataset {to.project}.{to.dataset} in BigQuery, or no permission to see it.",
-                    f"make it where the source is, as in `bq mk --location=EU {to.project}:{to.dataset}`.",
-                ) from None
 
     def _settle_location(self, dataset: str | None, source: str | None, label: str) -> None:
         if source and dataset and source.casefold() != dataset.casefold():

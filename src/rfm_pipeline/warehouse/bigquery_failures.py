@@ -44,7 +44,7 @@ _IN_WORDS: Mapping[str, str] = {
     "TIMESTAMP": "a timestamp",
     "DATETIME": "a timestamp",
 }
-_REQUEST = re.compile(r"^\d{3} [A-Z]+ \S+: ")
+_REQUEST = re.compile(r"^(?:\d{3} )?(?:GET|POST|PUT|DELETE|PATCH) \S+: ")
 # What the client adds to what the server said.
 _FOOTER = re.compile(r"\s*(?:\n\s*\n)?Location: .*", re.DOTALL)
 _AFTER = re.compile(r"; reason: \w+.*", re.DOTALL)
@@ -135,18 +135,27 @@ def objection(error: Exception) -> str:
 
 def denied(said: str, doing: str) -> RfmError:
     """The error for a permission that is missing, with the role that grants it."""
-    match = _PERMISSION.search(said)
-    if match is None:
+    permission = permission_in(said)
+    if permission is None:
         return WarehouseError(
             f"BigQuery denies what it takes to {doing}: {lowered(said)}",
             "`rfm check` names the permissions that are missing, and the roles that grant them.",
         )
-    permission = match["permission"]
     role = ROLES.get(permission)
     return WarehouseError(
         f"The permission {permission} is missing to {doing}: {lowered(said)}",
         f"grant {role}." if role else f"grant a role that has {permission}.",
     )
+
+
+def permission_in(said: str) -> str | None:
+    """The permission that a denial names.
+
+    >>> permission_in("Access Denied: User does not have bigquery.jobs.create permission in project a.")
+    'bigquery.jobs.create'
+    """
+    match = _PERMISSION.search(said)
+    return match["permission"] if match else None
 
 
 def unidentified(error: Exception) -> RfmError:

@@ -74,6 +74,7 @@ def load_files(
     jobs = runner(settings, table.project, run_id)
     name = f"{table.project}.{table.dataset}.{table.table}"
     try:
+        jobs.location = settings.location or place_of(jobs, table.project, table.dataset)
         standing = find(jobs, name)
         if standing is not None:
             _check(standing, name, files.fields, mode)
@@ -89,13 +90,46 @@ def load_files(
 
 def runner(settings: BigQuerySettings, project: str, run_id: str) -> JobRunner:
     """What runs the jobs, by the settings."""
-    limits = Limits(
+    return JobRunner(connect(settings, project).client, run_id, settings.location, limits_of(settings))
+
+
+def limits_of(settings: BigQuerySettings) -> Limits:
+    """How long things may take, and how much may be read, by the settings."""
+    return Limits(
         job=settings.job_timeout,
         retry=settings.retry_timeout,
         request=settings.request_timeout,
         bytes_billed=settings.most_bytes,
     )
-    return JobRunner(connect(settings, project).client, run_id, settings.location, limits)
+
+
+def place_of(jobs: JobRunner, project: str, dataset: str) -> str | None:
+    """Where a dataset is, such as `EU`.
+
+    Raises:
+        DestinationError: There is none.
+    """
+    from google.api_core.exceptions import NotFound
+    from google.cloud.bigquery import DatasetReference
+
+    def get() -> str | None:
+        found: Any = jobs.client.get_dataset(
+            DatasetReference(project, dataset),
+            retry=None,  # type: ignore[arg-type]
+            timeout=jobs.request_timeout,
+        )
+        location: str | None = found.location
+        return location
+
+    doing = f"look at the dataset {project}.{dataset}"
+    with explanation(doing):
+        try:
+            return jobs.patience.ask(get, doing)
+        except NotFound:
+            raise DestinationError(
+                f"There is no dataset {project}.{dataset} in BigQuery, or no permission to see it.",
+                f"make it where the data is to be, as in `bq mk --location=EU {project}:{dataset}`.",
+            ) from None
 
 
 def find(jobs: JobRunner, name: str) -> Table | None:
@@ -118,7 +152,6 @@ def find(jobs: JobRunner, name: str) -> Table | None:
 
 def make(jobs: JobRunner, name: str, fields: tuple[Field, ...], expires: datetime | None = None) -> None:
     """Makes a table; one that is there stays as it is."""
-    from google.api_core.exceptions import NotFound
     from google.cloud.bigquery import Table
 
     table = Table(_reference(name), schema=schema_fields(fields))
@@ -134,14 +167,7 @@ def make(jobs: JobRunner, name: str, fields: tuple[Field, ...], expires: datetim
         )
 
     with explanation(f"make {name}"):
-        try:
-            jobs.patience.ask(create, f"make {name}")
-        except NotFound:
-            dataset = name.rpartition(".")[0]
-            raise DestinationError(
-                f"There is no dataset {dataset} in BigQuery, or no permission to see it.",
-                f"make it, as in `bq mk --location=EU {dataset.replace('.', ':')}`.",
-            ) from None
+        jobs.patience.ask(create, f"make {name}")
 
 
 def upload(
