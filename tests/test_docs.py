@@ -20,6 +20,7 @@ from rfm_pipeline import __version__, errors, presets
 from rfm_pipeline.cli.main import COMMANDS
 from rfm_pipeline.config import Configuration, load
 from rfm_pipeline.settings import BUILT_IN_REASONS, BigQuerySettings
+from rfm_pipeline.tables import kinds
 from rfm_pipeline.warehouse.bigquery_failures import ROLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -185,7 +186,7 @@ def test_a_command_in_the_page_on_bigquery_is_one() -> None:
 def test_the_settings_on_the_page_on_bigquery_are_all_there_are() -> None:
     (block,) = blocks("toml", BIGQUERY)
     given = tomllib.loads(block)
-    assert set(given["bigquery"]) == set(BigQuerySettings.model_fields)
+    assert set(given["bigquery"]) == set(kinds(BigQuerySettings))
     settings = Configuration(file=given).settings().bigquery
     assert (settings.most_bytes, settings.project) == (200 * 10**9, "shop-jobs")
     assert "RFM_BIGQUERY__IMPERSONATE" in BIGQUERY

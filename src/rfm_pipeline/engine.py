@@ -6,9 +6,47 @@ processor time as segmenting half a million lines, and a run needs SQL only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+
 try:
     import _duckdb as duckdb
 except ImportError:  # a release in which the engine has another name
     import duckdb  # type: ignore[no-redef]
 
-__all__ = ["duckdb"]
+__all__ = ["duckdb", "watched"]
+
+
+def watched(
+    connection: duckdb.DuckDBPyConnection, statement: str, progress: Callable[[float], None] | None = None
+) -> None:
+    """Runs a statement that may take long, telling how far it is; a stop signal ends it at once.
+
+    The main thread waits. If it ran the statement itself, a signal would be seen between two of DuckDB's
+    tasks, and one of them can take minutes.
+
+    Args:
+        connection: Where it runs.
+        statement: What runs; its rows, if any, can be fetched from the connection.
+        progress: Told the share that is done, from 0 to 1.
+
+    Raises:
+        duckdb.Error: It failed.
+    """
+    if progress is not None:
+        connection.execute("SET enable_progress_bar = true")
+        connection.execute("SET enable_progress_bar_print = false")
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(connection.execute, statement)
+        try:
+            while wait([running], timeout=0.1).not_done:
+                percentage = connection.query_progress() if progress else -1
+                if progress and percentage >= 0:
+                    progress(percentage / 100)
+        except BaseException:
+            # Again and again: an interruption is lost if the statement has not begun yet.
+            while not running.done():
+                connection.interrupt()
+                wait([running], timeout=0.1)
+            raise
+    running.result()

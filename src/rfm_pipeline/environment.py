@@ -15,7 +15,7 @@ _PREFIX = "RFM_"
 # These are about the program, and not settings of a run.
 _OTHERS = {"config", "debug"}
 # Lists that are written with commas and not as JSON.
-_LISTS = {"output", "preset", "date_format"}
+_LISTS = {"output", "preset"}
 
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -45,7 +45,9 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
 def _value(name: str, text: str, location: Location) -> Any:
     """A variable's text, or what it holds as JSON where the setting may be a table or a list."""
     kind = kind_at(Settings, location)
-    if location[0] in _LISTS or not has_parts(kind):
+    if location[0] in _LISTS:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if location[0] == "date_format" or not has_parts(kind):
         return text
     must_be_table = get_origin(kind) is dict or table_in(kind) is kind
     try:

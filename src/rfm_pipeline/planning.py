@@ -16,19 +16,22 @@ from rfm_pipeline.columns import ColumnMapping, map_columns
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.dates import ISO
 from rfm_pipeline.destination import BigQueryDestination, parse_destination
-from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError
+from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
 from rfm_pipeline.presets import recognise
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.source.location import BigQueryTable, FileLocation, Location, parse
+from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.conditions import condition_sql
 from rfm_pipeline.sql.dialect import DIALECTS, Dialect, dialect_of
 from rfm_pipeline.sql.partitions import narrowed, narrowing
 from rfm_pipeline.sql.pipeline import Pipeline
+from rfm_pipeline.sql.scores import SPLITS_TIES
 from rfm_pipeline.sql.spec import QuerySpec
 from rfm_pipeline.warehouse.base import Cost, Published, SourceTable, Warehouse
 from rfm_pipeline.warehouse.export import check_output
+from rfm_pipeline.words import one_line
 
 if TYPE_CHECKING:
     from rfm_pipeline.warehouse.bigquery_access import Access
@@ -65,7 +68,8 @@ class Plan:
         """What was found out about the source that a person wants to know."""
         known = (f"recognised by its columns: preset {self.recognised}",) if self.recognised else ()
         unread = narrowing(self.source.partition, self.mapping, self.settings)
-        return (*known, *self.source.notes, *unread)
+        ties = (f"ntile: {SPLITS_TIES[self.warehouse.engine]}",) if self.spec.splits_ties else ()
+        return (*known, *self.source.notes, *unread, *ties)
 
     def in_words(self) -> dict[str, str]:
         """The rules of the run, each by name."""
@@ -102,7 +106,7 @@ class Plan:
                 role: {
                     "column": column.name,
                     "type": column.declared,
-                    "configured": role in self.mapping.configured,
+                    "configured": role in self.mapping.configured and self.recognised is None,
                 }
                 for role, column in self.mapping.roles().items()
             },
@@ -189,20 +193,29 @@ def query(configuration: Configuration, dialect: str, table: str | None) -> str:
         raise ConfigurationError(f"There is no dialect '{dialect}'.", f"choose {' or '.join(DIALECTS)}.")
     spoken = dialect_of(dialect)
     with planned(configuration, publishes=False) as plan:
-        relation = plan.spec.relation
+        relation, before = plan.spec.relation, plan.source.before
         title = _title(plan)
         if table is None and (dialect != plan.warehouse.engine or plan.source.is_passing):
             table = "transactions" if dialect == "duckdb" else "project.dataset.transactions"
-            title += f"\n-- Load {plan.source.label} into the table {table}, or give yours with --table."
+            loaded = one_line(plan.source.label)
+            title += f"\n-- Load {loaded} into the table {table}, or give yours with --table."
         if table is not None:
-            relation = spoken.table(table)
+            if not all(table.split(".")):
+                raise UsageError(f"'{table}' is no table.", "give a name, or project.dataset.table.")
+            relation, before = spoken.table(table), ""
         spec = replace(plan.spec, dialect=spoken, relation=relation)
-        return f"{title}\n{Pipeline.of(spec).query()}\n"
+        return f"{title}\n{before}{Pipeline.of(spec).query()}\n"
 
 
 def _title(plan: Plan) -> str:
-    rules = "".join(f"\n--   {name}: {value}" for name, value in plan.in_words().items())
-    return f"-- RFM segments from {plan.source.label}, one row per customer.{rules}"
+    """What the query answers, as comments. A name that is in it must not end one."""
+    rules = plan.in_words()
+    if not plan.spec.as_of:
+        rules["future"] = f"after {plan.spec.today}, the day on which this was printed"
+    if plan.spec.may_be_ambiguous:
+        rules["dates"] = f"what can be read in two ways is left out as {AMBIGUOUS_DATE}; a run stops at it"
+    told = "".join(f"\n--   {name}: {one_line(value)}" for name, value in rules.items())
+    return f"-- RFM segments from {one_line(plan.source.label)}, one row per customer.{told}"
 
 
 def _refuse_reading_what_is_written(output: Path, source: str | None) -> None:
@@ -226,7 +239,8 @@ def _open_warehouse(settings: Settings, run_id: str, *, publishes: bool) -> Ware
     if settings.source is None:
         raise ConfigurationError(
             "There is no source to read.",
-            "name a file, as in `rfm run orders.csv`, or set source in rfm.toml; `rfm demo` needs neither.",
+            "name a file, as in `rfm run orders.csv`, or set source in rfm.toml or RFM_SOURCE;"
+            " `rfm demo` needs none of them.",
         )
     destination = parse_destination(settings.to)
     location = parse(settings.source)

@@ -45,18 +45,24 @@ def _one_or_many(value: object) -> object:
     return value if value is None or isinstance(value, list | tuple) else (value,)
 
 
-def _listed(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",")) if value else ()
-    return _one_or_many(value)
-
-
 def _formats(value: object) -> object:
-    listed = _listed(value)
+    if isinstance(value, str):
+        # A comma may stand between formats, or be part of one.
+        parts = tuple(part.strip() for part in value.split(","))
+        value = parts if all(map(_is_format, parts)) else value.strip()
+    listed = _one_or_many(value or (ISO,))
     for text in listed if isinstance(listed, list | tuple) else ():
         if isinstance(text, str):
             check_format(text)
-    return listed or (ISO,)
+    return listed
+
+
+def _is_format(text: str) -> bool:
+    try:
+        check_format(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _date(value: object, other: str = "") -> object:
@@ -349,8 +355,8 @@ class Settings(Table, frozen=True, kw_only=True):
     """Everything that a run can be told."""
 
     FORMS: ClassVar = {
-        "output": _listed,
-        "preset": _listed,
+        "output": _one_or_many,
+        "preset": _one_or_many,
         "as_of": _date_or_latest,
         "timezone": _timezone,
         "date_format": _formats,

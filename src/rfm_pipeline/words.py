@@ -10,6 +10,15 @@ from rfm_pipeline.result import DimensionScores
 _WIDE = Context(prec=76)
 
 
+def one_line(text: str) -> str:
+    r"""A text that some file or person may have written, with nothing in it that could end a line.
+
+    >>> one_line("a\nb")
+    'a�b'
+    """
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
 def count(number: int, one: str, many: str | None = None) -> str:
     """A number with its noun.
 

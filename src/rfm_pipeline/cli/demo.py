@@ -42,7 +42,7 @@ def demo(
     """
     from rfm_pipeline.cli.progress import watching
     from rfm_pipeline.config import Configuration, load
-    from rfm_pipeline.demo import write_shop
+    from rfm_pipeline.demo import is_shop, write_shop
     from rfm_pipeline.runner import run as run_pipeline
 
     try:
@@ -51,7 +51,8 @@ def demo(
         raise UsageError(
             f"--lines takes a whole number, not '{lines}'.", "for example --lines 10_000_000."
         ) from None
-    if source != _DEFAULT_FILE and source.exists() and not force:
+    # A shop that was made up before is nobody's loss.
+    if source.exists() and not (force or (source == _DEFAULT_FILE and is_shop(source))):
         raise UsageError(f"{source} is there already.", "`--force` overwrites it.")
     flags = {"to": "duckdb:demo.duckdb", **flags, "source": str(source)}
     configuration = load(flags, config=config) if config else Configuration(flags=flags)

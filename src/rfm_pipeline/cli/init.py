@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,13 +12,14 @@ from rfm_pipeline.cli.options import FLAGS, Source, takes_settings
 
 # What has to be said where a source can't speak for itself; the rest is for the file.
 _ABOUT_THE_SOURCE = {"columns", "read", "date_format", "decimal", "preset"}
+_DEFAULT_FILE = Path("rfm.toml")
 
 
 @takes_settings(*(flag.parameter for flag in FLAGS if flag.setting[0] not in _ABOUT_THE_SOURCE))
 def init(
     flags: dict[str, Any],
     source: Source = None,
-    config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = Path("rfm.toml"),
+    config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = _DEFAULT_FILE,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """Write a configuration file that says everything there is to say, with the columns of a source.
@@ -32,8 +34,10 @@ def init(
     from rfm_pipeline.errors import UsageError
     from rfm_pipeline.starter import starter_config
 
+    named = [] if config == _DEFAULT_FILE else ["--config", str(config)]
     if config.exists() and not force:
-        raise UsageError(f"{config} is there already.", "`rfm init --force` overwrites it.")
+        command = shlex.join(["rfm", "init", *([source] if source else []), *named, "--force"])
+        raise UsageError(f"{config} is there already.", f"`{command}` overwrites it.")
     text = starter_config(source, flags)
     try:
         config.write_text(text, encoding="utf-8")
@@ -41,4 +45,5 @@ def init(
         raise UsageError(
             f"{config} can't be written: {error.strerror}.", "choose another with --config."
         ) from None
-    print(f"Wrote {config}. Next: rfm check, then rfm run.")
+    check, run = (shlex.join(["rfm", command, *named]) for command in ("check", "run"))
+    print(f"Wrote {config}. Next: {check}, then {run}.")

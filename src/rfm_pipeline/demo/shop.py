@@ -38,6 +38,7 @@ _PLANTED = (
     "non_positive_quantity",
     "non_positive_price",
 )
+_HEADER = b"customer_id,order_id,ordered_at,product,quantity,unit_price,country\n"
 _MOST_LINES = 2_000_000_000
 _FIRST_END, _LAST_END = date(2000, 1, 1), date(2199, 12, 31)
 
@@ -155,6 +156,15 @@ def write_shop(
     return Shop(path=path, lines=lines, **planted)
 
 
+def is_shop(path: Path) -> bool:
+    """Whether a CSV has the columns of a shop that was made up here."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_HEADER)) == _HEADER
+    except OSError:
+        return False
+
+
 def _open_shop(connection: duckdb.DuckDBPyConnection, lines: int, seed: int, end: date) -> None:
     """Create the macros, small tables and the view `order_lines` of the shop."""
     connection.execute("SET preserve_insertion_order = true")
@@ -171,12 +181,17 @@ def _write_lines(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
     """Stream the shop's lines into a file in the format of its suffix."""
     literal = str(target).replace("'", "''")
     options = _FORMATS[target.suffix]
-    connection.execute(f"COPY (\n{_sql('export')}) TO '{literal}' ({options}, USE_TMP_FILE false)")
+    from rfm_pipeline.engine import watched
+
+    watched(connection, f"COPY (\n{_sql('export')}) TO '{literal}' ({options}, USE_TMP_FILE false)")
 
 
 def _count_planted(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Count the lines of each planted kind, also of those that a small shop has none of."""
-    counted = connection.execute("SELECT fate, COUNT(*) FROM order_lines GROUP BY fate").fetchall()
+    from rfm_pipeline.engine import watched
+
+    watched(connection, "SELECT fate, COUNT(*) FROM order_lines GROUP BY fate")
+    counted = connection.fetchall()
     return dict.fromkeys(_PLANTED, 0) | {fate: count for fate, count in counted if fate != "kept"}
 
 

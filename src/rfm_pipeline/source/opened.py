@@ -42,6 +42,7 @@ class OpenedSource:
         rows: How many rows the source says that it has; None for text and views, which don't say.
         notes: What was found that a person wants to know: `semicolons between values`.
         copies: Scratch files that are scanned instead, with the name of the user's file.
+        before: What another session has to run first, to know what the relation names; a whole statement.
     """
 
     label: str
@@ -53,3 +54,4 @@ class OpenedSource:
     rows: int | None
     notes: tuple[str, ...]
     copies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    before: str = ""

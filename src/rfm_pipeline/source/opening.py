@@ -9,10 +9,11 @@ from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.source.columns import schema_of
 from rfm_pipeline.source.delimited import scan_delimited
-from rfm_pipeline.source.duckdb_table import scan_duckdb
+from rfm_pipeline.source.duckdb_table import ALIAS, scan_duckdb
 from rfm_pipeline.source.failures import explained
 from rfm_pipeline.source.files import FoundFiles, SourceFile, find_files
 from rfm_pipeline.source.formats import Identity, identify_all
+from rfm_pipeline.source.literals import text_literal
 from rfm_pipeline.source.location import BigQueryTable, DuckDBTable, Location, StdinLocation
 from rfm_pipeline.source.opened import OpenedSource, Scan
 from rfm_pipeline.source.options import SourceOptions
@@ -65,7 +66,10 @@ def _open_duckdb(location: DuckDBTable, connection: duckdb.DuckDBPyConnection) -
     label = f"{name} in {location.file.name}"
     with explained("a table", {}, label):
         schema = schema_of(connection, scan.relation)
-    return OpenedSource(label, scan.relation, schema, "DuckDB", (location.file,), None, scan.rows, ())
+    before = f"ATTACH {text_literal(str(location.file))} AS {ALIAS} (READ_ONLY);\n"
+    return OpenedSource(
+        label, scan.relation, schema, "DuckDB", (location.file,), None, scan.rows, (), before=before
+    )
 
 
 def _open_files(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rfm_pipeline.dates import AMBIGUOUS, ISO
+from rfm_pipeline.dates import AMBIGUOUS
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.sql.conditions import condition_sql
 from rfm_pipeline.sql.dialect import cases
@@ -108,7 +108,7 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     yield "missing_customer", "customer_id IS NULL"
     if mapping.order_id:
         yield "missing_order", "order_id IS NULL"
-    if spec.order_dates_are_text and settings.date_format == (ISO,):
+    if spec.may_be_ambiguous:
         yield AMBIGUOUS_DATE, f"order_date IS NULL AND {dialect.matches('written_date', AMBIGUOUS)}"
     yield "invalid_date", "order_date IS NULL"
     yield "invalid_amount", _unread_amount(spec)

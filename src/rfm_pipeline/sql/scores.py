@@ -10,6 +10,9 @@ from rfm_pipeline.settings import Dimension
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 
 INITIALS = {"recency": "r", "frequency": "f", "monetary": "m"}
+_TIES = "gives equal customers different scores, and is for comparison with older pipelines only"
+SPLITS_TIES = {"duckdb": _TIES, "bigquery": f"{_TIES}; it sorts all customers on one worker"}
+"""What there is to know of the method `ntile`, by engine."""
 VALUES = {"recency": "recency_days", "frequency": "frequency", "monetary": "monetary"}
 
 
@@ -27,7 +30,10 @@ def scores_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
             _edges(spec),
         )
     )
-    ctes.append(Cte("scores", "One row per customer, scored 1 (worst) to the number of bins.", _scores(spec)))
+    row = "One row per customer, scored 1 (worst) to the number of bins."
+    if spec.splits_ties:
+        row += f" NTILE {SPLITS_TIES[spec.dialect.name]}."
+    ctes.append(Cte("scores", row, _scores(spec)))
     return tuple(ctes)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from rfm_pipeline.columns import ColumnMapping
+from rfm_pipeline.dates import ISO
 from rfm_pipeline.schema import Kind, Schema
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
@@ -64,6 +65,16 @@ class QuerySpec:
     def order_dates_are_text(self) -> bool:
         """Whether a date has to be read out of text."""
         return self.mapping.ordered_at.kind in {Kind.TEXT, Kind.INTEGER}
+
+    @property
+    def may_be_ambiguous(self) -> bool:
+        """Whether a date can be written in a way that is read in two: nobody said how dates are written."""
+        return self.order_dates_are_text and self.settings.date_format == (ISO,)
+
+    @property
+    def splits_ties(self) -> bool:
+        """Whether a dimension is scored as older pipelines do it."""
+        return any(dimension.method == "ntile" for dimension in self.settings.scoring.dimensions)
 
     @property
     def nets_returns(self) -> bool:

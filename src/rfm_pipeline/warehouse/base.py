@@ -88,6 +88,7 @@ class SourceTable:
         notes: What was found out about it that a person wants to know.
         rows: How many rows it says that it has, by its own metadata; None where it doesn't say.
         size_bytes: How large it is; None where that is not known.
+        before: The statement by which another session comes to know what the relation names; mostly none.
         is_passing: Whether the relation names what is gone when the warehouse is closed.
         partition: How it is cut; None where it is not, or not by dates.
     """
@@ -99,6 +100,7 @@ class SourceTable:
     rows: int | None = None
     size_bytes: int | None = None
     is_passing: bool = False
+    before: str = ""
     partition: Partition | None = None
 
 

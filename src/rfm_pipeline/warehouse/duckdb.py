@@ -12,12 +12,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.engine import duckdb, watched
 from rfm_pipeline.errors import ConfigurationError, DestinationError, WarehouseError
 from rfm_pipeline.settings import DuckDBSettings
 from rfm_pipeline.source import OpenedSource, open_source
@@ -87,6 +86,7 @@ class DuckDBWarehouse:
             rows=opened.rows,
             size_bytes=opened.size_bytes,
             is_passing=bool(opened.copies),
+            before=opened.before,
         )
 
     def published(self) -> Published:
@@ -125,7 +125,7 @@ class DuckDBWarehouse:
 
     def create(self, name: str, select: str, progress: Progress | None = None) -> None:
         with explained("compute the segments", self._opened):
-            self._watched(f"CREATE OR REPLACE TABLE {name} AS\n{select}", progress)
+            watched(self._connection, f"CREATE OR REPLACE TABLE {name} AS\n{select}", progress)
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         with explained("look at the staged result"):
@@ -271,30 +271,6 @@ class DuckDBWarehouse:
     @staticmethod
     def _quoted(*names: str) -> str:
         return ".".join('"' + name.replace('"', '""') + '"' for name in names)
-
-    def _watched(self, statement: str, progress: Progress | None) -> None:
-        """Runs a statement, telling how far it is; a stop signal ends it at once.
-
-        The main thread waits. If it ran the statement itself, a signal would be seen between two of DuckDB's
-        tasks, and one of them can take minutes.
-        """
-        if progress is not None:
-            self._connection.execute("SET enable_progress_bar = true")
-            self._connection.execute("SET enable_progress_bar_print = false")
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            running = pool.submit(self._connection.execute, statement)
-            try:
-                while wait([running], timeout=0.1).not_done:
-                    percentage = self._connection.query_progress() if progress else -1
-                    if progress and percentage >= 0:
-                        progress(percentage / 100)
-            except BaseException:
-                # Again and again: an interruption is lost if the statement has not begun yet.
-                while not running.done():
-                    self._connection.interrupt()
-                    wait([running], timeout=0.1)
-                raise
-        running.result()
 
 
 def _set_threads(connection: duckdb.DuckDBPyConnection) -> None:
