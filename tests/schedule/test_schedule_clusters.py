@@ -168,12 +168,14 @@ def test_the_lines_of_gcloud_make_the_job_and_start_it_every_day(config: Path) -
     lines = [shlex.split(line) for line in script.text.splitlines() if line.startswith("gcloud")]
     assert [line[1:4] for line in lines] == [
         ["secrets", "create", "rfm-daily-config"],
+        ["secrets", "add-iam-policy-binding", "rfm-daily-config"],
+        ["secrets", "add-iam-policy-binding", "BIGQUERY_KEY"],
         ["run", "jobs", "replace"],
         ["run", "jobs", "add-iam-policy-binding"],
         ["scheduler", "jobs", "create"],
     ]
     assert lines[0][-1] == str(config)
-    trigger = dict(zip(lines[3][6::2], lines[3][7::2], strict=True))
+    trigger = dict(zip(lines[-1][6::2], lines[-1][7::2], strict=True))
     assert trigger["--schedule"] == "30 3 * * *"
     assert trigger["--time-zone"] == "Europe/London"
     assert trigger["--uri"].endswith("/v2/projects/my-project/locations/europe-west1/jobs/rfm-daily:run")

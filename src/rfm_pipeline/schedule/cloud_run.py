@@ -92,10 +92,17 @@ def _script(schedule: Schedule, cloud: Cloud, job: str) -> str:
     if schedule.config:
         named = [_config_secret(schedule), *project, "--data-file", schedule.config]
         lines.append(["gcloud", "secrets", "create", *named])
+    member = ["--member", f"serviceAccount:{cloud.account}", "--role"]
+    # Without it the job would not even be made.
+    lines += [
+        ["gcloud", "secrets", "add-iam-policy-binding", secret, *project,
+         *member, "roles/secretmanager.secretAccessor"]
+        for secret, _ in _mounted(schedule)
+    ]  # fmt: skip
     lines += [
         ["gcloud", "run", "jobs", "replace", job, *project, "--region", cloud.region],
         ["gcloud", "run", "jobs", "add-iam-policy-binding", schedule.name, *project, "--region", cloud.region,
-         "--member", f"serviceAccount:{cloud.account}", "--role", "roles/run.invoker"],
+         *member, "roles/run.invoker"],
         ["gcloud", "scheduler", "jobs", "create", "http", schedule.name, *project, "--location", cloud.region,
          "--schedule", schedule.cron, "--time-zone", schedule.zone, "--uri", start, "--http-method", "POST",
          "--oauth-service-account-email", cloud.account, "--max-retry-attempts", "3"],
