@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from bigquery_proxy import Proxy
+from bigquery_proxy import Answer, Proxy, Request
 from bigquery_shop import LINES, PROJECT, Shop
 from by_hand import BY_HAND, ORDERS, published, refused, without_run_id
 from conftest import Rfm
@@ -212,6 +213,37 @@ def test_a_view_and_tables_by_a_wildcard_are_sources(bigquery_shop: Shop, rfm: R
         assert ended.code == 0, ended.stderr
         assert [row[:3] for row in bigquery_shop.published()] == [row[:3] for row in BY_HAND]
         assert ended.json["rows"]["read"] == 11
+
+
+def test_only_the_partitions_that_can_count_are_read(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    select = (
+        "SELECT customer_id, order_id, SAFE_CAST(order_date AS DATE) AS order_date, unit_price AS amount"
+        f" FROM ({LINES}) WHERE order_id <> 'E1'"
+    )
+    bigquery_shop.make("cut", select)
+    answer = proxy.answer
+
+    def partitioned(request: Request) -> Answer:
+        answered = answer(request)
+        if request.kind != "table" or "/tables/cut" not in request.path:
+            return answered
+        # What the emulator does not read back.
+        cut = {"timePartitioning": {"type": "DAY", "field": "order_date"}, "requirePartitionFilter": True}
+        return Answer.of(200, {**json.loads(answered.body), **cut})
+
+    proxy.answer = partitioned  # type: ignore[method-assign]
+    source, to = bigquery_shop.source("cut"), ("--to", bigquery_shop.destination)
+    sentence, hint = refused(rfm("run", source, *to))
+    assert sentence.startswith("The source is only read with a filter on `order_date`")
+    assert "--since" in hint
+    ended = rfm("run", source, *to, "--since", "2024-02-01", "--json")
+    assert ended.code == 0, ended.stderr
+    assert "from 2024-01-31 on are read" in rfm("check", source, *to, "--since", "2024-02-01").stdout
+    (read,) = [sql for sql in proxy.statements if bigquery_shop.name("cut") in sql]
+    assert "WHERE `order_date` >= DATE '2024-01-31'" in read
+    # Those of December and January are not among the lines that were read.
+    assert ended.json["rows"]["read"] == 7
+    assert {row[0] for row in bigquery_shop.published()} == {"007", "ann", "bob", "cyd"}
 
 
 TYPES = {

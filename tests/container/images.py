@@ -102,15 +102,16 @@ class Image:
         *arguments: object,
         options: Sequence[object] = (),
         environment: Mapping[str, str] | None = None,
+        network: str = "none",
     ) -> list[str]:
-        """What runs it: no network, nothing writable but its volume, and no more than 1 GiB of memory."""
+        """What runs it: no network unless one is named, nothing writable but its volume, 1 GiB of memory."""
         variables = [
             word for name, value in (environment or {}).items() for word in ("-e", f"{name}={value}")
         ]
         return list(
             map(str, [
                 *_PODMAN, "run", "--rm", *_LIMITS,
-                "--network", "none", "--read-only", "--cap-drop", "ALL", "--memory", "1g",
+                "--network", network, "--read-only", "--cap-drop", "ALL", "--memory", "1g",
                 *variables, *options, self.tag, *arguments,
             ])
         )  # fmt: skip
@@ -120,9 +121,11 @@ class Image:
         *arguments: object,
         options: Sequence[object] = (),
         environment: Mapping[str, str] | None = None,
+        network: str = "none",
         seconds: float = 120,
     ) -> subprocess.CompletedProcess[str]:
-        return call(self.words(*arguments, options=options, environment=environment), seconds)
+        words = self.words(*arguments, options=options, environment=environment, network=network)
+        return call(words, seconds)
 
     def shell(self, line: str) -> subprocess.CompletedProcess[str]:
         return self.run("-c", line, options=("--entrypoint", "sh"))

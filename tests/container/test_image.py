@@ -17,6 +17,7 @@ import pytest
 import yaml
 from images import ROOT, USER, Image, build, call, needs_podman, podman, started
 
+from bigquery_shop import Shop
 from by_hand import BY_HAND, ORDERS, published
 
 pytestmark = pytest.mark.xdist_group("container")
@@ -193,6 +194,21 @@ def test_variables_are_all_the_configuration_it_needs(image: Image, volume: Path
     done = image.run(options=mounted(volume), environment=variables | {"RFM_PRESET": "klaviyo"})
     assert (done.returncode, done.stderr) == (0, "")
     assert [row[:4] for row in published(volume / "shop.duckdb")] == [row[:4] for row in BY_HAND]
+
+
+def test_it_runs_on_bigquery_by_variables_alone(image: Image, volume: Path, bigquery_shop: Shop) -> None:
+    source = bigquery_shop.make()
+    environment = {
+        "BIGQUERY_EMULATOR_HOST": bigquery_shop.address,
+        "RFM_SOURCE": source,
+        "RFM_TO": bigquery_shop.destination,
+    }
+    # The server is on the machine's own loopback.
+    done = image.run("run", options=mounted(volume), environment=environment, network="host")
+    assert done.returncode == 0, done.stderr
+    assert f"Published {bigquery_shop.destination}.rfm_segments" in done.stdout
+    assert len(bigquery_shop.published()) == len(BY_HAND)
+    assert bigquery_shop.tables() == ["orders", "rfm_segments"]
 
 
 @pytest.mark.parametrize(
