@@ -185,7 +185,7 @@ def test_a_command_in_the_page_on_bigquery_is_one() -> None:
 def test_the_settings_on_the_page_on_bigquery_are_all_there_are() -> None:
     (block,) = blocks("toml", BIGQUERY)
     given = tomllib.loads(block)
-    assert set(given["bigquery"]) == set(BigQuerySettings.model_fields)
+    assert set(given["bigquery"]) == set(BigQuerySettings.__struct_fields__)
     settings = Configuration(file=given).settings().bigquery
     assert (settings.most_bytes, settings.project) == (200 * 10**9, "shop-jobs")
     assert "RFM_BIGQUERY__IMPERSONATE" in BIGQUERY
