@@ -252,6 +252,24 @@ def test_json_is_one_object_with_the_keys_of_the_design(rfm: Rfm, orders: Path) 
     assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", said["run_id"])
 
 
+@pytest.mark.parametrize(
+    ("flags", "revenue", "told"),
+    [
+        ((), "3900101.00", "1 line left out as invalid_amount: '1,234' can be read in two ways"),
+        (("--thousands", ","), "3901335.00", "No number was left out"),
+    ],
+)
+def test_a_number_that_can_be_read_in_two_ways_is_told_until_it_is_said_which(
+    flags: tuple[str, ...], revenue: str, told: str, rfm: Rfm, tmp_path: Path
+) -> None:
+    lines = ['a,1,2025-01-01,"1,234"', 'b,2,2025-01-02,"3,900,100"', "c,3,2025-01-03,1"]
+    (tmp_path / "a.csv").write_text("\n".join(["customer_id,order_id,ordered_at,Total", *lines]))
+    said = rfm("run", "a.csv", "--json", *flags).json
+    (audit,) = [audit["detail"] for audit in said["audits"] if audit["name"] == "amounts_read"]
+    assert audit.startswith(told)
+    assert said["revenue"] == revenue
+
+
 def test_money_in_json_is_an_exact_decimal_string(rfm: Rfm, orders: Path) -> None:
     said = rfm("run", orders, "--json").json
     money = [

@@ -10,7 +10,7 @@ import typer
 from rfm_pipeline.cli.options import FLAGS, Source, takes_settings
 
 # What has to be said where a source can't speak for itself; the rest is for the file.
-_ABOUT_THE_SOURCE = {"columns", "read", "date_format", "decimal", "preset"}
+_ABOUT_THE_SOURCE = {"columns", "read", "date_format", "decimal", "thousands", "preset"}
 
 
 @takes_settings(*(flag.parameter for flag in FLAGS if flag.setting[0] not in _ABOUT_THE_SOURCE))
