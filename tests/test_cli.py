@@ -253,6 +253,28 @@ def test_json_is_one_object_with_the_keys_of_the_design(rfm: Rfm, orders: Path) 
 
 
 @pytest.mark.parametrize(
+    ("columns", "revenue"),
+    [
+        ("9.99::FLOAT AS amount", "2997.00"),
+        ("3::FLOAT AS quantity, 9.99::FLOAT AS unit_price", "8991.00"),
+        ("0.1::FLOAT AS quantity, 9.99::DOUBLE AS unit_price", "299.70"),
+        ("9.99::FLOAT AS amount, 1.01::FLOAT AS refund", "2694.00"),
+        ("9.99::DOUBLE AS amount, 1.01::DOUBLE AS refund", "2694.00"),
+        ("{'paid': 9.99::FLOAT} AS money", "2997.00"),
+    ],
+)
+def test_a_number_of_32_bits_is_the_one_that_it_prints_as(
+    columns: str, revenue: str, rfm: Rfm, tmp_path: Path
+) -> None:
+    lines = f"SELECT n % 7 AS customer_id, n AS order_id, DATE '2025-01-01' AS ordered_at, {columns}"
+    duckdb.execute(f"COPY ({lines} FROM range(300) t(n)) TO '{tmp_path / 'a.parquet'}' (FORMAT parquet)")
+    flags = (["--refund", "refund"] if "refund" in columns else []) + (
+        ["--amount", "money.paid"] if "money" in columns else []
+    )
+    assert rfm("run", "a.parquet", "--json", *flags).json["revenue"] == revenue
+
+
+@pytest.mark.parametrize(
     ("flags", "revenue", "told"),
     [
         ((), "3900101.00", "1 line left out as invalid_amount: '1,234' can be read in two ways"),

@@ -36,7 +36,7 @@ def _source(spec: QuerySpec) -> str:
     dialect, settings = spec.dialect, spec.settings
     columns = []
     for role, column in spec.mapping.roles().items():
-        value = dialect.column(column)
+        value = dialect.measure(column) if role in SIZES else dialect.column(column)
         if role == "ordered_at" and spec.order_dates_are_text:
             value = dialect.trim(dialect.text(value, column.kind))
         columns.append(f"{value} AS {role}")

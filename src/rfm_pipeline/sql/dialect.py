@@ -71,6 +71,10 @@ class Dialect(ABC):
         is_other = column.kind is Kind.TEXT and column.declared.upper() not in {"VARCHAR", "STRING"}
         return self.cast(name, "text") if is_other else name
 
+    def measure(self, column: Column) -> str:
+        """A column of quantities, prices or amounts, each number as it prints."""
+        return self.column(column)
+
     def table(self, name: str) -> str:
         """A table by its dotted name, quoted part by part."""
         return ".".join(self.quoted_name(part) for part in name.split("."))
