@@ -252,6 +252,46 @@ def test_json_is_one_object_with_the_keys_of_the_design(rfm: Rfm, orders: Path) 
     assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", said["run_id"])
 
 
+@pytest.mark.parametrize(
+    ("columns", "revenue"),
+    [
+        ("9.99::FLOAT AS amount", "2997.00"),
+        ("3::FLOAT AS quantity, 9.99::FLOAT AS unit_price", "8991.00"),
+        ("0.1::FLOAT AS quantity, 9.99::DOUBLE AS unit_price", "299.70"),
+        ("9.99::FLOAT AS amount, 1.01::FLOAT AS refund", "2694.00"),
+        ("9.99::DOUBLE AS amount, 1.01::DOUBLE AS refund", "2694.00"),
+        ("{'paid': 9.99::FLOAT} AS money", "2997.00"),
+    ],
+)
+def test_a_number_of_32_bits_is_the_one_that_it_prints_as(
+    columns: str, revenue: str, rfm: Rfm, tmp_path: Path
+) -> None:
+    lines = f"SELECT n % 7 AS customer_id, n AS order_id, DATE '2025-01-01' AS ordered_at, {columns}"
+    duckdb.execute(f"COPY ({lines} FROM range(300) t(n)) TO '{tmp_path / 'a.parquet'}' (FORMAT parquet)")
+    flags = (["--refund", "refund"] if "refund" in columns else []) + (
+        ["--amount", "money.paid"] if "money" in columns else []
+    )
+    assert rfm("run", "a.parquet", "--json", *flags).json["revenue"] == revenue
+
+
+@pytest.mark.parametrize(
+    ("flags", "revenue", "told"),
+    [
+        ((), "3900101.00", "1 line left out as invalid_amount: '1,234' can be read in two ways"),
+        (("--thousands", ","), "3901335.00", "No number was left out"),
+    ],
+)
+def test_a_number_that_can_be_read_in_two_ways_is_told_until_it_is_said_which(
+    flags: tuple[str, ...], revenue: str, told: str, rfm: Rfm, tmp_path: Path
+) -> None:
+    lines = ['a,1,2025-01-01,"1,234"', 'b,2,2025-01-02,"3,900,100"', "c,3,2025-01-03,1"]
+    (tmp_path / "a.csv").write_text("\n".join(["customer_id,order_id,ordered_at,Total", *lines]))
+    said = rfm("run", "a.csv", "--json", *flags).json
+    (audit,) = [audit["detail"] for audit in said["audits"] if audit["name"] == "amounts_read"]
+    assert audit.startswith(told)
+    assert said["revenue"] == revenue
+
+
 def test_money_in_json_is_an_exact_decimal_string(rfm: Rfm, orders: Path) -> None:
     said = rfm("run", orders, "--json").json
     money = [

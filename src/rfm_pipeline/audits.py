@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from rfm_pipeline.result import Audit, DimensionScores, Excluded, money
+from rfm_pipeline.words import count
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +113,57 @@ def bins_collapsed(staged: Staged) -> Audit:
     return Audit("bins_collapsed", "warning", f"{told[0].upper()}{told[1:]}: equal values get equal scores.")
 
 
+def amounts_read(staged: Staged) -> Audit:
+    """Lines with a number like 1,234 are left out: it may be a thousand and more, or one and a fraction."""
+    name = "amounts_read"
+    for excluded in staged.excluded:
+        if excluded.reason == "invalid_amount" and _TWO_READINGS.fullmatch(excluded.example or ""):
+            left_out = f"{count(excluded.lines, 'line')} left out as {excluded.reason}"
+            return Audit(name, "warning", f"{left_out}: {_two_readings(excluded.example)}.")
+    return Audit(name, "passed", "No number was left out because it can be read in two ways.")
+
+
 def advice(staged: Staged) -> str:
     """What to do where an audit failed."""
     if staged.rows_read and not staged.rows_kept:
         first = max(staged.excluded, key=lambda excluded: excluded.lines)
+        if first.reason == "invalid_amount" and (known := _advice_on_number((first.example or "").strip())):
+            return known
         return _ADVICE.get(first.reason, f"look at the exclusion `{first.reason}`.")
     if not staged.rows_read:
         return "look at how it was exported: there is nothing below the names of its columns."
     return "`rfm --debug` shows more; this should not happen, so please report it."
+
+
+_TWO_READINGS = re.compile(r"\s*[+-]?[0-9]{1,3},[0-9]{3}\s*")
+_WITH_POINT = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)\.[0-9]+|[+-]?[0-9]{1,3}(,[0-9]{3}){2,}")
+_WITH_COMMA = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]*|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}")
+
+
+def _advice_on_number(written: str) -> str | None:
+    """What to do where no amount could be read, by one of them; None where it says nothing."""
+    if _TWO_READINGS.fullmatch(written):
+        return f"{_two_readings(written)}."
+    # What is read by default is unread where something else was said.
+    if _WITH_POINT.fullmatch(written):
+        return f"'{written}' is not written with a decimal comma: leave --decimal out."
+    if _WITH_COMMA.fullmatch(written):
+        return f"'{written}' is written with a decimal comma: give --decimal ','."
+    signs = "".join(dict.fromkeys(sign for sign in written if unicodedata.category(sign) == "Sc"))
+    if signs and any(character.isdigit() for character in written):
+        return (
+            f"the column has '{signs[0]}' in it, and a number is read without: take it out, as in"
+            f" sed 's/[{signs}]//g' FILE | rfm run -, or name a column without it with --amount."
+        )
+    return None
+
+
+def _two_readings(written: str | None) -> str:
+    number = (written or "").strip()
+    return (
+        f"'{number}' can be read in two ways: --thousands ',' reads {number.replace(',', '')},"
+        f" and --decimal ',' reads {number.replace(',', '.')}"
+    )
 
 
 _ADVICE: Mapping[str, str] = {
@@ -141,4 +187,5 @@ AUDITS: tuple[Callable[[Staged], Audit], ...] = (
     scores_in_range,
     segments_total,
     bins_collapsed,
+    amounts_read,
 )

@@ -374,6 +374,7 @@ class Settings(Table, frozen=True, kw_only=True):
     timezone: str = "UTC"
     date_format: tuple[str, ...] = (ISO,)
     decimal: Literal[".", ","] = "."
+    thousands: Literal["", ","] = ""
     returns: Literal["exclude", "net"] = "exclude"
     window: Window | None = None
     since: date | None = None
@@ -387,6 +388,11 @@ class Settings(Table, frozen=True, kw_only=True):
     bigquery: BigQuerySettings = BigQuerySettings()
 
     def __post_init__(self) -> None:
+        if self.thousands == self.decimal:
+            raise ConfigurationError(
+                "A comma can't be both the decimal mark and the mark between thousands.",
+                "leave `thousands` out: with decimal = ',' dots between thousands are read.",
+            )
         twice = sorted(set(self.skip) & set(self.exclude))
         if twice:
             raise ConfigurationError(

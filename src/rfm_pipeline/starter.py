@@ -22,6 +22,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # timezone = "UTC"                  # whose days these are, such as "Europe/London"
 # date_format = ["iso"]             # text dates, such as "%d/%m/%Y %H:%M"; several are tried in order
 # decimal = "."                     # or "," for text numbers like 1.234,50
+# thousands = ""                    # or "," where a text number like 1,234 is a thousand and more
 # returns = "exclude"               # or "net": negative lines are taken off the customer's money
 # window = "24 months"              # only what was bought this recently counts
 # since = 2024-01-01                # or only what was bought from this day on

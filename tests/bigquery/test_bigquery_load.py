@@ -14,7 +14,10 @@ from by_hand import ORDERS, refused, without_run_id
 from conftest import Rfm
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.schema import Column, Kind
-from rfm_pipeline.warehouse.bigquery_files import fields_of
+from rfm_pipeline.settings import DuckDBSettings
+from rfm_pipeline.source.location import parse
+from rfm_pipeline.source.options import SourceOptions
+from rfm_pipeline.warehouse.bigquery_files import LocalFiles, fields_of
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
@@ -187,3 +190,16 @@ def test_what_can_not_be_loaded_is_refused(
     sentence, hint = refused(rfm("load", *arguments))
     assert said in sentence
     assert "rfm load orders.csv bigquery://project.dataset.table" in hint
+
+
+def test_a_number_of_32_bits_becomes_the_one_that_it_prints_as(tmp_path: Path) -> None:
+    source = tmp_path / "lines.parquet"
+    numbers = "SELECT UNNEST([9.99::FLOAT, 'inf'::FLOAT, NULL]) AS amount"
+    duckdb.execute(f"COPY ({numbers}) TO '{source}' (FORMAT parquet)")
+    files = LocalFiles([parse(str(source))], SourceOptions(), DuckDBSettings())
+    files.open()
+    try:
+        path, _ = files.written()
+        assert duckdb.read_parquet(str(path)).fetchall() == [(9.99,), (float("inf"),), (None,)]
+    finally:
+        files.close()

@@ -73,6 +73,34 @@ def test_what_is_left_aside_in_a_folder_is_told(tmp_path: Path) -> None:
     assert "_b.csv, read me.docx" in result.notes
 
 
+README = "Exported by the shop, at night\nAsk Ann, or Bob, about it\n"
+
+
+@pytest.mark.parametrize("name", ["1.csv", "1.txt"])
+def test_prose_beside_the_data_in_a_folder_is_left_aside_and_told(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "in" / name, ROW.format(1))
+    write(tmp_path / "in" / "deep" / name, ROW.format(2))
+    write(tmp_path / "in" / "0 readme.txt", README)
+    write(tmp_path / "in" / "licence.txt", "All of it is ours\nsince 1999\n")
+    result = read(tmp_path / "in", tmp_path)
+    assert result.columns == ("id", "text")
+    assert result.rows == ids(1, 2)
+    assert result.source.label == f"2 files in {tmp_path / 'in'}"
+    assert result.source.files == (tmp_path / "in" / name, tmp_path / "in" / "deep" / name)
+    assert "0 readme.txt, licence.txt (no column in common" in result.notes
+
+
+def test_what_was_named_or_shares_a_column_is_not_left_aside(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "1.csv", ROW.format(1))
+    write(tmp_path / "in" / "2.txt", "ID\tmore\n2\tb\n")
+    assert read(tmp_path / "in", tmp_path).rows == [("1", "a", None), ("2", None, "b")]
+    write(tmp_path / "in" / "3.csv", "other,columns\n3,c\n")
+    assert len(read(tmp_path / "in", tmp_path).rows) == 3
+    write(tmp_path / "in" / "4.txt", "prose\n")
+    assert "prose" in read(tmp_path / "in" / "*", tmp_path).columns
+    assert "prose" not in read(tmp_path / "in", tmp_path).columns
+
+
 def test_links_between_folders_are_followed_once(tmp_path: Path) -> None:
     write(tmp_path / "in" / "a.csv", ROW.format(1))
     write(tmp_path / "elsewhere" / "b.csv", ROW.format(2))

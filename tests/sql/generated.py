@@ -73,12 +73,27 @@ NO_DATES = (
 NO_DAYS_IN_NUMBERS = (0, 7, 20240230, 20241301, 202401, None)
 """Numbers that are no day in the format %Y%m%d."""
 NO_AMOUNTS: Mapping[str, tuple[Any, ...]] = {
-    "STRING": ("", " ", "free", "1;5", "1.2.3", "--1", "12 EUR", "0x10", "1_000", None),
+    "STRING": (
+        "",
+        " ",
+        "free",
+        "1;5",
+        "1.2.3",
+        "--1",
+        "12 EUR",
+        "0x10",
+        "1_000",
+        "1,234e5",
+        "1,23,456.5",
+        "1234,567",
+        None,
+    ),
     "INT64": (None,),
     "FLOAT64": (float("nan"), float("inf"), None),
     "NUMERIC": (None,),
     "BIGNUMERIC": (None,),
 }
+COMMAS = {"decimal": ".", "thousands": ","}
 CLOCK_OF_TWELVE = "%m/%d/%y %I:%M %p"
 CLOCKS = (time(0), time(5, 29, 59), time(12), time(18, 30), time(23, 59, 59, 999999))
 STATUSES = ("paid", "paid", "paid", "Paid", "cancelled", "void'd", "", None)
@@ -197,7 +212,11 @@ class Shape:
                 return float(value)
             case "STRING":
                 text = f"{value:f}".replace(".", self.settings["decimal"])
-                return random.choice([text, text, f" {text} ", f"+{text}".replace("+-", "-"), f"0{text}"])
+                grouped = f"{value:,f}"
+                if self.settings["decimal"] == ",":
+                    grouped = grouped.translate(str.maketrans(".,", ",."))
+                forms = [text, text, f" {text} ", f"+{text}".replace("+-", "-"), f"0{text}", grouped]
+                return random.choice(forms)
             case _:
                 return value
 
@@ -216,7 +235,7 @@ def shapes(draw: st.DrawFn) -> Shape:
     columns["status"] = "STRING"
     settings: dict[str, Any] = {
         "timezone": draw(st.sampled_from(TIMEZONES)),
-        "decimal": draw(st.sampled_from([".", ","])),
+        **draw(st.sampled_from([{"decimal": "."}, {"decimal": ","}, COMMAS])),
         "date_format": ["%Y%m%d"],
     }
     if columns["ordered_at"] != "INT64":

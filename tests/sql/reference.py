@@ -28,6 +28,7 @@ ISO_DATE = re.compile(
 )
 AMBIGUOUS_DATE = re.compile(r"\s*(0?[1-9]|1[0-2])[/.-](0?[1-9]|1[0-2])[/.-](\d{4}|\d{2})\b", re.ASCII)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 NUMBER_WITH_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d*)?", re.ASCII)
 
 
@@ -218,6 +219,11 @@ class _Reader:
                 if not NUMBER_WITH_COMMA.fullmatch(text):
                     return None
                 text = text.replace(".", "").replace(",", ".")
+            elif GROUPED.fullmatch(text):
+                # One comma and no point may be a decimal comma.
+                if not self.settings.get("thousands") and text.count(",") == 1 and "." not in text:
+                    return None
+                text = text.replace(",", "")
             elif not NUMBER.fullmatch(text):
                 return None
             value = Decimal(text)

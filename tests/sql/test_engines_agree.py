@@ -261,6 +261,36 @@ def test_what_could_not_be_read_is_shown_as_it_was_written(reason: str, role: st
     assert shown(reason, **{role: written}) == [written]
 
 
+@pytest.mark.parametrize(
+    ("written", "read", "as_thousands"),
+    [
+        ("1,234.50", "1234.5", "1234.5"),
+        (" -12,345.6", "-12345.6", "-12345.6"),
+        ("3,900,100", "3900100", "3900100"),
+        ("+3,900,100.25", "3900100.25", "3900100.25"),
+        ("1,234", None, "1234"),
+        ("-999,000 ", None, "-999000"),
+        *((text, None, None) for text in ("1,23", "1234,567", "1,23,456.00", "1,234.", ",234.5", "1,234e3")),
+        *((text, None, None) for text in ("1,234,5", "1,234.5.6", "1.234,50", "1 234", "1,234,56.00")),
+    ],
+)
+def test_both_engines_read_commas_between_thousands(
+    written: str, read: str | None, as_thousands: str | None
+) -> None:
+    columns = {"customer_id": "STRING", "ordered_at": "DATE", "amount": "STRING"}
+    line = {"customer_id": "a", "ordered_at": date(2024, 5, 1), "amount": written}
+    for thousands, wanted in (("", read), (",", as_thousands)):
+        settings = {**preset("classic"), "returns": "net", "thousands": thousands}
+        # A second line keeps the customer where the first is negative or can't be read.
+        lines = [line, {**line, "amount": "10000000"}]
+        question = Question(columns, lines, settings)
+        answer = ask_duckdb(question)
+        assert_equal(answer, ask_google(question))
+        (customer,) = answer.segments
+        assert customer["monetary"] == 10_000_000 + Decimal(wanted or 0)
+        assert answer.excluded == ({} if wanted else {"invalid_amount": (1, None)})
+
+
 # Where a customer came from
 
 TODAY, BEFORE, EARLIER, LATER = date(2024, 6, 2), date(2024, 6, 1), date(2024, 5, 1), date(2024, 6, 3)

@@ -60,6 +60,12 @@ QUERIES: Mapping[str, Question] = {
             "exclude": {"test_order": "email LIKE '%@example.com' OR status = 'test'"},
         },
     ),
+    "text-numbers": Question(
+        {"customer_id": "STRING", "ordered_at": "DATE", "quantity": "STRING", "price": "STRING"}
+    ),
+    "text-thousands": Question(
+        {"customer_id": "STRING", "ordered_at": "DATE", "amount": "STRING"}, settings={"thousands": ","}
+    ),
     "fixed-and-ntile": Question(
         LINES,
         settings={

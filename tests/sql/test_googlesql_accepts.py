@@ -43,7 +43,7 @@ FACTORS: Mapping[str, Sequence[Any]] = {
         *("quantity STRING unit_price STRING", "quantity NUMERIC unit_price BIGNUMERIC"),
         *("amount STRING refund STRING", "amount NUMERIC refund INT64", "amount event.paid.total"),
     ],
-    "decimal": [".", ","],
+    "decimal": [".", ",", ". ,"],
     "returns": ["exclude", "net"],
     "dates": [
         *(
@@ -143,7 +143,7 @@ def question(case: Case) -> Question:
             columns[role] = text
     settings: dict[str, Any] = {
         "columns": roles,
-        "decimal": chosen["decimal"],
+        **dict(zip(("decimal", "thousands"), chosen["decimal"].split(), strict=False)),
         "returns": chosen["returns"],
         "timezone": chosen["timezone"],
         "date_format": formats.split(",") if formats else ["iso"],

@@ -11,7 +11,9 @@ from rfm_pipeline.cli.options import FLAGS, Config, Json, Quiet, takes_settings
 from rfm_pipeline.errors import UsageError
 
 _NO_USE = {
-    flag.parameter for flag in FLAGS if flag.setting[0] in {"columns", "read", "date_format", "decimal"}
+    flag.parameter
+    for flag in FLAGS
+    if flag.setting[0] in {"columns", "read", "date_format", "decimal", "thousands"}
 }
 _DEFAULT_FILE = Path("demo.csv")
 

@@ -11,7 +11,7 @@ import typer
 from rfm_pipeline.cli.options import FLAGS, Source, takes_settings
 
 # What has to be said where a source can't speak for itself; the rest is for the file.
-_ABOUT_THE_SOURCE = {"columns", "read", "date_format", "decimal", "preset"}
+_ABOUT_THE_SOURCE = {"columns", "read", "date_format", "decimal", "thousands", "preset"}
 _DEFAULT_FILE = Path("rfm.toml")
 
 

@@ -98,6 +98,13 @@ FLAGS = (
         "The decimal mark of text numbers: '.' unless given, or ','.",
         _SOURCE,
     ),
+    Flag(
+        ("thousands",),
+        str,
+        ("--thousands",),
+        "',' where a text number like 1,234 is a thousand and more; it is not read unless given.",
+        _SOURCE,
+    ),
     _role("customer_id", "the customer"),
     _role("order_id", "the order; 'none' makes each line its own order"),
     _role("ordered_at", "the date or time of the order"),

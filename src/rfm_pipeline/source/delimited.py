@@ -41,6 +41,7 @@ _DIALECT_HEAD = 100_000
 class _Prepared:
     """A file that DuckDB can read, and how: files with the same arguments are read by one call."""
 
+    file: SourceFile
     path: Path
     dialect: Dialect
     arguments: tuple[str, ...]
@@ -48,9 +49,19 @@ class _Prepared:
 
 
 def scan_delimited(
-    files: Sequence[tuple[SourceFile, Identity]], options: SourceOptions, scratch: Path
+    files: Sequence[tuple[SourceFile, Identity]],
+    options: SourceOptions,
+    scratch: Path,
+    *,
+    searched: bool = False,
 ) -> Scan:
     """Prepares CSV files for DuckDB; columns are matched by name across files.
+
+    Args:
+        files: The files, with what they are.
+        options: What the user said about them.
+        scratch: A folder for copies.
+        searched: Whether they were found in a folder, so that prose may be among them: it is left aside.
 
     Raises:
         SourceError: One of them can't be read.
@@ -61,6 +72,8 @@ def scan_delimited(
         prepared.append(ready)
         if ready.path != file.path:
             copies[str(ready.path)] = file.name
+    aside = _prose(prepared) if searched and options.header else []
+    prepared = [ready for ready in prepared if ready not in aside]
     groups: dict[tuple[str, ...], list[_Prepared]] = {}
     for ready in prepared:
         groups.setdefault(ready.arguments, []).append(ready)
@@ -73,7 +86,29 @@ def scan_delimited(
         relation,
         (*_common_notes(prepared), *missing_columns([ready.dialect.names for ready in prepared])),
         copies,
+        aside=tuple(ready.file for ready in aside),
     )
+
+
+def _prose(prepared: Sequence[_Prepared]) -> list[_Prepared]:
+    """What is no table of the source, such as a readme: it has no column in common with the other files.
+
+    A file is only doubted where its name says that it is text, or nothing divides its lines: a table of other
+    columns is told like any other file, and its lines are counted.
+    """
+    doubted = [
+        ready
+        for ready in prepared
+        if len(ready.dialect.names) == 1 or ".txt" in Path(ready.file.path.name.lower()).suffixes
+    ]
+    headers = Counter(ready.dialect.names for ready in prepared)
+    tables = [ready for ready in prepared if ready not in doubted] or [
+        ready for ready in doubted if len(ready.dialect.names) > 1 and headers[ready.dialect.names] > 1
+    ]
+    columns = {name.lower() for ready in tables for name in ready.dialect.names}
+    if not columns:
+        return []
+    return [ready for ready in doubted if columns.isdisjoint(name.lower() for name in ready.dialect.names)]
 
 
 def _union(calls: Sequence[str]) -> str:
@@ -110,7 +145,7 @@ class _Preparation:
         dialect, notes = find_dialect(_text(head, whole=whole), self._file.name, self._options)
         side_by_side = self._reads_side_by_side(dialect)
         arguments = self._arguments(dialect, self._path, self._compression, side_by_side=side_by_side)
-        return _Prepared(self._path, dialect, tuple(arguments), (*self._notes, *notes))
+        return _Prepared(self._file, self._path, dialect, tuple(arguments), (*self._notes, *notes))
 
     @staticmethod
     def _arguments(

@@ -6,7 +6,7 @@ import difflib
 import errno
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +36,22 @@ class FoundFiles:
         files: At least one file, sorted by path.
         label: What to call them together.
         notes: What was left aside.
+        folder: The folder that was searched for them; None where they were named.
     """
 
     files: tuple[SourceFile, ...]
     label: str
     notes: tuple[str, ...] = ()
+    folder: str | None = None
+
+    def without(self, aside: Collection[SourceFile]) -> FoundFiles:
+        """The same without some of the files of a folder, in which there is no table of the source."""
+        if not aside or self.folder is None:
+            return self
+        kept = tuple(file for file in self.files if file not in aside)
+        names = _some([file.path.name for file in aside])
+        note = f"left aside in {self.folder}: {names} (no column in common with the other files)"
+        return FoundFiles(kept, _label(kept, self.folder), (*self.notes, note), self.folder)
 
 
 @contextmanager
@@ -134,9 +145,11 @@ def _folder(folder: Path, name: str) -> FoundFiles:
             "a source is CSV, Parquet, JSON or Excel; name a file of another suffix itself.",
         )
     notes = (f"left aside in {name}: {_some(aside)}",) if aside else ()
-    return FoundFiles(
-        files, files[0].path.name if len(files) == 1 else f"{len(files)} files in {name}", notes
-    )
+    return FoundFiles(files, _label(files, name), notes, name)
+
+
+def _label(files: Sequence[SourceFile], folder: str) -> str:
+    return files[0].path.name if len(files) == 1 else f"{len(files)} files in {folder}"
 
 
 def _walk(folder: Path) -> Iterator[Path]:

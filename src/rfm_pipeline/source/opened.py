@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rfm_pipeline.schema import Schema
+from rfm_pipeline.source.files import SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,14 @@ class Scan:
         copies: For each file that is scanned in place of the user's (recoded, unpacked, spooled), the path in
             the scratch folder, and the name of the user's file.
         rows: How many rows the files say that they have; None for text, which doesn't say.
+        aside: Which of the files are not scanned.
     """
 
     relation: str
     notes: tuple[str, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
+    aside: tuple[SourceFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rfm_pipeline.engine import duckdb
@@ -57,7 +58,7 @@ def open_source(
     found = find_files(location.text)
     pipes = {file: spool_pipe(file, scratch) for file in found.files if not file.path.is_file()}
     spools = {str(spooled.path): file.name for file, spooled in pipes.items()}
-    found = FoundFiles(tuple(pipes.get(file, file) for file in found.files), found.label, found.notes)
+    found = replace(found, files=tuple(pipes.get(file, file) for file in found.files))
     return _open_files(found, spools, options, connection, scratch)
 
 
@@ -81,7 +82,8 @@ def _open_files(
 ) -> OpenedSource:
     files, notes = identify_all(found.files)
     format_ = files[0][1].format
-    scan = _scan(format_, files, options, connection, scratch)
+    scan = _scan(format_, files, options, connection, scratch, searched=found.folder is not None)
+    found = found.without(scan.aside)
     copies = {**spools, **scan.copies}
     with explained(format_, copies, found.label):
         schema = schema_of(connection, scan.relation)
@@ -104,11 +106,13 @@ def _scan(
     options: SourceOptions,
     connection: duckdb.DuckDBPyConnection,
     scratch: Path,
+    *,
+    searched: bool,
 ) -> Scan:
     alone = [file for file, _ in files]
     match format_:
         case Format.CSV:
-            return scan_delimited(files, options, scratch)
+            return scan_delimited(files, options, scratch, searched=searched)
         case Format.JSON:
             return scan_json(files, options, connection, scratch)
         case Format.EXCEL:

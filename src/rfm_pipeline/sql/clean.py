@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from rfm_pipeline.dates import AMBIGUOUS
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.sql.conditions import condition_sql
-from rfm_pipeline.sql.dialect import cases
+from rfm_pipeline.sql.dialect import Marks, cases
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 
 AMBIGUOUS_DATE = "ambiguous_date"
@@ -36,7 +36,7 @@ def _source(spec: QuerySpec) -> str:
     dialect, settings = spec.dialect, spec.settings
     columns = []
     for role, column in spec.mapping.roles().items():
-        value = dialect.column(column)
+        value = dialect.measure(column) if role in SIZES else dialect.column(column)
         if role == "ordered_at" and spec.order_dates_are_text:
             value = dialect.trim(dialect.text(value, column.kind))
         columns.append(f"{value} AS {role}")
@@ -59,9 +59,10 @@ def _lines(spec: QuerySpec) -> str:
     kind = Kind.TEXT if spec.order_dates_are_text else kinds["ordered_at"]
     order_date = dialect.local_date("ordered_at", kind, settings.timezone, settings.date_format)
     columns.append(f"{order_date} AS order_date")
+    marks = Marks(settings.decimal, settings.thousands)
     for role, size in SIZES.items():
         if role in kinds:
-            columns.append(f"{dialect.number(role, kinds[role], size, settings.decimal)} AS {role}")
+            columns.append(f"{dialect.number(role, kinds[role], size, marks)} AS {role}")
     if "refund" in kinds:
         # A refund that is not given is none; one that is given and can't be read spoils the amount.
         columns.append(f"{dialect.is_blank('refund', kinds['refund'])} AS no_refund")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import ClassVar
@@ -16,6 +17,9 @@ from rfm_pipeline.schema import Column, Kind
 from rfm_pipeline.settings import Window
 
 _WITH_COMMA = r"^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$"
+# One group of thousands and no point may be a decimal comma: it takes a person to say which it is.
+_THOUSANDS = r"^\s*[+-]?[0-9]{1,3},[0-9]{3}(\.[0-9]+|(,[0-9]{3})+(\.[0-9]+)?)\s*$"
+_SAID_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?\s*$"
 _FLOAT_ID = (r"^([0-9]+)\.0$", r"\1")
 EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
 # Years outside these are no order's, and in some zones no engine's.
@@ -28,6 +32,14 @@ _TO_THE_MINUTE = ("^(.{10}).(.{5})[:.0-9]*", r"\1 \2:00")
 _COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
 
 DIALECTS = ("duckdb", "bigquery")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The marks in text numbers: before the decimals, and between thousands; none is told by the text."""
+
+    decimal: str = "."
+    thousands: str = ""
 
 
 def cases(branches: Sequence[tuple[str, str]]) -> str:
@@ -58,6 +70,10 @@ class Dialect(ABC):
         # What is text in kind may be of a type with rules of its own, such as UUID or ENUM.
         is_other = column.kind is Kind.TEXT and column.declared.upper() not in {"VARCHAR", "STRING"}
         return self.cast(name, "text") if is_other else name
+
+    def measure(self, column: Column) -> str:
+        """A column of quantities, prices or amounts, each number as it prints."""
+        return self.column(column)
 
     def table(self, name: str) -> str:
         """A table by its dotted name, quoted part by part."""
@@ -100,18 +116,25 @@ class Dialect(ABC):
             return f"CASE WHEN {self.is_finite(expression)} THEN {expression} END"
         return expression
 
-    def number(self, expression: str, kind: Kind, size: tuple[int, int], decimal: str) -> str:
+    def number(self, expression: str, kind: Kind, size: tuple[int, int], marks: Marks) -> str:
         """A number in (precision, scale), rounded half away from zero; NULL where it can't be read or held.
 
         Text is read with blanks around it and with an exponent; with a decimal comma, also with dots between
-        thousands.
+        thousands; with a decimal point, also with commas between thousands where they can be nothing else,
+        or where the marks say so.
         """
         if kind is Kind.FLOAT:
             return self.float_number(expression, size)
         if kind is not Kind.TEXT:
             return self.exact_number(expression, size)
-        if decimal == ".":
-            return self.text_number(expression, size)
+        if marks.decimal == ".":
+            grouped = _SAID_THOUSANDS if marks.thousands else _THOUSANDS
+            plain = f"REPLACE({expression}, ',', '')"
+            # Nearly no number has commas: they are looked for only in what is none without.
+            with_commas = (
+                f"CASE WHEN {self.matches(expression, grouped)} THEN {self.exact_number(plain, size)} END"
+            )
+            return f"COALESCE({self.text_number(expression, size)}, {with_commas})"
         plain = f"REPLACE(REPLACE({expression}, '.', ''), ',', '.')"
         return f"CASE WHEN {self.matches(expression, _WITH_COMMA)} THEN {self.exact_number(plain, size)} END"
 
@@ -204,7 +227,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def text_number(self, expression: str, size: tuple[int, int]) -> str:
-        """Any text in (precision, scale); NULL where it is no number or does not fit."""
+        """Any text in (precision, scale); NULL where it is no number or does not fit, or has commas."""
 
     @abstractmethod
     def float_number(self, expression: str, size: tuple[int, int]) -> str:

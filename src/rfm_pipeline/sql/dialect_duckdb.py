@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rfm_pipeline.schema import Kind
+from rfm_pipeline.schema import Column, Kind
 from rfm_pipeline.settings import Window
 from rfm_pipeline.sql.dialect import EXPONENT, Dialect, cases
 
@@ -25,6 +25,11 @@ class DuckDB(Dialect):
 
     def quoted_text(self, text: str) -> str:
         return "'" + text.replace("'", "''") + "'"
+
+    def measure(self, column: Column) -> str:
+        name = self.column(column)
+        # In 32 bits 9.99 is 9.9899998, and a double would keep that; in its shortest text it is 9.99.
+        return f"CAST(CAST({name} AS VARCHAR) AS DOUBLE)" if column.declared == "FLOAT" else name
 
     def trim(self, expression: str) -> str:
         return f"TRIM({expression}, {_AROUND})"

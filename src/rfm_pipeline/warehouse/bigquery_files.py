@@ -178,7 +178,9 @@ def _field(column: Column) -> Field:
         whole = int(match["precision"]) - scale if match else 38
         return Field(name, "NUMERIC" if scale <= 9 and whole <= 29 else "BIGNUMERIC", expression)
     if column.kind is Kind.FLOAT:
-        return Field(name, "FLOAT64", f"CAST({expression} AS DOUBLE)")
+        # In 32 bits 9.99 is 9.9899998, and a double would keep that; in its shortest text it is 9.99.
+        written = f"CAST({expression} AS VARCHAR)" if column.declared == "FLOAT" else expression
+        return Field(name, "FLOAT64", f"CAST({written} AS DOUBLE)")
     if column.kind is Kind.TIMESTAMP:
         return Field(name, "DATETIME", f"CAST({expression} AS TIMESTAMP)")
     return Field(name, _TYPES[column.kind], expression)

@@ -103,7 +103,7 @@ edges AS (
     CAST(1000 AS NUMERIC) AS m_edge_3
 ),
 
--- One row per customer, scored 1 (worst) to the number of bins.
+-- One row per customer, scored 1 (worst) to the number of bins. NTILE gives equal customers different scores, and is for comparison with older pipelines only; it sorts all customers on one worker.
 scores AS (
   SELECT
     customer_id,

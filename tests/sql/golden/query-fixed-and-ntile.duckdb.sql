@@ -107,7 +107,7 @@ edges AS (
     CAST(1000 AS DECIMAL(38, 9)) AS m_edge_3
 ),
 
--- One row per customer, scored 1 (worst) to the number of bins.
+-- One row per customer, scored 1 (worst) to the number of bins. NTILE gives equal customers different scores, and is for comparison with older pipelines only.
 scores AS (
   SELECT
     customer_id,
