@@ -90,6 +90,7 @@ class SourceTable:
         size_bytes: How large it is; None where that is not known.
         is_passing: Whether the relation names what is gone when the warehouse is closed.
         partition: How it is cut; None where it is not, or not by dates.
+        written_as: The format of its files; None where it is a table of the engine.
     """
 
     label: str
@@ -100,6 +101,7 @@ class SourceTable:
     size_bytes: int | None = None
     is_passing: bool = False
     partition: Partition | None = None
+    written_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

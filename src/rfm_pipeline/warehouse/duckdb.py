@@ -87,6 +87,7 @@ class DuckDBWarehouse:
             rows=opened.rows,
             size_bytes=opened.size_bytes,
             is_passing=bool(opened.copies),
+            written_as=opened.format,
         )
 
     def published(self) -> Published:
