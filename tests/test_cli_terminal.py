@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,62 @@ def test_a_table_keeps_to_the_width_of_the_terminal(width: int, orders: Path) ->
     # Names and figures are never cut where there is room for them; the bars take what is left.
     whole = re.search(r"^Potential Loyalists +1 +25\.0 % +125\.50 +76\.8 % +█+", seen.stdout, re.MULTILINE)
     assert bool(whole) is (width >= 80)
+
+
+LARGE = "customer_id,order_id,ordered_at,amount\n" + "".join(
+    f"c{number},o{number},2025-01-{1 + number % 28:02d},{number}234567.25\n" for number in range(1, 41)
+)
+LEFT_OUT = ",o,2025-01-01,8765432.1\nc1,o,the day before the first,7\nc1,o98,2025-01-02,-3\n"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(40, "name"), (50, "figures"), (60, "figures"), (62, "shares"), (66, "bars")]
+)
+def test_no_figure_and_no_reason_is_cut_however_narrow_the_terminal(
+    width: int, shown: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(LARGE + LEFT_OUT * 5, encoding="utf-8")
+    seen = on_terminals(tmp_path, "run", "a.csv", COLUMNS=str(width), NO_COLOR="1")
+    assert seen.code == 0, seen.stderr
+    lines = seen.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert any(re.fullmatch(r" *5 +missing_customer +43,827,160.50 *", line) for line in lines)
+    assert any(re.fullmatch(r" *5 +non_positive_amount +-15.00 *", line) for line in lines)
+    (invalid,) = (line for line in lines if "invalid_date" in line)
+    assert ("such as" in invalid) is (width >= 60)
+    segments = lines[next(place for place, line in enumerate(lines) if line.startswith("Segment")) :]
+    segments = segments[: segments.index("")]
+    pattern = {
+        "name": r".{,15} +\d+ +([\d,]+\.\d\d)",
+        "figures": r"[\w -]+ +\d+ +([\d,]+\.\d\d)",
+        "shares": r"[\w -]+ +\d+ +\d+\.\d % +([\d,]+\.\d\d) +\d+\.\d %",
+        "bars": r"[\w -]+ +\d+ +\d+\.\d % +([\d,]+\.\d\d) +\d+\.\d %.*",
+    }[shown]
+    revenues = [re.fullmatch(pattern, line.rstrip()) for line in segments[1:]]
+    assert all(revenues), segments
+    whole = sum(Decimal(match[1].replace(",", "")) for match in revenues if match)
+    assert whole == sum(Decimal(line.split(",")[3]) for line in LARGE.splitlines()[1:])
+    assert ("█" in seen.stdout) is (width >= 66)
+    assert any("…" in line for line in segments) is (shown == "name")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "orders.csv"], ["check", "orders.csv"], ["presets", "classic"]]
+)
+def test_what_is_no_terminal_gets_no_blanks_at_the_end_of_a_line(
+    arguments: Sequence[str], orders: Path
+) -> None:
+    done = subprocess.run(
+        command(*arguments),
+        cwd=orders.parent,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    lines = done.stdout.split("\n")
+    assert len(lines) > 10
+    assert [line for line in lines if line.endswith(" ")] == []
 
 
 # Text of any kind

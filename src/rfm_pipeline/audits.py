@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from rfm_pipeline.result import Audit, DimensionScores, Excluded, money
@@ -129,10 +130,22 @@ def advice(staged: Staged) -> str:
         first = max(staged.excluded, key=lambda excluded: excluded.lines)
         if first.reason == "invalid_amount" and (known := _advice_on_number((first.example or "").strip())):
             return known
+        if first.reason == "invalid_date" and _is_iso_date((first.example or "").strip()):
+            return (
+                f"'{first.example}' is in ISO form, and other formats were given: give several, with iso"
+                " among them, as in --date-format iso --date-format '%d/%m/%Y'."
+            )
         return _ADVICE.get(first.reason, f"look at the exclusion `{first.reason}`.")
     if not staged.rows_read:
         return "look at how it was exported: there is nothing below the names of its columns."
     return "`rfm --debug` shows more; this should not happen, so please report it."
+
+
+def _is_iso_date(written: str) -> bool:
+    try:
+        return bool(datetime.fromisoformat(written)) and written[4:5] == "-"
+    except ValueError:
+        return False
 
 
 _TWO_READINGS = re.compile(r"\s*[+-]?[0-9]{1,3},[0-9]{3}\s*")
@@ -169,7 +182,8 @@ def _two_readings(written: str | None) -> str:
 _ADVICE: Mapping[str, str] = {
     "missing_customer": "look at which column is the customer; `rfm check` shows how they are read.",
     "missing_order": "look at which column is the order, or give --order-id none.",
-    "invalid_date": "say how dates are written, as in --date-format '%d/%m/%Y', or which column they are in.",
+    "invalid_date": "say how dates are written, as in --date-format '%d/%m/%Y' (several formats may be"
+    " given), or which column they are in.",
     "invalid_amount": "say how numbers are written, as in --decimal ',', or which column they are in.",
     "future_dated": "look at --as-of: lines after it, or after today, don't count.",
     "outside_window": "look at --window and --since: lines before them don't count.",

@@ -7,6 +7,7 @@ are one name. Two columns that could both play a role are an error, never a gues
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -84,13 +85,16 @@ class ColumnMapping:
         }
 
 
-def map_columns(schema: Schema, configured: Mapping[str, str | None]) -> ColumnMapping:
+def map_columns(
+    schema: Schema, configured: Mapping[str, str | None], written_as: str | None = None
+) -> ColumnMapping:
     """Chooses the column for each role.
 
     Args:
         schema: The columns of the source.
         configured: Role to column name, as in `[columns]`; `none` for a role that no column is to play.
             Roles that are absent or None are found by name.
+        written_as: How the source is written, such as `CSV`, for the advice; None is a table of an engine.
 
     Raises:
         ColumnError: A configured column is not there, a role has no candidate or several, or a column's type
@@ -115,7 +119,7 @@ def map_columns(schema: Schema, configured: Mapping[str, str | None]) -> ColumnM
     if chosen.get("unit_price") and not chosen.get("quantity") and not chosen.get("amount"):
         # A price without a quantity is one item a line: the price is the amount.
         chosen["amount"] = chosen.pop("unit_price")
-    return _checked(schema, chosen, frozenset(given))
+    return _checked(schema, chosen, frozenset(given), written_as)
 
 
 def folded(name: str) -> str:
@@ -181,7 +185,9 @@ def _detected_money(
     return {"quantity": quantity, "unit_price": price}
 
 
-def _checked(schema: Schema, chosen: Mapping[str, Column | None], given: frozenset[str]) -> ColumnMapping:
+def _checked(
+    schema: Schema, chosen: Mapping[str, Column | None], given: frozenset[str], written_as: str | None
+) -> ColumnMapping:
     if chosen.get("amount") and (chosen.get("quantity") or chosen.get("unit_price")):
         raise ColumnError(
             "The amount is configured twice: as amount, and as quantity and unit_price.",
@@ -191,7 +197,7 @@ def _checked(schema: Schema, chosen: Mapping[str, Column | None], given: frozens
     missing = [role for role in ("customer_id", "ordered_at") if not chosen.get(role)]
     missing += [] if has_amount else ["amount"]
     if missing:
-        raise _missing(schema, missing, given)
+        raise _missing(schema, missing, given, written_as)
     columns = {role: column for role, column in chosen.items() if column}
     for role, column in columns.items():
         _check_kind(role, column)
@@ -222,7 +228,7 @@ def _two_candidates(role: str, names: list[str]) -> ColumnError:
     )
 
 
-def _missing(schema: Schema, roles: list[str], given: frozenset[str]) -> ColumnError:
+def _missing(schema: Schema, roles: list[str], given: frozenset[str], written_as: str | None) -> ColumnError:
     if denied := [role for role in roles if role in given]:
         # Whoever gave a column would have it: what was given is that there is none.
         return ColumnError(
@@ -232,16 +238,42 @@ def _missing(schema: Schema, roles: list[str], given: frozenset[str]) -> ColumnE
     if len(schema) == 1:
         return ColumnError(
             f"The source has a single column, `{schema[0].name}`, and three are needed at least.",
-            "if it is several in truth, say what stands between them, as in --delimiter ' '.",
+            _ADVICE_ON_ONE.get(written_as or "", "look at how it was made."),
+        )
+    if written_as in {"CSV", "Excel"} and (values := _values([column.name for column in schema])):
+        return ColumnError(
+            f"No column was recognised as {' or '.join(roles)}: the first line was taken for column names,"
+            f" and looks like values ({_listed(values)}).",
+            "if there are no names above the data, set header = false under [read] in rfm.toml, and name the"
+            f" columns by their places, as in {_flag(roles[0])} column1.",
         )
     wanted = " and no ".join(roles)
-    flags = " ".join(f"--{role.replace('_', '-')} COLUMN" for role in roles)
+    flags = " ".join(f"{_flag(role)} COLUMN" for role in roles)
     return ColumnError(
         f"No column was recognised as {wanted}."
         if len(roles) == 1
         else f"There is no column recognised as {wanted}.",
         f"name it with {flags}. The source has {_listed([column.name for column in schema])}.",
     )
+
+
+_ADVICE_ON_ONE = {
+    "CSV": "if it is several in truth, say what stands between them, as in --delimiter ' '.",
+    "Excel": "if the table is on another sheet, name it with --sheet.",
+}
+_VALUE = re.compile(
+    r"\s*([-+]?[0-9]+([.,][0-9]+)*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}([/.-])[0-9]{1,2}\3[0-9]+.*)\s*"
+)
+
+
+def _values(names: list[str]) -> list[str]:
+    """The names that look like numbers and dates, where at least half of them do."""
+    found = [name for name in names if _VALUE.fullmatch(name)]
+    return found if 2 * len(found) >= len(names) else []
+
+
+def _flag(role: str) -> str:
+    return f"--{role.replace('_', '-')}"
 
 
 def _listed(names: list[str], most: int = 12) -> str:

@@ -289,7 +289,7 @@ def access(settings: Settings) -> Access | None:
 
 
 def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date | None) -> QuerySpec:
-    mapping = map_columns(source.schema, settings.columns.by_role())
+    mapping = map_columns(source.schema, settings.columns.by_role(), source.written_as)
     if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
         raise ColumnError(
             f"The column `{mapping.ordered_at.name}` is {mapping.ordered_at.declared}, and a number is no"

@@ -216,6 +216,11 @@ def _proof(segment_map: SegmentMap) -> dict[Cell, str]:
 
     problems: list[str] = []
     hints: list[str] = []
+    if names_of_maps := _maps_for(segment_map):
+        hints.append(
+            f"choose a map for {bins[0]} bins, as in --preset {names_of_maps[0]} (for {bins[0]} bins there"
+            f" {'is' if len(names_of_maps) == 1 else 'are'} {_listing(names_of_maps)})"
+        )
     if holes and fallback is None:
         problems.append(f"no rule covers {_listing([cell_text(cell, bins) for cell in holes])}")
         hints.append(
@@ -246,6 +251,22 @@ def _proof(segment_map: SegmentMap) -> dict[Cell, str]:
         cell: names[numbers[0]] if numbers or fallback is None else fallback
         for cell, numbers in covering.items()
     }
+
+
+def _maps_for(segment_map: SegmentMap) -> list[str]:
+    """The presets for its bins, where it is a preset that was written for others."""
+    from rfm_pipeline import presets
+
+    if segment_map.name not in presets.names() or len(set(segment_map.bins)) > 1:
+        return []
+    maps = {name: presets.load(name) for name in presets.names()}
+    return [
+        name
+        for name, preset in maps.items()
+        if "segments" in preset
+        and name != segment_map.name
+        and preset["scoring"]["bins"] == segment_map.bins[0]
+    ]
 
 
 def _above(rule: Rule, bins: Bins) -> str:

@@ -222,6 +222,12 @@ class DimensionOverride(Table, frozen=True):
     edges: tuple[Decimal, ...] | None = None
 
 
+_EXAMPLE_EDGES = {
+    "recency": (30, 90, 365, 500, 700, 900, 1100, 1300, 1500), "frequency": (1, 2, 5, 8, 10, 15, 20, 30, 50),
+    "monetary": (50, 200, 1000, 2000, 3000, 4000, 5000, 7500, 10000),
+}  # fmt: skip
+
+
 class Dimension(Table, frozen=True):
     """How one dimension is scored.
 
@@ -242,9 +248,15 @@ class Dimension(Table, frozen=True):
             if self.edges:
                 raise ValueError(f"{where} has edges, which only method = 'fixed' takes, not '{self.method}'")
             return
+        if not self.edges:
+            raise ConfigurationError(
+                f"{where} has no edges, and with method = 'fixed' {self.bins} bins take {self.bins - 1}.",
+                f"write them into rfm.toml, for each dimension, as in `[scoring.{self.name}]` with"
+                f" `edges = {list(_EXAMPLE_EDGES[self.name][: self.bins - 1])}` below it.",
+            )
         if len(self.edges) != self.bins - 1:
             raise ValueError(
-                f"{where} has {len(self.edges) or 'no'} edges, and with method = 'fixed' {self.bins} bins"
+                f"{where} has {len(self.edges)} edges, and with method = 'fixed' {self.bins} bins"
                 f" take {self.bins - 1}"
             )
         if any(a >= b for a, b in zip(self.edges, self.edges[1:], strict=False)):

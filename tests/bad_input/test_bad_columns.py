@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import xlsxwriter
 from spoiled import HEADER, ORDERS, Case, case, check
 
 from conftest import Rfm
@@ -19,6 +20,12 @@ def typed(select: str) -> Callable[[Path], None]:
         duckdb.execute(f"COPY ({select}) TO '{folder / 'a.parquet'}'")
 
     return prepare
+
+
+def one_column_workbook(folder: Path) -> None:
+    """Writes `a.xlsx`, whose first sheet is a list."""
+    with xlsxwriter.Workbook(str(folder / "a.xlsx")) as book:
+        book.add_worksheet("Customers").write_column(0, 0, ["customer_id", "c1", "c2"])
 
 
 def columns(header: str, line: str) -> dict[str, str]:
@@ -46,6 +53,14 @@ COLUMNS = [
          hints="`x`, `y`, `z`", files=columns("x,y,z", "c1,2025-01-01,5")),
     case("one column", "run a.csv", "a single column, `customer_id`", hints="--delimiter",
          files=columns("customer_id", "c1")),
+    case("one column in a workbook", "run a.xlsx", "a single column, `customer_id`", hints="--sheet",
+         prepare=one_column_workbook),
+    case("one column in Parquet", "run a.parquet", "a single column", hints="look at how it was made",
+         prepare=typed("SELECT 'c1' AS customer_id")),
+    case("no header", "run a.csv", "the first line", "looks like values (`2024-01-01`, `5`)",
+         hints="header = false under [read] in rfm.toml", files=columns("a,2024-01-01,5", "b,2024-01-02,6")),
+    case("years for names", "run a.csv", "There is no column recognised as ordered_at and no amount",
+         hints="--ordered-at COLUMN", files=columns("customer,name,town,2023", "c1,x,y,6")),
     case("named column not there", "run orders.csv --customer-id custmer_id", "customer_id", "`custmer_id`",
          hints="did you mean `customer_id`?"),
     case("named column far from any", "run orders.csv --amount Betrag", "amount", "`Betrag`",
@@ -77,7 +92,7 @@ DATES = [
     case("no date can be read", "run a.csv", "All 2 lines", "invalid_date", "'next week'",
          hints="--date-format", code=3, files={"a.csv": f"{HEADER}c1,o1,soon,5\nc2,o2,next week,6\n"}),
     case("another date format", "run a.csv --date-format %d.%m.%Y", "All 2 lines", "invalid_date",
-         "'2025-01-01'", hints="--date-format", code=3,
+         "'2025-01-01'", hints="--date-format iso --date-format '%d/%m/%Y'", code=3,
          files={"a.csv": f"{HEADER}c1,o1,2025-01-01,5\nc2,o2,2025-01-02,6\n"}),
     case("day that is not in the calendar", "run a.csv", "invalid_date", "'2025-02-30'",
          hints="--date-format", code=3, files={"a.csv": f"{HEADER}c1,o1,2025-02-30,5\n"}),

@@ -143,7 +143,9 @@ def edges(dimension: str, numbers: str, more: str = "method = 'fixed'") -> str:
 
 EDGES = [
     case("fixed without edges", f"{RUN} --method fixed", "`scoring.recency` has no edges", "take 3",
-         hints="scoring"),
+         hints="`[scoring.recency]` with `edges = [30, 90, 365]` below it"),
+    case("fixed without edges, in three bins", f"{RUN} --method fixed --bins 3", "3 bins take 2",
+         hints="`edges = [30, 90]`"),
     case("too few edges", RUN, "`scoring.recency` has 2 edges", "4 bins take 3", hints="rfm.toml",
          toml=edges("recency", "[30, 90]")),
     case("edges with quantile", RUN, "`scoring.recency` has edges", "not 'quantile'", hints="rfm.toml",
@@ -170,7 +172,10 @@ EDGES = [
 
 RULE = "[[segments.rules]]\nsegment = '{}'\n{}\n"
 MAPS = [
-    case("map of another size", f"{RUN} --bins 5", '"classic"', "5 x 5 x 5", "511, 512", hints="[scoring]"),
+    case("map of another size", f"{RUN} --bins 5", '"classic"', "5 x 5 x 5", "511, 512",
+         hints="--preset grid (for 5 bins there are grid, r-rfm and shopify)"),
+    case("map of fewer bins", f"{RUN} --bins 3", "asks for r = 4", hints="there is klaviyo"),
+    case("map of bins that no preset has", f"{RUN} --bins 7", "7 x 7 x 7", hints="add rules for these cells"),
     case("hole in the map", RUN, "no rule covers 111, 112, 113, 114, 121, 122, 123, 124 and 40 more",
          hints="fallback", toml=RULE.format("Recent", "r = 4")),
     case("rule that nothing reaches", RUN, "rule 2 (Gone) is never reached", "rule 1 (All)",

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
@@ -15,13 +16,27 @@ from rfm_pipeline import words
 from rfm_pipeline.result import DimensionScores, RunResult
 
 _BAR_WIDTH = 20
+_LEAST_EXAMPLE = 12
 _BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+class _Lines(Console):
+    """A console that pads no line with blanks where nobody looks, but a file or a program reads."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        lines = "\n".join(line.rstrip(" ") for line in captured.get().split("\n"))
+        super().print(Text(lines), end="", soft_wrap=True)
 
 
 def console() -> Console:
     """The console on stdout: colours on a terminal only, and none with NO_COLOR, nor bold and dim."""
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    return Console(highlight=False, soft_wrap=False, color_system=colours)
+    return _Lines(highlight=False, soft_wrap=False, color_system=colours)
 
 
 def print_result(result: RunResult) -> None:
@@ -29,8 +44,15 @@ def print_result(result: RunResult) -> None:
     out = console()
     parts: list[Any] = [_heading(result), _lines(result)]
     if result.excluded:
-        parts.append(_exclusions(result))
-    parts += [_customers(result), Text(), _edges(result), Text(), _segments(result, out.width), Text()]
+        parts.append(_exclusions(result, out.width))
+    parts += [
+        _customers(result),
+        Text(),
+        _edges(result, out.width),
+        Text(),
+        _segments(result, out.width),
+        Text(),
+    ]
     parts += [
         Text(f"! {audit.detail}", style="yellow") for audit in result.audits if audit.status == "warning"
     ]
@@ -57,17 +79,32 @@ def _lines(result: RunResult) -> Text:
     return Text(f"\n{words.count(result.rows_read, 'line')} read, {kept}, {excluded:,} excluded")
 
 
-def _exclusions(result: RunResult) -> Padding:
-    table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right")
-    table.add_column()
-    table.add_column(justify="right", style="dim")
-    table.add_column(style="dim", overflow="ellipsis", no_wrap=True)
-    for excluded in result.excluded:
-        example = f"such as '{excluded.example}'" if excluded.example else ""
-        money = "–" if excluded.amount is None else words.amount(excluded.amount)
-        table.add_row(f"{excluded.lines:,}", excluded.reason, money, Text(example))
-    return Padding(table, (0, 0, 0, 2))
+def _exclusions(result: RunResult, width: int) -> Padding:
+    rows = [
+        (
+            f"{excluded.lines:,}",
+            excluded.reason,
+            "–" if excluded.amount is None else words.amount(excluded.amount),
+            f"such as '{excluded.example}'" if excluded.example else "",
+        )
+        for excluded in result.excluded
+    ]
+    lines, reason, money, _ = (max(map(cell_len, column)) for column in zip(*rows, strict=True))
+    # Where it is narrow, the example goes first, then the blanks, and last the money: no figure is cut.
+    has_example = lines + reason + money + _LEAST_EXAMPLE + 8 <= width
+    gap = 2 if lines + reason + money + 6 <= width else 1
+    has_money = has_example or lines + reason + money + 2 * gap <= width
+    table = Table.grid(padding=(0, gap))
+    table.add_column(justify="right", min_width=lines)
+    table.add_column(min_width=min(reason, width - lines - gap), overflow="fold")
+    if has_money:
+        table.add_column(justify="right", style="dim", min_width=money)
+    if has_example:
+        rest = width - lines - reason - money - 8
+        table.add_column(style="dim", overflow="ellipsis", no_wrap=True, max_width=rest)
+    for row in rows:
+        table.add_row(*map(Text, row[: 2 + has_money + has_example]))
+    return Padding(table, (0, 0, 0, 2 if gap == 2 else 0))
 
 
 def _customers(result: RunResult) -> Text:
@@ -77,14 +114,19 @@ def _customers(result: RunResult) -> Text:
     )
 
 
-def _edges(result: RunResult) -> Table:
-    table = Table.grid(padding=(0, 3))
-    table.add_column(style="dim")
+def _edges(result: RunResult, width: int) -> Table:
     bins = max(len(scores.customers) for scores in result.dimensions)
-    for _ in result.dimensions:
-        table.add_column(justify="left")
-    table.add_row("score", *(f"[bold]{_title(scores)}[/bold]" for scores in result.dimensions))
     told = [dict(words.edges(scores)) for scores in result.dimensions]
+    titles = [_title(scores) for scores in result.dimensions]
+    cells = [[title, *dimension.values()] for title, dimension in zip(titles, told, strict=True)]
+    whole = sum(max(map(cell_len, column)) for column in cells) + len("score")
+    table = Table.grid(padding=(0, 3 if whole + 3 * len(cells) <= width else 2))
+    table.add_column(style="dim", min_width=len("score"))
+    for column in cells:
+        # Text is wrapped between words; a figure is one.
+        longest = max(cell_len(word) for text in column for word in text.split())
+        table.add_column(justify="left", min_width=longest)
+    table.add_row("score", *(f"[bold]{title}[/bold]" for title in titles))
     for score in range(bins, 0, -1):
         table.add_row(str(score), *(dimension.get(score, "") for dimension in told))
     return table
@@ -106,18 +148,29 @@ def _segments(result: RunResult, width: int) -> Table:
         for segment in result.segments
     ]
     headings = ("Segment", "Customers", "Share", "Revenue", "Share")
+    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
+    # The bar takes what names and figures leave; where they don't fit either, the shares go.
+    room = min(_BAR_WIDTH, width - sum(widths) - 2 * len(widths))
+    shown = (0, 1, 2, 3, 4) if sum(widths) + 2 * (len(widths) - 1) <= width else (0, 1, 3)
+    room_for_names = width - sum(widths[place] + 2 for place in shown[1:])
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "Segment" else "right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    # The bar takes what the figures leave.
-    figures = sum(max(map(len, column)) + 2 for column in zip(headings, *rows, strict=True))
-    room = min(_BAR_WIDTH, width - figures)
+    for place in shown:
+        least = min(widths[0], max(1, room_for_names)) if place == 0 else widths[place]
+        table.add_column(
+            headings[place],
+            justify="right" if place else "left",
+            no_wrap=True,
+            min_width=least,
+            max_width=least,
+        )
+    if room > 0:
+        table.add_column("", no_wrap=True)
     most = max((segment.revenue for segment in result.segments), default=0)
     for segment, row in zip(result.segments, rows, strict=True):
         share = float(segment.revenue / most) if most > 0 else 0.0
-        bar = Text(_bar(share, room), style="cyan")
-        table.add_row(Text(row[0]), *row[1:], bar, style="" if segment.customers else "dim")
+        bar = [Text(_bar(share, room), style="cyan")] if room > 0 else []
+        cells = [Text(row[place]) for place in shown]
+        table.add_row(*cells, *bar, style="" if segment.customers else "dim")
     return table
 
 

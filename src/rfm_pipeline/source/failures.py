@@ -158,7 +158,9 @@ def _json(text: str, name: str) -> SourceError | None:
     if "invalid UTF-8" in text:
         return not_utf8(where)
     if "Malformed JSON" in text:
-        reason = text.partition(": ")[2].rpartition(": ")[2].splitlines()[0].rstrip(". ")
+        # Below what DuckDB says may stand the query that it was asked.
+        said = text[text.index("Malformed JSON") :].splitlines()[0]
+        reason = said.rpartition(": ")[2].rstrip(". ")
         return SourceError(
             f"{where}: it is not valid JSON ({reason}).", "the file may be cut off; export it again."
         )

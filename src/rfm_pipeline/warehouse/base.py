@@ -91,6 +91,7 @@ class SourceTable:
         before: The statement by which another session comes to know what the relation names; mostly none.
         is_passing: Whether the relation names what is gone when the warehouse is closed.
         partition: How it is cut; None where it is not, or not by dates.
+        written_as: The format of its files; None where it is a table of the engine.
     """
 
     label: str
@@ -102,6 +103,7 @@ class SourceTable:
     is_passing: bool = False
     before: str = ""
     partition: Partition | None = None
+    written_as: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class BigQueryWarehouse:
             notes=(*files.notes, "loaded into BigQuery for the run"),
             size_bytes=files.size_bytes,
             is_passing=True,
+            written_as=files.written_as,
         )
 
     def _load(self, files: LocalFiles) -> None:

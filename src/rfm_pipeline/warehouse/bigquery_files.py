@@ -69,6 +69,7 @@ class LocalFiles:
         self.label = ""
         self.notes: tuple[str, ...] = ()
         self.size_bytes: int | None = None
+        self.written_as: str | None = None
         self.fields: tuple[Field, ...] = ()
 
     def open(self) -> None:
@@ -105,6 +106,7 @@ class LocalFiles:
         with explained("read the source"):
             schema = schema_of(connection, self._relation)
         self.label = ", ".join(each.label for each in opened)
+        self.written_as = opened[0].format
         sizes = [each.size_bytes for each in opened if each.size_bytes is not None]
         self.size_bytes = sum(sizes) if len(sizes) == len(opened) else None
         self.fields = fields_of(schema)

@@ -87,6 +87,7 @@ class DuckDBWarehouse:
             size_bytes=opened.size_bytes,
             is_passing=bool(opened.copies),
             before=opened.before,
+            written_as=opened.format,
         )
 
     def published(self) -> Published:
