@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
@@ -21,6 +21,7 @@ from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.segmentation import SegmentsConfig
 from rfm_pipeline.source.options import SourceOptions
 from rfm_pipeline.tables import Table, TableError, truth
+from rfm_pipeline.window import Window, window
 
 DIMENSIONS: tuple[Literal["recency", "frequency", "monetary"], ...] = ("recency", "frequency", "monetary")
 # A reason appears in results and as a column value: the shape of an identifier, so that it reads well there.
@@ -164,39 +165,6 @@ class ColumnCondition(Table, frozen=True):
 
 Condition = str | ColumnCondition
 """When a line is excluded: SQL text of one boolean expression, or a test of one column."""
-
-
-class Window(Table, frozen=True):
-    """How far back from the as-of date lines count: the last `count` units, the as-of date included."""
-
-    count: int
-    unit: Literal["day", "week", "month", "year"]
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Reads `365 days`, `24 months`, `2 years`, `90d`, `52w`.
-
-        Raises:
-            ValueError: It is none of these.
-        """
-        match = re.fullmatch(r"\s*(\d{1,5})\s*(d|w|m|y|days?|weeks?|months?|years?)\s*", text.casefold())
-        # No engine has dates long before our era.
-        most = 1_000 if match and match[2].startswith("y") else 10_000
-        if match is None or not 0 < int(match[1]) <= most:
-            raise ValueError(
-                f"'{text}' is not a window such as '24 months', of up to 10,000 days, weeks or months or"
-                " 1,000 years"
-            )
-        units: dict[str, Literal["day", "week", "month", "year"]]
-        units = {"d": "day", "w": "week", "m": "month", "y": "year"}
-        return cls(count=int(match[1]), unit=units[match[2][0]])
-
-    def __str__(self) -> str:
-        return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"
-
-
-def _window(value: object) -> object:
-    return value if value is None or isinstance(value, Window) else Window.parse(str(value))
 
 
 def _finite(value: object) -> object:
@@ -372,7 +340,7 @@ class Settings(Table, frozen=True, kw_only=True):
         "as_of": _date_or_latest,
         "timezone": _timezone,
         "date_format": _formats,
-        "window": _window,
+        "window": window,
         "since": _date,
         "skip": _named_conditions,
         "exclude": _named_conditions,
