@@ -24,7 +24,7 @@ ORDERS = HEADER + "".join(f"c{n},o{n},2025-01-{n:02d},{n * 10}.50\n" for n in ra
 
 _JARGON = re.compile(
     r"(Binder|Parser|Catalog|IO|Input|Conversion|Range|Memory) Error|VARCHAR|_LITERAL|explicit cast|LINE 1"
-    r"|auto_detect|SELECT |msgspec|`(int|str|object|array)`|Errno|NoneType|Traceback|/rfm-"
+    r"|auto_detect|SELECT [*] FROM read|msgspec|`(int|str|object|array)`|Errno|NoneType|Traceback|/rfm-"
 )
 """What belongs to the engine, to a library or to us, and says nothing to whoever made the mistake."""
 
