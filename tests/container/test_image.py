@@ -22,6 +22,9 @@ from by_hand import BY_HAND, ORDERS, published
 
 pytestmark = pytest.mark.xdist_group("container")
 
+# Seconds that a container may take on a busy machine until it knows the time.
+START_UP = 20
+
 MARKER = "MIIEvQIBADANBg-not-a-key-but-looks-like-one"
 # What lies about in a folder that an image is built in.
 LYING_ABOUT = {
@@ -284,8 +287,17 @@ def test_the_compose_file_runs_it_as_hard_as_the_tests_do(image: Image) -> None:
     assert rest[0] == "error: There is no source to read."
 
 
-def wait_words(command: list[str]) -> list[str]:
-    """The command of the service, with the next minute for its time."""
+def wait_words(command: list[str], now: float | None = None) -> list[str]:
+    """The command of the service, with a minute that begins soon, but not before it can be waited for."""
     words = [word.replace("${TIMEZONE:-UTC}", "UTC") for word in command]
-    soon = time.gmtime(time.time() + 60)
+    soon = time.gmtime((time.time() if now is None else now) + 60 + START_UP)
     return [time.strftime("%H:%M", soon) if word.startswith("${") else word for word in words]
+
+
+@pytest.mark.parametrize("second", [0, 39, 40, 41, 59, 59.999])
+def test_the_minute_that_is_waited_for_can_not_be_missed(second: float) -> None:
+    now = 86_400 * 20_000 + 23 * 3600 + 58 * 60 + second
+    *_, at = wait_words(["--at", "${AT:-05:30}"], now)
+    hour, minute = map(int, at.split(":"))
+    left = (hour * 3600 + minute * 60 - now) % 86_400
+    assert START_UP <= left <= START_UP + 60
