@@ -41,11 +41,40 @@ def test_they_need_an_image(target: str) -> None:
     assert error.value.hint == "name an image with --image."
 
 
+SECRETS = (
+    '{"type": "service_account", "private_key": "hunter2"}',
+    "-----BEGIN PRIVATE KEY-----\nhunter2",
+    "ya29.a0hunter2",
+    "ghp_hunter2hunter2hunter2hunter2hunter2",
+    "AKIAIOSFODNN7HUNTER2",
+    "https://shop:hunter2@example.com/orders.csv",
+)
+
+
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_secret_is_nowhere_but_where_it_is_kept(target: str) -> None:
-    for value in ('{"type": "service_account", "private_key": "x"}', "-----BEGIN PRIVATE KEY-----"):
-        with pytest.raises(UsageError, match="looks like a secret"):
-            render(target, schedule(environment={"CREDENTIALS": value}))
+@pytest.mark.parametrize("value", SECRETS)
+def test_a_secret_is_nowhere_but_where_it_is_kept(target: str, value: str) -> None:
+    for values in (
+        {"environment": {"CREDENTIALS": value}},
+        {"arguments": ("run", value)},
+        {"secrets": (Secret("CREDENTIALS", value),)},
+        {"secrets": (Secret("CREDENTIALS", f"/srv/shop/{value}"),)},
+        {"environment": {value: "x"}},
+        {"folder": f"/srv/{value}"},
+    ):
+        with pytest.raises(UsageError, match="looks like a secret") as error:
+            render(target, contained(**values))
+        assert "hunter2" not in f"{error.value} {error.value.hint}".casefold()
+
+
+@pytest.mark.parametrize(
+    "name", ["DB_PASSWORD", "TOKEN", "RFM_TOKEN", "client_secret", "AWS_SECRET_ACCESS_KEY", "API_KEY"]
+)
+def test_the_value_of_a_variable_that_is_called_a_secret_is_none_for_a_schedule(name: str) -> None:
+    with pytest.raises(UsageError, match=f"The value of {name} is a secret by its name") as error:
+        schedule(environment={name: "hunter2"})
+    assert "hunter2" not in f"{error.value} {error.value.hint}"
+    assert schedule(secrets=(Secret(name, "/srv/keys/key"),)).variables == (name,)
 
 
 # Kubernetes
@@ -130,10 +159,20 @@ def test_a_configuration_file_with_a_mistake_is_not_sent_into_the_night(tmp_path
             render("kubernetes", on_kubernetes(config=str(tmp_path / name)))
 
 
+def test_a_key_in_a_configuration_file_does_not_get_into_a_config_map(tmp_path: Path) -> None:
+    path = tmp_path / "rfm.toml"
+    for line in ('x = """\n-----BEGIN PRIVATE KEY-----\nhunter2"""', 'private_key = "hunter2"'):
+        path.write_text(f"source = 'orders.csv'\n{line}\n", encoding="utf-8")
+        with pytest.raises(UsageError, match="looks like a secret") as error:
+            render("kubernetes", on_kubernetes(config=str(path)))
+        assert "hunter2" not in f"{error.value} {error.value.hint}"
+
+
 def test_a_reference_that_names_no_secret_is_an_error() -> None:
     for reference in ("BIGQUERY_KEY", "not/a/name", "/key", "a b"):
-        with pytest.raises(UsageError, match="does not name a Secret of Kubernetes"):
+        with pytest.raises(UsageError, match="does not name a Secret of Kubernetes") as error:
             render("kubernetes", on_kubernetes(secrets=(Secret("KEY", reference),)))
+        assert reference not in str(error.value)
     with pytest.raises(UsageError, match="does not name a secret of GitHub"):
         render("github-actions", contained(secrets=(Secret("KEY", "my-key"),)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -180,7 +181,9 @@ def _pairs(given: list[str] | None, flag: str, example: str) -> dict[str, str]:
     for text in given or ():
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
-            raise UsageError(f"{flag} takes NAME=VALUE, not '{text}'.", f"for example {flag} {example}.")
+            # Only a lone name is repeated: what else is given may be the secret itself.
+            found_text = f", not '{text}'" if re.fullmatch(r"[A-Z][A-Z_]*=?", text) else ""
+            raise UsageError(f"{flag} takes NAME=VALUE{found_text}.", f"for example {flag} {example}.")
         if name in found:
             raise UsageError(f"{flag} gives {name} two values.", "leave one of them away.")
         found[name] = value
@@ -189,11 +192,13 @@ def _pairs(given: list[str] | None, flag: str, example: str) -> dict[str, str]:
 
 def _command(arguments: list[str] | None) -> tuple[str, ...]:
     from rfm_pipeline.cli.main import COMMANDS
+    from rfm_pipeline.schedule.spec import shown
 
     words = tuple(arguments or ("run",))
     if words[0] not in COMMANDS or words[0] == "schedule":
         raise UsageError(
-            f"'{words[0]}' is no command to schedule.", "for example `rfm schedule cron -- run sales.csv`."
+            f"{shown(words[0])} is no command to schedule.",
+            "for example `rfm schedule cron -- run sales.csv`.",
         )
     return words
 

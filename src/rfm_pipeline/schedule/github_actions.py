@@ -98,7 +98,7 @@ def _docker(schedule: Schedule, variables: list[str]) -> str:
 def _kept(reference: str) -> str:
     if not _SECRET_NAME.fullmatch(reference):
         raise UsageError(
-            f"'{reference}' does not name a secret of GitHub.",
+            "The reference that --secret gives does not name a secret of GitHub.",
             "for example --secret GOOGLE_APPLICATION_CREDENTIALS=BIGQUERY_KEY.",
         )
     return f"${{{{ secrets.{reference} }}}}"
