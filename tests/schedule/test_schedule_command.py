@@ -85,7 +85,7 @@ def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
     ("arguments", "sentence", "hint"),
     [
         (["at"], "There is no scheduler 'at'", "cron, systemd"),
-        (["cron", "--at", "24:00"], "'24:00' is not a time of day", "--at 03:30"),
+        (["cron", "--at", "24:00"], "'24:00' is not a time of day", "--at 05:30"),
         (["cron", "--timezone", "Europe/Londn"], "'Europe/Londn' is not a time zone", "Europe/London"),
         (["cron", "--name", "Every day"], "'Every day' can't name a schedule", "lower-case"),
         (["cron", "--timeout", "0"], "The time-out is 0 minutes", "1440"),
@@ -188,7 +188,7 @@ def test_cron_is_given_the_lines_beside_those_that_are_there(tools: Path, rfm: R
     assert rfm(*CRON, "--install", "--yes", "--at", "04:00").code == 0
     assert rfm(*CRON, "--install", "--yes", "--name", "other").code == 0
     crontab = (tools / "kept").read_text(encoding="utf-8")
-    assert [line[:9] for line in crontab.splitlines() if line.endswith("; }")] == ["0 4 * * *", "30 3 * * "]
+    assert [line[:9] for line in crontab.splitlines() if line.endswith("; }")] == ["0 4 * * *", "30 5 * * "]
     assert rfm("schedule", "cron", "--remove", "--yes", "--name", "other").code == 0
     assert rfm("schedule", "cron", "--remove", "--yes").code == 0
     assert (tools / "kept").read_text(encoding="utf-8") == mine

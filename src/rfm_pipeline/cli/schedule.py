@@ -66,7 +66,7 @@ def schedule(
     target: Target,
     arguments: Arguments = None,
     *,
-    at: Annotated[str, _option(_WHEN, "The local time of the start.")] = "03:30",
+    at: Annotated[str, _option(_WHEN, "The local time of the start.")] = "05:30",
     timezone: Timezone = None,
     overlap: Overlap = "skip",
     missed: Missed = "catch-up",
@@ -99,13 +99,13 @@ def schedule(
     Nothing is changed unless --install or --remove is given, and only after it was shown.
 
     Examples:
-      rfm schedule cron --at 03:30 --timezone Europe/London
+      rfm schedule cron --at 05:30 --timezone Europe/London
 
       rfm schedule systemd --folder /srv/shop --install
 
       rfm schedule kubernetes --image registry.example/rfm-pipeline:0.1.0 --config rfm.toml
 
-      rfm schedule wait --at 03:30 -- run sales.csv
+      rfm schedule wait --at 05:30 -- run sales.csv
     """
     from rfm_pipeline.cli import terminal_schedule as terminal
     from rfm_pipeline.schedule import Schedule, installation, render

@@ -32,6 +32,8 @@ _SECRET = re.compile(
     r"|\bxox[abeprs]-\w|\bsk_live_\w|://[^/\s:@]+:[^/\s@]+@"
 )
 _SECRET_VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|TOKEN|SECRET|_KEY)$", re.IGNORECASE)
+# Files that lie among the zones of many machines, and are known nowhere else.
+_NO_ZONES = {"localtime", "posixrules", "Factory"}
 
 Overlap = Literal["skip", "wait"]
 Missed = Literal["catch-up", "skip"]
@@ -318,14 +320,14 @@ def refuse_secret(what: str, text: str) -> None:
 
 
 def parse_time(text: str) -> time:
-    """Reads a time of day such as `03:30`.
+    """Reads a time of day such as `05:30`.
 
     Raises:
         UsageError: It is none.
     """
     match = _TIME.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"'{text}' is not a time of day.", "for example --at 03:30.")
+        raise UsageError(f"'{text}' is not a time of day.", "for example --at 05:30.")
     return time(int(match[1]), int(match[2]))
 
 
@@ -335,11 +337,13 @@ def check_timezone(name: str) -> ZoneInfo:
     Raises:
         UsageError: There is none of that name.
     """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        close = difflib.get_close_matches(name, available_timezones(), n=1)
-        raise UsageError(
-            f"'{name}' is not a time zone such as 'Europe/London' or 'UTC'.",
-            f"did you mean {close[0]}?" if close else "look at --timezone.",
-        ) from None
+    if not name.startswith(("posix/", "right/")) and name not in _NO_ZONES:
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            pass
+    close = difflib.get_close_matches(name, available_timezones() - _NO_ZONES, n=1)
+    raise UsageError(
+        f"'{name}' is not a time zone such as 'Europe/London' or 'UTC'.",
+        f"did you mean {close[0]}?" if close else "look at --timezone.",
+    )
