@@ -1,4 +1,4 @@
-# Built with `docker build -t rfm-pipeline .`, run with `docker run --rm rfm-pipeline demo`.
+# Built with `docker build -t rfm-pipeline .`, run with `docker run --rm --init rfm-pipeline demo`.
 #
 # The base image is named by its version. To pin it by digest too, look the digest up where images can be had and
 # give it: --build-arg PYTHON_DIGEST=@sha256:...; the workflow that publishes images does so.

@@ -293,6 +293,7 @@ def test_awkward_values_come_through_the_workflows_shell(tmp_path: Path) -> None
         check=True,
     )
     words = done.stdout.split("\0")
+    assert "--init" in words
     assert tuple(words[-len(ARGUMENTS) :]) == ARGUMENTS
     passed = [words[position + 1] for position, word in enumerate(words) if word == "--env"]
     assert {name: given[name] for name in passed} == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}

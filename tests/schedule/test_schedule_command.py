@@ -78,6 +78,23 @@ def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
     assert '- run\n            - "a b.csv"\n            - "--returns"\n            - net\n' in file["text"]
 
 
+@posix
+@pytest.mark.parametrize(
+    ("installed", "init"),
+    [(["docker"], True), (["podman", "catatonit"], True), (["podman"], False)],
+)
+def test_a_first_process_hears_the_signals_where_the_engine_has_one(
+    installed: list[str], init: bool, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in installed:
+        (tmp_path / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, path="": which(name, path=str(tmp_path)))
+    printed = rfm("schedule", "cron", *IMAGE).stdout
+    assert f"{tmp_path / installed[0]} run --rm {'--init ' if init else ''}--name" in printed
+
+
 # Refusing
 
 

@@ -43,3 +43,14 @@ def test_the_table_says_of_each_what_happens() -> None:
     rows = re.findall(r"^\| (\w[\w ]*) \| (.+) \| (.+) \| (.+) \|$", TEXT, re.MULTILINE)
     assert [row[0].casefold().replace(" ", "-") for row in rows] == [*TARGETS, "compose"]
     assert all(all(cell.strip() for cell in row) for row in rows)
+
+
+def test_a_container_that_is_shown_hears_a_stop_from_the_first_moment() -> None:
+    shown = [
+        line
+        for name in ("README.md", "docs/scheduling.md", "Dockerfile", ".github/workflows/image.yml")
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
+        if "docker run " in line
+    ]
+    assert shown
+    assert all("docker run --rm --init" in line for line in shown), shown

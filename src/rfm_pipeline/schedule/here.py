@@ -30,7 +30,7 @@ def image(name: str, folder: str, target: str) -> Image:
         return Image(name, "docker.exe")
     engine = shutil.which("docker") or shutil.which("podman") or "docker"
     owner = _owner(folder)
-    return Image(name, engine, f"{owner[0]}:{owner[1]}" if owner else None)
+    return Image(name, engine, f"{owner[0]}:{owner[1]}" if owner else None, _has_init(engine))
 
 
 def absolute(path: str, target: str) -> str:
@@ -38,6 +38,14 @@ def absolute(path: str, target: str) -> str:
     if target not in MACHINES or PureWindowsPath(path).is_absolute():
         return path
     return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - a link stays one, `..` does not
+
+
+def _has_init(engine: str) -> bool:
+    """Docker brings the first process of `--init` along; podman fails where it is not installed beside it."""
+    if Path(engine).name != "podman":
+        return True
+    places = os.pathsep.join((os.environ.get("PATH", ""), "/usr/libexec/podman", "/usr/lib/podman"))
+    return shutil.which("catatonit", path=places) is not None
 
 
 def _this_command() -> str:

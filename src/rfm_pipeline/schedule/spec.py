@@ -60,11 +60,14 @@ class Image:
         name: The image, with a tag or a digest.
         engine: What starts it on a machine: the path of docker or podman.
         user: Who it runs as there, as `UID:GID`; None is the image's own user.
+        init: Whether the engine puts a first process of its own before it, which hears a signal while Python
+            still starts.
     """
 
     name: str
     engine: str = "docker"
     user: str | None = None
+    init: bool = True
 
 
 @dataclass(frozen=True, slots=True)
