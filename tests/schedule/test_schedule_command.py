@@ -72,6 +72,19 @@ def test_paths_are_absolute_and_the_command_is_this_one(rfm: Rfm, tmp_path: Path
     assert f"{Path(sys.executable).parent / 'rfm'} run --config {tmp_path}/shop.toml >>" in printed
 
 
+@posix
+@pytest.mark.parametrize("target", ["cron", "systemd"])
+def test_the_path_of_the_program_is_absolute_too(
+    target: str, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"{tmp_path}/tools/rfm run" in rfm("schedule", target, "--program", "./tools/rfm").stdout
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "my-rfm").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tmp_path / "found" / "my-rfm").chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'found'}{os.pathsep}{os.environ['PATH']}")
+    assert f"{tmp_path}/found/my-rfm run" in rfm("schedule", target, "--program", "my-rfm").stdout
+
+
 def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
     words = ("run", "a b.csv", "--returns", "net")
     (file,) = json.loads(rfm("schedule", "kubernetes", *IMAGE, "--json", "--", *words).stdout)["files"]

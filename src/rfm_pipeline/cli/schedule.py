@@ -168,7 +168,7 @@ def _what(
     place = here.absolute(folder, target)
     secrets = _pairs(secret, "--secret", "GOOGLE_APPLICATION_CREDENTIALS=/srv/keys/bigquery.json")
     return {
-        "runs": here.image(image, place, target) if image else here.program(program, place),
+        "runs": here.image(image, place, target) if image else here.program(program, place, target),
         "folder": place,
         "config": here.absolute(config, target) if config else None,
         "environment": _pairs(env, "--env", "RFM_TO=duckdb:shop.duckdb"),

@@ -14,14 +14,19 @@ MACHINES = ("cron", "systemd", "windows", "airflow")
 """Targets whose paths are those of a machine."""
 
 
-def program(path: str | None, folder: str) -> Program:
+def program(path: str | None, folder: str, target: str) -> Program:
     """The installed command, run by the owner of the folder that it works in.
 
     Args:
-        path: Where it is; None is this very command.
+        path: Where it is; None is this very command. A mere name is looked up as a shell does.
         folder: The folder.
+        target: Whose machine starts it: a scheduler has no folder of its own that a path could start from.
     """
-    return Program(path or _this_command(), _name_of(_owner(folder)))
+    if path is None:
+        path = _this_command()
+    elif Path(path).name == path and (found := shutil.which(path)):
+        path = found
+    return Program(absolute(path, target), _name_of(_owner(folder)))
 
 
 def image(name: str, folder: str, target: str) -> Image:
