@@ -252,6 +252,97 @@ def test_systemd_is_given_the_units_and_starts_the_timer(tools: Path, rfm: Rfm, 
     assert sentence == "systemd has no schedule rfm-daily that `rfm schedule` gave it."
 
 
+BEGIN = "# begin rfm schedule rfm-daily\n"
+NO_BUS = "#!/bin/sh\necho 'Failed to connect to bus: No medium found' >&2; exit 1\n"
+SYSTEMD = ("schedule", "systemd", "--program", "/opt/rfm", "--folder", "/srv/shop")
+
+
+@posix
+def test_where_systemd_can_not_be_reached_nothing_is_left_behind(
+    tools: Path, rfm: Rfm, tmp_path: Path
+) -> None:
+    (tools / "systemctl").write_text(NO_BUS, encoding="utf-8")
+    ended = rfm(*SYSTEMD, "--install", "--yes")
+    assert ended.code == 2
+    assert "`systemctl --user daemon-reload` failed: Failed to connect to bus" in ended.stderr
+    units = tmp_path / "config" / "systemd" / "user"
+    assert list(units.iterdir()) == []
+    # One that was there before is there again.
+    (units / "rfm-daily.timer").write_text("before", encoding="utf-8")
+    assert rfm(*SYSTEMD, "--install", "--yes").code == 2
+    assert [(path.name, path.read_text("utf-8")) for path in units.iterdir()] == [
+        ("rfm-daily.timer", "before")
+    ]
+
+
+@posix
+def test_a_timer_that_does_not_start_is_not_left_enabled(tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+    script = (tools / "systemctl").read_text(encoding="utf-8")
+    (tools / "systemctl").write_text(f"{script}test $2 != enable\n", encoding="utf-8")
+    assert rfm(*SYSTEMD, "--install", "--yes").code == 2
+    assert calls(tools)[-1] == "systemctl --user disable --now rfm-daily.timer"
+    assert list((tmp_path / "config" / "systemd" / "user").iterdir()) == []
+
+
+@posix
+def test_where_systemd_can_not_be_reached_a_schedule_is_still_removed(
+    tools: Path, rfm: Rfm, tmp_path: Path
+) -> None:
+    assert rfm(*SYSTEMD, "--install", "--yes").code == 0
+    units = tmp_path / "config" / "systemd" / "user"
+    (units / "timers.target.wants").mkdir()
+    (units / "timers.target.wants" / "rfm-daily.timer").symlink_to(units / "rfm-daily.timer")
+    (tools / "systemctl").write_text(NO_BUS, encoding="utf-8")
+    ended = rfm("schedule", "systemd", "--remove", "--yes")
+    assert ended.code == 0
+    assert "note: `systemctl --user disable --now rfm-daily.timer` failed: Failed to connect" in ended.stderr
+    assert [path.name for path in units.rglob("*")] == ["timers.target.wants"]
+
+
+@posix
+@pytest.mark.parametrize("target", ["cron", "systemd", "windows"])
+def test_a_name_that_is_none_removes_nothing(target: str, tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "config" / "systemd" / "user").mkdir(parents=True)
+    victim = tmp_path / "config" / "victim.timer"
+    victim.write_text("", encoding="utf-8")
+    sentence, _ = refused(rfm("schedule", target, "--remove", "--yes", "--name", "../../victim"))
+    assert sentence == "'../../victim' can't name a schedule."
+    assert victim.exists()
+    assert calls(tools) == []
+
+
+@posix
+def test_the_lines_of_others_stay_as_they_are_to_the_byte(tools: Path, rfm: Rfm) -> None:
+    mine = b"# caf\xe9\r\n0 1 * * * backup\r\n# Zo\xc3\xab\n"
+    (tools / "kept").write_bytes(mine)
+    assert rfm(*CRON, "--install", "--yes").code == 0
+    assert (tools / "kept").read_bytes() == mine + rfm(*CRON).stdout.encode()
+    # As an editor may have left it that ends every line alike.
+    (tools / "kept").write_bytes((tools / "kept").read_bytes().replace(b"\n", b"\r\n"))
+    assert rfm("schedule", "cron", "--remove", "--yes").code == 0
+    assert (tools / "kept").read_bytes() == mine.replace(b"\n", b"\r\n")
+
+
+@posix
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"{BEGIN}0 1 * * * backup\n",
+        f"{BEGIN}0 1 * * * backup\n{BEGIN}# end rfm schedule rfm-daily\n",
+        "0 1 * * * backup\n# end rfm schedule rfm-daily\n",
+    ],
+)
+def test_a_mark_without_the_other_does_not_take_the_lines_of_others(
+    lines: str, tools: Path, rfm: Rfm
+) -> None:
+    (tools / "kept").write_text(lines, encoding="utf-8")
+    for words in ((*CRON, "--install"), ("schedule", "cron", "--remove")):
+        ended = rfm(*words, "--yes")
+        assert ended.code == 2
+        assert "stands without the other" in ended.stderr
+    assert (tools / "kept").read_text(encoding="utf-8") == lines
+
+
 @posix
 def test_windows_is_given_the_task(tools: Path, rfm: Rfm) -> None:
     words = ("schedule", "windows", "--program", "C:\\rfm.exe", "--folder", "C:\\shop")
