@@ -85,6 +85,21 @@ def test_the_path_of_the_program_is_absolute_too(
     assert f"{tmp_path}/found/my-rfm run" in rfm("schedule", target, "--program", "my-rfm").stdout
 
 
+@posix
+def test_for_a_folder_of_windows_no_path_of_this_machine_is_written(rfm: Rfm) -> None:
+    windows = ("schedule", "windows", "--folder", "C:\\Shop")
+    for words in (
+        ("--config", "rfm.toml"), ("--config", "/srv/rfm.toml"), ("--program", "rfm.exe"),
+        (*IMAGE, "--secret", "KEY=key.json"),
+    ):  # fmt: skip
+        sentence, hint = refused(rfm(*windows, *words))
+        assert "The folder C:\\Shop is one of Windows, and " in sentence
+        assert "C:\\Shop\\rfm.toml" in hint
+        assert words[-1] not in sentence
+    printed = rfm(*windows, "--program", "C:\\rfm.exe", "--config", "C:\\Shop\\rfm.toml").stdout
+    assert "<Arguments>run --config C:\\Shop\\rfm.toml</Arguments>" in printed
+
+
 def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
     words = ("run", "a b.csv", "--returns", "net")
     (file,) = json.loads(rfm("schedule", "kubernetes", *IMAGE, "--json", "--", *words).stdout)["files"]

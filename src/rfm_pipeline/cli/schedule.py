@@ -170,9 +170,11 @@ def _what(
     return {
         "runs": here.image(image, place, target) if image else here.program(program, place, target),
         "folder": place,
-        "config": here.absolute(config, target) if config else None,
+        "config": here.absolute(config, target, place) if config else None,
         "environment": _pairs(env, "--env", "RFM_TO=duckdb:shop.duckdb"),
-        "secrets": tuple(Secret(variable, here.absolute(kept, target)) for variable, kept in secrets.items()),
+        "secrets": tuple(
+            Secret(variable, here.absolute(kept, target, place)) for variable, kept in secrets.items()
+        ),
     }
 
 

@@ -23,10 +23,10 @@ def program(path: str | None, folder: str, target: str) -> Program:
         target: Whose machine starts it: a scheduler has no folder of its own that a path could start from.
     """
     if path is None:
-        path = _this_command()
-    elif Path(path).name == path and (found := shutil.which(path)):
+        return Program(_this_command(), _name_of(_owner(folder)))
+    if Path(path).name == path and (found := shutil.which(path)):
         path = found
-    return Program(absolute(path, target), _name_of(_owner(folder)))
+    return Program(absolute(path, target, folder), _name_of(_owner(folder)))
 
 
 def image(name: str, folder: str, target: str) -> Image:
@@ -38,10 +38,25 @@ def image(name: str, folder: str, target: str) -> Image:
     return Image(name, engine, f"{owner[0]}:{owner[1]}" if owner else None, _has_init(engine))
 
 
-def absolute(path: str, target: str) -> str:
-    """A path as the scheduler's machine knows it; elsewhere as it is given."""
+def absolute(path: str, target: str, folder: str = "") -> str:
+    """A path as the scheduler's machine knows it; elsewhere as it is given.
+
+    Args:
+        path: The path.
+        target: Whose machine it is.
+        folder: The folder that a run works in.
+
+    Raises:
+        UsageError: The folder is one of a Windows, which this machine is not, and the path is none.
+    """
     if target not in MACHINES or PureWindowsPath(path).is_absolute():
         return path
+    if sys.platform != "win32" and PureWindowsPath(folder).is_absolute():
+        raise UsageError(
+            # Which one is not repeated: what is given for a secret's path may be the secret.
+            f"The folder {folder} is one of Windows, and another path that is given is not absolute there.",
+            f"give it as Windows knows it, such as {PureWindowsPath(folder) / 'rfm.toml'}.",
+        )
     return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - a link stays one, `..` does not
 
 
