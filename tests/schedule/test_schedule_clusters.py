@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import csv
+import json
 import re
-import shlex
 import subprocess
 import sys
 import types
@@ -198,23 +198,55 @@ def test_the_cloud_run_job_has_every_value_as_it_was(config: Path) -> None:
     assert len(task["volumes"]) == len(container["volumeMounts"])
 
 
-def test_the_lines_of_gcloud_make_the_job_and_start_it_every_day(config: Path) -> None:
-    _, script = render("cloud-run", contained(config=str(config))).files
+def test_the_lines_of_gcloud_make_the_job_and_start_it_every_day(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(config.parent)
+    job, script = render("cloud-run", contained(config=config.name)).files
     done = subprocess.run(
         [TOOLS / "shellcheck", "-"], input=script.text, capture_output=True, encoding="utf-8", check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
-    lines = [shlex.split(line) for line in script.text.splitlines() if line.startswith("gcloud")]
-    assert [line[1:4] for line in lines] == [
-        ["secrets", "create", "rfm-daily-config"],
+    # In the place of gcloud one that knows what it has made.
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text(
+        f"#!{sys.executable}\n"
+        "import json, pathlib, sys\n"
+        "words, here = sys.argv[1:], pathlib.Path(__file__).parent\n"
+        "made = here / ('made-' + words[0])\n"
+        "if 'describe' in words:\n"
+        "    sys.exit(not made.exists())\n"
+        "if 'create' in words:\n"
+        "    made.touch(exist_ok=False)\n"
+        "if 'replace' in words:\n"
+        "    assert pathlib.Path(words[3]).exists()\n"
+        "with (here / 'calls').open('a', encoding='utf-8') as calls:\n"
+        "    print(json.dumps(words), file=calls)\n",
+        encoding="utf-8",
+    )
+    gcloud.chmod(0o755)
+    written = tmp_path / "written"
+    written.mkdir()
+    for file in (job, script):
+        (written / file.name).write_bytes(file.written())
+    for _ in range(2):
+        subprocess.run(
+            ["sh", written / script.name], cwd="/", env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True
+        )
+    lines = [json.loads(line) for line in (tmp_path / "calls").read_text(encoding="utf-8").splitlines()]
+    always = [
         ["secrets", "add-iam-policy-binding", "rfm-daily-config"],
         ["secrets", "add-iam-policy-binding", "BIGQUERY_KEY"],
         ["run", "jobs", "replace"],
         ["run", "jobs", "add-iam-policy-binding"],
-        ["scheduler", "jobs", "create"],
     ]
-    assert lines[0][-1] == str(config)
-    trigger = dict(zip(lines[-1][6::2], lines[-1][7::2], strict=True))
+    assert [line[:3] for line in lines] == [
+        ["secrets", "create", "rfm-daily-config"], *always, ["scheduler", "jobs", "create"],
+        ["secrets", "versions", "add"], *always, ["scheduler", "jobs", "update"],
+    ]  # fmt: skip
+    assert lines[0][-1] == lines[6][-1] == str(config)
+    assert lines[5][4:] == lines[11][4:]
+    trigger = dict(zip(lines[-1][5::2], lines[-1][6::2], strict=True))
     assert trigger["--schedule"] == "30 3 * * *"
     assert trigger["--time-zone"] == "Europe/London"
     assert trigger["--uri"].endswith("/v2/projects/my-project/locations/europe-west1/jobs/rfm-daily:run")
