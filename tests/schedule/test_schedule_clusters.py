@@ -159,6 +159,16 @@ def test_a_configuration_file_with_a_mistake_is_not_sent_into_the_night(tmp_path
             render("kubernetes", on_kubernetes(config=str(tmp_path / name)))
 
 
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])
+def test_what_only_yaml_takes_for_the_end_of_a_line_is_none(character: str, tmp_path: Path) -> None:
+    path = tmp_path / "rfm.toml"
+    path.write_bytes(f"source = 'orders.csv'\n# a{character}b\n\n".encode())
+    found = objects(on_kubernetes(config=str(path)))
+    assert found["ConfigMap"]["data"]["rfm.toml"].encode() == path.read_bytes()
+    with pytest.raises(UsageError, match="The value of RFM_TO has the character"):
+        schedule(environment={"RFM_TO": f"a{character}b"})
+
+
 def test_a_key_in_a_configuration_file_does_not_get_into_a_config_map(tmp_path: Path) -> None:
     path = tmp_path / "rfm.toml"
     for line in ('x = """\n-----BEGIN PRIVATE KEY-----\nhunter2"""', 'private_key = "hunter2"'):

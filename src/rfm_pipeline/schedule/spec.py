@@ -169,7 +169,7 @@ class Schedule:
 
     def _check_texts(self) -> None:
         for what, value in self._texts():
-            if bad := re.search(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]", value):
+            if bad := re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]", value):
                 raise UsageError(
                     f"{what} has the character {bad[0]!r} in it, which no scheduler can be given.",
                     "write it without, or put it into rfm.toml.",
