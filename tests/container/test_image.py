@@ -103,6 +103,8 @@ def test_it_is_a_command_of_a_user_without_rights(image: Image) -> None:
     assert labels["org.opencontainers.image.title"] == "rfm-pipeline"
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert labels["org.opencontainers.image.base.name"].startswith("docker.io/library/python:3.")
+    ours = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.")}
+    assert all(ours.values()), ours
 
 
 def test_nothing_that_builds_or_installs_is_inside(image: Image) -> None:
