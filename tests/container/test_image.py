@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 import tarfile
@@ -113,6 +114,14 @@ def test_nothing_that_builds_or_installs_is_inside(image: Image) -> None:
     assert found.stdout == ""
     pip = image.run("-c", "import pip", options=("--entrypoint", "python"))
     assert "No module named 'pip'" in pip.stderr
+
+
+def test_it_is_no_larger_than_the_page_says(image: Image) -> None:
+    page = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
+    said = re.search(r"we add to the base image is (\d+) MB", page)
+    assert said
+    found = int(image.shell("du -sm /opt/rfm").stdout.split()[0])
+    assert abs(found - int(said[1])) <= 0.15 * int(said[1])
 
 
 def test_nothing_is_writable_but_the_volume(image: Image) -> None:
