@@ -1,4 +1,4 @@
-# Built with `docker build -t rfm-pipeline .`, run with `docker run --rm rfm-pipeline demo`.
+# Built with `docker build -t rfm-pipeline .`, run with `docker run --rm --init rfm-pipeline demo`.
 #
 # The base image is named by its version. To pin it by digest too, look the digest up where images can be had and
 # give it: --build-arg PYTHON_DIGEST=@sha256:...; the workflow that publishes images does so.
@@ -45,15 +45,9 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["rfm"]
 CMD ["run"]
 
-# Last, so that another commit leaves the layers above as they are.
-ARG VERSION=""
-ARG REVISION=""
+# The rest of the labels (version, revision, digest of the base) is given by who knows it: a build with --label.
 ARG PYTHON_VERSION
-ARG PYTHON_DIGEST
 LABEL org.opencontainers.image.title="rfm-pipeline" \
       org.opencontainers.image.description="Recency, frequency and monetary value for every customer, scored and segmented." \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}" \
-      org.opencontainers.image.base.name="docker.io/library/python:${PYTHON_VERSION}-slim-bookworm" \
-      org.opencontainers.image.base.digest="${PYTHON_DIGEST}"
+      org.opencontainers.image.base.name="docker.io/library/python:${PYTHON_VERSION}-slim-bookworm"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import sys
 import tarfile
@@ -22,6 +23,9 @@ from by_hand import BY_HAND, ORDERS, published
 
 pytestmark = pytest.mark.xdist_group("container")
 
+# Seconds that a container may take on a busy machine until it knows the time.
+START_UP = 20
+
 MARKER = "MIIEvQIBADANBg-not-a-key-but-looks-like-one"
 # What lies about in a folder that an image is built in.
 LYING_ABOUT = {
@@ -38,6 +42,16 @@ LYING_ABOUT = {
     "src/rfm_pipeline/key.pem": MARKER,
     "src/rfm_pipeline/shop.duckdb": MARKER,
 }
+# Under names that no list of what to leave out would have.
+LYING_ABOUT |= {
+    f"src/rfm_pipeline/{name}": MARKER
+    for name in (
+        "shop-prod-1a2b3c.json", "gcp-key.json", "adc.json", "client_secret_123.json", "Credentials.JSON",
+        "key.PEM", "credentials.toml", "app.jks", ".netrc", "id_rsa", "prod.env.bak", "rfm.toml",
+        "orders.csv", "lines.parquet", "notes.txt", "py.typed.bak", "presets/rfm.toml", "presets/shop.json",
+        "presets/.shop.toml", "demo/orders.csv", "sql/dump.sql",
+    )
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +104,8 @@ def test_it_is_a_command_of_a_user_without_rights(image: Image) -> None:
     assert labels["org.opencontainers.image.title"] == "rfm-pipeline"
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert labels["org.opencontainers.image.base.name"].startswith("docker.io/library/python:3.")
+    ours = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.")}
+    assert all(ours.values()), ours
 
 
 def test_nothing_that_builds_or_installs_is_inside(image: Image) -> None:
@@ -98,6 +114,14 @@ def test_nothing_that_builds_or_installs_is_inside(image: Image) -> None:
     assert found.stdout == ""
     pip = image.run("-c", "import pip", options=("--entrypoint", "python"))
     assert "No module named 'pip'" in pip.stderr
+
+
+def test_it_is_no_larger_than_the_page_says(image: Image) -> None:
+    page = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
+    said = re.search(r"we add to the base image is (\d+) MB", page)
+    assert said
+    found = int(image.shell("du -sm /opt/rfm").stdout.split()[0])
+    assert abs(found - int(said[1])) <= 0.15 * int(said[1])
 
 
 def test_nothing_is_writable_but_the_volume(image: Image) -> None:
@@ -123,12 +147,19 @@ def test_no_layer_has_anything_of_what_lay_about(image: Image, tmp_path: Path) -
     done = podman("save", "--output", saved, tag, seconds=300)
     podman("rmi", "--force", tag)
     assert done.returncode == 0, done.stderr
-    ours = 0
+    shipped = set()
     for name, content in everything_in(saved):
         assert MARKER.encode() not in content, name
         assert not f"/{name}".endswith(tuple(f"/{lying}" for lying in LYING_ABOUT)), name
-        ours += "site-packages/rfm_pipeline/" in name
-    assert ours > 50
+        _, package, path = name.partition("site-packages/rfm_pipeline/")
+        if package and path.endswith((".py", ".toml", ".sql", ".typed")):
+            shipped.add(path)
+    sources = ROOT / "src" / "rfm_pipeline"
+    assert shipped == {
+        path.relative_to(sources).as_posix()
+        for path in sources.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def everything_in(saved: Path) -> Iterator[tuple[str, bytes]]:
@@ -284,8 +315,17 @@ def test_the_compose_file_runs_it_as_hard_as_the_tests_do(image: Image) -> None:
     assert rest[0] == "error: There is no source to read."
 
 
-def wait_words(command: list[str]) -> list[str]:
-    """The command of the service, with the next minute for its time."""
+def wait_words(command: list[str], now: float | None = None) -> list[str]:
+    """The command of the service, with a minute that begins soon, but not before it can be waited for."""
     words = [word.replace("${TIMEZONE:-UTC}", "UTC") for word in command]
-    soon = time.gmtime(time.time() + 60)
+    soon = time.gmtime((time.time() if now is None else now) + 60 + START_UP)
     return [time.strftime("%H:%M", soon) if word.startswith("${") else word for word in words]
+
+
+@pytest.mark.parametrize("second", [0, 39, 40, 41, 59, 59.999])
+def test_the_minute_that_is_waited_for_can_not_be_missed(second: float) -> None:
+    now = 86_400 * 20_000 + 23 * 3600 + 58 * 60 + second
+    *_, at = wait_words(["--at", "${AT:-05:30}"], now)
+    hour, minute = map(int, at.split(":"))
+    left = (hour * 3600 + minute * 60 - now) % 86_400
+    assert START_UP <= left <= START_UP + 60

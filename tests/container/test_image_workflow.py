@@ -73,7 +73,22 @@ def test_what_is_published_is_built_as_what_was_checked() -> None:
         if "build-push-action" in step.get("uses", "")
     ]
     assert [arguments["PYTHON_VERSION"] for arguments in built] == ["${{ env.PYTHON_VERSION }}"] * 2
-    assert built[0]["PYTHON_DIGEST"] == "${{ steps.base.outputs.digest }}"
-    assert built[1]["PYTHON_DIGEST"] == "${{ needs.check.outputs.base }}"
+    assert built[0]["PYTHON_DIGEST"] == "@${{ steps.base.outputs.digest }}"
+    assert built[1]["PYTHON_DIGEST"] == "@${{ needs.check.outputs.base }}"
     declared = set(re.findall(r"^ARG (\w+)", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
     assert all(set(arguments) <= declared for arguments in built)
+
+
+def test_the_labels_of_what_is_published_say_what_it_was_built_from() -> None:
+    (labels,) = (
+        step["with"]["labels"].splitlines()
+        for step in workflow("image.yml")["jobs"]["publish"]["steps"]
+        if "build-push-action" in step.get("uses", "")
+    )
+    assert dict(line.removeprefix("org.opencontainers.image.").split("=", 1) for line in labels) == {
+        "version": "${{ steps.name.outputs.version }}",
+        "revision": "${{ github.sha }}",
+        "base.digest": "${{ needs.check.outputs.base }}",
+    }
+    (step,) = (step for step in workflow("image.yml")["jobs"]["check"]["steps"] if step.get("id") == "base")
+    assert 'echo "digest=$digest"' in step["run"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import csv
+import json
 import re
-import shlex
 import subprocess
 import sys
 import types
@@ -41,11 +41,40 @@ def test_they_need_an_image(target: str) -> None:
     assert error.value.hint == "name an image with --image."
 
 
+SECRETS = (
+    '{"type": "service_account", "private_key": "hunter2"}',
+    "-----BEGIN PRIVATE KEY-----\nhunter2",
+    "ya29.a0hunter2",
+    "ghp_hunter2hunter2hunter2hunter2hunter2",
+    "AKIAIOSFODNN7HUNTER2",
+    "https://shop:hunter2@example.com/orders.csv",
+)
+
+
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_secret_is_nowhere_but_where_it_is_kept(target: str) -> None:
-    for value in ('{"type": "service_account", "private_key": "x"}', "-----BEGIN PRIVATE KEY-----"):
-        with pytest.raises(UsageError, match="looks like a secret"):
-            render(target, schedule(environment={"CREDENTIALS": value}))
+@pytest.mark.parametrize("value", SECRETS)
+def test_a_secret_is_nowhere_but_where_it_is_kept(target: str, value: str) -> None:
+    for values in (
+        {"environment": {"CREDENTIALS": value}},
+        {"arguments": ("run", value)},
+        {"secrets": (Secret("CREDENTIALS", value),)},
+        {"secrets": (Secret("CREDENTIALS", f"/srv/shop/{value}"),)},
+        {"environment": {value: "x"}},
+        {"folder": f"/srv/{value}"},
+    ):
+        with pytest.raises(UsageError, match="looks like a secret") as error:
+            render(target, contained(**values))
+        assert "hunter2" not in f"{error.value} {error.value.hint}".casefold()
+
+
+@pytest.mark.parametrize(
+    "name", ["DB_PASSWORD", "TOKEN", "RFM_TOKEN", "client_secret", "AWS_SECRET_ACCESS_KEY", "API_KEY"]
+)
+def test_the_value_of_a_variable_that_is_called_a_secret_is_none_for_a_schedule(name: str) -> None:
+    with pytest.raises(UsageError, match=f"The value of {name} is a secret by its name") as error:
+        schedule(environment={name: "hunter2"})
+    assert "hunter2" not in f"{error.value} {error.value.hint}"
+    assert schedule(secrets=(Secret(name, "/srv/keys/key"),)).variables == (name,)
 
 
 # Kubernetes
@@ -130,10 +159,30 @@ def test_a_configuration_file_with_a_mistake_is_not_sent_into_the_night(tmp_path
             render("kubernetes", on_kubernetes(config=str(tmp_path / name)))
 
 
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])
+def test_what_only_yaml_takes_for_the_end_of_a_line_is_none(character: str, tmp_path: Path) -> None:
+    path = tmp_path / "rfm.toml"
+    path.write_bytes(f"source = 'orders.csv'\n# a{character}b\n\n".encode())
+    found = objects(on_kubernetes(config=str(path)))
+    assert found["ConfigMap"]["data"]["rfm.toml"].encode() == path.read_bytes()
+    with pytest.raises(UsageError, match="The value of RFM_TO has the character"):
+        schedule(environment={"RFM_TO": f"a{character}b"})
+
+
+def test_a_key_in_a_configuration_file_does_not_get_into_a_config_map(tmp_path: Path) -> None:
+    path = tmp_path / "rfm.toml"
+    for line in ('x = """\n-----BEGIN PRIVATE KEY-----\nhunter2"""', 'private_key = "hunter2"'):
+        path.write_text(f"source = 'orders.csv'\n{line}\n", encoding="utf-8")
+        with pytest.raises(UsageError, match="looks like a secret") as error:
+            render("kubernetes", on_kubernetes(config=str(path)))
+        assert "hunter2" not in f"{error.value} {error.value.hint}"
+
+
 def test_a_reference_that_names_no_secret_is_an_error() -> None:
     for reference in ("BIGQUERY_KEY", "not/a/name", "/key", "a b"):
-        with pytest.raises(UsageError, match="does not name a Secret of Kubernetes"):
+        with pytest.raises(UsageError, match="does not name a Secret of Kubernetes") as error:
             render("kubernetes", on_kubernetes(secrets=(Secret("KEY", reference),)))
+        assert reference not in str(error.value)
     with pytest.raises(UsageError, match="does not name a secret of GitHub"):
         render("github-actions", contained(secrets=(Secret("KEY", "my-key"),)))
 
@@ -159,23 +208,55 @@ def test_the_cloud_run_job_has_every_value_as_it_was(config: Path) -> None:
     assert len(task["volumes"]) == len(container["volumeMounts"])
 
 
-def test_the_lines_of_gcloud_make_the_job_and_start_it_every_day(config: Path) -> None:
-    _, script = render("cloud-run", contained(config=str(config))).files
+def test_the_lines_of_gcloud_make_the_job_and_start_it_every_day(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(config.parent)
+    job, script = render("cloud-run", contained(config=config.name)).files
     done = subprocess.run(
         [TOOLS / "shellcheck", "-"], input=script.text, capture_output=True, encoding="utf-8", check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
-    lines = [shlex.split(line) for line in script.text.splitlines() if line.startswith("gcloud")]
-    assert [line[1:4] for line in lines] == [
-        ["secrets", "create", "rfm-daily-config"],
+    # In the place of gcloud one that knows what it has made.
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text(
+        f"#!{sys.executable}\n"
+        "import json, pathlib, sys\n"
+        "words, here = sys.argv[1:], pathlib.Path(__file__).parent\n"
+        "made = here / ('made-' + words[0])\n"
+        "if 'describe' in words:\n"
+        "    sys.exit(not made.exists())\n"
+        "if 'create' in words:\n"
+        "    made.touch(exist_ok=False)\n"
+        "if 'replace' in words:\n"
+        "    assert pathlib.Path(words[3]).exists()\n"
+        "with (here / 'calls').open('a', encoding='utf-8') as calls:\n"
+        "    print(json.dumps(words), file=calls)\n",
+        encoding="utf-8",
+    )
+    gcloud.chmod(0o755)
+    written = tmp_path / "written"
+    written.mkdir()
+    for file in (job, script):
+        (written / file.name).write_bytes(file.written())
+    for _ in range(2):
+        subprocess.run(
+            ["sh", written / script.name], cwd="/", env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=True
+        )
+    lines = [json.loads(line) for line in (tmp_path / "calls").read_text(encoding="utf-8").splitlines()]
+    always = [
         ["secrets", "add-iam-policy-binding", "rfm-daily-config"],
         ["secrets", "add-iam-policy-binding", "BIGQUERY_KEY"],
         ["run", "jobs", "replace"],
         ["run", "jobs", "add-iam-policy-binding"],
-        ["scheduler", "jobs", "create"],
     ]
-    assert lines[0][-1] == str(config)
-    trigger = dict(zip(lines[-1][6::2], lines[-1][7::2], strict=True))
+    assert [line[:3] for line in lines] == [
+        ["secrets", "create", "rfm-daily-config"], *always, ["scheduler", "jobs", "create"],
+        ["secrets", "versions", "add"], *always, ["scheduler", "jobs", "update"],
+    ]  # fmt: skip
+    assert lines[0][-1] == lines[6][-1] == str(config)
+    assert lines[5][4:] == lines[11][4:]
+    trigger = dict(zip(lines[-1][5::2], lines[-1][6::2], strict=True))
     assert trigger["--schedule"] == "30 3 * * *"
     assert trigger["--time-zone"] == "Europe/London"
     assert trigger["--uri"].endswith("/v2/projects/my-project/locations/europe-west1/jobs/rfm-daily:run")
@@ -254,6 +335,7 @@ def test_awkward_values_come_through_the_workflows_shell(tmp_path: Path) -> None
         check=True,
     )
     words = done.stdout.split("\0")
+    assert "--init" in words
     assert tuple(words[-len(ARGUMENTS) :]) == ARGUMENTS
     passed = [words[position + 1] for position, word in enumerate(words) if word == "--env"]
     assert {name: given[name] for name in passed} == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}

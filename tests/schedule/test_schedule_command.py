@@ -72,10 +72,55 @@ def test_paths_are_absolute_and_the_command_is_this_one(rfm: Rfm, tmp_path: Path
     assert f"{Path(sys.executable).parent / 'rfm'} run --config {tmp_path}/shop.toml >>" in printed
 
 
+@posix
+@pytest.mark.parametrize("target", ["cron", "systemd"])
+def test_the_path_of_the_program_is_absolute_too(
+    target: str, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"{tmp_path}/tools/rfm run" in rfm("schedule", target, "--program", "./tools/rfm").stdout
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "my-rfm").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tmp_path / "found" / "my-rfm").chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'found'}{os.pathsep}{os.environ['PATH']}")
+    assert f"{tmp_path}/found/my-rfm run" in rfm("schedule", target, "--program", "my-rfm").stdout
+
+
+@posix
+def test_for_a_folder_of_windows_no_path_of_this_machine_is_written(rfm: Rfm) -> None:
+    windows = ("schedule", "windows", "--folder", "C:\\Shop")
+    for words in (
+        ("--config", "rfm.toml"), ("--config", "/srv/rfm.toml"), ("--program", "rfm.exe"),
+        (*IMAGE, "--secret", "KEY=key.json"),
+    ):  # fmt: skip
+        sentence, hint = refused(rfm(*windows, *words))
+        assert "The folder C:\\Shop is one of Windows, and " in sentence
+        assert "C:\\Shop\\rfm.toml" in hint
+        assert words[-1] not in sentence
+    printed = rfm(*windows, "--program", "C:\\rfm.exe", "--config", "C:\\Shop\\rfm.toml").stdout
+    assert "<Arguments>run --config C:\\Shop\\rfm.toml</Arguments>" in printed
+
+
 def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
     words = ("run", "a b.csv", "--returns", "net")
     (file,) = json.loads(rfm("schedule", "kubernetes", *IMAGE, "--json", "--", *words).stdout)["files"]
     assert '- run\n            - "a b.csv"\n            - "--returns"\n            - net\n' in file["text"]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("installed", "init"),
+    [(["docker"], True), (["podman", "catatonit"], True), (["podman"], False)],
+)
+def test_a_first_process_hears_the_signals_where_the_engine_has_one(
+    installed: list[str], init: bool, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in installed:
+        (tmp_path / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, path="": which(name, path=str(tmp_path)))
+    printed = rfm("schedule", "cron", *IMAGE).stdout
+    assert f"{tmp_path / installed[0]} run --rm {'--init ' if init else ''}--name" in printed
 
 
 # Refusing
@@ -85,7 +130,7 @@ def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
     ("arguments", "sentence", "hint"),
     [
         (["at"], "There is no scheduler 'at'", "cron, systemd"),
-        (["cron", "--at", "24:00"], "'24:00' is not a time of day", "--at 03:30"),
+        (["cron", "--at", "24:00"], "'24:00' is not a time of day", "--at 05:30"),
         (["cron", "--timezone", "Europe/Londn"], "'Europe/Londn' is not a time zone", "Europe/London"),
         (["cron", "--name", "Every day"], "'Every day' can't name a schedule", "lower-case"),
         (["cron", "--timeout", "0"], "The time-out is 0 minutes", "1440"),
@@ -94,6 +139,16 @@ def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
         (["cron", "--env", "A B=1"], "'A B' can't name an environment variable", "--env RFM_TO"),
         (["cron", "--env", "A=1", "--secret", "A=b"], "A is given both", "leave one"),
         (["cron", "--env", "A=a\nb"], r"The value of A has the character '\n'", "rfm.toml"),
+        (["cron", "--secret", '{"private_key": "x"}'], "--secret takes NAME=VALUE.", "--secret GOOGLE"),
+        (
+            ["cron", "--secret", 'KEY={"private_key": "x"}'],
+            "The reference of KEY looks like a secret",
+            "name",
+        ),
+        (["cron", "--env", "ya29.x"], "--env takes NAME=VALUE.", "--env RFM_TO"),
+        (["cron", "--env", "ya29.x="], "--env takes NAME=VALUE.", "--env RFM_TO"),
+        (["cron", "--", "ya29.x"], "What looks like a secret is no command", "schedule cron -- run"),
+        (["cron", "--", "run", "ya29.x"], "An argument looks like a secret", "--secret VARIABLE=REFERENCE"),
         (["cron", "--", "runn"], "'runn' is no command to schedule", "schedule cron -- run"),
         (["cron", "--", "schedule", "cron"], "'schedule' is no command to schedule", "-- run"),
         (["kubernetes", "--install"], "starts containers only", "--image"),
@@ -178,7 +233,7 @@ def test_cron_is_given_the_lines_beside_those_that_are_there(tools: Path, rfm: R
     assert rfm(*CRON, "--install", "--yes", "--at", "04:00").code == 0
     assert rfm(*CRON, "--install", "--yes", "--name", "other").code == 0
     crontab = (tools / "kept").read_text(encoding="utf-8")
-    assert [line[:9] for line in crontab.splitlines() if line.endswith("; }")] == ["0 4 * * *", "30 3 * * "]
+    assert [line[:9] for line in crontab.splitlines() if line.endswith("; }")] == ["0 4 * * *", "30 5 * * "]
     assert rfm("schedule", "cron", "--remove", "--yes", "--name", "other").code == 0
     assert rfm("schedule", "cron", "--remove", "--yes").code == 0
     assert (tools / "kept").read_text(encoding="utf-8") == mine
@@ -210,6 +265,97 @@ def test_systemd_is_given_the_units_and_starts_the_timer(tools: Path, rfm: Rfm, 
     ]  # fmt: skip
     sentence, _ = refused(rfm("schedule", "systemd", "--remove", "--yes"))
     assert sentence == "systemd has no schedule rfm-daily that `rfm schedule` gave it."
+
+
+BEGIN = "# begin rfm schedule rfm-daily\n"
+NO_BUS = "#!/bin/sh\necho 'Failed to connect to bus: No medium found' >&2; exit 1\n"
+SYSTEMD = ("schedule", "systemd", "--program", "/opt/rfm", "--folder", "/srv/shop")
+
+
+@posix
+def test_where_systemd_can_not_be_reached_nothing_is_left_behind(
+    tools: Path, rfm: Rfm, tmp_path: Path
+) -> None:
+    (tools / "systemctl").write_text(NO_BUS, encoding="utf-8")
+    ended = rfm(*SYSTEMD, "--install", "--yes")
+    assert ended.code == 2
+    assert "`systemctl --user daemon-reload` failed: Failed to connect to bus" in ended.stderr
+    units = tmp_path / "config" / "systemd" / "user"
+    assert list(units.iterdir()) == []
+    # One that was there before is there again.
+    (units / "rfm-daily.timer").write_text("before", encoding="utf-8")
+    assert rfm(*SYSTEMD, "--install", "--yes").code == 2
+    assert [(path.name, path.read_text("utf-8")) for path in units.iterdir()] == [
+        ("rfm-daily.timer", "before")
+    ]
+
+
+@posix
+def test_a_timer_that_does_not_start_is_not_left_enabled(tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+    script = (tools / "systemctl").read_text(encoding="utf-8")
+    (tools / "systemctl").write_text(f"{script}test $2 != enable\n", encoding="utf-8")
+    assert rfm(*SYSTEMD, "--install", "--yes").code == 2
+    assert calls(tools)[-1] == "systemctl --user disable --now rfm-daily.timer"
+    assert list((tmp_path / "config" / "systemd" / "user").iterdir()) == []
+
+
+@posix
+def test_where_systemd_can_not_be_reached_a_schedule_is_still_removed(
+    tools: Path, rfm: Rfm, tmp_path: Path
+) -> None:
+    assert rfm(*SYSTEMD, "--install", "--yes").code == 0
+    units = tmp_path / "config" / "systemd" / "user"
+    (units / "timers.target.wants").mkdir()
+    (units / "timers.target.wants" / "rfm-daily.timer").symlink_to(units / "rfm-daily.timer")
+    (tools / "systemctl").write_text(NO_BUS, encoding="utf-8")
+    ended = rfm("schedule", "systemd", "--remove", "--yes")
+    assert ended.code == 0
+    assert "note: `systemctl --user disable --now rfm-daily.timer` failed: Failed to connect" in ended.stderr
+    assert [path.name for path in units.rglob("*")] == ["timers.target.wants"]
+
+
+@posix
+@pytest.mark.parametrize("target", ["cron", "systemd", "windows"])
+def test_a_name_that_is_none_removes_nothing(target: str, tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "config" / "systemd" / "user").mkdir(parents=True)
+    victim = tmp_path / "config" / "victim.timer"
+    victim.write_text("", encoding="utf-8")
+    sentence, _ = refused(rfm("schedule", target, "--remove", "--yes", "--name", "../../victim"))
+    assert sentence == "'../../victim' can't name a schedule."
+    assert victim.exists()
+    assert calls(tools) == []
+
+
+@posix
+def test_the_lines_of_others_stay_as_they_are_to_the_byte(tools: Path, rfm: Rfm) -> None:
+    mine = b"# caf\xe9\r\n0 1 * * * backup\r\n# Zo\xc3\xab\n"
+    (tools / "kept").write_bytes(mine)
+    assert rfm(*CRON, "--install", "--yes").code == 0
+    assert (tools / "kept").read_bytes() == mine + rfm(*CRON).stdout.encode()
+    # As an editor may have left it that ends every line alike.
+    (tools / "kept").write_bytes((tools / "kept").read_bytes().replace(b"\n", b"\r\n"))
+    assert rfm("schedule", "cron", "--remove", "--yes").code == 0
+    assert (tools / "kept").read_bytes() == mine.replace(b"\n", b"\r\n")
+
+
+@posix
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"{BEGIN}0 1 * * * backup\n",
+        f"{BEGIN}0 1 * * * backup\n{BEGIN}# end rfm schedule rfm-daily\n",
+        "0 1 * * * backup\n# end rfm schedule rfm-daily\n",
+    ],
+)
+def test_a_mark_without_the_other_does_not_take_the_lines_of_others(
+    lines: str, tools: Path, rfm: Rfm
+) -> None:
+    (tools / "kept").write_text(lines, encoding="utf-8")
+    for words in ((*CRON, "--install"), ("schedule", "cron", "--remove")):
+        ended = rfm(*words, "--yes")
+        assert ended.code == 2
+        assert "stands without the other" in ended.stderr
+    assert (tools / "kept").read_text(encoding="utf-8") == lines
 
 
 @posix

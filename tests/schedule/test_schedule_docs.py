@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from awkward import ROOT
 
 from conftest import Rfm
 from rfm_pipeline.schedule import TARGETS
+from rfm_pipeline.schedule.spec import USER_ID
 
 TEXT = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
@@ -43,3 +45,24 @@ def test_the_table_says_of_each_what_happens() -> None:
     rows = re.findall(r"^\| (\w[\w ]*) \| (.+) \| (.+) \| (.+) \|$", TEXT, re.MULTILINE)
     assert [row[0].casefold().replace(" ", "-") for row in rows] == [*TARGETS, "compose"]
     assert all(all(cell.strip() for cell in row) for row in rows)
+
+
+def test_a_container_that_is_shown_hears_a_stop_from_the_first_moment() -> None:
+    shown = [
+        line
+        for name in ("README.md", "docs/scheduling.md", "Dockerfile", ".github/workflows/image.yml")
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
+        if "docker run " in line
+    ]
+    assert shown
+    assert all("docker run --rm --init" in line for line in shown), shown
+
+
+def test_the_key_is_where_the_image_is_told_to_look_for_it() -> None:
+    (block,) = (block for block in BLOCKS if "docker run" in block)
+    words = shlex.split(block)
+    given = dict(after.split("=", 1) for word, after in pairwise(words) if word == "-e")
+    (volume,) = (after for word, after in pairwise(words) if word == "-v")
+    assert given.keys() == {"RFM_SOURCE", "RFM_TO", "GOOGLE_APPLICATION_CREDENTIALS"}
+    assert volume.endswith(f":{given['GOOGLE_APPLICATION_CREDENTIALS']}:ro")
+    assert f"UID {USER_ID}" in TEXT

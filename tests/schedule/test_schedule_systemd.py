@@ -118,7 +118,7 @@ def test_awkward_values_read_back_as_they_were(system: bool) -> None:
 def test_a_container_is_started_with_every_value_as_it_was() -> None:
     of = contained()
     started = command(units(of)["rfm-daily.service"])
-    assert started[:3] == ["/usr/bin/docker", "run", "--rm"]
+    assert started[:4] == ["/usr/bin/docker", "run", "--rm", "--init"]
     assert started[-len(ARGUMENTS) :] == list(ARGUMENTS)
     for name, value in VALUES.items():
         assert f"{name}={value}" in started

@@ -113,6 +113,8 @@ def test_a_container_is_started_with_every_value_as_it_was() -> None:
         (schedule(timezone="Europe/London"), "its machine's time zone and UTC, and not Europe/London"),
         (schedule(environment={"RFM_TO": "x.duckdb"}), "no environment, as RFM_TO needs"),
         (schedule(arguments=("run", "%TEMP%\\x.csv")), "in the place of %TEMP%"),
+        (schedule(arguments=("run", "%ProgramFiles(x86)%\\x")), r"in the place of %ProgramFiles\(x86\)%"),
+        (schedule(folder="C:\\%my shop%"), "in the place of %my shop%"),
         (schedule(arguments=("run", "$(Arg0)")), r"in the place of \$\(Arg0\)"),
         (schedule(folder="C:\\" + "x" * 260), "at most 260 characters"),
     ],

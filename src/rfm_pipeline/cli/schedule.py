@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -65,7 +66,7 @@ def schedule(
     target: Target,
     arguments: Arguments = None,
     *,
-    at: Annotated[str, _option(_WHEN, "The local time of the start.")] = "03:30",
+    at: Annotated[str, _option(_WHEN, "The local time of the start.")] = "05:30",
     timezone: Timezone = None,
     overlap: Overlap = "skip",
     missed: Missed = "catch-up",
@@ -98,13 +99,13 @@ def schedule(
     Nothing is changed unless --install or --remove is given, and only after it was shown.
 
     Examples:
-      rfm schedule cron --at 03:30 --timezone Europe/London
+      rfm schedule cron --at 05:30 --timezone Europe/London
 
       rfm schedule systemd --folder /srv/shop --install
 
       rfm schedule kubernetes --image registry.example/rfm-pipeline:0.1.0 --config rfm.toml
 
-      rfm schedule wait --at 03:30 -- run sales.csv
+      rfm schedule wait --at 05:30 -- run sales.csv
     """
     from rfm_pipeline.cli import terminal_schedule as terminal
     from rfm_pipeline.schedule import Schedule, installation, render
@@ -167,11 +168,13 @@ def _what(
     place = here.absolute(folder, target)
     secrets = _pairs(secret, "--secret", "GOOGLE_APPLICATION_CREDENTIALS=/srv/keys/bigquery.json")
     return {
-        "runs": here.image(image, place, target) if image else here.program(program, place),
+        "runs": here.image(image, place, target) if image else here.program(program, place, target),
         "folder": place,
-        "config": here.absolute(config, target) if config else None,
+        "config": here.absolute(config, target, place) if config else None,
         "environment": _pairs(env, "--env", "RFM_TO=duckdb:shop.duckdb"),
-        "secrets": tuple(Secret(variable, here.absolute(kept, target)) for variable, kept in secrets.items()),
+        "secrets": tuple(
+            Secret(variable, here.absolute(kept, target, place)) for variable, kept in secrets.items()
+        ),
     }
 
 
@@ -180,7 +183,9 @@ def _pairs(given: list[str] | None, flag: str, example: str) -> dict[str, str]:
     for text in given or ():
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
-            raise UsageError(f"{flag} takes NAME=VALUE, not '{text}'.", f"for example {flag} {example}.")
+            # Only a lone name is repeated: what else is given may be the secret itself.
+            found_text = f", not '{text}'" if re.fullmatch(r"[A-Z][A-Z_]*=?", text) else ""
+            raise UsageError(f"{flag} takes NAME=VALUE{found_text}.", f"for example {flag} {example}.")
         if name in found:
             raise UsageError(f"{flag} gives {name} two values.", "leave one of them away.")
         found[name] = value
@@ -189,11 +194,13 @@ def _pairs(given: list[str] | None, flag: str, example: str) -> dict[str, str]:
 
 def _command(arguments: list[str] | None) -> tuple[str, ...]:
     from rfm_pipeline.cli.main import COMMANDS
+    from rfm_pipeline.schedule.spec import shown
 
     words = tuple(arguments or ("run",))
     if words[0] not in COMMANDS or words[0] == "schedule":
         raise UsageError(
-            f"'{words[0]}' is no command to schedule.", "for example `rfm schedule cron -- run sales.csv`."
+            f"{shown(words[0])} is no command to schedule.",
+            "for example `rfm schedule cron -- run sales.csv`.",
         )
     return words
 

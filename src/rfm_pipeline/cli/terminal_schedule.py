@@ -9,7 +9,7 @@ from pathlib import Path
 from rfm_pipeline.cli.machine import print_json
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Rendered
-from rfm_pipeline.schedule.installation import Step
+from rfm_pipeline.schedule.installation import Step, perform
 
 
 def print_rendered(rendered: Rendered) -> None:
@@ -70,6 +70,5 @@ def do(steps: Sequence[Step], *, yes: bool) -> None:
         if sys.stdin.readline().strip().casefold() not in {"y", "yes"}:
             print("Nothing was changed.")
             return
-    for step in steps:
-        step.do()
+    say(perform(steps))
     print("Done.")

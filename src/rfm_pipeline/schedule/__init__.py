@@ -5,12 +5,17 @@ A module per scheduler has one function, `render(schedule) -> Rendered`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
+from zoneinfo import ZoneInfo
 
 from rfm_pipeline.errors import UsageError
+from rfm_pipeline.schedule.clock_changes import clock_notes
 from rfm_pipeline.schedule.spec import Rendered, Schedule
 
 TARGETS = ("cron", "systemd", "windows", "kubernetes", "cloud-run", "github-actions", "airflow")
+# Without a zone these go by the machine's own clock, and the others by UTC.
+_MACHINES_TIME = ("cron", "systemd", "windows")
 
 
 def render(target: str, schedule: Schedule) -> Rendered:
@@ -27,7 +32,10 @@ def render(target: str, schedule: Schedule) -> Rendered:
         raise UsageError(f"There is no scheduler '{target}'.", f"choose one of {', '.join(TARGETS)}.")
     module = import_module(f"rfm_pipeline.schedule.{target.replace('-', '_')}")
     rendered: Rendered = module.render(schedule)
-    return rendered
+    if schedule.timezone is None and target not in _MACHINES_TIME:
+        return rendered
+    zone = ZoneInfo(schedule.timezone) if schedule.timezone else None
+    return replace(rendered, notes=(*rendered.notes, *clock_notes(schedule.at, zone, schedule.first_day)))
 
 
 __all__ = ["TARGETS", "Rendered", "Schedule", "render"]

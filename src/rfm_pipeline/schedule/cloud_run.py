@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+from pathlib import Path
 from typing import Any
 
 from rfm_pipeline.errors import UsageError
@@ -88,23 +90,54 @@ def _script(schedule: Schedule, cloud: Cloud, job: str) -> str:
         f"https://run.googleapis.com/v2/projects/{cloud.project}/locations/{cloud.region}"
         f"/jobs/{schedule.name}:run"
     )
-    lines = []
+    lines = [
+        "#!/bin/sh",
+        "# Makes what is not there yet, and renews what is: it may be run again at any time, from anywhere.",
+        "set -eu",
+        'cd -- "$(dirname -- "$0")"',
+    ]
     if schedule.config:
-        named = [_config_secret(schedule), *project, "--data-file", schedule.config]
-        lines.append(["gcloud", "secrets", "create", *named])
+        secret = [_config_secret(schedule), *project]
+        # From here on relative to nothing: the script may be run in any folder.
+        file = ["--data-file", os.path.abspath(Path(schedule.config).expanduser())]  # noqa: PTH100
+        lines += _made_or_renewed(
+            ["gcloud", "secrets", "describe", *secret],
+            ["gcloud", "secrets", "versions", "add", *secret, *file],
+            ["gcloud", "secrets", "create", *secret, *file],
+        )
     member = ["--member", f"serviceAccount:{cloud.account}", "--role"]
     # Without it the job would not even be made.
-    lines += [
+    always = [
         ["gcloud", "secrets", "add-iam-policy-binding", secret, *project,
          *member, "roles/secretmanager.secretAccessor"]
         for secret, _ in _mounted(schedule)
     ]  # fmt: skip
-    lines += [
+    always += [
         ["gcloud", "run", "jobs", "replace", job, *project, "--region", cloud.region],
         ["gcloud", "run", "jobs", "add-iam-policy-binding", schedule.name, *project, "--region", cloud.region,
          *member, "roles/run.invoker"],
-        ["gcloud", "scheduler", "jobs", "create", "http", schedule.name, *project, "--location", cloud.region,
-         "--schedule", schedule.cron, "--time-zone", schedule.zone, "--uri", start, "--http-method", "POST",
-         "--oauth-service-account-email", cloud.account, "--max-retry-attempts", "3"],
     ]  # fmt: skip
-    return "\n".join(["#!/bin/sh", "set -eu", *map(shlex.join, lines)]) + "\n"
+    trigger = [schedule.name, *project, "--location", cloud.region]
+    times = [
+        "--schedule", schedule.cron, "--time-zone", schedule.zone, "--uri", start, "--http-method", "POST",
+        "--oauth-service-account-email", cloud.account, "--max-retry-attempts", "3",
+    ]  # fmt: skip
+    lines += [
+        *map(shlex.join, always),
+        *_made_or_renewed(
+            ["gcloud", "scheduler", "jobs", "describe", *trigger],
+            ["gcloud", "scheduler", "jobs", "update", "http", *trigger, *times],
+            ["gcloud", "scheduler", "jobs", "create", "http", *trigger, *times],
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _made_or_renewed(describe: list[str], renew: list[str], make: list[str]) -> list[str]:
+    return [
+        f"if {shlex.join(describe)} >/dev/null 2>&1; then",
+        f"  {shlex.join(renew)}",
+        "else",
+        f"  {shlex.join(make)}",
+        "fi",
+    ]

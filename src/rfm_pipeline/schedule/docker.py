@@ -20,8 +20,8 @@ def container_words(schedule: Schedule) -> list[str]:
     """What starts the container, word by word: nothing of it is writable but the folder."""
     image = schedule.image
     words = [
-        image.engine, "run", "--rm", "--name", schedule.name, "--read-only",
-        "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+        image.engine, "run", "--rm", *(["--init"] if image.init else []), "--name", schedule.name,
+        "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
     ]  # fmt: skip
     if image.user:
         words += ["--user", image.user]

@@ -81,7 +81,7 @@ def _write_secret(variable: str) -> str:
 def _docker(schedule: Schedule, variables: list[str]) -> str:
     """The line of shell: values come from the step's environment, and only the arguments are words of it."""
     words = [
-        "docker run --rm --read-only --cap-drop ALL --security-opt no-new-privileges",
+        "docker run --rm --init --read-only --cap-drop ALL --security-opt no-new-privileges",
         '--user "$(id -u):$(id -g)"',
         f'--mount "type=bind,source=$GITHUB_WORKSPACE,target={DATA_FOLDER}"',
     ]
@@ -98,7 +98,7 @@ def _docker(schedule: Schedule, variables: list[str]) -> str:
 def _kept(reference: str) -> str:
     if not _SECRET_NAME.fullmatch(reference):
         raise UsageError(
-            f"'{reference}' does not name a secret of GitHub.",
+            "The reference that --secret gives does not name a secret of GitHub.",
             "for example --secret GOOGLE_APPLICATION_CREDENTIALS=BIGQUERY_KEY.",
         )
     return f"${{{{ secrets.{reference} }}}}"

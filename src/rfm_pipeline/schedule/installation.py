@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import cron
-from rfm_pipeline.schedule.spec import Rendered
+from rfm_pipeline.schedule.spec import Rendered, check_name
 
 TARGETS = ("cron", "systemd", "windows")
 
@@ -59,13 +60,17 @@ class Call:
 
     Attributes:
         words: Its name and what it is given.
-        given: What it reads.
+        given: What it reads; bytes that are no UTF-8 stand in it as surrogates.
         shown: What of that is new, for a person.
+        undo: What takes it back, word by word; nothing where nothing has to be.
+        needed: Whether what follows makes no sense without it.
     """
 
     words: tuple[str, ...]
     given: str = ""
     shown: str = ""
+    undo: tuple[str, ...] = ()
+    needed: bool = True
 
     def __str__(self) -> str:
         return f"run {shlex.join(self.words)}{':' if self.shown else ''}\n{self.shown}"
@@ -76,6 +81,48 @@ class Call:
 
 
 Step = Write | Delete | Call
+
+
+def perform(steps: Sequence[Step]) -> list[str]:
+    """Does one after the other; where one fails, what was done before it is taken back.
+
+    Returns:
+        What went wrong where it did not matter.
+
+    Raises:
+        UsageError: A step failed.
+    """
+    notes: list[str] = []
+    done: list[tuple[Step, bytes | None]] = []
+    for step in steps:
+        done.append((step, _content(step.path) if isinstance(step, Write) else None))
+        try:
+            step.do()
+        except UsageError as error:
+            if isinstance(step, Call) and not step.needed:
+                notes.append(str(error))
+                continue
+            _take_back(done)
+            raise
+    return notes
+
+
+def _take_back(done: Sequence[tuple[Step, bytes | None]]) -> None:
+    for step, before in reversed(done):
+        with contextlib.suppress(UsageError, OSError):
+            if isinstance(step, Call) and step.undo:
+                _called(step.undo, "")
+            elif isinstance(step, Write) and before is None:
+                step.path.unlink(missing_ok=True)
+            elif isinstance(step, Write) and before is not None:
+                step.path.write_bytes(before)
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
 
 
 def installing(target: str, name: str, rendered: Rendered) -> list[Step]:
@@ -93,8 +140,10 @@ def installing(target: str, name: str, rendered: Rendered) -> list[Step]:
         case "systemd":
             folder = _units()
             writes = [Write(folder / file.name, file.written(), file.text) for file in rendered.files]
-            calls = [Call(tuple(shlex.split(line))) for line in rendered.next_step]
-            return [*writes, *calls]
+            reload, enable = (tuple(shlex.split(line)) for line in rendered.next_step)
+            # One of the same name that was there before goes on.
+            undo = () if (folder / f"{name}.timer").exists() else _disable(name)
+            return [*writes, Call(reload), Call(enable, undo=undo)]
         case _:
             file = rendered.files[0]
             path = Path(tempfile.gettempdir()) / file.name
@@ -106,8 +155,9 @@ def removing(target: str, name: str) -> list[Step]:
     """What takes a schedule back from this machine's scheduler.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is none of that name, or none can have it.
     """
+    check_name(name)
     _require(target)
     missing = UsageError(
         f"{target} has no schedule {name} that `rfm schedule` gave it.", "name the one you mean with --name."
@@ -123,10 +173,12 @@ def removing(target: str, name: str) -> list[Step]:
             paths = [_units() / f"{name}.{kind}" for kind in ("timer", "service")]
             if not any(path.exists() for path in paths):
                 raise missing
+            # What `disable` would have deleted, where nobody is there to be called.
+            link = _units() / "timers.target.wants" / f"{name}.timer"
             return [
-                Call(("systemctl", "--user", "disable", "--now", f"{name}.timer")),
-                *map(Delete, paths),
-                Call(("systemctl", "--user", "daemon-reload")),
+                Call(_disable(name), needed=False),
+                *map(Delete, [*paths, *([link] if link.is_symlink() else [])]),
+                Call(("systemctl", "--user", "daemon-reload"), needed=False),
             ]
         case _:
             return [Call(("schtasks", "/Delete", "/TN", name, "/F"))]
@@ -144,18 +196,35 @@ def _require(target: str) -> None:
         )
 
 
+def _disable(name: str) -> tuple[str, ...]:
+    return ("systemctl", "--user", "disable", "--now", f"{name}.timer")
+
+
 def _crontab() -> str:
-    done = subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False)  # noqa: S607
+    done = subprocess.run(["crontab", "-l"], capture_output=True, check=False)  # noqa: S607
     if done.returncode == 0:
-        return done.stdout
-    if "no crontab" in done.stderr:
+        # To the byte: what is not ours goes back as it came.
+        return done.stdout.decode("utf-8", "surrogateescape")
+    said = done.stderr.decode("utf-8", "replace").strip()
+    if "no crontab" in said:
         return ""
-    raise UsageError(f"`crontab -l` failed: {done.stderr.strip() or done.returncode}.")
+    raise UsageError(f"`crontab -l` failed: {said or done.returncode}.")
 
 
 def _without_block(crontab: str, name: str) -> str:
     begin, end = re.escape(cron.begin(name)), re.escape(cron.end(name))
-    kept = re.sub(rf"^{begin}\n.*?^{end}\n", "", crontab, flags=re.MULTILINE | re.DOTALL)
+    # From a mark to the next: one that was left alone does not reach over the lines of others.
+    kept = re.sub(
+        rf"^{begin}\r?\n(?:(?!# (?:begin|end) rfm schedule ).*\n)*{end}\r?(?:\n|\Z)",
+        "",
+        crontab,
+        flags=re.MULTILINE,
+    )
+    if re.search(rf"^(?:{begin}|{end})\r?$", kept, flags=re.MULTILINE):
+        raise UsageError(
+            f"In the crontab one of the two marks of the schedule {name} stands without the other.",
+            "delete what is left of it with `crontab -e`: which lines were its own can't be told.",
+        )
     return kept if not kept or kept.endswith("\n") else f"{kept}\n"
 
 
@@ -165,7 +234,10 @@ def _units() -> Path:
 
 
 def _called(words: Sequence[str], given: str) -> None:
-    done = subprocess.run(words, input=given, capture_output=True, encoding="utf-8", check=False)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        words, input=given.encode("utf-8", "surrogateescape"), capture_output=True, check=False
+    )
     if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split()) or f"exit code {done.returncode}"
+        output = (done.stderr or done.stdout).decode("utf-8", "replace")
+        said = " ".join(output.split()) or f"exit code {done.returncode}"
         raise UsageError(f"`{shlex.join(words)}` failed: {said}.")

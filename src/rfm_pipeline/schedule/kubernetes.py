@@ -8,7 +8,15 @@ from typing import Any
 
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import yaml_text
-from rfm_pipeline.schedule.spec import CONFIG_PLACE, DATA_FOLDER, USER_ID, File, Rendered, Schedule
+from rfm_pipeline.schedule.spec import (
+    CONFIG_PLACE,
+    DATA_FOLDER,
+    USER_ID,
+    File,
+    Rendered,
+    Schedule,
+    refuse_secret,
+)
 
 _VOLUME_SIZE = "10Gi"
 # How late a missed start is made up for: until shortly before the next, or not worth speaking of. Kubernetes
@@ -134,7 +142,7 @@ def _secret_name(reference: str) -> tuple[str, str]:
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise UsageError(
-            f"'{reference}' does not name a Secret of Kubernetes.",
+            "The reference that --secret gives does not name a Secret of Kubernetes.",
             "for example --secret GOOGLE_APPLICATION_CREDENTIALS=rfm-bigquery, or rfm-bigquery/key.json.",
         )
     return match[1], match[2] or "credentials.json"
@@ -166,4 +174,6 @@ def _config_text(path: Path) -> str:
 
     # What it would object to is better said now than in the night.
     read_config(path)
-    return path.read_text(encoding="utf-8-sig")
+    text = path.read_text(encoding="utf-8-sig")
+    refuse_secret("What the configuration file says", text)
+    return text

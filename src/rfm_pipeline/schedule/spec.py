@@ -23,7 +23,17 @@ USER_ID = 10001
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
-_SECRET = re.compile(r"-----BEGIN |\"private_key\"|\"client_secret\"|\"refresh_token\"")
+# What keys and tokens of the usual stores look like, and a password in an address. Not all that is secret:
+# some is told by the name of its variable.
+_SECRET = re.compile(
+    r"-----BEGIN |[\"']?\b(?:private_key|client_secret|refresh_token|access_token)\b[\"']?\s*[:=]"
+    r"|\"(?:private_key|client_secret|refresh_token)\""
+    r"|\bya29\.|\bgh[pousr]_[A-Za-z0-9]{8}|\bgithub_pat_\w{8}|\bAKIA[0-9A-Z]{16}|\bAIza[\w-]{35}"
+    r"|\bxox[abeprs]-\w|\bsk_live_\w|://[^/\s:@]+:[^/\s@]+@"
+)
+_SECRET_VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|TOKEN|SECRET|_KEY)$", re.IGNORECASE)
+# Files that lie among the zones of many machines, and are known nowhere else.
+_NO_ZONES = {"localtime", "posixrules", "Factory"}
 
 Overlap = Literal["skip", "wait"]
 Missed = Literal["catch-up", "skip"]
@@ -50,11 +60,14 @@ class Image:
         name: The image, with a tag or a digest.
         engine: What starts it on a machine: the path of docker or podman.
         user: Who it runs as there, as `UID:GID`; None is the image's own user.
+        init: Whether the engine puts a first process of its own before it, which hears a signal while Python
+            still starts.
     """
 
     name: str
     engine: str = "docker"
     user: str | None = None
+    init: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,40 +145,41 @@ class Schedule:
     cloud: Cloud | None = None
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise UsageError(
-                f"'{self.name}' can't name a schedule.",
-                "use lower-case letters, digits and hyphens, at most 52, a letter first.",
-            )
+        check_name(self.name)
         if not 1 <= self.timeout <= 1440:
             raise UsageError(
                 f"The time-out is {self.timeout} minutes, and must be 1 to 1440.", "a day has 1440 minutes."
             )
         if self.timezone is not None:
             check_timezone(self.timezone)
+        self._check_secrets()
         self._check_texts()
         self._check_variables()
 
+    def _check_secrets(self) -> None:
+        for what, value in self._texts():
+            refuse_secret(what, value)
+        for name in self.environment:
+            if _SECRET_VARIABLE.search(name):
+                raise UsageError(
+                    f"The value of {name} is a secret by its name, and would stand in the schedule for all to"
+                    " read.",
+                    f"keep it in a file or in a secret store, and name that: --secret {name}=REFERENCE.",
+                )
+
     def _check_texts(self) -> None:
         for what, value in self._texts():
-            if bad := re.search(r"[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]", value):
+            if bad := re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]", value):
                 raise UsageError(
                     f"{what} has the character {bad[0]!r} in it, which no scheduler can be given.",
                     "write it without, or put it into rfm.toml.",
                 )
 
     def _check_variables(self) -> None:
-        for name, value in self.environment.items():
-            if _SECRET.search(value):
-                raise UsageError(
-                    f"The value of {name} looks like a secret, and would stand in the schedule for all to"
-                    " read.",
-                    f"keep it in a file or in a secret store, and name that: --secret {name}=REFERENCE.",
-                )
         for name in self.variables:
             if not _VARIABLE.fullmatch(name):
                 raise UsageError(
-                    f"'{name}' can't name an environment variable.",
+                    f"{shown(name)} can't name an environment variable.",
                     "for example --env RFM_TO=duckdb:x.duckdb.",
                 )
         twice = [name for name in self.environment if name in {secret.variable for secret in self.secrets}]
@@ -181,9 +195,15 @@ class Schedule:
         for argument in self.arguments:
             yield "An argument", argument
         for name, value in self.environment.items():
-            yield f"The value of {name}", value
+            yield f"The value of {_named(name)}", value
         for secret in self.secrets:
-            yield f"The reference of {secret.variable}", secret.reference
+            yield f"The reference of {_named(secret.variable)}", secret.reference
+        for name in self.variables:
+            yield "The name of a variable", name
+        if self.cloud:
+            yield "The project", self.cloud.project
+            yield "The region", self.cloud.region
+            yield "The service account", self.cloud.account
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -263,15 +283,54 @@ class Rendered:
     notes: tuple[str, ...] = ()
 
 
+def check_name(name: str) -> None:
+    """Sees to it that a schedule may be called so: its files and its lines are found by that name.
+
+    Raises:
+        UsageError: It may not.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{shown(name)} can't name a schedule.",
+            "use lower-case letters, digits and hyphens, at most 52, a letter first.",
+        )
+
+
+def _named(variable: str) -> str:
+    return variable if _VARIABLE.fullmatch(variable) else "a variable"
+
+
+def shown(text: str) -> str:
+    """A text as an error may repeat it, between quotes: what may be a secret is not repeated."""
+    return "What looks like a secret" if _SECRET.search(text) else f"'{text}'"
+
+
+def refuse_secret(what: str, text: str) -> None:
+    """Sees to it that a text may stand in a schedule. No error repeats it.
+
+    Args:
+        what: What it is, for the error.
+        text: The text.
+
+    Raises:
+        UsageError: It looks like a secret.
+    """
+    if _SECRET.search(text):
+        raise UsageError(
+            f"{what} looks like a secret, and would stand in the schedule for all to read.",
+            "keep it in a file or in a secret store, and name that: --secret VARIABLE=REFERENCE.",
+        )
+
+
 def parse_time(text: str) -> time:
-    """Reads a time of day such as `03:30`.
+    """Reads a time of day such as `05:30`.
 
     Raises:
         UsageError: It is none.
     """
     match = _TIME.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"'{text}' is not a time of day.", "for example --at 03:30.")
+        raise UsageError(f"'{text}' is not a time of day.", "for example --at 05:30.")
     return time(int(match[1]), int(match[2]))
 
 
@@ -281,11 +340,13 @@ def check_timezone(name: str) -> ZoneInfo:
     Raises:
         UsageError: There is none of that name.
     """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        close = difflib.get_close_matches(name, available_timezones(), n=1)
-        raise UsageError(
-            f"'{name}' is not a time zone such as 'Europe/London' or 'UTC'.",
-            f"did you mean {close[0]}?" if close else "look at --timezone.",
-        ) from None
+    if not name.startswith(("posix/", "right/")) and name not in _NO_ZONES:
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            pass
+    close = difflib.get_close_matches(name, available_timezones() - _NO_ZONES, n=1)
+    raise UsageError(
+        f"'{name}' is not a time zone such as 'Europe/London' or 'UTC'.",
+        f"did you mean {close[0]}?" if close else "look at --timezone.",
+    )

@@ -73,7 +73,8 @@ def _words(schedule: Schedule) -> list[str]:
     else:
         words = container_words(schedule)
     for word in (*words, schedule.folder):
-        if found := re.search(r"%\w+%|\$\(\w+\)", word):
+        # The name of a variable may have almost anything in it, as that of %ProgramFiles(x86)% has.
+        if found := re.search(r"%\w[^%=]*%|\$\(\w+\)", word):
             raise UsageError(
                 f"The Task Scheduler would put another value in the place of {found[0]} in {word!r}.",
                 "choose another name, or put the setting into an rfm.toml.",

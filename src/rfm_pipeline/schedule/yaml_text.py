@@ -47,7 +47,8 @@ def _dumper() -> Any:
             return True
 
     def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        if "\n" in text:
+        # YAML 1.1 takes these three for ends of lines, which only quotes keep as they are.
+        if "\n" in text and not re.search("[\x85\u2028\u2029]", text):
             style: str | None = "|"
         else:
             plain = _PLAIN.fullmatch(text) and text.casefold() not in _OTHERWISE
