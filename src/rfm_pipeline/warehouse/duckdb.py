@@ -190,6 +190,8 @@ class DuckDBWarehouse:
             "preserve_insertion_order": "false",
             # Nothing is fetched over the network, extensions neither.
             "autoinstall_known_extensions": "false",
+            # The source is read once: what was kept of it would be of no use.
+            "enable_external_file_cache": "false",
         }
         if self._settings.memory_limit:
             config["memory_limit"] = self._settings.memory_limit
