@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from threading import Thread
 from typing import Any
 
 from rfm_pipeline.cli.options import Config, Json, Quiet, Source, takes_settings
@@ -29,6 +31,9 @@ def run(
     from rfm_pipeline.runner import run as run_pipeline
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)
+    if not (as_json or quiet):
+        # What shows the result is loaded while the engine is at work.
+        Thread(target=import_module, args=("rfm_pipeline.cli.terminal",), daemon=True).start()
     with watching(quiet=quiet) as watcher:
         result = run_pipeline(configuration, watcher)
     if as_json:
