@@ -71,7 +71,10 @@ def bound_columns(connection: duckdb.DuckDBPyConnection, select: str) -> list[tu
     Raises:
         duckdb.Error: It can't be bound.
     """
-    described = connection.execute(f"{select} LIMIT 0").description or ()
+    bound = connection.execute(f"{select} LIMIT 0")
+    described = bound.description or ()
+    # A result that nobody fetched is unfinished, and holds the connection.
+    bound.fetchall()
     return [(column[0], column[1]) for column in described]
 
 
