@@ -19,7 +19,8 @@ from conftest import Rfm
 from rfm_pipeline import __version__, errors, presets
 from rfm_pipeline.cli.main import COMMANDS
 from rfm_pipeline.config import Configuration, load
-from rfm_pipeline.settings import BUILT_IN_REASONS, BigQuerySettings
+from rfm_pipeline.engine_settings import BigQuerySettings
+from rfm_pipeline.settings import BUILT_IN_REASONS
 from rfm_pipeline.tables import kinds
 from rfm_pipeline.warehouse.bigquery_failures import ROLES
 

@@ -9,6 +9,7 @@ import pytest
 from googlesql import Columns, GoogleSql
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.layout import RESULT_COLUMNS
 from rfm_pipeline.presets import load
 from rfm_pipeline.schema import Column, Kind, Partition
 from rfm_pipeline.settings import Settings
@@ -16,7 +17,6 @@ from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.partitions import narrowed, narrowing
 from rfm_pipeline.sql.result import result_sql
 from rfm_pipeline.warehouse import bigquery_statements as statements
-from rfm_pipeline.warehouse.base import RESULT_COLUMNS
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 

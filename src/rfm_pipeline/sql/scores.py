@@ -6,7 +6,7 @@ the distribution function, read off a histogram. A window runs over distinct val
 
 from __future__ import annotations
 
-from rfm_pipeline.settings import Dimension
+from rfm_pipeline.scoring import Dimension
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 
 INITIALS = {"recency": "r", "frequency": "f", "monetary": "m"}

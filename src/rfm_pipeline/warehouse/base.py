@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -13,38 +13,6 @@ from rfm_pipeline.schema import Partition, Schema
 
 Progress = Callable[[float], None]
 """Told the share of a statement that is done, from 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResultColumn:
-    """A column of the published table: what it holds, and means.
-
-    It holds `text`, `integer`, `small` (an integer that is never large), `money` or `date`.
-    """
-
-    holds: str
-    description: str
-
-
-RESULT_COLUMNS: Mapping[str, ResultColumn] = {
-    "customer_id": ResultColumn("text", "The customer."),
-    "recency_days": ResultColumn("small", "Days from the last order to the as-of date."),
-    "frequency": ResultColumn("integer", "Number of distinct orders."),
-    "monetary": ResultColumn("money", "What the customer spent."),
-    "avg_order_value": ResultColumn("money", "monetary / frequency."),
-    "first_order_date": ResultColumn("date", "Date of the first order."),
-    "last_order_date": ResultColumn("date", "Date of the last order."),
-    "r_score": ResultColumn("small", "Recency score, 1 is worst."),
-    "f_score": ResultColumn("small", "Frequency score, 1 is worst."),
-    "m_score": ResultColumn("small", "Monetary score, 1 is worst."),
-    "rfm_score": ResultColumn("text", "The three scores side by side, such as 444."),
-    "segment": ResultColumn("text", "The segment that the scores lead to."),
-    "previous_segment": ResultColumn("text", "The segment at the as-of date before this one."),
-    "segment_since": ResultColumn("date", "The as-of date since which the segment is the same."),
-    "as_of_date": ResultColumn("date", "The date from which recency is counted."),
-    "run_id": ResultColumn("text", "The run that published this row."),
-}
-"""The columns of the published table in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +85,43 @@ class Published:
 
     as_of: date | None = None
     customers: int = 0
+
+
+class Destination(Protocol):
+    """The tables that runs publish: the current result, its history, the runs (`layout.py`)."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name: `duckdb` or `bigquery`."""
+
+    @property
+    def label(self) -> str:
+        """The current result's table, as a person writes it."""
+
+    def table(self, name: str) -> str:
+        """How `current`, `history` or `runs` stands behind FROM."""
+
+    def present(self) -> frozenset[str]:
+        """Which of the three are there.
+
+        Raises:
+            DestinationError: One of them is there, and is not ours, or of a newer version.
+            LockedError: Another process holds the destination, and went on holding it.
+        """
+
+    def rows(self, select: str) -> Sequence[dict[str, Any]]:
+        """The rows of a SELECT over tables that are there."""
+
+    def apply(self, statements: Sequence[str], step: str) -> None:
+        """Changes the tables, all of it or nothing; those that are not there are made first.
+
+        Args:
+            statements: INSERT and DELETE, in their order.
+            step: What it is, for a job's name: `publish`, `record`, `rollback`.
+        """
+
+    def close(self) -> None:
+        """Lets go of everything."""
 
 
 class Warehouse(Protocol):

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rfm_pipeline.destination import BigQueryDestination
+from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import ConfigurationError, CostLimitError, DestinationError, SourceError
 from rfm_pipeline.schema import Kind, Partition
-from rfm_pipeline.settings import BigQuerySettings
 from rfm_pipeline.source.location import BigQueryTable
 from rfm_pipeline.warehouse import bigquery_statements as statements
 from rfm_pipeline.warehouse.base import Cost, Progress, Published, SourceTable, Usage

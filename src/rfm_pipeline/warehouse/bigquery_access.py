@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rfm_pipeline.destination import BigQueryDestination
+from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.settings import BigQuerySettings
 from rfm_pipeline.source.location import BigQueryTable
 from rfm_pipeline.warehouse import bigquery_statements as statements
 from rfm_pipeline.warehouse.bigquery_client import connect

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
-from rfm_pipeline.settings import BigQuerySettings
 from rfm_pipeline.warehouse.bigquery_failures import explanation
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.warehouse.base import RESULT_COLUMNS
+from rfm_pipeline.layout import RESULT_COLUMNS
 from rfm_pipeline.words import lowered
 
 _TYPES: Mapping[str, str] = {

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.schema import Column, Kind, Schema
-from rfm_pipeline.settings import DuckDBSettings
 from rfm_pipeline.source.location import Location
 from rfm_pipeline.source.options import SourceOptions
 

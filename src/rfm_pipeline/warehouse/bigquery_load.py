@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import DestinationError, WarehouseError
-from rfm_pipeline.settings import BigQuerySettings
 from rfm_pipeline.source.location import BigQueryTable
 from rfm_pipeline.warehouse.bigquery_client import connect
 from rfm_pipeline.warehouse.bigquery_failures import explanation

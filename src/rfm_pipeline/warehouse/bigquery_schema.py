@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rfm_pipeline.layout import RESULT_COLUMNS
 from rfm_pipeline.schema import Column, Kind, Schema
-from rfm_pipeline.warehouse.base import RESULT_COLUMNS
 from rfm_pipeline.warehouse.bigquery_statements import TYPES
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from rfm_pipeline.warehouse.base import RESULT_COLUMNS
+from rfm_pipeline.layout import RESULT_COLUMNS
 
 TYPES: Mapping[str, str] = {
     "text": "STRING",

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rfm_pipeline.engine import duckdb, watched
+from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError, DestinationError, WarehouseError
-from rfm_pipeline.settings import DuckDBSettings
+from rfm_pipeline.layout import RESULT_COLUMNS
 from rfm_pipeline.source import OpenedSource, open_source
 from rfm_pipeline.source.columns import bound_columns
 from rfm_pipeline.source.location import Location
 from rfm_pipeline.source.options import SourceOptions
-from rfm_pipeline.warehouse.base import RESULT_COLUMNS, Progress, Published, SourceTable, Usage
+from rfm_pipeline.warehouse.base import Progress, Published, SourceTable, Usage
 from rfm_pipeline.warehouse.export import write_table
 from rfm_pipeline.warehouse.failures import (
     UNCHANGED,
