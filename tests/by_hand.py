@@ -68,12 +68,29 @@ def without_run_id(file: Path) -> list[tuple[Any, ...]]:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file below a folder: when it was written, and what is in it."""
+    """Every file below a folder: when it was written, and what is in it.
+
+    Of a destination, what its readers see: the runs tell of a run that failed too, and what was staged for
+    one that was refused is kept beside it.
+    """
     return {
-        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes())
+        str(path.relative_to(folder)): _seen_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and not re.search(r"\.refused-.*\.duckdb$|\.duckdb\.wal$", path.name)
     }
+
+
+def _seen_of(path: Path) -> tuple[int, bytes]:
+    if path.suffix == ".duckdb":
+        try:
+            with closing(duckdb.connect(str(path), read_only=True)) as connection:
+                tables = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+                if ("rfm_segments_runs",) in tables:
+                    tables.remove(("rfm_segments_runs",))
+                    return 0, repr([(name, connection.table(name).fetchall()) for (name,) in tables]).encode()
+        except duckdb.Error:
+            pass
+    return path.stat().st_mtime_ns, path.read_bytes()
 
 
 def child(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -157,8 +157,12 @@ def test_a_rerun_of_the_same_date_changes_nothing_but_the_run(
 
 def test_an_earlier_date_knows_nothing_of_a_later_one(rfm: Rfm, history: Path, tmp_path: Path) -> None:
     assert rfm("run", history, "--as-of", "2024-06-30").code == 0
+    file = tmp_path / "rfm.duckdb"
+    before = published(file)
     assert rfm("run", history, "--as-of", "2024-03-31").code == 0
-    assert published(tmp_path / "rfm.duckdb", WHEREABOUTS) == IN_MARCH
+    assert published(file) == before
+    in_march = WHEREABOUTS.replace("ORDER", "WHERE as_of_date = '2024-03-31' ORDER")
+    assert published(file, in_march.replace("rfm_segments", "rfm_segments_history")) == IN_MARCH
 
 
 def test_the_same_lines_in_another_order_give_the_same_rows(rfm: Rfm, orders: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import Rfm
 from rfm_pipeline.demo import write_shop
-from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
+from rfm_pipeline.warehouse.duckdb_connection import connect
 
 LINES = 20_000
 
@@ -83,13 +83,12 @@ def _scans(operators: list[dict[str, Any]]) -> Iterator[Scan]:
 def profiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Profiled]:
     """The connections of the warehouses that are opened from now on, each profiled."""
     connections: list[Profiled] = []
-    connect = DuckDBWarehouse._connect
 
-    def profiling(warehouse: DuckDBWarehouse) -> Any:
-        connections.append(Profiled(connect(warehouse), tmp_path))
+    def profiling(*given: Any) -> Any:
+        connections.append(Profiled(connect(*given), tmp_path))
         return connections[-1]
 
-    monkeypatch.setattr(DuckDBWarehouse, "_connect", profiling)
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.connect", profiling)
     return connections
 
 

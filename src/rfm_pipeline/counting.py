@@ -23,12 +23,14 @@ class Lines:
         kept: Kept lines.
         amount: Their money.
         excluded: The others, by reason, the most first.
+        newest_order: The date of the newest order among the kept.
     """
 
     customers: int
     kept: int
     amount: Decimal
     excluded: tuple[Excluded, ...]
+    newest_order: date | None = None
 
 
 def lines_of(plan: Plan) -> Lines:
@@ -36,6 +38,7 @@ def lines_of(plan: Plan) -> Lines:
     example = "MIN(written)" if has_example(plan.spec) else plan.spec.dialect.cast("NULL", "text")
     rows = plan.warehouse.rows(
         "SELECT reason, COUNT(*) AS customers, SUM(lines) AS lines, SUM(monetary) AS amount,"
+        " MAX(last_order_date) AS newest,"
         f" {example} AS example FROM {plan.warehouse.table('customers')} GROUP BY reason"
         " ORDER BY lines DESC, reason"
     )
@@ -46,7 +49,7 @@ def lines_of(plan: Plan) -> Lines:
     )
     for row in rows:
         if row["reason"] is None:
-            return Lines(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded)
+            return Lines(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded, row["newest"])
     return Lines(0, 0, Decimal(0), excluded)
 
 

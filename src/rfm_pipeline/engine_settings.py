@@ -66,6 +66,7 @@ class BigQuerySettings(Table, frozen=True):
         job_timeout: Seconds that a job may take.
         retry_timeout: Seconds for which what fails and may pass is tried again.
         request_timeout: Seconds to wait for the answer to one request.
+        lease: Seconds after which a run that gives no sign of life is taken for dead.
     """
 
     FORMS: ClassVar = {"max_bytes": _bytes, "price_per_tib": _price}
@@ -78,6 +79,7 @@ class BigQuerySettings(Table, frozen=True):
     job_timeout: Annotated[float, msgspec.Meta(gt=0, le=21600)] = 3600
     retry_timeout: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 120
     request_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 60
+    lease: Annotated[float, msgspec.Meta(ge=1, le=21600)] = 300
 
     @property
     def most_bytes(self) -> int:

@@ -4,13 +4,17 @@
     rfm_segments_history    history   the same rows, for each as-of date
     rfm_segments_runs       runs      one row per run, whether it published or not
 
-The first name is the user's to choose, and the others follow it, so that pipelines can share a dataset or a file.
+The first name is the user's to choose, and the others follow it, so that pipelines can share a dataset or a
+file.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from rfm_pipeline import __version__
 
 SUFFIXES: Mapping[str, str] = {"current": "", "history": "_history", "runs": "_runs"}
 """What each table's name has behind the current result's."""
@@ -20,8 +24,8 @@ SUFFIXES: Mapping[str, str] = {"current": "", "history": "_history", "runs": "_r
 class PublishedColumn:
     """A column of a published table: what it holds, and means.
 
-    It holds `text`, `integer`, `small` (an integer that is never large), `money`, `date` or `instant`, which is a
-    time in UTC.
+    It holds `text`, `integer`, `small` (an integer that is never large), `money`, `date` or `instant`, which
+    is a time in UTC.
     """
 
     holds: str
@@ -58,7 +62,7 @@ RUN_COLUMNS: Mapping[str, PublishedColumn] = {
     "started_at": PublishedColumn("instant", "When it began, in UTC."),
     "finished_at": PublishedColumn("instant", "When it ended, in UTC."),
     "as_of_date": PublishedColumn("date", "The date from which recency is counted."),
-    "source": PublishedColumn("text", "Where the lines came from."),
+    "source": PublishedColumn("text", "Where the lines came from, as it was configured."),
     "engine": PublishedColumn("text", "What computed it: duckdb or bigquery."),
     "version": PublishedColumn("text", "The version of rfm-pipeline."),
     "config_hash": PublishedColumn("text", "Changes when anything changes that can change the result."),
@@ -83,3 +87,24 @@ RUN_COLUMNS: Mapping[str, PublishedColumn] = {
     "error": PublishedColumn("text", "Why it published nothing."),
 }
 """The columns of the table of runs, in their order."""
+
+COLUMNS: Mapping[str, Mapping[str, PublishedColumn]] = {
+    "current": RESULT_COLUMNS,
+    "history": RESULT_COLUMNS,
+    "runs": RUN_COLUMNS,
+}
+"""The columns of each table."""
+
+
+def newer_version(written_by: str | None) -> str | None:
+    """The version that wrote a destination, where it is above ours; None where it is not, or is not known.
+
+    >>> newer_version("999.1.0"), newer_version("0.0.9"), newer_version(None)
+    ('999.1.0', None, None)
+    """
+    is_newer = written_by and _numbers(written_by) > _numbers(__version__)
+    return written_by if is_newer else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0])[:3])

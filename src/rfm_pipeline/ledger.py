@@ -9,7 +9,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from rfm_pipeline.layout import RUN_COLUMNS
 from rfm_pipeline.result import Audit, DimensionScores, Excluded
+from rfm_pipeline.warehouse.base import Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,10 @@ class SegmentFigures:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One row of the table of runs (`layout.RUN_COLUMNS` says what its columns mean). Times are in UTC, naive.
+    """One row of the table of runs; `layout.RUN_COLUMNS` says what its columns mean.
 
     Attributes:
+        started_at, finished_at: In UTC, without a zone.
         rules: `scoring` and `segments` as they were configured, in plain values.
         exclusions, edges, segments, audits: As the run found them.
     """
@@ -119,11 +122,59 @@ class RunRecord:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands at a destination.
+
+    Attributes:
+        as_of: The as-of date of the current result; None where there is none.
+        customers: How many customers it has.
+        records: The runs on record, the oldest first.
+        tables: Which of the three tables there are.
+    """
+
+    as_of: date | None = None
+    customers: int = 0
+    records: tuple[RunRecord, ...] = ()
+    tables: frozenset[str] = frozenset()
+
+    @property
+    def dates(self) -> dict[date, RunRecord]:
+        """As `standing_dates` of its records."""
+        return standing_dates(self.records)
+
+
+def standing_at(destination: Destination) -> Standing:
+    """Looks up what stands at a destination.
+
+    Raises:
+        DestinationError: There are tables of these names, and they are not ours.
+        LockedError: Another process holds the destination, and went on holding it.
+    """
+    with destination.reading():
+        tables = destination.present()
+        records = read_records(destination) if "runs" in tables else ()
+        if "current" not in tables:
+            return Standing(records=records, tables=tables)
+        (row,) = destination.rows(
+            f"SELECT MAX(as_of_date) AS as_of_date, COUNT(*) AS customers FROM {destination.table('current')}"
+        )
+    return Standing(row["as_of_date"], row["customers"], records, tables)
+
+
+def read_records(destination: Destination) -> tuple[RunRecord, ...]:
+    """The runs on record, the oldest first; the table has to be there."""
+    rows = destination.rows(
+        f"SELECT {', '.join(RUN_COLUMNS)} FROM {destination.table('runs')} ORDER BY finished_at, run_id"
+    )
+    return tuple(map(RunRecord.from_row, rows))
+
+
 def standing_dates(records: Iterable[RunRecord]) -> dict[date, RunRecord]:
     """The as-of dates whose results stand, in order, each with the run that wrote it last.
 
-    A rollback withdraws the dates after the one that it goes back to, until they are published again; they stay
-    in the history. What retention has dropped does not stand either.
+    A rollback withdraws the dates after the one that it goes back to, until they are published again; they
+    stay in the history. What retention has dropped does not stand either.
     """
     standing: dict[date, RunRecord] = {}
     for record in sorted(records, key=lambda record: (record.finished_at, record.run_id)):

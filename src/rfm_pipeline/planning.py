@@ -17,11 +17,13 @@ from rfm_pipeline.config import Configuration
 from rfm_pipeline.dates import ISO
 from rfm_pipeline.destination import BigQueryDestination, parse_destination
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
+from rfm_pipeline.ledger import Standing, standing_at
+from rfm_pipeline.opening import open_warehouse
 from rfm_pipeline.presets import recognise
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
-from rfm_pipeline.source.location import BigQueryTable, FileLocation, Location, parse
+from rfm_pipeline.source.location import BigQueryTable, FileLocation, parse
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.conditions import condition_sql
 from rfm_pipeline.sql.dialect import DIALECTS, Dialect, dialect_of
@@ -29,7 +31,7 @@ from rfm_pipeline.sql.partitions import narrowed, narrowing
 from rfm_pipeline.sql.pipeline import Pipeline
 from rfm_pipeline.sql.scores import SPLITS_TIES
 from rfm_pipeline.sql.spec import QuerySpec
-from rfm_pipeline.warehouse.base import Cost, Published, SourceTable, Warehouse
+from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
 from rfm_pipeline.warehouse.export import check_output
 from rfm_pipeline.words import one_line
 
@@ -48,7 +50,7 @@ class Plan:
         mapping: Which column plays which role.
         spec: What the query is to answer.
         pipeline: The query.
-        published: What stands at the destination now.
+        standing: What stands at the destination now.
         warehouse: Where it runs.
         cost: What it would read, and at what price; None where reading costs nothing, or nobody asked.
     """
@@ -59,7 +61,7 @@ class Plan:
     mapping: ColumnMapping
     spec: QuerySpec
     pipeline: Pipeline
-    published: Published
+    standing: Standing
     warehouse: Warehouse
     cost: Cost | None = None
 
@@ -112,10 +114,10 @@ class Plan:
             },
             "rules": self.in_words(),
             "segments": [segment.name for segment in self.spec.segment_map.segments],
-            "destination": self.warehouse.destination,
+            "destination": self.warehouse.destination.label,
             "published": {
-                "as_of": self.published.as_of.isoformat() if self.published.as_of else None,
-                "customers": self.published.customers,
+                "as_of": self.standing.as_of.isoformat() if self.standing.as_of else None,
+                "customers": self.standing.customers,
             },
             "outputs": [str(path) for path in self.settings.output],
             "cost": None
@@ -140,7 +142,8 @@ def planned(
     Args:
         configuration: All layers of settings.
         today: The date after which nothing can have been ordered; None is the clock's, in `timezone`.
-        run_id: The run that this is the plan of; None where there is to be none.
+        run_id: The run that this is the plan of, which holds the destination's lease; None where there is to
+            be none.
         publishes: Whether the cost and the destination matter, or the query alone.
 
     Raises:
@@ -152,8 +155,12 @@ def planned(
         check_output(path)
         _refuse_reading_what_is_written(path, settings.source)
     with ExitStack() as stack:
-        warehouse = _open_warehouse(settings, run_id or f"check-{secrets.token_hex(6)}", publishes=publishes)
+        warehouse = open_warehouse(settings, run_id or f"check-{secrets.token_hex(6)}", publishes=publishes)
         stack.callback(warehouse.close)
+        if publishes:
+            warehouse.destination.check()
+        if run_id:
+            stack.enter_context(warehouse.destination.claimed(run_id))
         source = warehouse.open_source()
         recognised = None
         if not configuration.names_columns:
@@ -171,7 +178,7 @@ def planned(
             spec.mapping,
             spec,
             pipeline,
-            warehouse.published() if publishes else Published(),
+            standing_at(warehouse.destination) if publishes else Standing(),
             warehouse,
             cost,
         )
@@ -233,43 +240,6 @@ def _refuse_reading_what_is_written(output: Path, source: str | None) -> None:
     if read:
         what = "is the source itself" if path.is_file() else f"would be part of the source {source}"
         raise ConfigurationError(f"The output {output} {what}.", "write it somewhere else.")
-
-
-def _open_warehouse(settings: Settings, run_id: str, *, publishes: bool) -> Warehouse:
-    if settings.source is None:
-        raise ConfigurationError(
-            "There is no source to read.",
-            "name a file, as in `rfm run orders.csv`, or set source in rfm.toml or RFM_SOURCE;"
-            " `rfm demo` needs none of them.",
-        )
-    destination = parse_destination(settings.to)
-    location = parse(settings.source)
-    # Here, so that no other command waits for an engine that it doesn't use.
-    if isinstance(location, BigQueryTable) and not publishes:
-        destination = BigQueryDestination(location.project, location.dataset)
-    if isinstance(destination, BigQueryDestination):
-        return _open_bigquery(location, destination, settings, run_id)
-    if isinstance(location, BigQueryTable):
-        raise ConfigurationError(
-            f"What is read from BigQuery is published to BigQuery, not to {settings.to}.",
-            f"give --to bigquery://{location.project}.{location.dataset}; --output writes a file as well.",
-        )
-    from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
-
-    return DuckDBWarehouse(location, settings.read, destination.file, destination.table, settings.duckdb)
-
-
-def _open_bigquery(
-    location: Location, destination: BigQueryDestination, settings: Settings, run_id: str
-) -> Warehouse:
-    from rfm_pipeline.warehouse.bigquery import BigQueryWarehouse
-
-    if isinstance(location, BigQueryTable):
-        return BigQueryWarehouse(location, destination, settings.bigquery, run_id)
-    from rfm_pipeline.warehouse.bigquery_files import LocalFiles
-
-    files = LocalFiles([location], settings.read, settings.duckdb)
-    return BigQueryWarehouse(files, destination, settings.bigquery, run_id)
 
 
 def access(settings: Settings) -> Access | None:

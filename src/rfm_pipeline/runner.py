@@ -1,30 +1,35 @@
-"""The orchestrator: plan, stage, audit, publish. The only room that knows all the others.
+"""The orchestrator: plan, stage, audit, publish, record. The only room that knows all the others.
 
 Nothing here prints; what goes on is told to a `Watcher`.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Protocol
 
 from rfm_pipeline.audits import Staged, advice, audit
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
-from rfm_pipeline.errors import AuditError, ColumnError, WarehouseError
+from rfm_pipeline.errors import AuditError, ColumnError, ConfigurationError, RfmError
+from rfm_pipeline.ledger import RunRecord, date_before
+from rfm_pipeline.outputs import Outputs
 from rfm_pipeline.planning import Plan, planned
+from rfm_pipeline.recording import Beginning, failure_of, now, record_of
 from rfm_pipeline.result import Audit, Excluded, RunResult
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
-from rfm_pipeline.sql.pipeline import Pipeline
-from rfm_pipeline.sql.result import result_sql
-from rfm_pipeline.sql.spec import Cte
-from rfm_pipeline.words import count, lowered
+from rfm_pipeline.sql.publication import Tables, publish_sql, record_sql
+from rfm_pipeline.sql.result import previous_sql, result_sql
+from rfm_pipeline.warehouse.base import Destination
+from rfm_pipeline.words import count
+
+_log = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -38,7 +43,7 @@ class Watcher(Protocol):
 
 
 def run(configuration: Configuration, watcher: Watcher, *, today: date | None = None) -> RunResult:
-    """Stages, audits and publishes.
+    """Stages, audits, publishes and records.
 
     Args:
         configuration: All layers of settings.
@@ -49,27 +54,46 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
         AuditError: An audit failed; nothing was published.
         RfmError: Anything else; nothing was published either.
     """
-    started = time.monotonic()
-    run_id = new_run_id()
+    result = run_unless(lambda _: False, configuration, watcher, today=today)
+    assert result is not None  # nothing was to stop it
+    return result
+
+
+def run_unless(
+    is_done: Callable[[Plan], bool],
+    configuration: Configuration,
+    watcher: Watcher,
+    *,
+    kind: str = "run",
+    today: date | None = None,
+) -> RunResult | None:
+    """As `run`, but for a run that turns out to have been done before; then None.
+
+    Args:
+        is_done: Asked once it is known what stands at the destination.
+        configuration: All layers of settings.
+        watcher: Told what is going on.
+        kind: What goes on record: `run` or `backfill`.
+        today: As for `planned`.
+
+    Raises:
+        RfmError: As for `run`.
+    """
+    begun = Beginning(new_run_id(), kind)
     watcher.step("Looking at the source")
-    with planned(configuration, today=today, run_id=run_id) as plan:
-        warehouse = plan.warehouse
-        for step in _publishing(plan, run_id).steps(warehouse.table):
-            watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
-            warehouse.create(step.name, step.select, watcher.progress)
-        watcher.step("Auditing")
-        lines = lines_of(plan)
-        _refuse_ambiguous_dates(lines.excluded, plan.mapping)
-        # All of it before the publish, after which nothing may fail that would look as if there were none.
-        cells = cells_of(plan)
-        counted = staged(plan, lines, cells)
-        audits = audit(counted)
-        _refuse_failed(audits, counted)
-        with _outputs(plan) as outputs:
-            watcher.step("Publishing")
-            warehouse.publish("result")
-        took = time.monotonic() - started
-        return _result(plan, counted, cells, run_id=run_id, audits=audits, outputs=outputs, took=took)
+    with ExitStack() as stack:
+        plan = stack.enter_context(planned(configuration, today=today, run_id=begun.run_id))
+        if is_done(plan):
+            return None
+        outputs = stack.enter_context(Outputs(plan.settings.output))
+        with _failure_recorded(begun, plan):
+            result, record = _staged(begun, plan, watcher)
+            outputs.write(plan.warehouse, "result")
+        watcher.step("Publishing")
+        _publish(plan, record)
+        outputs.move()
+        usage, took = plan.warehouse.usage(), now() - begun.started_at
+        return replace(result, outputs=outputs.names, duration_s=took.total_seconds(), jobs=usage.jobs)
 
 
 def new_run_id() -> str:
@@ -77,18 +101,118 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def _publishing(plan: Plan, run_id: str) -> Pipeline:
-    """The pipeline up to the rows that are published."""
-    previous = plan.warehouse.table("previous") if plan.published.as_of else None
-    result = result_sql("segments", previous, run_id, plan.spec.dialect)
-    return plan.pipeline.followed_by(Cte("result", "One row per customer, as it is published.", result))
-
-
 _STEPS = {
     "order_days": "Reading, cleaning and measuring",
     "customers": "Reading, cleaning and measuring",
     "edges": "Finding the edges",
 }
+
+
+def _staged(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, RunRecord]:
+    """The result as it is to be published, and what is to be said of it."""
+    warehouse = plan.warehouse
+    for step in plan.pipeline.steps(warehouse.table):
+        watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
+        warehouse.create(step.name, step.select, watcher.progress)
+    _stage_result(begun, plan)
+    watcher.step("Auditing")
+    lines = lines_of(plan)
+    _refuse_ambiguous_dates(lines.excluded, plan.mapping)
+    # All of it before the publish, after which nothing may fail that would look as if there were none.
+    cells = cells_of(plan)
+    counted = staged(plan, lines, cells)
+    result = _result(begun, plan, counted, cells)
+    if any(audit.status == "failed" for audit in result.audits):
+        error = _refusal(result.audits, counted, warehouse.keep())
+        refused = replace(result, status="refused")
+        _put_on_record(
+            plan, record_of(begun, plan, refused, newest_order=lines.newest_order, error=error.message)
+        )
+        raise error
+    oldest = _history_from(plan, result.as_of)
+    return result, record_of(begun, plan, result, newest_order=lines.newest_order, history_from=oldest)
+
+
+def _stage_result(begun: Beginning, plan: Plan) -> None:
+    """The published rows: the segments, with where each customer came from."""
+    warehouse, dialect, previous = plan.warehouse, plan.spec.dialect, None
+    if (before := _date_before(plan)) is not None:
+        history = warehouse.destination.table("history")
+        warehouse.recall("previous", previous_sql(history, before, dialect))
+        previous = warehouse.table("previous")
+    warehouse.create("result", result_sql(warehouse.table("segments"), previous, begun.run_id, dialect))
+
+
+def _date_before(plan: Plan) -> date | None:
+    """The standing as-of date before this run's; None where there is none."""
+    standing = plan.standing.dates
+    if not standing or "history" not in plan.standing.tables:
+        return None
+    (row,) = plan.warehouse.rows(
+        f"SELECT MAX(as_of_date) AS as_of_date FROM {plan.warehouse.table('segments')}"
+    )
+    return date_before(standing, row["as_of_date"]) if row["as_of_date"] else None
+
+
+def _history_from(plan: Plan, as_of: date | None) -> date | None:
+    """The first as-of date that the history keeps; None where it keeps all."""
+    keep = plan.settings.history.keep
+    if keep is None or as_of is None:
+        return None
+    oldest = keep.first_day(max([as_of, *plan.standing.dates]))
+    if as_of < oldest:
+        raise ConfigurationError(
+            f"The history keeps {keep}, which begin on {oldest}, and this result is as of {as_of}.",
+            "give `history.keep` more time, or a later --as-of.",
+        )
+    return oldest
+
+
+def _publish(plan: Plan, record: RunRecord) -> None:
+    destination, dialect = plan.warehouse.destination, plan.spec.dialect
+    assert record.as_of_date is not None  # an empty result does not pass the audits
+    tables = tables_of(destination)
+    changes = publish_sql(
+        tables,
+        plan.warehouse.table("result"),
+        record.as_of_date,
+        replaces_current=record.status == "published",
+        history_from=record.history_from,
+        dialect=dialect,
+    )
+    destination.apply([*changes, *record_sql(tables, record.to_row(), dialect)], "publish")
+
+
+def tables_of(destination: Destination) -> Tables:
+    """The tables of a destination, as they stand behind FROM."""
+    return Tables(*(destination.table(name) for name in ("current", "history", "runs")))
+
+
+@contextmanager
+def _failure_recorded(begun: Beginning, plan: Plan) -> Iterator[None]:
+    """Puts on record why a run came to no result. Not the publish: whether that failed may not be known."""
+    try:
+        yield
+    except AuditError:
+        # Put on record with all that it found.
+        raise
+    except Exception as error:
+        said = error.message if isinstance(error, RfmError) else f"a bug: {type(error).__name__}"
+        _put_on_record(plan, failure_of(begun, plan, said))
+        raise
+
+
+def _put_on_record(plan: Plan, record: RunRecord) -> None:
+    """Records a run that published nothing, where there is a record: it makes no destination of its own."""
+    if "runs" not in plan.standing.tables:
+        return
+    destination = plan.warehouse.destination
+    statements = record_sql(tables_of(destination), record.to_row(), plan.spec.dialect)
+    try:
+        destination.apply(statements, "record")
+    except RfmError as error:
+        # What stopped the run is what is to be told.
+        _log.info("the run can't be put on record: %s", error.message)
 
 
 def _refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping) -> None:
@@ -102,57 +226,24 @@ def _refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping
             )
 
 
-def _refuse_failed(audits: Sequence[Audit], staged: Staged) -> None:
+def _refusal(audits: Sequence[Audit], staged: Staged, kept: str | None) -> AuditError:
     failed = [audit for audit in audits if audit.status == "failed"]
-    if failed:
-        names = ", ".join(audit.name for audit in failed)
-        raise AuditError(
-            f"Nothing was published, because an audit failed: {failed[0].detail}",
-            f"{advice(staged)} (Failed: {names}.)",
-        )
+    names = ", ".join(audit.name for audit in failed)
+    look = f" {kept[0].upper()}{kept[1:]}." if kept else ""
+    return AuditError(
+        f"Nothing was published, because an audit failed: {failed[0].detail}",
+        f"{advice(staged)} (Failed: {names}.){look}",
+    )
 
 
-@contextmanager
-def _outputs(plan: Plan) -> Iterator[tuple[str, ...]]:
-    """Writes the outputs beside their places, and moves them there once the publish has succeeded."""
-    drafts: dict[Path, Path] = {}
-    try:
-        for path in dict.fromkeys(plan.settings.output):
-            drafts[path] = plan.warehouse.export("result", path)
-        yield tuple(str(path) for path in drafts)
-        for path, draft in drafts.items():
-            _move(draft, path)
-    finally:
-        for draft in drafts.values():
-            draft.unlink(missing_ok=True)
-
-
-def _move(draft: Path, path: Path) -> None:
-    try:
-        draft.replace(path)
-    except OSError as error:
-        raise WarehouseError(
-            f"The result was published, but the output {path} can't be written:"
-            f" {lowered(error.strerror or str(error))}.",
-            "look at what is there, and run again.",
-        ) from error
-
-
-def _result(
-    plan: Plan,
-    counted: Staged,
-    cells: Sequence[Cell],
-    *,
-    run_id: str,
-    audits: tuple[Audit, ...],
-    outputs: tuple[str, ...],
-    took: float,
-) -> RunResult:
+def _result(begun: Beginning, plan: Plan, counted: Staged, cells: Sequence[Cell]) -> RunResult:
     segments, usage = segment_results(plan, cells), plan.warehouse.usage()
+    as_of, current = (cells[0].as_of if cells else None), plan.standing.as_of
+    is_older = as_of is not None and current is not None and as_of < current
     return RunResult(
-        run_id=run_id,
-        status="published",
-        as_of=cells[0].as_of,
+        run_id=begun.run_id,
+        status="filed" if is_older else "published",
+        as_of=as_of,
         engine=plan.warehouse.engine,
         source=plan.source.label,
         rows_read=counted.rows_read,
@@ -164,10 +255,10 @@ def _result(
         revenue=counted.monetary,
         dimensions=counted.dimensions,
         segments=segments,
-        audits=audits,
-        destination=plan.warehouse.destination,
-        outputs=outputs,
-        duration_s=took,
+        audits=audit(counted),
+        destination=plan.warehouse.destination.label,
+        outputs=(),
+        duration_s=0.0,
         bytes_processed=usage.bytes_processed,
         bytes_billed=usage.bytes_billed,
         slot_ms=usage.slot_ms,

@@ -143,6 +143,18 @@ Condition = str | ColumnCondition
 """When a line is excluded: SQL text of one boolean expression, or a test of one column."""
 
 
+class HistorySettings(Table, frozen=True):
+    """How long results are remembered.
+
+    Attributes:
+        keep: How far back from the newest as-of date the history goes; None keeps all.
+    """
+
+    FORMS: ClassVar = {"keep": window}
+
+    keep: Window | None = None
+
+
 if TYPE_CHECKING:
     _DateOrLatest = date | Literal["latest"]
 else:
@@ -183,6 +195,7 @@ class Settings(Table, frozen=True, kw_only=True):
     exclude: dict[str, Condition] = msgspec.field(default_factory=dict)
     scoring: Scoring = Scoring()
     segments: SegmentsConfig
+    history: HistorySettings = HistorySettings()
     duckdb: DuckDBSettings = DuckDBSettings()
     bigquery: BigQuerySettings = BigQuerySettings()
 
@@ -205,9 +218,9 @@ class Settings(Table, frozen=True, kw_only=True):
 
     @property
     def config_hash(self) -> str:
-        """Twelve hex digits that change when anything changes that can change the result."""
+        """Twelve hex digits that change when anything changes that can change the result of an as-of date."""
         said = msgspec.to_builtins(self, enc_hook=str)
-        elsewhere = {"to", "output", "preset", "duckdb", "bigquery", "source"}
+        elsewhere = {"as_of", "to", "output", "preset", "history", "duckdb", "bigquery", "source"}
         decisive = {name: said[name] for name in said.keys() - elsewhere}
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

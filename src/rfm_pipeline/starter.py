@@ -68,6 +68,9 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # f = ">=3"
 # m = "3-4"
 
+# [history]
+# keep = "2 years"                  # how far back results are remembered; without it, all of them
+
 # [duckdb]
 # memory_limit = "4GB"              # above it, work goes to disk
 # threads = 2                       # one for each core unless given
@@ -83,6 +86,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # job_timeout = 3600                # seconds that a job may take
 # retry_timeout = 120               # seconds for which what may pass is tried again
 # request_timeout = 60              # seconds to wait for the answer to one request
+# lease = 300                       # seconds after which a silent run is taken for dead
 """
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
+from datetime import date, timedelta
 from typing import Literal, Self
 
 from rfm_pipeline.tables import Table
@@ -32,6 +34,22 @@ class Window(Table, frozen=True):
         units: dict[str, Literal["day", "week", "month", "year"]]
         units = {"d": "day", "w": "week", "m": "month", "y": "year"}
         return cls(count=int(match[1]), unit=units[match[2][0]])
+
+    def first_day(self, last: date) -> date:
+        """The first day that is inside, where `last` is the last one.
+
+        >>> str(Window.parse("1 month").first_day(date(2025, 3, 31)))
+        '2025-03-01'
+        """
+        if self.unit in {"day", "week"}:
+            days = self.count * (7 if self.unit == "week" else 1)
+            return last - timedelta(days=min(days, last.toordinal()) - 1)
+        months = self.count * (12 if self.unit == "year" else 1)
+        year, month = divmod(last.year * 12 + last.month - 1 - months, 12)
+        if year < 1:
+            return date.min
+        day = min(last.day, monthrange(year, month + 1)[1])
+        return date(year, month + 1, day) + timedelta(days=1)
 
     def __str__(self) -> str:
         return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"

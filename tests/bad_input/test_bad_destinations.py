@@ -37,7 +37,8 @@ def damaged(keep: float, zeros: int = 0) -> Callable[[Path], None]:
     return prepare
 
 
-OURS = ", ".join(f"NULL AS {name}" for name in RESULT_COLUMNS)
+KINDS = {"text": "VARCHAR", "integer": "BIGINT", "small": "INTEGER", "money": "DECIMAL(38,9)", "date": "DATE"}
+OURS = ", ".join(f"NULL::{KINDS[about.holds]} AS {name}" for name, about in RESULT_COLUMNS.items())
 
 DESTINATIONS = [
     case("unknown kind", f"{RUN} --to postgres://shop", "'postgres://shop'", hints="--to duckdb:rfm.duckdb"),
@@ -70,6 +71,11 @@ DESTINATIONS = [
     case("columns of ours in another order", f"{RUN} --to duckdb:shop.duckdb", "another order",
          hints="another",
          prepare=database(f"CREATE TABLE rfm_segments AS SELECT {', '.join(reversed(OURS.split(', ')))}")),
+    case("column of ours of another kind", f"{RUN} --to duckdb:shop.duckdb", "monetary as DOUBLE",
+         hints="another table",
+         prepare=database(f"CREATE TABLE rfm_segments AS SELECT {OURS.replace('DECIMAL(38,9)', 'DOUBLE')}")),
+    case("runs that are not ours", f"{RUN} --to duckdb:shop.duckdb", "rfm_segments_runs in shop.duckdb",
+         hints="another table", prepare=database("CREATE TABLE rfm_segments_runs AS SELECT 5 AS marathons")),
     case("view like a table of ours", f"{RUN} --to duckdb:shop.duckdb", "is a view", hints="another table",
          prepare=database(f"CREATE VIEW rfm_segments AS SELECT {OURS}")),
     case("the table that is read", "run duckdb:shop.duckdb#orders --to duckdb:shop.duckdb#orders",

@@ -3,56 +3,98 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 
 from googlesql import Columns, GoogleSql
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.layout import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES
+from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.presets import load
 from rfm_pipeline.schema import Column, Kind, Partition
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.partitions import narrowed, narrowing
-from rfm_pipeline.sql.result import result_sql
+from rfm_pipeline.sql.publication import Tables, publish_sql, record_sql, restore_sql
+from rfm_pipeline.sql.result import previous_sql, result_sql
 from rfm_pipeline.warehouse import bigquery_statements as statements
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 
 RESULT: Columns = {name: statements.TYPES[column.holds] for name, column in RESULT_COLUMNS.items()}
+RUNS: Columns = {name: statements.TYPES[column.holds] for name, column in RUN_COLUMNS.items()}
 SEGMENTS: Columns = {
     name: kind for name, kind in RESULT.items() if name not in {"previous_segment", "segment_since", "run_id"}
 }
-STAGED = statements.quoted("shop", "sales", "rfm_segments__20260101T000000_abc__result")
-PUBLISHED = statements.quoted("shop", "sales", "rfm_segments")
-TABLES = {"shop.sales.rfm_segments__20260101T000000_abc__result": RESULT, "shop.sales.rfm_segments": RESULT}
-LABELS = {"created_by": "rfm-pipeline", "rfm_run": "20260101t000000-abc"}
+BIGQUERY = dialect_of("bigquery")
+STAGED = statements.quoted("shop", "sales", "rfm_segments__20260101T000000_abc123__result")
+PUBLISHED = Tables(*(statements.quoted("shop", "sales", f"rfm_segments{end}") for end in SUFFIXES.values()))
+TABLES = {
+    "shop.sales.rfm_segments__20260101T000000_abc123__result": RESULT,
+    "shop.sales.rfm_segments": RESULT,
+    "shop.sales.rfm_segments_history": RESULT,
+    "shop.sales.rfm_segments_runs": RUNS,
+}
+LABELS = {"created_by": "rfm-pipeline", "rfm_run": "20260101t000000-abc123"}
+DAY = date(2026, 1, 1)
+
+
+def record() -> RunRecord:
+    at = datetime(2026, 1, 1, 6, 0, 0, 123456)  # noqa: DTZ001 - records are in UTC, without a zone
+    return RunRecord(
+        "20260101T000000-abc123", "run", "published", at, at, DAY, source="it's \\ `it`\n--", rows_read=3,
+        revenue=Decimal("8911407.904"), error=None, jobs=("rfm-1",),
+    )  # fmt: skip
 
 
 def test_a_staged_table() -> None:
-    select = f"SELECT *\nFROM {PUBLISHED}"
+    select = f"SELECT *\nFROM {PUBLISHED.current}"
     expires = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     text = statements.stage(STAGED, select, expires, LABELS)
     assert "TIMESTAMP '2026-01-02 03:04:05+00:00'" in text
     GoogleSql.load().analyse(text, TABLES)
 
 
-def test_the_published_table_and_what_replaces_it() -> None:
-    GoogleSql.load().analyse(statements.make_result(PUBLISHED, LABELS), TABLES)
-    GoogleSql.load().analyse(statements.publish({PUBLISHED: STAGED}), TABLES)
-    GoogleSql.load().analyse(statements.standing(PUBLISHED), TABLES)
+@pytest.mark.parametrize("name", SUFFIXES)
+def test_the_published_tables(name: str) -> None:
+    GoogleSql.load().analyse(statements.make_table(name, getattr(PUBLISHED, name), LABELS), TABLES)
+
+
+@pytest.mark.parametrize("replaces_current", [True, False])
+@pytest.mark.parametrize("history_from", [None, date(2024, 1, 1)])
+def test_what_a_publish_changes(replaces_current: bool, history_from: date | None) -> None:
+    changes = publish_sql(
+        PUBLISHED, STAGED, DAY,
+        replaces_current=replaces_current, history_from=history_from, dialect=BIGQUERY,
+    )  # fmt: skip
+    assert len(changes) == 2 + 2 * replaces_current + (history_from is not None)
+    for statement in [*changes, *record_sql(PUBLISHED, record().to_row(), BIGQUERY)]:
+        GoogleSql.load().analyse(statement, TABLES)
+
+
+def test_what_a_rollback_changes_and_what_is_looked_up() -> None:
+    for statement in restore_sql(PUBLISHED, DAY, BIGQUERY):
+        GoogleSql.load().analyse(statement, TABLES)
+    GoogleSql.load().analyse(previous_sql(PUBLISHED.history, DAY, BIGQUERY), TABLES)
 
 
 def test_the_rows_that_are_published_with_and_without_an_earlier_result() -> None:
-    tables = {"segments": SEGMENTS, "shop.sales.rfm_segments": RESULT}
-    for previous in (None, PUBLISHED):
-        GoogleSql.load().analyse(result_sql("segments", previous, "run", dialect_of("bigquery")), tables)
+    earlier = f"(\n{previous_sql(PUBLISHED.history, DAY, BIGQUERY)}\n)"
+    for previous in (None, earlier):
+        select = result_sql("segments", previous, "run", BIGQUERY)
+        GoogleSql.load().analyse(select, {**TABLES, "segments": SEGMENTS})
 
 
 def test_a_staged_column_is_of_the_type_that_is_published() -> None:
-    insert = statements.publish({PUBLISHED: STAGED})
-    wrong = {**TABLES, "shop.sales.rfm_segments__20260101T000000_abc__result": {**RESULT, "monetary": "DATE"}}
+    wrong = {
+        **TABLES,
+        "shop.sales.rfm_segments__20260101T000000_abc123__result": {**RESULT, "monetary": "DATE"},
+    }
+    (_, insert, *_) = publish_sql(
+        PUBLISHED, STAGED, DAY, replaces_current=True, history_from=None, dialect=BIGQUERY
+    )
     with pytest.raises(AssertionError):
         GoogleSql.load().analyse(insert, wrong)
 

@@ -61,10 +61,10 @@ def _rules(plan: Plan) -> Table:
 
 
 def _would(plan: Plan) -> Text:
-    text = Text.assemble(("A run would publish ", "green"), plan.warehouse.destination)
-    if plan.published.as_of:
-        customers = words.count(plan.published.customers, "customer")
-        text.append(f",\nin place of {customers} as of {plan.published.as_of}")
+    text = Text.assemble(("A run would publish ", "green"), plan.warehouse.destination.label)
+    if plan.standing.as_of:
+        customers = words.count(plan.standing.customers, "customer")
+        text.append(f",\nin place of {customers} as of {plan.standing.as_of}")
     else:
         text.append(",\nwhere there is no result yet")
     for path in plan.settings.output:

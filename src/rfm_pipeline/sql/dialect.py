@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
@@ -55,9 +55,13 @@ class Dialect(ABC):
     """As sqlglot and `--dialect` call it."""
     types: ClassVar[Mapping[str, str]]
     """The engine's types for text, integer, money and date."""
+    utc: ClassVar[str]
+    """What stands behind a time, for it to be in UTC."""
 
     def literal(self, value: str | int | Decimal | date) -> str:
-        """A value as the engine writes it."""
+        """A value as the engine writes it; a time is in UTC."""
+        if isinstance(value, datetime):
+            return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}{self.utc}'"
         if isinstance(value, date):
             return f"DATE '{value.isoformat()}'"
         if isinstance(value, str):

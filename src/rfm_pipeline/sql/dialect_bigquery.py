@@ -31,6 +31,7 @@ class BigQuery(Dialect):
 
     name = "bigquery"
     types: ClassVar = {"text": "STRING", "integer": "INT64", "money": "NUMERIC", "date": "DATE"}
+    utc = "+00:00"
 
     def quoted_name(self, name: str) -> str:
         return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"

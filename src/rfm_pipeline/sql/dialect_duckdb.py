@@ -19,6 +19,7 @@ class DuckDB(Dialect):
 
     name = "duckdb"
     types: ClassVar = {"text": "VARCHAR", "integer": "BIGINT", "money": "DECIMAL(38, 9)", "date": "DATE"}
+    utc = ""
 
     def quoted_name(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'

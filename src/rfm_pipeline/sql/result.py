@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from rfm_pipeline.sql.dialect import Dialect
+
+
+def previous_sql(history: str, as_of: date, dialect: Dialect) -> str:
+    """The SELECT of where each customer was at an earlier as-of date."""
+    return f"""\
+SELECT
+  customer_id,
+  segment,
+  segment_since
+FROM {history}
+WHERE as_of_date = {dialect.literal(as_of)}"""
 
 
 def result_sql(segments: str, previous: str | None, run_id: str, dialect: Dialect) -> str:
     """The SELECT of the published rows.
 
     `previous_segment` is the customer's segment at the as-of date before this one, and `segment_since` the
-    as-of date since which the segment has been the same. A rerun for the same date finds both as they were.
+    as-of date since which the segment has been the same.
 
     Args:
         segments: The staged segments, as they stand behind FROM.
-        previous: The current result, likewise; None where there is none.
+        previous: The rows of `previous_sql`, likewise; None where there is no earlier date.
         run_id: The run's id.
         dialect: The engine's words.
     """
-    if previous is None:
-        before, since, join = dialect.cast("NULL", "text"), "s.as_of_date", ""
-    else:
-        before = (
-            "CASE\n"
-            "    WHEN p.as_of_date < s.as_of_date THEN p.segment\n"
-            "    WHEN p.as_of_date = s.as_of_date THEN p.previous_segment\n"
-            "  END"
-        )
-        since = (
-            "CASE\n"
-            "    WHEN p.as_of_date <= s.as_of_date AND p.segment = s.segment THEN p.segment_since\n"
-            "    ELSE s.as_of_date\n"
-            "  END"
-        )
+    before, since, join = dialect.cast("NULL", "text"), "s.as_of_date", ""
+    if previous is not None:
+        before = "p.segment"
+        since = "CASE WHEN p.segment = s.segment THEN p.segment_since ELSE s.as_of_date END"
         join = f"\nLEFT JOIN {previous} AS p\n  ON p.customer_id = s.customer_id"
     return f"""\
 SELECT

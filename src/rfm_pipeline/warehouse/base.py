@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -74,19 +74,6 @@ class SourceTable:
     written_as: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What stands at the destination before a run.
-
-    Attributes:
-        as_of: The as-of date of the current result; None where there is none.
-        customers: How many customers it has.
-    """
-
-    as_of: date | None = None
-    customers: int = 0
-
-
 class Destination(Protocol):
     """The tables that runs publish: the current result, its history, the runs (`layout.py`)."""
 
@@ -112,6 +99,28 @@ class Destination(Protocol):
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         """The rows of a SELECT over tables that are there."""
 
+    def check(self) -> None:
+        """Says early that nothing can be written there, which would be found late.
+
+        Raises:
+            DestinationError: There is no such place.
+            WarehouseError: It may not be written to.
+        """
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Holds the tables open for reading, where opening them takes time.
+
+        Raises:
+            LockedError: Another process holds the destination, and went on holding it.
+        """
+
+    def claimed(self, run_id: str) -> AbstractContextManager[None]:
+        """Holds the lease: one run at a time works on the tables, and what dead ones left behind is removed.
+
+        Raises:
+            LockedError: Another run holds it.
+        """
+
     def apply(self, statements: Sequence[str], step: str) -> None:
         """Changes the tables, all of it or nothing; those that are not there are made first.
 
@@ -132,19 +141,11 @@ class Warehouse(Protocol):
         """Its name: `duckdb` or `bigquery`."""
 
     @property
-    def destination(self) -> str:
-        """The table that it publishes, as a person writes it."""
+    def destination(self) -> Destination:
+        """Where it publishes."""
 
     def open_source(self) -> SourceTable:
         """Finds the source and its columns, without reading it through."""
-
-    def published(self) -> Published:
-        """Looks up what stands at the destination, which is the table `previous` from then on.
-
-        Raises:
-            DestinationError: A table of that name is there, and is not one of ours.
-            LockedError: Another process holds the destination, and went on holding it.
-        """
 
     def estimate(self, select: str) -> Cost | None:
         """What the SELECT that reads the source would cost; None where reading costs nothing.
@@ -162,17 +163,20 @@ class Warehouse(Protocol):
     def create(self, name: str, select: str, progress: Progress | None = None) -> None:
         """Stages the rows of a SELECT as a table."""
 
+    def recall(self, name: str, select: str) -> None:
+        """Makes a SELECT over the destination's tables a staged one."""
+
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         """The few rows of a SELECT over staged tables."""
 
     def check_condition(self, expression: str, relation: str) -> str | None:
         """What the engine objects to in a boolean expression over a relation; None when it accepts it."""
 
-    def publish(self, name: str) -> None:
-        """Replaces the current result by a staged table, in one transaction."""
-
     def export(self, name: str, path: Path) -> Path:
         """Writes a staged table to a draft beside `path`, whose suffix tells the format; gives the draft."""
 
+    def keep(self) -> str:
+        """Keeps the staged tables for a while, for a person to look at; where they are, in words."""
+
     def close(self) -> None:
-        """Lets go of everything; staged tables are gone."""
+        """Lets go of everything; staged tables are gone, but those that are kept."""

@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 from rfm_pipeline.destination import BigQueryDestination
 from rfm_pipeline.engine_settings import BigQuerySettings
-from rfm_pipeline.errors import ConfigurationError, CostLimitError, DestinationError, SourceError
+from rfm_pipeline.errors import ConfigurationError, CostLimitError, SourceError
 from rfm_pipeline.schema import Kind, Partition
 from rfm_pipeline.source.location import BigQueryTable
 from rfm_pipeline.warehouse import bigquery_statements as statements
-from rfm_pipeline.warehouse.base import Cost, Progress, Published, SourceTable, Usage
+from rfm_pipeline.warehouse.base import Cost, Progress, SourceTable, Usage
+from rfm_pipeline.warehouse.bigquery_destination import DestinationDataset
 from rfm_pipeline.warehouse.bigquery_export import write_rows
 from rfm_pipeline.warehouse.bigquery_failures import explanation, objection
 from rfm_pipeline.warehouse.bigquery_files import LocalFiles
 from rfm_pipeline.warehouse.bigquery_jobs import label_value
-from rfm_pipeline.warehouse.bigquery_load import find, make, place_of, runner, upload
-from rfm_pipeline.warehouse.bigquery_schema import result_drift, schema_of
+from rfm_pipeline.warehouse.bigquery_load import find, make, runner, upload
+from rfm_pipeline.warehouse.bigquery_schema import schema_of
 from rfm_pipeline.words import size
 
 if TYPE_CHECKING:
@@ -57,25 +58,21 @@ class BigQueryWarehouse:
         run_id: str,
     ) -> None:
         self._source = source
-        self._destination = destination
+        self._place = destination
         self._settings = settings
         self._run_id = run_id
         self.jobs = runner(settings, destination.project, run_id)
         self._labels = {"created_by": "rfm-pipeline", "rfm_run": label_value(run_id)}
         self._expires = datetime.now(UTC) + _STAGED_FOR
         self._staged: dict[str, str] = {}
-        self._exists = False
+        self.destination = DestinationDataset(self.jobs, destination, settings)
+        self._recalled: dict[str, str] = {}
+        self._is_kept = False
         self._is_loaded = isinstance(source, BigQueryTable)
         self._looks = 0
 
-    @property
-    def destination(self) -> str:
-        to = self._destination
-        return f"bigquery://{to.project}.{to.dataset}.{to.table}"
-
     def open_source(self) -> SourceTable:
-        to = self._destination
-        dataset_location = place_of(self.jobs, to.project, to.dataset)
+        dataset_location = self.destination.location
         if isinstance(self._source, LocalFiles):
             self._settle_location(dataset_location, None, "")
             return self._open_files(self._source)
@@ -128,16 +125,6 @@ class BigQueryWarehouse:
         )
         return select.replace(self._staged_table(_LINES), f"(SELECT {columns} LIMIT 0)")
 
-    def published(self) -> Published:
-        label = self.destination.removeprefix("bigquery://")
-        table = find(self.jobs, label)
-        if table is None:
-            return Published()
-        self._check_ours(table, label)
-        self._exists = True
-        (row,) = self.rows(statements.standing(self._published_table))
-        return Published(as_of=row["as_of_date"], customers=row["customers"])
-
     def estimate(self, select: str) -> Cost:
         with explanation("estimate the cost"):
             found = self.jobs.dry_run(self._standing_in(select), "estimate").bytes_processed
@@ -157,7 +144,11 @@ class BigQueryWarehouse:
         return Usage(spent.bytes_processed, spent.bytes_billed, spent.slot_ms, tuple(spent.jobs))
 
     def table(self, name: str) -> str:
-        return self._published_table if name == "previous" else self._staged_table(name)
+        return self._recalled.get(name) or self._staged_table(name)
+
+    def recall(self, name: str, select: str) -> None:
+        # It is read where it stands.
+        self._recalled[name] = f"(\n{select}\n)"
 
     def create(self, name: str, select: str, progress: Progress | None = None) -> None:
         if isinstance(self._source, LocalFiles) and not self._is_loaded:
@@ -182,23 +173,21 @@ class BigQueryWarehouse:
                 return objection(error)
         return None
 
-    def publish(self, name: str) -> None:
-        if not self._exists:
-            labels = {"created_by": "rfm-pipeline"}
-            self.jobs.query("make", statements.make_result(self._published_table, labels))
-        script = statements.publish({self._published_table: self._staged_table(name)})
-        self.jobs.query("publish", script, commits=True)
-
     def export(self, name: str, path: Path) -> Path:
         self._looks += 1
         select = f"SELECT *\nFROM {self._staged_table(name)}"
         job = self.jobs.query(f"export-{self._looks}", select)
         return write_rows(self.jobs.pages(job), path)
 
+    def keep(self) -> str:
+        self._is_kept = True
+        hours = int(_STAGED_FOR.total_seconds() // 3600)
+        return f"what was staged is in {self._staged_name('*')} for {hours} hours"
+
     def close(self) -> None:
         # What can't be dropped now expires.
         with suppress(Exception):
-            for staged in self._staged.values():
+            for staged in () if self._is_kept else self._staged.values():
                 self.jobs.patience.ask(
                     lambda staged=staged: self.jobs.client.delete_table(  # type: ignore[misc]
                         staged,
@@ -215,18 +204,12 @@ class BigQueryWarehouse:
 
     # Tables
 
-    @property
-    def _published_table(self) -> str:
-        to = self._destination
-        return statements.quoted(to.project, to.dataset, to.table)
-
     def _staged_name(self, name: str) -> str:
-        to = self._destination
-        return f"{to.project}.{to.dataset}.{to.table}__{self._run_id.replace('-', '_')}__{name}"
+        to = self._place
+        return f"{to.project}.{to.dataset}.{statements.staged_name(to.table, self._run_id, name)}"
 
     def _staged_table(self, name: str) -> str:
-        to = self._destination
-        return statements.quoted(to.project, to.dataset, self._staged_name(name).rpartition(".")[2])
+        return statements.quoted(*self._staged_name(name).rsplit(".", 2))
 
     def _settle_location(self, dataset: str | None, source: str | None, label: str) -> None:
         if source and dataset and source.casefold() != dataset.casefold():
@@ -258,16 +241,6 @@ class BigQueryWarehouse:
         columns = [field for field in found.schema if field.name != "_TABLE_SUFFIX"]
         notes = (f"all tables that begin with {label[:-1]}",)
         return SourceTable(label, relation, schema_of(columns), notes, size_bytes=found.bytes_processed)
-
-    def _check_ours(self, table: Table, label: str) -> None:
-        hint = "choose another table with --to, or drop this one if nobody needs it."
-        if table.table_type not in (None, "TABLE"):
-            what = str(table.table_type).lower().replace("_", " ")
-            raise DestinationError(f"{label} is a {what}, not a table of ours.", hint)
-        if difference := result_drift(table.schema):
-            raise DestinationError(
-                f"The table {label} does not have the columns of a result: it {difference}.", hint
-            )
 
 
 def _notes(table: Table) -> tuple[str, ...]:

@@ -138,7 +138,7 @@ def find(jobs: JobRunner, name: str) -> Table | None:
 
     def get() -> Table:
         return jobs.client.get_table(
-            _reference(name),
+            reference(name),
             retry=None,  # type: ignore[arg-type]
             timeout=jobs.request_timeout,
         )
@@ -154,7 +154,7 @@ def make(jobs: JobRunner, name: str, fields: tuple[Field, ...], expires: datetim
     """Makes a table; one that is there stays as it is."""
     from google.cloud.bigquery import Table
 
-    table = Table(_reference(name), schema=schema_fields(fields))
+    table = Table(reference(name), schema=schema_fields(fields))
     table.expires = expires
     table.labels = {"created_by": "rfm-pipeline"}
 
@@ -194,7 +194,7 @@ def upload(
         with path.open("rb") as lines:
             return jobs.client.load_table_from_file(
                 lines,
-                _reference(name),
+                reference(name),
                 num_retries=0,
                 job_id=job_id,
                 location=jobs.location,
@@ -226,7 +226,8 @@ def _check(table: Table, name: str, fields: tuple[Field, ...], mode: Mode) -> No
         )
 
 
-def _reference(name: str) -> Any:
+def reference(name: str) -> Any:
+    """A table by its full name, as Google's client takes it."""
     from google.cloud.bigquery import TableReference
 
     project, dataset, table = name.rsplit(".", 2)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.layout import PublishedColumn
 from rfm_pipeline.schema import Column, Kind, Schema
 from rfm_pipeline.warehouse.bigquery_statements import TYPES
 
@@ -49,9 +49,9 @@ def type_name(field: SchemaField) -> str:
     return f"ARRAY<{name}>" if field.mode == "REPEATED" else name
 
 
-def result_drift(fields: Sequence[SchemaField]) -> str | None:
-    """How a table that is there differs from the published table; None where it doesn't, in what matters."""
-    wanted = {name: TYPES[column.holds] for name, column in RESULT_COLUMNS.items()}
+def published_drift(columns: Mapping[str, PublishedColumn], fields: Sequence[SchemaField]) -> str | None:
+    """How a table differs from the one that is published; None where it doesn't, in what matters."""
+    wanted = {name: TYPES[column.holds] for name, column in columns.items()}
     return drift({field.name: type_name(field) for field in fields}, wanted)
 
 

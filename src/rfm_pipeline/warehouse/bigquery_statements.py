@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.layout import COLUMNS
 
 TYPES: Mapping[str, str] = {
     "text": "STRING",
@@ -13,10 +14,20 @@ TYPES: Mapping[str, str] = {
     "small": "INT64",
     "money": "NUMERIC",
     "date": "DATE",
+    "instant": "TIMESTAMP",
 }
-"""BigQuery's types for what a column of the published table holds."""
+"""BigQuery's types for what a column of a published table holds."""
 
-ABOUT = "RFM segments: one row per customer, replaced by each run."
+ABOUT: Mapping[str, tuple[str, str]] = {
+    "current": ("CLUSTER BY segment", "RFM segments: one row per customer, replaced by each run."),
+    "history": (
+        "PARTITION BY as_of_date\nCLUSTER BY segment",
+        "RFM segments as of each date: one row per customer and date.",
+    ),
+    "runs": ("", "The runs that made the RFM segments beside this table, one row each."),
+}
+"""How each published table is cut and clustered, and what it is."""
+_STAGED = re.compile(r"__(?P<run>\d{8}T\d{6}_[0-9a-f]{6})__[a-z_]+")
 
 
 def quoted(*parts: str) -> str:
@@ -48,36 +59,44 @@ def stage(table: str, select: str, expires: datetime, labels: Mapping[str, str])
     )
 
 
-def make_result(table: str, labels: Mapping[str, str]) -> str:
-    """Makes the published table where there is none: typed, described, labelled, clustered by segment."""
-    columns = ",\n".join(
-        f"  {name} {TYPES[column.holds]} OPTIONS (description = '{column.description}')"
-        for name, column in RESULT_COLUMNS.items()
-    )
-    return (
-        f"CREATE TABLE IF NOT EXISTS {table} (\n{columns}\n)\n"
-        "CLUSTER BY segment\n"
-        f"OPTIONS (description = '{ABOUT}', labels = [{_labels(labels)}])"
-    )
-
-
-def publish(replacements: Mapping[str, str]) -> str:
-    """Replaces the rows of published tables by those of staged ones, all of them or none.
+def make_table(name: str, table: str, labels: Mapping[str, str]) -> str:
+    """Makes a published table where there is none: typed, described, labelled, cut and clustered.
 
     Args:
-        replacements: Published table to staged table, both quoted.
+        name: Which one: `current`, `history` or `runs`.
+        table: The table, quoted.
+        labels: The table's labels.
     """
-    names = ", ".join(RESULT_COLUMNS)
-    replaced = "".join(
-        f"TRUNCATE TABLE {table};\nINSERT INTO {table} ({names})\nSELECT {names}\nFROM {staged};\n"
-        for table, staged in replacements.items()
+    columns = ",\n".join(
+        f"  {column} {TYPES[about.holds]} OPTIONS (description = '{about.description}')"
+        for column, about in COLUMNS[name].items()
     )
-    return f"BEGIN TRANSACTION;\n{replaced}COMMIT TRANSACTION;"
+    cut, description = ABOUT[name]
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table} (\n{columns}\n)\n"
+        f"{cut}{cut and chr(10)}"
+        f"OPTIONS (description = '{description}', labels = [{_labels(labels)}])"
+    )
 
 
-def standing(table: str) -> str:
-    """What stands in a published table."""
-    return f"SELECT MAX(as_of_date) AS as_of_date, COUNT(*) AS customers\nFROM {table}"
+def transaction(changes: Sequence[str]) -> str:
+    """Changes that are made all of them, or none."""
+    return ";\n".join(["BEGIN TRANSACTION", *changes, "COMMIT TRANSACTION;"])
+
+
+def staged_name(table: str, run_id: str, name: str) -> str:
+    """What a run's staged table is called: `rfm_segments__20251231T060000_1f9c3a__customers`."""
+    return f"{table}__{run_id.replace('-', '_')}__{name}"
+
+
+def is_staged_for(table: str, found: str, run_id: str) -> bool:
+    """Whether a table was staged for a destination by another run than this one.
+
+    >>> is_staged_for("rfm_segments", "rfm_segments__20251231T060000_1f9c3a__edges", "20260101T060000-2e0b4f")
+    True
+    """
+    match = _STAGED.fullmatch(found.removeprefix(table)) if found.startswith(table) else None
+    return match is not None and match["run"] != run_id.replace("-", "_")
 
 
 def _labels(labels: Mapping[str, str]) -> str:

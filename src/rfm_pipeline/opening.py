@@ -1,0 +1,91 @@
+"""Which engine, by what was typed: the one that a run needs, or the one that has its destination."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from rfm_pipeline.destination import BigQueryDestination, parse_destination
+from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.settings import Settings
+from rfm_pipeline.source.location import BigQueryTable, Location, parse
+from rfm_pipeline.warehouse.base import Destination, Warehouse
+
+
+def open_warehouse(settings: Settings, run_id: str, *, publishes: bool) -> Warehouse:
+    """The engine that reads the source and publishes to the destination.
+
+    Args:
+        settings: What was configured.
+        run_id: Names its jobs and its staged tables.
+        publishes: Whether the destination matters, or the query alone.
+
+    Raises:
+        RfmError: The source or the destination is none that is known, or they don't go together.
+    """
+    if settings.source is None:
+        raise ConfigurationError(
+            "There is no source to read.",
+            "name a file, as in `rfm run orders.csv`, or set source in rfm.toml or RFM_SOURCE;"
+            " `rfm demo` needs none of them.",
+        )
+    destination = parse_destination(settings.to)
+    location = parse(settings.source)
+    # Here, so that no other command waits for an engine that it doesn't use.
+    if isinstance(location, BigQueryTable) and not publishes:
+        destination = BigQueryDestination(location.project, location.dataset)
+    if isinstance(destination, BigQueryDestination):
+        return _open_bigquery(location, destination, settings, run_id)
+    if isinstance(location, BigQueryTable):
+        raise ConfigurationError(
+            f"What is read from BigQuery is published to BigQuery, not to {settings.to}.",
+            f"give --to bigquery://{location.project}.{location.dataset}; --output writes a file as well.",
+        )
+    from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
+
+    return DuckDBWarehouse(
+        location, settings.read, destination.file, destination.table, settings.duckdb, run_id=run_id
+    )
+
+
+def _open_bigquery(
+    location: Location, destination: BigQueryDestination, settings: Settings, run_id: str
+) -> Warehouse:
+    from rfm_pipeline.warehouse.bigquery import BigQueryWarehouse
+
+    if isinstance(location, BigQueryTable):
+        return BigQueryWarehouse(location, destination, settings.bigquery, run_id)
+    from rfm_pipeline.warehouse.bigquery_files import LocalFiles
+
+    files = LocalFiles([location], settings.read, settings.duckdb)
+    return BigQueryWarehouse(files, destination, settings.bigquery, run_id)
+
+
+@contextmanager
+def open_destination(settings: Settings, run_id: str | None = None) -> Iterator[Destination]:
+    """The destination alone, for what reads no source.
+
+    Args:
+        settings: What was configured.
+        run_id: Names its jobs; None where nothing is run.
+
+    Raises:
+        RfmError: The destination is none that is known, or can't be reached.
+    """
+    place = parse_destination(settings.to)
+    with ExitStack() as stack:
+        if isinstance(place, BigQueryDestination):
+            from rfm_pipeline.warehouse.bigquery_destination import open_dataset
+
+            yield stack.enter_context(
+                open_dataset(place, settings.bigquery, run_id or f"look-{secrets.token_hex(6)}")
+            )
+            return
+        from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
+        from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
+
+        scratch = stack.enter_context(ScratchFolder(settings.duckdb.temp_directory))
+        connection = connect(settings.duckdb, scratch)
+        stack.callback(connection.close)
+        yield DestinationFile(connection, place.file, place.table, settings.duckdb)
