@@ -30,6 +30,9 @@ from rfm_pipeline.words import count, lowered
 class Watcher(Protocol):
     """Told what a run is doing."""
 
+    def begin(self, run_id: str) -> None:
+        """A run begins, and this is its id."""
+
     def step(self, name: str) -> None:
         """A step begins; the one before it is over."""
 
@@ -51,6 +54,7 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
     """
     started = time.monotonic()
     run_id = new_run_id()
+    watcher.begin(run_id)
     watcher.step("Looking at the source")
     with planned(configuration, today=today, run_id=run_id) as plan:
         warehouse = plan.warehouse

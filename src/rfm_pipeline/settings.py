@@ -17,6 +17,7 @@ import msgspec
 from rfm_pipeline.dates import ISO, check_format
 from rfm_pipeline.engine_settings import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.notify_settings import NotifySettings, notify_table
 from rfm_pipeline.scoring import Scoring
 from rfm_pipeline.segmentation import SegmentsConfig
 from rfm_pipeline.source.options import SourceOptions
@@ -163,6 +164,7 @@ class Settings(Table, frozen=True, kw_only=True):
         "since": _date,
         "skip": _named_conditions,
         "exclude": _named_conditions,
+        "notify": notify_table,
     }
 
     source: str | None = None
@@ -185,6 +187,7 @@ class Settings(Table, frozen=True, kw_only=True):
     segments: SegmentsConfig
     duckdb: DuckDBSettings = DuckDBSettings()
     bigquery: BigQuerySettings = BigQuerySettings()
+    notify: NotifySettings = NotifySettings()
 
     def __post_init__(self) -> None:
         if self.thousands == self.decimal:
@@ -207,7 +210,7 @@ class Settings(Table, frozen=True, kw_only=True):
     def config_hash(self) -> str:
         """Twelve hex digits that change when anything changes that can change the result."""
         said = msgspec.to_builtins(self, enc_hook=str)
-        elsewhere = {"to", "output", "preset", "duckdb", "bigquery", "source"}
+        elsewhere = {"to", "output", "preset", "duckdb", "bigquery", "source", "notify"}
         decisive = {name: said[name] for name in said.keys() - elsewhere}
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

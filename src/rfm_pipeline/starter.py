@@ -83,6 +83,10 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # job_timeout = 3600                # seconds that a job may take
 # retry_timeout = 120               # seconds for which what may pass is tried again
 # request_timeout = 60              # seconds to wait for the answer to one request
+
+# [notify]                          # who is told how a run ended
+# webhook = "env:SLACK_WEBHOOK"     # the variable that has the address, or a file's path: it is a secret
+# on = "warning"                    # or "failure", "always"
 """
 
 
