@@ -31,8 +31,8 @@ def send(address: Address, text: str, *, within: float, tries: int) -> str | Non
     Returns:
         Why it can't be sent, as it goes on after a colon; None where it was accepted.
     """
-    # A signal in the middle of an import can leave Python's lock on imports with the main thread for good, and
-    # another thread then waits for it with its first import: here are all that sending does.
+    # A signal in the middle of an import can leave Python's lock on imports with the main thread for good.
+    # Another thread would then wait for it with its first import: these are all that sending does.
     for module in ("urllib.request", "urllib.error", "encodings.idna"):
         import_module(module)
     body = json.dumps({"text": text}).encode()
