@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -20,6 +21,8 @@ from rfm_pipeline import __version__, errors, presets
 from rfm_pipeline.cli.main import COMMANDS
 from rfm_pipeline.config import Configuration, load
 from rfm_pipeline.engine_settings import BigQuerySettings
+from rfm_pipeline.notify_message import Circumstances, failure
+from rfm_pipeline.notify_settings import NotifySettings
 from rfm_pipeline.settings import BUILT_IN_REASONS
 from rfm_pipeline.tables import kinds
 from rfm_pipeline.warehouse.bigquery_failures import ROLES
@@ -28,7 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 BIGQUERY = (ROOT / "docs" / "bigquery.md").read_text(encoding="utf-8")
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/bigquery.md"]
+MONITORING = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/bigquery.md", "docs/monitoring.md"]
 
 
 def blocks(language: str, document: str = README) -> list[str]:
@@ -198,6 +202,47 @@ def test_the_roles_on_the_page_on_bigquery_are_those_that_errors_name() -> None:
     assert named == set(re.findall(r"^\| `(roles/\S+)` \|", BIGQUERY, re.MULTILINE))
     codes = {int(code) for code in re.findall(r"^\| (\d) \|", BIGQUERY, re.MULTILINE)}
     assert codes <= {code_of(kind) for _, kind in tree()}
+
+
+# Monitoring
+
+
+def test_the_settings_on_the_page_on_monitoring_are_all_there_are() -> None:
+    (block,) = blocks("toml", MONITORING)
+    given = tomllib.loads(block)
+    assert set(given["notify"]) == set(kinds(NotifySettings))
+    assert Configuration(file=given).settings().notify.on == NotifySettings().on
+    for line in re.findall(r"^rfm .+$", "\n".join(blocks("sh", MONITORING)), re.MULTILINE):
+        read(shlex.split(line)[1:])
+
+
+def test_the_message_on_the_page_is_what_is_said(rfm: Rfm) -> None:
+    (shown,) = blocks("text", MONITORING)
+    about = Circumstances("run", "orders.csv", "duckdb:rfm.duckdb", "latest", "20251231T053000-1f9c3a")
+    sentence, hint = re.findall(r"^(?:error|hint): (.+)$", rfm("run", "orders.csv").stderr, re.MULTILINE)
+    assert shown == failure(errors.UsageError(sentence, hint), about) + "\n"
+
+
+def test_the_events_on_the_page_are_those_that_are_written() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([A-Z, ]+) \| .+? \| (.*)\|$", MONITORING, re.MULTILINE)
+    sources = [
+        (ROOT / "src" / "rfm_pipeline" / name).read_text(encoding="utf-8")
+        for name in ("cli/events.py", "warehouse/bigquery_jobs.py", "warehouse/bigquery_retry.py")
+    ]
+    told = "".join(sources)
+    written = set(re.findall(r'"event": "(\w+)"', told))
+    written |= set(re.findall(r'_write\(\s*(?:"[A-Z]+"|severity),\s*"(\w+)"', told))
+    assert {event for event, _, _ in rows} == written
+    for _, _, also in rows:
+        for name in re.findall(r"`(\w+)`", also):
+            assert re.search(rf'\b{name}=|"{name}"', told), name
+    (example,) = blocks("json", MONITORING)
+    assert list(json.loads(example))[:6] == ["time", "severity", "message", "event", "run_id", "elapsed_s"]
+
+
+def test_the_exit_codes_on_the_page_on_monitoring_are_all_there_are() -> None:
+    codes = [int(code) for code in re.findall(r"^\| (\d+) \|", MONITORING, re.MULTILINE)]
+    assert codes == [*sorted({0, 1} | {code_of(kind) for _, kind in tree()}), 130]
 
 
 # Exit codes

@@ -17,6 +17,7 @@ from rfm_pipeline import presets
 from rfm_pipeline.config_failures import Layer, Layers, explained
 from rfm_pipeline.environment import read_environment
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.notify_settings import from_file
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.tables import TableError
 
@@ -114,6 +115,8 @@ def load(
         config = Path(environ["RFM_CONFIG"])
     origin = config or (folder or Path()) / CONFIG_FILE
     file = read_config(origin) if config or origin.is_file() else {}
+    if "notify" in file:
+        from_file(file["notify"])
     return Configuration(flags, read_environment(environ), file, origin)
 
 

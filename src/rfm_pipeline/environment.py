@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import Any, get_origin
 
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.notify_settings import from_variables
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.tables import Location, has_parts, kind_at, kinds, table_in
 
 _PREFIX = "RFM_"
 # These are about the program, and not settings of a run.
-_OTHERS = {"config", "debug"}
+_OTHERS = {"config", "debug", "log_format"}
 # Lists that are written with commas and not as JSON.
 _LISTS = {"output", "preset"}
 
@@ -39,6 +40,8 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             # What stands where a table must be is refused later, by its own name.
             table = inner if isinstance(inner, dict) else {}
         table[setting] = _value(name, environ[name], location)
+    if "notify" in settings:
+        settings["notify"] = from_variables(settings["notify"])
     return settings
 
 
@@ -55,8 +58,10 @@ def _value(name: str, text: str, location: Location) -> Any:
     except ValueError:
         if not must_be_table:
             return text
+        # What stands where a table is asked for may be the address that messages go to, which is a secret.
+        found = "" if location[0] == "notify" else f" is {text!r}, and"
         raise ConfigurationError(
-            f"The environment variable {name} is {text!r}, and must be JSON.",
+            f"The environment variable {name}{found} must be JSON.",
             f"set its parts one by one, as in {name}__NAME=VALUE, or write it into rfm.toml.",
         ) from None
     return value if must_be_table or isinstance(value, dict | list) else text

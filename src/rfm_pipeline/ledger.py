@@ -10,8 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from rfm_pipeline.layout import RUN_COLUMNS
-from rfm_pipeline.result import Audit, DimensionScores, Excluded
+from rfm_pipeline.result import Audit, DimensionScores, Excluded, money
+from rfm_pipeline.sql.publication import Tables
 from rfm_pipeline.warehouse.base import Destination
+
+_NESTED = ("rules", "exclusions", "edges", "segments", "audits", "jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,22 @@ class RunRecord:
             plain[name] = json.dumps(nested, ensure_ascii=False, default=str)
         return plain
 
+    def to_json(self) -> dict[str, Any]:
+        """One object with plain values, as `rfm runs --json` prints it."""
+        plain = {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in self.to_row().items()
+        }
+        for name in _NESTED:
+            plain[name] = json.loads(plain[name])
+        for name, value in (("amount_kept", self.amount_kept), ("revenue", self.revenue)):
+            plain[name] = None if value is None else money(value)
+        return plain
+
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> RunRecord:
         """A record from the values of its columns."""
-        nested = {
-            name: json.loads(row[name] or "null") or ()
-            for name in ("rules", "exclusions", "edges", "segments", "audits", "jobs")
-        }
+        nested = {name: json.loads(row[name] or "null") or () for name in _NESTED}
         plain = {name: row[name] for name in cls.__slots__ if name not in nested}
         for name in ("started_at", "finished_at"):
             plain[name] = plain[name].replace(tzinfo=None)
@@ -170,23 +182,32 @@ def read_records(destination: Destination) -> tuple[RunRecord, ...]:
     return tuple(map(RunRecord.from_row, rows))
 
 
+def tables_of(destination: Destination) -> Tables:
+    """The tables of a destination, as they stand behind FROM."""
+    return Tables(*(destination.table(name) for name in ("current", "history", "runs")))
+
+
 def standing_dates(records: Iterable[RunRecord]) -> dict[date, RunRecord]:
     """The as-of dates whose results stand, in order, each with the run that wrote it last.
 
-    A rollback withdraws the dates after the one that it goes back to, until they are published again; they
-    stay in the history. What retention has dropped does not stand either.
+    A rollback withdraws the dates after the one that it goes back to, and brings back those up to it. What is
+    withdrawn stays in the history, and stands again once it is published again; what retention has dropped is
+    gone.
     """
-    standing: dict[date, RunRecord] = {}
+    written: dict[date, RunRecord] = {}
+    withdrawn: set[date] = set()
     for record in sorted(records, key=lambda record: (record.finished_at, record.run_id)):
-        if record.as_of_date is None or record.status not in {"published", "filed"}:
+        day = record.as_of_date
+        if day is None or record.status not in {"published", "filed"}:
             continue
         if record.kind == "rollback":
-            standing = {day: run for day, run in standing.items() if day <= record.as_of_date}
+            withdrawn = {other for other in written if other > day}
         else:
-            standing[record.as_of_date] = record
+            written[day] = record
+            withdrawn.discard(day)
         if oldest := record.history_from:
-            standing = {day: run for day, run in standing.items() if day >= oldest}
-    return dict(sorted(standing.items()))
+            written = {other: run for other, run in written.items() if other >= oldest}
+    return {day: run for day, run in sorted(written.items()) if day not in withdrawn}
 
 
 def date_before(standing: Mapping[date, RunRecord], as_of: date) -> date | None:

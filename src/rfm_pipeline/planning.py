@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -150,6 +151,8 @@ def planned(
         RfmError: The first thing that is wrong.
     """
     settings = configuration.settings()
+    if publishes:
+        settings.notify.address(os.environ)  # Not on the day on which somebody is to be told.
     SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension)
     for path in settings.output:
         check_output(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -17,6 +18,11 @@ from rfm_pipeline.settings import Settings
 def now() -> datetime:
     """The time in UTC, as records have it."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def new_run_id() -> str:
+    """An id that sorts by time and never comes twice: `20251231T060000-1f9c3a`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ Nothing here prints; what goes on is told to a `Watcher`.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Protocol
 
 from rfm_pipeline.audits import Staged, advice, audit
@@ -18,15 +17,14 @@ from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
 from rfm_pipeline.errors import AuditError, ColumnError, ConfigurationError, RfmError
-from rfm_pipeline.ledger import RunRecord, date_before
+from rfm_pipeline.ledger import RunRecord, date_before, tables_of
 from rfm_pipeline.outputs import Outputs
 from rfm_pipeline.planning import Plan, planned
-from rfm_pipeline.recording import Beginning, failure_of, now, record_of
+from rfm_pipeline.recording import Beginning, failure_of, new_run_id, now, record_of
 from rfm_pipeline.result import Audit, Excluded, RunResult
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
-from rfm_pipeline.sql.publication import Tables, publish_sql, record_sql
+from rfm_pipeline.sql.publication import publish_sql, record_sql
 from rfm_pipeline.sql.result import previous_sql, result_sql
-from rfm_pipeline.warehouse.base import Destination
 from rfm_pipeline.words import count
 
 _log = logging.getLogger(__name__)
@@ -34,6 +32,9 @@ _log = logging.getLogger(__name__)
 
 class Watcher(Protocol):
     """Told what a run is doing."""
+
+    def begin(self, run_id: str) -> None:
+        """A run begins, and this is its id."""
 
     def step(self, name: str) -> None:
         """A step begins; the one before it is over."""
@@ -80,6 +81,7 @@ def run_unless(
         RfmError: As for `run`.
     """
     begun = Beginning(new_run_id(), kind)
+    watcher.begin(begun.run_id)
     watcher.step("Looking at the source")
     with ExitStack() as stack:
         plan = stack.enter_context(planned(configuration, today=today, run_id=begun.run_id))
@@ -94,11 +96,6 @@ def run_unless(
         outputs.move()
         usage, took = plan.warehouse.usage(), now() - begun.started_at
         return replace(result, outputs=outputs.names, duration_s=took.total_seconds(), jobs=usage.jobs)
-
-
-def new_run_id() -> str:
-    """An id that sorts by time and never comes twice: `20251231T060000-1f9c3a`."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 _STEPS = {
@@ -181,11 +178,6 @@ def _publish(plan: Plan, record: RunRecord) -> None:
         dialect=dialect,
     )
     destination.apply([*changes, *record_sql(tables, record.to_row(), dialect)], "publish")
-
-
-def tables_of(destination: Destination) -> Tables:
-    """The tables of a destination, as they stand behind FROM."""
-    return Tables(*(destination.table(name) for name in ("current", "history", "runs")))
 
 
 @contextmanager

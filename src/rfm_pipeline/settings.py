@@ -17,6 +17,7 @@ import msgspec
 from rfm_pipeline.dates import ISO, check_format
 from rfm_pipeline.engine_settings import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.notify_settings import NotifySettings, notify_table
 from rfm_pipeline.scoring import Scoring
 from rfm_pipeline.segmentation import SegmentsConfig
 from rfm_pipeline.source.options import SourceOptions
@@ -162,6 +163,20 @@ else:
     _DateOrLatest = Any
 
 
+_NOT_DECISIVE = {
+    "source",
+    "to",
+    "output",
+    "preset",
+    "as_of",
+    "history",
+    "duckdb",
+    "bigquery",
+    "notify",
+}
+"""What does not change the result of an as-of date, from the same lines."""
+
+
 class Settings(Table, frozen=True, kw_only=True):
     """Everything that a run can be told."""
 
@@ -175,6 +190,7 @@ class Settings(Table, frozen=True, kw_only=True):
         "since": _date,
         "skip": _named_conditions,
         "exclude": _named_conditions,
+        "notify": notify_table,
     }
 
     source: str | None = None
@@ -198,6 +214,7 @@ class Settings(Table, frozen=True, kw_only=True):
     history: HistorySettings = HistorySettings()
     duckdb: DuckDBSettings = DuckDBSettings()
     bigquery: BigQuerySettings = BigQuerySettings()
+    notify: NotifySettings = NotifySettings()
 
     def __post_init__(self) -> None:
         if self.thousands == self.decimal:
@@ -220,7 +237,6 @@ class Settings(Table, frozen=True, kw_only=True):
     def config_hash(self) -> str:
         """Twelve hex digits that change when anything changes that can change the result of an as-of date."""
         said = msgspec.to_builtins(self, enc_hook=str)
-        elsewhere = {"as_of", "to", "output", "preset", "history", "duckdb", "bigquery", "source"}
-        decisive = {name: said[name] for name in said.keys() - elsewhere}
+        decisive = {name: said[name] for name in said.keys() - _NOT_DECISIVE}
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

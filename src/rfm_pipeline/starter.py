@@ -87,6 +87,10 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # retry_timeout = 120               # seconds for which what may pass is tried again
 # request_timeout = 60              # seconds to wait for the answer to one request
 # lease = 300                       # seconds after which a silent run is taken for dead
+
+# [notify]                          # who is told how a run ended
+# webhook = "env:SLACK_WEBHOOK"     # the variable that has the address, or a file's path: it is a secret
+# on = "warning"                    # or "failure", "always"
 """
 
 

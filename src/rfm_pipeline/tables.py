@@ -186,6 +186,8 @@ def _prepared_table(
 
 def _own_kind(kind: type, value: Any) -> Any:
     """Makes what msgspec does not know by itself."""
+    if isinstance(value, kind):
+        return value
     if kind is Path and isinstance(value, str | Path):
         return Path(value)
     raise TypeError("a path" if kind is Path else f"of type {kind}")

@@ -30,6 +30,9 @@ _JARGON = re.compile(
 
 
 class Silent:
+    def begin(self, run_id: str) -> None:
+        """Says nothing."""
+
     def step(self, name: str) -> None:
         """Says nothing."""
 

@@ -37,6 +37,9 @@ OF_JOBS = [fault for fault in FAULTS if fault.startswith("job ")]
 class Nobody:
     """Watches a run, and tells nobody."""
 
+    def begin(self, run_id: str) -> None:
+        pass
+
     def step(self, name: str) -> None:
         pass
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from rfm_pipeline import __version__
+from rfm_pipeline.cli import events
 from rfm_pipeline.errors import RfmError
 
 app = typer.Typer(
@@ -27,8 +28,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = ("run", "demo", "init", "check", "sql", "load", "presets", "schedule")
+COMMANDS = (
+    "run",
+    "demo",
+    "init",
+    "check",
+    "sql",
+    "runs",
+    "rollback",
+    "backfill",
+    "load",
+    "presets",
+    "schedule",
+)
 """Each is a module beside this one, with a function of the same name."""
+STOPS: list[int] = []
+"""The signals that have asked this program to stop."""
 
 # typer's own errors about the command line: their common root has no public name.
 _ParsingError: type[Exception] = next(
@@ -53,7 +68,8 @@ def _rfm(
 ) -> None:
     if debug:
         os.environ["RFM_DEBUG"] = "1"
-        _show_log()
+        if not events.are_written():
+            _show_log()
 
 
 def _show_log() -> None:
@@ -72,10 +88,11 @@ def _show_log() -> None:
 
 def main() -> NoReturn:
     """Runs the command line, and exits with its code. An error is one sentence and a hint, on stderr."""
-    stopped: list[int] = []
+    STOPS.clear()
+    events.begin(sys.argv[1:])
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        stopped.append(number)
+        STOPS.append(number)
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -91,7 +108,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except RfmError as error:
         # What an engine says of being stopped differs with the moment; why it stopped does not.
-        code = _stopped() if stopped else _failed(error.message, error.hint, error.exit_code, error)
+        code = _stopped() if STOPS else _failed(error.message, error.hint, error.exit_code, error)
     except _ParsingError as error:
         code = _misread(error)
     except (KeyboardInterrupt, typer.Abort):
@@ -104,7 +121,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is said, not dumped
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         hint = "run it again with `rfm --debug` and report what it shows."
-        code = _stopped() if stopped else _failed(f"A bug in rfm: {what}", hint, 1, error)
+        code = _stopped() if STOPS else _failed(f"A bug in rfm: {what}", hint, 1, error)
     sys.exit(code)
 
 
@@ -139,13 +156,17 @@ def _misread(error: Any) -> int:
 
 
 def _failed(message: str, hint: str | None, code: int, error: BaseException | None) -> int:
-    if os.environ.get("RFM_DEBUG") and error is not None:
-        traceback.print_exception(error)
+    trace = traceback.format_exception(error) if os.environ.get("RFM_DEBUG") and error is not None else []
     sentence = " ".join(message.split())
     sentence += "" if sentence.endswith((".", "!", "?")) else "."
+    hint = " ".join(hint.split()) if hint else None
+    if events.are_written():
+        events.failed(sentence, hint, code, "".join(trace))
+        return code
+    print("".join(trace), end="", file=sys.stderr)
     print(f"error: {sentence}", file=sys.stderr)
     if hint:
-        print(f"hint: {' '.join(hint.split())}", file=sys.stderr)
+        print(f"hint: {hint}", file=sys.stderr)
     return code
 
 

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -182,6 +182,13 @@ FLAGS = (
     ),
 )
 
+_DESTINATIONS = {
+    ("to",), ("duckdb", "memory_limit"), ("duckdb", "threads"),
+    ("bigquery", "project"), ("bigquery", "max_bytes"),
+}  # fmt: skip
+OF_DESTINATION = tuple(flag.parameter for flag in FLAGS if flag.setting not in _DESTINATIONS)
+"""The parameters that a command has no use for which reads no source."""
+
 Source = Annotated[
     str | None,
     typer.Argument(
@@ -196,6 +203,13 @@ Config = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+LogFormat = Annotated[
+    Literal["text", "json"],
+    typer.Option(
+        "--log-format", envvar="RFM_LOG_FORMAT", help="What stderr gets: text, or an event a line, in JSON."
+    ),
+]
+"""Checked here; `cli/events.py` has chosen by it before, as what can't be read is told in that form too."""
 
 
 def takes_settings(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

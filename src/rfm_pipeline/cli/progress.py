@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rfm_pipeline.cli import events
 from rfm_pipeline.runner import Watcher
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 
 class _Silent:
+    def begin(self, run_id: str) -> None:
+        """Says nothing."""
+
     def step(self, name: str) -> None:
         """Says nothing."""
 
@@ -26,6 +30,9 @@ class _Bar:
         self._bar = bar
         self._task = bar.add_task("Starting", total=None)
 
+    def begin(self, run_id: str) -> None:
+        """A line on a terminal has no room for an id."""
+
     def step(self, name: str) -> None:
         self._bar.update(self._task, description=name, total=None, completed=0)
 
@@ -35,7 +42,14 @@ class _Bar:
 
 @contextmanager
 def watching(*, quiet: bool) -> Iterator[Watcher]:
-    """A watcher that draws one line on a terminal and takes it away at the end; elsewhere it is silent."""
+    """A watcher that draws one line on a terminal and takes it away at the end; elsewhere it is silent.
+
+    With `--log-format json` it writes events instead, wherever that is.
+    """
+    if events.are_written():
+        with events.watching(quiet=quiet) as watcher:
+            yield watcher
+        return
     if quiet or not sys.stderr.isatty():
         yield _Silent()
         return

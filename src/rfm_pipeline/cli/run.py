@@ -6,16 +6,18 @@ from importlib import import_module
 from threading import Thread
 from typing import Any
 
-from rfm_pipeline.cli.options import Config, Json, Quiet, Source, takes_settings
+from rfm_pipeline.cli.options import Config, Json, LogFormat, Quiet, Source, takes_settings
 
 
 @takes_settings()
 def run(
+    *,
     flags: dict[str, Any],
     source: Source = None,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
+    log_format: LogFormat = "text",  # noqa: ARG001 - events.py has chosen by it
 ) -> None:
     """Segment the customers of a shop, and publish the result.
 
@@ -26,16 +28,16 @@ def run(
 
       zcat lines.csv.gz | rfm run - --to duckdb:shop.duckdb --json
     """
-    from rfm_pipeline.cli.progress import watching
+    from rfm_pipeline.cli.publishing import publishing
     from rfm_pipeline.config import load
     from rfm_pipeline.runner import run as run_pipeline
 
-    configuration = load({**flags, **({"source": source} if source else {})}, config=config)
     if not (as_json or quiet):
         # What shows the result is loaded while the engine is at work.
         Thread(target=import_module, args=("rfm_pipeline.cli.terminal",), daemon=True).start()
-    with watching(quiet=quiet) as watcher:
-        result = run_pipeline(configuration, watcher)
+    with publishing("run", quiet=quiet) as now:
+        configuration = now.about(load({**flags, **({"source": source} if source else {})}, config=config))
+        result = now.done(run_pipeline(configuration, now.watcher))
     if as_json:
         from rfm_pipeline.cli.machine import print_json
 

@@ -182,6 +182,9 @@ def _bar(share: float, width: int) -> str:
 
 def _destinations(result: RunResult) -> Text:
     text = Text.assemble(("Published ", "green"), result.destination)
+    if result.status == "filed":
+        why = f"as of {result.as_of} is older than the current result, which stays as it is"
+        text = Text.assemble(("Filed ", "yellow"), f"in the history of {result.destination}: {why}")
     for output in result.outputs:
         text.append(f"\nWritten   {output}")
     text.append(f"\nRun {result.run_id}, {result.duration_s:.1f} s", style="dim")

@@ -30,8 +30,10 @@ _SECRET = re.compile(
     r"|\"(?:private_key|client_secret|refresh_token)\""
     r"|\bya29\.|\bgh[pousr]_[A-Za-z0-9]{8}|\bgithub_pat_\w{8}|\bAKIA[0-9A-Z]{16}|\bAIza[\w-]{35}"
     r"|\bxox[abeprs]-\w|\bsk_live_\w|://[^/\s:@]+:[^/\s@]+@"
+    # Addresses that whoever knows them can write to.
+    r"|\bhooks\.slack\.com/|/api/webhooks/|\.webhook\.office\.com/|\bwebhook[\"']?\s*[:=]\s*[\"']?https?:"
 )
-_SECRET_VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|TOKEN|SECRET|_KEY)$", re.IGNORECASE)
+_SECRET_VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|TOKEN|SECRET|_KEY|WEBHOOK|^RFM_NOTIFY)$", re.IGNORECASE)
 # Files that lie among the zones of many machines, and are known nowhere else.
 _NO_ZONES = {"localtime", "posixrules", "Factory"}
 

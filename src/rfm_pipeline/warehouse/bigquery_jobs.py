@@ -243,7 +243,8 @@ class JobRunner:
         *,
         commits: bool,
     ) -> Any:
-        _log.info("%s %s", step, self.link(job_id))
+        job = {"event": "job", "job": step, "job_id": job_id, "link": self.link(job_id)}
+        _log.info("%s %s", step, job["link"], extra={"fields": job})
         may_be_there = True
         try:
             with explanation(f"run {step}", self.link(job_id)):

@@ -128,7 +128,8 @@ class Patience:
                 f"it was tried for {self.seconds:,.0f} seconds; look at the network, or at"
                 " https://status.cloud.google.com.",
             ) from error
-        _log.info("again in %.1f s: %s (%s)", pause, doing, _first_words(error))
+        retry = {"event": "retry", "pause_s": round(pause, 1)}
+        _log.info("again in %.1f s: %s (%s)", pause, doing, _first_words(error), extra={"fields": retry})
         self._clock.sleep(pause)
 
 

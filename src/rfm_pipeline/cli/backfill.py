@@ -1,0 +1,84 @@
+"""`rfm backfill`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from rfm_pipeline.cli.options import FLAGS, Config, Json, LogFormat, Quiet, Source, takes_settings
+from rfm_pipeline.errors import UsageError
+
+
+class Every(StrEnum):
+    """How far two as-of dates are apart."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+_NO_USE = {flag.parameter for flag in FLAGS if flag.setting[0] in {"as_of", "output", "to"}}
+
+
+@takes_settings(*_NO_USE)
+def backfill(
+    *,
+    flags: dict[str, Any],
+    source: Source = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="The first as-of date.", show_default=False)
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to",
+            help="The last as-of date. As elsewhere, also where results are published: duckdb:FILE, or"
+            " bigquery://project.dataset.",
+            show_default=False,
+        ),
+    ] = None,
+    every: Annotated[Every, typer.Option(help="How far the dates are apart, from the first on.")] = Every.DAY,
+    config: Config = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    log_format: LogFormat = "text",  # noqa: ARG001 - events.py has chosen by it
+) -> None:
+    """Fill the history: publish the result as of each of many dates, from the oldest on.
+
+    Each date is a run of its own, which reads the source. Dates that stand already, from the same source by
+    the same rules, are passed over, so that a backfill that was stopped goes on where it was. A date before
+    the current result's goes into the history only.
+
+    Examples:
+      rfm backfill orders.parquet --from 2025-01-01 --to 2025-12-31
+
+      rfm backfill orders.parquet --from 2024-01-31 --to 2025-12-31 --every month --to duckdb:shop.duckdb
+    """
+    from rfm_pipeline.backfill import as_of_dates
+    from rfm_pipeline.backfill import backfill as fill
+    from rfm_pipeline.cli.dates import as_of_date, date_and_destination
+    from rfm_pipeline.cli.publishing import publishing
+    from rfm_pipeline.config import load
+
+    last, destination = date_and_destination(to or [])
+    if start is None or last is None:
+        raise UsageError(
+            "A backfill goes from a date to a date.",
+            "for example --from 2025-01-01 --to 2025-12-31 --every week.",
+        )
+    days = as_of_dates(as_of_date("--from", start), last, every.value)
+    given = {"source": source, "to": destination}
+    with publishing("backfill", quiet=quiet) as now:
+        flags |= {name: value for name, value in given.items() if value}
+        configuration = now.about(load(flags, config=config))
+        done = fill(configuration, days, now.watcher, now.done)
+    if as_json:
+        from rfm_pipeline.cli.machine import print_json
+
+        print_json(done.to_json())
+    elif not quiet:
+        from rfm_pipeline.cli.terminal_runs import print_backfilled
+
+        print_backfilled(done)

@@ -1,0 +1,154 @@
+"""Going back: an earlier result becomes the current one again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from rfm_pipeline.config import Configuration
+from rfm_pipeline.errors import UsageError
+from rfm_pipeline.ledger import RunRecord, Standing, date_before, standing_at, tables_of
+from rfm_pipeline.opening import open_destination
+from rfm_pipeline.recording import Beginning, new_run_id, now
+from rfm_pipeline.result import money
+from rfm_pipeline.runner import Watcher
+from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.publication import record_sql, restore_sql
+from rfm_pipeline.warehouse.base import Destination
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """What a rollback did.
+
+    Attributes:
+        run_id: The rollback itself, as it is on record.
+        restored_run_id: The run whose result is the current one again.
+        as_of: Its as-of date.
+        before: The as-of date of what was the current result.
+        customers, revenue: What it has.
+        destination: Where, as a person writes it.
+    """
+
+    run_id: str
+    restored_run_id: str
+    as_of: date
+    before: date | None
+    customers: int
+    revenue: Decimal
+    destination: str
+
+    def to_json(self) -> dict[str, Any]:
+        """One object with plain values, as `rfm rollback --json` prints it."""
+        return {
+            "run_id": self.run_id,
+            "status": "published",
+            "restored_run_id": self.restored_run_id,
+            "as_of": self.as_of.isoformat(),
+            "before": self.before.isoformat() if self.before else None,
+            "customers": self.customers,
+            "revenue": money(self.revenue),
+            "destination": self.destination,
+        }
+
+
+def rollback(configuration: Configuration, wanted: str | None, watcher: Watcher) -> RolledBack:
+    """Makes an earlier result the current one, in one transaction, and puts that on record.
+
+    The history stays as it is; dates after the one that is gone back to don't stand any more.
+
+    Args:
+        configuration: All layers of settings; only the destination's matter.
+        wanted: The run whose result it is to be; None is that of the as-of date before the current one.
+        watcher: Told what is going on.
+
+    Raises:
+        UsageError: There is no such result in the history.
+        LockedError: A run is at work on the destination.
+    """
+    settings = configuration.settings()
+    begun = Beginning(new_run_id(), "rollback")
+    watcher.begin(begun.run_id)
+    watcher.step("Looking at the history")
+    with open_destination(settings, begun.run_id) as destination, destination.claimed(begun.run_id):
+        standing = standing_at(destination)
+        target = _target(standing, wanted, destination.label)
+        assert target.as_of_date is not None  # what is in the history has a date
+        _check_history(destination, target)
+        restored = replace(
+            target,
+            run_id=begun.run_id,
+            kind=begun.kind,
+            status="published",
+            started_at=begun.started_at,
+            finished_at=now(),
+            restored_run_id=target.run_id,
+            bytes_processed=None,
+            bytes_billed=None,
+            slot_ms=None,
+            jobs=(),
+            history_from=None,
+        )
+        watcher.step("Publishing")
+        tables, dialect = tables_of(destination), dialect_of(destination.engine)
+        changes = restore_sql(tables, target.as_of_date, dialect)
+        destination.apply([*changes, *record_sql(tables, restored.to_row(), dialect)], "rollback")
+    return RolledBack(
+        run_id=begun.run_id,
+        restored_run_id=target.run_id,
+        as_of=target.as_of_date,
+        before=standing.as_of,
+        customers=target.customers or 0,
+        revenue=target.revenue or Decimal(0),
+        destination=destination.label,
+    )
+
+
+def _target(standing: Standing, wanted: str | None, label: str) -> RunRecord:
+    dates, current = standing.dates, standing.as_of
+    if wanted is None:
+        before = date_before(dates, current) if current else None
+        if before is None:
+            raise UsageError(
+                f"{label} has no earlier result to go back to.", "`rfm runs` lists what was published."
+            )
+        return dates[before]
+    found = next((record for record in standing.records if record.run_id == wanted), None)
+    if found is None:
+        raise UsageError(f"{label} knows of no run {wanted}.", "`rfm runs` lists the runs on record.")
+    if not found.is_in_history:
+        what = (
+            "was a rollback itself" if found.kind == "rollback" else f"published nothing: it {found.status}"
+        )
+        raise UsageError(
+            f"The run {wanted} {what}.", "name one whose status is published, as `rfm runs` says."
+        )
+    return found
+
+
+def _check_history(destination: Destination, target: RunRecord) -> None:
+    """The rows have to be there, and to be the run's own."""
+    (row,) = destination.rows(
+        f"SELECT COUNT(*) AS customers, MIN(run_id) AS first_run, MAX(run_id) AS last_run\n"
+        f"FROM {destination.table('history')}\n"
+        f"WHERE as_of_date = {dialect_of(destination.engine).literal(target.as_of_date or date.min)}"
+    )
+    if row["customers"] == 0:
+        raise UsageError(
+            f"The history has no rows as of {target.as_of_date} any more.",
+            f"compute them again: rfm run --as-of {target.as_of_date}.",
+        )
+    if {row["first_run"], row["last_run"]} != {target.run_id}:
+        raise UsageError(
+            f"The rows of the run {target.run_id} were replaced by those of {row['last_run']}, for the same"
+            f" as-of date, {target.as_of_date}.",
+            f"go back to that one: rfm rollback {row['last_run']}.",
+        )
+    if row["customers"] != target.customers:
+        raise UsageError(
+            f"The history has {row['customers']:,} rows as of {target.as_of_date}, and the run"
+            f" {target.run_id} wrote {target.customers or 0:,}: somebody changed them.",
+            f"compute them again: rfm run --as-of {target.as_of_date}.",
+        )
