@@ -85,7 +85,7 @@ def backfill(
     configuration: Configuration,
     days: Sequence[date],
     watcher: Watcher,
-    done: Callable[[RunResult], object],
+    told: Callable[[RunResult], object],
     *,
     today: date | None = None,
 ) -> Backfilled:
@@ -95,7 +95,7 @@ def backfill(
         configuration: All layers of settings; outputs are not written.
         days: As-of dates in ascending order.
         watcher: Told what each run is doing.
-        done: Told of each result as soon as it is published.
+        told: Told of each result as soon as it is published.
         today: As for `planned`.
 
     Raises:
@@ -106,13 +106,19 @@ def backfill(
     now = today or datetime.now(ZoneInfo(settings.timezone)).date()
     if days[-1] > now:
         raise UsageError(f"{days[-1]} is yet to come: today is {now}.", "end with a date that has been.")
-    published, skipped = [], []
+    published: list[RunResult] = []
+    skipped: list[date] = []
     for number, day in enumerate(days, start=1):
         dated = _Dated(watcher, f"As of {day} ({number} of {len(days)})")
         asked = replace(configuration, flags={**configuration.flags, "as_of": day.isoformat(), "output": ()})
         remaining = _Remaining(day, len(days) - number + 1)
         try:
             result = run_unless(remaining.stands, asked, dated, kind="backfill", today=today)
+        except KeyboardInterrupt as error:
+            if not published or error.args:
+                raise
+            done = f"{count(len(published), 'date')} had been published"
+            raise KeyboardInterrupt(f"Stopped; {done}, and the same backfill goes on there.") from None
         except RfmError as error:
             error.message = f"As of {day}: {error.message}"
             raise
@@ -120,7 +126,7 @@ def backfill(
             skipped.append(day)
             continue
         published.append(result)
-        done(result)
+        told(result)
     return Backfilled(tuple(published), tuple(skipped))
 
 

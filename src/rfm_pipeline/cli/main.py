@@ -111,8 +111,8 @@ def main() -> NoReturn:
         code = _stopped() if STOPS else _failed(error.message, error.hint, error.exit_code, error)
     except _ParsingError as error:
         code = _misread(error)
-    except (KeyboardInterrupt, typer.Abort):
-        code = _stopped()
+    except (KeyboardInterrupt, typer.Abort) as error:
+        code = _stopped(str(error))
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has had enough (rich ends the program then): that is no error of ours, and
         # nobody is there to be told.
@@ -170,5 +170,5 @@ def _failed(message: str, hint: str | None, code: int, error: BaseException | No
     return code
 
 
-def _stopped() -> int:
-    return _failed("Stopped; nothing was published.", None, 130, None)
+def _stopped(said: str = "") -> int:
+    return _failed(said or "Stopped; nothing was published.", None, 130, None)

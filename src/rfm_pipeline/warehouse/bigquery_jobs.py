@@ -22,7 +22,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rfm_pipeline.errors import WarehouseError
+from rfm_pipeline.errors import RfmError, WarehouseError
 from rfm_pipeline.warehouse.base import Progress
 from rfm_pipeline.warehouse.bigquery_failures import explanation, failed_job
 from rfm_pipeline.warehouse.bigquery_retry import (
@@ -257,6 +257,8 @@ class JobRunner:
                 job = self._finished(job, step, progress)
         except BaseException as error:
             ended = self._cancelled(job_id) if may_be_there else None
+            if ended is None and commits and may_be_there:
+                raise _uncertain(error) from error
             if ended is None or not commits or not _succeeded(ended):
                 raise
             _log.info("%s had been done when it was to be stopped (%s)", step, type(error).__name__)
@@ -371,6 +373,19 @@ def label_value(text: str) -> str:
     '20251231t060000-1f9c3a'
     """
     return _NOT_IN_A_LABEL.sub("_", text.casefold())[:63]
+
+
+def _uncertain(error: BaseException) -> BaseException:
+    """What to say where a change was sent, and then nothing was heard of it any more."""
+    unknown = "whether the result was published could not be found out"
+    if isinstance(error, RfmError):
+        return WarehouseError(
+            f"{error.message.rstrip('.')}, and {unknown}.",
+            "`rfm runs` tells once BigQuery answers; to run again does no harm.",
+        )
+    if isinstance(error, KeyboardInterrupt):
+        return KeyboardInterrupt(f"Stopped, and {unknown}: `rfm runs` tells.")
+    return error
 
 
 def _succeeded(job: Any) -> bool:

@@ -217,11 +217,28 @@ class DestinationFile:
                 self._make(name, columns)
             for statement in statements:
                 self._connection.execute(statement)
-            self._connection.execute("COMMIT")
         except BaseException:
             # A rollback of what the engine itself has already ended must not hide why it did.
             quietly(lambda: self._connection.execute("ROLLBACK"))
             raise
+        try:
+            self._connection.execute("COMMIT")
+        except KeyboardInterrupt:
+            # Python hears of a stop once the statement is over. What is committed is done, and done well.
+            if self._is_in_transaction():
+                self._connection.execute("ROLLBACK")
+                raise
+        except BaseException:
+            quietly(lambda: self._connection.execute("ROLLBACK"))
+            raise
+
+    def _is_in_transaction(self) -> bool:
+        try:
+            self._connection.execute("BEGIN TRANSACTION")
+        except duckdb.Error:
+            return True
+        self._connection.execute("ROLLBACK")
+        return False
 
     def _make(self, name: str, columns: Mapping[str, PublishedColumn]) -> None:
         table = self.table(name)
