@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from rfm_pipeline.calibration import Frozen, frozen_edges
 from rfm_pipeline.columns import ColumnMapping, map_columns
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.dates import ISO
 from rfm_pipeline.destination import BigQueryDestination, parse_destination
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
+from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.presets import recognise
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
@@ -51,6 +53,7 @@ class Plan:
         published: What stands at the destination now.
         warehouse: Where it runs.
         cost: What it would read, and at what price; None where reading costs nothing, or nobody asked.
+        frozen: The earlier run whose edges customers are scored by; None where edges are fresh.
     """
 
     settings: Settings
@@ -62,6 +65,7 @@ class Plan:
     published: Published
     warehouse: Warehouse
     cost: Cost | None = None
+    frozen: Frozen | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -88,6 +92,8 @@ class Plan:
             "scores": ", ".join(scored),
             "segments": f"{settings.segments.name}, {len(self.spec.segment_map.segments)} segments",
         }
+        if self.frozen:
+            rules["edges"] = f"frozen, of {self.frozen}"
         if settings.skip:
             rules["skipped"] = ", ".join(settings.skip)
         if settings.exclude:
@@ -159,7 +165,8 @@ def planned(
         if not configuration.names_columns:
             recognised = recognise([column.name for column in source.schema])
             settings = configuration.settings(recognised)
-        spec = _spec(settings, source, dialect_of(warehouse.engine), today)
+        frozen = _frozen(settings)
+        spec = _spec(settings, source, dialect_of(warehouse.engine), today, frozen)
         _check_conditions(spec, warehouse)
         pipeline = Pipeline.of(spec)
         # Before anything that costs something.
@@ -174,6 +181,7 @@ def planned(
             warehouse.published() if publishes else Published(),
             warehouse,
             cost,
+            frozen,
         )
 
 
@@ -288,7 +296,23 @@ def access(settings: Settings) -> Access | None:
     return look_at_access(table, destination, settings.bigquery, f"check-{secrets.token_hex(6)}")
 
 
-def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date | None) -> QuerySpec:
+def recorded(_: Settings) -> Sequence[RunRecord]:
+    """The runs on record at the destination."""
+    return ()
+
+
+def recorder(settings: Settings) -> Callable[[RunRecord], None]:
+    """What puts a run on record at the destination."""
+    raise NotImplementedError(settings.to)
+
+
+def _frozen(settings: Settings) -> Frozen | None:
+    return frozen_edges(recorded(settings), settings) if settings.scoring.edges == "frozen" else None
+
+
+def _spec(
+    settings: Settings, source: SourceTable, dialect: Dialect, today: date | None, frozen: Frozen | None
+) -> QuerySpec:
     mapping = map_columns(source.schema, settings.columns.by_role(), source.written_as)
     if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
         raise ColumnError(
@@ -304,6 +328,7 @@ def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date
         segment_map=SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
         today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
         dialect=dialect,
+        frozen=frozen.edges if frozen else {},
     )
 
 

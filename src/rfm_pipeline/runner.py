@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -53,23 +54,42 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
     run_id = new_run_id()
     watcher.step("Looking at the source")
     with planned(configuration, today=today, run_id=run_id) as plan:
-        warehouse = plan.warehouse
-        for step in _publishing(plan, run_id).steps(warehouse.table):
-            watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
-            warehouse.create(step.name, step.select, watcher.progress)
-        watcher.step("Auditing")
-        lines = lines_of(plan)
-        _refuse_ambiguous_dates(lines.excluded, plan.mapping)
         # All of it before the publish, after which nothing may fail that would look as if there were none.
-        cells = cells_of(plan)
-        counted = staged(plan, lines, cells)
-        audits = audit(counted)
-        _refuse_failed(audits, counted)
+        audited = stage(plan, run_id, watcher)
         with _outputs(plan) as outputs:
             watcher.step("Publishing")
-            warehouse.publish("result")
+            plan.warehouse.publish("result")
         took = time.monotonic() - started
-        return _result(plan, counted, cells, run_id=run_id, audits=audits, outputs=outputs, took=took)
+        return result_of(plan, audited, run_id=run_id, status="published", outputs=outputs, took=took)
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A staged result that may be published: what it was counted to, and what the audits found."""
+
+    counted: Staged
+    cells: tuple[Cell, ...]
+    audits: tuple[Audit, ...]
+
+
+def stage(plan: Plan, run_id: str, watcher: Watcher) -> Audited:
+    """Stages the result, and audits it.
+
+    Raises:
+        AuditError: An audit failed.
+        RfmError: Anything else.
+    """
+    for step in _publishing(plan, run_id).steps(plan.warehouse.table):
+        watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
+        plan.warehouse.create(step.name, step.select, watcher.progress)
+    watcher.step("Auditing")
+    lines = lines_of(plan)
+    _refuse_ambiguous_dates(lines.excluded, plan.mapping)
+    cells = cells_of(plan)
+    counted = staged(plan, lines, cells)
+    audits = audit(counted)
+    _refuse_failed(audits, counted)
+    return Audited(counted, cells, audits)
 
 
 def new_run_id() -> str:
@@ -138,20 +158,15 @@ def _move(draft: Path, path: Path) -> None:
         ) from error
 
 
-def _result(
-    plan: Plan,
-    counted: Staged,
-    cells: Sequence[Cell],
-    *,
-    run_id: str,
-    audits: tuple[Audit, ...],
-    outputs: tuple[str, ...],
-    took: float,
+def result_of(
+    plan: Plan, audited: Audited, *, run_id: str, status: str, outputs: tuple[str, ...] = (), took: float
 ) -> RunResult:
+    """What is told of a run, which took some seconds and ended in a status."""
+    counted, cells = audited.counted, audited.cells
     segments, usage = segment_results(plan, cells), plan.warehouse.usage()
     return RunResult(
         run_id=run_id,
-        status="published",
+        status=status,
         as_of=cells[0].as_of,
         engine=plan.warehouse.engine,
         source=plan.source.label,
@@ -164,7 +179,7 @@ def _result(
         revenue=counted.monetary,
         dimensions=counted.dimensions,
         segments=segments,
-        audits=audits,
+        audits=audited.audits,
         destination=plan.warehouse.destination,
         outputs=outputs,
         duration_s=took,
@@ -174,4 +189,5 @@ def _result(
         jobs=usage.jobs,
         columns={role: column.name for role, column in plan.mapping.roles().items()},
         notes=plan.notes,
+        drift=counted.drift,
     )

@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-COMMANDS = ("run", "demo", "init", "check", "sql", "load", "presets", "schedule")
+COMMANDS = ("run", "calibrate", "demo", "init", "check", "sql", "load", "presets", "schedule")
 """Each is a module beside this one, with a function of the same name."""
 
 # typer's own errors about the command line: their common root has no public name.
