@@ -19,6 +19,7 @@ from rfm_pipeline.cli import main
 
 if TYPE_CHECKING:
     from bigquery_shop import Shop
+    from rfm_pipeline.ledger import RunRecord
 
 settings.register_profile(
     "default",
@@ -68,6 +69,18 @@ def rfm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Outcome(code if isinstance(code, int) else 1, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def on_record(monkeypatch: pytest.MonkeyPatch) -> list[RunRecord]:
+    """The runs on record at every destination, as rows of its table would give them back."""
+    from rfm_pipeline import planning
+    from rfm_pipeline.ledger import RunRecord
+
+    runs: list[RunRecord] = []
+    monkeypatch.setattr(planning, "record", lambda _, run: runs.append(run))
+    monkeypatch.setattr(planning, "recorded", lambda _: [RunRecord.from_row(run.to_row()) for run in runs])
+    return runs
 
 
 def real_data(name: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -301,9 +301,9 @@ def recorded(_: Settings) -> Sequence[RunRecord]:
     return ()
 
 
-def recorder(settings: Settings) -> Callable[[RunRecord], None]:
-    """What puts a run on record at the destination."""
-    raise NotImplementedError(settings.to)
+def record(settings: Settings, run: RunRecord) -> None:
+    """Puts a run on record at the destination."""
+    raise NotImplementedError(settings.to, run.run_id)
 
 
 def _frozen(settings: Settings) -> Frozen | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from rfm_pipeline.cli.options import Config, Json, Quiet, Source, takes_settings
@@ -29,11 +30,11 @@ def calibrate(
     from rfm_pipeline.calibration_run import calibrate as run_calibration
     from rfm_pipeline.cli.progress import watching
     from rfm_pipeline.config import load
-    from rfm_pipeline.planning import recorder
+    from rfm_pipeline.planning import record
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)
     with watching(quiet=quiet) as watcher:
-        result = run_calibration(configuration, watcher, recorder(configuration.settings()))
+        result = run_calibration(configuration, watcher, partial(record, configuration.settings()))
     if as_json:
         from rfm_pipeline.cli.machine import print_json
 

@@ -149,10 +149,11 @@ def _given(spec: QuerySpec, dimension: Dimension, edges: Sequence[Decimal]) -> l
     if not edges:
         return []
     # In days they are given best first, so that the k-th edge from the worst comes last.
+    is_money = dimension.name == "monetary"
     from_worst: Iterable[Decimal] = reversed(edges) if dimension.name == "recency" else edges
-    kind = "money" if dimension.name == "monetary" else "integer"
+    dialect = spec.dialect
     return [
-        f"{spec.dialect.cast(spec.dialect.literal(edge), kind)} AS {name}"
+        f"{dialect.money(edge) if is_money else dialect.cast(dialect.literal(edge), 'integer')} AS {name}"
         for edge, name in zip(from_worst, edge_names(dimension), strict=True)
     ]
 

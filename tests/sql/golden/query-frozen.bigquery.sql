@@ -188,7 +188,7 @@ edges AS (
     r_fresh_2,
     CAST(1 AS INT64) AS f_edge_1,
     CAST(2 AS INT64) AS f_edge_2,
-    CAST(123456789012.123456789 AS NUMERIC) AS m_edge_1,
+    NUMERIC '123456789012.123456789' AS m_edge_1,
     m_fresh_1
   FROM recency_edges
   CROSS JOIN monetary_edges
