@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from rfm_pipeline.cli import main
 
 if TYPE_CHECKING:
     from bigquery_shop import Shop
+    from rfm_pipeline.ledger import RunRecord
 
 settings.register_profile(
     "default",
@@ -68,6 +69,43 @@ def rfm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Outcome(code if isinstance(code, int) else 1, captured.out, captured.err)
 
     return run
+
+
+class OnRecord(Sequence["RunRecord"]):
+    """The calibrations on record in a file, as they are whenever somebody looks.
+
+    Args:
+        file: The destination.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def _records(self) -> list[RunRecord]:
+        import duckdb
+
+        from rfm_pipeline.ledger import RunRecord
+
+        if not self._file.exists():
+            return []
+        with duckdb.connect(str(self._file), read_only=True) as connection:
+            cursor = connection.execute(
+                "FROM rfm_segments_runs WHERE kind = 'calibration' ORDER BY started_at"
+            )
+            names = [column[0] for column in cursor.description]
+            return [RunRecord.from_row(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+
+    def __len__(self) -> int:
+        return len(self._records())
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._records()[place]
+
+
+@pytest.fixture
+def on_record(tmp_path: Path) -> Sequence[RunRecord]:
+    """The calibrations on record at the default destination."""
+    return OnRecord(tmp_path / "rfm.duckdb")
 
 
 def real_data(name: str) -> Path:

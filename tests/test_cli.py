@@ -92,7 +92,9 @@ def test_the_version_is_the_packages(rfm: Rfm) -> None:
 
 
 def test_the_commands_are_these() -> None:
-    assert sorted(COMMANDS) == ["check", "demo", "init", "load", "presets", "run", "schedule", "sql"]
+    assert sorted(COMMANDS) == [
+        "calibrate", "check", "demo", "init", "load", "presets", "run", "schedule", "sql",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -19,6 +19,7 @@ from conftest import Rfm
 from rfm_pipeline import presets
 from rfm_pipeline.config import Configuration, load
 from rfm_pipeline.engine_settings import DuckDBSettings
+from rfm_pipeline.scoring import Scoring
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.source.options import SourceOptions
 from rfm_pipeline.starter import starter_config
@@ -102,7 +103,7 @@ def test_the_starter_file_has_every_setting_there_is() -> None:
     assert set(file) == set(kinds(Settings))
     assert set(file["read"]) == set(kinds(SourceOptions))
     assert set(file["duckdb"]) == set(kinds(DuckDBSettings))
-    assert set(file["scoring"]) == {"bins", "method", "recency", "frequency", "monetary"}
+    assert set(file["scoring"]) == set(kinds(Scoring))
 
 
 def test_the_starter_file_without_a_source_changes_nothing(rfm: Rfm, orders: Path, tmp_path: Path) -> None:

@@ -97,8 +97,8 @@ def test_an_example_in_the_help_is_a_command(command: str) -> None:
 def test_the_checks_above_would_see_an_option_that_is_not_there() -> None:
     with pytest.raises(Exception, match="No such option: --bogus"):
         read(["run", "orders.csv", "--bogus"])
-    with pytest.raises(AssertionError, match="there is no `rfm backfill`"):
-        read(["backfill"])
+    with pytest.raises(AssertionError, match="there is no `rfm forecast`"):
+        read(["forecast"])
 
 
 def test_the_readmes_table_has_every_command() -> None:

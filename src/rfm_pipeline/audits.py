@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from rfm_pipeline.result import Audit, DimensionScores, Excluded, money
+from rfm_pipeline.result import Audit, DimensionScores, Drift, Excluded, money
 from rfm_pipeline.words import count
 
 
@@ -24,6 +24,7 @@ class Staged:
         rows, customers, monetary: Counted in the staged segments.
         without_segment, out_of_range: Staged customers with no segment, or a score outside its bins.
         source: What a person calls it.
+        drift: Where customers are scored by frozen edges, how far these are from those of today.
     """
 
     rows_declared: int | None
@@ -39,6 +40,7 @@ class Staged:
     out_of_range: int
     dimensions: tuple[DimensionScores, ...]
     source: str = "The source"
+    drift: Drift | None = None
 
 
 def audit(staged: Staged) -> tuple[Audit, ...]:
@@ -111,7 +113,9 @@ def bins_collapsed(staged: Staged) -> Audit:
         f"no customer has a {scores.name} score of {' or '.join(map(str, scores.collapsed))}"
         for scores in collapsed
     )
-    return Audit("bins_collapsed", "warning", f"{told[0].upper()}{told[1:]}: equal values get equal scores.")
+    frozen = all(scores.edges_from for scores in collapsed)
+    why = "edges are those of an earlier run" if frozen else "equal values get equal scores"
+    return Audit("bins_collapsed", "warning", f"{told[0].upper()}{told[1:]}: {why}.")
 
 
 def amounts_read(staged: Staged) -> Audit:

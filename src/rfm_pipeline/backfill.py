@@ -182,5 +182,7 @@ def is_current(standing: Mapping[date, RunRecord], day: date, plan: Plan) -> boo
         return False
     if record.source != plan.settings.source:
         return False
+    if plan.frozen and {scores.edges_from for scores in record.edges} - {None, plan.frozen.run_id}:
+        return False
     before = date_before(standing, day)
     return before is None or standing[before].finished_at <= record.finished_at

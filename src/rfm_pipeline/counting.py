@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
+from typing import Any
 
 from rfm_pipeline.audits import Staged
 from rfm_pipeline.planning import Plan
-from rfm_pipeline.result import DimensionScores, Excluded, SegmentResult
+from rfm_pipeline.result import DimensionScores, Drift, Excluded, SegmentResult
+from rfm_pipeline.scoring import Dimension
 from rfm_pipeline.sql.clean import has_example
-from rfm_pipeline.sql.scores import edge_names
+from rfm_pipeline.sql.drift import drift_sql
+from rfm_pipeline.sql.scores import edge_names, fresh_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,7 @@ def staged(plan: Plan, lines: Lines, cells: Sequence[Cell]) -> Staged:
         out_of_range=sum(cell.customers for cell in cells if not cell.in_range(bins)),
         dimensions=_dimension_scores(plan, cells),
         source=plan.source.label,
+        drift=_drift(plan),
     )
 
 
@@ -147,14 +151,37 @@ def _dimension_scores(plan: Plan, cells: Sequence[Cell]) -> tuple[DimensionScore
     (edges,) = plan.warehouse.rows(f"SELECT * FROM {plan.warehouse.table('edges')}")
     found = []
     for place, dimension in enumerate(plan.settings.scoring.dimensions):
-        names = edge_names(dimension)
-        values = [edges[name] for name in names]
-        if dimension.name == "recency":
-            values.reverse()
+        frozen = plan.frozen if dimension.name in plan.spec.frozen else None
         customers = tuple(
             sum(cell.customers for cell in cells if cell.scores[place] == score)
             for score in range(1, dimension.bins + 1)
         )
-        known = tuple(Decimal(value) for value in values if value is not None)
-        found.append(DimensionScores(dimension.name, dimension.method, known if names else None, customers))
+        found.append(
+            DimensionScores(
+                dimension.name,
+                dimension.method,
+                _known(edges, dimension, edge_names(dimension)),
+                customers,
+                frozen.run_id if frozen else None,
+                _known(edges, dimension, fresh_names(plan.spec, dimension)) if frozen else None,
+            )
+        )
     return tuple(found)
+
+
+def _known(
+    edges: Mapping[str, Any], dimension: Dimension, names: Sequence[str]
+) -> tuple[Decimal, ...] | None:
+    """Some edges of a dimension as results report them, which is best first in days; None for `ntile`."""
+    if not names:
+        return None
+    values = [edges[name] for name in (reversed(names) if dimension.name == "recency" else names)]
+    return tuple(Decimal(value) for value in values if value is not None)
+
+
+def _drift(plan: Plan) -> Drift | None:
+    if plan.frozen is None:
+        return None
+    table = plan.warehouse.table
+    (counted,) = plan.warehouse.rows(drift_sql(plan.spec, table("result"), table("edges")))
+    return Drift(plan.frozen.run_id, plan.frozen.as_of_date, counted["customers"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -116,8 +116,10 @@ class RunRecord:
                 DimensionScores(
                     found["dimension"],
                     found["method"],
-                    None if found["edges"] is None else tuple(map(Decimal, found["edges"])),
+                    _decimals(found["edges"]),
                     tuple(found["customers"]),
+                    found.get("edges_from"),
+                    _decimals(found.get("fresh")),
                 )
                 for found in nested["edges"]
             ),
@@ -219,6 +221,14 @@ def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
+def _decimals(texts: Sequence[str] | None) -> tuple[Decimal, ...] | None:
+    return None if texts is None else tuple(map(Decimal, texts))
+
+
+def _texts(edges: Sequence[Decimal] | None) -> list[str] | None:
+    return None if edges is None else list(map(str, edges))
+
+
 def _excluded(excluded: Excluded) -> dict[str, Any]:
     return {"reason": excluded.reason, "lines": excluded.lines, "amount": excluded.amount}
 
@@ -227,8 +237,10 @@ def _scores(scores: DimensionScores) -> dict[str, Any]:
     return {
         "dimension": scores.name,
         "method": scores.method,
-        "edges": None if scores.edges is None else list(map(str, scores.edges)),
+        "edges": _texts(scores.edges),
         "customers": list(scores.customers),
+        "edges_from": scores.edges_from,
+        "fresh": _texts(scores.fresh),
     }
 
 

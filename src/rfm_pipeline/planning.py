@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from rfm_pipeline.calibration import Frozen, frozen_edges
 from rfm_pipeline.columns import ColumnMapping, map_columns
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.dates import ISO
 from rfm_pipeline.destination import BigQueryDestination, parse_destination
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
 from rfm_pipeline.ledger import Standing, standing_at
-from rfm_pipeline.opening import open_warehouse
+from rfm_pipeline.opening import open_destination, open_warehouse
 from rfm_pipeline.presets import recognise
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
@@ -54,6 +55,7 @@ class Plan:
         standing: What stands at the destination now.
         warehouse: Where it runs.
         cost: What it would read, and at what price; None where reading costs nothing, or nobody asked.
+        frozen: The earlier run whose edges customers are scored by; None where edges are fresh.
     """
 
     settings: Settings
@@ -65,6 +67,7 @@ class Plan:
     standing: Standing
     warehouse: Warehouse
     cost: Cost | None = None
+    frozen: Frozen | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -91,6 +94,8 @@ class Plan:
             "scores": ", ".join(scored),
             "segments": f"{settings.segments.name}, {len(self.spec.segment_map.segments)} segments",
         }
+        if self.frozen:
+            rules["edges"] = f"frozen, of {self.frozen}"
         if settings.skip:
             rules["skipped"] = ", ".join(settings.skip)
         if settings.exclude:
@@ -169,7 +174,9 @@ def planned(
         if not configuration.names_columns:
             recognised = recognise([column.name for column in source.schema])
             settings = configuration.settings(recognised)
-        spec = _spec(settings, source, dialect_of(warehouse.engine), today)
+        standing = standing_at(warehouse.destination) if publishes else _standing(settings)
+        frozen = frozen_edges(standing.records, settings) if settings.scoring.edges == "frozen" else None
+        spec = _spec(settings, source, dialect_of(warehouse.engine), today, frozen)
         _check_conditions(spec, warehouse)
         pipeline = Pipeline.of(spec)
         # Before anything that costs something.
@@ -181,9 +188,10 @@ def planned(
             spec.mapping,
             spec,
             pipeline,
-            standing_at(warehouse.destination) if publishes else Standing(),
+            standing,
             warehouse,
             cost,
+            frozen,
         )
 
 
@@ -261,7 +269,17 @@ def access(settings: Settings) -> Access | None:
     return look_at_access(table, destination, settings.bigquery, f"check-{secrets.token_hex(6)}")
 
 
-def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date | None) -> QuerySpec:
+def _standing(settings: Settings) -> Standing:
+    """What stands at the destination, for a query that is frozen to a run; others have no need of it."""
+    if settings.scoring.edges != "frozen":
+        return Standing()
+    with open_destination(settings) as destination:
+        return standing_at(destination)
+
+
+def _spec(
+    settings: Settings, source: SourceTable, dialect: Dialect, today: date | None, frozen: Frozen | None
+) -> QuerySpec:
     mapping = map_columns(source.schema, settings.columns.by_role(), source.written_as)
     if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
         raise ColumnError(
@@ -277,6 +295,7 @@ def _spec(settings: Settings, source: SourceTable, dialect: Dialect, today: date
         segment_map=SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
         today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
         dialect=dialect,
+        frozen=frozen.edges if frozen else {},
     )
 
 

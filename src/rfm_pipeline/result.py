@@ -33,17 +33,36 @@ class DimensionScores:
     Attributes:
         edges: The edges in the form that `[scoring]` takes; None for `ntile`, which has none.
         customers: Customers for each score from 1 up.
+        edges_from: The run that frozen edges are of; None where they are not frozen.
+        fresh: What the edges would be if they were not.
     """
 
     name: str
     method: str
     edges: tuple[Decimal, ...] | None
     customers: tuple[int, ...]
+    edges_from: str | None = None
+    fresh: tuple[Decimal, ...] | None = None
 
     @property
     def collapsed(self) -> tuple[int, ...]:
         """The scores that nobody has, because equal values are never told apart."""
         return tuple(score for score, count in enumerate(self.customers, start=1) if count == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far an earlier run's edges, by which customers were scored, are from those of today.
+
+    Attributes:
+        run_id: The run.
+        as_of: Its as-of date.
+        customers: How many customers would have another score by the edges of today.
+    """
+
+    run_id: str
+    as_of: date | None
+    customers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,7 @@ class RunResult:
     jobs: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    drift: Drift | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One object with plain values, as `rfm run --json` prints it."""
@@ -125,10 +145,12 @@ class RunResult:
             "customers": self.customers,
             "orders": self.orders,
             "revenue": money(self.revenue),
-            "edges": {
-                "recency_days" if scores.name == "recency" else scores.name: _edges(scores)
-                for scores in self.dimensions
-            },
+            "edges": {_measure(scores): _plain(scores.name, scores.edges) for scores in self.dimensions},
+            "edges_from": self.drift.run_id if self.drift else None,
+            "fresh_edges": {_measure(scores): _plain(scores.name, scores.fresh) for scores in self.dimensions}
+            if self.drift
+            else None,
+            "would_score_otherwise": self.drift.customers if self.drift else None,
             "collapsed_scores": {scores.name: list(scores.collapsed) for scores in self.dimensions},
             "segments": [
                 {
@@ -165,9 +187,11 @@ def share(part: Decimal | int, whole: Decimal | int) -> float | None:
     return round(float(Decimal(part) / Decimal(whole)), 4) if whole else None
 
 
-def _edges(scores: DimensionScores) -> list[int] | list[str] | None:
-    if scores.edges is None:
+def _measure(scores: DimensionScores) -> str:
+    return "recency_days" if scores.name == "recency" else scores.name
+
+
+def _plain(name: str, edges: tuple[Decimal, ...] | None) -> list[int] | list[str] | None:
+    if edges is None:
         return None
-    if scores.name == "monetary":
-        return [money(edge) for edge in scores.edges]
-    return [int(edge) for edge in scores.edges]
+    return [money(edge) for edge in edges] if name == "monetary" else [int(edge) for edge in edges]

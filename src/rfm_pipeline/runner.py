@@ -74,7 +74,7 @@ def run_unless(
         is_done: Asked once it is known what stands at the destination.
         configuration: All layers of settings.
         watcher: Told what is going on.
-        kind: What goes on record: `run` or `backfill`.
+        kind: What goes on record: `run`, `backfill`, or `calibration`, which goes on record alone.
         today: As for `planned`.
 
     Raises:
@@ -167,16 +167,17 @@ def _history_from(plan: Plan, as_of: date | None) -> date | None:
 
 def _publish(plan: Plan, record: RunRecord) -> None:
     destination, dialect = plan.warehouse.destination, plan.spec.dialect
-    assert record.as_of_date is not None  # an empty result does not pass the audits
-    tables = tables_of(destination)
-    changes = publish_sql(
-        tables,
-        plan.warehouse.table("result"),
-        record.as_of_date,
-        replaces_current=record.status == "published",
-        history_from=record.history_from,
-        dialect=dialect,
-    )
+    tables, changes = tables_of(destination), []
+    if record.status != "calibrated":
+        assert record.as_of_date is not None  # an empty result does not pass the audits
+        changes = publish_sql(
+            tables,
+            plan.warehouse.table("result"),
+            record.as_of_date,
+            replaces_current=record.status == "published",
+            history_from=record.history_from,
+            dialect=dialect,
+        )
     destination.apply([*changes, *record_sql(tables, record.to_row(), dialect)], "publish")
 
 
@@ -232,9 +233,10 @@ def _result(begun: Beginning, plan: Plan, counted: Staged, cells: Sequence[Cell]
     segments, usage = segment_results(plan, cells), plan.warehouse.usage()
     as_of, current = (cells[0].as_of if cells else None), plan.standing.as_of
     is_older = as_of is not None and current is not None and as_of < current
+    status = "filed" if is_older else "published"
     return RunResult(
         run_id=begun.run_id,
-        status="filed" if is_older else "published",
+        status="calibrated" if begun.kind == "calibration" else status,
         as_of=as_of,
         engine=plan.warehouse.engine,
         source=plan.source.label,
@@ -257,4 +259,5 @@ def _result(begun: Beginning, plan: Plan, counted: Staged, cells: Sequence[Cell]
         jobs=usage.jobs,
         columns={role: column.name for role, column in plan.mapping.roles().items()},
         notes=plan.notes,
+        drift=counted.drift,
     )

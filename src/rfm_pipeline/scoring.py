@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.tables import Table, TableError
+from rfm_pipeline.tables import Table, TableError, stripped
 
 DIMENSIONS: tuple[Literal["recency", "frequency", "monetary"], ...] = ("recency", "frequency", "monetary")
 
@@ -21,6 +21,11 @@ def _finite(value: object) -> object:
             if not Decimal(str(edge)).is_finite():
                 raise TableError((place,), expected="a finite number", value=edge)
     return value
+
+
+def _run_or_latest(value: object) -> object:
+    run = stripped(value)
+    return None if run in ("", "latest") else run
 
 
 Method = Literal["quantile", "fixed", "ntile"]
@@ -87,10 +92,20 @@ class Dimension(Table, frozen=True):
 
 
 class Scoring(Table, frozen=True):
-    """How customers are scored: one setting for all three dimensions, and what each does differently."""
+    """How customers are scored: one setting for all three dimensions, and what each does differently.
+
+    Attributes:
+        edges: Whose edges the method `quantile` scores by: `fresh` ones, of the customers as they are, or
+            `frozen` ones, of an earlier run. The other methods have none of either.
+        calibration: That run's id; None, written `latest`, is the newest calibration.
+    """
+
+    FORMS: ClassVar = {"calibration": _run_or_latest}
 
     bins: Bins = 4
     method: Method = "quantile"
+    edges: Literal["fresh", "frozen"] = "fresh"
+    calibration: str | None = None
     recency: DimensionOverride = DimensionOverride()
     frequency: DimensionOverride = DimensionOverride()
     monetary: DimensionOverride = DimensionOverride()
@@ -117,4 +132,16 @@ class Scoring(Table, frozen=True):
 
     def __post_init__(self) -> None:
         # Building them checks them, here, where the message can name the setting.
-        _ = self.dimensions
+        dimensions = self.dimensions
+        if self.calibration is not None and self.edges == "fresh":
+            raise ConfigurationError(
+                f"`scoring.calibration` is the run '{self.calibration}', and with edges = 'fresh' no run's"
+                " edges are used.",
+                "set `scoring.edges` to 'frozen', or leave `scoring.calibration` out.",
+            )
+        if self.edges == "frozen" and all(dimension.method != "quantile" for dimension in dimensions):
+            raise ConfigurationError(
+                "`scoring.edges` is 'frozen', and no dimension has edges to freeze: only those of"
+                " method = 'quantile' are a run's.",
+                "set `scoring.edges` to 'fresh', or another method for a dimension.",
+            )

@@ -50,6 +50,8 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # [scoring]
 # bins = 4                          # scores run from 1 (worst) to this
 # method = "quantile"               # or "fixed", "ntile"
+# edges = "fresh"                   # or "frozen": an earlier run's quantiles, so that scores can be compared
+# calibration = "latest"            # whose they are: the newest `rfm calibrate`, or the id of a run
 # [scoring.recency]                 # one dimension may differ
 # method = "fixed"
 # edges = [30, 90, 365]             # days; the best score up to 30, the next up to 90, ...

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from rfm_pipeline.result import DimensionScores
+from rfm_pipeline.result import DimensionScores, Drift
 
 # Python's own 28 digits are fewer than a sum of money may have.
 _WIDE = Context(prec=76)
@@ -137,6 +138,31 @@ def _above(below: Decimal, name: str) -> str:
     if name == "monetary":
         return f"above {amount(below)}"
     return f"{count(int(below) + 1, 'order')} and more"
+
+
+def drift(drift: Drift, dimensions: Sequence[DimensionScores], customers: int) -> str:
+    """Whose edges customers are scored by, and what the edges of today would be.
+
+    Args:
+        drift: As it was counted.
+        dimensions: Those that were scored.
+        customers: All of them.
+    """
+    moved = [scores for scores in dimensions if scores.fresh is not None and scores.fresh != scores.edges]
+    told = f"Edges of run {drift.run_id}, as of {drift.as_of}; fresh ones would be"
+    if not moved:
+        return f"{told} the same."
+    fresh = "; ".join(f"{scores.name} {_listed(scores)}" for scores in moved)
+    otherwise = f"{count(drift.customers, 'customer')} ({percent(drift.customers, customers)})"
+    return f"{told}: {fresh}. {otherwise} would score otherwise."
+
+
+def _listed(scores: DimensionScores) -> str:
+    edges = scores.fresh or ()
+    if scores.name == "monetary":
+        return ", ".join(map(amount, edges))
+    whole = ", ".join(f"{int(edge):,}" for edge in edges)
+    return f"{whole} {'days' if scores.name == 'recency' else 'orders'}"
 
 
 def _ordinal(number: int) -> str:

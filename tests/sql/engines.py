@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -72,6 +73,8 @@ class Question:
     rows: Sequence[Mapping[str, Any]] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     today: date = date(2025, 1, 1)
+    frozen: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """An earlier run's edges, by dimension, in the form of `[scoring]`."""
 
     def spec(self, dialect: str, relation: str | None = None) -> QuerySpec:
         settings = Configuration(flags=dict(self.settings)).settings()
@@ -85,6 +88,7 @@ class Question:
             segment_map=SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
             today=self.today,
             dialect=spoken,
+            frozen={name: tuple(map(Decimal, edges)) for name, edges in self.frozen.items()},
         )
 
     def pipeline(self, dialect: str, relation: str | None = None) -> Pipeline:
@@ -120,7 +124,7 @@ def schema_of(columns: Mapping[str, str]) -> Schema:
 
 
 def staged_types(question: Question, name: str) -> dict[str, str]:
-    """The columns of a staged table and BigQuery's types for them; that of `edges` for either method.
+    """The columns of a staged table and BigQuery's types for them; that of `edges` for any method.
 
     Columns that the question has no use for are listed too, and never asked for.
     """
@@ -129,8 +133,9 @@ def staged_types(question: Question, name: str) -> dict[str, str]:
         return {
             "no_edges": "INT64",
             **{
-                f"{dimension.name[0]}_edge_{k}": "NUMERIC" if dimension.name == "monetary" else "INT64"
+                f"{dimension.name[0]}_{kind}_{k}": "NUMERIC" if dimension.name == "monetary" else "INT64"
                 for dimension in spec.settings.scoring.dimensions
+                for kind in ("edge", "fresh")
                 for k in range(1, dimension.bins)
             },
         }

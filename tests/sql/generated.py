@@ -93,6 +93,11 @@ NO_AMOUNTS: Mapping[str, tuple[Any, ...]] = {
     "NUMERIC": (None,),
     "BIGNUMERIC": (None,),
 }
+EDGES: Mapping[str, st.SearchStrategy[Any]] = {
+    "recency": st.integers(-1, 60),
+    "frequency": st.integers(0, 12),
+    "monetary": st.decimals(-50, 500, places=4).map(str),
+}
 COMMAS = {"decimal": ".", "thousands": ","}
 CLOCK_OF_TWELVE = "%m/%d/%y %I:%M %p"
 CLOCKS = (time(0), time(5, 29, 59), time(12), time(18, 30), time(23, 59, 59, 999999))
@@ -122,7 +127,24 @@ def questions(draw: st.DrawFn) -> Question:
         **draw(scorings()),
     }
     today = START + timedelta(days=draw(st.sampled_from([400, 60, 45])))
-    return Question(shape.columns, shape.rows(seed, lines), settings, today)
+    return Question(
+        shape.columns, shape.rows(seed, lines), settings, today, draw(frozen_edges(settings["scoring"]))
+    )
+
+
+@st.composite
+def frozen_edges(draw: st.DrawFn, scoring: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Mostly none; else an earlier run's for each dimension with quantiles, some of which fall together."""
+    if draw(st.integers(0, 2)) < 2:
+        return {}
+    found = {}
+    for name in DIMENSIONS:
+        dimension = {"bins": 4, "method": "quantile", **scoring, **scoring.get(name, {})}
+        if dimension["method"] == "quantile":
+            count = dimension["bins"] - 1
+            edges = draw(st.lists(EDGES[name], min_size=count, max_size=count))
+            found[name] = sorted(edges, key=Decimal)
+    return found
 
 
 @dataclass(frozen=True)
@@ -313,12 +335,7 @@ def _dimension(draw: st.DrawFn, name: str, bins: int, methods: Sequence[str]) ->
     method = draw(st.sampled_from(methods))
     if method != "fixed":
         return {"bins": bins, "method": method}
-    edge: st.SearchStrategy[Any] = {
-        "recency": st.integers(-1, 60),
-        "frequency": st.integers(0, 12),
-        "monetary": st.decimals(-50, 500, places=4).map(str),
-    }[name]
-    edges = draw(st.lists(edge, min_size=bins - 1, max_size=bins - 1, unique_by=Decimal))
+    edges = draw(st.lists(EDGES[name], min_size=bins - 1, max_size=bins - 1, unique_by=Decimal))
     return {"bins": bins, "method": "fixed", "edges": sorted(edges, key=Decimal)}
 
 

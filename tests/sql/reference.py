@@ -62,12 +62,19 @@ class Expected:
     segments: list[Row]
     excluded: dict[str, tuple[int, Decimal | None]]
     edges: dict[str, list[Decimal]]
+    """The fresh ones, from the worst score up; a value has to lie above them."""
+    would_score_otherwise: list[str]
+    """Customers whose scores would be others by these."""
 
 
 def expected(
-    columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], today: date
+    columns: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+    today: date,
+    frozen: Mapping[str, Sequence[Any]] | None = None,
 ) -> Expected:
-    """Cleans, measures, scores and names."""
+    """Cleans, measures, scores and names; by an earlier run's edges where there are any."""
     with localcontext(prec=60):
         reader = _Reader(columns, settings, today)
         lines = [reader.line(number, row) for number, row in enumerate(rows)]
@@ -89,8 +96,22 @@ def expected(
             for line in lines
         ]
         scoring = [_dimension(settings, name) for name in ("recency", "frequency", "monetary")]
-        segments, edges = _segments(customers, as_of, scoring, settings["segments"])
-        return Expected(segments, _excluded(lines), edges)
+        fresh = _segments(customers, as_of, scoring, settings["segments"])
+        given = frozen or {}
+        scoring = [
+            {**dimension, "method": "fixed", "edges": given[dimension["name"]]}
+            if dimension["name"] in given
+            else dimension
+            for dimension in scoring
+        ]
+        segments, _ = _segments(customers, as_of, scoring, settings["segments"])
+        names = ("r_score", "f_score", "m_score")
+        moved = [
+            row["customer_id"]
+            for row, other in zip(segments, fresh[0], strict=True)
+            if any(row[name] != other[name] for name in names)
+        ]
+        return Expected(segments, _excluded(lines), fresh[1], moved)
 
 
 class _Reader:

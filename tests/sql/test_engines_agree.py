@@ -33,6 +33,7 @@ from reference import expected, inverse_cdf
 
 from googlesql import GoogleSql
 from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.drift import drift_sql
 from rfm_pipeline.sql.result import result_sql
 
 pytestmark = pytest.mark.xdist_group("googlesql")
@@ -44,7 +45,7 @@ PLAIN = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "a
 
 
 def assert_as_expected(answer: Answer, question: Question) -> None:
-    wanted = expected(question.columns, question.rows, question.settings, question.today)
+    wanted = expected(question.columns, question.rows, question.settings, question.today, question.frozen)
     assert answer.excluded == wanted.excluded
     assert by_id(answer.segments) == by_id(wanted.segments)
     assert len(answer.segments) == len(wanted.segments)
@@ -103,6 +104,73 @@ def test_google_answers_the_same_in_steps_as_duckdb(question: Question) -> None:
     assert in_steps.tables.keys() == other.tables.keys() >= {"customers", "edges", "segments"}
     assert_equal(in_steps, other)
     assert_equal(in_steps, ask_duckdb(question))
+
+
+# An earlier run's edges
+
+
+@settings(max_examples=40)
+@given(questions().filter(lambda question: question.frozen))
+def test_duckdb_has_the_edges_of_today_beside_an_earlier_run_s_and_counts_who_would_move(
+    question: Question,
+) -> None:
+    spec = question.spec("duckdb")
+    wanted = expected(question.columns, question.rows, question.settings, question.today, question.frozen)
+    with connected(question) as connection:
+        for step in question.pipeline("duckdb").steps(lambda name: f"stage_{name}"):
+            connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
+        (edges,) = rows_of(connection.execute("FROM stage_edges"))
+        counted = connection.execute(drift_sql(spec, "stage_segments", "stage_edges")).fetchone()
+    assert counted == (len(wanted.would_score_otherwise),)
+    event(f"would score otherwise: {min(len(wanted.would_score_otherwise), 3)}")
+    for name, given_edges in question.frozen.items():
+        bins = len(given_edges) + 1
+        used = [edges[f"{name[0]}_edge_{k}"] for k in range(1, bins)]
+        fresh = [edges[f"{name[0]}_fresh_{k}"] for k in range(1, bins)]
+        assert (used[::-1] if name == "recency" else used) == list(map(Decimal, given_edges))
+        if wanted.segments:
+            found = [-edge - 1 for edge in fresh] if name == "recency" else fresh
+            assert found == wanted.edges[name]
+
+
+@settings(max_examples=6, phases=AS_FOUND)
+@given(questions().filter(lambda question: question.frozen and len(question.rows) > 20))
+def test_google_scores_by_an_earlier_run_s_edges_and_counts_as_duckdb_does(question: Question) -> None:
+    answer = ask_google(question, steps=True)
+    assert_equal(answer, ask_duckdb(question, steps=True))
+    assert_as_expected(answer, question)
+    wanted = expected(question.columns, question.rows, question.settings, question.today, question.frozen)
+    names = ("segments", "edges")
+    text = drift_sql(question.spec("bigquery"), *names)
+    counted = GoogleSql.load().execute(
+        text,
+        {name: staged_types(question, name) for name in names},
+        {name: answer.tables[name] for name in names},
+    )
+    assert counted == [{"customers": len(wanted.would_score_otherwise)}]
+
+
+@pytest.mark.parametrize("edge", ["123456789012.123456789", "0.1", "99999999999999999.999999998"])
+def test_an_edge_of_many_digits_is_the_one_that_was_found(edge: str) -> None:
+    """A number of more digits than a double has: who spent just that much is not above the edge."""
+    least = Decimal("0.000000001")
+    rows = [
+        {"customer_id": name, "order_id": name, "ordered_at": START, "amount": amount}
+        for name, amount in (("at", Decimal(edge)), ("above", Decimal(edge) + least))
+    ]
+    columns = {"columns": roles(list(PLAIN)), **preset("classic")}
+    scoring = {"monetary": {"bins": 2}, "bins": 4}
+    asked = {
+        **columns,
+        "scoring": scoring,
+        "segments": {"rules": [{"segment": "Above", "m": 2}], "fallback": "At"},
+    }
+    question = Question(PLAIN, rows, asked, START, {"monetary": [edge]})
+    for answer in (ask_duckdb(question), ask_google(question)):
+        assert {row["customer_id"]: row["segment"] for row in answer.segments} == {
+            "at": "At",
+            "above": "Above",
+        }
 
 
 # A customer of each kind, by hand: what must hold whatever hypothesis comes across.

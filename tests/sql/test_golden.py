@@ -78,6 +78,18 @@ QUERIES: Mapping[str, Question] = {
             },
         },
     ),
+    "frozen": Question(
+        LINES,
+        settings={
+            "scoring": {
+                "bins": 3,
+                "frequency": {"method": "fixed", "edges": [1, 2]},
+                "monetary": {"bins": 2},
+            },
+            "segments": {"rules": [{"segment": "Best", "r": 3, "m": 2}], "fallback": "Others"},
+        },
+        frozen={"recency": ["-1", "47"], "monetary": ["123456789012.123456789"]},
+    ),
     "ten-bins": Question(
         {"customer_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"},
         settings={

@@ -19,6 +19,7 @@ from test_golden import QUERIES
 
 from googlesql import GoogleSql
 from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.drift import drift_sql
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 
@@ -77,6 +78,7 @@ FACTORS: Mapping[str, Sequence[Any]] = {
     "scoring": [
         *(f"{bins} quantile quantile quantile" for bins in range(2, 11)),
         *("2 fixed fixed fixed", "10 fixed fixed fixed", "3 ntile ntile ntile", "10 ntile ntile ntile"),
+        *("2 frozen frozen frozen", "10 frozen frozen frozen", "4 frozen ntile frozen"),
         *("4 fixed quantile ntile", "5 ntile fixed quantile", "6 quantile ntile fixed"),
         *SEGMENT_PRESETS,
     ],
@@ -149,20 +151,26 @@ def question(case: Case) -> Question:
         "date_format": formats.split(",") if formats else ["iso"],
         **chosen["dates"],
         **chosen["conditions"],
-        **_scored(chosen["scoring"]),
     }
-    return Question(columns, settings=settings)
+    scored, frozen = _scored(chosen["scoring"])
+    return Question(columns, settings={**settings, **scored}, frozen=frozen)
 
 
-def _scored(text: str) -> dict[str, Any]:
+def _scored(text: str) -> tuple[dict[str, Any], dict[str, Sequence[Any]]]:
+    """The settings of scores and segments, and an earlier run's edges."""
     if text in SEGMENT_PRESETS:
-        return preset(text)
+        return preset(text), {}
     bins, *methods = text.split()
     scoring: dict[str, Any] = {"bins": int(bins)}
-    for (name, edges), method in zip(EDGES.items(), methods, strict=True):
-        fixed = {"edges": edges[: int(bins) - 1]} if method == "fixed" else {}
-        scoring[name] = {"method": method, **fixed}
-    return {"scoring": scoring, "segments": MAP}
+    frozen: dict[str, Sequence[Any]] = {}
+    for (name, every), method in zip(EDGES.items(), methods, strict=True):
+        edges = every[: int(bins) - 1]
+        scoring[name] = {"method": "quantile" if method == "frozen" else method}
+        if method == "fixed":
+            scoring[name]["edges"] = edges
+        elif method == "frozen":
+            frozen[name] = edges
+    return {"scoring": scoring, "segments": MAP}, frozen
 
 
 CASES = covering()
@@ -174,7 +182,7 @@ def analyse(text: str, tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ..
     GoogleSql.load().analyse(text, {name: dict(columns) for name, columns in tables})
 
 
-def frozen(tables: Mapping[str, Mapping[str, str]]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+def hashable(tables: Mapping[str, Mapping[str, str]]) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     return tuple((name, tuple(columns.items())) for name, columns in tables.items())
 
 
@@ -183,12 +191,15 @@ def analyse_all(asked: Question) -> None:
     tables: dict[str, Mapping[str, str]] = {"p.d.orders": asked.columns}
     spec = asked.spec("bigquery", dialect_of("bigquery").table("p.d.orders"))
     pipeline = asked.pipeline("bigquery", spec.relation)
-    analyse(pipeline.query(), frozen(tables))
+    analyse(pipeline.query(), hashable(tables))
     for step in pipeline.steps(lambda name: f"`p.d.staged_{name}`"):
         text = f"CREATE TABLE `p.d.staged_{step.name}` AS\n{step.select}"
         reads = {name: columns for name, columns in tables.items() if f"`{name}`" in text.replace("`.`", ".")}
-        analyse(text, frozen(reads))
+        analyse(text, hashable(reads))
         tables[f"p.d.staged_{step.name}"] = staged_types(asked, step.name)
+    if spec.frozen:
+        staged = {name: tables[f"p.d.staged_{name}"] for name in ("segments", "edges")}
+        analyse(drift_sql(spec, *staged), hashable(staged))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))

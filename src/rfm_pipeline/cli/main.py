@@ -30,6 +30,7 @@ app = typer.Typer(
 )
 COMMANDS = (
     "run",
+    "calibrate",
     "demo",
     "init",
     "check",

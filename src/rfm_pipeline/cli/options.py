@@ -31,6 +31,7 @@ class Flag:
         names: As it is typed.
         help: One line.
         panel: The heading that it is listed under.
+        implied: Other settings that it sets along, each with its value.
     """
 
     setting: tuple[str, ...]
@@ -38,6 +39,7 @@ class Flag:
     names: tuple[str, ...]
     help: str
     panel: str
+    implied: tuple[tuple[tuple[str, ...], Any], ...] = ()
 
     @property
     def parameter(self) -> str:
@@ -144,6 +146,14 @@ FLAGS = (
     ),
     Flag(("scoring", "bins"), int, ("--bins",), "Scores run from 1 to this, 2 to 10.", _SCORES),
     Flag(("scoring", "method"), str, ("--method",), "'quantile' (the default), 'fixed' or 'ntile'.", _SCORES),
+    Flag(
+        ("scoring", "calibration"),
+        str,
+        ("--freeze",),
+        "Score by the edges of an earlier run: its id, or 'latest' for the newest `rfm calibrate`.",
+        _SCORES,
+        implied=((("scoring", "edges"), "frozen"),),
+    ),
     Flag(("to",), str, ("--to",), "Where the result is published: duckdb:rfm.duckdb unless given.", _OUTPUT),
     Flag(
         ("output",),
@@ -252,10 +262,12 @@ def takes_settings(*without: str) -> Callable[[Callable[..., None]], Callable[..
 def _nested(given: dict[Flag, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for flag, value in given.items():
-        table = settings
-        for part in flag.setting[:-1]:
-            table = table.setdefault(part, {})
-        table[flag.setting[-1]] = _exclusions(value) if flag.setting == ("exclude",) else value
+        said = _exclusions(value) if flag.setting == ("exclude",) else value
+        for setting, one in ((flag.setting, said), *flag.implied):
+            table = settings
+            for part in setting[:-1]:
+                table = table.setdefault(part, {})
+            table[setting[-1]] = one
     return settings
 
 

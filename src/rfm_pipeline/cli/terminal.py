@@ -49,6 +49,7 @@ def print_result(result: RunResult) -> None:
         _customers(result),
         Text(),
         _edges(result, out.width),
+        *_drift(result),
         Text(),
         _segments(result, out.width),
         Text(),
@@ -133,7 +134,15 @@ def _edges(result: RunResult, width: int) -> Table:
 
 
 def _title(scores: DimensionScores) -> str:
+    if scores.edges_from:
+        return f"{scores.name} (frozen)"
     return scores.name if scores.method == "quantile" else f"{scores.name} ({scores.method})"
+
+
+def _drift(result: RunResult) -> list[Text]:
+    if result.drift is None:
+        return []
+    return [Text(words.drift(result.drift, result.dimensions, result.customers), style="dim")]
 
 
 def _segments(result: RunResult, width: int) -> Table:
@@ -185,6 +194,9 @@ def _destinations(result: RunResult) -> Text:
     if result.status == "filed":
         why = f"as of {result.as_of} is older than the current result, which stays as it is"
         text = Text.assemble(("Filed ", "yellow"), f"in the history of {result.destination}: {why}")
+    elif result.status == "calibrated":
+        text = Text.assemble(("Calibrated ", "green"), f"run {result.run_id} is on record for ")
+        text.append(f"{result.destination}\nNext: rfm run --freeze {result.run_id}")
     for output in result.outputs:
         text.append(f"\nWritten   {output}")
     text.append(f"\nRun {result.run_id}, {result.duration_s:.1f} s", style="dim")

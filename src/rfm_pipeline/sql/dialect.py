@@ -68,6 +68,10 @@ class Dialect(ABC):
             return self.quoted_text(value)
         return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
+    def money(self, value: Decimal) -> str:
+        """An amount of money with all of its digits."""
+        return self.cast(self.literal(value), "money")
+
     def column(self, column: Column) -> str:
         """A column of the source, quoted part by part; text as plain text."""
         name = ".".join(self.quoted_name(part) for part in column.path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from rfm_pipeline.schema import Kind
@@ -38,6 +39,10 @@ class BigQuery(Dialect):
 
     def quoted_text(self, text: str) -> str:
         return "'" + text.translate(_ESCAPES) + "'"
+
+    def money(self, value: Decimal) -> str:
+        # A plain number with a point is a FLOAT64 first.
+        return f"NUMERIC '{value:f}'"
 
     def trim(self, expression: str) -> str:
         return f"TRIM({expression}, {_AROUND})"

@@ -82,5 +82,5 @@ def _value(value: Any, holds: str, dialect: Dialect) -> str:
     if value is None:
         return "NULL"
     if holds == "money":
-        return dialect.cast(dialect.literal(f"{value:f}"), "money")
+        return dialect.money(value)
     return dialect.literal(value)

@@ -6,6 +6,9 @@ the distribution function, read off a histogram. A window runs over distinct val
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
 from rfm_pipeline.scoring import Dimension
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 
@@ -23,13 +26,9 @@ def scores_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
     for dimension in dimensions:
         if dimension.method == "quantile":
             ctes += _quantile_ctes(spec, dimension)
-    ctes.append(
-        Cte(
-            "edges",
-            "One row: the edges between scores. A recency edge is the most days for its score.",
-            _edges(spec),
-        )
-    )
+    whose = ", an earlier run's, and beside them today's, called fresh" if spec.frozen else ""
+    between = f"One row: the edges between scores{whose}. A recency edge is the most days for its score."
+    ctes.append(Cte("edges", between, _edges(spec)))
     row = "One row per customer, scored 1 (worst) to the number of bins."
     if spec.splits_ties:
         row += f" NTILE {SPLITS_TIES[spec.dialect.name]}."
@@ -38,10 +37,19 @@ def scores_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
 
 
 def edge_names(dimension: Dimension) -> list[str]:
-    """The columns of `edges` for a dimension; the k-th is passed by scores above k."""
+    """The columns of `edges` that a dimension is scored by; the k-th is passed by scores above k."""
     if dimension.method == "ntile":
         return []
     return [f"{INITIALS[dimension.name]}_edge_{k}" for k in range(1, dimension.bins)]
+
+
+def fresh_names(spec: QuerySpec, dimension: Dimension) -> list[str]:
+    """The columns of `edges` with the quantiles of today, which are others where the edges are frozen."""
+    if dimension.method != "quantile":
+        return []
+    if dimension.name not in spec.frozen:
+        return edge_names(dimension)
+    return [f"{INITIALS[dimension.name]}_fresh_{k}" for k in range(1, dimension.bins)]
 
 
 def _quantile_ctes(spec: QuerySpec, dimension: Dimension) -> list[Cte]:
@@ -56,7 +64,7 @@ def _quantile_ctes(spec: QuerySpec, dimension: Dimension) -> list[Cte]:
             _cumulative(name),
         ]
     edges = []
-    for k, column in enumerate(edge_names(dimension), start=1):
+    for k, column in enumerate(fresh_names(spec, dimension), start=1):
         edge = f"MIN(CASE WHEN up_to * {dimension.bins} >= customers * {k} THEN value END)"
         # "Above an edge" in days is "at most one day less".
         edges.append(f"-{edge} - 1 AS {column}" if name == "recency" else f"{edge} AS {column}")
@@ -126,21 +134,28 @@ def _refined(spec: QuerySpec, dimension: Dimension, value: str) -> list[Cte]:
 def _edges(spec: QuerySpec) -> str:
     columns, sources = [], []
     for dimension in spec.settings.scoring.dimensions:
-        names = edge_names(dimension)
+        given = dimension.edges if dimension.method == "fixed" else spec.frozen.get(dimension.name, ())
+        columns += _given(spec, dimension, given)
         if dimension.method == "quantile":
-            columns += names
+            columns += fresh_names(spec, dimension)
             sources.append(f"{dimension.name}_edges")
-        elif dimension.method == "fixed":
-            # Configured best first in days, so that the k-th edge from the worst comes last.
-            given = reversed(dimension.edges) if dimension.name == "recency" else dimension.edges
-            kind = "money" if dimension.name == "monetary" else "integer"
-            columns += [
-                f"{spec.dialect.cast(spec.dialect.literal(edge), kind)} AS {name}"
-                for edge, name in zip(given, names, strict=True)
-            ]
     if not columns:
         return "SELECT 0 AS no_edges"
     return select(columns, "\nCROSS JOIN ".join(sources))
+
+
+def _given(spec: QuerySpec, dimension: Dimension, edges: Sequence[Decimal]) -> list[str]:
+    """Edges that are known beforehand, as columns."""
+    if not edges:
+        return []
+    # In days they are given best first, so that the k-th edge from the worst comes last.
+    is_money = dimension.name == "monetary"
+    from_worst: Iterable[Decimal] = reversed(edges) if dimension.name == "recency" else edges
+    dialect = spec.dialect
+    return [
+        f"{dialect.money(edge) if is_money else dialect.cast(dialect.literal(edge), 'integer')} AS {name}"
+        for edge, name in zip(from_worst, edge_names(dimension), strict=True)
+    ]
 
 
 def _scores(spec: QuerySpec) -> str:
@@ -162,8 +177,13 @@ def _score(dimension: Dimension) -> str:
         # The tie-break makes it the same on every run; it sorts all customers on one worker in BigQuery.
         order = "recency_days DESC" if dimension.name == "recency" else value
         return f"NTILE({dimension.bins}) OVER (ORDER BY {order}, customer_id)"
+    return score_by(dimension, edge_names(dimension))
+
+
+def score_by(dimension: Dimension, names: Sequence[str]) -> str:
+    """A customer's score by edges, whose columns are given from the worst score up."""
+    value = VALUES[dimension.name]
     comparison = "<=" if dimension.name == "recency" else ">"
-    names = edge_names(dimension)
     cases = [
         f"    WHEN {value} {comparison} {name} THEN {k}"
         for k, name in reversed(list(enumerate(names, start=2)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.dates import ISO
@@ -41,6 +42,8 @@ class QuerySpec:
         segment_map: The proved map.
         today: The local date of the run, after which nothing can have been ordered.
         dialect: How the engine says things.
+        frozen: By the name of a dimension whose method is `quantile`, an earlier run's edges, in the form
+            that `[scoring]` takes. Customers are scored by them, and the edges of today stand beside them.
     """
 
     settings: Settings
@@ -50,6 +53,7 @@ class QuerySpec:
     segment_map: SegmentMap
     today: date
     dialect: Dialect
+    frozen: Mapping[str, tuple[Decimal, ...]] = field(default_factory=dict)
 
     @property
     def as_of(self) -> date | None:

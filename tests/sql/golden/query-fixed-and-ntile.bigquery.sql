@@ -98,9 +98,9 @@ edges AS (
     CAST(365 AS INT64) AS r_edge_1,
     CAST(90 AS INT64) AS r_edge_2,
     CAST(30 AS INT64) AS r_edge_3,
-    CAST(50 AS NUMERIC) AS m_edge_1,
-    CAST(250.5 AS NUMERIC) AS m_edge_2,
-    CAST(1000 AS NUMERIC) AS m_edge_3
+    NUMERIC '50' AS m_edge_1,
+    NUMERIC '250.5' AS m_edge_2,
+    NUMERIC '1000' AS m_edge_3
 ),
 
 -- One row per customer, scored 1 (worst) to the number of bins. NTILE gives equal customers different scores, and is for comparison with older pipelines only; it sorts all customers on one worker.

@@ -1,0 +1,250 @@
+WITH
+-- One row per line of the source: the columns that play a role.
+source AS (
+  SELECT
+    `Customer ID` AS customer_id,
+    `Invoice` AS order_id,
+    `InvoiceDate` AS ordered_at,
+    `Quantity` AS quantity,
+    `Price` AS unit_price
+  FROM `source`
+),
+
+-- One row per line, each value typed; NULL is what can't be read.
+lines AS (
+  SELECT
+    customer_id AS customer_id,
+    CASE
+      WHEN order_id BETWEEN '!' AND '~' THEN order_id
+      WHEN NOT (TRIM(order_id) = '') THEN order_id
+    END AS order_id,
+    DATE(ordered_at, 'UTC') AS order_date,
+    CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END AS quantity,
+    CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6) AS NUMERIC) END AS unit_price
+  FROM source
+),
+
+-- One row per line, with the first reason to exclude it; NULL keeps it.
+clean AS (
+  SELECT
+    customer_id,
+    order_id,
+    order_date,
+    quantity * unit_price AS amount,
+    CASE
+      WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_date IS NULL THEN 'invalid_date'
+      WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
+      WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
+      WHEN quantity <= 0 THEN 'non_positive_quantity'
+      WHEN unit_price <= 0 THEN 'non_positive_price'
+    END AS reason
+  FROM lines
+),
+
+-- One row per order; excluded lines are one row per reason, which stands in place of the order.
+orders AS (
+  SELECT
+    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    COALESCE(reason, order_id) AS order_id,
+    MIN(order_date) AS first_order_date,
+    MAX(order_date) AS last_order_date,
+    SUM(amount) AS amount,
+    COUNT(*) AS lines
+  FROM clean
+  GROUP BY 1, 2
+),
+
+-- One row per customer; excluded lines are one row per reason, with no customer.
+customers AS (
+  SELECT
+    CAST(customer_id AS STRING) AS customer_id,
+    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    MIN(first_order_date) AS first_order_date,
+    MAX(last_order_date) AS last_order_date,
+    CAST(COUNT(*) AS INT64) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS INT64) AS lines
+  FROM orders
+  GROUP BY 1, 2
+),
+
+-- One row: the date from which recency is counted.
+as_of AS (
+  SELECT MAX(last_order_date) AS as_of_date
+  FROM customers
+  WHERE reason IS NULL
+),
+
+-- One row per customer, measured on the as-of date.
+metrics AS (
+  SELECT
+    customer_id,
+    DATE_DIFF(as_of_date, last_order_date, DAY) AS recency_days,
+    frequency,
+    monetary,
+    monetary / frequency AS avg_order_value,
+    first_order_date,
+    last_order_date,
+    as_of_date
+  FROM customers
+  CROSS JOIN as_of
+  WHERE reason IS NULL
+),
+
+-- One row per recency value.
+recency_histogram AS (
+  SELECT
+    -recency_days AS value,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per recency value, with the customers up to it and in all.
+recency_cumulative AS (
+  SELECT
+    value,
+    SUM(customers_here) OVER (ORDER BY value) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM recency_histogram
+),
+
+-- One row: the edges of recency.
+recency_edges AS (
+  SELECT
+    -MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) - 1 AS r_fresh_1,
+    -MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) - 1 AS r_fresh_2
+  FROM recency_cumulative
+),
+
+-- One row per coarse monetary value.
+monetary_coarse AS (
+  SELECT
+    monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) AS coarse,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per coarse monetary value, with the customers before it, up to it and in all.
+monetary_ranges AS (
+  SELECT
+    coarse,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM monetary_coarse
+),
+
+-- One row per coarse value that holds an edge.
+monetary_holders AS (
+  SELECT
+    coarse,
+    before,
+    customers
+  FROM monetary_ranges
+  WHERE
+    (before * 2 < customers * 1 AND up_to * 2 >= customers * 1)
+),
+
+-- One row per monetary value among those.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    before,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_holders
+    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value among those, with the customers up to it and in all.
+monetary_cumulative AS (
+  SELECT
+    value,
+    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+),
+
+-- One row: the edges of monetary.
+monetary_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 2 >= customers * 1 THEN value END) AS m_fresh_1
+  FROM monetary_cumulative
+),
+
+-- One row: the edges between scores, an earlier run's, and beside them today's, called fresh. A recency edge is the most days for its score.
+edges AS (
+  SELECT
+    CAST(47 AS INT64) AS r_edge_1,
+    CAST(-1 AS INT64) AS r_edge_2,
+    r_fresh_1,
+    r_fresh_2,
+    CAST(1 AS INT64) AS f_edge_1,
+    CAST(2 AS INT64) AS f_edge_2,
+    NUMERIC '123456789012.123456789' AS m_edge_1,
+    m_fresh_1
+  FROM recency_edges
+  CROSS JOIN monetary_edges
+),
+
+-- One row per customer, scored 1 (worst) to the number of bins.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    CASE
+      WHEN frequency > f_edge_2 THEN 3
+      WHEN frequency > f_edge_1 THEN 2
+      ELSE 1
+    END AS f_score,
+    CASE
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+),
+
+-- One row per customer: the result.
+segments AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    r_score,
+    f_score,
+    m_score,
+    CONCAT(CAST(r_score AS STRING), CAST(f_score AS STRING), CAST(m_score AS STRING)) AS rfm_score,
+    CASE
+      WHEN r_score = 3 AND m_score = 2 THEN 'Best'
+      ELSE 'Others'
+    END AS segment,
+    as_of_date
+  FROM scores
+)
+
+SELECT *
+FROM segments
+ORDER BY customer_id

@@ -1,0 +1,254 @@
+WITH
+-- One row per line of the source: the columns that play a role.
+source AS (
+  SELECT
+    "Customer ID" AS customer_id,
+    "Invoice" AS order_id,
+    "InvoiceDate" AS ordered_at,
+    "Quantity" AS quantity,
+    "Price" AS unit_price
+  FROM "source"
+),
+
+-- One row per line, each value typed; NULL is what can't be read.
+lines AS (
+  SELECT
+    customer_id AS customer_id,
+    CASE
+      WHEN order_id BETWEEN '!' AND '~' THEN order_id
+      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
+    END AS order_id,
+    CAST(TIMEZONE('UTC', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
+    TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
+    TRY_CAST(unit_price AS DECIMAL(18, 6)) AS unit_price
+  FROM source
+),
+
+-- One row per line, with the first reason to exclude it; NULL keeps it.
+clean AS (
+  SELECT
+    customer_id,
+    order_id,
+    order_date,
+    CAST(quantity AS DECIMAL(38, 3)) * unit_price AS amount,
+    CASE
+      WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_date IS NULL THEN 'invalid_date'
+      WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
+      WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
+      WHEN quantity <= 0 THEN 'non_positive_quantity'
+      WHEN unit_price <= 0 THEN 'non_positive_price'
+    END AS reason
+  FROM lines
+),
+
+-- One row per order; excluded lines are one row per reason, which stands in place of the order.
+orders AS (
+  SELECT
+    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    COALESCE(reason, order_id) AS order_id,
+    MIN(order_date) AS first_order_date,
+    MAX(order_date) AS last_order_date,
+    SUM(amount) AS amount,
+    COUNT(*) AS lines
+  FROM clean
+  GROUP BY 1, 2
+),
+
+-- One row per customer; excluded lines are one row per reason, with no customer.
+customers AS (
+  SELECT
+    CAST(customer_id AS VARCHAR) AS customer_id,
+    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    MIN(first_order_date) AS first_order_date,
+    MAX(last_order_date) AS last_order_date,
+    CAST(COUNT(*) AS BIGINT) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS BIGINT) AS lines
+  FROM orders
+  GROUP BY 1, 2
+),
+
+-- One row: the date from which recency is counted.
+as_of AS (
+  SELECT MAX(last_order_date) AS as_of_date
+  FROM customers
+  WHERE reason IS NULL
+),
+
+-- One row per customer, measured on the as-of date.
+metrics AS (
+  SELECT
+    customer_id,
+    (as_of_date - last_order_date) AS recency_days,
+    frequency,
+    monetary,
+    CASE
+      WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN ABS(monetary) < 1e20 THEN CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN TRUE THEN CAST(CAST(monetary AS DOUBLE) / frequency AS DECIMAL(38, 9))
+    END AS avg_order_value,
+    first_order_date,
+    last_order_date,
+    as_of_date
+  FROM customers
+  CROSS JOIN as_of
+  WHERE reason IS NULL
+),
+
+-- One row per recency value.
+recency_histogram AS (
+  SELECT
+    -recency_days AS value,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per recency value, with the customers up to it and in all.
+recency_cumulative AS (
+  SELECT
+    value,
+    SUM(customers_here) OVER (ORDER BY value) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM recency_histogram
+),
+
+-- One row: the edges of recency.
+recency_edges AS (
+  SELECT
+    -MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) - 1 AS r_fresh_1,
+    -MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) - 1 AS r_fresh_2
+  FROM recency_cumulative
+),
+
+-- One row per coarse monetary value.
+monetary_coarse AS (
+  SELECT
+    FLOOR(CAST(monetary AS DOUBLE)) AS coarse,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per coarse monetary value, with the customers before it, up to it and in all.
+monetary_ranges AS (
+  SELECT
+    coarse,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM monetary_coarse
+),
+
+-- One row per coarse value that holds an edge.
+monetary_holders AS (
+  SELECT
+    coarse,
+    before,
+    customers
+  FROM monetary_ranges
+  WHERE
+    (before * 2 < customers * 1 AND up_to * 2 >= customers * 1)
+),
+
+-- One row per monetary value among those.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    before,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_holders
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value among those, with the customers up to it and in all.
+monetary_cumulative AS (
+  SELECT
+    value,
+    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+),
+
+-- One row: the edges of monetary.
+monetary_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 2 >= customers * 1 THEN value END) AS m_fresh_1
+  FROM monetary_cumulative
+),
+
+-- One row: the edges between scores, an earlier run's, and beside them today's, called fresh. A recency edge is the most days for its score.
+edges AS (
+  SELECT
+    CAST(47 AS BIGINT) AS r_edge_1,
+    CAST(-1 AS BIGINT) AS r_edge_2,
+    r_fresh_1,
+    r_fresh_2,
+    CAST(1 AS BIGINT) AS f_edge_1,
+    CAST(2 AS BIGINT) AS f_edge_2,
+    CAST(123456789012.123456789 AS DECIMAL(38, 9)) AS m_edge_1,
+    m_fresh_1
+  FROM recency_edges
+  CROSS JOIN monetary_edges
+),
+
+-- One row per customer, scored 1 (worst) to the number of bins.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    CASE
+      WHEN frequency > f_edge_2 THEN 3
+      WHEN frequency > f_edge_1 THEN 2
+      ELSE 1
+    END AS f_score,
+    CASE
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+),
+
+-- One row per customer: the result.
+segments AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    r_score,
+    f_score,
+    m_score,
+    CONCAT(CAST(r_score AS VARCHAR), CAST(f_score AS VARCHAR), CAST(m_score AS VARCHAR)) AS rfm_score,
+    CASE
+      WHEN r_score = 3 AND m_score = 2 THEN 'Best'
+      ELSE 'Others'
+    END AS segment,
+    as_of_date
+  FROM scores
+)
+
+SELECT *
+FROM segments
+ORDER BY customer_id
