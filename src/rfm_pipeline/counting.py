@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 
-from rfm_pipeline.audits import Staged
+from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.planning import Plan
 from rfm_pipeline.result import DimensionScores, Excluded, SegmentResult
 from rfm_pipeline.sql.clean import has_example
 from rfm_pipeline.sql.scores import edge_names
+from rfm_pipeline.staged import Staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,16 @@ def cells_of(plan: Plan) -> tuple[Cell, ...]:
     )
 
 
-def staged(plan: Plan, lines: Lines, cells: Sequence[Cell]) -> Staged:
-    """What the audits look at."""
+def staged(plan: Plan, lines: Lines, cells: Sequence[Cell], last: RunRecord | None = None) -> Staged:
+    """What the audits look at; `last` is the run to compare this one with."""
     (counted,) = plan.warehouse.rows(
-        f"SELECT COUNT(DISTINCT customer_id) AS customers FROM {plan.warehouse.table('result')}"
+        "SELECT COUNT(DISTINCT customer_id) AS customers, MIN(first_order_date) AS oldest,"
+        f" MAX(last_order_date) AS newest FROM {plan.warehouse.table('result')}"
     )
+    held = Counter[str | None]()
+    for cell in cells:
+        held[cell.segment] += cell.customers
+    today = plan.spec.today
     bins = plan.settings.scoring.bins_by_dimension
     return Staged(
         rows_declared=plan.source.rows,
@@ -115,6 +122,15 @@ def staged(plan: Plan, lines: Lines, cells: Sequence[Cell]) -> Staged:
         out_of_range=sum(cell.customers for cell in cells if not cell.in_range(bins)),
         dimensions=_dimension_scores(plan, cells),
         source=plan.source.label,
+        orders=sum(cell.orders for cell in cells),
+        oldest=counted["oldest"],
+        newest=counted["newest"],
+        has_order_ids=plan.mapping.order_id is not None,
+        segments={segment.name: held[segment.name] for segment in plan.spec.segment_map.segments},
+        unasked=frozenset({"future_dated", "outside_window", *plan.settings.skip}),
+        up_to=min(plan.spec.as_of or today, today),
+        config_hash=plan.settings.config_hash,
+        last=last,
     )
 
 

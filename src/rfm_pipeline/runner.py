@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from rfm_pipeline.audits import Staged, advice, audit
+from rfm_pipeline.audit_advice import advice
+from rfm_pipeline.auditing import audits_of
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
@@ -24,6 +25,7 @@ from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.pipeline import Pipeline
 from rfm_pipeline.sql.result import result_sql
 from rfm_pipeline.sql.spec import Cte
+from rfm_pipeline.staged import Staged
 from rfm_pipeline.words import count, lowered
 
 
@@ -63,7 +65,7 @@ def run(configuration: Configuration, watcher: Watcher, *, today: date | None = 
         # All of it before the publish, after which nothing may fail that would look as if there were none.
         cells = cells_of(plan)
         counted = staged(plan, lines, cells)
-        audits = audit(counted)
+        audits = audits_of(plan, counted, _previous(plan))
         _refuse_failed(audits, counted)
         with _outputs(plan) as outputs:
             watcher.step("Publishing")
@@ -79,9 +81,13 @@ def new_run_id() -> str:
 
 def _publishing(plan: Plan, run_id: str) -> Pipeline:
     """The pipeline up to the rows that are published."""
-    previous = plan.warehouse.table("previous") if plan.published.as_of else None
-    result = result_sql("segments", previous, run_id, plan.spec.dialect)
+    result = result_sql("segments", _previous(plan), run_id, plan.spec.dialect)
     return plan.pipeline.followed_by(Cte("result", "One row per customer, as it is published.", result))
+
+
+def _previous(plan: Plan) -> str | None:
+    """What stands at the destination, as it stands behind FROM; None where nothing does."""
+    return plan.warehouse.table("previous") if plan.published.as_of else None
 
 
 _STEPS = {
@@ -105,10 +111,9 @@ def _refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping
 def _refuse_failed(audits: Sequence[Audit], staged: Staged) -> None:
     failed = [audit for audit in audits if audit.status == "failed"]
     if failed:
-        names = ", ".join(audit.name for audit in failed)
         raise AuditError(
             f"Nothing was published, because an audit failed: {failed[0].detail}",
-            f"{advice(staged)} (Failed: {names}.)",
+            advice(failed, staged),
         )
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
+from rfm_pipeline.audit_settings import Audits
 from rfm_pipeline.dates import ISO, check_format
 from rfm_pipeline.engine_settings import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError
@@ -183,6 +184,7 @@ class Settings(Table, frozen=True, kw_only=True):
     exclude: dict[str, Condition] = msgspec.field(default_factory=dict)
     scoring: Scoring = Scoring()
     segments: SegmentsConfig
+    audits: Audits = Audits()
     duckdb: DuckDBSettings = DuckDBSettings()
     bigquery: BigQuerySettings = BigQuerySettings()
 
@@ -207,7 +209,7 @@ class Settings(Table, frozen=True, kw_only=True):
     def config_hash(self) -> str:
         """Twelve hex digits that change when anything changes that can change the result."""
         said = msgspec.to_builtins(self, enc_hook=str)
-        elsewhere = {"to", "output", "preset", "duckdb", "bigquery", "source"}
+        elsewhere = {"to", "output", "preset", "duckdb", "bigquery", "source", "audits"}
         decisive = {name: said[name] for name in said.keys() - elsewhere}
         text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

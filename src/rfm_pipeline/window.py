@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import calendar
 import re
+from datetime import date, timedelta
 from typing import Literal, Self
 
 from rfm_pipeline.tables import Table
@@ -32,6 +34,21 @@ class Window(Table, frozen=True):
         units: dict[str, Literal["day", "week", "month", "year"]]
         units = {"d": "day", "w": "week", "m": "month", "y": "year"}
         return cls(count=int(match[1]), unit=units[match[2][0]])
+
+    def before(self, day: date) -> date:
+        """The day that is so long before another; the last one of its month where that is shorter.
+
+        >>> Window.parse("1 month").before(date(2024, 3, 31))
+        datetime.date(2024, 2, 29)
+        """
+        try:
+            if self.unit in ("day", "week"):
+                return day - timedelta(days=self.count * (7 if self.unit == "week" else 1))
+            months = day.year * 12 + day.month - 1 - self.count * (12 if self.unit == "year" else 1)
+            year, month = divmod(months, 12)
+            return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+        except (OverflowError, ValueError):
+            return date.min
 
     def __str__(self) -> str:
         return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"

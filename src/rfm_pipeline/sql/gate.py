@@ -104,7 +104,7 @@ def _parsed(text: str, dialect: str) -> exp.Expr:
 
 
 def unrepeatable_call(tree: exp.Expr) -> str | None:
-    """The function in a tree whose value is a matter of something else than its arguments; None without one."""
+    """A function whose value is a matter of more than its arguments, where a tree calls one."""
     for node in tree.find_all(exp.Func):
         names = [node.name] if isinstance(node, exp.Anonymous) else node.sql_names()
         for name in map(str.casefold, names):
