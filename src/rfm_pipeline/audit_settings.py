@@ -138,20 +138,15 @@ def _named_queries(value: object) -> object:
     return value
 
 
-def in_full(layer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A layer of settings with each audit as a table: one layer may say its level, another its limit."""
-    audits = layer.get("audits")
-    if not isinstance(audits, Mapping):
-        return layer
-    full = {
-        name: Audits.FORMS[name](value) if name in Audits.FORMS else value for name, value in audits.items()
-    }
-    queries = full.get("queries")
-    if isinstance(queries, Mapping):
-        full["queries"] = {
-            name: {"query": query} if isinstance(query, str) else query for name, query in queries.items()
-        }
-    return {**layer, "audits": full}
+_SHORT_FORMS: Mapping[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(
+        ("source_not_empty", "reconciliation", "customers_unique", "scores_in_range", "segments_total"),
+        _level,
+    ),
+    **dict.fromkeys(("bins_collapsed", "amounts_read"), _level),
+    **dict.fromkeys(("excluded_share", "max_age", "rows_dropped", "customers_dropped"), _level_or_limit),
+    **dict.fromkeys(("duplicate_load", "segment_shares"), _level_or_limit),
+}
 
 
 class Audits(Table, frozen=True):
@@ -160,22 +155,7 @@ class Audits(Table, frozen=True):
     Either stands for both where it stands alone: `excluded_share = "off"`, `max_age = "3 days"`.
     """
 
-    FORMS: ClassVar = {
-        "source_not_empty": _level,
-        "reconciliation": _level,
-        "customers_unique": _level,
-        "scores_in_range": _level,
-        "segments_total": _level,
-        "bins_collapsed": _level,
-        "amounts_read": _level,
-        "excluded_share": _level_or_limit,
-        "max_age": _level_or_limit,
-        "rows_dropped": _level_or_limit,
-        "customers_dropped": _level_or_limit,
-        "duplicate_load": _level_or_limit,
-        "segment_shares": _level_or_limit,
-        "queries": _named_queries,
-    }
+    FORMS: ClassVar = {**_SHORT_FORMS, "queries": _named_queries}
 
     source_not_empty: NotEmpty = NotEmpty()
     reconciliation: Blocking = Blocking()
@@ -219,8 +199,24 @@ class Audits(Table, frozen=True):
     def to_json(self) -> list[dict[str, Any]]:
         """Each audit as plain values: its name, its level, and its limit where it has one."""
         limits = {name: getattr(getattr(self, name, None), "limit", None) for name in self.levels}
+        limits["max_age"] = str(self.max_age.limit) if self.max_age.limit else None
         return [
-            {"name": name, "level": level}
-            | ({} if limits[name] is None else {"limit": msgspec.to_builtins(limits[name], enc_hook=str)})
+            {"name": name, "level": level} | ({} if limits[name] is None else {"limit": limits[name]})
             for name, level in self.levels.items()
         ]
+
+
+def in_full(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A layer of settings with each audit as a table: one layer may say its level, another its limit."""
+    audits = layer.get("audits")
+    if not isinstance(audits, Mapping):
+        return layer
+    full = {
+        name: _SHORT_FORMS[name](value) if name in _SHORT_FORMS else value for name, value in audits.items()
+    }
+    queries = full.get("queries")
+    if isinstance(queries, Mapping):
+        full["queries"] = {
+            name: {"query": query} if isinstance(query, str) else query for name, query in queries.items()
+        }
+    return {**layer, "audits": full}

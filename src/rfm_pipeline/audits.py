@@ -68,14 +68,14 @@ def customers_unique(staged: Staged, _: Blocking) -> Finding:
 def scores_in_range(staged: Staged, _: Blocking) -> Finding:
     """Each score lies from 1 to its bins."""
     if staged.out_of_range:
-        return amiss(f"{staged.out_of_range:,} customers have a score outside the bins.")
+        return amiss(f"{_have(staged.out_of_range)} a score outside the bins.")
     return well("Every score is from 1 to its number of bins.")
 
 
 def segments_total(staged: Staged, _: Blocking) -> Finding:
     """Each customer is in a segment."""
     if staged.without_segment:
-        return amiss(f"{staged.without_segment:,} customers have no segment.")
+        return amiss(f"{_have(staged.without_segment)} no segment.")
     return well("Every customer is in exactly one segment.")
 
 
@@ -122,6 +122,10 @@ def max_age(staged: Staged, rule: MaxAge) -> Finding:
     if staged.newest >= rule.limit.before(staged.up_to):
         return well(f"{told}.")
     return amiss(f"{told}, and may be {rule.limit} old.")
+
+
+def _have(customers: int) -> str:
+    return count(customers, "customer has", "customers have")
 
 
 AUDITS: tuple[Callable[[Staged, Any], Finding], ...] = (

@@ -20,7 +20,7 @@ _GAP = 2
 
 def warning(audit: Audit, width: int) -> list[RenderableType]:
     """What an audit found, with its rows below it."""
-    told = Text(f"! {audit.detail}", style="yellow")
+    told = Text(f"! {one_line(audit.detail)}", style="yellow")
     return [told, Padding(_rows(audit.rows, width - _GAP), (0, 0, 0, _GAP))] if audit.rows else [told]
 
 
