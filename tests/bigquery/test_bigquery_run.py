@@ -382,7 +382,8 @@ def test_audits_of_ones_own_find_what_they_find_on_duckdb(
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     (tmp_path / "rfm.toml").write_text(
         "[audits.queries]\n"
-        "rich = { query = 'SELECT customer_id, monetary FROM segments WHERE monetary > 50', level = 'warn' }\n"
+        "rich.query = 'SELECT customer_id, monetary FROM segments WHERE monetary > 50'\n"
+        "rich.level = 'warn'\n"
         "moved = { query = 'SELECT s.customer_id, p.segment FROM segments AS s JOIN previous AS p"
         " ON p.customer_id = s.customer_id WHERE p.segment <> s.segment ORDER BY 1', level = 'warn' }\n",
         encoding="utf-8",
