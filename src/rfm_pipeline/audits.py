@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from rfm_pipeline.audit_advice import TWO_READINGS, two_readings
@@ -119,7 +120,8 @@ def max_age(staged: Staged, rule: MaxAge) -> Finding:
         return well("There is no order whose age could be told.")
     days = (staged.up_to - staged.newest).days
     told = f"The newest order is of {staged.newest}, {count(days, 'day')} before {staged.up_to}"
-    if staged.newest >= rule.limit.before(staged.up_to):
+    # The window of so many days ends today; the day before it is just as old as may be.
+    if staged.newest + timedelta(days=1) >= rule.limit.first_day(staged.up_to):
         return well(f"{told}.")
     return amiss(f"{told}, and may be {rule.limit} old.")
 

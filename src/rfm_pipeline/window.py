@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import calendar
 import re
+from calendar import monthrange
 from datetime import date, timedelta
 from typing import Literal, Self
 
@@ -35,20 +35,21 @@ class Window(Table, frozen=True):
         units = {"d": "day", "w": "week", "m": "month", "y": "year"}
         return cls(count=int(match[1]), unit=units[match[2][0]])
 
-    def before(self, day: date) -> date:
-        """The day that is so long before another; the last one of its month where that is shorter.
+    def first_day(self, last: date) -> date:
+        """The first day that is inside, where `last` is the last one.
 
-        >>> Window.parse("1 month").before(date(2024, 3, 31))
-        datetime.date(2024, 2, 29)
+        >>> str(Window.parse("1 month").first_day(date(2025, 3, 31)))
+        '2025-03-01'
         """
-        try:
-            if self.unit in ("day", "week"):
-                return day - timedelta(days=self.count * (7 if self.unit == "week" else 1))
-            months = day.year * 12 + day.month - 1 - self.count * (12 if self.unit == "year" else 1)
-            year, month = divmod(months, 12)
-            return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
-        except (OverflowError, ValueError):
+        if self.unit in {"day", "week"}:
+            days = self.count * (7 if self.unit == "week" else 1)
+            return last - timedelta(days=min(days, last.toordinal()) - 1)
+        months = self.count * (12 if self.unit == "year" else 1)
+        year, month = divmod(last.year * 12 + last.month - 1 - months, 12)
+        if year < 1:
             return date.min
+        day = min(last.day, monthrange(year, month + 1)[1])
+        return date(year, month + 1, day) + timedelta(days=1)
 
     def __str__(self) -> str:
         return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"
