@@ -246,7 +246,7 @@ def test_json_is_one_object_with_the_keys_of_the_design(rfm: Rfm, orders: Path) 
     assert set(said["rows"]) == {"read", "kept", "excluded"}
     assert set(said["amount"]) == {"kept", "excluded"}
     assert set(said["edges"]) == {"recency_days", "frequency", "monetary"}
-    assert all(set(audit) == {"name", "status", "detail"} for audit in said["audits"])
+    assert all(set(audit) == {"name", "status", "detail", "rows"} for audit in said["audits"])
     assert {"segment", "customers", "revenue"} <= set(said["segments"][0])
     assert [entry["segment"] for entry in said["segments"]][:2] == ["Champions", "Loyal Customers"]
     assert said["outputs"] == ["a.csv", "b.parquet"]

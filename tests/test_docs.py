@@ -113,10 +113,11 @@ def test_a_flag_that_the_readme_mentions_is_one() -> None:
 
 
 def test_the_readmes_configuration_is_valid() -> None:
-    (block,) = blocks("toml")
-    settings = Configuration(file=tomllib.loads(block)).settings()
+    block, audits = blocks("toml")
+    settings = Configuration(file=tomllib.loads(f"{block}\n{audits}")).settings()
     assert (settings.timezone, str(settings.window)) == ("Europe/London", "24 months")
     assert set(settings.exclude) == {"test_orders", "wholesale"}
+    assert (str(settings.audits.max_age.limit), set(settings.audits.own)) == ("3 days", {"too_rich"})
 
 
 def test_the_environment_variables_in_the_readme_are_settings() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rfm_pipeline import presets
+from rfm_pipeline.audit_settings import in_full
 from rfm_pipeline.config_failures import Layer, Layers, explained
 from rfm_pipeline.environment import read_environment
 from rfm_pipeline.errors import ConfigurationError
@@ -50,7 +51,7 @@ class Configuration:
         Raises:
             ConfigurationError: A value that a setting can't have, a setting or preset that does not exist.
         """
-        layers = [self.file, self.environment, self.flags]
+        layers = [in_full(layer) for layer in (self.file, self.environment, self.flags)]
         names = (*([recognised] if recognised else []), *self._chosen("source"), *self._chosen("segments"))
         loaded = [presets.load(name) for name in names]
         merged = merge([*({**preset, "preset": ()} for preset in loaded), *layers, {"preset": names}])

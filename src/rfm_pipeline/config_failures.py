@@ -36,6 +36,11 @@ class Layers:
         names = _names(location)
         if not names:
             return None
+        layers = (self.flags, self.environment, self.file)
+        shorter = [_found(layer, names[:-1]) for layer in layers]
+        if all(_found(layer, names) is None for layer in layers) and any(map(_is_short, shorter)):
+            # A table was given in a shorter form, and what is wrong stands nowhere by itself.
+            names = names[:-1]
         given = _found(self.flags, names)
         if given is not None and names[0] == "exclude":
             # An exclusion's own name is part of what its flag is given.
@@ -104,6 +109,10 @@ def _names(location: Location) -> list[str]:
 def _shown(value: object) -> str:
     """A value as the file has it."""
     return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _is_short(value: object) -> bool:
+    return value is not None and not isinstance(value, Mapping)
 
 
 def _found(layer: Layer, names: Sequence[str]) -> Any:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 from typing import Any
 
-from rfm_pipeline.audits import Staged
+from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.planning import Plan
 from rfm_pipeline.result import DimensionScores, Drift, Excluded, SegmentResult
 from rfm_pipeline.scoring import Dimension
 from rfm_pipeline.sql.clean import has_example
 from rfm_pipeline.sql.drift import drift_sql
 from rfm_pipeline.sql.scores import edge_names, fresh_names
+from rfm_pipeline.staged import Staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +28,12 @@ class Lines:
         kept: Kept lines.
         amount: Their money.
         excluded: The others, by reason, the most first.
-        newest_order: The date of the newest order among the kept.
     """
 
     customers: int
     kept: int
     amount: Decimal
     excluded: tuple[Excluded, ...]
-    newest_order: date | None = None
 
 
 def lines_of(plan: Plan) -> Lines:
@@ -41,7 +41,6 @@ def lines_of(plan: Plan) -> Lines:
     example = "MIN(written)" if has_example(plan.spec) else plan.spec.dialect.cast("NULL", "text")
     rows = plan.warehouse.rows(
         "SELECT reason, COUNT(*) AS customers, SUM(lines) AS lines, SUM(monetary) AS amount,"
-        " MAX(last_order_date) AS newest,"
         f" {example} AS example FROM {plan.warehouse.table('customers')} GROUP BY reason"
         " ORDER BY lines DESC, reason"
     )
@@ -52,7 +51,7 @@ def lines_of(plan: Plan) -> Lines:
     )
     for row in rows:
         if row["reason"] is None:
-            return Lines(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded, row["newest"])
+            return Lines(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded)
     return Lines(0, 0, Decimal(0), excluded)
 
 
@@ -101,11 +100,16 @@ def cells_of(plan: Plan) -> tuple[Cell, ...]:
     )
 
 
-def staged(plan: Plan, lines: Lines, cells: Sequence[Cell]) -> Staged:
-    """What the audits look at."""
+def staged(plan: Plan, lines: Lines, cells: Sequence[Cell], last: RunRecord | None = None) -> Staged:
+    """What the audits look at; `last` is the run to compare this one with."""
     (counted,) = plan.warehouse.rows(
-        f"SELECT COUNT(DISTINCT customer_id) AS customers FROM {plan.warehouse.table('result')}"
+        "SELECT COUNT(DISTINCT customer_id) AS customers, MIN(first_order_date) AS oldest,"
+        f" MAX(last_order_date) AS newest FROM {plan.warehouse.table('result')}"
     )
+    held = Counter[str | None]()
+    for cell in cells:
+        held[cell.segment] += cell.customers
+    today = plan.spec.today
     bins = plan.settings.scoring.bins_by_dimension
     return Staged(
         rows_declared=plan.source.rows,
@@ -122,6 +126,15 @@ def staged(plan: Plan, lines: Lines, cells: Sequence[Cell]) -> Staged:
         dimensions=_dimension_scores(plan, cells),
         source=plan.source.label,
         drift=_drift(plan),
+        orders=sum(cell.orders for cell in cells),
+        oldest=counted["oldest"],
+        newest=counted["newest"],
+        has_order_ids=plan.mapping.order_id is not None,
+        segments={segment.name: held[segment.name] for segment in plan.spec.segment_map.segments},
+        unasked=frozenset({"future_dated", "outside_window", *plan.settings.skip}),
+        up_to=min(plan.spec.as_of or today, today),
+        config_hash=plan.settings.config_hash,
+        last=last,
     )
 
 

@@ -52,7 +52,10 @@ def _value(name: str, text: str, location: Location) -> Any:
         return [part.strip() for part in text.split(",") if part.strip()]
     if location[0] == "date_format" or not has_parts(kind):
         return text
-    must_be_table = get_origin(kind) is dict or table_in(kind) is kind
+    # A table may have a shorter form, which its own table reads.
+    outer = table_in(kind_at(Settings, location[:-1])) or Settings
+    is_short = table_in(kind) is kind and location[-1] in outer.FORMS
+    must_be_table = get_origin(kind) is dict or (table_in(kind) is kind and not is_short)
     try:
         value = json.loads(text)
     except ValueError:

@@ -6,7 +6,7 @@
     │   ├── SourceError           2   the source can't be found or read, or has the wrong shape
     │   │   └── ColumnError       2   a role has no column, or several
     │   ├── SegmentMapError       2   a segment map has a hole or a rule that nothing reaches
-    │   ├── ExpressionError       2   an exclusion is not one boolean expression over the source
+    │   ├── ExpressionError       2   an exclusion is not one boolean expression, an audit not one query
     │   └── DestinationError      2   the destination names something that we must not replace
     ├── AuditError                3   an audit failed: nothing was published
     ├── WarehouseError            4   the engine failed, or the destination can't be written
@@ -61,7 +61,7 @@ class SegmentMapError(UsageError):
 
 
 class ExpressionError(UsageError):
-    """An exclusion is not one boolean expression over the columns of the source."""
+    """A user's SQL can't be used: an exclusion that is no condition of a line, an audit that is no query."""
 
 
 class DestinationError(UsageError):

@@ -26,6 +26,7 @@ from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.source.location import BigQueryTable, FileLocation, parse
+from rfm_pipeline.sql.audits import audit_sql
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.conditions import condition_sql
 from rfm_pipeline.sql.dialect import DIALECTS, Dialect, dialect_of
@@ -35,7 +36,7 @@ from rfm_pipeline.sql.scores import SPLITS_TIES
 from rfm_pipeline.sql.spec import QuerySpec
 from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
 from rfm_pipeline.warehouse.export import check_output
-from rfm_pipeline.words import one_line
+from rfm_pipeline.words import one_line, shortened
 
 if TYPE_CHECKING:
     from rfm_pipeline.warehouse.bigquery_access import Access
@@ -100,6 +101,7 @@ class Plan:
             rules["skipped"] = ", ".join(settings.skip)
         if settings.exclude:
             rules["excluded"] = ", ".join(settings.exclude)
+        rules["audits"] = settings.audits.in_words()
         return rules
 
     def to_json(self) -> dict[str, Any]:
@@ -120,6 +122,7 @@ class Plan:
             },
             "rules": self.in_words(),
             "segments": [segment.name for segment in self.spec.segment_map.segments],
+            "audits": self.settings.audits.to_json(),
             "destination": self.warehouse.destination.label,
             "published": {
                 "as_of": self.standing.as_of.isoformat() if self.standing.as_of else None,
@@ -178,6 +181,8 @@ def planned(
         frozen = frozen_edges(standing.records, settings) if settings.scoring.edges == "frozen" else None
         spec = _spec(settings, source, dialect_of(warehouse.engine), today, frozen)
         _check_conditions(spec, warehouse)
+        if publishes:
+            _check_audits(spec, warehouse)
         pipeline = Pipeline.of(spec)
         # Before anything that costs something.
         cost = warehouse.estimate(pipeline.steps(warehouse.table)[0].select) if publishes else None
@@ -228,6 +233,8 @@ def query(configuration: Configuration, dialect: str, table: str | None) -> str:
 def _title(plan: Plan) -> str:
     """What the query answers, as comments. A name that is in it must not end one."""
     rules = plan.in_words()
+    # They are made of the result, and are no part of the query.
+    del rules["audits"]
     if not plan.spec.as_of:
         rules["future"] = f"after {plan.spec.today}, the day on which this was printed"
     if plan.spec.may_be_ambiguous:
@@ -306,3 +313,16 @@ def _check_conditions(spec: QuerySpec, warehouse: Warehouse) -> None:
             from rfm_pipeline.sql.gate import HINT
 
             raise ExpressionError(f"The exclusion `{name}` is not usable: {objection} {text}.", HINT)
+
+
+def _check_audits(spec: QuerySpec, warehouse: Warehouse) -> None:
+    """Lets the engine look at the user's own audits before anything is staged, over tables without rows."""
+    for name, own in spec.settings.audits.own.items():
+        if own.level == "off":
+            continue
+        text = audit_sql(own.query, name, None, None, spec.dialect)
+        if objection := warehouse.check_condition("TRUE", f"(\n{text}\n) AS found"):
+            from rfm_pipeline.sql.audit_gate import HINT
+
+            refused = f"The audit `{name}` is not usable: {objection.rstrip('!')} ({shortened(own.query)})."
+            raise ExpressionError(refused, HINT)

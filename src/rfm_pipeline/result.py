@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 
@@ -84,11 +85,13 @@ class Audit:
     Attributes:
         status: `passed`, `warning`, or `failed`, which publishes nothing.
         detail: What was found, in one sentence.
+        rows: A few rows that show it, where it did not pass.
     """
 
     name: str
     status: str
     detail: str
+    rows: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,13 @@ class RunResult:
                 for segment in self.segments
             ],
             "audits": [
-                {"name": audit.name, "status": audit.status, "detail": audit.detail} for audit in self.audits
+                {
+                    "name": audit.name,
+                    "status": audit.status,
+                    "detail": audit.detail,
+                    "rows": [{name: plain(value) for name, value in row.items()} for row in audit.rows],
+                }
+                for audit in self.audits
             ],
             "destination": self.destination,
             "outputs": list(self.outputs),
@@ -180,6 +189,19 @@ def money(value: Decimal) -> str:
     """A decimal string with all the decimals there are, at least two: `4310.00`, `8911407.904`."""
     whole, _, decimals = f"{value or Decimal(0):f}".partition(".")
     return f"{whole}.{decimals.rstrip('0'):0<2}"
+
+
+def plain(value: object) -> str | int | float | bool | None:
+    """A value of an engine as JSON has it: money as a decimal string, and as text what it has nothing for.
+
+    >>> plain(Decimal("4310.500000000")), plain(date(2025, 12, 31)), plain(float("nan"))
+    ('4310.50', '2025-12-31', 'nan')
+    """
+    if isinstance(value, Decimal):
+        return money(value) if value.is_finite() else str(value)
+    if isinstance(value, float) and not isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
 def share(part: Decimal | int, whole: Decimal | int) -> float | None:

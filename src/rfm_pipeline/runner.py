@@ -12,11 +12,13 @@ from dataclasses import replace
 from datetime import date
 from typing import Protocol
 
-from rfm_pipeline.audits import Staged, advice, audit
+from rfm_pipeline.audit_advice import advice
+from rfm_pipeline.auditing import audits_of
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
 from rfm_pipeline.errors import AuditError, ColumnError, ConfigurationError, RfmError
+from rfm_pipeline.layout import RESULT_COLUMNS
 from rfm_pipeline.ledger import RunRecord, date_before, tables_of
 from rfm_pipeline.outputs import Outputs
 from rfm_pipeline.planning import Plan, planned
@@ -25,6 +27,7 @@ from rfm_pipeline.result import Audit, Excluded, RunResult
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.publication import publish_sql, record_sql
 from rfm_pipeline.sql.result import previous_sql, result_sql
+from rfm_pipeline.staged import Staged
 from rfm_pipeline.words import count
 
 _log = logging.getLogger(__name__)
@@ -117,17 +120,17 @@ def _staged(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, 
     _refuse_ambiguous_dates(lines.excluded, plan.mapping)
     # All of it before the publish, after which nothing may fail that would look as if there were none.
     cells = cells_of(plan)
-    counted = staged(plan, lines, cells)
+    counted = staged(plan, lines, cells, _last_run(plan, cells))
     result = _result(begun, plan, counted, cells)
     if any(audit.status == "failed" for audit in result.audits):
         error = _refusal(result.audits, counted, warehouse.keep())
         refused = replace(result, status="refused")
         _put_on_record(
-            plan, record_of(begun, plan, refused, newest_order=lines.newest_order, error=error.message)
+            plan, record_of(begun, plan, refused, newest_order=counted.newest, error=error.message)
         )
         raise error
     oldest = _history_from(plan, result.as_of)
-    return result, record_of(begun, plan, result, newest_order=lines.newest_order, history_from=oldest)
+    return result, record_of(begun, plan, result, newest_order=counted.newest, history_from=oldest)
 
 
 def _stage_result(begun: Beginning, plan: Plan) -> None:
@@ -149,6 +152,24 @@ def _date_before(plan: Plan) -> date | None:
         f"SELECT MAX(as_of_date) AS as_of_date FROM {plan.warehouse.table('segments')}"
     )
     return date_before(standing, row["as_of_date"]) if row["as_of_date"] else None
+
+
+def _last_run(plan: Plan, cells: Sequence[Cell]) -> RunRecord | None:
+    """The run to compare this one with: that of the newest date up to this one's, from the same source."""
+    standing = plan.standing.dates
+    days = [day for day in standing if cells and day <= cells[0].as_of]
+    last = standing[max(days)] if days else None
+    return last if last and last.source == plan.settings.source else None
+
+
+def _standing_result(plan: Plan) -> str | None:
+    """The current result, for the user's own audits to look at; None where there is none, or nobody looks."""
+    warehouse = plan.warehouse
+    if not plan.settings.audits.own or "current" not in plan.standing.tables:
+        return None
+    current = warehouse.destination.table("current")
+    warehouse.recall("standing", f"SELECT {', '.join(RESULT_COLUMNS)}\nFROM {current}")
+    return warehouse.table("standing")
 
 
 def _history_from(plan: Plan, as_of: date | None) -> date | None:
@@ -221,11 +242,10 @@ def _refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping
 
 def _refusal(audits: Sequence[Audit], staged: Staged, kept: str | None) -> AuditError:
     failed = [audit for audit in audits if audit.status == "failed"]
-    names = ", ".join(audit.name for audit in failed)
     look = f" {kept[0].upper()}{kept[1:]}." if kept else ""
     return AuditError(
         f"Nothing was published, because an audit failed: {failed[0].detail}",
-        f"{advice(staged)} (Failed: {names}.){look}",
+        f"{advice(failed, staged)}{look}",
     )
 
 
@@ -249,7 +269,7 @@ def _result(begun: Beginning, plan: Plan, counted: Staged, cells: Sequence[Cell]
         revenue=counted.monetary,
         dimensions=counted.dimensions,
         segments=segments,
-        audits=audit(counted),
+        audits=audits_of(plan, counted, _standing_result(plan)),
         destination=plan.warehouse.destination.label,
         outputs=(),
         duration_s=0.0,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
+from rfm_pipeline.audit_settings import Audits
 from rfm_pipeline.dates import ISO, check_format
 from rfm_pipeline.engine_settings import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError
@@ -169,6 +170,7 @@ _NOT_DECISIVE = {
     "output",
     "preset",
     "as_of",
+    "audits",
     "history",
     "duckdb",
     "bigquery",
@@ -211,6 +213,7 @@ class Settings(Table, frozen=True, kw_only=True):
     exclude: dict[str, Condition] = msgspec.field(default_factory=dict)
     scoring: Scoring = Scoring()
     segments: SegmentsConfig
+    audits: Audits = Audits()
     history: HistorySettings = HistorySettings()
     duckdb: DuckDBSettings = DuckDBSettings()
     bigquery: BigQuerySettings = BigQuerySettings()

@@ -70,6 +70,24 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # f = ">=3"
 # m = "3-4"
 
+# [audits]                          # "block" publishes nothing, "warn" is told, "off" is not looked at
+# source_not_empty = "block"        # always
+# reconciliation = "block"          # every line and its money is kept or excluded
+# customers_unique = "block"
+# scores_in_range = "block"
+# segments_total = "block"
+# bins_collapsed = "warn"           # a score that no customer has
+# amounts_read = "warn"             # a number like 1,234, which can be read in two ways
+# excluded_share = 0.5              # of the lines; those of other days, and what is skipped, don't count
+# max_age = "3 days"                # of the newest order; not looked at unless given
+# rows_dropped = 0.5                # of what the last run read, with the same configuration
+# customers_dropped = {{ level = "block", limit = 0.5 }}
+# duplicate_load = 1.8              # times the lines and the money per order, with hardly more customers
+# segment_shares = 0.2              # of the customers: 10 % that become 31 % are more than this
+# [audits.queries]                  # one's own: what a query finds in `segments` or `previous` must not be
+# too_rich = "SELECT customer_id, monetary FROM segments WHERE monetary > 1000000"
+# unseen = {{ query = "SELECT * FROM segments WHERE segment = 'Nobody'", level = "warn" }}
+
 # [history]
 # keep = "2 years"                  # how far back results are remembered; without it, all of them
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 
@@ -18,6 +19,15 @@ def one_line(text: str) -> str:
     'a�b'
     """
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def shortened(text: str) -> str:
+    r"""A text of several lines as part of a sentence.
+
+    >>> shortened("SELECT 1\n  AS one")
+    'SELECT 1 AS one'
+    """
+    return textwrap.shorten(text, 80, placeholder=" …")
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

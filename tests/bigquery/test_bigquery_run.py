@@ -375,6 +375,41 @@ def test_an_audit_that_fails_publishes_nothing(bigquery_shop: Shop, rfm: Rfm, pr
     assert bigquery_shop.tables() == ["orders", "rfm_segments"]
 
 
+def test_audits_of_ones_own_find_what_they_find_on_duckdb(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
+) -> None:
+    source = bigquery_shop.make()
+    (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    (tmp_path / "rfm.toml").write_text(
+        "[audits.queries]\n"
+        "rich.query = 'SELECT customer_id, monetary FROM segments WHERE monetary > 50'\n"
+        "rich.level = 'warn'\n"
+        "moved = { query = 'SELECT s.customer_id, p.segment FROM segments AS s JOIN previous AS p"
+        " ON p.customer_id = s.customer_id WHERE p.segment <> s.segment ORDER BY 1', level = 'warn' }\n",
+        encoding="utf-8",
+    )
+    for as_of in ("2024-02-25", "2024-03-01"):
+        asked = ("--as-of", as_of, "--json")
+        there = rfm("run", source, "--to", bigquery_shop.destination, *asked)
+        assert there.code == 0, there.stderr
+        here = rfm("run", "orders.csv", *asked)
+        assert there.json["audits"] == here.json["audits"]
+    found = {audit["name"]: audit["rows"] for audit in there.json["audits"]}
+    assert found["rich"] == [{"customer_id": "007", "monetary": "125.50"}]
+    assert len(found["moved"]) > 1
+    before = bigquery_shop.published()
+    (tmp_path / "rfm.toml").write_text("audits.queries.rich = 'SELECT * FROM segments'\n", encoding="utf-8")
+    sentence, _ = refused(rfm("run", source, "--to", bigquery_shop.destination), code=3)
+    assert sentence.endswith("`rich` found 4 rows.")
+    (tmp_path / "rfm.toml").write_text("audits.queries.rich = 'SELECT no_such FROM segments'\n")
+    proxy.forget()
+    sentence, _ = refused(rfm("run", source, "--to", bigquery_shop.destination))
+    assert sentence.startswith("The audit `rich` is not usable: ")
+    assert "no_such" in sentence
+    assert proxy.statements == []
+    assert bigquery_shop.published() == before
+
+
 # What it costs
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline import words
+from rfm_pipeline.cli.terminal_audits import warning
 from rfm_pipeline.result import DimensionScores, RunResult
 
 _BAR_WIDTH = 20
@@ -54,9 +55,9 @@ def print_result(result: RunResult) -> None:
         _segments(result, out.width),
         Text(),
     ]
-    parts += [
-        Text(f"! {audit.detail}", style="yellow") for audit in result.audits if audit.status == "warning"
-    ]
+    for audit in result.audits:
+        if audit.status == "warning":
+            parts += warning(audit, out.width)
     parts.append(_destinations(result))
     out.print(Group(*parts))
 

@@ -60,7 +60,7 @@ def check_expression(text: str, reason: str, schema: Schema, dialect: str) -> No
     try:
         condition = _parsed(text, dialect)
         _check_nodes(condition)
-    except _RefusedError as refusal:
+    except RefusedError as refusal:
         shown = textwrap.shorten(text, 80, placeholder=" …")
         raise ExpressionError(f"The exclusion `{reason}` is not usable: {refusal} ({shown}).", HINT) from None
     for column in condition.find_all(exp.Column):
@@ -71,74 +71,80 @@ def check_expression(text: str, reason: str, schema: Schema, dialect: str) -> No
             raise unknown_column(schema, name, f"The exclusion `{reason}`", text)
 
 
-class _RefusedError(Exception):
-    """Why an expression does not pass."""
+class RefusedError(Exception):
+    """Why a user's SQL does not pass."""
 
 
 def _parsed(text: str, dialect: str) -> exp.Expr:
     """The one expression that the text is."""
-    bare = _bare(text, escapes="\\" if dialect == "bigquery" else "")
-    if any(mark in bare for mark in ("--", "/*", "#")):
-        raise _RefusedError("it has a comment")
-    if ";" in bare:
-        raise _RefusedError("it has a semicolon")
+    plain = bare(text, dialect)
+    if any(mark in plain for mark in ("--", "/*", "#")):
+        raise RefusedError("it has a comment")
+    if ";" in plain:
+        raise RefusedError("it has a semicolon")
     try:
         tokens = sqlglot.tokenize(text, read=dialect)
         # The parenthesis on a line of its own: a comment that the tokens don't show can't take it away.
         statements = sqlglot.parse(f"SELECT ({text}\n)", read=dialect)
     except SqlglotError:
-        raise _RefusedError("it can't be parsed") from None
+        raise RefusedError("it can't be parsed") from None
     except RecursionError:
-        raise _RefusedError("its parentheses are nested too deeply") from None
+        raise RefusedError("its parentheses are nested too deeply") from None
     if any(token.comments for token in tokens):
-        raise _RefusedError("it has a comment")
+        raise RefusedError("it has a comment")
     select = statements[0] if len(statements) == 1 else None
     if not isinstance(select, exp.Select) or [name for name, value in select.args.items() if value] != [
         "expressions"
     ]:
-        raise _RefusedError("it is not one expression")
+        raise RefusedError("it is not one expression")
     outer = select.expressions[0]
     if len(select.expressions) != 1 or not isinstance(outer, exp.Paren):
-        raise _RefusedError("it is not one expression")
+        raise RefusedError("it is not one expression")
     return outer
 
 
-def _check_nodes(condition: exp.Expr) -> None:
-    for node in condition.find_all(exp.Func):
+def unrepeatable_call(tree: exp.Expr) -> str | None:
+    """A function whose value is a matter of more than its arguments, where a tree calls one."""
+    for node in tree.find_all(exp.Func):
         names = [node.name] if isinstance(node, exp.Anonymous) else node.sql_names()
         for name in map(str.casefold, names):
             if name in _UNREPEATABLE or name.startswith("current_"):
-                raise _RefusedError(f"it calls {name}, whose value is not a matter of the line")
+                return name
         if isinstance(node.parent, exp.Dot) and node.parent.expression is node:
             # Models and keys: the parser knows SAFE. and NET., and what else has a name before its name.
-            called = f"{node.parent.this.name}.{node.name}"
-            raise _RefusedError(f"it calls {called}, whose value is not a matter of the line")
+            return f"{node.parent.this.name}.{node.name}"
+    return None
+
+
+def _check_nodes(condition: exp.Expr) -> None:
+    if called := unrepeatable_call(condition):
+        raise RefusedError(f"it calls {called}, whose value is not a matter of the line")
     for forbidden in condition.find_all(*_FORBIDDEN):
         if isinstance(forbidden, exp.Unnest) and isinstance(forbidden.parent, exp.In):
             continue  # a list of values in the line, and no set of rows
-        raise _RefusedError(f"it uses {_called(forbidden)}, and only values of the line itself can decide")
+        raise RefusedError(f"it uses {_called(forbidden)}, and only values of the line itself can decide")
     expression = condition
     while isinstance(expression, exp.Paren):
         expression = expression.this
     if not isinstance(expression, _BOOLEAN):
-        raise _RefusedError("it is not a condition that is true or false")
+        raise RefusedError("it is not a condition that is true or false")
 
 
-def _bare(text: str, escapes: str) -> str:
-    """The text without what stands in quotes, where a character of `escapes` protects the next one."""
-    bare, quote, is_escaped = [], "", False
+def bare(text: str, dialect: str) -> str:
+    """The text without what stands in quotes: what a parser is not asked for, as it might be mistaken."""
+    plain, quote, is_escaped = [], "", False
     for character in text:
         if is_escaped:
             is_escaped = False
-        elif quote and character in escapes:
+        elif quote and character == "\\" and dialect == "bigquery":
             is_escaped = True
         elif quote:
             quote = "" if character == quote else quote
         elif character in "'\"`":
             quote = character
         else:
-            bare.append(character)
-    return "".join(bare)
+            plain.append(character)
+    return "".join(plain)
 
 
 _NAMES: Mapping[type[exp.Expr], str] = {

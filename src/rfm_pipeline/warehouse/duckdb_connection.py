@@ -37,9 +37,7 @@ class ScratchFolder:
                 f"The temporary folder {root} {what}.", "set duckdb.temp_directory to a folder with room."
             )
         try:
-            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
-            self._lock = FileLock(self.path / _LOCK)
-            self._lock.acquire()
+            self.path, self._lock = _made(root)
         except OSError as error:
             raise WarehouseError(
                 f"No temporary folder can be made in {root or 'the folder for temporary files'}:"
@@ -97,11 +95,23 @@ def _set_threads(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET threads = GREATEST(4, CURRENT_SETTING('threads'))")
 
 
+def _made(root: Path | None) -> tuple[Path, FileLock]:
+    """A folder, and the lock that says that somebody is at work in it."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+        lock = FileLock(path / _LOCK)
+        # Another run that sweeps may come between the two.
+        with suppress(FileNotFoundError):
+            if lock.acquire():
+                return path, lock
+
+
 def _sweep(root: Path) -> None:
     """Removes what runs left behind that were killed: their folders are there, and nobody holds them."""
     with suppress(OSError):
         for lock in root.glob(f"{_PREFIX}*/{_LOCK}"):
             held = FileLock(lock)
             if held.acquire():
-                held.release()
+                # The lock goes last: whoever is about to take the folder for its own finds it held, or gone.
                 shutil.rmtree(lock.parent, ignore_errors=True)
+                held.release()

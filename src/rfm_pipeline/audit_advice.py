@@ -1,0 +1,129 @@
+"""What to do about an audit that failed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from rfm_pipeline.audit_settings import Audits
+from rfm_pipeline.result import Audit, plain
+from rfm_pipeline.staged import Staged
+from rfm_pipeline.tables import kinds
+from rfm_pipeline.words import one_line
+
+# What a terminal's line has room for, beside the rest of the hint.
+_ROOM = 100
+
+
+def advice(failed: Sequence[Audit], staged: Staged) -> str:
+    """What to do where audits failed, as a hint: the first one's advice, rows that show it, and all names."""
+    names = ", ".join(audit.name for audit in failed)
+    return f"{_on_the_first(failed[0], staged)}{_such_as(failed[0])} (Failed: {names}.)"
+
+
+def _on_the_first(failed: Audit, staged: Staged) -> str:
+    name = failed.name
+    if name == "source_not_empty":
+        return _on_nothing(staged)
+    if name in kinds(Audits) and name not in _BY_AUDIT:
+        return "`rfm --debug` shows more; this should not happen, so please report it."
+    if name in _BY_AUDIT:
+        return f"{_BY_AUDIT[name]}; where it is meant, RFM_AUDITS__{name.upper()}=warn lets a run pass."
+    return f'look at what `audits.queries.{name}` found, or give it level = "warn".'
+
+
+def _such_as(failed: Audit) -> str:
+    """As many of an audit's rows as a line has room for."""
+    told = ""
+    for row in failed.rows:
+        shown = one_line(", ".join(f"{name} {_shown(value)}" for name, value in row.items()))
+        longer = f"{told}; {shown}" if told else shown
+        if len(longer) > _ROOM:
+            break
+        told = longer
+    return f" Such as: {told}." if told else ""
+
+
+def _shown(value: object) -> str:
+    return "NULL" if value is None else str(plain(value))
+
+
+def _on_nothing(staged: Staged) -> str:
+    if staged.rows_read:
+        first = max(staged.excluded, key=lambda excluded: excluded.lines)
+        if first.reason == "invalid_amount" and (known := _advice_on_number((first.example or "").strip())):
+            return known
+        if first.reason == "invalid_date" and _is_iso_date((first.example or "").strip()):
+            return (
+                f"'{first.example}' is in ISO form, and other formats were given: give several, with iso"
+                " among them, as in --date-format iso --date-format '%d/%m/%Y'."
+            )
+        return _ADVICE.get(first.reason, f"look at the exclusion `{first.reason}`.")
+    return "look at how it was exported: there is nothing below the names of its columns."
+
+
+def _is_iso_date(written: str) -> bool:
+    try:
+        return bool(datetime.fromisoformat(written)) and written[4:5] == "-"
+    except ValueError:
+        return False
+
+
+TWO_READINGS = re.compile(r"\s*[+-]?[0-9]{1,3},[0-9]{3}\s*")
+_WITH_POINT = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)\.[0-9]+|[+-]?[0-9]{1,3}(,[0-9]{3}){2,}")
+_WITH_COMMA = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]*|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}")
+
+
+def _advice_on_number(written: str) -> str | None:
+    """What to do where no amount could be read, by one of them; None where it says nothing."""
+    if TWO_READINGS.fullmatch(written):
+        return f"{two_readings(written)}."
+    # What is read by default is unread where something else was said.
+    if _WITH_POINT.fullmatch(written):
+        return f"'{written}' is not written with a decimal comma: leave --decimal out."
+    if _WITH_COMMA.fullmatch(written):
+        return f"'{written}' is written with a decimal comma: give --decimal ','."
+    signs = "".join(dict.fromkeys(sign for sign in written if unicodedata.category(sign) == "Sc"))
+    if signs and any(character.isdigit() for character in written):
+        return (
+            f"the column has '{signs[0]}' in it, and a number is read without: take it out, as in"
+            f" sed 's/[{signs}]//g' FILE | rfm run -, or name a column without it with --amount."
+        )
+    return None
+
+
+def two_readings(written: str | None) -> str:
+    """In which two ways a number like 1,234 can be read."""
+    number = (written or "").strip()
+    return (
+        f"'{number}' can be read in two ways: --thousands ',' reads {number.replace(',', '')},"
+        f" and --decimal ',' reads {number.replace(',', '.')}"
+    )
+
+
+_ADVICE: Mapping[str, str] = {
+    "missing_customer": "look at which column is the customer; `rfm check` shows how they are read.",
+    "missing_order": "look at which column is the order, or give --order-id none.",
+    "invalid_date": "say how dates are written, as in --date-format '%d/%m/%Y' (several formats may be"
+    " given), or which column they are in.",
+    "invalid_amount": "say how numbers are written, as in --decimal ',', or which column they are in.",
+    "future_dated": "look at --as-of: lines after it, or after today, don't count.",
+    "outside_window": "look at --window and --since: lines before them don't count.",
+    "non_positive_quantity": "look at the sign of quantities: `rfm check` shows how columns are read.",
+    "non_positive_price": "look at which column is the price; `rfm check` shows how they are read.",
+    "non_positive_amount": "look at the sign of amounts, and at which column they are in.",
+    "no_positive_order": "look at the sign of amounts, and at which column they are in.",
+}
+
+_BY_AUDIT: Mapping[str, str] = {
+    "bins_collapsed": "ask for fewer bins with --bins",
+    "amounts_read": "say how numbers are written, with --thousands ',' or --decimal ','",
+    "excluded_share": "look at the exclusions, and at what they show of how the source is read",
+    "max_age": "look at why no newer orders arrive",
+    "rows_dropped": "look at whether the source is complete",
+    "customers_dropped": "look at whether the source is complete",
+    "duplicate_load": "look for files or days that were loaded twice",
+    "segment_shares": "look at what changed in the source",
+}

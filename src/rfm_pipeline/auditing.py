@@ -1,0 +1,66 @@
+"""The audits of a run: ours, with the rows that show what is wrong, and the user's own.
+
+Ours are pure, of what was counted (`audits.py`, `comparisons.py`). Rows are looked up only where one failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from rfm_pipeline.audits import audit, outcome
+from rfm_pipeline.errors import ExpressionError, SourceError
+from rfm_pipeline.planning import Plan
+from rfm_pipeline.result import Audit
+from rfm_pipeline.sql.audits import MOST_ROWS, audit_sql, offenders_sql
+from rfm_pipeline.staged import Finding, Staged, amiss, well
+from rfm_pipeline.words import count, lowered
+
+
+def audits_of(plan: Plan, staged: Staged, previous: str | None) -> tuple[Audit, ...]:
+    """Every audit that is not off, in order: ours, then the user's own.
+
+    Args:
+        plan: The run, whose result is staged.
+        staged: What was counted of it.
+        previous: What stands at the destination, as it stands behind FROM, with the columns of a result; None
+            where nothing does.
+
+    Raises:
+        ExpressionError: A query of the user's failed on a value.
+    """
+    ours = (_with_rows(plan, made) for made in audit(staged, plan.settings.audits))
+    return (*ours, *_own(plan, previous))
+
+
+def _with_rows(plan: Plan, made: Audit) -> Audit:
+    """An audit with the customers that it is about, where it did not pass and is about some."""
+    if made.status == "passed":
+        return made
+    table, bins = plan.warehouse.table("result"), plan.settings.scoring.bins_by_dimension
+    asked = offenders_sql(made.name, table, bins)
+    return replace(made, rows=tuple(plan.warehouse.rows(asked))) if asked else made
+
+
+def _own(plan: Plan, previous: str | None) -> Iterator[Audit]:
+    for name, own in plan.settings.audits.own.items():
+        if own.level == "off":
+            continue
+        asked = audit_sql(own.query, name, plan.warehouse.table("result"), previous, plan.spec.dialect)
+        try:
+            rows = plan.warehouse.rows(asked)
+        except SourceError as error:
+            # What there is to look at is staged, so that it can't be the source.
+            raise ExpressionError(
+                f"The audit `{name}` can't be run: {lowered(error.message)}",
+                "write TRY_CAST (in BigQuery SAFE_CAST) in place of CAST; nothing was published.",
+            ) from error
+        yield outcome(name, own.level, _found(name, rows))
+
+
+def _found(name: str, rows: Sequence[Mapping[str, Any]]) -> Finding:
+    if not rows:
+        return well(f"`{name}` found nothing.")
+    found = f"more than {MOST_ROWS} rows" if len(rows) > MOST_ROWS else count(len(rows), "row")
+    return amiss(f"`{name}` found {found}.", *rows[:MOST_ROWS])
