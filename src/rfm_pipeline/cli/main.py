@@ -34,6 +34,7 @@ COMMANDS = (
     "init",
     "check",
     "sql",
+    "explain",
     "runs",
     "rollback",
     "backfill",
