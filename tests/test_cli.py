@@ -92,7 +92,17 @@ def test_the_version_is_the_packages(rfm: Rfm) -> None:
 
 
 def test_the_commands_are_these() -> None:
-    assert sorted(COMMANDS) == ["check", "demo", "explain", "init", "load", "presets", "run", "schedule", "sql"]
+    assert sorted(COMMANDS) == [
+        "check",
+        "demo",
+        "explain",
+        "init",
+        "load",
+        "presets",
+        "run",
+        "schedule",
+        "sql",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -180,7 +180,8 @@ def test_ntile_promises_nothing(shop: Path, rfm: Rfm) -> None:
     (shop / "rfm.toml").unlink()
     ended = rfm("explain", "ann", "orders.csv", "--method", "ntile")
     assert "can't be promised: ntile has no edges" in words(ended.stdout)
-    assert rfm("explain", "ann", "orders.csv", "--method", "ntile", "--json").json["changes"]["no_order"] == []
+    found = rfm("explain", "ann", "orders.csv", "--method", "ntile", "--json").json
+    assert found["changes"]["no_order"] == []
 
 
 def test_lines_that_will_count_later_bound_what_is_promised(shop: Path, rfm: Rfm) -> None:
@@ -230,8 +231,8 @@ def test_blanks_around_an_id_are_taken_off_where_nobody_has_them(tmp_path: Path,
     assert "is not text in UTF-8" in refused(rfm("explain", "a\udcff", "o.csv"))[0]
 
 
-HOSTILE = ["O'Brien", "x' OR '1'='1", "'; DROP TABLE explained; --", 'a"b', "back\\slash", "a\nb", "\x1b[31mred",
-           "FROM customers", "[bold]x[/bold]", "\u202egnp", "%", "Zoë 😀", "-5"]  # fmt: skip
+HOSTILE = ["O'Brien", "x' OR '1'='1", "'; DROP TABLE explained; --", 'a"b', "back\\slash", "a\nb",
+           "\x1b[31mred", "FROM customers", "[bold]x[/bold]", "\u202egnp", "%", "Zoë 😀", "-5"]  # fmt: skip
 
 
 @pytest.mark.parametrize("customer", HOSTILE)
@@ -270,7 +271,9 @@ def test_it_agrees_with_the_table_of_a_real_shop(online_retail: Path, rfm: Rfm, 
         assert float(values["monetary"]) == float(monetary)
 
 
-def test_a_promise_comes_true_with_the_edges_pasted_back(online_retail: Path, rfm: Rfm, tmp_path: Path) -> None:
+def test_a_promise_comes_true_with_the_edges_pasted_back(
+    online_retail: Path, rfm: Rfm, tmp_path: Path
+) -> None:
     """As a person would try it: the edges into rfm.toml, the order into the file."""
     found = rfm("explain", "12350", online_retail, "--json").json
     (promised,) = [way for way in found["changes"]["more_orders"] if way["segment"] == "Potential Loyalists"]

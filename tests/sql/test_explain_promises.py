@@ -52,7 +52,9 @@ class Shop:
         published = run_source(self.source(more), self.place, **self.asked, **asked)
         return {row["customer_id"]: row for row in published.rows}
 
-    def held(self, edges: Sequence[DimensionScores], as_of: date, more: Sequence[Line] = ()) -> dict[str, str]:
+    def held(
+        self, edges: Sequence[DimensionScores], as_of: date, more: Sequence[Line] = ()
+    ) -> dict[str, str]:
         """Customer -> segment, by a run as of a date whose edges are those of another."""
         with planned(self.configuration(more, as_of=as_of), today=TODAY, publishes=False) as plan:
             for step in plan.pipeline.steps(plan.warehouse.table):
@@ -83,7 +85,9 @@ def edges_sql(edges: Sequence[DimensionScores], dialect: Dialect) -> str:
 def ordered(way: MoreOrders, customer: str, as_of: date, random: Random) -> tuple[list[Line], date]:
     """Orders as a promise asks for them, and the day of the last: the rest of it is drawn."""
     most = way.at_most if way.at_most is not None else way.at_least + random.choice([0, 1, 1000])
-    cents = random.choice([way.at_least, most, random.randint(int(way.at_least * 100), int(most * 100)) * CENT])
+    cents = random.choice(
+        [way.at_least, most, random.randint(int(way.at_least * 100), int(most * 100)) * CENT]
+    )
     last = way.by or as_of + 200 * DAY
     days = [as_of + random.randint(1, (last - as_of).days) * DAY for _ in range(way.orders)]
     # The last day may decide.
@@ -176,7 +180,9 @@ def test_nothing_less_leads_there(seed: int, asked: dict[str, Any], scored: dict
                 if way.at_least <= CENT * way.orders:
                     continue
                 event("a cent less")
-                less = MoreOrders(way.segment, way.orders, way.at_least - CENT, way.at_least - CENT, as_of + DAY)
+                less = MoreOrders(
+                    way.segment, way.orders, way.at_least - CENT, way.at_least - CENT, as_of + DAY
+                )
                 lines, day = ordered(less, customer, as_of, random)
                 assert some.held(found.dimensions, day, lines)[customer] != way.segment
 
