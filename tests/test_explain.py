@@ -124,6 +124,7 @@ def test_an_explanation_is_one_object_for_machines(shop: Path, rfm: Rfm) -> None
         "published": None,
         "differences": [],
         "history": [],
+        "unread": None,
     }
 
 

@@ -2,159 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, cast
 
 import duckdb
 import pytest
 
 from by_hand import ORDERS
-from rfm_pipeline.cli.terminal_explain import print_explanation
+from conftest import Rfm
 from rfm_pipeline.config import Configuration
-from rfm_pipeline.errors import LockedError
-from rfm_pipeline.explain.asking import explain
-from rfm_pipeline.explain.explanation import Explanation
-from rfm_pipeline.ledger import RunRecord
+from rfm_pipeline.explain.history import past_of
+from rfm_pipeline.ledger import standing_at
+from rfm_pipeline.opening import open_destination
+from rfm_pipeline.sql.dialect import dialect_of
 
-JANUARY, FEBRUARY, MARCH = date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 1)
-
-
-class Destination:
-    """The tables of a destination, in memory; those that have rows are there."""
-
-    engine, label = "duckdb", "duckdb:rfm.duckdb#rfm_segments"
-
-    def __init__(self, **rows: Sequence[tuple[Any, ...]]) -> None:
-        self._connection = duckdb.connect()
-        self._there = frozenset(rows)
-        columns = "(customer_id VARCHAR, segment VARCHAR, rfm_score VARCHAR, as_of_date DATE, run_id VARCHAR)"
-        for name in ("current", "history"):
-            self._connection.execute(f"CREATE TABLE {name} {columns}")
-            for row in rows.get(name, ()):
-                self._connection.execute(f"INSERT INTO {name} VALUES (?, ?, ?, ?, ?)", row)
-        self._runs = [record.to_row() for record in cast("Sequence[RunRecord]", rows.get("runs", ()))]
-
-    def table(self, name: str) -> str:
-        return name
-
-    def present(self) -> frozenset[str]:
-        return self._there
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        yield
-
-    def rows(self, select: str) -> Sequence[dict[str, Any]]:
-        if select.endswith("FROM runs"):
-            return self._runs
-        found = self._connection.execute(select)
-        names = [column[0] for column in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-
-class Silent:
-    def step(self, name: str) -> None: ...
-
-    def progress(self, share: float) -> None: ...
-
-
-def record(as_of: date, run_id: str, kind: str = "run", config_hash: str = "") -> RunRecord:
-    ended = datetime(2024, 6, 1, int(run_id[-1]))  # noqa: DTZ001 - times of runs are naive, in UTC
-    return RunRecord(run_id, kind, "published", ended, ended, as_of_date=as_of, config_hash=config_hash)
+DATES = ("2024-01-15", "2024-02-15", "2024-02-28", "2024-03-01")
+TABLE = "duckdb:rfm.duckdb#rfm_segments"
 
 
 @pytest.fixture
-def orders(tmp_path: Path) -> Path:
-    path = tmp_path / "orders.csv"
-    path.write_text(ORDERS, encoding="utf-8")
-    return path
+def published(tmp_path: Path, rfm: Rfm) -> Rfm:
+    """A shop with a result of each date."""
+    (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    for as_of in DATES:
+        assert rfm("run", "orders.csv", "--as-of", as_of, "--json").code == 0
+    return rfm
 
 
-def explained(orders: Path, opener: Callable[..., Any], customer: str = "bob") -> Explanation:
-    configuration = Configuration(flags={"source": str(orders), "to": "duckdb:rfm.duckdb"})
-    return explain(configuration, customer, Silent(), open_destination=opener)
+def words(text: str) -> str:
+    return " ".join(text.split())
 
 
-def holding(destination: Destination) -> Callable[..., Any]:
-    @contextmanager
-    def opener(settings: object) -> Iterator[Destination]:
-        yield destination
-
-    return opener
-
-
-def test_the_segments_that_stand_are_told_in_order(orders: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [
-        ("bob", "Champions", "444", FEBRUARY, "r2"),
-        ("bob", "New Customers", "411", JANUARY, "r1"),
-        ("ann", "Lost", "111", FEBRUARY, "r2"),
-        # Withdrawn: a rollback went back to February.
-        ("bob", "Lost", "111", MARCH, "r3"),
-    ]
-    runs = [record(JANUARY, "r1"), record(FEBRUARY, "r2"), record(MARCH, "r3")]
-    runs.append(record(FEBRUARY, "r4", kind="rollback"))
-    found = explained(orders, holding(Destination(history=rows, runs=runs)))  # type: ignore[arg-type]
-    assert [(past.as_of, past.segment) for past in found.past.history] == [
-        (JANUARY, "New Customers"),
-        (FEBRUARY, "Champions"),
-    ]
-    assert found.to_json()["history"][0] == {
-        "as_of": "2024-01-31",
-        "segment": "New Customers",
-        "rfm_score": "411",
-        "run_id": "r1",
-    }
-    print_explanation(found)
-    told = " ".join(capsys.readouterr().out.split())
-    assert "Segments so far 2024-01-31 New Customers 411 2024-02-29 Champions 444" in told
+def test_the_segments_so_far_are_told(published: Rfm) -> None:
+    found = published("explain", "bob", "orders.csv", "--json").json
+    assert [past["as_of"] for past in found["history"]] == list(DATES)
+    with duckdb.connect("rfm.duckdb", read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT segment, rfm_score, run_id FROM rfm_segments_history"
+            " WHERE customer_id = 'bob' ORDER BY as_of_date"
+        ).fetchall()
+    told = [(past["segment"], past["rfm_score"], past["run_id"]) for past in found["history"]]
+    assert told == rows
+    assert len({segment for segment, _, _ in rows}) > 1
+    printed = words(published("explain", "bob", "orders.csv").stdout).partition("Segments so far ")[2]
+    assert printed.startswith(f"2024-01-15 {rows[0][0]} {rows[0][1]}")
+    changes = [rows[0]] + [new for old, new in zip(rows, rows[1:], strict=False) if old[0] != new[0]]
+    assert printed.count("2024-") == len(changes), "a date for each segment that was another one before"
 
 
-def test_a_published_row_that_differs_is_told_with_the_reason(
-    orders: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    current = [("bob", "Champions", "444", FEBRUARY, "r2")]
-    runs = [record(FEBRUARY, "r2", config_hash="0123456789ab")]
-    found = explained(orders, holding(Destination(current=current, runs=runs)))  # type: ignore[arg-type]
-    assert found.to_json()["published"]["segment"] == "Champions"
-    assert found.to_json()["differences"] == [
-        "duckdb:rfm.duckdb#rfm_segments has the customer in Champions, as of 2024-02-29.",
-        "It was published as of 2024-02-29, and this is as of 2024-03-01.",
-        f"It was published by other rules (0123456789ab, and these are {found.config_hash}).",
-    ]
-    print_explanation(found)
-    assert "! It was published as of 2024-02-29" in capsys.readouterr().out
+def test_only_results_that_stand_are_told(published: Rfm) -> None:
+    settings = Configuration(flags={}).settings()
+    with open_destination(settings) as destination:
+        standing = standing_at(destination)
+        last = standing.records[-1]
+        back = replace(
+            last,
+            run_id="back",
+            kind="rollback",
+            as_of_date=date(2024, 2, 15),
+            finished_at=last.finished_at + timedelta(seconds=1),
+        )
+        rolled_back = replace(standing, records=(*standing.records, back))
+        past = past_of("bob", destination, rolled_back, dialect_of("duckdb"))
+    assert [str(segment.as_of) for segment in past.history] == list(DATES[:2])
 
 
-def test_a_published_row_that_is_the_same_is_not_spoken_of(orders: Path) -> None:
-    before = explained(orders, holding(Destination()))
-    assert list(before.past.differences(before.row, before.config_hash)) == []
-    row = ("bob", before.row["segment"], before.row["rfm_score"], MARCH, "r3")
-    runs = [record(MARCH, "r3", config_hash=before.config_hash)]
-    found = explained(orders, holding(Destination(current=[row], runs=runs)))  # type: ignore[arg-type]
-    assert found.to_json()["differences"] == []
-    assert found.to_json()["published"]["run_id"] == "r3"
+def test_a_published_row_that_is_the_same_is_not_spoken_of(published: Rfm) -> None:
+    found = published("explain", "bob", "orders.csv", "--json").json
+    assert found["published"]["as_of"] == "2024-03-01"
+    assert found["published"]["segment"] == found["segment"]
+    assert found["differences"] == []
+    assert "!" not in published("explain", "bob", "orders.csv").stdout
 
 
-def test_a_result_without_the_customer_is_told(orders: Path) -> None:
-    current = [("ann", "Lost", "111", MARCH, "r3")]
-    found = explained(orders, holding(Destination(current=current)))
-    assert found.to_json()["differences"] == [
-        "duckdb:rfm.duckdb#rfm_segments does not have this customer, as of 2024-03-01."
-    ]
+def test_in_what_a_published_row_differs_is_told_with_the_reason(published: Rfm) -> None:
+    asked = ("explain", "007", "orders.csv", "--as-of", "2024-02-28", "--preset", "grid")
+    found = published(*asked, "--json").json
+    assert (found["published"]["as_of"], found["as_of"]) == ("2024-03-01", "2024-02-28")
+    where, when, rules = found["differences"]
+    assert where == f"{TABLE} has the customer in {found['published']['segment']}, as of 2024-03-01."
+    assert when == "It was published as of 2024-03-01, and this is as of 2024-02-28."
+    assert rules.startswith("It was published by other rules (")
+    assert rules.endswith(f", and these are {found['config_hash']}).")
+    assert f"! {when}" in words(published(*asked).stdout)
 
 
-def test_a_destination_that_can_not_be_read_takes_nothing_from_the_rest(
-    orders: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    @contextmanager
-    def held(settings: object) -> Iterator[Destination]:
-        raise LockedError("rfm.duckdb is held by another process.")
-        yield
+def test_a_result_without_the_customer_is_told(published: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(f"{ORDERS}dee,F1,2024-03-01,1,5,FR\n", encoding="utf-8")
+    found = published("explain", "dee", "orders.csv", "--json").json
+    assert found["published"] is None
+    assert found["differences"] == [f"{TABLE} does not have this customer, as of 2024-03-01."]
+    assert found["history"] == []
 
-    found = explained(orders, held)
-    assert (found.row["customer_id"], found.past.history) == ("bob", ())
-    print_explanation(found)
-    assert "! What was published is not known: rfm.duckdb is held" in capsys.readouterr().out
+
+def test_a_source_in_the_file_of_the_destination_is_explained(published: Rfm) -> None:
+    with duckdb.connect("rfm.duckdb") as connection:
+        connection.execute("CREATE TABLE orders AS FROM read_csv('orders.csv', all_varchar = true)")
+    found = published("explain", "bob", "duckdb:rfm.duckdb#orders", "--json").json
+    assert (len(found["history"]), found["differences"]) == (len(DATES), [])
+
+
+def test_a_destination_that_can_not_be_read_takes_nothing_from_the_rest(published: Rfm) -> None:
+    with duckdb.connect("other.duckdb") as connection:
+        connection.execute("CREATE TABLE rfm_segments (customer_id VARCHAR)")
+    ended = published("explain", "bob", "orders.csv", "--to", "duckdb:other.duckdb")
+    assert ended.code == 0
+    assert "bob" in ended.stdout
+    assert "! What was published is not known: The table rfm_segments" in words(ended.stdout)
+    found = published("explain", "bob", "orders.csv", "--to", "duckdb:other.duckdb", "--json").json
+    assert found["unread"].startswith("The table rfm_segments")
+    assert (found["history"], found["published"], found["differences"]) == ([], None, [])

@@ -1,4 +1,4 @@
-"""`rfm explain` of a table of BigQuery: what it says of the same lines on DuckDB, at a price that is bounded."""
+"""`rfm explain` of a table of BigQuery: what it says of the same lines on DuckDB, within the limit of cost."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ def test_an_explanation_is_that_of_duckdb(
         assert alike(there.json) == alike(here.json)
         assert there.json["engine"] == "bigquery"
     assert bigquery_shop.tables() == ["orders"], "nothing is published, and nothing is left"
+
+
+def test_earlier_results_are_told(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    source, to = bigquery_shop.make(), ("--to", bigquery_shop.destination)
+    for as_of in ("2024-02-28", "2024-03-01"):
+        assert rfm("run", source, *to, "--as-of", as_of).code == 0
+    found = rfm("explain", "bob", source, *to, "--json").json
+    assert [past["as_of"] for past in found["history"]] == ["2024-02-28", "2024-03-01"]
+    assert (found["published"], found["differences"]) == (found["history"][-1], [])
+    tables = ["orders", "rfm_segments", "rfm_segments_history", "rfm_segments_runs"]
+    assert bigquery_shop.tables() == tables
 
 
 def test_the_source_is_read_twice_and_no_more(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:

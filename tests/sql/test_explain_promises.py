@@ -170,7 +170,7 @@ def test_time_leads_where_it_is_said_to(seed: int, asked: dict[str, Any], scored
 @settings(max_examples=4)
 @given(seeds, rules(), scorings(methods=("quantile",)))
 def test_nothing_less_leads_there(seed: int, asked: dict[str, Any], scored: dict[str, Any]) -> None:
-    """A cent less in as many orders, or a day too late, is not enough: promises are no larger than they need be."""
+    """A cent less in as many orders is not enough: what is asked for is no more than it takes."""
     random = Random(seed)
     with opened(seed, {**asked, **scored}) as some:
         for customer in random.sample(sorted(some.rows()), k=3):

@@ -5,12 +5,11 @@ The values, the edges and the segment are the pipeline's own, so that they are w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.counting import cells_of, dimension_scores, lines_of
@@ -21,19 +20,14 @@ from rfm_pipeline.explain.course import Bought, Course, OrderDay
 from rfm_pipeline.explain.explanation import Changes, Explanation, Fired, OrderLines
 from rfm_pipeline.explain.history import Past, past_of
 from rfm_pipeline.explain.unknown import meant, none_counted, unknown
+from rfm_pipeline.ledger import standing_at
 from rfm_pipeline.planning import Plan, planned
 from rfm_pipeline.result import DimensionScores, Excluded
 from rfm_pipeline.runner import Watcher, refuse_ambiguous_dates
 from rfm_pipeline.segmentation import Cell, SegmentMap, cell_text
-from rfm_pipeline.settings import Settings
 from rfm_pipeline.source.location import BigQueryTable, parse
 from rfm_pipeline.sql.explain import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql
 from rfm_pipeline.words import count, size
-
-if TYPE_CHECKING:
-    from rfm_pipeline.warehouse.base import Destination
-
-    Opener = Callable[[Settings], AbstractContextManager[Destination]]
 
 NEWEST = 20
 """How many orders are shown unless all are asked for."""
@@ -47,7 +41,6 @@ def explain(
     watcher: Watcher,
     *,
     newest: int | None = NEWEST,
-    open_destination: Opener | None = None,
     today: date | None = None,
 ) -> Explanation:
     """Finds out why a customer is in a segment, and what would lead to another. Nothing is published.
@@ -57,7 +50,6 @@ def explain(
         customer: The customer, as the result prints the id.
         watcher: Told what is going on.
         newest: How many of the customer's orders are wanted, the newest first; None is all.
-        open_destination: Opens the tables that runs publish; None looks at none of them.
         today: As for `planned`.
 
     Raises:
@@ -80,10 +72,7 @@ def explain(
             warehouse.create(step.name, step.select, watcher.progress)
         watcher.step("Explaining")
         refuse_ambiguous_dates(lines_of(plan).excluded, plan.mapping)
-        explanation = _explained(plan, found, newest)
-        if open_destination is None:
-            return explanation
-        return replace(explanation, past=_past(plan, found, open_destination))
+        return replace(_explained(plan, found, newest), past=_past(plan, found))
 
 
 def _stages_where_it_publishes(configuration: Configuration) -> bool:
@@ -221,10 +210,11 @@ def _order_days(rows: Sequence[Mapping[str, Any]]) -> tuple[OrderDay, ...]:
     )
 
 
-def _past(plan: Plan, customer: str, open_destination: Opener) -> Past:
+def _past(plan: Plan, customer: str) -> Past:
     """What was published; a destination that can't be read takes nothing from the rest."""
+    destination = plan.warehouse.destination
     try:
-        with open_destination(plan.settings) as destination:
-            return past_of(customer, destination, plan.spec.dialect)
+        standing = plan.standing if plan.standing.tables else standing_at(destination)
+        return past_of(customer, destination, standing, plan.spec.dialect)
     except RfmError as error:
         return Past(unread=error.message)

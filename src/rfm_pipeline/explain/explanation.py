@@ -177,6 +177,7 @@ class Explanation:
             "published": _past(self.past.current) if self.past.current else None,
             "differences": list(self.past.differences(row, self.config_hash)),
             "history": [_past(segment) for segment in self.past.history],
+            "unread": self.past.unread,
         }
 
 

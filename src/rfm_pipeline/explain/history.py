@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from rfm_pipeline.layout import RUN_COLUMNS
-from rfm_pipeline.ledger import RunRecord, standing_dates
+from rfm_pipeline.ledger import Standing
 from rfm_pipeline.sql.dialect import Dialect
 from rfm_pipeline.sql.explain import row_sql
 
@@ -31,7 +30,7 @@ class Past:
     """What was published of a customer.
 
     Attributes:
-        label: The table of the current result; empty where no destination was looked at.
+        label: The table of the current result; empty where that could not be read.
         as_of: The as-of date of the current result; None where there is none.
         current: The customer in it; None where it does not have the customer.
         config_hash: The rules of the run that published it; None where that is not on record.
@@ -62,40 +61,35 @@ class Past:
             yield f"It was published by other rules ({self.config_hash}, and these are {config_hash})."
 
 
-def past_of(customer: str, destination: Destination, dialect: Dialect) -> Past:
+def past_of(customer: str, destination: Destination, standing: Standing, dialect: Dialect) -> Past:
     """Looks up what was published of a customer.
 
     Args:
         customer: The customer.
         destination: Where results are published.
+        standing: What stands there.
         dialect: Its engine's words.
 
     Raises:
-        RfmError: The destination can't be read, or has tables that are not ours.
+        RfmError: The destination can't be read.
     """
-    tables = destination.present()
-    records: list[RunRecord] = []
-    if "runs" in tables:
-        rows = destination.rows(f"SELECT {', '.join(RUN_COLUMNS)}\nFROM {destination.table('runs')}")
-        records = [RunRecord.from_row(row) for row in rows]
-    history: tuple[PastSegment, ...] = ()
-    if "history" in tables:
-        stands = standing_dates(records)
-        found = map(_segment, destination.rows(row_sql(destination.table("history"), customer, dialect)))
-        history = tuple(sorted((past for past in found if past.as_of in stands), key=lambda past: past.as_of))
-    if "current" not in tables:
-        return Past(destination.label, history=history)
-    current = destination.table("current")
-    (standing,) = destination.rows(f"SELECT MAX(as_of_date) AS as_of, MAX(run_id) AS run_id\nFROM {current}")
-    published = destination.rows(row_sql(current, customer, dialect))
+
+    def found(table: str) -> list[PastSegment]:
+        if table not in standing.tables:
+            return []
+        rows = destination.rows(row_sql(destination.table(table), customer, dialect))
+        return [
+            PastSegment(row["as_of_date"], row["segment"], row["rfm_score"], row["run_id"]) for row in rows
+        ]
+
+    dates = standing.dates
+    with destination.reading():
+        current, history = found("current"), found("history")
+    publisher = dates.get(standing.as_of) if standing.as_of else None
     return Past(
-        destination.label,
-        standing["as_of"],
-        _segment(published[0]) if published else None,
-        next((record.config_hash for record in records if record.run_id == standing["run_id"]), None),
-        history,
+        label=destination.label,
+        as_of=standing.as_of,
+        current=current[0] if current else None,
+        config_hash=publisher.config_hash if publisher else None,
+        history=tuple(sorted((past for past in history if past.as_of in dates), key=lambda past: past.as_of)),
     )
-
-
-def _segment(row: Mapping[str, Any]) -> PastSegment:
-    return PastSegment(row["as_of_date"], row["segment"], row["rfm_score"], row["run_id"])
