@@ -61,6 +61,9 @@ def test_a_customer_is_explained(shop: Path, rfm: Rfm) -> None:
     assert "Best one more order, worth 70.01 or more" in told
     assert "Time alone leads to no other segment" in told
     assert not (shop / "rfm.duckdb").exists(), "nothing is published"
+    assert "At these edges" not in told
+    (shop / "rfm.toml").unlink()
+    assert "At these edges; a later run finds its own" in words(rfm("explain", "bob", "orders.csv").stdout)
 
 
 def test_a_rule_and_the_passing_of_time_are_told(shop: Path, rfm: Rfm) -> None:
@@ -112,7 +115,7 @@ def test_an_explanation_is_one_object_for_machines(shop: Path, rfm: Rfm) -> None
         ],
         "orders_left_out": 0,
         "changes": {
-            "edges": "held",
+            "edges": "fixed",
             "why_none": None,
             "until": None,
             "more_orders": [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -47,7 +48,7 @@ def test_the_segments_so_far_are_told(published: Rfm) -> None:
     assert len({segment for segment, _, _ in rows}) > 1
     printed = words(published("explain", "bob", "orders.csv").stdout).partition("Segments so far ")[2]
     assert printed.startswith(f"2024-01-15 {rows[0][0]} {rows[0][1]}")
-    changes = [rows[0]] + [new for old, new in zip(rows, rows[1:], strict=False) if old[0] != new[0]]
+    changes = [rows[0]] + [new for old, new in pairwise(rows) if old[0] != new[0]]
     assert printed.count("2024-") == len(changes), "a date for each segment that was another one before"
 
 

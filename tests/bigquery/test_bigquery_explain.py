@@ -1,4 +1,4 @@
-"""`rfm explain` of a table of BigQuery: what it says of the same lines on DuckDB, within the limit of cost."""
+"""`rfm explain` of a table of BigQuery: what it says of the same lines on DuckDB, within the limit."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _changes(found: Explanation) -> Sequence[RenderableType]:
         table.add_row(segment, Text(told.no_order(change)))
     if not changes.no_order:
         table.add_row(Text("Time alone"), Text("leads to no other segment"))
-    terms = told.TERMS
+    terms = told.terms(edges_are_fixed=changes.edges_are_fixed)
     if changes.until:
         later = f"lines that are dated later than {changes.until} will count by themselves"
         terms += f" Nothing is said of later: {later}."

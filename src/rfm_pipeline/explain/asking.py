@@ -188,6 +188,7 @@ def _changes(
         more_orders(course, scale, segment_map, row["segment"]),
         no_order(course, scale, segment_map, row["segment"]),
         until=course.until,
+        edges_are_fixed=all(scores.method == "fixed" for scores in dimensions),
     )
 
 

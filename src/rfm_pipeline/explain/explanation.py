@@ -71,12 +71,14 @@ class Changes:
         no_order: What the passing of time leads to, with no order.
         why_none: Why nothing can be promised; None where both are complete.
         until: The last day that is looked at, because of lines that are dated later; None without such lines.
+        edges_are_fixed: Whether the edges are configured, and stay where they are in any run.
     """
 
     more_orders: tuple[MoreOrders, ...] = ()
     no_order: tuple[NoOrder, ...] = ()
     why_none: str | None = None
     until: date | None = None
+    edges_are_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def _dimension(scores: DimensionScores, value: Decimal | int, score: int) -> dic
 
 def _changes(changes: Changes, average: Decimal) -> dict[str, Any]:
     return {
-        "edges": "held",
+        "edges": "fixed" if changes.edges_are_fixed else "held",
         "why_none": changes.why_none,
         "until": changes.until.isoformat() if changes.until else None,
         "more_orders": [

@@ -8,11 +8,18 @@ from decimal import Decimal
 from rfm_pipeline.explain.changes import MoreOrders, NoOrder
 from rfm_pipeline.words import amount, count
 
-TERMS = (
-    "With the edges and all other customers as they are. An order is one that counts; what orders lead to"
-    " is as of the day of the last of them."
-)
-"""On what terms the promises hold."""
+_ORDERS = "An order is one that counts; what orders lead to is as of the day of the last of them."
+
+
+def terms(*, edges_are_fixed: bool) -> str:
+    """On what terms it holds.
+
+    Args:
+        edges_are_fixed: Whether the edges are configured, so that no other customer has a part in them.
+    """
+    if edges_are_fixed:
+        return _ORDERS
+    return f"At these edges; a later run finds its own, by all customers. {_ORDERS}"
 
 
 def more_orders(way: MoreOrders) -> str:
