@@ -93,13 +93,16 @@ def test_the_version_is_the_packages(rfm: Rfm) -> None:
 
 def test_the_commands_are_these() -> None:
     assert sorted(COMMANDS) == [
+        "backfill",
         "check",
         "demo",
         "explain",
         "init",
         "load",
         "presets",
+        "rollback",
         "run",
+        "runs",
         "schedule",
         "sql",
     ]
