@@ -93,8 +93,20 @@ def test_the_version_is_the_packages(rfm: Rfm) -> None:
 
 def test_the_commands_are_these() -> None:
     assert sorted(COMMANDS) == [
-        "calibrate", "check", "demo", "init", "load", "presets", "run", "schedule", "sql",
-    ]  # fmt: skip
+        "backfill",
+        "calibrate",
+        "check",
+        "demo",
+        "explain",
+        "init",
+        "load",
+        "presets",
+        "rollback",
+        "run",
+        "runs",
+        "schedule",
+        "sql",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

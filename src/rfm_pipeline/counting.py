@@ -80,12 +80,12 @@ class Cell:
         )
 
 
-def cells_of(plan: Plan) -> tuple[Cell, ...]:
-    """The staged result, counted in one pass; everything that is told of it adds these up."""
+def cells_of(plan: Plan, table: str = "result") -> tuple[Cell, ...]:
+    """Staged customers with their scores, counted in one pass; what is told of them adds these up."""
     rows = plan.warehouse.rows(
         "SELECT segment, r_score, f_score, m_score, COUNT(*) AS customers, SUM(frequency) AS orders,"
         " SUM(monetary) AS revenue, MIN(as_of_date) AS as_of_date"
-        f" FROM {plan.warehouse.table('result')} GROUP BY segment, r_score, f_score, m_score"
+        f" FROM {plan.warehouse.table(table)} GROUP BY segment, r_score, f_score, m_score"
     )
     return tuple(
         Cell(
@@ -123,7 +123,7 @@ def staged(plan: Plan, lines: Lines, cells: Sequence[Cell], last: RunRecord | No
         monetary=_total(cell.revenue for cell in cells),
         without_segment=sum(cell.customers for cell in cells if cell.segment is None),
         out_of_range=sum(cell.customers for cell in cells if not cell.in_range(bins)),
-        dimensions=_dimension_scores(plan, cells),
+        dimensions=dimension_scores(plan, cells),
         source=plan.source.label,
         drift=_drift(plan),
         orders=sum(cell.orders for cell in cells),
@@ -160,7 +160,8 @@ def _total(amounts: Iterable[Decimal]) -> Decimal:
         return sum(amounts, Decimal(0))
 
 
-def _dimension_scores(plan: Plan, cells: Sequence[Cell]) -> tuple[DimensionScores, ...]:
+def dimension_scores(plan: Plan, cells: Sequence[Cell]) -> tuple[DimensionScores, ...]:
+    """The edges of each dimension, and how many customers have each score."""
     (edges,) = plan.warehouse.rows(f"SELECT * FROM {plan.warehouse.table('edges')}")
     found = []
     for place, dimension in enumerate(plan.settings.scoring.dimensions):

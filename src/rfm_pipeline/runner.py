@@ -117,7 +117,7 @@ def _staged(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, 
     _stage_result(begun, plan)
     watcher.step("Auditing")
     lines = lines_of(plan)
-    _refuse_ambiguous_dates(lines.excluded, plan.mapping)
+    refuse_ambiguous_dates(lines.excluded, plan.mapping)
     # All of it before the publish, after which nothing may fail that would look as if there were none.
     cells = cells_of(plan)
     counted = staged(plan, lines, cells, _last_run(plan, cells))
@@ -229,7 +229,12 @@ def _put_on_record(plan: Plan, record: RunRecord) -> None:
         _log.info("the run can't be put on record: %s", error.message)
 
 
-def _refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping) -> None:
+def refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping) -> None:
+    """Stops where a date can be read in two ways.
+
+    Raises:
+        ColumnError: A line was excluded for that.
+    """
     for reason in excluded:
         if reason.reason == AMBIGUOUS_DATE:
             raise ColumnError(

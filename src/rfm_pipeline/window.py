@@ -51,6 +51,20 @@ class Window(Table, frozen=True):
         day = min(last.day, monthrange(year, month + 1)[1])
         return date(year, month + 1, day) + timedelta(days=1)
 
+    def leaves(self, day: date) -> date:
+        """The first last day whose window a day no longer lies in.
+
+        >>> str(Window.parse("1 month").leaves(date(2023, 1, 31)))
+        '2023-03-01'
+        """
+        if self.unit in {"day", "week"}:
+            return day + timedelta(days=self.count * (7 if self.unit == "week" else 1))
+        months = self.count * (12 if self.unit == "year" else 1)
+        year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+        longest = monthrange(year, month + 1)[1]
+        # A month that is too short for the day ends before it; the next one begins behind it.
+        return date(year, month + 1, min(day.day, longest)) + timedelta(days=day.day > longest)
+
     def __str__(self) -> str:
         return f"{self.count} {self.unit}{'s' if self.count > 1 else ''}"
 

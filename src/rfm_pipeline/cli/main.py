@@ -35,6 +35,7 @@ COMMANDS = (
     "init",
     "check",
     "sql",
+    "explain",
     "runs",
     "rollback",
     "backfill",

@@ -64,6 +64,10 @@ class Pipeline:
         """The whole as one query that runs as it stands."""
         return self._with(self.ctes, "SELECT *\nFROM segments\nORDER BY customer_id")
 
+    def reading(self, select: str) -> str:
+        """A SELECT over the CTEs as one query, with those of them that it reads."""
+        return self._with(_needed(list(self.ctes), select), select)
+
     def steps(self, table_of: Callable[[str], str]) -> tuple[Step, ...]:
         """One SELECT for each materialised CTE, over the tables of the steps before it.
 

@@ -1,0 +1,1 @@
+"""Why a customer is in a segment, and what would lead to another."""
