@@ -23,10 +23,12 @@ from bigquery_shop import Shop
 from conftest import Outcome, Rfm
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import RfmError
+from rfm_pipeline.layout import SUFFIXES
 from rfm_pipeline.runner import run
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
+TABLES = tuple(f"rfm_segments{end}" for end in SUFFIXES.values())
 EVERY = bool(os.environ.get("RFM_EVERY_FAULT"))
 RECORD = Path(__file__).parents[2] / "build" / "faults.tsv"
 PASSING = {*BROKEN, *(f"job {reason}" for reason in TRANSIENT)} - {"409"}
@@ -73,14 +75,17 @@ class Scene:
     def restore(self) -> None:
         """The result that stood there before, and nothing besides."""
         self.proxy.act = lambda _: None
-        if self.shop.published() != self.before:
-            self.shop.execute(
-                f"CREATE OR REPLACE TABLE {self.shop.name('rfm_segments')}"
-                f" AS SELECT * FROM {self.shop.name('kept')}"
-            )
+        for table in TABLES:
+            there, copy = self.shop.name(table), self.shop.name(kept(table))
+            self.shop.execute(f"CREATE OR REPLACE TABLE {there} AS SELECT * FROM {copy}")
         for table in self.shop.tables():
-            if table not in {"orders", "rfm_segments", "kept"}:
+            if table not in {"orders", *TABLES, *map(kept, TABLES)}:
                 self.shop.client.delete_table(f"{self.shop.client.project}.{self.shop.dataset}.{table}")
+
+
+def kept(table: str) -> str:
+    """The copy of what stood there before."""
+    return f"kept_{table}"
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +99,8 @@ def made(emulator: str) -> Iterator[Scene]:
         shop.make()
         scene = Scene(shop, proxy)
         run(Configuration(flags=scene.flags("2024-02-25")), Nobody())
-        shop.execute(f"CREATE TABLE {shop.name('kept')} AS SELECT * FROM {shop.name('rfm_segments')}")
+        for table in TABLES:
+            shop.execute(f"CREATE TABLE {shop.name(kept(table))} AS SELECT * FROM {shop.name(table)}")
         scene.before = shop.published()
         proxy.forget()
         assert scene.run() is None
@@ -172,6 +178,7 @@ def faults_of(scene: Scene, request: Request, fault: str, error: RfmError | None
             yield f"not a sentence and a hint: {error.message!r}, {error.hint!r}"
         if rows != scene.before:
             yield "it failed, and the result is another"
+    yield from torn(scene, rows, is_new=is_new)
     if fault in PASSING and error is not None:
         yield "it failed, and it would have passed"
     if fault.removeprefix("job ") in TERMINAL and request.kind == "insert" and error is None:
@@ -187,6 +194,20 @@ def faults_of(scene: Scene, request: Request, fault: str, error: RfmError | None
     reads = [sql for sql in scene.proxy.statements if scene.shop.name("orders") in sql]
     if not fault.startswith("job ") and len({job_of(scene, sql) for sql in reads}) > 1:
         yield "the source was read twice"
+
+
+def torn(scene: Scene, rows: list[tuple[Any, ...]], *, is_new: bool) -> Iterator[str]:
+    """Where the three tables do not tell the same."""
+    history = scene.shop.published("rfm_segments_history")
+    if sorted(row for row in history if row[-2] == rows[0][-2]) != rows:
+        yield "the history has other rows of the current date"
+    if {str(row[-2]) for row in history} != {"2024-02-25", *(["2024-03-01"] if is_new else [])}:
+        yield "the history has other dates"
+    runs = scene.shop.execute(
+        f"SELECT run_id, status FROM {scene.shop.name('rfm_segments_runs')} WHERE status = 'published'"
+    )
+    if len(runs) != 1 + is_new or rows[0][-1] not in {run["run_id"] for run in runs}:
+        yield f"the runs tell of {len(runs)} publishes"
 
 
 def job_of(scene: Scene, sql: str) -> str:

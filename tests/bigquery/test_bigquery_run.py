@@ -14,6 +14,7 @@ from bigquery_proxy import Answer, Proxy, Request
 from bigquery_shop import LINES, PROJECT, Shop
 from by_hand import BY_HAND, ORDERS, published, refused, without_run_id
 from conftest import Rfm
+from rfm_pipeline.layout import COLUMNS, SUFFIXES
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
@@ -106,12 +107,12 @@ def test_a_run_gives_what_was_computed_by_hand(bigquery_shop: Shop, rfm: Rfm, pr
     assert {row[-1] for row in bigquery_shop.published()} == {found["run_id"]}
 
 
-def test_a_run_leaves_the_result_and_nothing_else(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+def test_a_run_leaves_its_three_tables_and_nothing_else(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     source = bigquery_shop.make()
     for window in ((), ("--window", "24 months")):
         ended = rfm("run", source, "--to", f"{bigquery_shop.destination}.vip", *window)
         assert ended.code == 0, ended.stderr
-        assert bigquery_shop.tables() == ["orders", "vip"]
+        assert bigquery_shop.tables() == ["orders", "vip", "vip_history", "vip_runs"]
 
 
 def test_the_source_is_read_once_and_each_job_is_named_labelled_and_bounded(
@@ -151,17 +152,22 @@ def test_what_is_staged_expires_by_itself(bigquery_shop: Shop, rfm: Rfm, proxy: 
     assert len([sql for sql in made if sql not in staged]) == 1
 
 
-def test_the_published_table_is_typed_and_described(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+def test_the_published_tables_are_typed_described_and_cut(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
+) -> None:
     assert rfm("run", bigquery_shop.make(), "--to", bigquery_shop.destination).code == 0
-    table = bigquery_shop.client.get_table(f"{PROJECT}.{bigquery_shop.dataset}.rfm_segments")
-    types = {field.name: field.field_type for field in table.schema}
-    assert types["customer_id"] == "STRING"
-    assert types["monetary"] == "NUMERIC"
-    assert types["segment_since"] == "DATE"
     (made,) = [sql for sql in proxy.statements if sql.startswith("CREATE TABLE IF NOT EXISTS")]
-    assert "CLUSTER BY segment" in made
-    assert made.count("OPTIONS (description = '") == len(types) + 1
-    assert "labels = [('created_by', 'rfm-pipeline')]" in made
+    statements = made.split(";\n")
+    for statement, (name, columns) in zip(statements, COLUMNS.items(), strict=True):
+        table = f"{PROJECT}.{bigquery_shop.dataset}.rfm_segments{SUFFIXES[name]}"
+        schema = bigquery_shop.client.get_table(table).schema
+        types = {field.name: field.field_type for field in schema}
+        assert list(types) == list(columns)
+        assert statement.count("OPTIONS (description = '") == len(types) + 1
+        assert "labels = [('created_by', 'rfm-pipeline')]" in statement
+    assert {types["started_at"], types["as_of_date"], types["revenue"]} == {"TIMESTAMP", "DATE", "NUMERIC"}
+    assert "CLUSTER BY segment" in statements[0]
+    assert "PARTITION BY as_of_date\nCLUSTER BY segment" in statements[1]
 
 
 def test_the_bytes_of_all_jobs_are_on_record(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:

@@ -16,6 +16,7 @@ from rfm_pipeline.warehouse import bigquery_statements as statements
 from rfm_pipeline.warehouse.bigquery_jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery_lease import Lease
 from rfm_pipeline.warehouse.bigquery_load import find, place_of, runner
+from rfm_pipeline.warehouse.bigquery_retry import UnreachableError
 from rfm_pipeline.warehouse.bigquery_schema import published_drift
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class DestinationDataset:
         return Lease(self._jobs, self._place, self._settings, run_id).held()
 
     def apply(self, changes: Sequence[str], step: str) -> None:
+        if step == "record" and self._jobs.patience.is_at_an_end:
+            raise UnreachableError("BigQuery could not be reached before.")
         if self._present is None or len(self._present) < len(SUFFIXES):
             labels = {"created_by": "rfm-pipeline"}
             made = [statements.make_table(name, self.table(name), labels) for name in SUFFIXES]

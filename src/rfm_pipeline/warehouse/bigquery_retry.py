@@ -88,6 +88,8 @@ class Patience:
 
     def __init__(self, seconds: float, clock: Clock) -> None:
         self.seconds = seconds
+        self.is_at_an_end = False
+        """Whether something went on failing for as long as it was to be tried."""
         self._clock = clock
 
     def ask(
@@ -123,6 +125,7 @@ class Patience:
         if self._clock.now() + pause > deadline:
             if isinstance(error, RfmError):
                 raise error
+            self.is_at_an_end = True
             raise UnreachableError(
                 f"BigQuery could not be reached to {doing}: {_first_words(error)}",
                 f"it was tried for {self.seconds:,.0f} seconds; look at the network, or at"
