@@ -17,6 +17,7 @@ import msgspec
 from rfm_pipeline.dates import ISO, check_format
 from rfm_pipeline.engine_settings import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.export.settings import ExportSettings
 from rfm_pipeline.notify_settings import NotifySettings, notify_table
 from rfm_pipeline.scoring import Scoring
 from rfm_pipeline.segmentation import SegmentsConfig
@@ -173,6 +174,7 @@ _NOT_DECISIVE = {
     "duckdb",
     "bigquery",
     "notify",
+    "export",
 }
 """What does not change the result of an as-of date, from the same lines."""
 
@@ -215,6 +217,7 @@ class Settings(Table, frozen=True, kw_only=True):
     duckdb: DuckDBSettings = DuckDBSettings()
     bigquery: BigQuerySettings = BigQuerySettings()
     notify: NotifySettings = NotifySettings()
+    export: ExportSettings = ExportSettings()
 
     def __post_init__(self) -> None:
         if self.thousands == self.decimal:
