@@ -32,7 +32,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 BIGQUERY = (ROOT / "docs" / "bigquery.md").read_text(encoding="utf-8")
 MONITORING = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/bigquery.md", "docs/monitoring.md"]
+DOCUMENTS = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "docs/bigquery.md",
+    "docs/monitoring.md",
+    "docs/bi.md",
+]
 
 
 def blocks(language: str, document: str = README) -> list[str]:

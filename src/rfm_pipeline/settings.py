@@ -18,6 +18,7 @@ from rfm_pipeline.audit_settings import Audits
 from rfm_pipeline.dates import ISO, check_format
 from rfm_pipeline.engine_settings import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.export.settings import ExportSettings
 from rfm_pipeline.notify_settings import NotifySettings, notify_table
 from rfm_pipeline.scoring import Scoring
 from rfm_pipeline.segmentation import SegmentsConfig
@@ -175,6 +176,7 @@ _NOT_DECISIVE = {
     "duckdb",
     "bigquery",
     "notify",
+    "export",
 }
 """What does not change the result of an as-of date, from the same lines."""
 
@@ -218,6 +220,7 @@ class Settings(Table, frozen=True, kw_only=True):
     duckdb: DuckDBSettings = DuckDBSettings()
     bigquery: BigQuerySettings = BigQuerySettings()
     notify: NotifySettings = NotifySettings()
+    export: ExportSettings = ExportSettings()
 
     def __post_init__(self) -> None:
         if self.thousands == self.decimal:

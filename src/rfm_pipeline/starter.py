@@ -91,6 +91,13 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # [history]
 # keep = "2 years"                  # how far back results are remembered; without it, all of them
 
+# [export]                          # who an audience can reach: see `rfm export`
+# contacts = "contacts.csv"         # one row per customer, with an e-mail address
+# customer_id = "Customer ID"       # its columns; the id and the address are found by their names
+# email = "E-Mail"
+# phone = "Phone"                   # used only where named, as are first_name, last_name, country and zip
+# [export.read]                     # as [read] is for the source
+
 # [duckdb]
 # memory_limit = "4GB"              # above it, work goes to disk
 # threads = 2                       # one for each core unless given

@@ -42,6 +42,7 @@ COMMANDS = (
     "load",
     "presets",
     "schedule",
+    "export",
 )
 """Each is a module beside this one, with a function of the same name."""
 STOPS: list[int] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -222,13 +222,16 @@ LogFormat = Annotated[
 """Checked here; `cli/events.py` has chosen by it before, as what can't be read is told in that form too."""
 
 
-def takes_settings(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes_settings(
+    *without: str, also: Sequence[Flag] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Adds FLAGS to a command, which gets those that were given as `flags`, in the shape of `rfm.toml`.
 
     Args:
         without: Parameters of FLAGS that the command has no use for.
+        also: Flags that only this command has.
     """
-    offered = [flag for flag in FLAGS if flag.parameter not in without]
+    offered = [*also, *(flag for flag in FLAGS if flag.parameter not in without)]
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)

@@ -65,6 +65,10 @@ class DestinationDataset:
         self._looks += 1
         return self._jobs.rows(self._jobs.query(f"standing-{self._looks}", select))
 
+    def pages(self, select: str) -> Iterator[list[dict[str, Any]]]:
+        """The rows of a SELECT, of which there may be millions, a page at a time."""
+        return self._jobs.pages(self._jobs.query("export", select))
+
     @cached_property
     def location(self) -> str | None:
         """Where the dataset is, such as `EU`, and the jobs run."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +12,7 @@ from typing import Any
 
 from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
+from rfm_pipeline.source.columns import bound_columns
 from rfm_pipeline.warehouse.failures import first_line, system_reason
 from rfm_pipeline.words import lowered
 
@@ -63,10 +64,38 @@ def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, s
     Raises:
         WarehouseError: The file can't be written; no draft is left.
     """
-    draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
     select = f"SELECT * FROM {table} ORDER BY customer_id"
-    try:
+    with _drafted(path, "; nothing was published") as draft:
         _WRITERS[path.suffix.casefold()](connection, select, draft, scratch)
+    return draft
+
+
+def write_private(connection: duckdb.DuckDBPyConnection, select: str, path: Path, scratch: Path) -> Path:
+    """Writes the rows of a SELECT, as they are, to a draft that nobody but its owner can ever read.
+
+    Args:
+        connection: Where the rows are.
+        select: With an order.
+        path: `.csv`, `.parquet` or `.xlsx`; it stays as it is.
+        scratch: A folder for what is written on the way.
+
+    Returns:
+        The draft, a hidden file in the folder of `path`.
+
+    Raises:
+        WarehouseError: The file can't be written; no draft is left.
+    """
+    with _drafted(path) as draft:
+        draft.touch(mode=0o600, exist_ok=False)
+        _PRIVATE_WRITERS[path.suffix.casefold()](connection, select, draft, scratch)
+    return draft
+
+
+@contextmanager
+def _drafted(path: Path, and_then: str = "") -> Iterator[Path]:
+    draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield draft
     except BaseException as error:
         with suppress(OSError):
             draft.unlink()
@@ -75,9 +104,8 @@ def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, s
         said = error.strerror if isinstance(error, OSError) else system_reason(error)
         raise WarehouseError(
             f"The output {path} can't be written: {lowered(said or first_line(error)).rstrip('.')}.",
-            "look at the disk's room and the folder's permissions; nothing was published.",
+            f"look at the disk's room and the folder's permissions{and_then}.",
         ) from error
-    return draft
 
 
 def _copy(options: str, *, plain_numbers: bool = False) -> Writer:
@@ -121,6 +149,8 @@ def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Pa
 
 def _refuse_long_ids(connection: duckdb.DuckDBPyConnection, select: str) -> None:
     """A longer text would be cut off, and two customers could become one."""
+    if "customer_id" not in {name for name, _ in bound_columns(connection, f"SELECT * FROM ({select})")}:
+        return
     longest = connection.execute(
         f"SELECT customer_id FROM ({select}) WHERE LENGTH(customer_id) > {_CELL} LIMIT 1"
     ).fetchone()
@@ -164,5 +194,11 @@ _WRITERS: Mapping[str, Writer] = {
     ".parquet": _copy("FORMAT parquet, COMPRESSION zstd"),
     ".json": _copy("FORMAT json, ARRAY true", plain_numbers=True),
     ".ndjson": _copy("FORMAT json", plain_numbers=True),
+    ".xlsx": _write_workbook,
+}
+# Into the file that is there, so that it keeps its mode.
+_PRIVATE_WRITERS: Mapping[str, Writer] = {
+    ".csv": _copy("FORMAT csv, HEADER true, USE_TMP_FILE false"),
+    ".parquet": _copy("FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"),
     ".xlsx": _write_workbook,
 }
