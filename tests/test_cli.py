@@ -93,20 +93,9 @@ def test_the_version_is_the_packages(rfm: Rfm) -> None:
 
 def test_the_commands_are_these() -> None:
     assert sorted(COMMANDS) == [
-        "backfill",
-        "calibrate",
-        "check",
-        "demo",
-        "explain",
-        "init",
-        "load",
-        "presets",
-        "rollback",
-        "run",
-        "runs",
-        "schedule",
-        "sql",
-    ]
+        "backfill", "calibrate", "check", "demo", "explain", "export", "init", "load", "presets", "report",
+        "rollback", "run", "runs", "schedule", "sql", "transitions",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", COMMANDS)
