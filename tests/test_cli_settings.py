@@ -293,7 +293,7 @@ def test_the_hash_changes_with_what_can_change_the_result_and_with_nothing_else(
 
     assert hashed() == hashed(source="a.csv", to="b.duckdb", output=["c.csv"], duckdb={"threads": 2})
     # The date is the run's, and other dates are computed by the same configuration.
-    assert hashed() == hashed(as_of="2025-01-31") == hashed(audits={"max_age": "3 days"}, history={"keep": "1y"})
+    assert hashed() == hashed(as_of="2025-01-31") == hashed(audits={"max_age": "3d"}, history={"keep": "1y"})
     assert hashed(scoring={"bins": 4}) == hashed(scoring={"bins": "4"}) == hashed()
     different: list[dict[str, Any]] = [
         {"since": "2024-01-31"},

@@ -177,8 +177,10 @@ def planned(
         if not configuration.names_columns:
             recognised = recognise([column.name for column in source.schema])
             settings = configuration.settings(recognised)
-        standing = standing_at(warehouse.destination) if publishes else _standing(settings)
-        frozen = frozen_edges(standing.records, settings) if settings.scoring.edges == "frozen" else None
+        frozen = None
+        if settings.scoring.edges == "frozen":
+            known = standing_at(warehouse.destination) if publishes else _standing(settings)
+            frozen = frozen_edges(known.records, settings)
         spec = _spec(settings, source, dialect_of(warehouse.engine), today, frozen)
         _check_conditions(spec, warehouse)
         if publishes:
@@ -193,7 +195,8 @@ def planned(
             spec.mapping,
             spec,
             pipeline,
-            standing,
+            # After the estimate, for looking may be a query too.
+            standing_at(warehouse.destination) if publishes else Standing(),
             warehouse,
             cost,
             frozen,
@@ -277,9 +280,7 @@ def access(settings: Settings) -> Access | None:
 
 
 def _standing(settings: Settings) -> Standing:
-    """What stands at the destination, for a query that is frozen to a run; others have no need of it."""
-    if settings.scoring.edges != "frozen":
-        return Standing()
+    """What stands at the destination, for a query that is frozen to a run there."""
     with open_destination(settings) as destination:
         return standing_at(destination)
 

@@ -91,7 +91,8 @@ class Audit:
     name: str
     status: str
     detail: str
-    rows: tuple[Mapping[str, Any], ...] = ()
+    # A row is a mapping, which has no hash.
+    rows: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
 
 @dataclass(frozen=True, slots=True)

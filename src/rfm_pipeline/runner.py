@@ -90,6 +90,8 @@ def run_unless(
         plan = stack.enter_context(planned(configuration, today=today, run_id=begun.run_id))
         if is_done(plan):
             return None
+        refused = [run.run_id for run in plan.standing.records if run.status == "refused"]
+        plan.warehouse.destination.sweep(begun.run_id, refused)
         outputs = stack.enter_context(Outputs(plan.settings.output))
         with _failure_recorded(begun, plan):
             result, record = _staged(begun, plan, watcher)
@@ -98,7 +100,15 @@ def run_unless(
         _publish(plan, record)
         outputs.move()
         usage, took = plan.warehouse.usage(), now() - begun.started_at
-        return replace(result, outputs=outputs.names, duration_s=took.total_seconds(), jobs=usage.jobs)
+        return replace(
+            result,
+            outputs=outputs.names,
+            duration_s=took.total_seconds(),
+            bytes_processed=usage.bytes_processed,
+            bytes_billed=usage.bytes_billed,
+            slot_ms=usage.slot_ms,
+            jobs=usage.jobs,
+        )
 
 
 _STEPS = {

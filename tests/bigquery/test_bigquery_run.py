@@ -373,12 +373,20 @@ def test_an_audit_that_fails_publishes_nothing(bigquery_shop: Shop, rfm: Rfm, pr
     source = bigquery_shop.make()
     assert rfm("run", source, "--to", bigquery_shop.destination).code == 0
     before = bigquery_shop.published()
-    sentence, _ = refused(
+    sentence, hint = refused(
         rfm("run", source, "--to", bigquery_shop.destination, "--since", "2030-01-01"), code=3
     )
     assert sentence.startswith("Nothing was published, because an audit failed")
     assert bigquery_shop.published() == before
-    assert bigquery_shop.tables() == ["orders", "rfm_segments"]
+    # What was staged is kept for a look at it, and expires.
+    kept = [name for name in bigquery_shop.tables() if "__" in name]
+    assert [name.rpartition("__")[2] for name in kept] == ["customers", "edges", "result", "segments"]
+    record = rfm("runs", "--to", bigquery_shop.destination, "--json").json["runs"][0]
+    assert (record["status"], record["error"]) == ("refused", sentence)
+    assert hint.endswith(f"{kept[0].rpartition('__')[0]}__* for 24 hours.")
+    # The next run leaves them alone.
+    assert rfm("run", source, "--to", bigquery_shop.destination).code == 0
+    assert [name for name in bigquery_shop.tables() if "__" in name] == kept
 
 
 def test_audits_of_ones_own_find_what_they_find_on_duckdb(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -115,10 +115,18 @@ class Destination(Protocol):
         """
 
     def claimed(self, run_id: str) -> AbstractContextManager[None]:
-        """Holds the lease: one run at a time works on the tables, and what dead ones left behind is removed.
+        """Holds the lease: one run at a time works on the tables.
 
         Raises:
             LockedError: Another run holds it.
+        """
+
+    def sweep(self, run_id: str, spared: Collection[str]) -> None:
+        """Removes what runs left behind that died. Whoever calls it holds the lease.
+
+        Args:
+            run_id: The run that lives.
+            spared: Runs whose staged tables are kept for a while, by their ids.
         """
 
     def apply(self, statements: Sequence[str], step: str) -> None:

@@ -25,7 +25,7 @@ from rfm_pipeline.warehouse.bigquery_export import write_rows
 from rfm_pipeline.warehouse.bigquery_failures import explanation, objection
 from rfm_pipeline.warehouse.bigquery_files import LocalFiles
 from rfm_pipeline.warehouse.bigquery_jobs import label_value
-from rfm_pipeline.warehouse.bigquery_load import find, make, runner, upload
+from rfm_pipeline.warehouse.bigquery_load import drop, find, make, runner, upload
 from rfm_pipeline.warehouse.bigquery_schema import schema_of
 from rfm_pipeline.words import size
 
@@ -188,16 +188,7 @@ class BigQueryWarehouse:
         # What can't be dropped now expires.
         with suppress(Exception):
             for staged in () if self._is_kept else self._staged.values():
-                self.jobs.patience.ask(
-                    lambda staged=staged: self.jobs.client.delete_table(  # type: ignore[misc]
-                        staged,
-                        not_found_ok=True,
-                        retry=None,  # type: ignore[arg-type]
-                        timeout=min(_CLOSING_SECONDS, self._settings.request_timeout),
-                    ),
-                    "drop a staged table",
-                    within=_CLOSING_SECONDS,
-                )
+                drop(self.jobs, staged, within=_CLOSING_SECONDS)
         if isinstance(self._source, LocalFiles):
             self._source.close()
         self.jobs.client.close()  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,10 @@ from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.layout import COLUMNS, SUFFIXES, newer_version
 from rfm_pipeline.warehouse import bigquery_statements as statements
+from rfm_pipeline.warehouse.bigquery_failures import explanation
 from rfm_pipeline.warehouse.bigquery_jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery_lease import Lease
-from rfm_pipeline.warehouse.bigquery_load import find, place_of, runner
+from rfm_pipeline.warehouse.bigquery_load import drop, find, place_of, runner
 from rfm_pipeline.warehouse.bigquery_retry import UnreachableError
 from rfm_pipeline.warehouse.bigquery_schema import published_drift
 
@@ -83,6 +84,25 @@ class DestinationDataset:
     def claimed(self, run_id: str) -> AbstractContextManager[None]:
         self.check()
         return Lease(self._jobs, self._place, self._settings, run_id).held()
+
+    def sweep(self, run_id: str, spared: Collection[str]) -> None:
+        doing, place = "look for what earlier runs left behind", self._place
+
+        def listed() -> list[str]:
+            dataset = f"{place.project}.{place.dataset}"
+            found = self._jobs.client.list_tables(
+                dataset,
+                retry=None,  # type: ignore[arg-type]
+                timeout=self._jobs.request_timeout,
+            )
+            return [table.table_id for table in found]
+
+        with explanation(doing):
+            tables = self._jobs.patience.ask(listed, doing)
+        for table in tables:
+            owner = statements.staged_by(place.table, table)
+            if owner and owner not in {run_id, *spared}:
+                drop(self._jobs, f"{place.project}.{place.dataset}.{table}")
 
     def apply(self, changes: Sequence[str], step: str) -> None:
         if step == "record" and self._jobs.patience.is_at_an_end:

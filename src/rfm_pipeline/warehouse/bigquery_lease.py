@@ -4,7 +4,7 @@ That a table is made is atomic, and BigQuery drops it by itself once its time is
 nothing for long. Whoever lives puts the end off, from a thread of its own, so that no long job delays it.
 
 A run that was taken for dead and was not, because its machine slept, say, can do no harm: who takes its lease
-drops its staged tables, and a publish that finds none changes nothing.
+drops its staged tables (`DestinationDataset.sweep`), and a publish that finds none changes nothing.
 """
 
 from __future__ import annotations
@@ -13,26 +13,23 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from rfm_pipeline.destination import BigQueryDestination
 from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import LockedError
 from rfm_pipeline.warehouse.bigquery_failures import explanation
 from rfm_pipeline.warehouse.bigquery_jobs import JobRunner, label_value
-from rfm_pipeline.warehouse.bigquery_load import find, reference
+from rfm_pipeline.warehouse.bigquery_load import drop, find, reference
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _RELEASING_SECONDS = 10.0
-STAGED = "__"
-"""Between the name of the destination and what is staged for it, or its lease."""
 
 
 class Lease:
@@ -52,7 +49,7 @@ class Lease:
         self._place = place
         self._lasts = timedelta(seconds=settings.lease)
         self._run_id = run_id
-        self._name = f"{place.project}.{place.dataset}.{place.table}{STAGED}lease"
+        self._name = f"{place.project}.{place.dataset}.{place.table}__lease"
         self._timeout = settings.request_timeout
 
     @contextmanager
@@ -72,7 +69,7 @@ class Lease:
             ended.set()
             renewing.join(self._timeout)
             with suppress(Exception):
-                self._drop(self._name, within=_RELEASING_SECONDS)
+                drop(self._jobs, self._name, within=_RELEASING_SECONDS)
 
     def _take(self) -> None:
         from google.api_core.exceptions import Conflict
@@ -80,11 +77,10 @@ class Lease:
         for is_last in (False, True):
             with explanation(f"take the lease {self._name}"):
                 try:
-                    self._ask(self._make, "take the lease")
+                    self._jobs.patience.ask(self._make, "take the lease")
                 except Conflict:
                     pass
                 else:
-                    self._drop_leftovers()
                     return
             holder = find(self._jobs, self._name)
             if holder is None:
@@ -93,11 +89,10 @@ class Lease:
                 self._run_id in (holder.description or "")
             ):
                 # It had been made before, and only the answer was lost.
-                self._drop_leftovers()
                 return
             if is_last or holder.expires is None or holder.expires > datetime.now(UTC):
                 raise self._refusal(holder)
-            self._drop(self._name)
+            drop(self._jobs, self._name)
 
     def _make(self) -> Table:
         from google.cloud.bigquery import SchemaField, Table
@@ -130,41 +125,6 @@ class Lease:
                 )
             except Exception as error:  # noqa: BLE001 - the next time may do, and three are left
                 _log.info("the lease could not be put off: %s", error)
-
-    def _drop_leftovers(self) -> None:
-        """Removes what dead runs left behind, so that they have nothing to publish any more."""
-        from rfm_pipeline.warehouse.bigquery_statements import is_staged_for
-
-        def listed() -> list[Any]:
-            return list(
-                self._jobs.client.list_tables(
-                    f"{self._place.project}.{self._place.dataset}",
-                    retry=None,  # type: ignore[arg-type]
-                    timeout=self._timeout,
-                )
-            )
-
-        with explanation("look for what earlier runs left behind"):
-            tables = self._ask(listed, "look for what earlier runs left behind")
-        for table in tables:
-            if is_staged_for(self._place.table, table.table_id, self._run_id):
-                self._drop(f"{self._place.project}.{self._place.dataset}.{table.table_id}")
-
-    def _drop(self, name: str, within: float | None = None) -> None:
-        with explanation(f"drop {name}"):
-            self._ask(
-                lambda: self._jobs.client.delete_table(
-                    reference(name),
-                    not_found_ok=True,
-                    retry=None,  # type: ignore[arg-type]
-                    timeout=min(_RELEASING_SECONDS, self._timeout),
-                ),
-                f"drop {name}",
-                within,
-            )
-
-    def _ask(self, call: Callable[[], T], doing: str, within: float | None = None) -> T:
-        return self._jobs.patience.ask(call, doing, within=within)
 
     def _refusal(self, holder: Table) -> LockedError:
         until = f", and until {holder.expires:%H:%M:%S} UTC unless it lives" if holder.expires else ""

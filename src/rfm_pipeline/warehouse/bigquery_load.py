@@ -19,6 +19,7 @@ from rfm_pipeline.warehouse.bigquery_schema import drift, type_name
 if TYPE_CHECKING:
     from google.cloud.bigquery import LoadJobConfig, Table
 
+_DROP_SECONDS = 10.0
 Mode = Literal["create", "append", "replace"]
 
 
@@ -168,6 +169,27 @@ def make(jobs: JobRunner, name: str, fields: tuple[Field, ...], expires: datetim
 
     with explanation(f"make {name}"):
         jobs.patience.ask(create, f"make {name}")
+
+
+def drop(jobs: JobRunner, name: str, within: float | None = None) -> None:
+    """Drops a table; one that is not there is as good as dropped.
+
+    Args:
+        jobs: How BigQuery is asked.
+        name: The table by its full name.
+        within: Seconds for which it is tried; None is as long as anything.
+    """
+
+    def delete() -> None:
+        jobs.client.delete_table(
+            reference(name),
+            not_found_ok=True,
+            retry=None,  # type: ignore[arg-type]
+            timeout=min(_DROP_SECONDS, jobs.request_timeout),
+        )
+
+    with explanation(f"drop {name}"):
+        jobs.patience.ask(delete, f"drop {name}", within=within)
 
 
 def upload(

@@ -89,14 +89,14 @@ def staged_name(table: str, run_id: str, name: str) -> str:
     return f"{table}__{run_id.replace('-', '_')}__{name}"
 
 
-def is_staged_for(table: str, found: str, run_id: str) -> bool:
-    """Whether a table was staged for a destination by another run than this one.
+def staged_by(table: str, found: str) -> str | None:
+    """The run that staged a table for a destination; None where it is none of those.
 
-    >>> is_staged_for("rfm_segments", "rfm_segments__20251231T060000_1f9c3a__edges", "20260101T060000-2e0b4f")
-    True
+    >>> staged_by("rfm_segments", "rfm_segments__20251231T060000_1f9c3a__edges")
+    '20251231T060000-1f9c3a'
     """
     match = _STAGED.fullmatch(found.removeprefix(table)) if found.startswith(table) else None
-    return match is not None and match["run"] != run_id.replace("-", "_")
+    return match["run"].replace("_", "-") if match else None
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,7 +140,6 @@ class DestinationFile:
         if not is_ours:
             raise leased(self.label, lock.about())
         try:
-            self._sweep()
             yield
         finally:
             lock.release()
@@ -200,8 +199,7 @@ class DestinationFile:
                 left.unlink(missing_ok=True)
         return True
 
-    def _sweep(self) -> None:
-        """Removes what a killed run left behind, and what was kept long enough."""
+    def sweep(self, run_id: str, spared: Collection[str]) -> None:  # noqa: ARG002 - what is kept has a file
         folder, oldest = self._file.parent, time.time() - _KEPT_DAYS * 24 * 60 * 60
         for left in folder.glob(f".{glob.escape(self._file.name)}.{self._table}.*.new*"):
             left.unlink(missing_ok=True)
