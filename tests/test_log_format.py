@@ -102,7 +102,7 @@ def test_an_error_is_an_event_with_its_hint_and_its_exit_code(
 
 def test_a_traceback_is_part_of_its_event(rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RFM_DEBUG", "")
-    monkeypatch.setattr(runner, "audit", None)
+    monkeypatch.setattr(runner, "audits_of", None)
     last = told(rfm("--debug", "run", orders, *JSON).stderr)[-1]
     monkeypatch.setenv("RFM_DEBUG", "")
     assert (last["event"], last["exit_code"]) == ("error", 1)

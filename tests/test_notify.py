@@ -135,7 +135,7 @@ def test_a_bug_is_told_by_its_kind_alone(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("customer ann owes 12.50")
 
-    monkeypatch.setattr(runner, "audit", broken)
+    monkeypatch.setattr(runner, "audits_of", broken)
     assert rfm("run", orders).code == 1
     assert chat.message.startswith("rfm run failed: a bug in rfm, ZeroDivisionError.\n")
     assert "ann" not in chat.message.replace("planned", "")
