@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from rfm_pipeline.layout import RUN_COLUMNS
-from rfm_pipeline.result import Audit, DimensionScores, Excluded, money
+from rfm_pipeline.result import Audit, DimensionScores, Excluded, money, plain, plain_edges
 from rfm_pipeline.sql.publication import Tables
 from rfm_pipeline.warehouse.base import Destination
 
@@ -74,7 +74,7 @@ class RunRecord:
 
     def to_row(self) -> dict[str, Any]:
         """The values of its columns, by name; what is nested as JSON."""
-        plain = {name: getattr(self, name) for name in self.__slots__}
+        row = {name: getattr(self, name) for name in self.__slots__}
         for name, nested in (
             ("rules", self.rules),
             ("exclusions", [_excluded(excluded) for excluded in self.exclusions]),
@@ -83,30 +83,30 @@ class RunRecord:
             ("audits", [_audit(audit) for audit in self.audits]),
             ("jobs", list(self.jobs)),
         ):
-            plain[name] = json.dumps(nested, ensure_ascii=False, default=str)
-        return plain
+            row[name] = json.dumps(nested, ensure_ascii=False, default=plain)
+        return row
 
     def to_json(self) -> dict[str, Any]:
         """One object with plain values, as `rfm runs --json` prints it."""
-        plain = {
+        said = {
             name: value.isoformat() if isinstance(value, date) else value
             for name, value in self.to_row().items()
         }
         for name in _NESTED:
-            plain[name] = json.loads(plain[name])
+            said[name] = json.loads(said[name])
         for name, value in (("amount_kept", self.amount_kept), ("revenue", self.revenue)):
-            plain[name] = None if value is None else money(value)
-        return plain
+            said[name] = None if value is None else money(value)
+        return said
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> RunRecord:
         """A record from the values of its columns."""
         nested = {name: json.loads(row[name] or "null") or () for name in _NESTED}
-        plain = {name: row[name] for name in cls.__slots__ if name not in nested}
+        values = {name: row[name] for name in cls.__slots__ if name not in nested}
         for name in ("started_at", "finished_at"):
-            plain[name] = plain[name].replace(tzinfo=None)
+            values[name] = values[name].replace(tzinfo=None)
         return cls(
-            **plain,
+            **values,
             rules=dict(nested["rules"]),
             exclusions=tuple(
                 Excluded(found["reason"], found["lines"], _decimal(found["amount"]))
@@ -221,12 +221,8 @@ def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _decimals(texts: Sequence[str] | None) -> tuple[Decimal, ...] | None:
+def _decimals(texts: Sequence[str | int] | None) -> tuple[Decimal, ...] | None:
     return None if texts is None else tuple(map(Decimal, texts))
-
-
-def _texts(edges: Sequence[Decimal] | None) -> list[str] | None:
-    return None if edges is None else list(map(str, edges))
 
 
 def _excluded(excluded: Excluded) -> dict[str, Any]:
@@ -237,10 +233,10 @@ def _scores(scores: DimensionScores) -> dict[str, Any]:
     return {
         "dimension": scores.name,
         "method": scores.method,
-        "edges": _texts(scores.edges),
+        "edges": plain_edges(scores.name, scores.edges),
         "customers": list(scores.customers),
         "edges_from": scores.edges_from,
-        "fresh": _texts(scores.fresh),
+        "fresh": plain_edges(scores.name, scores.fresh),
     }
 
 

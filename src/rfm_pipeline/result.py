@@ -149,9 +149,11 @@ class RunResult:
             "customers": self.customers,
             "orders": self.orders,
             "revenue": money(self.revenue),
-            "edges": {_measure(scores): _plain(scores.name, scores.edges) for scores in self.dimensions},
+            "edges": {_measure(scores): plain_edges(scores.name, scores.edges) for scores in self.dimensions},
             "edges_from": self.drift.run_id if self.drift else None,
-            "fresh_edges": {_measure(scores): _plain(scores.name, scores.fresh) for scores in self.dimensions}
+            "fresh_edges": {
+                _measure(scores): plain_edges(scores.name, scores.fresh) for scores in self.dimensions
+            }
             if self.drift
             else None,
             "would_score_otherwise": self.drift.customers if self.drift else None,
@@ -205,6 +207,13 @@ def plain(value: object) -> str | int | float | bool | None:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
+def plain_edges(dimension: str, edges: tuple[Decimal, ...] | None) -> list[int] | list[str] | None:
+    """The edges of a dimension as JSON has them: money as decimal strings, the others as whole numbers."""
+    if edges is None:
+        return None
+    return [money(edge) for edge in edges] if dimension == "monetary" else [int(edge) for edge in edges]
+
+
 def share(part: Decimal | int, whole: Decimal | int) -> float | None:
     """The part of the whole, to four decimals; None where the whole is nothing."""
     return round(float(Decimal(part) / Decimal(whole)), 4) if whole else None
@@ -212,9 +221,3 @@ def share(part: Decimal | int, whole: Decimal | int) -> float | None:
 
 def _measure(scores: DimensionScores) -> str:
     return "recency_days" if scores.name == "recency" else scores.name
-
-
-def _plain(name: str, edges: tuple[Decimal, ...] | None) -> list[int] | list[str] | None:
-    if edges is None:
-        return None
-    return [money(edge) for edge in edges] if name == "monetary" else [int(edge) for edge in edges]

@@ -68,7 +68,8 @@ def test_a_run_publishes_what_it_publishes_on_duckdb(
 ) -> None:
     (tmp_path / "fixed.toml").write_text(FIXED, encoding="utf-8")
     asked = QUESTIONS[question]
-    retail.execute(f"DROP TABLE IF EXISTS {retail.name('rfm_segments')}")
+    for suffix in SUFFIXES.values():
+        retail.execute(f"DROP TABLE IF EXISTS {retail.name(f'rfm_segments{suffix}')}")
     there = rfm("run", retail.source("lines"), "--to", retail.destination, *asked, "--json")
     assert there.code == 0, there.stderr
     here = rfm("run", online_retail, "--to", "duckdb:here.duckdb", *asked, "--json")
