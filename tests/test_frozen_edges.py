@@ -203,7 +203,7 @@ def test_a_check_and_the_printed_query_have_the_frozen_edges(
     assert rules["edges"] == f"frozen, of run {run_id}, as of 2024-03-01"
     text = rfm("sql", orders, "--freeze", run_id, "--dialect", "bigquery").stdout
     assert f"--   edges: frozen, of run {run_id}, as of 2024-03-01\n" in text
-    assert "NUMERIC '7.000000000' AS m_edge_2" in text
+    assert "NUMERIC '7.00' AS m_edge_2" in text
     assert "AS m_fresh_2" in text
     assert "edges" not in rfm("check", orders, "--json").json["rules"]
 
@@ -344,5 +344,5 @@ def test_edges_go_to_the_table_of_runs_and_come_back() -> None:
     ntile = DimensionScores("frequency", "ntile", None, (2, 2))
     record = on(5, "published", edges=(EDGES[0], ntile, frozen))
     row = record.to_row()
-    assert json.loads(row["edges"])[2]["fresh"] == ["0.10", "2", "100000000000000000000"]
+    assert json.loads(row["edges"])[2]["fresh"] == ["0.10", "2.00", "100000000000000000000.00"]
     assert RunRecord.from_row(row) == replace(record, rules={})

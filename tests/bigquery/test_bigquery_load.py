@@ -133,7 +133,7 @@ def test_a_run_of_a_file_publishes_what_it_publishes_on_duckdb(
     assert bigquery_shop.without_run_id() == without_run_id(tmp_path / "rfm.duckdb")
     same = ("source", "as_of", "rows", "amount", "customers", "orders", "revenue", "edges", "segments")
     assert {name: there.json[name] for name in same} == {name: here.json[name] for name in same}
-    assert bigquery_shop.tables() == ["rfm_segments"]
+    assert bigquery_shop.tables() == ["rfm_segments", "rfm_segments_history", "rfm_segments_runs"]
     (made,) = [request.json for request in proxy.requests if request.kind == "make"]
     assert "__lines" in made["tableReference"]["tableId"]
     assert made["expirationTime"]

@@ -68,7 +68,7 @@ def test_a_run_that_is_stopped_cancels_its_job_and_leaves_the_earlier_result(
     cancelled = {request.job_id for request in proxy.requests if request.kind == "cancel"}
     assert [job_id.rpartition(f"-{step}-")[2] for job_id in cancelled] == ["a1"]
     assert bigquery_shop.published() == before
-    assert bigquery_shop.tables() == ["orders", "rfm_segments"]
+    assert bigquery_shop.tables() == ["orders", "rfm_segments", "rfm_segments_history", "rfm_segments_runs"]
     if step == STEPS[-1]:
         proxy.forget()
         assert rfm("run", source, "--to", to).code == 0

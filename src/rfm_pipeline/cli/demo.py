@@ -16,6 +16,10 @@ _NO_USE = {
     if flag.setting[0] in {"columns", "read", "date_format", "decimal", "thousands"}
 }
 _DEFAULT_FILE = Path("demo.csv")
+# Another shop than the last time is what was asked for.
+_ANOTHER_SHOP = dict.fromkeys(
+    ("rows_dropped", "customers_dropped", "duplicate_load", "segment_shares"), {"level": "off"}
+)
 
 
 @takes_settings(*_NO_USE)
@@ -57,7 +61,10 @@ def demo(
     if source.exists() and not (force or (source == _DEFAULT_FILE and is_shop(source))):
         raise UsageError(f"{source} is there already.", "`--force` overwrites it.")
     flags = {"to": "duckdb:demo.duckdb", **flags, "source": str(source)}
-    configuration = load(flags, config=config) if config else Configuration(flags=flags)
+    if config:
+        configuration = load(flags, config=config)
+    else:
+        configuration = Configuration(flags={"audits": _ANOTHER_SHOP, **flags})
     configuration.settings()  # What is wrong is said before ten million lines are written.
     with watching(quiet=quiet) as watcher:
         watcher.step("Making up a shop")

@@ -120,5 +120,8 @@ class DuckDBWarehouse:
             return self.destination.keep(self._run_id, list(self._staged))
 
     def close(self) -> None:
-        self._connection.close()
-        self._scratch.cleanup()
+        try:
+            self._connection.close()
+        finally:
+            # DuckDB may refuse to close what a stop signal broke off.
+            self._scratch.cleanup()
