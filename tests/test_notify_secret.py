@@ -256,8 +256,8 @@ def test_who_is_told_is_no_part_of_what_decides_the_result() -> None:
 
 def test_a_traceback_of_a_bug_shows_nothing_of_it(orders: Path) -> None:
     code = (
-        f"import os; os.chdir({str(orders.parent)!r}); from rfm_pipeline import runner; runner.audits_of = None;"
-        " from rfm_pipeline.cli import main; main()"
+        f"import os; os.chdir({str(orders.parent)!r}); from rfm_pipeline import runner;"
+        " runner.audits_of = None; from rfm_pipeline.cli import main; main()"
     )
     hidden = f"https://nowhere.invalid/{PLANTED}"
     done = child("-c", code, "--debug", "run", "orders.csv", **{VARIABLE: hidden})

@@ -134,9 +134,9 @@ def test_a_run_of_a_file_publishes_what_it_publishes_on_duckdb(
     same = ("source", "as_of", "rows", "amount", "customers", "orders", "revenue", "edges", "segments")
     assert {name: there.json[name] for name in same} == {name: here.json[name] for name in same}
     assert bigquery_shop.tables() == ["rfm_segments", "rfm_segments_history", "rfm_segments_runs"]
-    (made,) = [request.json for request in proxy.requests if request.kind == "make"]
-    assert "__lines" in made["tableReference"]["tableId"]
-    assert made["expirationTime"]
+    made = [request.json for request in proxy.requests if request.kind == "make"]
+    assert [table["tableReference"]["tableId"].rpartition("__")[2] for table in made] == ["lease", "lines"]
+    assert all(table["expirationTime"] for table in made)
 
 
 def test_a_check_of_a_file_loads_nothing(bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, orders: Path) -> None:

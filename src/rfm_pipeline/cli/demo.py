@@ -17,9 +17,10 @@ _NO_USE = {
 }
 _DEFAULT_FILE = Path("demo.csv")
 # Another shop than the last time is what was asked for.
-_ANOTHER_SHOP = dict.fromkeys(
-    ("rows_dropped", "customers_dropped", "duplicate_load", "segment_shares"), {"level": "off"}
-)
+_ANOTHER_SHOP = {
+    audit: {"level": "off"}
+    for audit in ("rows_dropped", "customers_dropped", "duplicate_load", "segment_shares")
+}
 
 
 @takes_settings(*_NO_USE)
