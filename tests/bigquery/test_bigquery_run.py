@@ -462,3 +462,18 @@ def test_duckdb_is_where_it_was(rfm: Rfm, tmp_path: Path) -> None:
     assert rfm("check", "orders.csv", "--json").json["cost"] is None
     assert rfm("run", "orders.csv", "--json").json["jobs"] == []
     assert len(published(tmp_path / "rfm.duckdb")) == 4
+
+
+def test_transitions_are_those_of_duckdb(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path) -> None:
+    source = bigquery_shop.make()
+    (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    for as_of in ("2024-01-31", "2024-02-25", "2024-03-01"):
+        assert rfm("run", source, "--to", bigquery_shop.destination, "--as-of", as_of).code == 0
+        assert rfm("run", "orders.csv", "--as-of", as_of).code == 0
+    for dates in ((), ("--from", "2024-01-31", "--to", "2024-03-01")):
+        there = rfm("transitions", *dates, "--to", bigquery_shop.destination, "--json")
+        assert there.code == 0, there.stderr
+        here = rfm("transitions", *dates, "--json").json
+        same = ("stayed", "moved", "new", "lapsed", "causes", "segments", "flows")
+        assert {name: there.json[name] for name in same} == {name: here[name] for name in same}
+        assert here["new"] + here["moved"] > 0

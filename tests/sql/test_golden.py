@@ -6,8 +6,9 @@ RFM_UPDATE_GOLDEN=1 writes the files anew.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,15 @@ from engines import Question, connected
 from generated import SEGMENT_PRESETS, preset
 from sqlglot import exp
 
+from rfm_pipeline.config import Configuration
+from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.sql.clean import clean_ctes
+from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.metrics import metrics_ctes
 from rfm_pipeline.sql.pipeline import Pipeline
 from rfm_pipeline.sql.scores import scores_ctes
 from rfm_pipeline.sql.segments import segments_ctes
+from rfm_pipeline.sql.transitions import Scored, transitions_sql
 
 GOLDEN = Path(__file__).parent / "golden"
 DIALECTS = ("duckdb", "bigquery")
@@ -100,6 +105,31 @@ QUERIES: Mapping[str, Question] = {
 }
 
 
+def scored(day: date, name: str, edges: Mapping[str, Sequence[str] | None], **changed: Any) -> Scored:
+    """How a date was scored and segmented, by a preset and what is changed of it."""
+    settings = Configuration(flags={**preset(name), **changed}).settings()
+    return Scored(
+        day,
+        settings.scoring.dimensions,
+        {name: None if known is None else tuple(map(Decimal, known)) for name, known in edges.items()},
+        SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
+    )
+
+
+JANUARY, FEBRUARY = date(2025, 1, 31), date(2025, 2, 28)
+EDGES: Mapping[str, Sequence[str]] = {
+    "recency": ["20", "60", "150"], "frequency": ["1", "2", "5"], "monetary": ["9.99", "50", "250.5"],
+}  # fmt: skip
+BY_RANK: Mapping[str, None] = dict.fromkeys(EDGES)
+TRANSITIONS: Mapping[str, tuple[Scored, Scored]] = {
+    "transitions": (scored(JANUARY, "classic", EDGES), scored(FEBRUARY, "classic", EDGES)),
+    "transitions-of-ranks": (
+        scored(JANUARY, "pymc", BY_RANK, scoring={"bins": 4, "method": "ntile"}),
+        scored(FEBRUARY, "grid", BY_RANK, scoring={"bins": 5, "method": "ntile"}),
+    ),
+}
+
+
 def stage_text(question: Question, stage: str, dialect: str) -> str:
     """A stage as one statement: its CTEs, and a SELECT of the last."""
     ctes = STAGES[stage](question.spec(dialect))
@@ -120,6 +150,9 @@ def texts() -> dict[str, str]:
             found[f"segments-{name}.{dialect}.sql"] = stage_text(question, "segments", dialect)
         for name, question in QUERIES.items():
             found[f"query-{name}.{dialect}.sql"] = question.pipeline(dialect).query()
+        for name, (earlier, later) in TRANSITIONS.items():
+            spoken = dialect_of(dialect)
+            found[f"{name}.{dialect}.sql"] = transitions_sql(spoken.table("history"), earlier, later, spoken)
     return found
 
 

@@ -37,6 +37,7 @@ COMMANDS = (
     "sql",
     "explain",
     "runs",
+    "transitions",
     "rollback",
     "backfill",
     "load",

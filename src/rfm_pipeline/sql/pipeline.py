@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from rfm_pipeline.sql.clean import clean_ctes
@@ -62,11 +62,11 @@ class Pipeline:
 
     def query(self) -> str:
         """The whole as one query that runs as it stands."""
-        return self._with(self.ctes, "SELECT *\nFROM segments\nORDER BY customer_id")
+        return with_ctes(self.ctes, "SELECT *\nFROM segments\nORDER BY customer_id", self.dialect)
 
     def reading(self, select: str) -> str:
         """A SELECT over the CTEs as one query, with those of them that it reads."""
-        return self._with(_needed(list(self.ctes), select), select)
+        return with_ctes(_needed(list(self.ctes), select), select, self.dialect)
 
     def steps(self, table_of: Callable[[str], str]) -> tuple[Step, ...]:
         """One SELECT for each materialised CTE, over the tables of the steps before it.
@@ -78,23 +78,24 @@ class Pipeline:
         known: list[Cte] = []
         for cte in self.ctes:
             if cte.name in self.materialised:
-                steps.append(Step(cte.name, self._with(_needed(known, cte.sql), cte.sql)))
+                steps.append(Step(cte.name, with_ctes(_needed(known, cte.sql), cte.sql, self.dialect)))
                 table = table_of(cte.name)
                 known.append(Cte(cte.name, f"The table of {cte.name}.", f"SELECT *\nFROM {table}"))
             else:
                 known.append(cte)
         return tuple(steps)
 
-    def _with(self, ctes: tuple[Cte, ...], select: str) -> str:
-        if not ctes:
-            return select
-        return "WITH\n" + ",\n\n".join(self._definition(cte) for cte in ctes) + "\n\n" + select
 
-    def _definition(self, cte: Cte) -> str:
-        body = _QUOTED_OR_BREAK[self.dialect].sub(
-            lambda found: "\n  " if found[0] == "\n" else found[0], cte.sql
-        )
-        return f"-- {cte.row}\n{cte.name} AS (\n  {body}\n)"
+def with_ctes(ctes: Sequence[Cte], select: str, dialect: str) -> str:
+    """A SELECT over CTEs as one query, each below a comment that says what a row of it is."""
+    if not ctes:
+        return select
+    return "WITH\n" + ",\n\n".join(_definition(cte, dialect) for cte in ctes) + "\n\n" + select
+
+
+def _definition(cte: Cte, dialect: str) -> str:
+    body = _QUOTED_OR_BREAK[dialect].sub(lambda found: "\n  " if found[0] == "\n" else found[0], cte.sql)
+    return f"-- {cte.row}\n{cte.name} AS (\n  {body}\n)"
 
 
 def _needed(known: list[Cte], select: str) -> tuple[Cte, ...]:

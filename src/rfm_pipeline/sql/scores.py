@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from rfm_pipeline.scoring import Dimension
+from rfm_pipeline.sql.dialect import Dialect
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 
 INITIALS = {"recency": "r", "frequency": "f", "monetary": "m"}
@@ -148,14 +149,17 @@ def _given(spec: QuerySpec, dimension: Dimension, edges: Sequence[Decimal]) -> l
     """Edges that are known beforehand, as columns."""
     if not edges:
         return []
-    # In days they are given best first, so that the k-th edge from the worst comes last.
-    is_money = dimension.name == "monetary"
+    written = edge_literals(dimension, edges, spec.dialect)
+    return [f"{edge} AS {name}" for edge, name in zip(written, edge_names(dimension), strict=True)]
+
+
+def edge_literals(dimension: Dimension, edges: Sequence[Decimal], dialect: Dialect) -> list[str]:
+    """Edges, in the form that `[scoring]` takes, as they stand in a query, from the worst score up."""
+    # In days they are given best first.
     from_worst: Iterable[Decimal] = reversed(edges) if dimension.name == "recency" else edges
-    dialect = spec.dialect
-    return [
-        f"{dialect.money(edge) if is_money else dialect.cast(dialect.literal(edge), 'integer')} AS {name}"
-        for edge, name in zip(from_worst, edge_names(dimension), strict=True)
-    ]
+    if dimension.name == "monetary":
+        return [dialect.money(edge) for edge in from_worst]
+    return [dialect.cast(dialect.literal(edge), "integer") for edge in from_worst]
 
 
 def _scores(spec: QuerySpec) -> str:
@@ -180,12 +184,18 @@ def _score(dimension: Dimension) -> str:
     return score_by(dimension, edge_names(dimension))
 
 
-def score_by(dimension: Dimension, names: Sequence[str]) -> str:
-    """A customer's score by edges, whose columns are given from the worst score up."""
-    value = VALUES[dimension.name]
+def score_by(dimension: Dimension, edges: Sequence[str], value: str = "") -> str:
+    """A customer's score by edges.
+
+    Args:
+        dimension: What is scored.
+        edges: Columns or numbers, from the worst score up.
+        value: The customer's value; the column of the dimension unless given.
+    """
+    value = value or VALUES[dimension.name]
     comparison = "<=" if dimension.name == "recency" else ">"
     cases = [
-        f"    WHEN {value} {comparison} {name} THEN {k}"
-        for k, name in reversed(list(enumerate(names, start=2)))
+        f"    WHEN {value} {comparison} {edge} THEN {k}"
+        for k, edge in reversed(list(enumerate(edges, start=2)))
     ]
     return "\n".join(["CASE", *cases, "    ELSE 1", "  END"])

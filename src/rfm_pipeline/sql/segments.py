@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rfm_pipeline.segmentation import Range, Rule
+from rfm_pipeline.segmentation import Range, Rule, SegmentMap
+from rfm_pipeline.sql.dialect import Dialect
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 
 
@@ -23,33 +24,43 @@ def _segments(spec: QuerySpec) -> str:
     columns = [
         "customer_id", "recency_days", "frequency", "monetary", "avg_order_value",
         "first_order_date", "last_order_date", "r_score", "f_score", "m_score",
-        f"{rfm_score(spec)} AS rfm_score", f"{_segment(spec)} AS segment", "as_of_date",
+        f"{rfm_score(spec)} AS rfm_score", f"{segment_by(spec.segment_map, spec.dialect)} AS segment",
+        "as_of_date",
     ]  # fmt: skip
     return select(columns, "scores")
 
 
-def _segment(spec: QuerySpec) -> str:
-    segment_map, literal = spec.segment_map, spec.dialect.literal
-    cases = [f"    WHEN {_condition(spec, rule)} THEN {literal(rule.segment)}" for rule in segment_map.rules]
+def segment_by(segment_map: SegmentMap, dialect: Dialect, prefix: str = "") -> str:
+    """A customer's segment by a map.
+
+    Args:
+        segment_map: The map.
+        dialect: The engine's words.
+        prefix: What stands before `r_score`, `f_score` and `m_score`.
+    """
+    literal = dialect.literal
+    cases = [
+        f"    WHEN {_condition(rule, segment_map, dialect, prefix)} THEN {literal(rule.segment)}"
+        for rule in segment_map.rules
+    ]
     # The map is proved total, so that without a fallback nothing falls through; NULL would fail an audit.
     otherwise = [f"    ELSE {literal(segment_map.fallback)}"] if segment_map.fallback else []
     return "\n".join(["CASE", *cases, *otherwise, "  END"])
 
 
-def _condition(spec: QuerySpec, rule: Rule) -> str:
+def _condition(rule: Rule, segment_map: SegmentMap, dialect: Dialect, prefix: str) -> str:
     if rule.cells is not None:
         return "\n        OR ".join(
-            f"(r_score = {r} AND f_score = {f} AND m_score = {m})"
+            f"({prefix}r_score = {r} AND {prefix}f_score = {f} AND {prefix}m_score = {m})"
             for r, f, m in sorted(rule.cells, reverse=True)
         )
     tests = [
-        _within(f"{initial}_score", getattr(rule, initial), bins)
-        for initial, bins in zip("rfm", spec.segment_map.bins, strict=True)
+        _within(f"{prefix}{initial}_score", getattr(rule, initial), bins)
+        for initial, bins in zip("rfm", segment_map.bins, strict=True)
     ]
     if rule.fm:
-        tests.append(
-            _within(spec.dialect.half_up_mean("f_score", "m_score"), rule.fm, max(spec.segment_map.bins))
-        )
+        mean = dialect.half_up_mean(f"{prefix}f_score", f"{prefix}m_score")
+        tests.append(_within(mean, rule.fm, max(segment_map.bins)))
     return " AND ".join(test for test in tests if test) or "TRUE"
 
 

@@ -1,0 +1,71 @@
+"""`rfm transitions`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from rfm_pipeline.cli.options import OF_DESTINATION, Config, Json, takes_settings
+from rfm_pipeline.errors import UsageError
+
+
+@takes_settings(*OF_DESTINATION, "to")
+def transitions(
+    *,
+    flags: dict[str, Any],
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="The earlier as-of date; the one before, unless given.", show_default=False
+        ),
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--to",
+            help="The later as-of date; the current result's, unless given. As elsewhere, also where results"
+            " are published: duckdb:FILE, or bigquery://project.dataset.",
+            show_default=False,
+        ),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the flows as CSV.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Tell who moved from which segment to which between two as-of dates, and why.
+
+    A customer moved because time passed, because of what the customer did, because the edges between scores
+    moved, or because the rules were changed.
+
+    Examples:
+      rfm transitions
+
+      rfm transitions --from 2025-11-30 --to 2025-12-31 --csv > moves.csv
+
+      rfm transitions --from 2025-11-30 --to bigquery://shop.marketing --json
+    """
+    from rfm_pipeline.cli.dates import as_of_date, date_and_destination
+    from rfm_pipeline.config import load
+    from rfm_pipeline.transitions import transitions as between
+
+    if as_csv and as_json:
+        raise UsageError("--csv and --json are two forms of one output.", "give one of them.")
+    last, destination = date_and_destination(to or [])
+    first = as_of_date("--from", start) if start else None
+    if destination:
+        flags["to"] = destination
+    found = between(load(flags, config=config), first, last)
+    if as_json:
+        from rfm_pipeline.cli.machine import print_json
+
+        print_json(found.to_json())
+    elif as_csv:
+        import csv
+        import sys
+
+        csv.writer(sys.stdout, lineterminator="\n").writerows(found.to_csv())
+    else:
+        from rfm_pipeline.cli.terminal_transitions import print_transitions
+
+        print_transitions(found)
