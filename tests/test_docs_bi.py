@@ -1,4 +1,4 @@
-"""Each query on the page about dashboards runs on the engines that it is for, and they give one answer."""
+"""Each query on the pages about dashboards and history runs on the engines that it is for, with one answer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from rfm_pipeline.layout import RESULT_COLUMNS, RUN_COLUMNS, PublishedColumn
 from rfm_pipeline.presets import load
 from test_docs import blocks
 
-PAGE = (Path(__file__).parents[1] / "docs" / "bi.md").read_text(encoding="utf-8")
-QUERIES = [block.strip() for block in blocks("sql", PAGE)]
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "bi.md").read_text(encoding="utf-8")
+HISTORY = (DOCS / "history.md").read_text(encoding="utf-8")
+QUERIES = [block.strip() for page in (PAGE, HISTORY) for block in blocks("sql", page)]
 
 IN_DUCKDB = {
     "text": "VARCHAR", "integer": "BIGINT", "small": "INTEGER", "money": "DECIMAL(38, 9)", "date": "DATE",
@@ -38,9 +40,10 @@ TABLES = {
 }
 
 Rows = list[dict[str, Any]]
-SEGMENTS = ("Champions", "Loyal Customers", "Needs Attention", "About to Sleep", "At-Risk", "Lost")
-DATES = (date(2025, 10, 31), date(2025, 11, 30), date(2025, 12, 31), date(2026, 1, 31))
-"""The last was published once, and rolled back since."""
+SEGMENTS = ("Loyal Customers", "Needs Attention", "Champions", "About to Sleep", "At-Risk", "Lost")
+DATES = (date(2025, 10, 31), date(2025, 11, 30), date(2025, 12, 31), date(2026, 1, 31), date(2026, 2, 28))
+WITHDRAWN = DATES[3]
+"""Published once, and rolled back before the last was published."""
 
 
 def result(as_of: date) -> Rows:
@@ -105,11 +108,17 @@ def runs() -> Rows:
         "finished_at": datetime(2026, 2, 1, 5, 31, tzinfo=UTC),
         "error": "The source has no lines.",
     }
-    return [*rows, failed]
+    back = rows[2] | {
+        "run_id": "run-back",
+        "kind": "rollback",
+        "finished_at": datetime(2026, 2, 2, 9, 0, tzinfo=UTC),
+        "restored_run_id": "run-2",
+    }
+    return [*rows, failed, back]
 
 
 ROWS = {
-    "rfm_segments": result(DATES[2]),
+    "rfm_segments": result(DATES[-1]),
     "rfm_segments_history": [row for as_of in DATES for row in result(as_of)],
     "rfm_segments_runs": runs(),
 }
@@ -202,10 +211,12 @@ def test_the_queries_of_one_engine_each_give_one_answer(destination: duckdb.Duck
 
 
 def test_what_was_rolled_back_is_in_no_trend(destination: duckdb.DuckDBPyConnection) -> None:
-    trends = [query for query in QUERIES if "rfm_segments_history" in query]
+    trends = [query for query in QUERIES if "AS back ON TRUE" in query]
     assert trends
     for query in trends:
-        assert max(row["as_of_date"] for row in on_duckdb(destination, query)) == DATES[2]
+        shown = {row["as_of_date"] for row in on_duckdb(destination, query)}
+        # Who stays can only be told from the second date on.
+        assert shown | {DATES[0]} == {*DATES} - {WITHDRAWN}
 
 
 def test_the_segments_that_the_page_names_are_those_of_the_preset() -> None:
