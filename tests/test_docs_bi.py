@@ -1,4 +1,4 @@
-"""Each query on the pages about dashboards and history runs on the engines that it is for, with one answer."""
+"""Each query on the pages about dashboards and history runs on its engines, and they give one answer."""
 
 from __future__ import annotations
 
