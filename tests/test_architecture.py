@@ -21,7 +21,7 @@ NAME = PACKAGE.name
 # Whoever imports one of these loads DuckDB, and is imported itself only where an engine is needed.
 ENGINE_ROOMS = {
     "source.columns", "source.delimited", "source.duckdb_table", "source.excel", "source.failures",
-    "source.opening", "source.parquet", "source.records",
+    "source.frames", "source.opening", "source.parquet", "source.records",
     "warehouse.duckdb", "warehouse.duckdb_connection", "warehouse.duckdb_destination",
     "warehouse.export", "warehouse.failures", "engine",
 }  # fmt: skip

@@ -270,7 +270,9 @@ def test_a_number_of_32_bits_is_the_one_that_it_prints_as(
     columns: str, revenue: str, rfm: Rfm, tmp_path: Path
 ) -> None:
     lines = f"SELECT n % 7 AS customer_id, n AS order_id, DATE '2025-01-01' AS ordered_at, {columns}"
-    duckdb.execute(f"COPY ({lines} FROM range(300) t(n)) TO '{tmp_path / 'a.parquet'}' (FORMAT parquet)")
+    duckdb.connect().execute(
+        f"COPY ({lines} FROM range(300) t(n)) TO '{tmp_path / 'a.parquet'}' (FORMAT parquet)"
+    )
     flags = (["--refund", "refund"] if "refund" in columns else []) + (
         ["--amount", "money.paid"] if "money" in columns else []
     )

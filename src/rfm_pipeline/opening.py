@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 from rfm_pipeline.destination import BigQueryDestination, parse_destination
 from rfm_pipeline.errors import ConfigurationError
@@ -12,18 +14,26 @@ from rfm_pipeline.settings import Settings
 from rfm_pipeline.source.location import BigQueryTable, Location, parse
 from rfm_pipeline.warehouse.base import Destination, Warehouse
 
+if TYPE_CHECKING:
+    from rfm_pipeline.source.opened import Opener
 
-def open_warehouse(settings: Settings, run_id: str, *, publishes: bool) -> Warehouse:
+
+def open_warehouse(
+    settings: Settings, run_id: str, *, publishes: bool, opens: Opener | None = None
+) -> Warehouse:
     """The engine that reads the source and publishes to the destination.
 
     Args:
         settings: What was configured.
         run_id: Names its jobs and its staged tables.
         publishes: Whether the destination matters, or the query alone.
+        opens: Opens the source where it is none that is configured, such as a frame; DuckDB reads it.
 
     Raises:
         RfmError: The source or the destination is none that is known, or they don't go together.
     """
+    if opens is not None:
+        return _open_duckdb(opens, settings, run_id)
     if settings.source is None:
         raise ConfigurationError(
             "There is no source to read.",
@@ -42,11 +52,17 @@ def open_warehouse(settings: Settings, run_id: str, *, publishes: bool) -> Wareh
             f"What is read from BigQuery is published to BigQuery, not to {settings.to}.",
             f"give --to bigquery://{location.project}.{location.dataset}; --output writes a file as well.",
         )
+    from rfm_pipeline.source.opening import open_source
+
+    return _open_duckdb(partial(open_source, location, settings.read), settings, run_id)
+
+
+def _open_duckdb(opens: Opener, settings: Settings, run_id: str) -> Warehouse:
     from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
 
-    return DuckDBWarehouse(
-        location, settings.read, destination.file, destination.table, settings.duckdb, run_id=run_id
-    )
+    place = parse_destination(settings.to)
+    assert not isinstance(place, BigQueryDestination)  # which stages there
+    return DuckDBWarehouse(opens, place.file, place.table, settings.duckdb, run_id=run_id)
 
 
 def _open_bigquery(

@@ -39,6 +39,7 @@ from rfm_pipeline.warehouse.export import check_output
 from rfm_pipeline.words import one_line, shortened
 
 if TYPE_CHECKING:
+    from rfm_pipeline.source.opened import Opener
     from rfm_pipeline.warehouse.bigquery_access import Access
 
 
@@ -145,6 +146,7 @@ def planned(
     today: date | None = None,
     run_id: str | None = None,
     publishes: bool = True,
+    opens: Opener | None = None,
 ) -> Iterator[Plan]:
     """Checks everything that can be checked before a run, and holds the engine open for it.
 
@@ -154,6 +156,7 @@ def planned(
         run_id: The run that this is the plan of, which holds the destination's lease; None where there is to
             be none.
         publishes: Whether the cost and the destination matter, or the query alone.
+        opens: As for `open_warehouse`.
 
     Raises:
         RfmError: The first thing that is wrong.
@@ -166,7 +169,8 @@ def planned(
         check_output(path)
         _refuse_reading_what_is_written(path, settings.source)
     with ExitStack() as stack:
-        warehouse = open_warehouse(settings, run_id or f"check-{secrets.token_hex(6)}", publishes=publishes)
+        name = run_id or f"check-{secrets.token_hex(6)}"
+        warehouse = open_warehouse(settings, name, publishes=publishes, opens=opens)
         stack.callback(warehouse.close)
         if publishes:
             warehouse.destination.check()

@@ -23,7 +23,7 @@ from rfm_pipeline.ledger import RunRecord, date_before, tables_of
 from rfm_pipeline.outputs import Outputs
 from rfm_pipeline.planning import Plan, planned
 from rfm_pipeline.recording import Beginning, failure_of, new_run_id, now, record_of
-from rfm_pipeline.result import Audit, Excluded, RunResult
+from rfm_pipeline.result import Excluded, RunResult
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.publication import publish_sql, record_sql
 from rfm_pipeline.sql.result import previous_sql, result_sql
@@ -94,7 +94,8 @@ def run_unless(
         plan.warehouse.destination.sweep(begun.run_id, refused)
         outputs = stack.enter_context(Outputs(plan.settings.output))
         with _failure_recorded(begun, plan):
-            result, record = _staged(begun, plan, watcher)
+            result, counted = stage(begun, plan, watcher)
+            record = _record_unless_refused(begun, plan, result, counted)
             outputs.write(plan.warehouse, "result")
         watcher.step("Publishing")
         _publish(plan, record)
@@ -118,8 +119,16 @@ _STEPS = {
 }
 
 
-def _staged(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, RunRecord]:
-    """The result as it is to be published, and what is to be said of it."""
+def stage(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, Staged]:
+    """Stages the result as the table `result`, and audits it.
+
+    Returns:
+        What was found, the audits among it, and what they looked at.
+
+    Raises:
+        ColumnError: A date can be read in two ways.
+        RfmError: The engine failed.
+    """
     warehouse = plan.warehouse
     for step in plan.pipeline.steps(warehouse.table):
         watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
@@ -131,16 +140,20 @@ def _staged(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, 
     # All of it before the publish, after which nothing may fail that would look as if there were none.
     cells = cells_of(plan)
     counted = staged(plan, lines, cells, _last_run(plan, cells))
-    result = _result(begun, plan, counted, cells)
-    if any(audit.status == "failed" for audit in result.audits):
-        error = _refusal(result.audits, counted, warehouse.keep())
+    return _result(begun, plan, counted, cells), counted
+
+
+def _record_unless_refused(begun: Beginning, plan: Plan, result: RunResult, counted: Staged) -> RunRecord:
+    """What is to be put on record; a result that failed its audits is kept aside, and goes on record so."""
+    if is_refused(result):
+        error = refusal(result, counted, plan.warehouse.keep())
         refused = replace(result, status="refused")
         _put_on_record(
             plan, record_of(begun, plan, refused, newest_order=counted.newest, error=error.message)
         )
         raise error
     oldest = _history_from(plan, result.as_of)
-    return result, record_of(begun, plan, result, newest_order=counted.newest, history_from=oldest)
+    return record_of(begun, plan, result, newest_order=counted.newest, history_from=oldest)
 
 
 def _stage_result(begun: Beginning, plan: Plan) -> None:
@@ -255,8 +268,20 @@ def refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping)
             )
 
 
-def _refusal(audits: Sequence[Audit], staged: Staged, kept: str | None) -> AuditError:
-    failed = [audit for audit in audits if audit.status == "failed"]
+def is_refused(result: RunResult) -> bool:
+    """Whether an audit failed, so that nothing may be published."""
+    return any(audit.status == "failed" for audit in result.audits)
+
+
+def refusal(result: RunResult, staged: Staged, kept: str = "") -> AuditError:
+    """The error in which a refused result ends.
+
+    Args:
+        result: What was found.
+        staged: What the audits looked at.
+        kept: Where it can be looked at, in words.
+    """
+    failed = [audit for audit in result.audits if audit.status == "failed"]
     look = f" {kept[0].upper()}{kept[1:]}." if kept else ""
     return AuditError(
         f"Nothing was published, because an audit failed: {failed[0].detail}",

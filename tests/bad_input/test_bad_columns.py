@@ -17,7 +17,7 @@ def typed(select: str) -> Callable[[Path], None]:
     """Writes `a.parquet`, whose columns have types."""
 
     def prepare(folder: Path) -> None:
-        duckdb.execute(f"COPY ({select}) TO '{folder / 'a.parquet'}'")
+        duckdb.connect().execute(f"COPY ({select}) TO '{folder / 'a.parquet'}'")
 
     return prepare
 

@@ -23,7 +23,7 @@ def parquet(damage: Callable[[bytearray], object]) -> Callable[[Path], None]:
 
     def prepare(folder: Path) -> None:
         path = folder / "a.parquet"
-        duckdb.execute(
+        duckdb.connect().execute(
             "COPY (SELECT 'c' || i AS customer_id, DATE '2025-01-01' + CAST(i % 90 AS INTEGER) AS ordered_at,"
             f" i * 1.5 AS amount FROM range(5000) lines(i)) TO '{path}'"
         )

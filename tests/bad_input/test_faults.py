@@ -289,7 +289,7 @@ def test_a_run_that_is_stopped_in_the_middle_of_its_query_leaves_all_as_it_was(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     shop(tmp_path)
-    duckdb.execute(
+    duckdb.connect().execute(
         "COPY (SELECT 'c' || i AS customer_id, DATE '2025-01-01' AS ordered_at, 1 AS amount"
         f" FROM range(300000) lines(i)) TO '{tmp_path / 'many.parquet'}'"
     )

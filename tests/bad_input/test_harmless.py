@@ -72,10 +72,10 @@ def test_any_text_is_an_id_and_comes_back_as_it_was(rfm: Rfm, tmp_path: Path) ->
     assert {row["customer_id"] for row in json.loads((tmp_path / "b.json").read_text("utf-8"))} == set(IDS)
     lines = (tmp_path / "b.ndjson").read_text("utf-8").split("\n")
     assert {json.loads(line)["customer_id"] for line in lines if line} == set(IDS)
-    parquet = duckdb.execute(f"SELECT customer_id FROM '{tmp_path / 'b.parquet'}'").fetchall()
+    parquet = duckdb.connect().execute(f"SELECT customer_id FROM '{tmp_path / 'b.parquet'}'").fetchall()
     assert {id_ for (id_,) in parquet} == set(IDS)
     sheet = fastexcel.read_excel(tmp_path / "b.xlsx").load_sheet(0, use_columns=[0], dtypes="string")
-    assert {id_.replace("\r\n", "\n") for (id_,) in duckdb.from_arrow(sheet).fetchall()} == {
+    assert {id_.replace("\r\n", "\n") for (id_,) in duckdb.connect().from_arrow(sheet).fetchall()} == {
         id_.replace("\r\n", "\n") for id_ in IDS
     }
 
@@ -184,7 +184,7 @@ def test_what_is_no_number_is_excluded_and_the_books_balance(rfm: Rfm, tmp_path:
 
 
 def test_floats_that_are_no_numbers_are_excluded_and_the_books_balance(rfm: Rfm, tmp_path: Path) -> None:
-    duckdb.execute(
+    duckdb.connect().execute(
         "COPY (SELECT customer_id, DATE '2025-01-01' AS ordered_at, amount FROM (VALUES ('a', 1.25::DOUBLE),"
         " ('b', 'NaN'), ('c', 'Infinity'), ('d', '-Infinity'), ('e', 1e300), ('f', -1e300), ('g', NULL),"
         f" ('h', 2.5), ('i', -3.5)) lines(customer_id, amount)) TO '{tmp_path / 'a.parquet'}'"

@@ -82,7 +82,7 @@ def test_files_of_other_columns_are_not_added(
 
 
 def test_types_survive(bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, tmp_path: Path) -> None:
-    duckdb.execute(
+    duckdb.connect().execute(
         "COPY (SELECT 7 AS customer_id, DATE '2024-01-02' AS day, TIMESTAMP '2024-01-02 03:04:05' AS at,"
         " 1.5::DOUBLE AS share, true AS paid, 12.345::DECIMAL(18, 3) AS amount, [1, 2] AS parts)"
         f" TO '{tmp_path / 'typed.parquet'}'"
@@ -195,11 +195,11 @@ def test_what_can_not_be_loaded_is_refused(
 def test_a_number_of_32_bits_becomes_the_one_that_it_prints_as(tmp_path: Path) -> None:
     source = tmp_path / "lines.parquet"
     numbers = "SELECT UNNEST([9.99::FLOAT, 'inf'::FLOAT, NULL]) AS amount"
-    duckdb.execute(f"COPY ({numbers}) TO '{source}' (FORMAT parquet)")
+    duckdb.connect().execute(f"COPY ({numbers}) TO '{source}' (FORMAT parquet)")
     files = LocalFiles([parse(str(source))], SourceOptions(), DuckDBSettings())
     files.open()
     try:
         path, _ = files.written()
-        assert duckdb.read_parquet(str(path)).fetchall() == [(9.99,), (float("inf"),), (None,)]
+        assert duckdb.connect().read_parquet(str(path)).fetchall() == [(9.99,), (float("inf"),), (None,)]
     finally:
         files.close()

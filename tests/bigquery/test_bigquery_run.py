@@ -200,7 +200,7 @@ def test_outputs_are_those_of_duckdb(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
     assert rfm("run", "orders.csv", "-o", "b.csv").code == 0
     ours, theirs = ((tmp_path / name).read_text(encoding="utf-8").splitlines() for name in ("a.csv", "b.csv"))
     assert [line.rpartition(",")[0] for line in ours] == [line.rpartition(",")[0] for line in theirs]
-    assert duckdb.execute(f"SELECT COUNT(*) FROM '{tmp_path / 'a.parquet'}'").fetchone() == (4,)
+    assert duckdb.connect().execute(f"SELECT COUNT(*) FROM '{tmp_path / 'a.parquet'}'").fetchone() == (4,)
 
 
 # Sources

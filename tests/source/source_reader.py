@@ -72,7 +72,7 @@ def refusal(text: Path | str, scratch: Path, **options: Any) -> RfmError:
 
 def table(select: str) -> duckdb.DuckDBPyRelation:
     """The rows of a query, to be written to a file."""
-    relation = duckdb.sql(select)
+    relation = duckdb.connect().sql(select)
     assert relation is not None
     return relation
 

@@ -338,7 +338,9 @@ def test_zstd_is_read_and_a_cut_off_file_refused(tmp_path: Path) -> None:
 
 def test_json_in_zstd_is_read_and_a_cut_off_file_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.json.zst"
-    duckdb.execute(f"COPY (SELECT i AS id FROM range(9000) t(i)) TO '{path}' (FORMAT json, COMPRESSION zstd)")
+    duckdb.connect().execute(
+        f"COPY (SELECT i AS id FROM range(9000) t(i)) TO '{path}' (FORMAT json, COMPRESSION zstd)"
+    )
     whole = path.read_bytes()
     assert len(read(path, tmp_path).rows) == 9000
     assert "damaged or incomplete" in refusal(write(tmp_path / "b.json.zst", whole[:-9]), tmp_path).message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import datetime as dt
-import importlib.util
+import json
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ import pytest
 import xlsxwriter
 from source_reader import read, refusal, write
 
+from by_hand import child
 from rfm_pipeline.errors import UsageError
 
 HEADER = ["Invoice", "Customer ID", "InvoiceDate", "Price"]
@@ -60,9 +61,14 @@ def test_cells_are_text_as_a_person_writes_it(tmp_path: Path) -> None:
     assert result.source.files == (path,)
 
 
-def test_it_works_without_pyarrow() -> None:
-    """The tests above run where pyarrow is not even installed, as in a user's environment."""
-    assert importlib.util.find_spec("pyarrow") is None
+def test_it_works_without_pyarrow(tmp_path: Path) -> None:
+    rows = [["customer", "date", "Total_1"], ["ann", "2025-01-02", 5]]
+    path = workbook(tmp_path / "orders.xlsx", ("Orders", rows))
+    program = "import sys; sys.modules['pyarrow'] = None; from rfm_pipeline.cli import main; main()"
+    to = ("--to", f"duckdb:{tmp_path / 'rfm.duckdb'}")
+    done = child("-c", program, "run", str(path), "--amount", "Total_1", *to, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["revenue"] == "5.00"
 
 
 def test_all_sheets_with_the_first_ones_columns_are_read(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def scan_excel(
     copies: dict[str, str] = {}
     notes: dict[str, None] = {}
     for file in files:
-        workbook = _Workbook(file, options)
+        workbook = _Workbook(file, options, connection)
         for sheet, names in workbook.sheets():
             target = scratch_path(scratch, file.path.name, ".parquet")
             _write(connection, sheet, names, target)
@@ -57,8 +57,11 @@ def scan_excel(
 class _Workbook:
     """The sheets of a workbook that belong together; `notes` is complete when `sheets` is through."""
 
-    def __init__(self, file: SourceFile, options: SourceOptions) -> None:
+    def __init__(
+        self, file: SourceFile, options: SourceOptions, connection: duckdb.DuckDBPyConnection
+    ) -> None:
         self.notes: list[str] = []
+        self._connection = connection
         self._file = file
         self._options = options
         self._reader = _open(file)
@@ -112,7 +115,7 @@ class _Workbook:
             cells = self._load(
                 sheet.name, header_row=None, skip_rows=self._options.skip_lines or None, n_rows=1
             )
-            (row,) = duckdb.from_arrow(cells).fetchall()
+            (row,) = self._connection.from_arrow(cells).fetchall()
             names = [cell or "" for cell in row]
         return names
 

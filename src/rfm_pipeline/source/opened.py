@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rfm_pipeline.schema import Schema
 from rfm_pipeline.source.files import SourceFile
+
+Opener = Callable[[Any, Path], "OpenedSource"]
+"""Opens a source on a connection of DuckDB's, with a folder for what lives as long as the source is used."""
 
 
 @dataclass(frozen=True, slots=True)

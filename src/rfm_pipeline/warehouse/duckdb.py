@@ -12,10 +12,8 @@ from typing import Any
 
 from rfm_pipeline.engine import duckdb, watched
 from rfm_pipeline.engine_settings import DuckDBSettings
-from rfm_pipeline.source import OpenedSource, open_source
 from rfm_pipeline.source.columns import bound_columns
-from rfm_pipeline.source.location import Location
-from rfm_pipeline.source.options import SourceOptions
+from rfm_pipeline.source.opened import OpenedSource, Opener
 from rfm_pipeline.warehouse.base import Progress, SourceTable, Usage
 from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
 from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
@@ -27,8 +25,7 @@ class DuckDBWarehouse:
     """A source read by DuckDB, staged in memory and published to a table in a DuckDB file.
 
     Args:
-        source: Where the lines are.
-        options: How its files are written, where that was configured.
+        source: Opens what has the lines.
         file: The destination file; it is created by the first publish.
         table: The destination table.
         settings: What DuckDB may use.
@@ -39,8 +36,7 @@ class DuckDBWarehouse:
 
     def __init__(
         self,
-        source: Location,
-        options: SourceOptions,
+        source: Opener,
         file: Path,
         table: str,
         settings: DuckDBSettings,
@@ -48,7 +44,6 @@ class DuckDBWarehouse:
         run_id: str,
     ) -> None:
         self._source = source
-        self._options = options
         self._run_id = run_id
         self._opened: OpenedSource | None = None
         self._staged: dict[str, None] = {}
@@ -62,7 +57,7 @@ class DuckDBWarehouse:
 
     def open_source(self) -> SourceTable:
         with explained("read the source"):
-            opened = open_source(self._source, self._options, self._connection, self._scratch.path)
+            opened = self._source(self._connection, self._scratch.path)
         self._opened = opened
         return SourceTable(
             label=opened.label,
@@ -118,6 +113,16 @@ class DuckDBWarehouse:
     def keep(self) -> str:
         with explained("keep the staged tables"):
             return self.destination.keep(self._run_id, list(self._staged))
+
+    def keep_only(self, name: str) -> duckdb.DuckDBPyConnection:
+        """Drops every staged table but one, and lets go of the source; gives the connection that has it."""
+        for table in self._staged:
+            if table != name:
+                self._connection.execute(f"DROP TABLE {table}")
+        if self._opened and self._opened.format == "frame":
+            self._connection.unregister(self._opened.relation)
+        self._staged = {name: None}
+        return self._connection
 
     def close(self) -> None:
         try:

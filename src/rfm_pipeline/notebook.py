@@ -1,0 +1,63 @@
+"""A result as a notebook shows it: one table, in the colours of whatever is around it."""
+
+from __future__ import annotations
+
+from html import escape
+
+from rfm_pipeline import words
+from rfm_pipeline.result import RunResult, SegmentResult, share
+
+_CELL = "padding:.25em .75em;border-bottom:1px solid rgba(127,127,127,.25)"
+_NUMBER = f"{_CELL};text-align:right;font-variant-numeric:tabular-nums"
+_BAR = "display:inline-block;height:.6em;border-radius:2px;background:#3b7ea1;vertical-align:middle"
+
+
+def page_of(result: RunResult, headline: str) -> str:
+    """The segments of a result with their customers and money, as HTML without scripts.
+
+    Args:
+        result: What was found.
+        headline: The figures of all customers, in words.
+    """
+    excluded = result.rows_read - result.rows_kept
+    lines = f"{result.rows_read:,} lines read, {excluded:,} of them excluded"
+    rows = "".join(_row(segment, result) for segment in result.segments)
+    heads = "".join(
+        f'<th scope="col" style="{_NUMBER if number else f"{_CELL};text-align:left"}">{name}</th>'
+        for name, number in (
+            ("Segment", 0),
+            ("Customers", 1),
+            ("", 0),
+            ("Orders", 1),
+            ("Revenue", 1),
+            ("", 1),
+        )
+    )
+    return (
+        '<div style="font-family:system-ui,sans-serif;line-height:1.4">'
+        f"<p><strong>{escape(headline)}</strong><br>as of {result.as_of}; {escape(result.source)},"
+        f" {lines}</p>"
+        '<table style="border-collapse:collapse;background:none">'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{_warnings(result)}</div>"
+    )
+
+
+def _row(segment: SegmentResult, result: RunResult) -> str:
+    width = 8 * (share(segment.customers, result.customers) or 0)
+    of_customers = words.percent(segment.customers, result.customers)
+    of_revenue = words.percent(segment.revenue, result.revenue) if result.revenue > 0 else ""
+    title = escape(" ".join(filter(None, (segment.description, segment.action))))
+    return (
+        f'<tr title="{title}"><th scope="row" style="{_CELL};text-align:left">{escape(segment.segment)}</th>'
+        f'<td style="{_NUMBER}">{segment.customers:,}</td>'
+        f'<td style="{_CELL};text-align:left"><span style="{_BAR};width:{width:.2f}em"></span>'
+        f" {of_customers}</td>"
+        f'<td style="{_NUMBER}">{segment.orders:,}</td>'
+        f'<td style="{_NUMBER}">{words.amount(segment.revenue)}</td>'
+        f'<td style="{_NUMBER}">{of_revenue}</td></tr>'
+    )
+
+
+def _warnings(result: RunResult) -> str:
+    told = [audit.detail for audit in result.audits if audit.status == "warning"]
+    return "".join(f"<p>⚠ {escape(detail)}</p>" for detail in told)

@@ -1,0 +1,204 @@
+"""What `segment` gives: the customers with their segments, and what was found on the way."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from rfm_pipeline import words
+from rfm_pipeline.errors import UsageError
+from rfm_pipeline.notebook import page_of
+from rfm_pipeline.result import Audit, Excluded, RunResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+COLUMNS = (
+    "customer_id", "recency_days", "frequency", "monetary", "avg_order_value", "first_order_date",
+    "last_order_date", "r_score", "f_score", "m_score", "rfm_score", "segment", "as_of_date",
+)  # fmt: skip
+"""The columns of the customers: those of `rfm_segments` but what only a history can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSummary:
+    """One segment.
+
+    Attributes:
+        segment: Its name.
+        customers: How many are in it.
+        customers_share: Their share of all customers, from 0 to 1; None where there are none at all.
+        orders: How many orders they made.
+        revenue: What they spent.
+        revenue_share: Its share of all revenue; None where there is none at all.
+        description: Who is in it, in one line.
+        action: What to do with them, in one line.
+    """
+
+    segment: str
+    customers: int
+    customers_share: float | None
+    orders: int
+    revenue: Decimal
+    revenue_share: float | None
+    description: str
+    action: str
+
+
+class Segmentation:
+    """Customers with their scores and segments. Any consumer of Arrow streams takes it as a table.
+
+    The rows stay in DuckDB until they are asked for, sorted by `customer_id`. Leaving it as a context, or
+    `close`, frees them; so does the garbage collector.
+
+    Attributes:
+        as_of: The date that recency is counted from.
+        customers: How many customers there are; `len` gives the same.
+        orders: How many orders they made.
+        revenue: What they spent.
+    """
+
+    def __init__(self, result: RunResult, connection: Any, close: Callable[[], object]) -> None:
+        self._result = result
+        self._connection = connection
+        self._close = weakref.finalize(self, close)
+        assert result.as_of is not None  # an empty result does not pass the audits
+        self.as_of: date = result.as_of
+        self.customers: int = result.customers
+        self.orders: int = result.orders
+        self.revenue: Decimal = result.revenue
+
+    # What was found
+
+    @property
+    def summary(self) -> tuple[SegmentSummary, ...]:
+        """Every segment of the map, the empty ones too, in the order of the map."""
+        told = self._result.to_json()["segments"]
+        return tuple(
+            SegmentSummary(
+                found.segment,
+                found.customers,
+                shares["customers_share"],
+                found.orders,
+                found.revenue,
+                shares["revenue_share"],
+                found.description,
+                found.action,
+            )
+            for found, shares in zip(self._result.segments, told, strict=True)
+        )
+
+    @property
+    def edges(self) -> Mapping[str, tuple[Decimal, ...] | None]:
+        """By `recency_days`, `frequency` and `monetary`, the edges between scores; None for `ntile`.
+
+        In days they are the most for each score, best first; else a value above k edges scores 1 + k.
+        """
+        names = ("recency_days", "frequency", "monetary")
+        return {name: scores.edges for name, scores in zip(names, self._result.dimensions, strict=True)}
+
+    @property
+    def exclusions(self) -> tuple[Excluded, ...]:
+        """The lines that did not count, by reason, the most first."""
+        return self._result.excluded
+
+    @property
+    def audits(self) -> tuple[Audit, ...]:
+        """The audits and what they found. None of them failed, but some may have warned."""
+        return self._result.audits
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """Which column of the source plays which role."""
+        return dict(self._result.columns)
+
+    def to_json(self) -> dict[str, Any]:
+        """One object with plain values, as `rfm run --json` prints it, but for what a publish adds."""
+        said = self._result.to_json()
+        for name in ("run_id", "status", "destination", "outputs", "duration_s", "bytes_processed",
+                     "bytes_billed", "slot_ms", "jobs", "engine"):  # fmt: skip
+            del said[name]
+        return said
+
+    # The customers
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The customers as a data frame of pandas, where money becomes a float; elsewhere it is exact."""
+        with _needs("pandas"):
+            return self._rows().df()
+
+    def to_polars(self) -> pl.DataFrame:
+        """The customers as a data frame of Polars."""
+        with _needs("polars"):
+            import polars as pl
+
+            return pl.DataFrame(self)
+
+    def to_arrow(self) -> pa.Table:
+        """The customers as an Arrow table of pyarrow's."""
+        with _needs("pyarrow"):
+            import pyarrow as pa
+
+            return pa.table(self)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The customers as an Arrow stream, for whatever takes one; nothing else is needed for it."""
+        return self._rows().__arrow_c_stream__(requested_schema)
+
+    def _rows(self) -> Any:
+        if not self._close.alive:
+            raise UsageError("The segmentation was closed, and its customers are gone.", "segment once more.")
+        # What makes relations and streams; the engine alone, which paths are read with, has neither.
+        import duckdb as _bridges  # noqa: F401
+
+        # A relation of its own cursor: two streams may be read side by side.
+        return self._connection.cursor().sql(f"SELECT {', '.join(COLUMNS)} FROM result ORDER BY customer_id")
+
+    def __len__(self) -> int:
+        """How many customers there are."""
+        return self.customers
+
+    def close(self) -> None:
+        """Frees the customers; what was found stays."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # For people
+
+    def __repr__(self) -> str:
+        """What was found, in one line."""
+        return f"<Segmentation: {self._in_words()}, as of {self.as_of}>"
+
+    def _in_words(self) -> str:
+        customers, orders = words.count(self.customers, "customer"), words.count(self.orders, "order")
+        return f"{customers}, {orders}, revenue {words.amount(self.revenue)}"
+
+    def _repr_html_(self) -> str:
+        """The segments as a table, for a notebook."""
+        return page_of(self._result, self._in_words())
+
+
+@contextmanager
+def _needs(package: str) -> Iterator[None]:
+    """Says what to install where a package is not there."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{package} is not installed.", f"pip install {package}, or take the customers in another form."
+        ) from error
