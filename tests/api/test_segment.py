@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import weakref
 from collections.abc import Callable
 from contextlib import closing
@@ -22,6 +24,7 @@ from by_hand import BY_HAND, ORDERS, child, contents
 from conftest import Rfm
 from rfm_pipeline.segmented import COLUMNS
 
+ROOT = Path(__file__).resolve().parents[2]
 Frame = Callable[[Path], Any]
 
 
@@ -231,10 +234,24 @@ def test_numbers_that_pandas_made_floats_are_the_ids_that_they_were() -> None:
     assert [(excluded.reason, excluded.lines) for excluded in found.exclusions] == [("missing_customer", 1)]
 
 
-def test_a_frame_in_many_pieces_is_read_whole() -> None:
+@pytest.mark.parametrize("most", [1, 7, 50, 256])
+def test_a_frame_in_many_pieces_is_read_whole(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rfm_pipeline.source.frames._LARGE", 0)
+    monkeypatch.setattr("rfm_pipeline.source.frames._MOST_PIECES", most)
     pieces = [lines(customer_id=[f"c{n}", "b"]) for n in range(50)]
     found = rfm.segment(pl.concat(pieces, rechunk=False))
     assert (found.customers, found.orders, found.revenue) == (51, 100, Decimal(600))
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the peak of a process's memory is set back on Linux only"
+)
+@pytest.mark.parametrize("pieces", [1, 20])
+def test_a_large_frame_is_not_copied(pieces: int) -> None:
+    arguments = (str(ROOT / "benchmarks" / "frame_memory.py"), "segment", "4000000", str(pieces))
+    done = child(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) < 0.6
 
 
 # Errors

@@ -62,7 +62,7 @@ def test_cells_are_text_as_a_person_writes_it(tmp_path: Path) -> None:
 
 
 def test_it_works_without_pyarrow(tmp_path: Path) -> None:
-    rows = [["customer", "date", "Total_1"], ["ann", "2025-01-02", 5]]
+    rows: list[list[Any]] = [["customer", "date", "Total_1"], ["ann", "2025-01-02", 5]]
     path = workbook(tmp_path / "orders.xlsx", ("Orders", rows))
     program = "import sys; sys.modules['pyarrow'] = None; from rfm_pipeline.cli import main; main()"
     to = ("--to", f"duckdb:{tmp_path / 'rfm.duckdb'}")

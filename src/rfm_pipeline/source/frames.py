@@ -12,6 +12,9 @@ from rfm_pipeline.source.columns import checked_names, schema_of
 from rfm_pipeline.source.opened import OpenedSource, Opener
 
 _RELATION = "frame"
+# Planning takes a few milliseconds for each piece, which a small copy does not.
+_MOST_PIECES = 256
+_LARGE = 2**26
 # What gives a stream of its rows as often as it is asked; any other stream may be over after the first time.
 _REPEATABLE = {
     ("polars", "DataFrame"), ("pyarrow", "Table"), ("pyarrow", "RecordBatch"), ("pandas", "DataFrame"),
@@ -65,20 +68,35 @@ class _Opener:
         return _opened(frame, self._kind, connection)
 
 
+class _Piece:
+    """Some rows of a Polars frame; what Polars makes of them for a stream is gone with the stream."""
+
+    def __init__(self, frame: Any, start: int, length: int) -> None:
+        self._frame = frame
+        self._rows = (start, length)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._frame.slice(*self._rows).__arrow_c_stream__(requested_schema)
+
+
 def _opened(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnection) -> OpenedSource:
     import duckdb as _bridges  # noqa: F401 - the package brings what scans frames, which the engine alone can't
 
     label = f"a {'.'.join(kind)}"
     _check_names(frame, kind, label)
     try:
+        registered = [_RELATION]
         if kind == ("pandas", "DataFrame"):
             connection.register(_RELATION, frame)
+        elif kind == ("polars", "DataFrame"):
+            registered = _register_pieces(frame, connection)
         elif kind in _REPEATABLE:
             connection.register(_RELATION, _Stream(frame))
         else:
             connection.register("stream", _Stream(frame))
             connection.execute(f"CREATE TABLE {_RELATION} AS FROM stream")
             connection.unregister("stream")
+            registered = []
         if kind in _REPEATABLE:
             rows = len(frame)
         else:
@@ -96,8 +114,27 @@ def _opened(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnec
         )
     return OpenedSource(
         label=label, relation=_RELATION, schema=schema, format="frame", files=(),
-        size_bytes=None, rows=rows, notes=(), copies={_RELATION: label},
+        size_bytes=None, rows=rows, notes=(), copies=dict.fromkeys(registered, label),
     )  # fmt: skip
+
+
+def _register_pieces(frame: Any, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Makes a Polars frame known piece by piece; gives the names of the pieces.
+
+    Polars copies a frame that is in several pieces into one before it gives a stream of it.
+    """
+    is_large = frame.width and frame.estimated_size() > _LARGE
+    lengths = frame.get_columns()[0].chunk_lengths() if is_large else [len(frame)]
+    together = -(-len(lengths) // _MOST_PIECES)
+    names, start = [], 0
+    for place in range(0, len(lengths), together):
+        length = sum(lengths[place : place + together])
+        names.append(f"{_RELATION}_{place}")
+        connection.register(names[-1], _Piece(frame, start, length))
+        start += length
+    pieces = " UNION ALL ".join(f"FROM {name}" for name in names)
+    connection.execute(f"CREATE TEMP VIEW {_RELATION} AS {pieces}")
+    return names
 
 
 def _check_names(frame: Any, kind: tuple[str, str], label: str) -> None:

@@ -120,7 +120,8 @@ class DuckDBWarehouse:
             if table != name:
                 self._connection.execute(f"DROP TABLE {table}")
         if self._opened and self._opened.format == "frame":
-            self._connection.unregister(self._opened.relation)
+            for registered in self._opened.copies:
+                self._connection.unregister(registered)
         self._staged = {name: None}
         return self._connection
 
