@@ -1,9 +1,11 @@
-"""A file that one process holds. Whoever dies holds nothing any more: the operating system sees to it."""
+"""Files and folders that one process holds. Who dies holds nothing: the operating system sees to it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -89,3 +91,49 @@ class FileLock:
             return os.path.samestat(os.fstat(descriptor), self._path.stat())
         except OSError:
             return False
+
+
+class HeldFolder:
+    """A folder for what is written on the way, gone at the end; where that never came, with the next one.
+
+    A lock in it says that somebody is at work. Whoever makes one removes those beside it that nobody holds.
+
+    Args:
+        root: Where it is made; None is the system's folder for temporary files.
+        prefix: What its name begins with, as the names of those beside it do.
+
+    Raises:
+        OSError: No folder can be made there.
+    """
+
+    def __init__(self, root: Path | None, prefix: str) -> None:
+        self.path, self._lock = _held_folder(root, prefix)
+        _sweep(self.path.parent, prefix)
+
+    def cleanup(self) -> None:
+        """Removes it, with what is in it."""
+        self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+_LOCK = "lock"
+
+
+def _held_folder(root: Path | None, prefix: str) -> tuple[Path, FileLock]:
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
+        lock = FileLock(path / _LOCK)
+        # Another one that sweeps may come between the two.
+        with suppress(FileNotFoundError):
+            if lock.acquire():
+                return path, lock
+
+
+def _sweep(root: Path, prefix: str) -> None:
+    with suppress(OSError):
+        for lock in root.glob(f"{prefix}*/{_LOCK}"):
+            held = FileLock(lock)
+            if held.acquire():
+                # The lock goes last: whoever is about to take the folder for its own finds it held, or gone.
+                shutil.rmtree(lock.parent, ignore_errors=True)
+                held.release()

@@ -9,6 +9,7 @@ from typing import Self
 
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.warehouse.base import Warehouse
+from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.words import lowered
 
 
@@ -21,7 +22,7 @@ class Outputs:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = tuple(dict.fromkeys(paths))
-        self._drafts: dict[Path, Path] = {}
+        self._drafts: dict[Path, Draft] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ class Outputs:
         """
         for path, draft in self._drafts.items():
             try:
-                draft.replace(path)
+                draft.move()
             except OSError as error:
                 raise WarehouseError(
                     f"The result was published, but the output {path} can't be written:"
@@ -60,4 +61,4 @@ class Outputs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for draft in self._drafts.values():
-            draft.unlink(missing_ok=True)
+            draft.cleanup()

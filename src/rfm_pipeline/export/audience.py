@@ -226,13 +226,14 @@ class _Work:
         self._watcher.step("Writing")
         draft = write_private(self._connection, select, path, self._scratch)
         try:
-            draft.replace(path)
+            draft.move()
         except OSError as error:
-            draft.unlink(missing_ok=True)
             raise WarehouseError(
                 f"The output {path} can't be written: {lowered(error.strerror or str(error))}.",
                 "look at what is there.",
             ) from error
+        finally:
+            draft.cleanup()
 
     def _refuse_addresses_in_clear(self) -> None:
         addresses = self._count("customers", f"{normalise.email('customer_id')} IS NOT NULL")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rfm_pipeline.schema import Partition, Schema
+from rfm_pipeline.warehouse.draft import Draft
 
 Progress = Callable[[float], None]
 """Told the share of a statement that is done, from 0 to 1."""
@@ -180,7 +181,7 @@ class Warehouse(Protocol):
     def check_condition(self, expression: str, relation: str) -> str | None:
         """What the engine objects to in a boolean expression over a relation; None when it accepts it."""
 
-    def export(self, name: str, path: Path) -> Path:
+    def export(self, name: str, path: Path) -> Draft:
         """Writes a staged table to a draft beside `path`, whose suffix tells the format; gives the draft."""
 
     def keep(self) -> str:

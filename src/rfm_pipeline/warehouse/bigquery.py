@@ -27,6 +27,7 @@ from rfm_pipeline.warehouse.bigquery_files import LocalFiles
 from rfm_pipeline.warehouse.bigquery_jobs import label_value
 from rfm_pipeline.warehouse.bigquery_load import drop, find, make, runner, upload
 from rfm_pipeline.warehouse.bigquery_schema import schema_of
+from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.words import size
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class BigQueryWarehouse:
                 return objection(error)
         return None
 
-    def export(self, name: str, path: Path) -> Path:
+    def export(self, name: str, path: Path) -> Draft:
         self._looks += 1
         select = f"SELECT *\nFROM {self._staged_table(name)}"
         job = self.jobs.query(f"export-{self._looks}", select)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.words import lowered
 
 _TYPES: Mapping[str, str] = {
@@ -21,25 +21,23 @@ _TYPES: Mapping[str, str] = {
 }
 
 
-def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Path:
+def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Draft:
     """Writes the rows of a result to a draft beside `path`.
 
     Args:
         pages: The rows, with the columns of the published table.
         path: Its suffix tells the format.
 
-    Returns:
-        The draft.
-
     Raises:
         WarehouseError: There is no room for them.
     """
     from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
     from rfm_pipeline.warehouse.export import write_table
     from rfm_pipeline.warehouse.failures import explained
 
-    with tempfile.TemporaryDirectory(prefix="rfm-", ignore_cleanup_errors=True) as scratch:
-        lines = Path(scratch) / "rows.ndjson"
+    with ScratchFolder(None) as scratch:
+        lines = scratch / "rows.ndjson"
         try:
             _write_lines(pages, lines)
         except OSError as error:
@@ -53,7 +51,7 @@ def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Path
         with duckdb.connect(config={"temp_directory": f"{scratch}/spill"}) as connection:
             with explained(f"write {path}"):
                 connection.execute(f"CREATE TABLE result AS FROM {read}")
-            return write_table(connection, "result", path, Path(scratch))
+            return write_table(connection, "result", path, scratch)
 
 
 def _write_lines(pages: Iterable[Sequence[Mapping[str, Any]]], file: Path) -> None:

@@ -15,6 +15,7 @@ from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.source.columns import bound_columns
 from rfm_pipeline.source.opened import OpenedSource, Opener
 from rfm_pipeline.warehouse.base import Progress, SourceTable, Usage
+from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
 from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
 from rfm_pipeline.warehouse.export import write_table
@@ -106,7 +107,7 @@ class DuckDBWarehouse:
             return objection(error)
         return None if str(type_) == "BOOLEAN" else not_boolean(str(type_))
 
-    def export(self, name: str, path: Path) -> Path:
+    def export(self, name: str, path: Path) -> Draft:
         with explained(f"write {path}"):
             return write_table(self._connection, name, path, self._scratch.path)
 

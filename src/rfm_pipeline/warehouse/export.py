@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -13,6 +12,7 @@ from typing import Any
 from rfm_pipeline.engine import duckdb
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.source.columns import bound_columns
+from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.warehouse.failures import first_line, system_reason
 from rfm_pipeline.words import lowered
 
@@ -49,7 +49,7 @@ def check_output(path: Path) -> None:
         _xlsxwriter()
 
 
-def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, scratch: Path) -> Path:
+def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, scratch: Path) -> Draft:
     """Writes the rows of a table, sorted by customer, to a draft beside the place where they are to be.
 
     Args:
@@ -58,19 +58,16 @@ def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, s
         path: `.csv`, `.tsv`, `.parquet`, `.json` (one array), `.ndjson` or `.xlsx`; it stays as it is.
         scratch: A folder for what is written on the way.
 
-    Returns:
-        The draft, a hidden file in the folder of `path`.
-
     Raises:
         WarehouseError: The file can't be written; no draft is left.
     """
     select = f"SELECT * FROM {table} ORDER BY customer_id"
     with _drafted(path, "; nothing was published") as draft:
-        _WRITERS[path.suffix.casefold()](connection, select, draft, scratch)
+        _WRITERS[path.suffix.casefold()](connection, select, draft.path, scratch)
     return draft
 
 
-def write_private(connection: duckdb.DuckDBPyConnection, select: str, path: Path, scratch: Path) -> Path:
+def write_private(connection: duckdb.DuckDBPyConnection, select: str, path: Path, scratch: Path) -> Draft:
     """Writes the rows of a SELECT, as they are, to a draft that nobody but its owner can ever read.
 
     Args:
@@ -79,26 +76,24 @@ def write_private(connection: duckdb.DuckDBPyConnection, select: str, path: Path
         path: `.csv`, `.parquet` or `.xlsx`; it stays as it is.
         scratch: A folder for what is written on the way.
 
-    Returns:
-        The draft, a hidden file in the folder of `path`.
-
     Raises:
         WarehouseError: The file can't be written; no draft is left.
     """
     with _drafted(path) as draft:
-        draft.touch(mode=0o600, exist_ok=False)
-        _PRIVATE_WRITERS[path.suffix.casefold()](connection, select, draft, scratch)
+        draft.path.touch(mode=0o600, exist_ok=False)
+        _PRIVATE_WRITERS[path.suffix.casefold()](connection, select, draft.path, scratch)
     return draft
 
 
 @contextmanager
-def _drafted(path: Path, and_then: str = "") -> Iterator[Path]:
-    draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+def _drafted(path: Path, and_then: str = "") -> Iterator[Draft]:
+    draft = None
     try:
+        draft = Draft(path)
         yield draft
     except BaseException as error:
-        with suppress(OSError):
-            draft.unlink()
+        if draft:
+            draft.cleanup()
         if not isinstance(error, duckdb.Error | OSError):
             raise
         said = error.strerror if isinstance(error, OSError) else system_reason(error)
