@@ -112,11 +112,12 @@ class HeldFolder:
 
     def cleanup(self) -> None:
         """Removes it, with what is in it."""
-        self._lock.release()
-        shutil.rmtree(self.path, ignore_errors=True)
+        _remove(self.path, self._lock)
 
 
 _LOCK = "lock"
+# As long as what `tempfile` puts behind a prefix.
+_ANY = "?" * 8
 
 
 def _held_folder(root: Path | None, prefix: str) -> tuple[Path, FileLock]:
@@ -129,11 +130,27 @@ def _held_folder(root: Path | None, prefix: str) -> tuple[Path, FileLock]:
                 return path, lock
 
 
+def _remove(folder: Path, lock: FileLock) -> None:
+    """Removes a folder whose lock is ours: whoever is killed on the way leaves it with its lock, or empty."""
+    with suppress(OSError):
+        for inside in folder.iterdir():
+            if inside.is_dir() and not inside.is_symlink():
+                shutil.rmtree(inside, ignore_errors=True)
+            elif inside.name != _LOCK:
+                with suppress(OSError):
+                    inside.unlink()
+    lock.release()
+    with suppress(OSError):
+        folder.rmdir()
+
+
 def _sweep(root: Path, prefix: str) -> None:
     with suppress(OSError):
-        for lock in root.glob(f"{prefix}*/{_LOCK}"):
-            held = FileLock(lock)
-            if held.acquire():
-                # The lock goes last: whoever is about to take the folder for its own finds it held, or gone.
-                shutil.rmtree(lock.parent, ignore_errors=True)
-                held.release()
+        for folder in root.glob(f"{prefix}{_ANY}/"):
+            lock = FileLock(folder / _LOCK)
+            if not (folder / _LOCK).exists():
+                # Not ours to empty; of ours, it has nothing in it.
+                with suppress(OSError):
+                    folder.rmdir()
+            elif lock.acquire():
+                _remove(folder, lock)

@@ -119,8 +119,11 @@ def _target(standing: Standing, wanted: str | None, label: str) -> RunRecord:
     if found is None:
         raise UsageError(f"{label} knows of no run {wanted}.", "`rfm runs` lists the runs on record.")
     if not found.is_in_history:
+        why = {"refused": "an audit refused it", "calibrated": "it was a calibration"}
         what = (
-            "was a rollback itself" if found.kind == "rollback" else f"published nothing: it {found.status}"
+            "was a rollback itself"
+            if found.kind == "rollback"
+            else f"published nothing: {why.get(found.status, 'it failed')}"
         )
         raise UsageError(
             f"The run {wanted} {what}.", "name one whose status is published, as `rfm runs` says."

@@ -1,0 +1,105 @@
+"""What the tests of the record share: a shop of many days, and what stands at its destination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+
+FIRST = date(2024, 1, 1)
+DAYS = 40
+TABLES = ("rfm_segments", "rfm_segments_history", "rfm_segments_runs")
+Row = dict[str, Any]
+
+
+def day(number: int) -> str:
+    """The date of a day of the shop, counted from 0."""
+    return (FIRST + timedelta(days=number)).isoformat()
+
+
+def write_orders(folder: Path, customers: int = 30, seed: int = 1) -> Path:
+    """Lines of customers who buy now and then over 40 days; some come late, some buy once."""
+    random = Random(seed)
+    lines = ["customer_id,order_id,date,amount"]
+    for customer in range(customers):
+        first = random.randrange(DAYS - 5)
+        for order in range(random.choice([1, 1, 2, 3, 6])):
+            when = min(first + order * random.randrange(1, 12), DAYS - 1)
+            lines.append(f"c{customer:03},{customer}-{order},{day(when)},{random.randrange(100, 9999) / 100}")
+    path = folder / "orders.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def rows_of(file: Path, select: str) -> list[Row]:
+    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+        cursor = connection.execute(select)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def history(file: Path, *, with_run_id: bool = False) -> dict[str, list[Row]]:
+    """The rows of the history by as-of date, sorted."""
+    found: dict[str, list[Row]] = {}
+    for row in rows_of(file, "FROM rfm_segments_history ORDER BY as_of_date, customer_id"):
+        kept = row if with_run_id else {name: value for name, value in row.items() if name != "run_id"}
+        found.setdefault(row["as_of_date"].isoformat(), []).append(kept)
+    return found
+
+
+def current(file: Path) -> list[Row]:
+    """The rows of the current result."""
+    found = rows_of(file, "FROM rfm_segments ORDER BY customer_id")
+    return [{name: value for name, value in row.items() if name != "run_id"} for row in found]
+
+
+def runs(file: Path) -> list[Row]:
+    """The runs on record, the oldest first."""
+    return rows_of(file, "FROM rfm_segments_runs ORDER BY started_at, run_id")
+
+
+def walked(found: Mapping[str, list[Row]]) -> None:
+    """Holds `previous_segment` and `segment_since` against a walk over the dates, one by one."""
+    before: dict[str, Row] = {}
+    for as_of, rows in sorted(found.items()):
+        for row in rows:
+            earlier = before.get(row["customer_id"])
+            assert row["previous_segment"] == (earlier["segment"] if earlier else None), (as_of, row)
+            stayed = earlier is not None and earlier["segment"] == row["segment"]
+            since = earlier["segment_since"] if earlier and stayed else row["as_of_date"]
+            assert row["segment_since"] == since, (as_of, row)
+        before = {row["customer_id"]: row for row in rows}
+
+
+def whole(file: Path) -> tuple[str, int]:
+    """Holds the three tables against each other; gives the current date, and how many runs published."""
+    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+        counted = connection.execute(
+            "SELECT MIN(as_of_date)::TEXT, MAX(as_of_date)::TEXT, MIN(run_id), MAX(run_id), COUNT(*)"
+            " FROM rfm_segments"
+        ).fetchone()
+        published = connection.execute(
+            "SELECT run_id, as_of_date::TEXT, customers FROM rfm_segments_runs"
+            " WHERE status IN ('published', 'filed') AND kind <> 'rollback'"
+        ).fetchall()
+        dates = connection.execute(
+            "SELECT as_of_date::TEXT, MIN(run_id), MAX(run_id), COUNT(*) FROM rfm_segments_history GROUP BY 1"
+        ).fetchall()
+        differing = connection.execute(
+            "SELECT COUNT(*) FROM (FROM rfm_segments EXCEPT FROM rfm_segments_history)"
+        ).fetchone()
+    assert counted is not None
+    assert counted[0] == counted[1]
+    assert counted[2] == counted[3], "rows of several runs"
+    assert differing == (0,), "the history has other rows of the current date"
+    on_record = {run_id: (as_of, customers) for run_id, as_of, customers in published}
+    assert on_record[counted[2]] == (counted[0], counted[4])
+    for as_of, first, last, customers in dates:
+        assert first == last, "rows of several runs"
+        assert on_record[first] == (as_of, customers)
+    return counted[0], len(published)
