@@ -1,4 +1,4 @@
-"""The figures of a report: counted by the engine, so that no customer but the few that are named comes here."""
+"""The figures of a report, counted by the engine: no customer but the few that are named comes here."""
 
 from __future__ import annotations
 

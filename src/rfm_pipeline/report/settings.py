@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
@@ -34,6 +35,7 @@ class ReportSettings(Table, frozen=True):
         currency: The money's currency in three letters of ISO 4217; None shows plain numbers.
         locale: How the page writes numbers, as browsers know it; None writes 1,234.50.
         top_customers: How many customers are named for each segment; 0 names none.
+        file: Where a run writes the page; None where it writes none.
     """
 
     FORMS: ClassVar = {"currency": _currency, "locale": _locale}
@@ -41,3 +43,4 @@ class ReportSettings(Table, frozen=True):
     currency: str | None = None
     locale: str | None = None
     top_customers: Annotated[int, Meta(ge=0, le=50)] = 10
+    file: Path | None = None

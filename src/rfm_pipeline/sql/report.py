@@ -1,7 +1,7 @@
 """What the report asks of a result: sums over customers, and the few that it names.
 
-Nothing here gives a row per customer but the query of those that are named, and nothing is ranked before it is
-narrowed down to a few: a window over all customers would run on one worker.
+Nothing here gives a row per customer but the query of those that are named, and nothing is ranked before it
+is narrowed down to a few: a window over all customers would run on one worker.
 """
 
 from __future__ import annotations
