@@ -16,14 +16,15 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_PYTHON=/usr/local/bin/python \
     UV_PYTHON_DOWNLOADS=never
 WORKDIR /build
-# What the lock file names first: this layer stays as it is while only our own code changes.
+# What the lock file names first: this layer stays as it is while only our own code changes. Pictures are no work for
+# a container, and what draws them is as large as all the rest.
 COPY pyproject.toml uv.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --all-extras --no-install-project
+    uv sync --locked --no-dev --all-extras --no-extra report --no-install-project
 COPY README.md LICENSE ./
 COPY src src
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --all-extras --no-editable
+    uv sync --locked --no-dev --all-extras --no-extra report --no-editable
 
 FROM docker.io/library/python:${PYTHON_VERSION}-slim-bookworm${PYTHON_DIGEST}
 # Installers are of no use to a run.

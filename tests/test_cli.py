@@ -93,7 +93,7 @@ def test_the_version_is_the_packages(rfm: Rfm) -> None:
 
 def test_the_commands_are_these() -> None:
     assert sorted(COMMANDS) == [
-        "backfill", "calibrate", "check", "demo", "explain", "export", "init", "load", "presets",
+        "backfill", "calibrate", "check", "demo", "explain", "export", "init", "load", "presets", "report",
         "rollback", "run", "runs", "schedule", "sql", "transitions",
     ]  # fmt: skip
 

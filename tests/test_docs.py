@@ -39,6 +39,7 @@ DOCUMENTS = [
     "docs/bigquery.md",
     "docs/monitoring.md",
     "docs/bi.md",
+    "docs/report.md",
 ]
 
 

@@ -17,18 +17,20 @@ from rfm_pipeline.auditing import audits_of
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
-from rfm_pipeline.errors import AuditError, ColumnError, ConfigurationError, RfmError
+from rfm_pipeline.errors import AuditError, ColumnError, ConfigurationError, RfmError, WarehouseError
 from rfm_pipeline.layout import RESULT_COLUMNS
-from rfm_pipeline.ledger import RunRecord, date_before, tables_of
+from rfm_pipeline.ledger import RunRecord, date_before, standing_at, tables_of
 from rfm_pipeline.outputs import Outputs
 from rfm_pipeline.planning import Plan, planned
 from rfm_pipeline.recording import Beginning, failure_of, new_run_id, now, record_of
+from rfm_pipeline.report.figures import reported
+from rfm_pipeline.report.writing import write_report
 from rfm_pipeline.result import Excluded, RunResult
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.publication import publish_sql, record_sql
 from rfm_pipeline.sql.result import previous_sql, result_sql
 from rfm_pipeline.staged import Staged
-from rfm_pipeline.words import count
+from rfm_pipeline.words import count, lowered
 
 _log = logging.getLogger(__name__)
 
@@ -100,10 +102,11 @@ def run_unless(
         watcher.step("Publishing")
         _publish(plan, record)
         outputs.move()
+        reports = _reported(plan) if kind == "run" else ()
         usage, took = plan.warehouse.usage(), now() - begun.started_at
         return replace(
             result,
-            outputs=outputs.names,
+            outputs=(*outputs.names, *reports),
             duration_s=took.total_seconds(),
             bytes_processed=usage.bytes_processed,
             bytes_billed=usage.bytes_billed,
@@ -223,6 +226,26 @@ def _publish(plan: Plan, record: RunRecord) -> None:
             dialect=dialect,
         )
     destination.apply([*changes, *record_sql(tables, record.to_row(), dialect)], "publish")
+
+
+def _reported(plan: Plan) -> tuple[str, ...]:
+    """Writes the report of what stands now, where one is asked for; where it is.
+
+    Raises:
+        WarehouseError: It can't be written; the result is published all the same.
+    """
+    settings, destination = plan.settings.report, plan.warehouse.destination
+    if settings.file is None:
+        return ()
+    try:
+        with destination.reading():
+            write_report(reported(destination, standing_at(destination)), settings, settings.file)
+    except RfmError as error:
+        raise WarehouseError(
+            f"The result was published, but not reported: {lowered(error.message)}",
+            f"`rfm report` writes it again; {error.hint}" if error.hint else "`rfm report` writes it again.",
+        ) from error
+    return (str(settings.file),)
 
 
 @contextmanager

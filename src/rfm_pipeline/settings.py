@@ -20,6 +20,7 @@ from rfm_pipeline.engine_settings import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.export.settings import ExportSettings
 from rfm_pipeline.notify_settings import NotifySettings, notify_table
+from rfm_pipeline.report.settings import ReportSettings
 from rfm_pipeline.scoring import Scoring
 from rfm_pipeline.segmentation import SegmentsConfig
 from rfm_pipeline.source.options import SourceOptions
@@ -177,6 +178,7 @@ _NOT_DECISIVE = {
     "bigquery",
     "notify",
     "export",
+    "report",
 }
 """What does not change the result of an as-of date, from the same lines."""
 
@@ -221,6 +223,7 @@ class Settings(Table, frozen=True, kw_only=True):
     bigquery: BigQuerySettings = BigQuerySettings()
     notify: NotifySettings = NotifySettings()
     export: ExportSettings = ExportSettings()
+    report: ReportSettings = ReportSettings()
 
     def __post_init__(self) -> None:
         if self.thousands == self.decimal:

@@ -98,6 +98,12 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # phone = "Phone"                   # used only where named, as are first_name, last_name, country and zip
 # [export.read]                     # as [read] is for the source
 
+# [report]                          # the page that `rfm report` writes
+# currency = "GBP"                  # without it, money is a plain number
+# locale = "en-GB"                  # how browsers write numbers
+# top_customers = 10                # of each segment, by id; 0 names nobody
+# file = "report.html"              # written by every run
+
 # [duckdb]
 # memory_limit = "4GB"              # above it, work goes to disk
 # threads = 2                       # one for each core unless given

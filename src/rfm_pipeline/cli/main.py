@@ -44,6 +44,7 @@ COMMANDS = (
     "presets",
     "schedule",
     "export",
+    "report",
 )
 """Each is a module beside this one, with a function of the same name."""
 STOPS: list[int] = []

@@ -192,6 +192,28 @@ FLAGS = (
     ),
 )
 
+_REPORT = "Report"
+REPORT_FLAGS = (
+    Flag(("report", "currency"), str, ("--currency",), "The money's currency, such as GBP.", _REPORT),
+    Flag(("report", "locale"), str, ("--locale",), "How numbers are written, such as en-GB.", _REPORT),
+    Flag(
+        ("report", "top_customers"),
+        int,
+        ("--top-customers",),
+        "How many customers are named for each segment: 10 unless given; 0 names nobody.",
+        _REPORT,
+    ),
+)
+"""The flags of a report's looks."""
+REPORT_FILE = Flag(
+    ("report", "file"),
+    Path,
+    ("--report",),
+    "Also write the report, a page of HTML, after the publish.",
+    _OUTPUT,
+)
+"""Where a run writes its report."""
+
 _DESTINATIONS = {
     ("to",), ("duckdb", "memory_limit"), ("duckdb", "threads"),
     ("bigquery", "project"), ("bigquery", "max_bytes"),

@@ -6,10 +6,18 @@ from importlib import import_module
 from threading import Thread
 from typing import Any
 
-from rfm_pipeline.cli.options import Config, Json, LogFormat, Quiet, Source, takes_settings
+from rfm_pipeline.cli.options import (
+    REPORT_FILE,
+    Config,
+    Json,
+    LogFormat,
+    Quiet,
+    Source,
+    takes_settings,
+)
 
 
-@takes_settings()
+@takes_settings(also=(REPORT_FILE,))
 def run(
     *,
     flags: dict[str, Any],
@@ -25,6 +33,8 @@ def run(
       rfm run "orders export.csv"
 
       rfm run sales.parquet --as-of 2025-12-31 --preset grid --output segments.xlsx
+
+      rfm run orders.csv --report report.html
 
       zcat lines.csv.gz | rfm run - --to duckdb:shop.duckdb --json
     """

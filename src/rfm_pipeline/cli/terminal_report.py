@@ -1,0 +1,23 @@
+"""What was written of a report, on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group
+from rich.text import Text
+
+from rfm_pipeline import words
+from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.report.figures import Figures
+
+
+def print_written(figures: Figures, written: Sequence[str]) -> None:
+    """The result, the files, and that they name customers where they do."""
+    heading = Text.assemble((words.count(figures.customers, "customer"), "bold"))
+    heading.append(f"  {figures.label} as of {figures.as_of}", "dim")
+    lines = [Text.assemble(("Wrote ", "green"), path) for path in written]
+    if figures.named:
+        named = words.count(len(figures.named), "customer")
+        lines.append(Text(f"! {named} named: only its owner can read the page", style="yellow"))
+    console().print(Group(heading, *lines))

@@ -1,0 +1,72 @@
+"""The page: one file of HTML with all in it, which asks nobody for anything.
+
+The filter does not draw. The page carries what each segment's view looks like, drawn where all charts are
+drawn (`charts.py` says why), and its script shows one of them. The script and the style are allowed by their
+hashes alone, so that nothing that came with the data could run, even if it were not escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from string import Template
+
+from rfm_pipeline import words
+from rfm_pipeline.report.figures import Figures
+from rfm_pipeline.report.says import Says, escaped
+from rfm_pipeline.report.sections import run_facts, sections
+from rfm_pipeline.report.svg import DARK, LIGHT, chart_css
+from rfm_pipeline.report.view import View
+
+
+def page(figures: Figures, says: Says) -> str:
+    """The report as HTML.
+
+    Args:
+        figures: What it tells.
+        says: How figures are written.
+    """
+    whole = View(figures)
+    style, script = _style(), _file("page.js")
+    names = [segment.name for segment in figures.segments]
+    options = "".join(f'<option value="{at}">{escaped(name)}</option>' for at, name in enumerate(names))
+    templates = "".join(
+        f'<template data-view="{at}" data-name="{escaped(name)}"'
+        f' data-told="{escaped(words.count(View(figures, name).sum.customers, "customer"))}">'
+        f"{''.join(sections(View(figures, name), says))}</template>"
+        for at, name in enumerate(names)
+    )
+    return Template(_file("page.html")).substitute(
+        title=f"Customer segments as of {figures.as_of}",
+        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)};"
+        " base-uri 'none'; form-action 'none'",
+        style=style,
+        script=script,
+        as_of=str(figures.as_of),
+        customers=says.count(whole.sum.customers).html,
+        revenue=says.money(whole.sum.revenue).html,
+        source=escaped(figures.run.source or figures.label),
+        told=escaped(words.count(whole.sum.customers, "customer")),
+        locale=escaped(says.settings.locale or ""),
+        currency=escaped(says.settings.currency or ""),
+        options=options,
+        view="".join(sections(whole, says)),
+        templates=templates,
+        run=run_facts(whole, says),
+        run_id=escaped(figures.run.run_id),
+    )
+
+
+def _style() -> str:
+    light = "".join(f"--{name}:{colour};" for name, colour in LIGHT.items())
+    dark = "".join(f"--{name}:{colour};" for name, colour in DARK.items())
+    return Template(_file("page.css")).substitute(light=light, dark=dark, charts=chart_css("var(--{})"))
+
+
+def _file(name: str) -> str:
+    return files("rfm_pipeline.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

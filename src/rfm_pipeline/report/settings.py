@@ -1,0 +1,46 @@
+"""How the report looks and what it names: the settings of `[report]`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from rfm_pipeline.tables import Table
+
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+def _locale(value: object) -> object:
+    if isinstance(value, str) and not _LOCALE.fullmatch(value):
+        raise ValueError(f"'{value}' is not a locale such as en-GB")
+    return value
+
+
+def _currency(value: object) -> object:
+    if isinstance(value, str):
+        value = value.strip().upper()
+        if not _CURRENCY.fullmatch(value):
+            raise ValueError(f"'{value}' is not a currency such as GBP, in three letters")
+    return value
+
+
+class ReportSettings(Table, frozen=True):
+    """How the report looks and what it names.
+
+    Attributes:
+        currency: The money's currency in three letters of ISO 4217; None shows plain numbers.
+        locale: How the page writes numbers, as browsers know it; None writes 1,234.50.
+        top_customers: How many customers are named for each segment; 0 names none.
+        file: Where a run writes the page; None where it writes none.
+    """
+
+    FORMS: ClassVar = {"currency": _currency, "locale": _locale}
+
+    currency: str | None = None
+    locale: str | None = None
+    top_customers: Annotated[int, Meta(ge=0, le=50)] = 10
+    file: Path | None = None

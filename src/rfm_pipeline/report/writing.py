@@ -1,0 +1,141 @@
+"""Writing a report or a chart: checked early, whole or not at all, private where it names anybody."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
+from rfm_pipeline.report import charts
+from rfm_pipeline.report.distribution import distribution
+from rfm_pipeline.report.figures import Figures, Reported, figures_of
+from rfm_pipeline.report.movements import movements
+from rfm_pipeline.report.page import page
+from rfm_pipeline.report.says import Says
+from rfm_pipeline.report.settings import ReportSettings
+from rfm_pipeline.report.svg import Drawing
+from rfm_pipeline.report.view import View
+from rfm_pipeline.words import lowered
+
+CHARTS: dict[str, Callable[[View, Says], Drawing]] = {
+    "segments": charts.segments,
+    "grid": charts.grid,
+    "movements": movements,
+    "trend": charts.trend,
+    "recency": lambda view, says: distribution(view, "recency", says),
+    "frequency": lambda view, says: distribution(view, "frequency", says),
+    "monetary": lambda view, says: distribution(view, "monetary", says),
+    "concentration": charts.concentration,
+}
+"""The charts of a report by their names."""
+PAGES = (".html", ".htm")
+
+
+def check_place(path: Path, suffixes: tuple[str, ...] = PAGES) -> None:
+    """Says early what would fail late.
+
+    Raises:
+        ConfigurationError: The name ends in another suffix, or there is no such folder.
+        UsageError: A PNG is asked for, and what draws it is not installed.
+        WarehouseError: Nothing can be written there.
+    """
+    if path.suffix.casefold() not in suffixes:
+        raise ConfigurationError(
+            f"{path} does not end in {suffixes[0]}.", f"name it like report{suffixes[0]}."
+        )
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir():
+        what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise ConfigurationError(f"The report {path} {what}.", "name a file in a folder that is there.")
+    if not os.access(folder, os.W_OK):
+        raise WarehouseError(
+            f"There is no permission to write into {folder}.", "look at its owner and its mode."
+        )
+    if path.suffix.casefold() == ".png":
+        _vl_convert()
+
+
+def write_report(about: Reported, settings: ReportSettings, path: Path) -> Figures:
+    """Writes the page of a result.
+
+    Args:
+        about: The result.
+        settings: How the page looks, and how many customers it names.
+        path: Where it is to be; an earlier one is replaced.
+
+    Returns:
+        What it tells.
+
+    Raises:
+        RfmError: The result can't be read, or the file can't be written; an earlier one is as it was.
+    """
+    figures = figures_of(about, settings.top_customers)
+    text = page(figures, Says(settings))
+    replace(path, text.encode(), is_private=bool(figures.named))
+    return figures
+
+
+def picture(figures: Figures, settings: ReportSettings, chart: str, segment: str | None) -> str:
+    """A chart by itself, as SVG.
+
+    Args:
+        figures: What the report tells.
+        settings: How figures are written.
+        chart: One of CHARTS.
+        segment: A segment of the result; None shows all customers.
+    """
+    view = View(figures, segment)
+    subtitle = f"{view.title}, as of {figures.as_of}"
+    return CHARTS[chart](view, Says(settings)).alone(subtitle)
+
+
+def png(svg: str) -> bytes:
+    """A picture as PNG.
+
+    Raises:
+        UsageError: What draws it is not installed.
+    """
+    drawn = _vl_convert().svg_to_png(svg, scale=1.5)
+    assert isinstance(drawn, bytes)
+    return drawn
+
+
+def replace(path: Path, content: bytes, *, is_private: bool) -> None:
+    """Puts a file in its place at once, so that nobody ever sees half of one.
+
+    Args:
+        path: The place.
+        content: All of it.
+        is_private: Whether nobody but its owner may read it, as it names customers.
+
+    Raises:
+        WarehouseError: It can't be written.
+    """
+    draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        with os.fdopen(
+            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if is_private else 0o666), "wb"
+        ) as opened:
+            opened.write(content)
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise WarehouseError(
+            f"The report {path} can't be written: {lowered(error.strerror or str(error))}.",
+            "look at the disk's room and the folder's permissions.",
+        ) from error
+
+
+def _vl_convert() -> Any:
+    try:
+        return import_module("vl_convert")
+    except ImportError:
+        raise UsageError(
+            "Drawing a PNG needs the report extra.", "pip install 'rfm-pipeline[report]'"
+        ) from None
