@@ -342,7 +342,9 @@ def test_a_run_that_came_to_no_result_has_no_edges(given: dict[str, Any]) -> Non
 def test_edges_go_to_the_table_of_runs_and_come_back() -> None:
     frozen = replace(EDGES[2], edges_from="run-1", fresh=(Decimal("0.10"), Decimal(2), Decimal(10**20)))
     ntile = DimensionScores("frequency", "ntile", None, (2, 2))
-    record = on(5, "published", edges=(EDGES[0], ntile, frozen))
+    # In days, edges are whole.
+    recency = replace(EDGES[0], edges=(Decimal(1), Decimal(2), Decimal(3)))
+    record = on(5, "published", edges=(recency, ntile, frozen))
     row = record.to_row()
     assert json.loads(row["edges"])[2]["fresh"] == ["0.10", "2.00", "100000000000000000000.00"]
     assert RunRecord.from_row(row) == replace(record, rules={})
