@@ -196,3 +196,23 @@ def test_what_can_not_be_compared_is_said(shop: Path, rfm: Rfm) -> None:
     sentence, _ = refused(rfm("transitions", "--csv", "--json"))
     assert sentence == "--csv and --json are two forms of one output."
     assert refused(rfm("transitions", "--from", "yesterday"))[0].startswith("--from is 'yesterday'")
+
+
+def test_fixed_edges_that_were_set_otherwise_are_other_rules(shop: Path, rfm: Rfm) -> None:
+    assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
+    (shop / "rfm.toml").write_text(RULES.format(recent="Recent").replace("[30]", "[9]"))
+    assert rfm("run", "orders.csv", "--as-of", LATER).code == 0
+    found = rfm("transitions", "--json").json
+    assert found["causes"] == {"time": 1, "behaviour": 1, "edges": 0, "rules": 2}
+    # They are as recent as they were, by the 30 days of the earlier date.
+    assert flow("Best", "Gone", 2, 40, 30, rules=2) in found["flows"]
+
+
+def test_ranks_of_other_bins_are_other_rules(shop: Path, rfm: Rfm) -> None:
+    (shop / "ranks.toml").write_text('preset = "classic"\n[scoring]\nmethod = "ntile"\n')
+    (shop / "finer.toml").write_text('preset = "grid"\n[scoring]\nmethod = "ntile"\n')
+    assert rfm("run", "orders.csv", "--as-of", EARLIER, "-c", "ranks.toml").code == 0
+    assert rfm("run", "orders.csv", "--as-of", LATER, "-c", "finer.toml").code == 0
+    found = rfm("transitions", "--json").json
+    assert found["moved"] > 0
+    assert found["causes"] == {"time": 0, "behaviour": 0, "edges": 0, "rules": found["moved"]}
