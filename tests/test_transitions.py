@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from by_hand import refused
@@ -216,3 +218,22 @@ def test_ranks_of_other_bins_are_other_rules(shop: Path, rfm: Rfm) -> None:
     found = rfm("transitions", "--json").json
     assert found["moved"] > 0
     assert found["causes"] == {"time": 0, "behaviour": 0, "edges": 0, "rules": found["moved"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "has"),
+    [
+        ("DELETE FROM rfm_segments_history", "5 customers with 100.00"),
+        ("UPDATE rfm_segments_history SET monetary = 31", "6 customers with 131.00"),
+    ],
+    ids=["rows", "money"],
+)
+def test_a_history_that_somebody_changed_is_not_compared(
+    published: Path, rfm: Rfm, change: str, has: str
+) -> None:
+    with closing(duckdb.connect(str(published / "rfm.duckdb"))) as connection:
+        connection.execute(f"{change} WHERE segment = 'Slipping'")
+    sentence, hint = refused(rfm("transitions"))
+    assert sentence.startswith(f"The history has {has} as of {LATER}, and the run ")
+    assert sentence.endswith(" wrote 6 customers with 130.00: somebody changed them.")
+    assert hint == f"compute them again: rfm run --as-of {LATER}."
