@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from by_hand import refused
@@ -196,3 +198,42 @@ def test_what_can_not_be_compared_is_said(shop: Path, rfm: Rfm) -> None:
     sentence, _ = refused(rfm("transitions", "--csv", "--json"))
     assert sentence == "--csv and --json are two forms of one output."
     assert refused(rfm("transitions", "--from", "yesterday"))[0].startswith("--from is 'yesterday'")
+
+
+def test_fixed_edges_that_were_set_otherwise_are_other_rules(shop: Path, rfm: Rfm) -> None:
+    assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
+    (shop / "rfm.toml").write_text(RULES.format(recent="Recent").replace("[30]", "[9]"))
+    assert rfm("run", "orders.csv", "--as-of", LATER).code == 0
+    found = rfm("transitions", "--json").json
+    assert found["causes"] == {"time": 1, "behaviour": 1, "edges": 0, "rules": 2}
+    # They are as recent as they were, by the 30 days of the earlier date.
+    assert flow("Best", "Gone", 2, 40, 30, rules=2) in found["flows"]
+
+
+def test_ranks_of_other_bins_are_other_rules(shop: Path, rfm: Rfm) -> None:
+    (shop / "ranks.toml").write_text('preset = "classic"\n[scoring]\nmethod = "ntile"\n')
+    (shop / "finer.toml").write_text('preset = "grid"\n[scoring]\nmethod = "ntile"\n')
+    assert rfm("run", "orders.csv", "--as-of", EARLIER, "-c", "ranks.toml").code == 0
+    assert rfm("run", "orders.csv", "--as-of", LATER, "-c", "finer.toml").code == 0
+    found = rfm("transitions", "--json").json
+    assert found["moved"] > 0
+    assert found["causes"] == {"time": 0, "behaviour": 0, "edges": 0, "rules": found["moved"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "has"),
+    [
+        ("DELETE FROM rfm_segments_history", "5 customers with 100.00"),
+        ("UPDATE rfm_segments_history SET monetary = 31", "6 customers with 131.00"),
+    ],
+    ids=["rows", "money"],
+)
+def test_a_history_that_somebody_changed_is_not_compared(
+    published: Path, rfm: Rfm, change: str, has: str
+) -> None:
+    with closing(duckdb.connect(str(published / "rfm.duckdb"))) as connection:
+        connection.execute(f"{change} WHERE segment = 'Slipping'")
+    sentence, hint = refused(rfm("transitions"))
+    assert sentence.startswith(f"The history has {has} as of {LATER}, and the run ")
+    assert sentence.endswith(" wrote 6 customers with 130.00: somebody changed them.")
+    assert hint == f"compute them again: rfm run --as-of {LATER}."

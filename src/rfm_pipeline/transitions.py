@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from rfm_pipeline import words
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.ledger import RunRecord, Standing, date_before, standing_at
@@ -163,7 +164,8 @@ def transitions(
         later: The later date; None is that of the current result.
 
     Raises:
-        UsageError: There is no result of one of them, or they are in the wrong order.
+        UsageError: There is no result of one of them, its rows were changed since, or they are in the wrong
+            order.
         RfmError: The destination can't be read.
     """
     with open_destination(configuration.settings(), new_run_id()) as destination:
@@ -176,13 +178,11 @@ def transitions(
     maps = (rescored.segment_map, scored.segment_map)
     order = tuple(dict.fromkeys(segment.name for known in maps for segment in known.segments))
     flows = _flows(rows, order)
-    return Transitions(
-        label,
-        _end(first, flows, lambda flow: (flow.earlier, flow.revenue_before)),
-        _end(last, flows, lambda flow: (flow.later, flow.revenue)),
-        order,
-        flows,
-    )
+    before = _end(first, flows, lambda flow: (flow.earlier, flow.revenue_before))
+    now = _end(last, flows, lambda flow: (flow.later, flow.revenue))
+    for record, end in ((first, before), (last, now)):
+        _check_counted(record, end)
+    return Transitions(label, before, now, order, flows)
 
 
 def _ends(
@@ -263,3 +263,20 @@ def _end(record: RunRecord, flows: Sequence[Flow], told: Callable[[Flow], tuple[
     assert record.as_of_date is not None  # what stands has a date
     customers = sum(customers for customers, _ in there)
     return End(record.as_of_date, record.run_id, customers, sum((spent for _, spent in there), Decimal(0)))
+
+
+def _check_counted(record: RunRecord, end: End) -> None:
+    """What was counted has to be what the run wrote: no causes are told of rows that somebody made up."""
+    if (end.customers, end.revenue) == (record.customers, record.revenue):
+        return
+    found = _in_words(end.customers, end.revenue)
+    wrote = _in_words(record.customers or 0, record.revenue or Decimal(0))
+    raise UsageError(
+        f"The history has {found} as of {end.as_of}, and the run {end.run_id} wrote {wrote}: somebody"
+        " changed them.",
+        f"compute them again: rfm run --as-of {end.as_of}.",
+    )
+
+
+def _in_words(customers: int, revenue: Decimal) -> str:
+    return f"{words.count(customers, 'customer')} with {words.amount(revenue)}"

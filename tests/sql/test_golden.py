@@ -121,11 +121,28 @@ EDGES: Mapping[str, Sequence[str]] = {
     "recency": ["20", "60", "150"], "frequency": ["1", "2", "5"], "monetary": ["9.99", "50", "250.5"],
 }  # fmt: skip
 BY_RANK: Mapping[str, None] = dict.fromkeys(EDGES)
+BY_DAYS_AND_RANK: Mapping[str, Sequence[str] | None] = {**EDGES, "frequency": None}
+
+
+def _by_days(*edges: str) -> Mapping[str, Any]:
+    return {"recency": {"method": "fixed", "edges": edges}, "frequency": {"method": "ntile"}}
+
+
 TRANSITIONS: Mapping[str, tuple[Scored, Scored]] = {
     "transitions": (scored(JANUARY, "classic", EDGES), scored(FEBRUARY, "classic", EDGES)),
     "transitions-of-ranks": (
         scored(JANUARY, "pymc", BY_RANK, scoring={"bins": 4, "method": "ntile"}),
         scored(FEBRUARY, "grid", BY_RANK, scoring={"bins": 5, "method": "ntile"}),
+    ),
+    # Of the three dimensions only one was set otherwise.
+    "transitions-of-set-edges": (
+        scored(JANUARY, "classic", BY_DAYS_AND_RANK, scoring=_by_days("20", "60", "150")),
+        scored(
+            FEBRUARY,
+            "classic",
+            {**BY_DAYS_AND_RANK, "recency": ["10", "30", "90"]},
+            scoring=_by_days("10", "30", "90"),
+        ),
     ),
 }
 

@@ -42,10 +42,13 @@ class Scored:
     edges: Mapping[str, tuple[Decimal, ...] | None]
     segment_map: SegmentMap
 
-    @property
-    def scale(self) -> tuple[tuple[int, str], ...]:
-        """The bins and the method of each dimension: scores of one scale can be held against each other."""
-        return tuple((dimension.bins, dimension.method) for dimension in self.dimensions)
+    def is_scored_as(self, other: Scored) -> Mapping[str, bool]:
+        """By the name of each dimension, whether both dates have its bins, its method and its given edges.
+
+        Only then can it be told whether the edges moved; else it is the rules that were changed.
+        """
+        pairs = zip(self.dimensions, other.dimensions, strict=True)
+        return {mine.name: mine == theirs for mine, theirs in pairs}
 
 
 def transitions_sql(history: str, earlier: Scored, later: Scored, dialect: Dialect) -> str:
@@ -65,8 +68,8 @@ def transitions_sql(history: str, earlier: Scored, later: Scored, dialect: Diale
         _dated("earlier", history, earlier, dialect),
         _dated("later", history, later, dialect),
         _paired(earlier, later),
-        _scored(earlier, dialect),
-        _reached(earlier, later, dialect),
+        _scored(earlier, later, dialect),
+        _reached(earlier, dialect),
         _explained(),
     )
     sums = [
@@ -108,41 +111,54 @@ def _paired(earlier: Scored, later: Scored) -> Cte:
     return Cte("paired", row, select(columns, joined))
 
 
-def _scored(earlier: Scored, dialect: Dialect) -> Cte:
+def _scored(earlier: Scored, later: Scored, dialect: Dialect) -> Cte:
+    is_same = earlier.is_scored_as(later)
     columns = ["*"]
-    for state in ("aged", "later"):
-        for dimension in earlier.dimensions:
-            score = _score(dimension, earlier.edges.get(dimension.name), state, dialect)
-            columns.append(f"{score} AS {state}_by_earlier_{INITIALS[dimension.name]}_score")
-    row = f"The same, with the aged and the later values scored as of {earlier.as_of}."
+    for dimension in earlier.dimensions:
+        name, initial = dimension.name, INITIALS[dimension.name]
+        edges = earlier.edges.get(name)
+        aged = _score(dimension, edges, "aged", dialect, is_same=is_same[name])
+        by_earlier = _score(dimension, edges, "later", dialect, is_same=is_same[name])
+        by_later = f"later_{initial}_score" if is_same[name] else by_earlier
+        columns += [
+            f"{aged} AS aged_by_earlier_{initial}_score",
+            f"{by_earlier} AS later_by_earlier_{initial}_score",
+            f"{by_later} AS later_by_later_{initial}_score",
+        ]
+    row = (
+        f"The same, with the aged and the later values scored as of {earlier.as_of}, and the later ones by"
+        " the later edges."
+    )
     return Cte("scored", row, select(columns, "paired"))
 
 
-def _score(dimension: Dimension, edges: tuple[Decimal, ...] | None, state: str, dialect: Dialect) -> str:
+def _score(
+    dimension: Dimension, edges: tuple[Decimal, ...] | None, state: str, dialect: Dialect, *, is_same: bool
+) -> str:
     """The score of a state by the earlier run's edges."""
     value, initial = VALUES[dimension.name], INITIALS[dimension.name]
     if edges is not None:
         return score_by(dimension, edge_literals(dimension, edges, dialect), f"{state}_{value}")
     # A rank among all: it stays until the customer does something, and then it is the one that it became.
-    if state == "aged":
+    # In other bins the later rank says nothing to the earlier map.
+    if state == "aged" or not is_same:
         return f"earlier_{initial}_score"
     return (
         f"CASE WHEN later_{value} = aged_{value} THEN earlier_{initial}_score ELSE later_{initial}_score END"
     )
 
 
-def _reached(earlier: Scored, later: Scored, dialect: Dialect) -> Cte:
+def _reached(earlier: Scored, dialect: Dialect) -> Cte:
     """The segments after each step; the earlier and the later one are known."""
-    by_map = {
-        "by_time": segment_by(earlier.segment_map, dialect, "aged_by_earlier_"),
-        "by_behaviour": segment_by(earlier.segment_map, dialect, "later_by_earlier_"),
-        # On another scale there are no edges to compare: all of it is the rules'.
-        "by_edges": segment_by(earlier.segment_map, dialect, "later_")
-        if earlier.scale == later.scale
-        else segment_by(earlier.segment_map, dialect, "later_by_earlier_"),
+    steps = {
+        "by_time": "aged_by_earlier_",
+        "by_behaviour": "later_by_earlier_",
+        "by_edges": "later_by_later_",
     }
     columns = ["earlier_segment", "later_segment", "earlier_monetary", "later_monetary"]
-    columns += [f"{segment} AS {name}" for name, segment in by_map.items()]
+    columns += [
+        f"{segment_by(earlier.segment_map, dialect, prefix)} AS {name}" for name, prefix in steps.items()
+    ]
     row = "The same, with the segment that each step leads to: time, then behaviour, then the later edges."
     return Cte("reached", row, select(columns, "scored"))
 

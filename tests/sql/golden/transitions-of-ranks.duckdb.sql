@@ -66,16 +66,19 @@ paired AS (
     ON l.customer_id = e.customer_id
 ),
 
--- The same, with the aged and the later values scored as of 2025-01-31.
+-- The same, with the aged and the later values scored as of 2025-01-31, and the later ones by the later edges.
 scored AS (
   SELECT
     *,
     earlier_r_score AS aged_by_earlier_r_score,
+    earlier_r_score AS later_by_earlier_r_score,
+    earlier_r_score AS later_by_later_r_score,
     earlier_f_score AS aged_by_earlier_f_score,
+    earlier_f_score AS later_by_earlier_f_score,
+    earlier_f_score AS later_by_later_f_score,
     earlier_m_score AS aged_by_earlier_m_score,
-    CASE WHEN later_recency_days = aged_recency_days THEN earlier_r_score ELSE later_r_score END AS later_by_earlier_r_score,
-    CASE WHEN later_frequency = aged_frequency THEN earlier_f_score ELSE later_f_score END AS later_by_earlier_f_score,
-    CASE WHEN later_monetary = aged_monetary THEN earlier_m_score ELSE later_m_score END AS later_by_earlier_m_score
+    earlier_m_score AS later_by_earlier_m_score,
+    earlier_m_score AS later_by_later_m_score
   FROM paired
 ),
 
@@ -185,52 +188,52 @@ reached AS (
       ELSE 'Other'
     END AS by_behaviour,
     CASE
-      WHEN (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 3) THEN 'Premium Customer'
-      WHEN (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 3) THEN 'Repeat Customer'
-      WHEN (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 4) THEN 'Top Spender'
-      WHEN (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 2) THEN 'At-Risk Customer'
-      WHEN (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 1)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 1)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 1)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 1) THEN 'Inactive Customer'
+      WHEN (later_by_later_r_score = 4 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 4 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 3 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 3 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 4 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 3 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 3 AND later_by_later_m_score = 3) THEN 'Premium Customer'
+      WHEN (later_by_later_r_score = 3 AND later_by_later_f_score = 3 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 4 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 3 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 3 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 3 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 4 AND later_by_later_m_score = 3) THEN 'Repeat Customer'
+      WHEN (later_by_later_r_score = 4 AND later_by_later_f_score = 2 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 2 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 1 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 1 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 2 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 2 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 1 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 1 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 2 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 3 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 3 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 2 AND later_by_later_m_score = 4) THEN 'Top Spender'
+      WHEN (later_by_later_r_score = 4 AND later_by_later_f_score = 2 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 1 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 2 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 1 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 2 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 2 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 1 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 1 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 3 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 2 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 2 AND later_by_later_m_score = 2) THEN 'At-Risk Customer'
+      WHEN (later_by_later_r_score = 4 AND later_by_later_f_score = 1 AND later_by_later_m_score = 1)
+          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 1 AND later_by_later_m_score = 1)
+          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 1 AND later_by_later_m_score = 1)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 1 AND later_by_later_m_score = 4)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 1 AND later_by_later_m_score = 3)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 1 AND later_by_later_m_score = 2)
+          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 1 AND later_by_later_m_score = 1) THEN 'Inactive Customer'
       ELSE 'Other'
     END AS by_edges
   FROM scored

@@ -66,7 +66,7 @@ paired AS (
     ON l.customer_id = e.customer_id
 ),
 
--- The same, with the aged and the later values scored as of 2025-01-31.
+-- The same, with the aged and the later values scored as of 2025-01-31, and the later ones by the later edges.
 scored AS (
   SELECT
     *,
@@ -77,11 +77,25 @@ scored AS (
       ELSE 1
     END AS aged_by_earlier_r_score,
     CASE
+      WHEN later_recency_days <= CAST(20 AS INT64) THEN 4
+      WHEN later_recency_days <= CAST(60 AS INT64) THEN 3
+      WHEN later_recency_days <= CAST(150 AS INT64) THEN 2
+      ELSE 1
+    END AS later_by_earlier_r_score,
+    later_r_score AS later_by_later_r_score,
+    CASE
       WHEN aged_frequency > CAST(5 AS INT64) THEN 4
       WHEN aged_frequency > CAST(2 AS INT64) THEN 3
       WHEN aged_frequency > CAST(1 AS INT64) THEN 2
       ELSE 1
     END AS aged_by_earlier_f_score,
+    CASE
+      WHEN later_frequency > CAST(5 AS INT64) THEN 4
+      WHEN later_frequency > CAST(2 AS INT64) THEN 3
+      WHEN later_frequency > CAST(1 AS INT64) THEN 2
+      ELSE 1
+    END AS later_by_earlier_f_score,
+    later_f_score AS later_by_later_f_score,
     CASE
       WHEN aged_monetary > NUMERIC '250.5' THEN 4
       WHEN aged_monetary > NUMERIC '50' THEN 3
@@ -89,23 +103,12 @@ scored AS (
       ELSE 1
     END AS aged_by_earlier_m_score,
     CASE
-      WHEN later_recency_days <= CAST(20 AS INT64) THEN 4
-      WHEN later_recency_days <= CAST(60 AS INT64) THEN 3
-      WHEN later_recency_days <= CAST(150 AS INT64) THEN 2
-      ELSE 1
-    END AS later_by_earlier_r_score,
-    CASE
-      WHEN later_frequency > CAST(5 AS INT64) THEN 4
-      WHEN later_frequency > CAST(2 AS INT64) THEN 3
-      WHEN later_frequency > CAST(1 AS INT64) THEN 2
-      ELSE 1
-    END AS later_by_earlier_f_score,
-    CASE
       WHEN later_monetary > NUMERIC '250.5' THEN 4
       WHEN later_monetary > NUMERIC '50' THEN 3
       WHEN later_monetary > NUMERIC '9.99' THEN 2
       ELSE 1
-    END AS later_by_earlier_m_score
+    END AS later_by_earlier_m_score,
+    later_m_score AS later_by_later_m_score
   FROM paired
 ),
 
@@ -141,16 +144,16 @@ reached AS (
       WHEN later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 THEN 'Lost'
     END AS by_behaviour,
     CASE
-      WHEN later_r_score = 4 AND later_f_score = 4 AND later_m_score = 4 THEN 'Champions'
-      WHEN later_r_score = 4 AND later_f_score = 4 THEN 'Loyal Customers'
-      WHEN later_r_score >= 3 AND later_f_score >= 3 THEN 'Potential Loyalists'
-      WHEN later_r_score = 4 AND later_f_score <= 2 THEN 'New Customers'
-      WHEN later_r_score = 3 AND later_f_score <= 2 THEN 'Promising'
-      WHEN later_r_score = 2 AND later_f_score >= 3 THEN 'Needs Attention'
-      WHEN later_r_score = 2 AND later_f_score <= 2 THEN 'About to Sleep'
-      WHEN later_r_score = 1 AND later_f_score >= 3 THEN 'At-Risk'
-      WHEN later_r_score = 1 AND later_f_score = 2 THEN 'Hibernating'
-      WHEN later_r_score = 1 AND later_f_score = 1 THEN 'Lost'
+      WHEN later_by_later_r_score = 4 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4 THEN 'Champions'
+      WHEN later_by_later_r_score = 4 AND later_by_later_f_score = 4 THEN 'Loyal Customers'
+      WHEN later_by_later_r_score >= 3 AND later_by_later_f_score >= 3 THEN 'Potential Loyalists'
+      WHEN later_by_later_r_score = 4 AND later_by_later_f_score <= 2 THEN 'New Customers'
+      WHEN later_by_later_r_score = 3 AND later_by_later_f_score <= 2 THEN 'Promising'
+      WHEN later_by_later_r_score = 2 AND later_by_later_f_score >= 3 THEN 'Needs Attention'
+      WHEN later_by_later_r_score = 2 AND later_by_later_f_score <= 2 THEN 'About to Sleep'
+      WHEN later_by_later_r_score = 1 AND later_by_later_f_score >= 3 THEN 'At-Risk'
+      WHEN later_by_later_r_score = 1 AND later_by_later_f_score = 2 THEN 'Hibernating'
+      WHEN later_by_later_r_score = 1 AND later_by_later_f_score = 1 THEN 'Lost'
     END AS by_edges
   FROM scored
 ),
