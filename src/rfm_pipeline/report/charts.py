@@ -14,8 +14,8 @@ from itertools import pairwise
 
 from rfm_pipeline import words
 from rfm_pipeline.report.figures import Value
-from rfm_pipeline.report.says import Says
-from rfm_pipeline.report.svg import TINTS, WIDTH, Drawing, bar, path, shortened, text
+from rfm_pipeline.report.says import Figure, Says
+from rfm_pipeline.report.svg import TINTS, WIDTH, Drawing, bar, number, path, shortened, text
 from rfm_pipeline.report.view import Sum, View
 
 _TOPS = (1, 5, 10, 20, 50)
@@ -23,46 +23,44 @@ _POINTS = 60
 
 
 def segments(view: View, says: Says) -> Drawing:
-    """Each segment's share of the customers and of the revenue."""
-    figures, left, right = view.figures, 148, 52
-    customers, revenue = figures.customers, figures.revenue
-    room = WIDTH - left - right
+    """The share of the customers and of the revenue: of each segment, or of one and of all others."""
+    left, right = 148, 52
     held = view.by_segment
-    shares = [
-        (name, sums.customers / customers, float(sums.revenue / revenue) if revenue > 0 else 0.0)
-        for name, sums in held.items()
+    if view.segment is not None:
+        others = [cell for cell in view.figures.cells if not view.shows(cell.segment)]
+        held = {view.segment: held[view.segment], "All others": Sum.of(others)}
+    customers, revenue = view.figures.customers, view.figures.revenue
+    parts = [
+        (sums.customers / customers, float(sums.revenue / revenue) if revenue > 0 else 0.0)
+        for sums in held.values()
     ]
-    most = max([0.01, *(max(of_all, of_revenue) for _, of_all, of_revenue in shares)])
+    scale = (WIDTH - left - right) / max([0.01, *(max(pair) for pair in parts)])
     shapes = [
         bar(left, 2, 11, 11, "one"), text(left + 16, 12, "customers", "soft"),
         bar(left + 92, 2, 11, 11, "two"), text(left + 108, 12, "revenue", "soft"),
     ]  # fmt: skip
-    for place, (name, of_all, of_revenue) in enumerate(shares):
-        y, sums = 26 + place * 36, held[name]
-        told = f"{name}: {words.count(sums.customers, 'customer')}, {says.money(sums.revenue).text}"
-        shapes.append("<g>" if view.shows(name) else '<g class="dim">')
-        shapes += [
-            text(0, y + 17, shortened(name, 21), "strong" if name == view.segment else ""),
-            bar(left, y, room * of_all / most, 12, "one", told),
-            text(left + room * of_all / most + 5, y + 10, says.share(sums.customers, customers), "small"),
-            bar(left, y + 14, room * of_revenue / most, 12, "two", told),
-            text(
-                left + max(0.0, room * of_revenue / most) + 5,
-                y + 24,
-                says.share(sums.revenue, revenue),
-                "small",
-            ),
-            "</g>",
-        ]
-    first = max(held, key=lambda name: held[name].revenue)
-    told = f"{first} bring the most revenue, {says.share(held[first].revenue, revenue).text} of it."
-    if view.segment is not None:
-        mine = held[view.segment]
-        told = (
-            f"{view.segment} are {says.share(mine.customers, customers).text} of the customers and bring"
-            f" {says.share(mine.revenue, revenue).text} of the revenue."
-        )
-    return Drawing("segments", "Customers and revenue by segment", told, 30 + 36 * len(shares), shapes)
+    for place, ((name, sums), pair) in enumerate(zip(held.items(), parts, strict=True)):
+        y = 26 + place * 36
+        shapes.append(text(0, y + 17, shortened(name, 21)))
+        shares = (says.share(sums.customers, customers), says.share(sums.revenue, revenue))
+        told = (words.count(sums.customers, "customer"), says.money(sums.revenue).text)
+        for row, kind in enumerate(("one", "two")):
+            wide = max(0.0, scale * pair[row])
+            shapes.append(bar(left, y + 14 * row, wide, 12, kind, f"{name}: {told[row]}"))
+            shapes.append(text(left + wide + 5, y + 14 * row + 10, shares[row], "small"))
+    title, height = "Customers and revenue by segment", 30 + 36 * len(held)
+    return Drawing("segments", title, _segments_told(view, says), height, shapes)
+
+
+def _segments_told(view: View, says: Says) -> str:
+    held = view.by_segment
+    customers, revenue = view.figures.customers, view.figures.revenue
+    first = view.segment or max(held, key=lambda name: held[name].revenue)
+    bring = says.share(held[first].revenue, revenue).text
+    if view.segment is None:
+        return f"{first} bring the most revenue, {bring} of it."
+    are = says.share(held[first].customers, customers).text
+    return f"{first} are {are} of the customers, and bring {bring} of the revenue."
 
 
 def grid_cells(view: View) -> dict[tuple[int, int], Sum]:
@@ -79,36 +77,19 @@ def grid(view: View, says: Says) -> Drawing:
     height = max(30.0, min(54.0, width * 0.7))
     cells = grid_cells(view)
     most = max([1, *(held.customers for held in cells.values())])
-    shapes = []
+    empty, shapes = list[str](), list[str]()
     for r in range(rows, 0, -1):
         y = top + (rows - r) * height
         shapes.append(text(left - 8, y + height / 2 + 4, f"R {r}", "soft", "end"))
         for f in range(1, columns + 1):
-            held = cells.get((r, f), Sum())
             x = left + (f - 1) * width
-            share = held.customers / most
-            tint = 0 if not held.customers else min(TINTS - 1, 1 + int(share**0.5 * (TINTS - 1.001)))
-            shapes.append(f'<g class="h{tint}">')
-            told = f"R {r}, F {f}: {words.count(held.customers, 'customer')}"
-            shapes.append(
-                bar(x + 1, y + 1, width - 2, height - 2, f"c{tint}", told if held.customers else "")
-            )
-            if held.customers:
-                count = says.count(held.customers)
-                if width < 60 and held.customers >= 10_000:
-                    count = says.short(Decimal(held.customers))
-                    count = type(count)(count.text.lstrip("£€$¥₹"))
-                shapes += [
-                    text(
-                        x + width / 2,
-                        y + height / 2 - 1,
-                        count,
-                        "strong small" if width < 60 else "strong",
-                        "middle",
-                    ),
-                    text(x + width / 2, y + height / 2 + 13, f"M {held.mean(2):.1f}", "small", "middle"),
-                ]
-            shapes.append("</g>")
+            if held := cells.get((r, f)):
+                shapes += _grid_cell(held, f"R {r}, F {f}", (x, y, width, height), most, says)
+            else:
+                start = number(x + 1)
+                empty.append(f"M{start} {number(y + 1)}h{number(width - 2)}v{number(height - 2)}H{start}z")
+    if empty:
+        shapes.insert(0, f'<path class="empty" d="{"".join(empty)}"/>')
     y = top + rows * height
     shapes += [
         text(left + (f - 0.5) * width, y + 16, f"F {f}", "soft", "middle") for f in range(1, columns + 1)
@@ -121,6 +102,26 @@ def grid(view: View, says: Says) -> Drawing:
         r, f = max(cells, key=lambda place: cells[place].customers)
         told = f"Most customers, {cells[r, f].customers:,}, have recency score {r} and frequency score {f}."
     return Drawing("grid", "Recency × frequency", told, y + 46, shapes)
+
+
+def _grid_cell(
+    held: Sum, name: str, place: tuple[float, float, float, float], most: int, says: Says
+) -> list[str]:
+    x, y, width, height = place
+    # By the root, as a few cells have most customers.
+    tint = min(TINTS - 1, 1 + int((held.customers / most) ** 0.5 * (TINTS - 1.001)))
+    count = says.count(held.customers)
+    if width < 60 and held.customers >= 10_000:
+        # Without a currency, which the report's own `short` may have.
+        count = Figure(Says().short(Decimal(held.customers)).text)
+    size = " small" if width < 60 else ""
+    return [
+        f'<g class="h{tint}">',
+        bar(x + 1, y + 1, width - 2, height - 2, "", f"{name}: {words.count(held.customers, 'customer')}"),
+        text(x + width / 2, y + height / 2 - 1, count, f"strong{size}", "middle"),
+        text(x + width / 2, y + height / 2 + 13, f"M {held.mean(2):.1f}", "small", "middle"),
+        "</g>",
+    ]
 
 
 def concentration_points(values: Sequence[Value]) -> list[tuple[int, Decimal]]:

@@ -13,6 +13,8 @@ from rfm_pipeline.report.view import View
 
 NEW, LAPSED = "New to the result", "No longer in it"
 _COLOURS = {"up": "one flow", "new": "one flow", "down": "two flow", "gone": "two flow", "same": "off flow"}
+# Between dozens of segments, what comes after these is thinner than a hair.
+_MOST_FLOWS = 150
 _HEIGHT, _GAP, _ROOM = 300.0, 17.0, 130.0
 
 
@@ -118,7 +120,8 @@ def _flows(view: View, moves: Sequence[Move], left: _Side, right: _Side) -> list
     middle = (start + end) / 2
     shapes = []
     places = {name: at for side in (left, right) for at, name in enumerate(side.names)}
-    for move in sorted(moves, key=lambda move: (places[before_name(move)], places[after_name(move)])):
+    drawn = sorted(moves, key=lambda move: -move.customers)[:_MOST_FLOWS]
+    for move in sorted(drawn, key=lambda move: (places[before_name(move)], places[after_name(move)])):
         before, after = before_name(move), after_name(move)
         size = max(0.6, move.customers * left.scale)
         top, low = (

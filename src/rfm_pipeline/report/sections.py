@@ -19,6 +19,7 @@ from rfm_pipeline.segmentation import Segment
 Told = str | Figure
 _MOST_MOVES = 5
 _MOST_RESULTS = 12
+_LISTED_MOVES = 100
 
 
 def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Told]], kind: str = "") -> str:
@@ -162,7 +163,9 @@ def _moves_tables(view: View, says: Says) -> tuple[str, str]:
         for caption, way in (("Biggest wins", {"up"}), ("Biggest losses", {"down", "gone"}))
         if (found := [move for move in moves if direction(view, move) in way])
     )
-    return best, table("All moves", heads, [row(move) for move in moves])
+    listed = moves[:_LISTED_MOVES]
+    caption = "All moves" if listed == moves else f"The {len(listed)} largest of {len(moves)} moves"
+    return best, table(caption, heads, [row(move) for move in listed])
 
 
 def edges_in_words(view: View, scores: DimensionScores, says: Says) -> str:
@@ -229,7 +232,7 @@ def sections(view: View, says: Says) -> Iterator[str]:
     names = bool(view.figures.named)
     yield headline(view, says)
     yield '<h2 id="segments">Segments</h2><div class="cards">'
-    yield figure(charts.segments(view, says), segments_table(view, says), kind="tall")
+    yield figure(charts.segments(view, says), "", kind="tall", more=segments_table(view, says))
     yield figure(charts.grid(view, says), _grid_table(view, says))
     yield figure(charts.concentration(view, says), _concentration_table(view, says))
     yield '</div><h2 id="changes">What changed</h2><div class="cards">'

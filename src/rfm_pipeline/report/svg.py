@@ -17,7 +17,7 @@ WIDTH = 440
 LIGHT = {
     "bg": "#ffffff", "ink": "#14213d", "soft": "#55607a", "line": "#d5dae5",
     "one": "#0072b2", "two": "#c2410c", "off": "#8a94a8",
-    "h0": "#eef3f9", "h1": "#cfe1f2", "h2": "#9cc4e4", "h3": "#3f7fb8", "h4": "#1f5a92", "h5": "#0b3a66",
+    "h0": "#eef3f9", "h1": "#cfe1f2", "h2": "#9cc4e4", "h3": "#3272aa", "h4": "#1f5a92", "h5": "#0b3a66",
     "on-low": "#14213d", "on-high": "#ffffff",
 }  # fmt: skip
 """The colours of the light theme.
@@ -61,8 +61,8 @@ def chart_css(colour: str) -> str:
         "svg .one": f"fill:{named('one')}",
         "svg .two": f"fill:{named('two')}",
         "svg .off": f"fill:{named('off')}",
-        "svg .dim": "opacity:.35",
         "svg .flow": "fill-opacity:.5",
+        "svg .empty": f"fill:{named('h0')}",
         "svg .area": f"fill:{named('one')};fill-opacity:.14",
     }
     for tint in range(TINTS):
@@ -142,8 +142,9 @@ def bar(  # noqa: PLR0917 - a place, a size, and what it is
     """A rectangle, with what it is for whoever points at it."""
     place = f'x="{number(x)}" y="{number(y)}"'
     size = f'width="{number(max(0.0, width))}" height="{number(max(0.0, height))}"'
+    classes = f' class="{kind}"' if kind else ""
     title = f"<title>{escaped(told)}</title>" if told else ""
-    return f'<rect {place} {size} rx="2" class="{kind}">{title}</rect>'
+    return f'<rect {place} {size} rx="2"{classes}>{title}</rect>'
 
 
 def path(points: Sequence[tuple[float, float]], kind: str) -> str:
