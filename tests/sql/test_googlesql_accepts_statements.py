@@ -18,6 +18,7 @@ from rfm_pipeline.settings import Settings
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.partitions import narrowed, narrowing
 from rfm_pipeline.sql.publication import Tables, publish_sql, record_sql, restore_sql
+from rfm_pipeline.sql.report import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
 from rfm_pipeline.sql.result import previous_sql, result_sql
 from rfm_pipeline.warehouse import bigquery_statements as statements
 
@@ -151,3 +152,18 @@ def test_a_filter_that_is_required_is_asked_for() -> None:
     with pytest.raises(ConfigurationError, match="not the date of the order") as error:
         narrowed("lines", PARTITIONS["DATE"], mapping("at"), settings(since="2024-01-01"), bigquery)
     assert "map ordered_at to that column" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        cells_sql(PUBLISHED.current),
+        values_sql(PUBLISHED.current, BIGQUERY),
+        moves_sql(PUBLISHED.current),
+        lapsed_sql(PUBLISHED.current, PUBLISHED.history, DAY, BIGQUERY),
+        top_sql(PUBLISHED.current, {"it's `it`": Decimal("-1.5"), "b": Decimal(2)}, 10, BIGQUERY),
+    ],
+    ids=["cells", "values", "moves", "lapsed", "top"],
+)
+def test_what_the_report_asks(select: str) -> None:
+    GoogleSql.load().analyse(select, TABLES)

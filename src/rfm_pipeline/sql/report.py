@@ -50,7 +50,7 @@ def values_sql(result: str, dialect: Dialect) -> str:
 SELECT
   '{dimension}' AS dimension,
   segment,
-  {dialect.cast(f"MIN({value})", "money")} AS low,
+  {value} AS low,
   COUNT(*) AS customers,
   SUM(monetary) AS revenue
 FROM customers
@@ -58,9 +58,10 @@ GROUP BY segment, {grouped}"""
 
     parts = "\nUNION ALL\n".join(
         [
-            counted("recency", "recency_days", "recency_days"),
-            counted("frequency", "orders", "orders"),
-            counted("monetary", "monetary", "step, place"),
+            # Money as it is: it has its decimals, which not every engine keeps in a cast.
+            counted("monetary", "MIN(monetary)", "step, place"),
+            counted("recency", dialect.cast("recency_days", "money"), "recency_days"),
+            counted("frequency", dialect.cast("orders", "money"), "orders"),
         ]
     )
     return f"""\
