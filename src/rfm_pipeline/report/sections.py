@@ -185,7 +185,7 @@ def edges_in_words(view: View, scores: DimensionScores, says: Says) -> str:
     ]
     from_run = f", edges of run {scores.edges_from}" if scores.edges_from else ""
     caption = f"{scores.name.capitalize()} scores, by {scores.method}{from_run}"
-    return table(caption, ("Score", "Whom it takes", "Customers", "Share"), rows)
+    return table(caption, ("Score", "Whom it takes", "Customers", "Share"), rows, "brief")
 
 
 def _dimension(view: View, scores: DimensionScores, says: Says) -> str:
@@ -231,7 +231,7 @@ def sections(view: View, says: Says) -> Iterator[str]:
     """All that the filter changes, in its order on the page."""
     names = bool(view.figures.named)
     yield headline(view, says)
-    yield '<h2 id="segments">Segments</h2><div class="cards">'
+    yield '<h2 id="segments">Segments</h2><div class="cards lead-row">'
     yield figure(charts.segments(view, says), "", kind="tall", more=segments_table(view, says))
     yield figure(charts.grid(view, says), _grid_table(view, says))
     yield figure(charts.concentration(view, says), _concentration_table(view, says))
