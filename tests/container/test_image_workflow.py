@@ -92,3 +92,15 @@ def test_the_labels_of_what_is_published_say_what_it_was_built_from() -> None:
     }
     (step,) = (step for step in workflow("image.yml")["jobs"]["check"]["steps"] if step.get("id") == "base")
     assert 'echo "digest=$digest"' in step["run"]
+
+
+def test_every_file_of_the_package_may_enter_the_build() -> None:
+    """Seen here, where nothing is built: a folder without its line is a module that the image lacks."""
+    rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    entering = {path for rule in rules if rule.startswith("!") for path in ROOT.glob(rule[1:])}
+    there = {
+        path
+        for path in (ROOT / "src" / "rfm_pipeline").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert there - entering == set()
