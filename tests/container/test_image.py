@@ -132,6 +132,9 @@ def test_nothing_is_writable_but_the_volume(image: Image) -> None:
     assert (found.stdout, found.returncode) == (f"{USER}\n", 0)
 
 
+SHIPPED = (".py", ".toml", ".sql", ".typed", ".css", ".html", ".js")
+
+
 def test_no_layer_has_anything_of_what_lay_about(image: Image, tmp_path: Path) -> None:
     folder = tmp_path / "checkout"
     folder.mkdir()
@@ -152,7 +155,7 @@ def test_no_layer_has_anything_of_what_lay_about(image: Image, tmp_path: Path) -
         assert MARKER.encode() not in content, name
         assert not f"/{name}".endswith(tuple(f"/{lying}" for lying in LYING_ABOUT)), name
         _, package, path = name.partition("site-packages/rfm_pipeline/")
-        if package and path.endswith((".py", ".toml", ".sql", ".typed")):
+        if package and path.endswith(SHIPPED):
             shipped.add(path)
     sources = ROOT / "src" / "rfm_pipeline"
     assert shipped == {
@@ -239,7 +242,7 @@ def test_it_runs_on_bigquery_by_variables_alone(image: Image, volume: Path, bigq
     assert done.returncode == 0, done.stderr
     assert f"Published {bigquery_shop.destination}.rfm_segments" in done.stdout
     assert len(bigquery_shop.published()) == len(BY_HAND)
-    assert bigquery_shop.tables() == ["orders", "rfm_segments"]
+    assert bigquery_shop.tables() == ["orders", "rfm_segments", "rfm_segments_history", "rfm_segments_runs"]
 
 
 @pytest.mark.parametrize(

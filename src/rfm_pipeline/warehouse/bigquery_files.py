@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from rfm_pipeline.source.options import SourceOptions
 
 if TYPE_CHECKING:
     from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
 
 _TYPES = {
     Kind.TEXT: "STRING",
@@ -63,7 +63,7 @@ class LocalFiles:
         self._locations = locations
         self._options = options
         self._settings = settings
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._scratch: ScratchFolder | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._relation = ""
         self.label = ""
@@ -81,12 +81,11 @@ class LocalFiles:
         from rfm_pipeline.engine import duckdb
         from rfm_pipeline.source import open_source
         from rfm_pipeline.source.columns import schema_of
+        from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
         from rfm_pipeline.warehouse.failures import explained
 
-        self._scratch = tempfile.TemporaryDirectory(
-            prefix="rfm-", dir=self._settings.temp_directory, ignore_cleanup_errors=True
-        )
-        connection = duckdb.connect(config={"temp_directory": f"{self._scratch.name}/spill"})
+        self._scratch = ScratchFolder(self._settings.temp_directory)
+        connection = duckdb.connect(config={"temp_directory": str(self._scratch.path / "spill")})
         self._connection = connection
         connection.execute("SET TimeZone = 'UTC'")
         if self._settings.memory_limit:
@@ -95,7 +94,7 @@ class LocalFiles:
             connection.execute(f"SET threads = {self._settings.threads}")
         opened = []
         for number, location in enumerate(self._locations):
-            folder = Path(self._scratch.name) / str(number)
+            folder = self._scratch.path / str(number)
             folder.mkdir()
             with explained("read the source"):
                 opened.append(open_source(location, self._options, connection, folder))
@@ -126,7 +125,7 @@ class LocalFiles:
 
         assert self._connection is not None  # the files were opened first
         assert self._scratch is not None
-        path = Path(self._scratch.name) / "lines.parquet"
+        path = self._scratch.path / "lines.parquet"
         columns = ", ".join(f"{field.expression} AS {_identifier(field.name)}" for field in self.fields)
         literal = str(path).replace("'", "''")
         with explained("read the source"):
