@@ -20,7 +20,7 @@ from rfm_pipeline.backfill import as_of_dates, backfill
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.presets import load
 from rfm_pipeline.result import RunResult
-from rfm_pipeline.runner import run
+from rfm_pipeline.runner import Unwatched, run
 from rfm_pipeline.segmentation import SegmentMap, SegmentsConfig
 from rfm_pipeline.transitions import Transitions, transitions
 
@@ -33,19 +33,6 @@ MAP = SegmentMap.prove(SegmentsConfig.of(load("classic")["segments"]), (4, 4, 4)
 Row = Mapping[str, Any]
 
 
-class Nobody:
-    """Watches a run, and tells nobody."""
-
-    def begin(self, run_id: str) -> None:
-        pass
-
-    def step(self, name: str) -> None:
-        pass
-
-    def progress(self, share: float) -> None:
-        pass
-
-
 def configured(file: Path, **flags: Any) -> Configuration:
     source = str(real_data("online_retail.parquet"))
     return Configuration(flags={"source": source, "to": f"duckdb:{file}", **flags})
@@ -55,7 +42,7 @@ def configured(file: Path, **flags: Any) -> Configuration:
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A destination with a result for each of the 60 days."""
     file = tmp_path_factory.mktemp("replay") / "daily.duckdb"
-    done = backfill(configured(file), DAYS, Nobody(), lambda _: None)
+    done = backfill(configured(file), DAYS, Unwatched(), lambda _: None)
     assert len(done.published) == len(DAYS)
     return file
 
@@ -67,7 +54,7 @@ def between(file: Path, days: Sequence[date]) -> Transitions:
 def alone(day: date, folder: Path) -> tuple[RunResult, dict[str, Row]]:
     """What a run gives as of a date where nothing was before it: what it told, and its rows by customer."""
     file = folder / f"{day}.duckdb"
-    result = run(configured(file, as_of=day.isoformat()), Nobody())
+    result = run(configured(file, as_of=day.isoformat()), Unwatched())
     with closing(duckdb.connect(str(file), read_only=True)) as connection:
         cursor = connection.execute("FROM rfm_segments")
         names = [column[0] for column in cursor.description]

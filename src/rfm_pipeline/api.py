@@ -14,7 +14,7 @@ from rfm_pipeline.config import CONFIG_FILE, Configuration, merge, read_config
 from rfm_pipeline.errors import RfmError, UsageError
 from rfm_pipeline.planning import planned
 from rfm_pipeline.recording import Beginning, new_run_id
-from rfm_pipeline.runner import Watcher, is_refused, refusal, stage
+from rfm_pipeline.runner import Unwatched, is_refused, refusal, stage
 from rfm_pipeline.segmented import Segmentation
 from rfm_pipeline.source.location import BigQueryTable, parse
 
@@ -131,28 +131,12 @@ def _segmented(source: Any, configuration: Configuration) -> Segmentation:
     begun = Beginning(new_run_id(), "run")
     with ExitStack() as stack:
         plan = stack.enter_context(planned(configuration, publishes=False, opens=opens))
-        result, counted = stage(begun, plan, _NOBODY)
+        result, counted = stage(begun, plan, Unwatched())
         if is_refused(result):
             raise refusal(result, counted)
         assert isinstance(plan.warehouse, DuckDBWarehouse)
         connection = plan.warehouse.keep_only("result")
         return Segmentation(result, connection, stack.pop_all().close)
-
-
-class _Nobody:
-    """Watches a run, and tells nobody."""
-
-    def begin(self, run_id: str) -> None:
-        """Says nothing."""
-
-    def step(self, name: str) -> None:
-        """Says nothing."""
-
-    def progress(self, share: float) -> None:
-        """Says nothing."""
-
-
-_NOBODY: Watcher = _Nobody()
 
 
 @contextmanager

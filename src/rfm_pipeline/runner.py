@@ -48,6 +48,19 @@ class Watcher(Protocol):
         """The share of the step that is done, from 0 to 1."""
 
 
+class Unwatched:
+    """Watches a run, and tells nobody."""
+
+    def begin(self, run_id: str) -> None:
+        """Says nothing."""
+
+    def step(self, name: str) -> None:
+        """Says nothing."""
+
+    def progress(self, share: float) -> None:
+        """Says nothing."""
+
+
 def run(configuration: Configuration, watcher: Watcher, *, today: date | None = None) -> RunResult:
     """Stages, audits, publishes and records.
 

@@ -16,7 +16,7 @@ import pytest
 from by_hand import contents, published, refused
 from conftest import Outcome, Rfm
 from rfm_pipeline.config import load
-from rfm_pipeline.runner import run
+from rfm_pipeline.runner import Unwatched, run
 
 HEADER = "customer_id,order_id,ordered_at,amount\n"
 # Twelve customers, an order each, on the first twelve days of 2025.
@@ -29,17 +29,6 @@ _JARGON = re.compile(
 """What belongs to the engine, to a library or to us, and says nothing to whoever made the mistake."""
 
 
-class Silent:
-    def begin(self, run_id: str) -> None:
-        """Says nothing."""
-
-    def step(self, name: str) -> None:
-        """Says nothing."""
-
-    def progress(self, share: float) -> None:
-        """Says nothing."""
-
-
 @cache
 def _earlier() -> dict[str, bytes]:
     with tempfile.TemporaryDirectory() as name:
@@ -48,7 +37,7 @@ def _earlier() -> dict[str, bytes]:
         source.write_text(ORDERS, encoding="utf-8")
         outputs = [folder / "segments.csv", folder / "segments.xlsx"]
         flags = {"source": str(source), "to": f"duckdb:{folder / 'rfm.duckdb'}", "output": outputs}
-        run(load(flags, folder=folder, environ={}), Silent())
+        run(load(flags, folder=folder, environ={}), Unwatched())
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 

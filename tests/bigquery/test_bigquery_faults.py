@@ -24,7 +24,7 @@ from conftest import Outcome, Rfm
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import RfmError
 from rfm_pipeline.layout import SUFFIXES
-from rfm_pipeline.runner import run
+from rfm_pipeline.runner import Unwatched, run
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
@@ -34,19 +34,6 @@ RECORD = Path(__file__).parents[2] / "build" / "faults.tsv"
 PASSING = {*BROKEN, *(f"job {reason}" for reason in TRANSIENT)} - {"409"}
 """What passes: a run that meets it once must succeed."""
 OF_JOBS = [fault for fault in FAULTS if fault.startswith("job ")]
-
-
-class Nobody:
-    """Watches a run, and tells nobody."""
-
-    def begin(self, run_id: str) -> None:
-        pass
-
-    def step(self, name: str) -> None:
-        pass
-
-    def progress(self, share: float) -> None:
-        pass
 
 
 @dataclass
@@ -67,7 +54,7 @@ class Scene:
         """The run; the error in which it ends."""
         flags = self.flags("2024-03-01", request_timeout=request_timeout, retry_timeout=retry_timeout)
         try:
-            run(Configuration(flags=flags), Nobody())
+            run(Configuration(flags=flags), Unwatched())
         except RfmError as error:
             return error
         return None
@@ -98,7 +85,7 @@ def made(emulator: str) -> Iterator[Scene]:
         shop = Shop(emulator)
         shop.make()
         scene = Scene(shop, proxy)
-        run(Configuration(flags=scene.flags("2024-02-25")), Nobody())
+        run(Configuration(flags=scene.flags("2024-02-25")), Unwatched())
         for table in TABLES:
             shop.execute(f"CREATE TABLE {shop.name(kept(table))} AS SELECT * FROM {shop.name(table)}")
         scene.before = shop.published()

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from rfm_pipeline.config import Configuration
-from rfm_pipeline.runner import run
+from rfm_pipeline.runner import Unwatched, run
 
 CONTACTS = "contacts.csv"
 HEADER = ("Customer ID", "E-Mail", "Mobile", "First", "Last", "Country", "Zip")
@@ -65,20 +65,9 @@ def _made() -> Path:
     make_contacts(folder)
     run(
         Configuration(flags={"source": f"{folder}/orders.csv", "to": f"duckdb:{folder}/rfm.duckdb"}),
-        _Silent(),
+        Unwatched(),
     )
     return folder
-
-
-class _Silent:
-    def begin(self, run_id: str) -> None:
-        pass
-
-    def step(self, name: str) -> None:
-        pass
-
-    def progress(self, share: float) -> None:
-        pass
 
 
 def lay_out(folder: Path) -> None:

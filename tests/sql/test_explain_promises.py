@@ -15,7 +15,7 @@ import pytest
 from generated import scorings
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from test_invariants import SETTINGS, TODAY, Line, Silent, folder, rules, run_source, shop, write
+from test_invariants import SETTINGS, TODAY, Line, folder, rules, run_source, shop, write
 
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import UsageError
@@ -24,6 +24,7 @@ from rfm_pipeline.explain.changes import MoreOrders
 from rfm_pipeline.explain.explanation import Explanation
 from rfm_pipeline.planning import planned
 from rfm_pipeline.result import DimensionScores
+from rfm_pipeline.runner import Unwatched
 from rfm_pipeline.sql.dialect import Dialect
 
 DAY, CENT = timedelta(days=1), Decimal("0.01")
@@ -45,7 +46,7 @@ class Shop:
         return Configuration(flags={**SETTINGS, "source": str(self.source(more)), **self.asked, **asked})
 
     def explain(self, customer: str) -> Explanation:
-        return explain(self.configuration(), customer, Silent(), newest=None, today=TODAY)
+        return explain(self.configuration(), customer, Unwatched(), newest=None, today=TODAY)
 
     def rows(self, more: Sequence[Line] = (), **asked: Any) -> dict[str, dict[str, Any]]:
         """Customer -> the row that a run publishes."""

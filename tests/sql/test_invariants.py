@@ -26,6 +26,7 @@ from reference import expected, segment_of
 from rfm_pipeline import planning, runner
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.result import RunResult
+from rfm_pipeline.runner import Unwatched
 
 Line = dict[str, str]
 Row = dict[str, Any]
@@ -85,16 +86,6 @@ BROKEN: Sequence[tuple[str, Sequence[str]]] = (
 )
 
 
-class Silent:
-    """Lets a run go on untold."""
-
-    def begin(self, run_id: str) -> None: ...
-
-    def step(self, name: str) -> None: ...
-
-    def progress(self, share: float) -> None: ...
-
-
 @dataclass(frozen=True)
 class Published:
     """What a run published, and what it said."""
@@ -135,7 +126,7 @@ def run(lines: Sequence[Line], *, files: int = 1, **asked: Any) -> Published:
 
 def run_source(source: Path, place: Path, **asked: Any) -> Published:
     flags = {**SETTINGS, "source": str(source), "to": f"duckdb:{place / 'rfm.duckdb'}", **asked}
-    result = runner.run(Configuration(flags=flags), Silent(), today=TODAY)
+    result = runner.run(Configuration(flags=flags), Unwatched(), today=TODAY)
     with closing(duckdb.connect(str(place / "rfm.duckdb"), read_only=True)) as connection:
         read = connection.execute("SELECT * EXCLUDE (run_id) FROM rfm_segments ORDER BY customer_id")
         names = [column[0] for column in read.description or ()]

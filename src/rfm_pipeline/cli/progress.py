@@ -8,21 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rfm_pipeline.cli import events
-from rfm_pipeline.runner import Watcher
+from rfm_pipeline.runner import Unwatched, Watcher
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-
-class _Silent:
-    def begin(self, run_id: str) -> None:
-        """Says nothing."""
-
-    def step(self, name: str) -> None:
-        """Says nothing."""
-
-    def progress(self, share: float) -> None:
-        """Says nothing."""
 
 
 class _Bar:
@@ -51,7 +40,7 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
             yield watcher
         return
     if quiet or not sys.stderr.isatty():
-        yield _Silent()
+        yield Unwatched()
         return
     # A run that a scheduler starts shows nothing, and does not wait for what could.
     from rich.console import Console

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +150,4 @@ def _check_names(frame: Any, kind: tuple[str, str], label: str) -> None:
 
 def is_frame(source: Any) -> bool:
     """Whether it is a frame, and not a path."""
-    return (
-        not isinstance(source, str | Path) and not hasattr(source, "__fspath__") and source is not sys.stdin
-    )
+    return not isinstance(source, str) and not hasattr(source, "__fspath__")
