@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from rfm_pipeline.report.says import Says
 from rfm_pipeline.report.settings import ReportSettings
 from rfm_pipeline.report.svg import Drawing
 from rfm_pipeline.report.view import View
+from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.words import lowered
 
 CHARTS: dict[str, Callable[[View, Says], Drawing]] = {
@@ -116,20 +115,21 @@ def replace(path: Path, content: bytes, *, is_private: bool) -> None:
     Raises:
         WarehouseError: It can't be written.
     """
-    draft = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    draft = None
     try:
-        with os.fdopen(
-            os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if is_private else 0o666), "wb"
-        ) as opened:
-            opened.write(content)
-        draft.replace(path)
+        draft = Draft(path)
+        # The draft's folder is its owner's alone, so that nobody reads it before.
+        draft.path.touch(mode=0o600 if is_private else 0o666)
+        draft.path.write_bytes(content)
+        draft.move()
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise WarehouseError(
             f"The report {path} can't be written: {lowered(error.strerror or str(error))}.",
             "look at the disk's room and the folder's permissions.",
         ) from error
+    finally:
+        if draft is not None:
+            draft.cleanup()
 
 
 def _vl_convert() -> Any:
