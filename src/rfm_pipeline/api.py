@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from datetime import date
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from rfm_pipeline.arguments import told_as_arguments
 from rfm_pipeline.config import CONFIG_FILE, Configuration, merge, read_config
-from rfm_pipeline.errors import RfmError, UsageError
+from rfm_pipeline.errors import UsageError
 from rfm_pipeline.planning import planned
-from rfm_pipeline.recording import Beginning, new_run_id
+from rfm_pipeline.recording import Beginning, new_run_id, record_of
 from rfm_pipeline.runner import Unwatched, is_refused, refusal, stage
 from rfm_pipeline.segmented import Segmentation
 from rfm_pipeline.source.location import BigQueryTable, parse
@@ -96,7 +96,7 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
         file=read_config(path) if path else {},
         origin=path or Path(CONFIG_FILE),
     )
-    with _spoken_of_as_arguments():
+    with told_as_arguments():
         return _segmented(source, configuration)
 
 
@@ -136,27 +136,5 @@ def _segmented(source: Any, configuration: Configuration) -> Segmentation:
             raise refusal(result, counted)
         assert isinstance(plan.warehouse, DuckDBWarehouse)
         connection = plan.warehouse.keep_only("result")
-        return Segmentation(result, connection, stack.pop_all().close)
-
-
-@contextmanager
-def _spoken_of_as_arguments() -> Iterator[None]:
-    """Lets errors advise on arguments where they advise on flags: `decimal=','` for `--decimal ','`."""
-    try:
-        yield
-    except RfmError as error:
-        if error.hint:
-            error.hint = _FLAG.sub(_argument, error.hint)
-            error.add_note(f"hint: {error.hint}")
-        raise
-
-
-# A word behind a flag is its value where it is more than a word of the sentence.
-_FLAG = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: ('[^']*'|\S*?[^a-z\s.,;:)]\S*?)(?=[.,;:)]*(?:\s|$)))?")
-
-
-def _argument(flag: re.Match[str]) -> str:
-    name, value = flag[1].replace("-", "_"), flag[2]
-    if value is None:
-        return name
-    return f"{name}={value}" if value.startswith("'") else f"{name}='{value}'"
+        record = record_of(begun, plan, result, newest_order=counted.newest)
+        return Segmentation(result, record, configuration, connection, stack.pop_all().close)

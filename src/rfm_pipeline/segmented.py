@@ -5,14 +5,19 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rfm_pipeline import words
+from rfm_pipeline.arguments import told_as_arguments
+from rfm_pipeline.config import Configuration, merge
 from rfm_pipeline.errors import UsageError
+from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.notebook import page_of
 from rfm_pipeline.result import Audit, Excluded, RunResult
 
@@ -66,8 +71,17 @@ class Segmentation:
         revenue: What they spent.
     """
 
-    def __init__(self, result: RunResult, connection: Any, close: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        result: RunResult,
+        record: RunRecord,
+        configuration: Configuration,
+        connection: Any,
+        close: Callable[[], object],
+    ) -> None:
         self._result = result
+        self._record = record
+        self._configuration = configuration
         self._connection = connection
         self._close = weakref.finalize(self, close)
         assert result.as_of is not None  # an empty result does not pass the audits
@@ -153,9 +167,51 @@ class Segmentation:
         """The customers as an Arrow stream, for whatever takes one; nothing else is needed for it."""
         return self._rows().__arrow_c_stream__(requested_schema)
 
-    def _rows(self) -> Any:
+    def report(
+        self,
+        path: str | PathLike[str],
+        *,
+        currency: str | None = None,
+        locale: str | None = None,
+        top_customers: int | None = None,
+    ) -> None:
+        """Writes the page that `rfm report` writes, with what a history alone can tell left out.
+
+        Args:
+            path: An .html file; one that is there is replaced.
+            currency: The money's currency, such as `"GBP"`.
+            locale: How numbers are written, such as `"en-GB"`.
+            top_customers: How many customers are named for each segment, 10 unless given. Where any are, only
+                the file's owner may read it.
+
+        Raises:
+            RfmError: The file can't be written, or a setting is none.
+        """
+        from rfm_pipeline.report.figures import Reported
+        from rfm_pipeline.report.writing import check_place, write_report
+
+        given = {"currency": currency, "locale": locale, "top_customers": top_customers}
+        said = {name: value for name, value in given.items() if value is not None}
+        runs = {self.as_of: self._record}
+        about = Reported(self._result.source, self._selected, "duckdb", "result", None, runs)
+        with told_as_arguments():
+            flags = merge([self._configuration.flags, {"report": said}])
+            settings = replace(self._configuration, flags=flags).settings().report
+            check_place(Path(path))
+            write_report(about, settings, Path(path))
+
+    def _selected(self, select: str) -> list[dict[str, Any]]:
+        self._check_open()
+        cursor = self._connection.cursor().execute(select)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def _check_open(self) -> None:
         if not self._close.alive:
             raise UsageError("The segmentation was closed, and its customers are gone.", "segment once more.")
+
+    def _rows(self) -> Any:
+        self._check_open()
         # What makes relations and streams; the engine alone, which paths are read with, has neither.
         import duckdb as _bridges  # noqa: F401
 

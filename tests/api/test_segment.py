@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import weakref
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import rfm_pipeline
 import rfm_pipeline as rfm
 from by_hand import BY_HAND, ORDERS, child, contents
 from conftest import Rfm
@@ -330,6 +332,37 @@ def test_what_was_closed_says_so_and_keeps_what_was_found(frame: pd.DataFrame) -
         found.to_polars()
 
 
+def test_the_report_is_the_one_of_the_command_line_without_a_history(
+    frame: pd.DataFrame, orders: Path, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rfm_pipeline import segment
+
+    monkeypatch.setenv("RFM_REPORT__CURRENCY", "EUR")
+    assert rfm("run", orders, "--report", "theirs.html").code == 0
+    with segment(frame, settings={"report": {"currency": "EUR"}}) as found:
+        found.report("ours.html")
+        assert '<th scope="row">007</th>' in (tmp_path / "ours.html").read_text(encoding="utf-8")
+        # The figures are the same; the run, the source and the destination are others.
+        ours, theirs = (
+            (tmp_path / name).read_text(encoding="utf-8").partition('<div id="view">')[2]
+            for name in ("ours.html", "theirs.html")
+        )
+        for name in ("segments", "grid", "concentration", "recency", "monetary"):
+            pattern = rf'data-part="{name}">.*?</section>'
+            drawn = [re.findall(pattern, page, re.DOTALL) for page in (ours, theirs)]
+            assert drawn[0] == drawn[1]
+            assert drawn[0]
+        found.report("ours.html", top_customers=0)
+        assert '<th scope="row">007</th>' not in (tmp_path / "ours.html").read_text(encoding="utf-8")
+        with pytest.raises(rfm_pipeline.RfmError) as error:
+            found.report("ours.html", currency="POUNDS")
+        assert "look at currency" in (error.value.hint or "")
+        with pytest.raises(rfm_pipeline.RfmError, match=r"report.txt does not end in .html"):
+            found.report("report.txt")
+    with pytest.raises(rfm_pipeline.RfmError, match="was closed"):
+        found.report("late.html")
+
+
 def test_nothing_holds_the_frame_once_it_was_read(orders: Path) -> None:
     frame = pd.read_parquet(orders)
     gone = weakref.ref(frame)
@@ -387,6 +420,7 @@ def test_only_the_package_that_is_asked_for_is_needed(
 import sys
 sys.modules[{absent!r}] = None
 import os; os.chdir({str(orders.parent)!r})
+import rfm_pipeline
 import rfm_pipeline as rfm
 if "polars_frame" in {code!r}:
     import polars
