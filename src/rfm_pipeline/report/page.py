@@ -2,7 +2,8 @@
 
 The filter does not draw. The page carries what each segment's view looks like, drawn where all charts are
 drawn (`charts.py` says why), and its script shows one of them. The script and the style are allowed by their
-hashes alone, so that nothing that came with the data could run, even if it were not escaped.
+hashes alone, so that nothing that came with the data could run, even if it were not escaped. Where there are
+more segments than there is room for, the smallest can't be chosen: `rfm report --segment` draws their charts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from rfm_pipeline.report.sections import run_facts, sections
 from rfm_pipeline.report.svg import DARK, LIGHT, chart_css
 from rfm_pipeline.report.view import View
 
+# A page that can be sent: below two megabytes with what stands around the views.
+_MOST_BYTES = 1_800_000
+
 
 def page(figures: Figures, says: Says) -> str:
     """The report as HTML.
@@ -29,13 +33,16 @@ def page(figures: Figures, says: Says) -> str:
     """
     whole = View(figures)
     style, script = _style(), _file("page.js")
+    shown = "".join(sections(whole, says))
+    views = _views(figures, says, _MOST_BYTES - len(shown.encode()))
     names = [segment.name for segment in figures.segments]
-    options = "".join(f'<option value="{at}">{escaped(name)}</option>' for at, name in enumerate(names))
+    options = "".join(_option(at, name, is_drawn=name in views) for at, name in enumerate(names))
     templates = "".join(
         f'<template data-view="{at}" data-name="{escaped(name)}"'
         f' data-told="{escaped(words.count(View(figures, name).sum.customers, "customer"))}">'
-        f"{''.join(sections(View(figures, name), says))}</template>"
+        f"{views[name]}</template>"
         for at, name in enumerate(names)
+        if name in views
     )
     return Template(_file("page.html")).substitute(
         title=f"Customer segments as of {figures.as_of}",
@@ -51,11 +58,34 @@ def page(figures: Figures, says: Says) -> str:
         locale=escaped(says.settings.locale or ""),
         currency=escaped(says.settings.currency or ""),
         options=options,
-        view="".join(sections(whole, says)),
+        view=shown,
         templates=templates,
         run=run_facts(whole, says),
         run_id=escaped(figures.run.run_id),
     )
+
+
+def _views(figures: Figures, says: Says, room: int) -> dict[str, str]:
+    """What the page shows for each segment; of many, for those with most customers that there is room for."""
+    drawn: dict[str, str] = {}
+    largest = sorted(
+        (segment.name for segment in figures.segments),
+        key=lambda name: View(figures, name).sum.customers,
+        reverse=True,
+    )
+    for name in largest:
+        view = "".join(sections(View(figures, name), says))
+        room -= len(view.encode())
+        if room < 0:
+            break
+        drawn[name] = view
+    return drawn
+
+
+def _option(place: int, name: str, *, is_drawn: bool) -> str:
+    if is_drawn:
+        return f'<option value="{place}">{escaped(name)}</option>'
+    return f'<option value="{place}" disabled>{escaped(name)} (left out of this page)</option>'
 
 
 def _style() -> str:
