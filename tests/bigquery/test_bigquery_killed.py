@@ -1,7 +1,7 @@
 """A client that is killed at a request of its run: readers see the old result or the new one, whole.
 
-RFM_EVERY_FAULT=1 kills it at every request, before that goes on and after it was answered, and writes how
-that ended into build/kills.tsv; without it, at a few.
+The request goes on, and is answered to nobody. RFM_EVERY_FAULT=1 kills at every request, and writes how that
+ended into build/kills.tsv; without it, at a few.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def test_a_client_that_is_killed_leaves_a_whole_result(scene: Scene, tmp_path: P
 
 
 def kill_at(scene: Scene, point: int, folder: Path) -> None:
-    """Runs the program up to its request of that number, which goes on, and is answered to nobody."""
+    """Runs the program up to its request of that number."""
     running: list[subprocess.Popen[str]] = []
 
     def look(_: Request) -> None:

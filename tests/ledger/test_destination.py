@@ -1,4 +1,4 @@
-"""Destinations that somebody changed by hand, or that a newer version wrote: refused clearly, or gone on with."""
+"""Destinations that somebody changed by hand, or that a newer version wrote: refused, or gone on with."""
 
 from __future__ import annotations
 
