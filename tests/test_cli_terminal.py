@@ -285,3 +285,47 @@ def test_a_run_that_is_stopped_says_so_and_leaves_nothing(number: signal.Signals
     assert (stdout, stderr) == (b"", b"error: Stopped; nothing was published.\n")
     assert list(scratch.iterdir()) == []
     assert [path.name for path in tmp_path.iterdir() if path != scratch] == ["orders.csv"]
+
+
+# A run whose interruption comes where Python ignores it, as it does while modules are imported.
+DEAF = """
+import os, signal, sys, time
+from rfm_pipeline import runner
+from rfm_pipeline.cli import main
+
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+
+def planned(*arguments, then=runner.planned, **named):
+    Deaf()
+    return then(*arguments, **named)
+
+runner.planned = planned
+sys.argv = ["rfm", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize("source", ["-", "orders.csv"])
+def test_a_stop_is_not_lost_where_python_ignores_what_it_raises(
+    source: str, orders: Path, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", DEAF, "run", source],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stderr is not None
+        # Standard input stays open, and nothing comes.
+        said = process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert "Exception ignored in" in said
+    assert said.endswith("error: Stopped; nothing was published.\n")
+    assert [path.name for path in tmp_path.iterdir()] == [orders.name]

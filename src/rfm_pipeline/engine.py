@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
+from rfm_pipeline.stopping import stop_if_asked
+
 try:
     import _duckdb as duckdb
 except ImportError:  # a release in which the engine has another name
@@ -40,6 +42,7 @@ def watched(
         running = pool.submit(connection.execute, statement)
         try:
             while wait([running], timeout=0.1).not_done:
+                stop_if_asked()
                 percentage = connection.query_progress() if progress else -1
                 if progress and percentage >= 0:
                     progress(percentage / 100)

@@ -17,6 +17,7 @@ import typer
 from rfm_pipeline import __version__
 from rfm_pipeline.cli import events
 from rfm_pipeline.errors import RfmError
+from rfm_pipeline.stopping import ASKED
 
 app = typer.Typer(
     name="rfm",
@@ -47,8 +48,6 @@ COMMANDS = (
     "report",
 )
 """Each is a module beside this one, with a function of the same name."""
-STOPS: list[int] = []
-"""The signals that have asked this program to stop."""
 
 # typer's own errors about the command line: their common root has no public name.
 _ParsingError: type[Exception] = next(
@@ -93,11 +92,11 @@ def _show_log() -> None:
 
 def main() -> NoReturn:
     """Runs the command line, and exits with its code. An error is one sentence and a hint, on stderr."""
-    STOPS.clear()
+    ASKED.clear()
     events.begin(sys.argv[1:])
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        STOPS.append(number)
+        ASKED.append(number)
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -113,7 +112,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except RfmError as error:
         # What an engine says of being stopped differs with the moment; why it stopped does not.
-        code = _stopped() if STOPS else _failed(error.message, error.hint, error.exit_code, error)
+        code = _stopped() if ASKED else _failed(error.message, error.hint, error.exit_code, error)
     except _ParsingError as error:
         code = _misread(error)
     except (KeyboardInterrupt, typer.Abort) as error:
@@ -126,7 +125,7 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is said, not dumped
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         hint = "run it again with `rfm --debug` and report what it shows."
-        code = _stopped() if STOPS else _failed(f"A bug in rfm: {what}", hint, 1, error)
+        code = _stopped() if ASKED else _failed(f"A bug in rfm: {what}", hint, 1, error)
     sys.exit(code)
 
 

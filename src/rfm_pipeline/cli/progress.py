@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rfm_pipeline.cli import events
 from rfm_pipeline.runner import Unwatched, Watcher
+from rfm_pipeline.stopping import stop_if_asked
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -29,6 +30,19 @@ class _Bar:
         self._bar.update(self._task, total=1.0, completed=share)
 
 
+class _Stoppable:
+    """Passes on what it is told, and goes no step further when a signal has asked us to stop."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.begin = watcher.begin
+        self.progress = watcher.progress
+        self._watcher = watcher
+
+    def step(self, name: str) -> None:
+        stop_if_asked()
+        self._watcher.step(name)
+
+
 @contextmanager
 def watching(*, quiet: bool) -> Iterator[Watcher]:
     """A watcher that draws one line on a terminal and takes it away at the end; elsewhere it is silent.
@@ -37,10 +51,10 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
     """
     if events.are_written():
         with events.watching(quiet=quiet) as watcher:
-            yield watcher
+            yield _Stoppable(watcher)
         return
     if quiet or not sys.stderr.isatty():
-        yield Unwatched()
+        yield _Stoppable(Unwatched())
         return
     # A run that a scheduler starts shows nothing, and does not wait for what could.
     from rich.console import Console
@@ -53,4 +67,4 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar)
+        yield _Stoppable(_Bar(bar))

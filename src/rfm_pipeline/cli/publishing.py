@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rfm_pipeline.cli import events
-from rfm_pipeline.cli.main import STOPS
 from rfm_pipeline.cli.progress import watching
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.notify import Notifier, notifying
 from rfm_pipeline.result import RunResult
 from rfm_pipeline.runner import Watcher
+from rfm_pipeline.stopping import ASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ def publishing(doing: str, *, quiet: bool) -> Iterator[Publishing]:
     """
     asked = 0
     try:
-        with notifying(doing, events.warn, lambda: bool(STOPS)) as notifier:
+        with notifying(doing, events.warn, lambda: bool(ASKED)) as notifier:
             try:
                 with watching(quiet=quiet) as watcher:
                     yield Publishing(notifier.watching(watcher), notifier)
             finally:
-                asked = len(STOPS)
+                asked = len(ASKED)
     finally:
         # Who stops us while the message is on its way stops the message: how the run ended is settled.
-        del STOPS[asked:]
+        del ASKED[asked:]

@@ -13,6 +13,7 @@ from typing import IO
 from rfm_pipeline.errors import SourceError, UsageError
 from rfm_pipeline.source.files import SourceFile, reading
 from rfm_pipeline.source.scratch import scratch_path
+from rfm_pipeline.stopping import stop_if_asked
 
 STDIN = "standard input"
 
@@ -71,5 +72,6 @@ def _copy(opened: Callable[[], AbstractContextManager[IO[bytes]]], target: Path)
         copying.start()
         while copying.is_alive():
             copying.join(0.1)
+            stop_if_asked()
     if failures:
         raise failures[0]
