@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rfm_pipeline.cli.main import COMMANDS
+from rfm_pipeline.cli.overview import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "rfm_pipeline"

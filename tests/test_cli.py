@@ -15,7 +15,7 @@ import pytest
 from by_hand import BY_HAND, ORDERS, child, contents, published, refused
 from conftest import Outcome, Rfm
 from rfm_pipeline import __version__
-from rfm_pipeline.cli.main import COMMANDS
+from rfm_pipeline.cli.overview import COMMANDS
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ ENGINES = {
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
-        (["--help"], ENGINES | {"msgspec"}),
-        (["--version"], ENGINES | {"msgspec"}),
+        (["--help"], ENGINES | {"msgspec", "typer", "rich"}),
+        (["--version"], ENGINES | {"msgspec", "typer", "rich"}),
         *((([command, "--help"]), ENGINES) for command in COMMANDS),
         (["run", "--nonsense"], ENGINES),
         (["presets"], {"_duckdb", "fastexcel", "xlsxwriter"}),
@@ -107,10 +107,38 @@ def test_a_commands_help_says_what_it_does_and_gives_examples(command: str, rfm:
     function = getattr(import_module(f"rfm_pipeline.cli.{command}"), command)
     summary = function.__doc__.splitlines()[0]
     assert re.fullmatch(r"[A-Z].{20,}\.", summary)
+    # What `rfm --help` says without loading the command.
+    assert summary == COMMANDS[command]
     about, _, examples = text.partition("Examples:")
     assert summary in " ".join(about.split())
     assert re.search(rf"\n +rfm {command}\b", examples)
     assert rfm(command, "-h").stdout == ended.stdout
+
+
+def test_the_overview_says_what_each_command_does(rfm: Rfm) -> None:
+    ended = rfm("--help")
+    assert (ended.code, ended.stderr) == (0, "")
+    text = re.sub(r"[│╭╮╰╯─\s]+", " ", ended.stdout)
+    for command, summary in COMMANDS.items():
+        assert f" {command} {summary} " in text
+    for arguments in (["-h"], ["--help", "run"], ["--debug", "--help"]):
+        assert rfm(*arguments).stdout == ended.stdout
+
+
+@pytest.mark.parametrize("columns", [40, 80, 300])
+def test_the_overview_is_as_wide_as_the_terminal_and_no_wider(columns: int) -> None:
+    lines = child("-m", "rfm_pipeline", "--help", COLUMNS=str(columns)).stdout.splitlines()
+    frames = [line for line in lines if line.startswith(("╭", "│", "╰"))]
+    assert {len(line) for line in frames} == {min(columns, 100)}
+    assert max(map(len, lines)) == min(columns, 100)
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+)
+def test_the_overview_is_in_colour_where_that_is_wanted(environ: dict[str, str], is_coloured: bool) -> None:
+    assert ("\x1b[" in child("-m", "rfm_pipeline", "--help", **environ).stdout) is is_coloured
 
 
 def test_without_a_command_it_says_how_to_start(rfm: Rfm) -> None:

@@ -18,7 +18,7 @@ import typer
 
 from conftest import Rfm
 from rfm_pipeline import __version__, errors, presets
-from rfm_pipeline.cli.main import COMMANDS
+from rfm_pipeline.cli.overview import COMMANDS
 from rfm_pipeline.config import Configuration, load
 from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.notify_message import Circumstances, failure

@@ -50,12 +50,12 @@ def test_a_run_tells_each_step_each_audit_and_what_it_published(rfm: Rfm, orders
     said, found = ended.json, told(ended.stderr)
     assert ended.code == 0
     assert [event["event"] for event in found if event["event"] != "audit"] == [
-        "begin", *["step"] * 6, "published",
+        "begin", *["step"] * 7, "published",
     ]  # fmt: skip
     assert {event["run_id"] for event in found} == {said["run_id"]}
     assert [event["step"] for event in found if event["event"] == "step"] == [
         "Looking at the source", "Reading, cleaning and measuring", "Finding the edges",
-        "Scoring and segmenting", "Auditing", "Publishing",
+        "Scoring and segmenting", "Staging the result", "Auditing", "Publishing",
     ]  # fmt: skip
     audits = [event for event in found if event["event"] == "audit"]
     assert [(event["audit"], event["status"], event["message"]) for event in audits] == [
@@ -65,6 +65,12 @@ def test_a_run_tells_each_step_each_audit_and_what_it_published(rfm: Rfm, orders
     last = found[-1]
     assert (last["customers"], last["rows_read"], last["rows_kept"]) == (4, 11, 7)
     assert (last["as_of"], last["destination"]) == (said["as_of"], said["destination"])
+
+
+def test_a_run_tells_when_it_writes_outputs(rfm: Rfm, orders: Path) -> None:
+    ended = rfm("run", orders, "--output", "segments.csv", "--json", *JSON)
+    steps = [event["step"] for event in told(ended.stderr) if event["event"] == "step"]
+    assert steps[-3:] == ["Auditing", "Writing the outputs", "Publishing"]
 
 
 def test_results_are_printed_as_ever(rfm: Rfm, orders: Path) -> None:

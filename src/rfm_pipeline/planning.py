@@ -22,7 +22,6 @@ from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError
 from rfm_pipeline.ledger import Standing, standing_at
 from rfm_pipeline.opening import open_destination, open_warehouse
 from rfm_pipeline.presets import recognise
-from rfm_pipeline.report.writing import check_place
 from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
@@ -170,6 +169,8 @@ def planned(
         check_output(path)
         _refuse_reading_what_is_written(path, settings.source)
     if publishes and settings.report.file:
+        from rfm_pipeline.report.writing import check_place
+
         check_place(settings.report.file)
         _refuse_reading_what_is_written(settings.report.file, settings.source)
     with ExitStack() as stack:

@@ -23,8 +23,6 @@ from rfm_pipeline.ledger import RunRecord, date_before, standing_at, tables_of
 from rfm_pipeline.outputs import Outputs
 from rfm_pipeline.planning import Plan, planned
 from rfm_pipeline.recording import Beginning, failure_of, new_run_id, now, record_of
-from rfm_pipeline.report.figures import reported
-from rfm_pipeline.report.writing import write_report
 from rfm_pipeline.result import Excluded, RunResult
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.publication import publish_sql, record_sql
@@ -111,6 +109,8 @@ def run_unless(
         with _failure_recorded(begun, plan):
             result, counted = stage(begun, plan, watcher)
             record = _record_unless_refused(begun, plan, result, counted)
+            if outputs.names:
+                watcher.step("Writing the outputs")
             outputs.write(plan.warehouse, "result")
         watcher.step("Publishing")
         _publish(plan, record)
@@ -149,6 +149,7 @@ def stage(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, St
     for step in plan.pipeline.steps(warehouse.table):
         watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
         warehouse.create(step.name, step.select, watcher.progress)
+    watcher.step("Staging the result")
     _stage_result(begun, plan)
     watcher.step("Auditing")
     lines = lines_of(plan)
@@ -250,6 +251,9 @@ def _reported(plan: Plan) -> tuple[str, ...]:
     settings, destination = plan.settings.report, plan.warehouse.destination
     if settings.file is None:
         return ()
+    from rfm_pipeline.report.figures import reported
+    from rfm_pipeline.report.writing import write_report
+
     try:
         with destination.reading():
             write_report(reported(destination, standing_at(destination)), settings, settings.file)

@@ -216,11 +216,6 @@ def _proof(segment_map: SegmentMap) -> dict[Cell, str]:
 
     problems: list[str] = []
     hints: list[str] = []
-    if names_of_maps := _maps_for(segment_map):
-        hints.append(
-            f"choose a map for {bins[0]} bins, as in --preset {names_of_maps[0]} (for {bins[0]} bins there"
-            f" {'is' if len(names_of_maps) == 1 else 'are'} {_listing(names_of_maps)})"
-        )
     if holes and fallback is None:
         problems.append(f"no rule covers {_listing([cell_text(cell, bins) for cell in holes])}")
         hints.append(
@@ -240,6 +235,12 @@ def _proof(segment_map: SegmentMap) -> dict[Cell, str]:
         problems.append(f'the fallback "{fallback}" is never reached, because the rules cover every cell')
         hints.append("delete the fallback")
     if problems:
+        if maps := _maps_for(segment_map):
+            hints.insert(
+                0,
+                f"choose a map for {bins[0]} bins, as in --preset {maps[0]} (for {bins[0]} bins there"
+                f" {'is' if len(maps) == 1 else 'are'} {_listing(maps)})",
+            )
         sizes = " x ".join(map(str, bins))
         raise SegmentMapError(
             f'The segment map "{segment_map.name}" does not fit its {sizes} score cells: '

@@ -1,4 +1,4 @@
-"""`rfm`: its commands, and how any of them ends."""
+"""`rfm`: what it begins with, and how any of its commands ends."""
 
 from __future__ import annotations
 
@@ -8,86 +8,15 @@ import os
 import signal
 import sys
 import traceback
-from importlib import import_module
+from itertools import takewhile
 from types import FrameType
-from typing import Annotated, Any, NoReturn
-
-import typer
+from typing import NoReturn
 
 from rfm_pipeline import __version__
 from rfm_pipeline.cli import events
-from rfm_pipeline.errors import RfmError
+from rfm_pipeline.cli.overview import overview
+from rfm_pipeline.errors import RfmError, UsageError
 from rfm_pipeline.stopping import ASKED
-
-app = typer.Typer(
-    name="rfm",
-    help="Recency, frequency and monetary value for every customer, scored and segmented.",
-    epilog="Start with `rfm demo`, or with `rfm run orders.csv`. Exit codes: 0 done, 1 a bug, 2 usage, 3 an"
-    " audit failed, 4 the warehouse failed, 5 the destination is held, 6 over the cost limit.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-COMMANDS = (
-    "run",
-    "calibrate",
-    "demo",
-    "init",
-    "check",
-    "sql",
-    "explain",
-    "runs",
-    "transitions",
-    "rollback",
-    "backfill",
-    "load",
-    "presets",
-    "schedule",
-    "export",
-    "report",
-)
-"""Each is a module beside this one, with a function of the same name."""
-
-# typer's own errors about the command line: their common root has no public name.
-_ParsingError: type[Exception] = next(
-    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
-)
-
-
-def _print_version(value: bool) -> None:
-    if value:
-        typer.echo(f"rfm {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _rfm(
-    version: Annotated[  # noqa: ARG001 - its callback has printed it
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show what goes on, and the traceback of an error.")
-    ] = False,
-) -> None:
-    if debug:
-        os.environ["RFM_DEBUG"] = "1"
-        if not events.are_written():
-            _show_log()
-
-
-def _show_log() -> None:
-    """What our own modules note, on stderr: each job with its link, and what is tried again."""
-    import logging
-
-    class Noted(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if os.environ.get("RFM_DEBUG"):
-                print(self.format(record), file=sys.stderr)
-
-    ours = logging.getLogger("rfm_pipeline")
-    ours.setLevel(logging.INFO)
-    ours.handlers = [Noted()]
 
 
 def main() -> NoReturn:
@@ -113,9 +42,7 @@ def main() -> NoReturn:
     except RfmError as error:
         # What an engine says of being stopped differs with the moment; why it stopped does not.
         code = _stopped() if ASKED else _failed(error.message, error.hint, error.exit_code, error)
-    except _ParsingError as error:
-        code = _misread(error)
-    except (KeyboardInterrupt, typer.Abort) as error:
+    except KeyboardInterrupt as error:
         code = _stopped(str(error))
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has had enough (rich ends the program then): that is no error of ours, and
@@ -130,33 +57,18 @@ def main() -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
-    # A command takes a while to set up: all of them are for help and typos only.
-    called = next((argument for argument in arguments if not argument.startswith("-")), None)
-    app.registered_commands.clear()
-    for name in (called,) if called in COMMANDS else COMMANDS:
-        app.command(name)(getattr(import_module(f"rfm_pipeline.cli.{name}"), str(name)))
-    # Not `app()`, which swallows Ctrl-C and a closed pipe before they can be told apart.
-    command = typer.main.get_command(app)
-    try:
-        with command.make_context("rfm", arguments) as context:
-            command.invoke(context)
-    except typer.Exit as ended:
-        return int(ended.exit_code)
-    return 0
+    before = list(takewhile(lambda argument: argument.startswith("-"), arguments))
+    if not arguments or {"-h", "--help"} & {*before}:
+        print(overview())
+        if not arguments:
+            raise UsageError("No command was given.", "start with `rfm demo`, or with `rfm run orders.csv`.")
+        return 0
+    if "--version" in before:
+        print(f"rfm {__version__}")
+        return 0
+    from rfm_pipeline.cli.application import invoke
 
-
-def _misread(error: Any) -> int:
-    message = error.format_message()
-    if not message:
-        return _failed(
-            "No command was given.", "start with `rfm demo`, or with `rfm run orders.csv`.", 2, error
-        )
-    command = error.ctx.command_path if getattr(error, "ctx", None) else "rfm"
-    hint = f"`{command} --help` lists what there is."
-    if "extra argument" in message:
-        # What a shell makes of a pattern or of a name with blanks.
-        hint = f"a glob, or a name with blanks, stands in quotes, as in rfm run '*.csv'; {hint}"
-    return _failed(message, hint, 2, error)
+    return invoke(arguments)
 
 
 def _failed(message: str, hint: str | None, code: int, error: BaseException | None) -> int:

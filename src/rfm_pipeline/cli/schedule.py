@@ -193,7 +193,7 @@ def _pairs(given: list[str] | None, flag: str, example: str) -> dict[str, str]:
 
 
 def _command(arguments: list[str] | None) -> tuple[str, ...]:
-    from rfm_pipeline.cli.main import COMMANDS
+    from rfm_pipeline.cli.overview import COMMANDS
     from rfm_pipeline.schedule.spec import shown
 
     words = tuple(arguments or ("run",))

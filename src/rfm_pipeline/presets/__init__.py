@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Collection
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
@@ -38,6 +40,7 @@ class Preset:
     signature: tuple[str, ...]
 
 
+@cache
 def names() -> tuple[str, ...]:
     """List the presets by name, in alphabetical order."""
     files = resources.files(__name__).iterdir()
@@ -50,14 +53,8 @@ def load(name: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: There is no preset of that name.
     """
-    known = names()
-    if name not in known:
-        closest = difflib.get_close_matches(name.lower(), known, n=1)
-        meant = f'did you mean "{closest[0]}"? ' if closest else ""
-        raise ConfigurationError(
-            f'There is no preset "{name}".', f"{meant}there are {', '.join(known[:-1])} and {known[-1]}."
-        )
-    return tomllib.loads(resources.files(__name__).joinpath(name + _SUFFIX).read_text(encoding="utf-8"))
+    _check_known(name)
+    return deepcopy(_read(name))
 
 
 def info(name: str) -> Preset:
@@ -66,7 +63,8 @@ def info(name: str) -> Preset:
     Raises:
         ConfigurationError: There is no preset of that name.
     """
-    settings = load(name)
+    _check_known(name)
+    settings = _read(name)
     about = settings["preset"]
     return Preset(
         name,
@@ -93,5 +91,20 @@ def text(name: str) -> str:
     Raises:
         ConfigurationError: There is no preset of that name.
     """
-    load(name)
+    _check_known(name)
     return resources.files(__name__).joinpath(name + _SUFFIX).read_text(encoding="utf-8")
+
+
+def _check_known(name: str) -> None:
+    known = names()
+    if name not in known:
+        closest = difflib.get_close_matches(name.lower(), known, n=1)
+        meant = f'did you mean "{closest[0]}"? ' if closest else ""
+        raise ConfigurationError(
+            f'There is no preset "{name}".', f"{meant}there are {', '.join(known[:-1])} and {known[-1]}."
+        )
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(resources.files(__name__).joinpath(name + _SUFFIX).read_text(encoding="utf-8"))

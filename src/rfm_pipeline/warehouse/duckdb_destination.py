@@ -253,9 +253,12 @@ class DestinationFile:
             f"{' USING COMPRESSION uncompressed' if column == 'customer_id' else ''}"
             for column, about in columns.items()
         )
-        self._connection.execute(f"CREATE TABLE {table} ({listed})")
-        for column, about in columns.items():
-            self._connection.execute(f"COMMENT ON COLUMN {table}.{column} IS '{about.description}'")
+        statements = [f"CREATE TABLE {table} ({listed})"]
+        statements += [
+            f"COMMENT ON COLUMN {table}.{column} IS '{about.description}'"
+            for column, about in columns.items()
+        ]
+        self._connection.execute(";\n".join(statements))
 
     def _release_others(self) -> None:
         """A source inside the destination file is attached read-only, and a file is attached once."""
