@@ -1,16 +1,23 @@
-"""Writes the benchmark's transaction lines: `python benchmarks/generate.py LINES FILE.parquet`.
+"""Writes a benchmark's transaction lines: `python benchmarks/generate.py SHAPE LINES FILE`.
 
-Two lines an order, orders in the order of time over three years, the columns of UCI "Online Retail". One
-order in ten is a one-time buyer's; the others go to a population with few heavy and many light buyers. 10
-million lines are 5 million orders of 1.2 million customers, of whom four in ten buy once. 1.5 % of the orders
-have no customer, 2 % of the lines are returns, and 0.1 % cost nothing, so that cleaning has something to do.
+The columns are those of UCI "Online Retail", the orders come in the order of time, over three years, and the
+file is Parquet or CSV by its name. Each value is a hash of its order or line number, so the same DuckDB writes
+the same rows every time. Two shapes:
 
-Each value is a hash of its order or line number: the same DuckDB writes the same rows every time.
+shop
+    Two lines an order. One order in ten is a one-time buyer's; the others go to a population with few heavy
+    and many light buyers. 10 million lines are 5 million orders of 1.2 million customers, of whom four in ten
+    buy once. 1.5 % of the orders have no customer, 2 % of the lines are returns, and 0.1 % cost nothing.
+wholesale
+    As in "Online Retail": 21 lines an order, from 1 to 76; a customer is a number, with some five orders; a
+    quarter of the orders has none. 10 million lines are 476,000 orders, 357,000 of them of 66,000 customers.
+    2 % of the lines are returns, and 0.1 % cost nothing.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -18,51 +25,107 @@ import duckdb
 QUERY = """
 COPY (
   WITH
+    numbered AS (
+      SELECT line, {number} AS number
+      FROM range({lines}) AS lines(line)
+    ),
     lines AS (
       SELECT
-        line,
-        line // 2 AS number,
+        number,
         -- Uniform in [0, 1), one per purpose: who buys, which customer, what is ordered.
-        hash(line // 2, 1) / 18446744073709551616.0 AS kind,
-        hash(line // 2, 2) / 18446744073709551616.0 AS place,
+        hash(number, 1) / 18446744073709551616.0 AS kind,
+        hash(number, 2) / 18446744073709551616.0 AS place,
         hash(line, 3) / 18446744073709551616.0 AS fate,
         hash(line, 4) AS many,
         hash(line, 5) AS price
-      FROM range({lines}) AS lines(line)
+      FROM numbered
     )
   SELECT
     'A' || lpad(number::VARCHAR, 9, '0') AS InvoiceNo,
     CASE
       WHEN fate < 0.02 THEN -1
-      ELSE 1 + many % 12
+      ELSE 1 + many % {most}
     END::INTEGER AS Quantity,
     TIMESTAMP '2022-01-01' + to_seconds(number * 94608000 // {orders}) AS InvoiceDate,
     CASE
       WHEN fate > 0.999 THEN 0.0
       ELSE (49 + price % 9951) / 100.0
     END::DOUBLE AS UnitPrice,
-    CASE
-      WHEN kind < 0.015 THEN NULL
-      WHEN kind < 0.115 THEN 'N' || lpad(number::VARCHAR, 9, '0')
-      ELSE 'C' || lpad(floor({population} * pow(place, 1.7))::BIGINT::VARCHAR, 9, '0')
-    END AS CustomerID
+    {customer} AS CustomerID
   FROM lines
-) TO '{file}' (FORMAT parquet, COMPRESSION zstd)
+) TO '{file}' ({options})
 """
 
 
-def generate(lines: int, file: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What lines look like.
+
+    Attributes:
+        number: The number of a line's order.
+        lines: The lines of an order, on average.
+        most: The largest quantity.
+        population: Regular customers, per order.
+        customer: A line's customer.
+    """
+
+    number: str
+    lines: int
+    most: int
+    population: float
+    customer: str
+
+
+# Ten orders of these many lines follow one another again and again.
+_SIZES = (1, 2, 4, 8, 12, 16, 20, 28, 43, 76)
+_BEGINS = [sum(_SIZES[:size]) for size in range(len(_SIZES))]
+_PLACE = " + ".join(f"(line % {sum(_SIZES)} >= {begin})::BIGINT" for begin in _BEGINS[1:])
+
+SHAPES = {
+    "shop": Shape(
+        number="line // 2",
+        lines=2,
+        most=12,
+        population=0.15,
+        customer="""CASE
+      WHEN kind < 0.015 THEN NULL
+      WHEN kind < 0.115 THEN 'N' || lpad(number::VARCHAR, 9, '0')
+      ELSE 'C' || lpad(floor({population} * pow(place, 1.7))::BIGINT::VARCHAR, 9, '0')
+    END""",
+    ),
+    "wholesale": Shape(
+        number=f"line // {sum(_SIZES)} * {len(_SIZES)} + {_PLACE}",
+        lines=sum(_SIZES) // len(_SIZES),
+        most=144,
+        population=0.18,
+        customer="""CASE
+      WHEN kind < 0.25 THEN NULL
+      ELSE 12346 + floor({population} * pow(place, 1.7))
+    END::DOUBLE""",
+    ),
+}
+
+
+def generate(shape: Shape, lines: int, file: Path) -> None:
     """Writes `lines` transaction lines to `file`, which appears only when it is whole."""
-    orders = max(1, lines // 2)
+    orders = max(1, lines // shape.lines)
     partial = file.with_suffix(".partial")
-    target = str(partial).replace("'", "''")
+    is_csv = file.suffix == ".csv"
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = true")
         connection.execute(
-            QUERY.format(lines=lines, orders=orders, population=max(1, orders * 0.15), file=target)
+            QUERY.format(
+                number=shape.number,
+                lines=lines,
+                orders=orders,
+                most=shape.most,
+                customer=shape.customer.format(population=max(1, int(orders * shape.population))),
+                file=str(partial).replace("'", "''"),
+                options="FORMAT csv, HEADER true" if is_csv else "FORMAT parquet, COMPRESSION zstd",
+            )
         )
     partial.replace(file)
 
 
 if __name__ == "__main__":
-    generate(int(sys.argv[1]), Path(sys.argv[2]))
+    generate(SHAPES[sys.argv[1]], int(sys.argv[2]), Path(sys.argv[3]))

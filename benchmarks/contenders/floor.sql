@@ -1,6 +1,5 @@
 -- The floor of the job: read the lines once, find each customer's orders and their totals, write the customers.
 -- No scores, no segments, no accounting for what was left out. Nothing that ends in one row a customer does less.
-CREATE TABLE rfm_segments AS
 WITH
   -- One row an order.
   orders AS (

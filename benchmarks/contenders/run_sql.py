@@ -1,6 +1,6 @@
-"""Runs one query on one file: `run_sql.py QUERY.sql SOURCE.parquet DESTINATION.duckdb [MEMORY_LIMIT]`.
+"""Runs one query on one file: `run_sql.py QUERY.sql SOURCE RESULT.parquet [MEMORY_LIMIT]`.
 
-The query reads the view `source` and creates the table `rfm_segments` in the destination.
+The query reads the view `source`, which is Parquet or a CSV; its rows are the result.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from pathlib import Path
 import duckdb
 
 
-def run(query: Path, source: Path, destination: Path, memory_limit: str | None = None) -> None:
-    """Creates `rfm_segments` in `destination` by the query in the file `query`."""
-    with duckdb.connect(destination) as connection:
+def run(query: Path, source: Path, result: Path, memory_limit: str | None = None) -> None:
+    """Writes the rows of the query in the file `query` to `result`."""
+    with duckdb.connect() as connection:
         if memory_limit is not None:
             connection.execute("SET memory_limit = ?", [memory_limit])
-        connection.read_parquet(str(source)).create_view("source")
-        connection.execute(query.read_text(encoding="utf-8"))
+        read = connection.read_csv if source.suffix == ".csv" else connection.read_parquet
+        read(str(source)).create_view("source")
+        literal = str(result).replace("'", "''")
+        connection.execute(f"COPY (\n{query.read_text(encoding='utf-8')}\n) TO '{literal}' (FORMAT parquet)")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 -- The query as it is usually written: COUNT(DISTINCT), three NTILE, one CASE. Ties are split at random and money is a double.
-CREATE TABLE rfm_segments AS
 WITH
   -- One row a customer.
   customers AS (

@@ -1,0 +1,203 @@
+"""What is measured: the contenders, the works that they are given, and the goals."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+SCRIPTS = HERE / "contenders"
+ONLINE_RETAIL = HERE.parent.parent / "shared" / "data" / "online_retail.parquet"
+
+Figures = Mapping[str, Any]
+"""Of one work: see `results.figures_of`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Somebody who does the job: lines from a file in, a row for each customer in a Parquet file out.
+
+    Attributes:
+        name: What it is called in tables.
+        does: What it does, in a few words.
+        script: Its file among the contenders: SQL runs in this environment's DuckDB, Python in one of its
+            own. None is `rfm` itself.
+        reads: Its result's columns, as those that are compared: `customer_id`, `last_order_date`,
+            `frequency`, `monetary`; NULL stands where it defines one in another way.
+    """
+
+    name: str
+    does: str
+    script: str | None
+    reads: str = "customer_id, last_order_date, frequency, monetary"
+
+
+CONTENDERS = {
+    contender.name: contender
+    for contender in (
+        Contender(
+            "rfm",
+            "`rfm run`: published to a DuckDB file, with history and record, and written to Parquet",
+            None,
+        ),
+        Contender("floor", "the scan and the two-level aggregation alone, in DuckDB", "floor.sql"),
+        Contender("usual", "`COUNT(DISTINCT)`, three `NTILE`, one `CASE`, in DuckDB", "usual.sql"),
+        Contender("polars", "the usual query in Polars, lazy and streaming", "polars_frame.py"),
+        Contender("pandas", "the usual query in pandas", "pandas_frame.py"),
+        Contender(
+            "pymc-marketing",
+            "`rfm_segments`; its frequency counts days, its monetary value is an average",
+            "pymc_marketing_segments.py",
+            reads="customer_id, NULL AS last_order_date, NULL AS frequency,"
+            " frequency * monetary_value AS monetary",
+        ),
+        Contender(
+            "rfm-pypi",
+            "the package `rfm` of PyPI, given orders",
+            "rfm_package.py",
+            reads="CustomerID AS customer_id, NULL AS last_order_date, frequency,"
+            " monetary_value / 100.0 AS monetary",
+        ),
+    )
+}
+DUCKDB = ("rfm", "floor", "usual")
+FRAMES = ("polars", "pandas", "pymc-marketing")
+
+
+def command(contender: Contender, python: str, source: Path, folder: Path, memory: str | None) -> list[str]:
+    """The command line of a contender that reads `source` and leaves `result.parquet` in `folder`."""
+    result = folder / "result.parquet"
+    if contender.script is None:
+        rfm = Path(sys.executable).with_name("rfm")
+        to = ["--to", f"duckdb:{folder / 'rfm.duckdb'}", "--output", str(result)]
+        return [str(rfm), "run", str(source), *to, "--log-format", "json"]
+    script = SCRIPTS / contender.script
+    if script.suffix == ".sql":
+        limit = [] if memory is None else [memory]
+        return [python, str(SCRIPTS / "run_sql.py"), str(script), str(source), str(result), *limit]
+    return [python, str(script), str(source), str(result)]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Lines, and who is measured on them.
+
+    Attributes:
+        name: What it is called on the command line.
+        title: What it is, in words.
+        contenders: Who takes part. 100 million lines with text ids are too many for a pandas frame here.
+        shape: The shape of generated lines; None where they are real.
+        lines: How many are generated.
+        rounds: How often each contender runs, after the warm-up.
+        memory: DuckDB's limit, for all who use it.
+        file: The kind of file.
+        by_default: Whether it is done unless others are named.
+    """
+
+    name: str
+    title: str
+    contenders: tuple[str, ...]
+    shape: str | None = None
+    lines: int = 0
+    rounds: int = 5
+    memory: str | None = None
+    file: str = "parquet"
+    by_default: bool = True
+
+
+WORKS = {
+    work.name: work
+    for work in (
+        Work("start-up", "the start of a command", (), rounds=20),
+        Work("real", "UCI Online Retail, 541,909 lines", (*DUCKDB, *FRAMES, "rfm-pypi"), rounds=9),
+        Work("1m", "1 million lines, two an order", (*DUCKDB, *FRAMES, "rfm-pypi"), "shop", 1_000_000, 3),
+        Work("10m", "10 million lines, two an order", (*DUCKDB, *FRAMES), "shop", 10_000_000),
+        Work("wholesale", "10 million lines, 21 an order", (*DUCKDB, *FRAMES), "wholesale", 10_000_000),
+        Work("csv", "10 million lines of CSV", ("rfm", "floor"), "shop", 10_000_000, file="csv"),
+        Work("100m", "100 million lines", (*DUCKDB, "polars"), "shop", 100_000_000, 3, memory="5GB"),
+        Work(
+            "1b",
+            "1 billion lines",
+            ("rfm", "floor"),
+            "shop",
+            1_000_000_000,
+            1,
+            memory="5GB",
+            by_default=False,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a figure is to be.
+
+    Attributes:
+        work: Where it is measured.
+        says: What is measured.
+        figure: The figure, from those of all works.
+        bound: What it is to be at most, or at least.
+        at_least: Whether larger is better.
+    """
+
+    work: str
+    says: str
+    figure: Callable[[Mapping[str, Figures]], float | None]
+    bound: float
+    at_least: bool = False
+
+
+def _beside(work: str, contender: str, other: str) -> Callable[[Mapping[str, Figures]], float | None]:
+    def figure(works: Mapping[str, Figures]) -> float | None:
+        ratios = works[work]["ratios"]
+        found: float | None = ratios.get(f"{contender}/{other}")
+        return found
+
+    return figure
+
+
+def _peak_gb(work: str) -> Callable[[Mapping[str, Figures]], float | None]:
+    return lambda works: works[work]["contenders"]["rfm"]["peak_mb"] / 1000
+
+
+def _start_up(works: Mapping[str, Figures]) -> float:
+    took = works["start-up"]["contenders"]
+    return float(took["rfm --help"]["wall_s"] / (3 * took["python -c pass"]["wall_s"] + 0.06))
+
+
+def _growth(works: Mapping[str, Figures]) -> float | None:
+    if "100m" not in works:
+        return None
+    seconds = [works[work]["contenders"]["rfm"]["wall_s"] for work in ("1b", "100m")]
+    return float(seconds[0] / seconds[1] / 10)
+
+
+def _around(works: Mapping[str, Figures]) -> float:
+    """The share of a run that is neither start-up nor the query nor the extra file."""
+    steps = works["10m"]["steps"]
+    names = ("Looking at the source", "Staging the result", "Auditing", "Publishing")
+    return float(sum(steps[name]["share"] for name in names))
+
+
+GOALS = (
+    Goal("start-up", "`rfm --help` / (3 × `python -c pass` + 60 ms)", _start_up, 1.0),
+    Goal("real", "time / the usual query's", _beside("real", "rfm", "usual"), 1.0),
+    Goal("10m", "time / the floor's", _beside("10m", "rfm", "floor"), 1.2),
+    Goal("10m", "times faster than the usual query", _beside("10m", "usual", "rfm"), 1.5, at_least=True),
+    Goal("10m", "times faster than Polars", _beside("10m", "polars", "rfm"), 1.8, at_least=True),
+    Goal("10m", "times faster than pandas", _beside("10m", "pandas", "rfm"), 6, at_least=True),
+    Goal(
+        "10m", "times faster than pymc-marketing", _beside("10m", "pymc-marketing", "rfm"), 12, at_least=True
+    ),
+    Goal("10m", "staging, audits, ledger and publish, share of the run", _around, 0.15),
+    Goal("csv", "time / the floor's, from the same CSV", _beside("csv", "rfm", "floor"), 1.3),
+    Goal("100m", "time / the floor's", _beside("100m", "rfm", "floor"), 1.2),
+    Goal("100m", "times faster than the usual query", _beside("100m", "usual", "rfm"), 1.7, at_least=True),
+    Goal("100m", "peak memory, GB", _peak_gb("100m"), 6),
+    Goal("1b", "time / ten times that of 100 million lines", _growth, 1.3),
+    Goal("1b", "peak memory, GB", _peak_gb("1b"), 8),
+)
