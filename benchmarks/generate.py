@@ -1,8 +1,8 @@
 """Writes a benchmark's transaction lines: `python benchmarks/generate.py SHAPE LINES FILE`.
 
 The columns are those of UCI "Online Retail", the orders come in the order of time, over three years, and the
-file is Parquet or CSV by its name. Each value is a hash of its order or line number, so the same DuckDB writes
-the same rows every time. Two shapes:
+file is Parquet or CSV by its name. Each value is a hash of its order or line number, so the same DuckDB
+writes the same rows every time. Two shapes:
 
 shop
     Two lines an order. One order in ten is a one-time buyer's; the others go to a population with few heavy

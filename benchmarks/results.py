@@ -16,7 +16,8 @@ _INTRODUCTION = """\
 # Results
 
 Written by `make bench`; [README.md](README.md) says how it measures. Times are medians of whole processes,
-from start to end. Read the ratios, which compare contenders within one round; × is the time beside that of `rfm`.
+from start to end. Read the ratios, which compare contenders within one round: × is the time beside that of
+`rfm`.
 """
 
 

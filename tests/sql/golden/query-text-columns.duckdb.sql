@@ -4,7 +4,7 @@ source AS (
   SELECT
     "email" AS customer_id,
     "order_id" AS order_id,
-    TRIM("order_date", E' \t\n\r' || CHR(160)) AS ordered_at,
+    CASE WHEN "order_date" BETWEEN '!' AND '~' AND "order_date"[-1] BETWEEN '!' AND '~' THEN "order_date" ELSE TRIM("order_date", E' \t\n\r' || CHR(160)) END AS ordered_at,
     "total" AS amount,
     "refunded" AS refund,
     CASE

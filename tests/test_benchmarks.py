@@ -1,0 +1,120 @@
+"""The benchmark: its contenders do the same job, and it says so only where they do."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from conftest import Rfm
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def scripts() -> Iterator[None]:
+    """Scripts import each other by name."""
+    folders = [str(BENCHMARKS), str(BENCHMARKS / "contenders")]
+    sys.path[:0] = folders
+    yield
+    for folder in folders:
+        sys.path.remove(folder)
+
+
+def script(name: str) -> ModuleType:
+    return importlib.import_module(name)
+
+
+@pytest.fixture(params=["shop", "wholesale"])
+def lines(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    generate = script("generate")
+    file = tmp_path / "lines.parquet"
+    generate.generate(generate.SHAPES[request.param], 20_000, file)
+    return file
+
+
+def totals_of(name: str, lines: Path, folder: Path) -> dict[str, Any]:
+    """What a contender arrives at that runs in this environment."""
+    contender, result = script("suite").CONTENDERS[name], folder / f"{name}.parquet"
+    if contender.script.endswith(".sql"):
+        script("run_sql").run(BENCHMARKS / "contenders" / contender.script, lines, result)
+    else:
+        script(contender.script.removesuffix(".py")).run(str(lines), str(result))
+    found: dict[str, Any] = script("bench").totals_of(result, contender.reads)
+    return found
+
+
+def test_contenders_arrive_at_the_same_customers(lines: Path, tmp_path: Path, rfm: Rfm) -> None:
+    result = tmp_path / "rfm.parquet"
+    assert rfm("run", lines, "--output", result).code == 0
+    bench, suite = script("bench"), script("suite")
+    totals = {"rfm": bench.totals_of(result, suite.CONTENDERS["rfm"].reads)}
+    totals |= {name: totals_of(name, lines, tmp_path) for name in ("floor", "usual", "polars", "pandas")}
+    bench.check_agreement(totals)
+    assert totals["rfm"]["customers"] > 100
+    assert len({found["fingerprint"] for found in totals.values()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("customers", 11), ("orders", 21), ("revenue", 99.0), ("newest", "2024-01-02"), ("fingerprint", 1)],
+)
+def test_times_of_different_jobs_are_not_compared(name: str, value: object) -> None:
+    check = script("bench").check_agreement
+    found = {"customers": 10, "orders": 20, "revenue": 100.0, "newest": "2024-01-01", "fingerprint": 5}
+    check({"one": found, "other": {**found, "revenue": 100.000001}})
+    # What a contender defines in another way is not compared.
+    check({"one": found, "other": {**found, "orders": None, "newest": None, "fingerprint": None}})
+    with pytest.raises(SystemExit, match="the contenders disagree"):
+        check({"one": found, "other": {**found, name: value}})
+
+
+def test_the_same_lines_are_generated_each_time(lines: Path, tmp_path: Path) -> None:
+    generate = script("generate")
+    for name, shape in generate.SHAPES.items():
+        files = [tmp_path / f"{name}-{turn}.csv" for turn in range(2)]
+        for file in files:
+            generate.generate(shape, 2_000, file)
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_the_steps_of_a_run_add_up_to_its_time(lines: Path, rfm: Rfm) -> None:
+    ended = rfm("run", lines, "--output", "result.parquet", "--log-format", "json")
+    steps = script("results").steps_of(ended.stderr, 100.0)
+    assert sum(steps.values()) == pytest.approx(100.0)
+    assert set(steps) >= {
+        "Looking at the source", "Reading, cleaning and measuring", "Finding the edges",
+        "Scoring and segmenting", "Staging the result", "Auditing", "Writing the outputs", "Publishing",
+    }  # fmt: skip
+
+
+def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
+    results, suite, measuring = script("results"), script("suite"), script("measuring")
+    works = suite.WORKS["10m"].contenders
+    measured = {
+        name: [measuring.Measurement(number, 2.0 * number, 10**9)] * 3 for number, name in enumerate(works, 1)
+    }
+    machine = {
+        "date": "2025-01-01", "system": "Linux", "processor": "one", "cores": 2, "memory": "8 GiB", "versions": {"DuckDB": "2"},
+    }  # fmt: skip
+    steps = dict.fromkeys(
+        ("Looking at the source", "Staging the result", "Auditing", "Publishing", "Reading"), 1.0
+    )
+    totals = {"customers": 1_000, "orders": 2_000, "revenue": 3_000.5}
+    figures = results.figures_of("10m", measured, [steps], totals, machine)
+    assert figures["ratios"]["floor/rfm"] == 2.0
+    results.save(figures, tmp_path / "results", tmp_path / "RESULTS.md")
+    assert json.loads((tmp_path / "results" / "10m.json").read_text()) == figures
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert "1,000 customers, 2,000 orders, revenue 3,000.50." in page
+    # Half of the floor's time is within the goal, 0.8 is far above the one for what stands around the query.
+    goals = [line for line in page.splitlines() if line.startswith("| 10m")]
+    assert [line.split("|")[-2].strip() for line in goals] == [
+        "met", "met", "met", "**missed**", "**missed**", "**missed**",
+    ]  # fmt: skip
