@@ -96,13 +96,18 @@ def test_the_steps_of_a_run_add_up_to_its_time(lines: Path, rfm: Rfm) -> None:
 
 def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
     results, suite, measuring = script("results"), script("suite"), script("measuring")
-    works = suite.WORKS["10m"].contenders
     measured = {
-        name: [measuring.Measurement(number, 2.0 * number, 10**9)] * 3 for number, name in enumerate(works, 1)
+        name: [measuring.Measurement(seconds, 2.0 * seconds, 10**9)] * 3
+        for seconds, name in enumerate(suite.WORKS["10m"].contenders, start=1)
     }
     machine = {
-        "date": "2025-01-01", "system": "Linux", "processor": "one", "cores": 2, "memory": "8 GiB", "versions": {"DuckDB": "2"},
-    }  # fmt: skip
+        "date": "2025-01-01",
+        "system": "Linux",
+        "processor": "one",
+        "cores": 2,
+        "memory": "8 GiB",
+        "versions": {"DuckDB": "2"},
+    }
     steps = dict.fromkeys(
         ("Looking at the source", "Staging the result", "Auditing", "Publishing", "Reading"), 1.0
     )
