@@ -43,7 +43,7 @@ format: $(NEEDS) ## Format the code and apply the safe fixes
 	@$(RUN) --all-extras ruff check --fix-only
 	@$(RUN) --all-extras ruff format
 
-bench: $(NEEDS) ## Time a run against the floor of the job and the usual query
+bench: $(NEEDS) ## Time a run beside the floor of its job and its peers; ARGS="10m" narrows it
 	@$(RUN) --all-extras python benchmarks/bench.py $(ARGS)
 
 build: $(NEEDS) ## Build the wheel and the source distribution into dist

@@ -100,20 +100,21 @@ def compare(work: Work, contenders: Sequence[str], rounds: int, folder: Path) ->
     measured: dict[str, list[Measurement]] = {name: [] for name in contenders}
     totals: dict[str, dict[str, Any]] = {}
     steps = []
-    for turn in range(rounds + 1):
+    first = 0 if work.is_warmed_up else 1
+    for turn in range(first, rounds + 1):
         for name in contenders:
             contender = CONTENDERS[name]
             with fresh_folder(folder) as scratch:
                 arguments = command(contender, pythons[name], source, scratch, work.memory)
                 took, said = measure(arguments, scratch, environ)
-                if turn == 0:
+                if turn == first:
                     totals[name] = totals_of(scratch / "result.parquet", contender.reads)
-                else:
+                if turn:
                     measured[name].append(took)
                     if contender.script is None:
                         steps.append(steps_of(said, took.wall_s))
             say(f"{work.name}, {f'round {turn}' if turn else 'warm-up'}: {name} {took.wall_s:.2f} s")
-        if turn == 0:
+        if turn == first:
             check_agreement(totals)
     return figures_of(work.name, measured, steps, next(iter(totals.values())), machine())
 
