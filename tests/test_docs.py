@@ -40,6 +40,8 @@ DOCUMENTS = [
     "docs/monitoring.md",
     "docs/bi.md",
     "docs/report.md",
+    "docs/performance.md",
+    "benchmarks/README.md",
 ]
 
 
@@ -168,7 +170,7 @@ def test_the_readmes_example_is_what_a_run_prints(rfm: Rfm, online_retail: Path,
 def test_a_link_between_documents_leads_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
-        assert (ROOT / target).exists(), target
+        assert ((ROOT / document).parent / target).exists(), target
 
 
 def test_a_file_that_a_document_names_is_there() -> None:
@@ -319,3 +321,37 @@ def test_the_changelog_begins_with_what_is_to_come_or_this_version() -> None:
 def test_a_command_that_the_changelog_names_is_one() -> None:
     named = re.findall(r"`rfm (\w+)", CHANGELOG)
     assert set(named) == set(COMMANDS)
+
+
+# Performance
+
+
+def measured(work: str) -> Any:
+    return json.loads((ROOT / "benchmarks" / "results" / f"{work}.json").read_text(encoding="utf-8"))
+
+
+def test_the_figures_on_the_page_on_performance_are_those_that_were_measured() -> None:
+    rows = [
+        [cell.strip(" *`") for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("|")
+    ]
+    ten, contenders = measured("10m"), measured("10m")["contenders"]
+    for name, begins in {
+        "floor": "the floor", "polars": "Polars", "usual": "DuckDB, the usual", "rfm": "rfm run",
+        "pandas": "pandas", "pymc-marketing": "pymc-marketing",
+    }.items():  # fmt: skip
+        (row,) = [row for row in rows if row[0].startswith(begins)]
+        beside = ten["ratios"][f"{name}/rfm"] if name != "rfm" else 1.0
+        assert float(row[1]) == pytest.approx(contenders[name]["wall_s"], abs=0.051)
+        assert float(row[2]) == pytest.approx(beside, abs=0.051)
+    for work, begins in {
+        "real": "541,909", "1m": "1 million", "wholesale": "10 million lines, 21", "10m": "10 million, two",
+        "csv": "the same as CSV", "100m": "100 million",
+    }.items():  # fmt: skip
+        found = measured(work)
+        (row,) = [row for row in rows if row[0].startswith(begins.replace(" lines", ""))]
+        took = found["contenders"]["rfm"]
+        digits = 0.51 if took["wall_s"] > 10 else 0.051
+        assert float(row[2].removesuffix(" s")) == pytest.approx(took["wall_s"], abs=digits)
+        assert float(row[3].removesuffix(" GB")) == pytest.approx(took["peak_mb"] / 1000, abs=0.051)
