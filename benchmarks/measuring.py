@@ -71,7 +71,7 @@ def plain_environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def fresh_folder(parent: Path) -> Iterator[Path]:
-    """An empty folder for one run, gone afterwards; beside the data, so that all spill to the same disk."""
+    """An empty folder for one run, gone afterwards; beside the data."""
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
     try:
         yield folder

@@ -9,15 +9,18 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from by_hand import ORDERS
+from rfm_pipeline.engine import watched
 
 ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -312,20 +315,35 @@ main()
 def test_a_stop_is_not_lost_where_python_ignores_what_it_raises(
     source: str, orders: Path, tmp_path: Path
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", DEAF, "run", source],
-        cwd=tmp_path,
-        env=environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        assert process.stderr is not None
-        # Standard input stays open, and nothing comes.
-        said = process.stderr.read()
-        assert process.wait(timeout=60) == 130
+    with tempfile.TemporaryFile("w+") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-c", DEAF, "run", source],
+            cwd=tmp_path,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+        try:
+            # Standard input stays open, and nothing comes.
+            assert process.wait(timeout=60) == 130
+        finally:
+            process.kill()
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+        stderr.seek(0)
+        said = stderr.read()
     assert "Exception ignored in" in said
     assert said.endswith("error: Stopped; nothing was published.\n")
     assert [path.name for path in tmp_path.iterdir()] == [orders.name]
+
+
+def test_a_stop_that_was_lost_ends_a_statement_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rfm_pipeline.stopping.ASKED", [signal.SIGTERM])
+    connection = duckdb.connect()
+    endless = "SELECT COUNT(*) FROM range(10_000_000_000) AS a(i), range(1_000) AS b(j) WHERE i * j = -1"
+    with pytest.raises(KeyboardInterrupt):
+        watched(connection, endless)
+    # What was broken off holds nothing.
+    assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -12,6 +12,7 @@ import typer
 from rfm_pipeline.cli import events
 from rfm_pipeline.cli.overview import ABOUT, COMMANDS
 from rfm_pipeline.errors import UsageError
+from rfm_pipeline.stopping import stop_if_asked
 
 app = typer.Typer(
     name="rfm",
@@ -29,6 +30,9 @@ _ParsingError: type[Exception] = next(
 
 @app.callback()
 def _rfm(
+    version: Annotated[  # noqa: ARG001 - main.py has printed it
+        bool, typer.Option("--version", help="Print the version.")
+    ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show what goes on, and the traceback of an error.")
     ] = False,
@@ -72,6 +76,7 @@ def invoke(arguments: list[str]) -> int:
     app.registered_commands.clear()
     for name in (called,) if called in COMMANDS else COMMANDS:
         app.command(name)(getattr(import_module(f"rfm_pipeline.cli.{name}"), str(name)))
+    stop_if_asked()
     try:
         # Not `app()`, which swallows Ctrl-C and a closed pipe before they can be told apart.
         command = typer.main.get_command(app)

@@ -18,6 +18,8 @@ from rfm_pipeline.cli.overview import overview
 from rfm_pipeline.errors import RfmError, UsageError
 from rfm_pipeline.stopping import ASKED
 
+_AT_ONCE = ("-h", "--help", "--version", "--debug")
+
 
 def main() -> NoReturn:
     """Runs the command line, and exits with its code. An error is one sentence and a hint, on stderr."""
@@ -57,13 +59,14 @@ def main() -> NoReturn:
 
 
 def _run(arguments: list[str]) -> int:
-    before = list(takewhile(lambda argument: argument.startswith("-"), arguments))
-    if not arguments or {"-h", "--help"} & {*before}:
+    before = list(takewhile(lambda argument: argument in _AT_ONCE, arguments))
+    asked = next((argument for argument in before if argument != "--debug"), None)
+    if not arguments or asked in ("-h", "--help"):
         print(overview())
         if not arguments:
             raise UsageError("No command was given.", "start with `rfm demo`, or with `rfm run orders.csv`.")
         return 0
-    if "--version" in before:
+    if asked == "--version":
         print(f"rfm {__version__}")
         return 0
     from rfm_pipeline.cli.application import invoke

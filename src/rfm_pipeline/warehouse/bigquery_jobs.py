@@ -23,6 +23,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rfm_pipeline.errors import RfmError, WarehouseError
+from rfm_pipeline.stopping import stop_if_asked
 from rfm_pipeline.warehouse.base import Progress
 from rfm_pipeline.warehouse.bigquery_failures import explanation, failed_job
 from rfm_pipeline.warehouse.bigquery_retry import (
@@ -292,6 +293,7 @@ class JobRunner:
                     f"raise bigquery.job_timeout, or look at the job: {self.link(job.job_id)}",
                 )
             self._clock.sleep(pause)
+            stop_if_asked()
             pause = min(pause * 1.5, 5.0)
             job = self.patience.ask(partial(self._job, job.job_id), f"look at {step}")
             if progress and (share := _share(job)) is not None:

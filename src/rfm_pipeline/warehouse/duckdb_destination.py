@@ -25,6 +25,7 @@ from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.errors import DestinationError, LockedError, WarehouseError
 from rfm_pipeline.file_lock import FileLock
 from rfm_pipeline.layout import COLUMNS, SUFFIXES, PublishedColumn, newer_version
+from rfm_pipeline.stopping import stop_if_asked
 from rfm_pipeline.warehouse.failures import UNCHANGED, explained, held, lock_holder, unopened
 from rfm_pipeline.words import lowered
 
@@ -297,6 +298,7 @@ class DestinationFile:
                 if time.monotonic() + pause > deadline:
                     raise held(self._file, holder) from None
             threading.Event().wait(pause)
+            stop_if_asked()
             pause = min(pause * 1.5, 1.0)
 
     # What is there
