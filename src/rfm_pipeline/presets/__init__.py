@@ -53,7 +53,6 @@ def load(name: str) -> dict[str, Any]:
     Raises:
         ConfigurationError: There is no preset of that name.
     """
-    _check_known(name)
     return deepcopy(_read(name))
 
 
@@ -63,7 +62,6 @@ def info(name: str) -> Preset:
     Raises:
         ConfigurationError: There is no preset of that name.
     """
-    _check_known(name)
     settings = _read(name)
     about = settings["preset"]
     return Preset(
@@ -91,11 +89,12 @@ def text(name: str) -> str:
     Raises:
         ConfigurationError: There is no preset of that name.
     """
-    _check_known(name)
-    return resources.files(__name__).joinpath(name + _SUFFIX).read_text(encoding="utf-8")
+    _read(name)
+    return _text(name)
 
 
-def _check_known(name: str) -> None:
+@cache
+def _read(name: str) -> dict[str, Any]:
     known = names()
     if name not in known:
         closest = difflib.get_close_matches(name.lower(), known, n=1)
@@ -103,8 +102,8 @@ def _check_known(name: str) -> None:
         raise ConfigurationError(
             f'There is no preset "{name}".', f"{meant}there are {', '.join(known[:-1])} and {known[-1]}."
         )
+    return tomllib.loads(_text(name))
 
 
-@cache
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads(resources.files(__name__).joinpath(name + _SUFFIX).read_text(encoding="utf-8"))
+def _text(name: str) -> str:
+    return resources.files(__name__).joinpath(name + _SUFFIX).read_text(encoding="utf-8")
