@@ -2,8 +2,8 @@
 
 Each contender is a process of its own, from a file of lines to a Parquet file of customers, start-up and all.
 They take turns: one warm-up, which fills the page cache, then the rounds. A machine that is busy with
-something else slows all of them, so read the ratios, which compare contenders within one
-round, and not the seconds.
+something else slows all of them, so read the ratios, which compare contenders within one round, and not the
+seconds.
 
     python benchmarks/bench.py [WORK ...] [--contenders A,B] [--rounds N] [--json]
 """
