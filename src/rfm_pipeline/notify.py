@@ -76,7 +76,8 @@ class Notifier:
             stopped: Whether that is because somebody stopped it.
         """
         if stopped or isinstance(error, KeyboardInterrupt):
-            return message.stop(self._circumstances(), len(self._results))
+            said = str(error) if isinstance(error, KeyboardInterrupt) else ""
+            return message.stop(self._circumstances(), len(self._results), said)
         if isinstance(error, Exception):
             return message.failure(error, self._circumstances())
         if error is not None or not self._results or self._on == "failure":

@@ -55,10 +55,17 @@ def failure(error: Exception, about: Circumstances) -> str:
     return _message(said, [f"exit code: {code}", *_listed(about)])
 
 
-def stop(about: Circumstances, published: int) -> str:
-    """What is said when somebody stopped a command: its scheduler, perhaps, when its time was over."""
+def stop(about: Circumstances, published: int, said: str = "") -> str:
+    """What is said when somebody stopped a command: its scheduler, perhaps, when its time was over.
+
+    Args:
+        about: What was being done.
+        published: How many results had been told of.
+        said: What the command itself says of it, as "Stopped; ..."; blank where it says no more.
+    """
     done = f"{count(published, 'result')} had been published" if published else "nothing was published"
-    return _message([f"rfm {about.doing} was stopped; {done}."], ["exit code: 130", *_listed(about)])
+    told = _shown((said or f"Stopped; {done}.").removeprefix("Stopped"), 600)
+    return _message([f"rfm {about.doing} was stopped{told}"], ["exit code: 130", *_listed(about)])
 
 
 def success(doing: str, results: Sequence[RunResult]) -> str:

@@ -28,6 +28,7 @@ from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.publication import publish_sql, record_sql
 from rfm_pipeline.sql.result import previous_sql, result_sql
 from rfm_pipeline.staged import Staged
+from rfm_pipeline.stopping import ASKED
 from rfm_pipeline.words import count, lowered
 
 _log = logging.getLogger(__name__)
@@ -114,8 +115,9 @@ def run_unless(
             outputs.write(plan.warehouse, "result")
         watcher.step("Publishing")
         _publish(plan, record)
-        outputs.move()
-        reports = _reported(plan) if kind == "run" else ()
+        with _published():
+            outputs.move()
+            reports = _reported(plan) if kind == "run" else ()
         usage, took = plan.warehouse.usage(), now() - begun.started_at
         return replace(
             result,
@@ -240,6 +242,21 @@ def _publish(plan: Plan, record: RunRecord) -> None:
             dialect=dialect,
         )
     destination.apply([*changes, *record_sql(tables, record.to_row(), dialect)], "publish")
+
+
+@contextmanager
+def _published() -> Iterator[None]:
+    """Whatever breaks off in here, the result stands, and that is what is said of it.
+
+    Raises:
+        KeyboardInterrupt: A signal asked us to stop, be it before, when the publish was not to be broken off.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, RfmError) as error:
+        if isinstance(error, RfmError) and not ASKED:
+            raise
+        raise KeyboardInterrupt("Stopped; the result had been published.") from error
 
 
 def _reported(plan: Plan) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ class _Command:
     is_quiet: bool = False
     run_id: str | None = None
     started: float = 0.0
+    published: bool = False
 
 
 _command = _Command()
@@ -56,12 +57,17 @@ def begin(arguments: Sequence[str]) -> None:
         elif word.startswith("--log-format="):
             chosen = word.partition("=")[2]
     _command.writes, _command.is_quiet = chosen == "json", False
-    _command.run_id, _command.started = None, time.monotonic()
+    _command.run_id, _command.started, _command.published = None, time.monotonic(), False
 
 
 def are_written() -> bool:
     """Whether stderr gets events, and nothing else."""
     return _command.writes
+
+
+def any_published() -> bool:
+    """Whether a result has been told of as published."""
+    return _command.published
 
 
 def warn(text: str) -> None:
@@ -83,6 +89,7 @@ def failed(sentence: str, hint: str | None, code: int, trace: str) -> None:
 
 def published(result: RunResult) -> None:
     """A result was published: what each audit found, and what the result comes to."""
+    _command.published = True
     if not are_written():
         return
     for audit in result.audits:

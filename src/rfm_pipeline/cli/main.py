@@ -90,4 +90,5 @@ def _failed(message: str, hint: str | None, code: int, error: BaseException | No
 
 
 def _stopped(said: str = "") -> int:
-    return _failed(said or "Stopped; nothing was published.", None, 130, None)
+    done = "what had been done stands" if events.any_published() else "nothing was published"
+    return _failed(said or f"Stopped; {done}.", None, 130, None)
