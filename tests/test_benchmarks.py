@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import duckdb
 import pytest
 
 from conftest import Rfm
@@ -143,3 +144,16 @@ def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
     assert [line.split("|")[-2].strip() for line in goals] == [
         "met", "met", "met", "**missed**", "**missed**", "**missed**",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "parts"), [("lines.parquet", 6), ("lines.csv", 9)])
+def test_the_parts_of_the_scan_are_parts_of_what_is_printed(file: str, parts: int, tmp_path: Path) -> None:
+    generate, scan_parts = script("generate"), script("scan_parts")
+    generate.generate(generate.SHAPES["shop"], 2_000, tmp_path / file)
+    scan = scan_parts.scan_of(tmp_path / file)
+    with duckdb.connect() as connection:
+        whole = connection.execute(scan).fetchall()
+        simpler = [found for part in scan_parts.PARTS.values() if (found := scan_parts.without(scan, part))]
+        assert len(simpler) == parts
+        # Each still runs, and gives as many customers.
+        assert {len(connection.execute(query).fetchall()) for query in simpler} == {len(whole)}

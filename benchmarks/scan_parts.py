@@ -1,0 +1,118 @@
+"""What the parts of the scan take: `python benchmarks/scan_parts.py FILE`, with lines of `generate.py`.
+
+The step that reads the source is run as `rfm sql` prints it, then with one part after the other made simpler
+than it may be, in turns. What a part takes is what its run is faster by; that is no sum, as parts share work.
+The floor's aggregation stands beside it, with as many threads.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+
+ROUNDS = 5
+FLOOR = Path(__file__).resolve().parent / "contenders" / "floor.sql"
+
+# What stands in the printed query, and what takes its place. A dot matches line breaks.
+Part = tuple[tuple[str, str], ...]
+PARTS: Mapping[str, Part] = {
+    "customers without blanks and .0": (
+        (r"CASE\s+WHEN customer_id BETWEEN.*?END AS customer_id", "customer_id"),
+    ),
+    "orders without blanks": ((r"CASE\s+WHEN order_id BETWEEN.*?END AS order_id", "order_id"),),
+    "money in decimals": (
+        (r"CAST\(quantity AS DECIMAL\(38, 3\)\)", "CAST(quantity AS DOUBLE)"),
+        (r"TRY_CAST\(quantity AS DECIMAL\(12, 3\)\)(?= AS quantity)", "quantity"),
+        (r"TRY_CAST\(unit_price AS DECIMAL\(18, 6\)\)(?= AS unit_price)", "unit_price"),
+    ),
+    "lines counted": (
+        (r",\s+COUNT\(\*\) AS lines", ""),
+        (r",\s+CAST\(SUM\(lines\) AS BIGINT\) AS lines", ""),
+    ),
+    "the first order's date": (
+        (r"MIN\(order_date\) AS first_order_date,", ""),
+        (r"MIN\(first_order_date\) AS first_order_date,", ""),
+    ),
+    "reasons beyond the first": (
+        (r"(WHEN customer_id IS NULL THEN 'missing_customer').*?(WHEN quantity <= 0)", r"\1 \2"),
+    ),
+    "blanks around dates": ((r'CASE WHEN ("\w+") BETWEEN .*? END AS ordered_at', r"\1 AS ordered_at"),),
+    "dates told from others": (
+        (
+            r"CASE\s+WHEN REGEXP_MATCHES\(ordered_at.*?END AS order_date",
+            "TRY_CAST(LEFT(ordered_at, 10) AS DATE) AS order_date",
+        ),
+    ),
+    "numbers told from others": (
+        (
+            r"COALESCE\(CASE\s+WHEN NOT \(CONTAINS\(quantity.*?END\) AS quantity",
+            "TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity",
+        ),
+        (
+            r"COALESCE\(CASE\s+WHEN NOT \(CONTAINS\(unit_price.*?END\) AS unit_price",
+            "TRY_CAST(unit_price AS DECIMAL(18, 6)) AS unit_price",
+        ),
+    ),
+    "what could not be read": ((r",\s+MIN\(written\) AS written", ""),),
+}
+
+
+def scan_of(file: Path) -> str:
+    """The step that reads the source, as `rfm sql` prints it."""
+    rfm = Path(sys.executable).with_name("rfm")
+    printed = subprocess.run([str(rfm), "sql", str(file)], check=True, capture_output=True, text=True).stdout
+    ctes = printed[printed.index("WITH") : printed.index("-- One row: the date from which")]
+    return f"{ctes.rstrip().rstrip(',')}\nSELECT * FROM customers"
+
+
+def without(scan: str, part: Part) -> str | None:
+    """The step with a part made simpler; None where it has no such part."""
+    for found, instead in part:
+        scan, count = re.subn(found, instead, scan, flags=re.DOTALL)
+        if not count:
+            return None
+    return scan
+
+
+def seconds(connection: duckdb.DuckDBPyConnection, query: str) -> float:
+    """What it takes to make a table of a query."""
+    started = time.perf_counter()
+    connection.execute(f"CREATE OR REPLACE TABLE result AS {query}")
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Prints what each part takes."""
+    file = Path(sys.argv[1])
+    scan = scan_of(file)
+    queries = {"the whole": scan}
+    queries |= {name: simpler for name, part in PARTS.items() if (simpler := without(scan, part))}
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = GREATEST(4, current_setting('threads'))")
+        connection.execute("SET preserve_insertion_order = false")
+        read = connection.read_csv if file.suffix == ".csv" else connection.read_parquet
+        read(str(file)).create_view("source")
+        queries["the floor"] = FLOOR.read_text(encoding="utf-8")
+        took: dict[str, list[float]] = {name: [] for name in queries}
+        for turn in range(ROUNDS + 1):
+            for name, query in queries.items():
+                spent = seconds(connection, query)
+                if turn:
+                    took[name].append(spent)
+    whole, floor = took.pop("the whole"), took.pop("the floor")
+    print(f"{file.name}, {ROUNDS} rounds: the whole {statistics.median(whole):.2f} s,", end=" ")
+    print(f"the floor {statistics.median(floor):.2f} s; the share of the whole that a part takes:")
+    for name, without_it in took.items():
+        shares = [1 - one / of_all for one, of_all in zip(without_it, whole, strict=True)]
+        print(f"{statistics.median(shares):5.0%}  {name}")
+
+
+if __name__ == "__main__":
+    main()
