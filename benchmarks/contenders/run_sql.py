@@ -1,6 +1,6 @@
-"""Runs one query on one file: `run_sql.py QUERY.sql SOURCE RESULT.parquet [MEMORY_LIMIT]`.
+"""Runs one query on one file: `run_sql.py QUERY.sql SOURCE RESULT.parquet [SETTING=VALUE ...]`.
 
-The query reads the view `source`, which is Parquet or a CSV; its rows are the result.
+The query reads the view `source`, which is Parquet or a CSV; its rows are the result. Settings are DuckDB's.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ from pathlib import Path
 import duckdb
 
 
-def run(query: Path, source: Path, result: Path, memory_limit: str | None = None) -> None:
+def run(query: Path, source: Path, result: Path, *settings: str) -> None:
     """Writes the rows of the query in the file `query` to `result`."""
     with duckdb.connect() as connection:
-        # As `rfm` runs it: more threads make smaller parts, and nobody needs the lines' order.
-        connection.execute("SET threads = GREATEST(4, current_setting('threads'))")
-        connection.execute("SET preserve_insertion_order = false")
-        if memory_limit is not None:
-            connection.execute("SET memory_limit = ?", [memory_limit])
+        for name, _, value in (setting.partition("=") for setting in settings):
+            connection.execute(f"SET {name} = '{value}'")
         read = connection.read_csv if source.suffix == ".csv" else connection.read_parquet
         read(str(source)).create_view("source")
         literal = str(result).replace("'", "''")
