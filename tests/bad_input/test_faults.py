@@ -20,7 +20,9 @@ from spoiled import HEADER, Case, case, check, said_well, shop
 
 from by_hand import contents, published, refused
 from conftest import Outcome, Rfm
+from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.warehouse import export
+from rfm_pipeline.warehouse.failures import explained
 
 # Outputs and databases of these are larger than LIMIT, and their source is not.
 MANY = HEADER + "".join(f"c{n},o{n},2025-02-{n % 28 + 1:02d},{n + 1}\n" for n in range(1500))
@@ -176,6 +178,21 @@ def test_too_little_memory_is_said_and_changes_nothing(
     spoiled: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check(spoiled, tmp_path, rfm, monkeypatch)
+
+
+def test_a_full_temporary_folder_is_told_from_too_little_memory(tmp_path: Path) -> None:
+    many = "CREATE TABLE texts AS SELECT md5(i::VARCHAR) AS text FROM range(5_000_000) AS numbers(i)"
+    with duckdb.connect() as connection:
+        connection.execute(f"SET temp_directory = '{tmp_path}'")
+        connection.execute("SET max_temp_directory_size = '16MiB'")
+        connection.execute("SET memory_limit = '64MiB'")
+        with pytest.raises(WarehouseError) as raised, explained("compute the segments"):
+            connection.execute(many)
+    assert raised.value.message == (
+        "DuckDB has too little room on disk to compute the segments: its temporary folder holds 16.0 MiB."
+    )
+    assert raised.value.hint is not None
+    assert "duckdb.temp_directory" in raised.value.hint
 
 
 # Files that are held

@@ -87,6 +87,12 @@ def _explanation(error: duckdb.Error, doing: str) -> RfmError:
 
 def _out_of_memory(error: duckdb.Error, doing: str) -> WarehouseError:
     limit = _LIMIT.search(str(error))
+    # What did not fit into memory did not fit onto the disk either.
+    if limit and "max_temp_directory_size" in str(error):
+        return WarehouseError(
+            f"DuckDB has too little room on disk to {doing}: its temporary folder holds {limit['limit']}.",
+            "set duckdb.temp_directory to a folder with more room, or raise --memory-limit.",
+        )
     why = f"its limit is {limit['limit']}." if limit else lowered(first_line(error))
     return WarehouseError(
         f"DuckDB has too little memory to {doing}: {why}",
