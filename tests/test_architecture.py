@@ -22,7 +22,7 @@ NAME = PACKAGE.name
 ENGINE_ROOMS = {
     "source.columns", "source.delimited", "source.duckdb_table", "source.excel", "source.failures",
     "source.frames", "source.opening", "source.parquet", "source.records",
-    "warehouse.duckdb", "warehouse.duckdb_connection", "warehouse.duckdb_destination",
+    "warehouse.duckdb", "warehouse.duckdb_connection", "warehouse.duckdb_destination", "warehouse.duckdb_parts",
     "warehouse.export", "warehouse.failures", "engine",
 }  # fmt: skip
 ENGINE = {"duckdb", "_duckdb"}
@@ -246,6 +246,10 @@ def test_starting_the_command_line_imports_nothing_heavy() -> None:
                 parts = what.name.split(".")
                 waiting += [".".join(parts[: depth + 1]) for depth in range(len(parts))]
     assert {"cli", "cli.main", "cli.options", "errors"} <= seen
+
+
+def test_no_start_waits_for_dataclasses_to_be_made() -> None:
+    assert offences(imported(by=""), {"dataclasses"}, ours=False) == set()
 
 
 def test_sqlglot_translates_nothing() -> None:

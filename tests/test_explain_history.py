@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from by_hand import ORDERS
 from conftest import Rfm

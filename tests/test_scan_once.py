@@ -72,7 +72,7 @@ def _scans(operators: list[dict[str, Any]]) -> Iterator[Scan]:
             about = operator["extra_info"]
             columns = about.get("Projections", ())
             yield Scan(
-                about.get("Function") or about["Table"],
+                about.get("Function") or about.get("Table", ""),
                 operator["rows_scanned"],
                 tuple([columns] if isinstance(columns, str) else columns),
             )
@@ -156,6 +156,23 @@ def test_whatever_is_asked_a_csv_is_scanned_once(
     assert ended.code == 0, ended.stderr
     (scan,) = source_scans(profiled)
     assert (scan.what, scan.rows) == ("READ_CSV", LINES)
+
+
+@pytest.mark.parametrize("question", ["plain", "net", "moving window, net", "moving window, no orders"])
+def test_what_is_cut_into_parts_is_scanned_once_after_a_look_at_its_head(
+    question: str, shop: Path, rfm: Rfm, profiled: list[Profiled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("run", shop / "lines.csv", *QUESTIONS[question], "--memory-limit", "1GB", "--json")
+    whole = rfm(*asked, "--to", "duckdb:whole.duckdb")
+    assert [scan.rows for scan in source_scans([profiled.pop()])] == [LINES]
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb_parts.BYTES_A_GROUP", 1_000_000)
+    parts = rfm(*asked, "--to", "duckdb:parts.duckdb")
+    scans = source_scans(profiled)
+    assert {scan.what for scan in scans} == {"READ_CSV", "READ_PARQUET"}
+    # So small a file is read as one piece: it is its own head.
+    assert [scan.rows for scan in scans if scan.what == "READ_CSV" and scan.rows] == [LINES, LINES]
+    own = dict.fromkeys(("run_id", "duration_s", "destination"))
+    assert {**parts.json, **own} == {**whole.json, **own}
 
 
 @pytest.mark.parametrize(

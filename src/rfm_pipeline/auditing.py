@@ -6,8 +6,9 @@ Ours are pure, of what was counted (`audits.py`, `comparisons.py`). Rows are loo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from rfm_pipeline.audits import audit, outcome
 from rfm_pipeline.errors import ExpressionError, SourceError

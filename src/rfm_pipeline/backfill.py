@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import CostLimitError, RfmError, UsageError
@@ -21,8 +23,7 @@ Every = Literal["day", "week", "month"]
 _MOST = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Backfilled:
+class Backfilled(Struct, frozen=True):
     """What a backfill did.
 
     Attributes:
@@ -130,8 +131,7 @@ def backfill(
     return Backfilled(tuple(published), tuple(skipped))
 
 
-@dataclass(frozen=True, slots=True)
-class _Dated:
+class _Dated(Struct, frozen=True):
     """A watcher that is also told which date it is."""
 
     watcher: Watcher
@@ -147,8 +147,7 @@ class _Dated:
         self.watcher.progress(share)
 
 
-@dataclass(frozen=True, slots=True)
-class _Remaining:
+class _Remaining(Struct, frozen=True):
     """What is asked before each date."""
 
     day: date

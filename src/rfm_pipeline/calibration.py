@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.ledger import RunRecord
@@ -18,8 +19,7 @@ _HAS_EDGES = {"published", "filed", "calibrated"}
 _CALIBRATE = "`rfm calibrate` makes a calibration with these settings"
 
 
-@dataclass(frozen=True, slots=True)
-class Frozen:
+class Frozen(Struct, frozen=True):
     """The edges of an earlier run.
 
     Attributes:

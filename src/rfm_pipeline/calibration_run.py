@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
+
+from msgspec.structs import replace
 
 from rfm_pipeline.config import Configuration, merge
 from rfm_pipeline.errors import ConfigurationError

@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.schema import NUMBERS, Column, Kind, Schema
@@ -59,8 +60,7 @@ NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnMapping:
+class ColumnMapping(Struct, frozen=True):
     """The column that plays each role, and how it was chosen.
 
     The line amount is `amount`, or `quantity` × `unit_price`; `refund`, where there is one, is taken off it.
@@ -78,11 +78,7 @@ class ColumnMapping:
 
     def roles(self) -> dict[str, Column]:
         """Each role that a column plays, in the order of `ROLES`."""
-        return {
-            f.name: column
-            for f in sorted(fields(self), key=lambda f: ROLES.index(f.name) if f.name in ROLES else 99)
-            if isinstance(column := getattr(self, f.name), Column)
-        }
+        return {role: column for role in ROLES if isinstance(column := getattr(self, role), Column)}
 
 
 def map_columns(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from rfm_pipeline import presets
 from rfm_pipeline.audit_settings import in_full
@@ -26,8 +27,7 @@ CONFIG_FILE = "rfm.toml"
 DEFAULT_MAP = "classic"
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """What each layer says, before it is merged: a source that is recognised adds its preset below them.
 
     Attributes:

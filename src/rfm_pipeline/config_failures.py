@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.tables import Location, Table, TableError
@@ -15,8 +16,7 @@ from rfm_pipeline.tables import Location, Table, TableError
 Layer = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(Struct, frozen=True):
     """What was configured, by where it was.
 
     Attributes:

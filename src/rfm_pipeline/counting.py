@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 from typing import Any
+
+from msgspec import Struct
 
 from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.planning import Plan
@@ -19,8 +20,7 @@ from rfm_pipeline.sql.scores import edge_names, fresh_names
 from rfm_pipeline.staged import Staged
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """What the lines came to.
 
     Attributes:
@@ -55,8 +55,7 @@ def lines_of(plan: Plan) -> Lines:
     return Lines(0, 0, Decimal(0), excluded)
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """The staged customers of one segment with the same three scores.
 
     Attributes:

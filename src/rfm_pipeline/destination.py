@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import ConfigurationError
 
@@ -16,16 +17,14 @@ _BIGQUERY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class DuckDBDestination:
+class DuckDBDestination(Struct, frozen=True):
     """A table in a DuckDB file."""
 
     file: Path
     table: str = DEFAULT_TABLE
 
 
-@dataclass(frozen=True, slots=True)
-class BigQueryDestination:
+class BigQueryDestination(Struct, frozen=True):
     """A table in BigQuery."""
 
     project: str

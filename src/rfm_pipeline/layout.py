@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rfm_pipeline import __version__
 
@@ -20,8 +21,7 @@ SUFFIXES: Mapping[str, str] = {"current": "", "history": "_history", "runs": "_r
 """What each table's name has behind the current result's."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedColumn:
+class PublishedColumn(Struct, frozen=True):
     """A column of a published table: what it holds, and means.
 
     It holds `text`, `integer`, `small` (an integer that is never large), `money`, `date` or `instant`, which

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from rfm_pipeline.layout import RUN_COLUMNS
 from rfm_pipeline.result import Audit, DimensionScores, Excluded, money, plain, plain_edges
@@ -17,8 +18,7 @@ from rfm_pipeline.warehouse.base import Destination
 _NESTED = ("rules", "exclusions", "edges", "segments", "audits", "jobs")
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentFigures:
+class SegmentFigures(Struct, frozen=True):
     """One segment of a run: customers, their orders, their money."""
 
     segment: str
@@ -27,8 +27,7 @@ class SegmentFigures:
     revenue: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True):
     """One row of the table of runs; `layout.RUN_COLUMNS` says what its columns mean.
 
     Attributes:
@@ -74,7 +73,7 @@ class RunRecord:
 
     def to_row(self) -> dict[str, Any]:
         """The values of its columns, by name; what is nested as JSON."""
-        row = {name: getattr(self, name) for name in self.__slots__}
+        row = {name: getattr(self, name) for name in self.__struct_fields__}
         for name, nested in (
             ("rules", self.rules),
             ("exclusions", [_excluded(excluded) for excluded in self.exclusions]),
@@ -102,7 +101,7 @@ class RunRecord:
     def from_row(cls, row: Mapping[str, Any]) -> RunRecord:
         """A record from the values of its columns."""
         nested = {name: json.loads(row[name] or "null") or () for name in _NESTED}
-        values = {name: row[name] for name in cls.__slots__ if name not in nested}
+        values = {name: row[name] for name in cls.__struct_fields__ if name not in nested}
         for name in ("started_at", "finished_at"):
             values[name] = values[name].replace(tzinfo=None)
         return cls(
@@ -136,8 +135,7 @@ class RunRecord:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What stands at a destination.
 
     Attributes:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import AuditError, RfmError, SourceError, WarehouseError
 from rfm_pipeline.result import Audit, RunResult
@@ -24,8 +25,7 @@ _OF_THE_DATA = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """What is known of a run, however it ended; None is not known.
 
     Attributes:
@@ -89,9 +89,8 @@ def success(doing: str, results: Sequence[RunResult]) -> str:
 
 def warnings_of(results: Iterable[RunResult]) -> list[Audit]:
     """What the audits warn of, each thing once."""
-    return list(
-        dict.fromkeys(audit for result in results for audit in result.audits if audit.status == "warning")
-    )
+    warned = (audit for result in results for audit in result.audits if audit.status == "warning")
+    return list({(audit.name, audit.detail): audit for audit in warned}.values())
 
 
 def _message(sentences: Sequence[str], facts: Sequence[str]) -> str:

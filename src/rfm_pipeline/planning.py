@@ -6,12 +6,14 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.calibration import Frozen, frozen_edges
 from rfm_pipeline.columns import ColumnMapping, map_columns
@@ -43,8 +45,7 @@ if TYPE_CHECKING:
     from rfm_pipeline.warehouse.bigquery_access import Access
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """A run that is ready to start: everything was checked, and nothing but the source's head was read.
 
     Attributes:

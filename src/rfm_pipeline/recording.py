@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import msgspec
+from msgspec import Struct, field
 
 from rfm_pipeline import __version__
 from rfm_pipeline.ledger import RunRecord, SegmentFigures
@@ -25,8 +25,7 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(Struct, frozen=True):
     """What is known of a run when it begins.
 
     Attributes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from math import isfinite
 from typing import Any
 
+from msgspec import Struct, field
 
-@dataclass(frozen=True, slots=True)
-class Excluded:
+
+class Excluded(Struct, frozen=True):
     """The lines that one reason excluded.
 
     Attributes:
@@ -27,8 +27,7 @@ class Excluded:
     example: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DimensionScores:
+class DimensionScores(Struct, frozen=True):
     """How one dimension was scored.
 
     Attributes:
@@ -51,8 +50,7 @@ class DimensionScores:
         return tuple(score for score, count in enumerate(self.customers, start=1) if count == 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(Struct, frozen=True):
     """How far an earlier run's edges, by which customers were scored, are from those of today.
 
     Attributes:
@@ -66,8 +64,7 @@ class Drift:
     customers: int
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentResult:
+class SegmentResult(Struct, frozen=True):
     """One segment of the result."""
 
     segment: str
@@ -78,8 +75,7 @@ class SegmentResult:
     revenue: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Audit:
+class Audit(Struct, frozen=True):
     """One check of the staged result.
 
     Attributes:
@@ -91,12 +87,10 @@ class Audit:
     name: str
     status: str
     detail: str
-    # A row is a mapping, which has no hash.
-    rows: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    rows: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Struct, frozen=True):
     """What a run found and did. Money is exact; `to_json` gives it as decimal strings."""
 
     run_id: str

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import UsageError
@@ -19,8 +21,7 @@ from rfm_pipeline.sql.publication import record_sql, restore_sql
 from rfm_pipeline.warehouse.base import Destination
 
 
-@dataclass(frozen=True, slots=True)
-class RolledBack:
+class RolledBack(Struct, frozen=True):
     """What a rollback did.
 
     Attributes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import date
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from rfm_pipeline.audit_advice import advice
 from rfm_pipeline.auditing import audits_of
@@ -150,7 +151,7 @@ def stage(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, St
     warehouse = plan.warehouse
     for step in plan.pipeline.steps(warehouse.table):
         watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
-        warehouse.create(step.name, step.select, watcher.progress)
+        warehouse.create(step.name, step.select, watcher.progress, step.cut)
     watcher.step("Staging the result")
     _stage_result(begun, plan)
     watcher.step("Auditing")

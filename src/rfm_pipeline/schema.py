@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Kind(StrEnum):
@@ -26,8 +27,7 @@ class Kind(StrEnum):
 NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column of a source, or a field inside a nested one.
 
     Attributes:
@@ -50,8 +50,7 @@ Schema = tuple[Column, ...]
 """The columns of a source in their order; fields of nested columns follow the column that holds them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(Struct, frozen=True):
     """How a source is cut into partitions, so that a filter on dates reads only some of them.
 
     Attributes:

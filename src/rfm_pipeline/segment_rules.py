@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.tables import Table, TableError, stripped
@@ -68,8 +69,7 @@ class RuleConfig(Table, frozen=True):
     cells: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """Scores from `low` to `high`, both included.
 
     >>> 3 in Range(2, 4), str(Range(2, 4)), str(Range(4, 4))
@@ -86,8 +86,7 @@ class Range:
         return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A segment, and the cells that the rule covers.
 
     A cell is covered when all ranges hold and, where `cells` is given, when it is among them.

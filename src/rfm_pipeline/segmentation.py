@@ -9,10 +9,10 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 from rfm_pipeline.segment_rules import (
@@ -65,8 +65,7 @@ class SegmentsConfig(Table, frozen=True, kw_only=True):
     fallback_action: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """A named group of customers, with a one-line description and a recommended action."""
 
     name: str
@@ -74,8 +73,7 @@ class Segment:
     action: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentMap:
+class SegmentMap(Struct, frozen=True, dict=True):
     """A segment map that has been proved: each cell has exactly one segment, and no rule is dead.
 
     To construct one is to prove it, so there is no other kind. `prove` makes it from a configuration.
@@ -102,11 +100,10 @@ class SegmentMap:
     description: str = ""
     fallback_description: str = ""
     fallback_action: str = ""
-    _segments_by_cell: dict[Cell, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check_names(self)
-        object.__setattr__(self, "_segments_by_cell", _proof(self))
+        self.cells()  # which is the proof
 
     @classmethod
     def prove(cls, config: SegmentsConfig, bins: Bins) -> SegmentMap:
@@ -139,6 +136,10 @@ class SegmentMap:
             config.fallback_description,
             config.fallback_action,
         )
+
+    @cached_property
+    def _segments_by_cell(self) -> dict[Cell, str]:
+        return _proof(self)
 
     @property
     def segments(self) -> tuple[Segment, ...]:

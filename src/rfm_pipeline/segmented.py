@@ -5,13 +5,15 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline import words
 from rfm_pipeline.arguments import told_as_arguments
@@ -33,8 +35,7 @@ COLUMNS = (
 """The columns of the customers: those of `rfm_segments` but what only a history can tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentSummary:
+class SegmentSummary(Struct, frozen=True):
     """One segment.
 
     Attributes:

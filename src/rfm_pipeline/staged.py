@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.result import DimensionScores, Drift, Excluded
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(Struct, frozen=True):
     """What was counted, along two ways wherever there are two.
 
     Attributes:
@@ -59,8 +59,7 @@ class Staged:
     drift: Drift | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What one check found.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from rfm_pipeline import words
 from rfm_pipeline.config import Configuration
@@ -23,8 +24,7 @@ from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
 _NEAREST = 4
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """One of the two dates.
 
     Attributes:
@@ -49,8 +49,7 @@ class End:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(Struct, frozen=True):
     """The customers who went from one segment to another, or stayed in it.
 
     Attributes:
@@ -67,7 +66,7 @@ class Flow:
     customers: int
     revenue_before: Decimal
     revenue: Decimal
-    causes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    causes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_move(self) -> bool:
@@ -86,8 +85,7 @@ class Flow:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Transitions:
+class Transitions(Struct, frozen=True):
     """All movements between two as-of dates. Each customer of either date is in exactly one flow.
 
     Attributes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from rfm_pipeline.schedule.spec import Cloud, Image, Program, Schedule, Secret
 

@@ -8,13 +8,13 @@ import signal
 import subprocess
 import sys
 import time as clock
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from awkward import ARGUMENTS, FOLDER, TOOLS, VALUES, contained, noted, noting_program, schedule
+from msgspec.structs import replace
 
 from by_hand import ORDERS, published
 from rfm_pipeline.errors import UsageError

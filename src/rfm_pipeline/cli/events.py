@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from threading import Event, Lock, Thread
@@ -28,7 +27,6 @@ HEARTBEAT = 30.0
 _Severity = Literal["INFO", "WARNING", "ERROR"]
 
 
-@dataclass(slots=True)
 class _Command:
     """What this process is doing, and how it says so."""
 

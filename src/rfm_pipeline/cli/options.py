@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -21,8 +20,7 @@ _SOURCE, _COLUMNS, _RULES, _SCORES, _OUTPUT, _ENGINE = (
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """A flag and the setting that it sets.
 
     Attributes:

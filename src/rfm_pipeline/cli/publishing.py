@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rfm_pipeline.cli import events
 from rfm_pipeline.cli.progress import watching
@@ -15,8 +16,7 @@ from rfm_pipeline.runner import Watcher
 from rfm_pipeline.stopping import ASKED
 
 
-@dataclass(frozen=True, slots=True)
-class Publishing:
+class Publishing(Struct, frozen=True):
     """A command that is at work.
 
     Attributes:

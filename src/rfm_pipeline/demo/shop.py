@@ -11,12 +11,13 @@ and the same `lines`, `seed` and `end` give the same rows in the same order, on 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import UsageError
 
@@ -43,8 +44,7 @@ _MOST_LINES = 2_000_000_000
 _FIRST_END, _LAST_END = date(2000, 1, 1), date(2199, 12, 31)
 
 
-@dataclass(frozen=True, slots=True)
-class Shop:
+class Shop(Struct, frozen=True):
     """What was written: the file, and how many lines of each planted kind it holds.
 
     The counts are named after the reason for which a run with default settings excludes such a line. No line

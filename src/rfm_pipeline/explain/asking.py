@@ -6,10 +6,11 @@ The values, the edges and the segment are the pipeline's own, so that they are w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.counting import cells_of, dimension_scores, lines_of
@@ -69,7 +70,7 @@ def explain(
             raise unknown(plan, customer)
         watcher.step("Reading, cleaning and measuring")
         for step in plan.pipeline.steps(warehouse.table):
-            warehouse.create(step.name, step.select, watcher.progress)
+            warehouse.create(step.name, step.select, watcher.progress, step.cut)
         watcher.step("Explaining")
         refuse_ambiguous_dates(lines_of(plan).excluded, plan.mapping)
         return replace(_explained(plan, found, newest), past=_past(plan, found))

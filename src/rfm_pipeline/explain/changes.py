@@ -6,9 +6,10 @@ The edges are held where they are, and so are all other customers: what is promi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal, localcontext
+
+from msgspec import Struct
 
 from rfm_pipeline.explain.course import Bought, Course, Piece
 from rfm_pipeline.segmentation import Cell, SegmentMap
@@ -17,8 +18,7 @@ _DAY = timedelta(days=1)
 _CENT = Decimal("0.01")
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """The edges between scores, in the form that `[scoring]` takes."""
 
     recency: tuple[Decimal, ...]
@@ -38,8 +38,7 @@ class Scale:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class MoreOrders:
+class MoreOrders(Struct, frozen=True):
     """More orders, and the segment that they lead to, as of the day of the last of them.
 
     Attributes:
@@ -66,8 +65,7 @@ class MoreOrders:
         return self.at_least <= _CENT * self.orders
 
 
-@dataclass(frozen=True, slots=True)
-class NoOrder:
+class NoOrder(Struct, frozen=True):
     """The segment that a customer has come to on a day, having ordered nothing until then.
 
     Attributes:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
+
+from msgspec import Struct
 
 from rfm_pipeline.window import Window
 
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderDay:
+class OrderDay(Struct, frozen=True):
     """The lines of an order that counted, of one day.
 
     Attributes:
@@ -29,8 +29,7 @@ class OrderDay:
     purchases: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bought:
+class Bought(Struct, frozen=True):
     """What orders come to.
 
     Attributes:
@@ -44,16 +43,14 @@ class Bought:
     last: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """What the orders come to from a day on, until the next piece begins."""
 
     start: date
     bought: Bought
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """A customer's orders from the as-of date on, with no new one among them.
 
     Attributes:

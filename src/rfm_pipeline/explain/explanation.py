@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from rfm_pipeline.explain.changes import MoreOrders, NoOrder
 from rfm_pipeline.explain.history import Past, PastSegment
 from rfm_pipeline.result import DimensionScores, Excluded, money
 
 
-@dataclass(frozen=True, slots=True)
-class OrderLines:
+class OrderLines(Struct, frozen=True):
     """The lines of an order that share a date and a fate; a single line where there are no orders.
 
     Attributes:
@@ -46,8 +46,7 @@ class OrderLines:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Fired:
+class Fired(Struct, frozen=True):
     """The rule of the segment map that a customer's scores meet first.
 
     Attributes:
@@ -62,8 +61,7 @@ class Fired:
     action: str
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What would lead to another segment, with the edges held, and all other customers as they are.
 
     Attributes:
@@ -81,8 +79,7 @@ class Changes:
     edges_are_fixed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """One customer's segment, and what it comes from.
 
     Attributes:

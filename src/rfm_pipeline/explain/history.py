@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rfm_pipeline.ledger import Standing
 from rfm_pipeline.sql.dialect import Dialect
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from rfm_pipeline.warehouse.base import Destination
 
 
-@dataclass(frozen=True, slots=True)
-class PastSegment:
+class PastSegment(Struct, frozen=True):
     """The segment that a customer had at an as-of date."""
 
     as_of: date
@@ -25,8 +25,7 @@ class PastSegment:
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(Struct, frozen=True):
     """What was published of a customer.
 
     Attributes:

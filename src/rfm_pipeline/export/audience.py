@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
     from rfm_pipeline.engine import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(Struct, frozen=True):
     """What was exported; exported and left out are together the customers of the segments.
 
     Attributes:

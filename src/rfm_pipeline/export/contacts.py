@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from rfm_pipeline.columns import find_column, folded
 from rfm_pipeline.errors import ColumnError, UsageError
@@ -35,8 +36,7 @@ _NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Contacts:
+class Contacts(Struct, frozen=True):
     """Contacts that can be read.
 
     Attributes:

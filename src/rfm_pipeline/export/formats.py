@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rfm_pipeline.export import normalise
 from rfm_pipeline.export.normalise import Rule
@@ -12,8 +13,7 @@ PLAIN = ("csv", "parquet", "xlsx")
 """Formats that hold columns of the result; each is also the suffix of its file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A column of an upload that comes from the contacts.
 
     Attributes:
@@ -27,8 +27,7 @@ class Field:
     is_hashed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UploadFormat:
+class UploadFormat(Struct, frozen=True):
     """What a network takes.
 
     Attributes:

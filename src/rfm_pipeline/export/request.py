@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.export.formats import FORMATS, PLAIN, UPLOADS, UploadFormat
@@ -16,8 +17,7 @@ IDS = "customer_id"
 """What `email` names where the customers' ids are their addresses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What is exported, and whither.
 
     Attributes:
@@ -37,8 +37,7 @@ class Request:
     raw: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A request that can be met.
 
     Attributes:

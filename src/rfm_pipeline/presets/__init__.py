@@ -10,18 +10,18 @@ import difflib
 import tomllib
 from collections.abc import Collection
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import ConfigurationError
 
 _SUFFIX = ".toml"
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(Struct, frozen=True):
     """What a preset is.
 
     Attributes:

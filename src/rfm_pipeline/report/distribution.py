@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
+
+from msgspec import Struct
 
 from rfm_pipeline import words
 from rfm_pipeline.report.says import Figure, Says
@@ -20,8 +21,7 @@ _STEPS = (1, 2, 5, 7, 14, 30, 60, 90, 180, 365)
 _FEW = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 21, 51, 101, 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Struct, frozen=True):
     """Values that are counted together: from `low` on, below `high`."""
 
     low: Decimal

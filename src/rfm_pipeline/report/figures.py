@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, localcontext
 from typing import Any
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.ledger import RunRecord, Standing, date_before
@@ -19,8 +20,7 @@ Rows = Callable[[str], Sequence[Mapping[str, Any]]]
 """Runs a SELECT of a few rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(Struct, frozen=True):
     """A result to report on, wherever it is.
 
     Attributes:
@@ -40,8 +40,7 @@ class Reported:
     runs: Mapping[date, RunRecord]
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """The customers of a segment with the same scores.
 
     Attributes:
@@ -60,8 +59,7 @@ class Cell:
     recency_days: int
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """The customers of a segment with (nearly) the same value of a dimension, and the smallest such value."""
 
     dimension: str
@@ -71,8 +69,7 @@ class Value:
     revenue: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """Customers who went from one segment to another; None is not being a customer.
 
     Attributes:
@@ -85,8 +82,7 @@ class Move:
     revenue: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A customer who is named."""
 
     segment: str
@@ -98,8 +94,7 @@ class Named:
     rfm_score: str
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """All that a report tells.
 
     Attributes:

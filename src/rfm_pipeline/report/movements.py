@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rfm_pipeline import words
 from rfm_pipeline.report.figures import Move
@@ -40,8 +41,7 @@ def direction(view: View, move: Move) -> str:
     return "up" if after > before else "down"
 
 
-@dataclass
-class _Side:
+class _Side(Struct):
     """The segments on one side of the chart, stacked."""
 
     names: list[str]

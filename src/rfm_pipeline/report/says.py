@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Context, Decimal
+
+from msgspec import Struct, field
 
 from rfm_pipeline import words
 from rfm_pipeline.report.settings import ReportSettings
@@ -25,8 +26,7 @@ def escaped(text: str) -> str:
     return html.escape(words.one_line(text))
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """A figure: how it is written without a browser's help, and what a browser is told to write it anew.
 
     Attributes:
@@ -50,8 +50,7 @@ class Figure:
         return f"<span{self.attributes}>{escaped(self.text)}</span>" if self.kind else escaped(self.text)
 
 
-@dataclass(frozen=True, slots=True)
-class Says:
+class Says(Struct, frozen=True):
     """How figures are written: by the settings of the report.
 
     >>> Says(ReportSettings(currency="GBP")).money(Decimal("-8911407.904")).text

@@ -7,7 +7,8 @@ theme's colours in a style of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from rfm_pipeline.report.says import Figure, escaped
 
@@ -72,8 +73,7 @@ def chart_css(colour: str) -> str:
     return "\n".join(f"{selector}{{{rule}}}" for selector, rule in rules.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """A chart as it is drawn.
 
     Attributes:

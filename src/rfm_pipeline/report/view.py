@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+
+from msgspec import Struct
 
 from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.report.figures import Cell, Figures, Move, Named, Value, total
 from rfm_pipeline.segmentation import Segment
 
 
-@dataclass(frozen=True)
-class Sum:
+class Sum(Struct, frozen=True):
     """Some customers together.
 
     Attributes:
@@ -48,8 +48,7 @@ class Sum:
         return self.scores[place] / self.customers if self.customers else 0.0
 
 
-@dataclass(frozen=True)
-class View:
+class View(Struct, frozen=True, dict=True):
     """The figures of a report, seen through a segment.
 
     Attributes:

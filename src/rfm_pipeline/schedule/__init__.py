@@ -5,9 +5,10 @@ A module per scheduler has one function, `render(schedule) -> Rendered`.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from importlib import import_module
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule.clock_changes import clock_notes

@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import cron
@@ -20,8 +21,7 @@ from rfm_pipeline.schedule.spec import Rendered, check_name
 TARGETS = ("cron", "systemd", "windows")
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True):
     """A file that is written, in place of what is there."""
 
     path: Path
@@ -40,8 +40,7 @@ class Write:
             raise UsageError(f"{self.path} can't be written: {error.strerror}.") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """A file that is deleted."""
 
     path: Path
@@ -54,8 +53,7 @@ class Delete:
         self.path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A command that is called.
 
     Attributes:

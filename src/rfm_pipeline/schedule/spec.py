@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import PurePosixPath
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from msgspec import Struct, field
 
 from rfm_pipeline.errors import UsageError
 
@@ -41,8 +42,7 @@ Overlap = Literal["skip", "wait"]
 Missed = Literal["catch-up", "skip"]
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """The command as it is installed on the machine.
 
     Attributes:
@@ -54,8 +54,7 @@ class Program:
     user: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """The command in a container.
 
     Attributes:
@@ -72,8 +71,7 @@ class Image:
     init: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Struct, frozen=True):
     """A file that the run finds by an environment variable. Only where it is kept is known here.
 
     Attributes:
@@ -90,8 +88,7 @@ class Secret:
         return str(PurePosixPath(SECRETS_FOLDER) / self.variable.lower() / "secret.json")
 
 
-@dataclass(frozen=True, slots=True)
-class Cloud:
+class Cloud(Struct, frozen=True):
     """Where a Cloud Run job lives.
 
     Attributes:
@@ -105,8 +102,7 @@ class Cloud:
     account: str
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """A run every day.
 
     Attributes:
@@ -251,8 +247,7 @@ class Schedule:
         return {**self.environment, **config, **places}
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     """One file that a scheduler reads.
 
     Attributes:
@@ -270,8 +265,7 @@ class File:
         return self.text.encode(self.encoding)
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(Struct, frozen=True):
     """A schedule as one scheduler takes it.
 
     Attributes:

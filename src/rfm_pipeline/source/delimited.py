@@ -6,9 +6,10 @@ import codecs
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from rfm_pipeline.engine import duckdb
 from rfm_pipeline.source.columns import missing_columns
@@ -37,8 +38,7 @@ from rfm_pipeline.source.scratch import scratch_path
 _DIALECT_HEAD = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(Struct, frozen=True):
     """A file that DuckDB can read, and how: files with the same arguments are read by one call."""
 
     file: SourceFile

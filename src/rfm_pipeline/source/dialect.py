@@ -11,8 +11,9 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.columns import checked_names, header_notes
@@ -25,8 +26,7 @@ _RECORDS = 200
 _EXCEL_HINT = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """How a CSV is written.
 
     Attributes:

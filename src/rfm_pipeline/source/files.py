@@ -8,15 +8,15 @@ import glob
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import SourceError, WarehouseError
 from rfm_pipeline.source.suffixes import format_by_suffix
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(Struct, frozen=True):
     """A file to read.
 
     Attributes:
@@ -28,8 +28,7 @@ class SourceFile:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFiles:
+class FoundFiles(Struct, frozen=True):
     """What a path, a folder or a glob stands for.
 
     Attributes:

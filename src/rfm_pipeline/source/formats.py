@@ -8,9 +8,10 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.files import SourceFile, reading
@@ -35,8 +36,7 @@ _MARKUP = re.compile(rb"\s*<(!doctype html|html|head|body|table|\?xml)", re.IGNO
 _RECORDS = re.compile(rb"\s*(\[\s*[{\]]|\{\s*[\"}])")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """What a file is.
 
     Attributes:

@@ -10,15 +10,15 @@ returns, 1 s with `\r\n`, 2 s with every value in quotes, 2 to 3 s out of gzip; 
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from msgspec import Struct
 
 # Half a CPU's second-level cache: measured, twice as fast as pieces of 4 MB.
 _CHUNK = 1 << 18
 
 
-@dataclass(slots=True)
-class TextFacts:
+class TextFacts(Struct):
     """What was seen in a text file.
 
     Attributes:

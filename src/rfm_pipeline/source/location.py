@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import UsageError
 
@@ -17,8 +18,7 @@ _BIGQUERY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FileLocation:
+class FileLocation(Struct, frozen=True):
     """A file, a folder, or a glob; which of them is decided when it is opened.
 
     Attributes:
@@ -28,13 +28,11 @@ class FileLocation:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class StdinLocation:
+class StdinLocation(Struct, frozen=True):
     """Standard input."""
 
 
-@dataclass(frozen=True, slots=True)
-class DuckDBTable:
+class DuckDBTable(Struct, frozen=True):
     """A table or view in a DuckDB database file.
 
     Attributes:
@@ -46,8 +44,7 @@ class DuckDBTable:
     table: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BigQueryTable:
+class BigQueryTable(Struct, frozen=True):
     """A table or view in BigQuery."""
 
     project: str

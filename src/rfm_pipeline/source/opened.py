@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from rfm_pipeline.schema import Schema
 from rfm_pipeline.source.files import SourceFile
@@ -14,8 +15,7 @@ Opener = Callable[[Any, Path], "OpenedSource"]
 """Opens a source on a connection of DuckDB's, with a folder for what lives as long as the source is used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """What a format's reader found out: the text that scans the files, and what it took to get there.
 
     Attributes:
@@ -34,8 +34,7 @@ class Scan:
     aside: tuple[SourceFile, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedSource:
+class OpenedSource(Struct, frozen=True):
     """A source that DuckDB can scan, on the connection that it was opened with.
 
     Attributes:
@@ -60,5 +59,5 @@ class OpenedSource:
     size_bytes: int | None
     rows: int | None
     notes: tuple[str, ...]
-    copies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    copies: Mapping[str, str] = field(default_factory=dict)
     before: str = ""

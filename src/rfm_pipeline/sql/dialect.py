@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
+
+from msgspec import Struct
 
 from rfm_pipeline.dates import ISO, format_regex
 from rfm_pipeline.schema import Column, Kind
@@ -34,8 +35,7 @@ _COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
 DIALECTS = ("duckdb", "bigquery")
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """The marks in text numbers: before the decimals, and between thousands; none is told by the text."""
 
     decimal: str = "."

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rfm_pipeline.cut import PART, Cut
 from rfm_pipeline.sql.clean import clean_ctes
 from rfm_pipeline.sql.metrics import metrics_ctes
 from rfm_pipeline.sql.scores import scores_ctes
@@ -25,16 +28,21 @@ _QUOTED_OR_BREAK = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One statement of a run: a table, and the SELECT that fills it."""
+class Step(Struct, frozen=True):
+    """One statement of a run: a table, and the SELECT that fills it.
+
+    Attributes:
+        name: The table.
+        select: Its rows.
+        cut: How it can be cut into parts; None where it adds up no lines.
+    """
 
     name: str
     select: str
+    cut: Cut | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True):
     """The CTEs of the whole query, in order."""
 
     ctes: tuple[Cte, ...]
@@ -78,12 +86,34 @@ class Pipeline:
         known: list[Cte] = []
         for cte in self.ctes:
             if cte.name in self.materialised:
-                steps.append(Step(cte.name, with_ctes(_needed(known, cte.sql), cte.sql, self.dialect)))
+                select = with_ctes(_needed(known, cte.sql), cte.sql, self.dialect)
+                steps.append(Step(cte.name, select, self._cut(known, cte)))
                 table = table_of(cte.name)
                 known.append(Cte(cte.name, f"The table of {cte.name}.", f"SELECT *\nFROM {table}"))
             else:
                 known.append(cte)
         return tuple(steps)
+
+    def _cut(self, known: Sequence[Cte], step: Cte) -> Cut | None:
+        """A step that adds lines up, cut by customer; the lines that are excluded are one part's."""
+        if step.name not in {"order_days", "customers"}:
+            return None
+        read = "windowed" if self.window_moves and step.name == "customers" else "clean"
+        kept = "reason IS NULL AND late_reason IS NULL" if step.name == "order_days" else "reason IS NULL"
+        names = [cte.name for cte in known]
+        before, after = known[: names.index(read) + 1], known[names.index(read) + 1 :]
+        part = Cte(read, "One part of the lines.", f"SELECT *\nFROM {PART}")
+        first = [*after, step][0]
+
+        def over(select: str, *ctes: Cte) -> str:
+            return with_ctes(_needed(ctes, select), select, self.dialect)
+
+        return Cut(
+            lines=over(f"SELECT *\nFROM {read}", *before),
+            key=f"CASE WHEN {kept} THEN customer_id END",
+            groups=over(f"SELECT COUNT(*) AS groups\nFROM {first.name}", part, first),
+            select=over(step.sql, part, *after),
+        )
 
 
 def with_ctes(ctes: Sequence[Cte], select: str, dialect: str) -> str:
@@ -98,7 +128,7 @@ def _definition(cte: Cte, dialect: str) -> str:
     return f"-- {cte.row}\n{cte.name} AS (\n  {body}\n)"
 
 
-def _needed(known: list[Cte], select: str) -> tuple[Cte, ...]:
+def _needed(known: Sequence[Cte], select: str) -> tuple[Cte, ...]:
     """Those of `known` that `select` reads, directly or through one another, in their order."""
     wanted = _read_by(select)
     for cte in reversed(known):

@@ -6,16 +6,16 @@ The row of the run comes last: whoever sees it sees all the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
+
+from msgspec import Struct
 
 from rfm_pipeline.layout import RESULT_COLUMNS, RUN_COLUMNS
 from rfm_pipeline.sql.dialect import Dialect
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """The tables of a destination, as they stand behind FROM."""
 
     current: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.dates import ISO
@@ -15,8 +16,7 @@ from rfm_pipeline.settings import Settings
 from rfm_pipeline.sql.dialect import Dialect
 
 
-@dataclass(frozen=True, slots=True)
-class Cte:
+class Cte(Struct, frozen=True):
     """One common table expression.
 
     Attributes:
@@ -30,8 +30,7 @@ class Cte:
     sql: str
 
 
-@dataclass(frozen=True, slots=True)
-class QuerySpec:
+class QuerySpec(Struct, frozen=True):
     """What the query is to answer.
 
     Attributes:

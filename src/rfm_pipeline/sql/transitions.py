@@ -8,9 +8,10 @@ rules. The step that led to the later segment for good is the cause.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+
+from msgspec import Struct
 
 from rfm_pipeline.scoring import Dimension
 from rfm_pipeline.segmentation import SegmentMap
@@ -26,8 +27,7 @@ _VALUES = ("segment", *VALUES.values(), "first_order_date", "last_order_date")
 _SCORES = tuple(f"{initial}_score" for initial in "rfm")
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(Struct, frozen=True):
     """How the customers of an as-of date were scored and segmented.
 
     Attributes:

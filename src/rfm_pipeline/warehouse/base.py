@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec import Struct
+
+from rfm_pipeline.cut import Cut
 from rfm_pipeline.schema import Partition, Schema
 from rfm_pipeline.warehouse.draft import Draft
 
@@ -16,8 +18,7 @@ Progress = Callable[[float], None]
 """Told the share of a statement that is done, from 0 to 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """What a run would read, and what that costs.
 
     Attributes:
@@ -29,8 +30,7 @@ class Cost:
     dollars: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What a run took.
 
     Attributes:
@@ -46,8 +46,7 @@ class Usage:
     jobs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SourceTable:
+class SourceTable(Struct, frozen=True):
     """A source that is ready to be read.
 
     Attributes:
@@ -169,8 +168,17 @@ class Warehouse(Protocol):
     def table(self, name: str) -> str:
         """How a staged table stands behind FROM."""
 
-    def create(self, name: str, select: str, progress: Progress | None = None) -> None:
-        """Stages the rows of a SELECT as a table."""
+    def create(
+        self, name: str, select: str, progress: Progress | None = None, cut: Cut | None = None
+    ) -> None:
+        """Stages the rows of a SELECT as a table.
+
+        Args:
+            name: The table.
+            select: Its rows.
+            progress: Told how far it is.
+            cut: The same in parts, for an engine that has too little memory for the whole.
+        """
 
     def recall(self, name: str, select: str) -> None:
         """Makes a SELECT over the destination's tables a staged one."""

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rfm_pipeline.cut import Cut
 from rfm_pipeline.destination import BigQueryDestination
 from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import ConfigurationError, CostLimitError, SourceError
@@ -151,7 +152,13 @@ class BigQueryWarehouse:
         # It is read where it stands.
         self._recalled[name] = f"(\n{select}\n)"
 
-    def create(self, name: str, select: str, progress: Progress | None = None) -> None:
+    def create(
+        self,
+        name: str,
+        select: str,
+        progress: Progress | None = None,
+        cut: Cut | None = None,  # noqa: ARG002 - BigQuery has the memory
+    ) -> None:
         if isinstance(self._source, LocalFiles) and not self._is_loaded:
             self._load(self._source)
             self.estimate(select)

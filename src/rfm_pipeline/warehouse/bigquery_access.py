@@ -6,8 +6,9 @@ Nothing is made to find out. What can be asked for is asked for; what can only b
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from rfm_pipeline.destination import BigQueryDestination
 from rfm_pipeline.engine_settings import BigQuerySettings
@@ -20,8 +21,7 @@ from rfm_pipeline.warehouse.bigquery_jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery_load import find, limits_of
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
+class Permission(Struct, frozen=True):
     """A permission that a run needs.
 
     Attributes:
@@ -40,8 +40,7 @@ class Permission:
         return ROLES[self.name]
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """Who we are, and what we may do.
 
     Attributes:

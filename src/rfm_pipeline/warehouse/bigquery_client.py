@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
@@ -17,8 +18,7 @@ EMULATOR = "BIGQUERY_EMULATOR_HOST"
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """A client, and whom it speaks for.
 
     Attributes:

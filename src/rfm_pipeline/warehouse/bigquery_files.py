@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.errors import SourceError
@@ -33,8 +34,7 @@ _DECIMAL = re.compile(r"DECIMAL\((?P<precision>\d+),\s*(?P<scale>\d+)\)")
 _NOT_IN_A_NAME = re.compile(r"""[!"$()*,./;?@\[\\\]^`{}~\x00-\x1f]""")
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A column of the table that the files become.
 
     Attributes:

@@ -17,10 +17,11 @@ import hashlib
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct, field
 
 from rfm_pipeline.errors import RfmError, WarehouseError
 from rfm_pipeline.stopping import stop_if_asked
@@ -46,8 +47,7 @@ _NOT_IN_A_LABEL = re.compile(r"[^a-z0-9_-]")
 _CANCEL_SECONDS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How long things may take, in seconds, and how much a query may read.
 
     Attributes:
@@ -63,8 +63,7 @@ class Limits:
     bytes_billed: int
 
 
-@dataclass(slots=True)
-class Spent:
+class Spent(Struct):
     """What the jobs of a run took so far."""
 
     bytes_processed: int = 0
@@ -73,8 +72,7 @@ class Spent:
     jobs: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class DryRun:
+class DryRun(Struct, frozen=True):
     """What BigQuery says of a query that does not run: the bytes it would read, its columns."""
 
     bytes_processed: int

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
 
 from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import DestinationError, WarehouseError
@@ -23,8 +24,7 @@ _DROP_SECONDS = 10.0
 Mode = Literal["create", "append", "replace"]
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What a load did.
 
     Attributes:

@@ -6,10 +6,11 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from itertools import count
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from rfm_pipeline.errors import RfmError, WarehouseError
 from rfm_pipeline.warehouse.bigquery_failures import first_sentence
@@ -27,8 +28,7 @@ class Verdict(Enum):
     """It would fail again, or cost again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One line of the matrix: BigQuery's reason, what follows, and why."""
 
     reason: str
@@ -65,8 +65,7 @@ PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
 _VERDICTS: Mapping[str, Verdict] = {rule.reason: rule.verdict for rule in MATRIX}
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """Time and chance, so that tests need neither."""
 
     now: Callable[[], float] = time.monotonic

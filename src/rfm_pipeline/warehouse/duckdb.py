@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rfm_pipeline.cut import Cut
 from rfm_pipeline.engine import duckdb, watched
 from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.source.columns import bound_columns
@@ -18,6 +19,7 @@ from rfm_pipeline.warehouse.base import Progress, SourceTable, Usage
 from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
 from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
+from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, most_lines, parts_needed
 from rfm_pipeline.warehouse.export import write_table
 from rfm_pipeline.warehouse.failures import explained, not_boolean, objection
 
@@ -85,9 +87,19 @@ class DuckDBWarehouse:
     def table(self, name: str) -> str:
         return name
 
-    def create(self, name: str, select: str, progress: Progress | None = None) -> None:
+    def create(
+        self, name: str, select: str, progress: Progress | None = None, cut: Cut | None = None
+    ) -> None:
         self._staged[name] = None
         with explained("compute the segments", self._opened):
+            if cut and self._opened and (lines := most_lines(self._opened)):
+                count = parts_needed(self._connection, cut, lines)
+                if count > 1:
+                    folder = self._scratch.path / "parts"
+                    create_in_parts(
+                        self._connection, name, cut, count=count, folder=folder, progress=progress
+                    )
+                    return
             watched(self._connection, f"CREATE OR REPLACE TABLE {name} AS\n{select}", progress)
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:

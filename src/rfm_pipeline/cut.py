@@ -1,0 +1,24 @@
+"""How a step can be cut into parts that need nothing of one another, where its lines outgrow the memory."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+PART = "part_of_lines"
+"""The relation that a cut step reads: the lines of one part."""
+
+
+class Cut(Struct, frozen=True):
+    """A step as parts: the rows of all parts together are the rows of the step.
+
+    Attributes:
+        lines: The SELECT of the lines, which reads what the step reads.
+        key: An expression over their columns; lines of which it is equal belong to one part.
+        groups: A SELECT of how many groups the lines in `PART` are first added up to, as `groups`.
+        select: The SELECT of the step over the lines in `PART`.
+    """
+
+    lines: str
+    key: str
+    groups: str
+    select: str

@@ -1,0 +1,136 @@
+"""More lines than there is memory for: cut into parts by customer, which are added up one after the other.
+
+What DuckDB groups may outgrow the memory, but then it writes and reads its groups again and again, and where
+they are many times the memory it gives up. The lines of a part are written once and read once.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from math import ceil
+from pathlib import Path
+
+from rfm_pipeline.cut import PART, Cut
+from rfm_pipeline.engine import duckdb, watched
+from rfm_pipeline.source.columns import bound_columns
+from rfm_pipeline.source.opened import OpenedSource
+from rfm_pipeline.warehouse.base import Progress
+
+BYTES_A_GROUP = 120
+"""What an order takes while lines are added up: two ids, its hash, dates, the amount, the lines."""
+
+# Up to so many times the memory DuckDB's own way is the faster one: 100 million lines within 5 GB.
+_SPILLS_WELL = 2
+# Of the memory a part may take so much: the customers that are done are in it as well.
+_SHARE = 1 / 3
+_MOST_PARTS = 1000
+# The head of the source tells how many lines an order has. An order's lines stand together.
+_HEAD = 100_000
+# A line of text is hardly shorter, and compressed hardly a fifth of it.
+_LEAST_BYTES, _LEAST_COMPRESSED = 30, 6
+_COMPRESSED = {".gz", ".zst", ".bz2", ".xz", ".zip"}
+_UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+# Types that come back from Parquet as they were.
+_SAME = {
+    "VARCHAR", "BOOLEAN", "DATE", "FLOAT", "DOUBLE", "UUID",
+    "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+}  # fmt: skip
+
+
+def most_lines(source: OpenedSource) -> int | None:
+    """How many lines a source may have: as it says, or by its size; None where nothing tells."""
+    if source.rows is not None or source.size_bytes is None:
+        return source.rows
+    compressed = any(file.suffix.casefold() in _COMPRESSED for file in source.files)
+    return source.size_bytes // (_LEAST_COMPRESSED if compressed else _LEAST_BYTES)
+
+
+def parts_needed(connection: duckdb.DuckDBPyConnection, cut: Cut, lines: int) -> int:
+    """Into how many parts a step has to be cut; 1 is the whole at once.
+
+    Args:
+        connection: Where it runs.
+        cut: The step.
+        lines: How many lines it reads, at most.
+
+    Raises:
+        duckdb.Error: The source can't be read.
+    """
+    memory = _memory_limit(connection)
+    # Seldom can a source be that large, and no other is looked at.
+    if lines * BYTES_A_GROUP <= _SPILLS_WELL * memory or not comes_back(connection, cut):
+        return 1
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {PART} AS\n{cut.lines}\nLIMIT {_HEAD}")
+    ((groups, head),) = connection.execute(f"SELECT ({cut.groups}), (SELECT COUNT(*) FROM {PART})").fetchall()
+    connection.execute(f"DROP TABLE {PART}")
+    need = lines * BYTES_A_GROUP * groups / max(1, head)
+    return 1 if need <= _SPILLS_WELL * memory else min(_MOST_PARTS, ceil(need / (_SHARE * memory)))
+
+
+def create_in_parts(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    cut: Cut,
+    *,
+    count: int,
+    folder: Path,
+    progress: Progress | None = None,
+) -> None:
+    """Makes the table of a step, a part after the other.
+
+    Args:
+        connection: Where it runs.
+        name: The table.
+        cut: The step.
+        count: How many parts.
+        folder: For the lines of the parts; it is there meanwhile.
+        progress: Told the share that is done.
+
+    Raises:
+        duckdb.Error: It failed.
+    """
+    path = str(folder).replace("'", "''")
+    # Small pieces, as each part's is in memory until it is full. Hardly an id comes twice in one.
+    options = "FORMAT parquet, PARTITION_BY (part), ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1"
+    connection.execute("SET partitioned_write_flush_threshold = 65536")
+    watched(
+        connection,
+        f"COPY (\nSELECT *, CAST(hash({cut.key}) % {count} AS SMALLINT) AS part\nFROM (\n{cut.lines}\n)\n)"
+        f" TO '{path}' ({options})",
+        _within(progress, 0, 0.6),
+    )
+    try:
+        # The table, and its types, before there is a row.
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {PART} AS FROM (\n{cut.lines}\n) LIMIT 0")
+        connection.execute(f"CREATE OR REPLACE TABLE {name} AS\n{cut.select}")
+        parts = sorted(folder.iterdir())
+        for place, part in enumerate(parts):
+            files = str(part / "*.parquet").replace("'", "''")
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW {PART} AS"
+                f" FROM read_parquet('{files}', hive_partitioning = false)"
+            )
+            within = _within(progress, 0.6 + 0.4 * place / len(parts), 0.4 / len(parts))
+            watched(connection, f"INSERT INTO {name}\n{cut.select}", within)
+            shutil.rmtree(part)
+        connection.execute(f"DROP VIEW {PART}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory_limit(connection: duckdb.DuckDBPyConnection) -> float:
+    """In bytes; DuckDB says it as a person does: `4.6 GiB`."""
+    ((said,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+    number, unit = said.split()
+    return float(number) * _UNITS[unit]
+
+
+def comes_back(connection: duckdb.DuckDBPyConnection, cut: Cut) -> bool:
+    """Whether the lines come back from a file as they went there."""
+    types = [str(type_) for _, type_ in bound_columns(connection, cut.lines)]
+    return all(type_ in _SAME or type_.startswith("DECIMAL") for type_ in types)
+
+
+def _within(progress: Progress | None, begin: float, share: float) -> Callable[[float], None] | None:
+    return None if progress is None else lambda done: progress(begin + share * done)

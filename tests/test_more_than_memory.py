@@ -1,0 +1,119 @@
+"""Sources whose orders outgrow the memory are cut into parts; others are not even looked at for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from conftest import Rfm
+from rfm_pipeline.cut import Cut
+from rfm_pipeline.source.opened import OpenedSource
+from rfm_pipeline.warehouse import duckdb_parts
+from rfm_pipeline.warehouse.duckdb_parts import most_lines, parts_needed
+
+LINES = 3_000_000
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Orders of one line each, some with no customer and some returned: 360 MB while they are added up."""
+    file = tmp_path_factory.mktemp("shop") / "lines.parquet"
+    duckdb.sql(f"""
+        COPY (
+          SELECT
+            'order number ' || line AS order_id,
+            CASE WHEN hash(line) % 50 > 0 THEN 'C' || hash(line, 1) % 40_000 END AS customer_id,
+            DATE '2024-01-01' + (line // {LINES // 365})::INTEGER AS ordered_at,
+            (hash(line, 2) % 20)::INTEGER - 1 AS quantity,
+            (hash(line, 3) % 10_000 / 100)::DECIMAL(9, 2) AS unit_price
+          FROM range({LINES}) AS lines(line)
+        ) TO '{file}' (FORMAT parquet)
+    """)
+    return file
+
+
+def test_a_run_within_little_memory_gives_what_one_within_much_gives(
+    shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cuts: list[int] = []
+
+    def told_of(*given: Any, count: int, **more: Any) -> None:
+        cuts.append(count)
+        duckdb_parts.create_in_parts(*given, count=count, **more)
+
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.create_in_parts", told_of)
+    asked = ("run", shop, "--json")
+    much = rfm(*asked, "--memory-limit", "4GB", "--to", "duckdb:much.duckdb")
+    assert cuts == []
+    little = rfm(*asked, "--memory-limit", "140MB", "--to", "duckdb:little.duckdb")
+    assert much.code == little.code == 0, little.stderr
+    assert len(cuts) == 1
+    assert cuts[0] > 3
+    own = dict.fromkeys(("run_id", "duration_s", "destination"))
+    assert {**little.json, **own} == {**much.json, **own}
+    with duckdb.connect() as connection:
+        connection.execute(
+            "ATTACH 'much.duckdb' AS much (READ_ONLY); ATTACH 'little.duckdb' AS little (READ_ONLY)"
+        )
+        differences = connection.execute("""
+            SELECT COUNT(*) FROM (
+              FROM much.rfm_segments SELECT * EXCLUDE (run_id)
+              EXCEPT ALL
+              FROM little.rfm_segments SELECT * EXCLUDE (run_id)
+            )
+        """).fetchall()
+    assert differences == [(0,)]
+
+
+def limited(memory: str) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"memory_limit": memory})
+
+
+def cut(lines: str, customer: str = "'C' || line") -> Cut:
+    """A step that adds up `line // 10` by customer, over so many lines."""
+    return Cut(
+        lines=f"SELECT {customer} AS customer_id, line // 10 AS order_id FROM range({lines}) AS r(line)",
+        key="customer_id",
+        groups="SELECT COUNT(DISTINCT order_id) AS groups FROM part_of_lines",
+        select="SELECT COUNT(*) FROM part_of_lines",
+    )
+
+
+def test_what_fits_is_not_looked_at() -> None:
+    nonsense = Cut(lines="no SQL", key="", groups="", select="")
+    with limited("100MB") as connection:
+        assert parts_needed(connection, nonsense, 1_000_000) == 1
+
+
+def test_orders_are_counted_at_the_head_of_the_source() -> None:
+    with limited("100MB") as connection:
+        # 12 GB if each were an order; ten of them are one.
+        found = parts_needed(connection, cut("200_000"), 100_000_000)
+        assert 30 <= found <= 40
+        assert parts_needed(connection, cut("200_000"), 15_000_000) == 1
+        assert connection.execute("SELECT COUNT(*) FROM duckdb_tables()").fetchone() == (0,)
+
+
+def test_what_a_file_would_change_is_not_cut() -> None:
+    with limited("100MB") as connection:
+        huge = cut("200_000", "line::HUGEINT")
+        assert parts_needed(connection, huge, 100_000_000) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "size", "expected"),
+    [
+        ("lines.parquet", 5, 999, 5),
+        ("lines.csv", None, 3_000, 100),
+        ("lines.csv.gz", None, 3_000, 500),
+        ("view", None, None, None),
+    ],
+)
+def test_a_source_has_at_most_as_many_lines_as_it_says_or_as_its_size_holds(
+    name: str, rows: int | None, size: int | None, expected: int | None
+) -> None:
+    opened = OpenedSource(name, name, (), "CSV", (Path(name),), size, rows, ())
+    assert most_lines(opened) == expected
