@@ -48,7 +48,9 @@ def totals_of(result: Path, reads: str) -> dict[str, Any]:
     """
     program = (
         "import sys, json, duckdb\n"
-        "cursor = duckdb.connect().execute(sys.argv[2], [sys.argv[1]])\n"
+        # Long queries draw a bar on stdout by themselves.
+        "connection = duckdb.connect(config={'enable_progress_bar': False})\n"
+        "cursor = connection.execute(sys.argv[2], [sys.argv[1]])\n"
         "print(json.dumps(dict(zip([column[0] for column in cursor.description], cursor.fetchone()))))\n"
     )
     query = TOTALS.format(reads=reads)

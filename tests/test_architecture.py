@@ -22,8 +22,8 @@ NAME = PACKAGE.name
 ENGINE_ROOMS = {
     "source.columns", "source.delimited", "source.duckdb_table", "source.excel", "source.failures",
     "source.frames", "source.opening", "source.parquet", "source.records",
-    "warehouse.duckdb", "warehouse.duckdb_connection", "warehouse.duckdb_destination", "warehouse.duckdb_parts",
-    "warehouse.export", "warehouse.failures", "engine",
+    "warehouse.duckdb", "warehouse.duckdb_connection", "warehouse.duckdb_destination",
+    "warehouse.duckdb_parts", "warehouse.export", "warehouse.failures", "engine",
 }  # fmt: skip
 ENGINE = {"duckdb", "_duckdb"}
 COMMAND_LINE = {"typer", "rich", "click"}

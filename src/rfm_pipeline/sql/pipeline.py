@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from rfm_pipeline.cut import PART, Cut
 from rfm_pipeline.sql.clean import clean_ctes
@@ -63,10 +62,6 @@ class Pipeline(Struct, frozen=True):
         """
         first = ("order_days",) if self.window_moves else ()
         return (*first, "customers", "edges", self.ctes[-1].name)
-
-    def followed_by(self, cte: Cte) -> Pipeline:
-        """The pipeline with one more CTE at its end."""
-        return replace(self, ctes=(*self.ctes, cte))
 
     def query(self) -> str:
         """The whole as one query that runs as it stands."""
