@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rfm_pipeline.cli.overview import COMMANDS
+from rfm_pipeline.engine import connected
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "rfm_pipeline"
@@ -219,6 +220,19 @@ def test_only_the_engine_rooms_load_the_engine_at_the_start() -> None:
         if any(what.top in (ENGINE if not what.ours else {"engine"}) for what in some)
     }
     assert found == ENGINE_ROOMS
+
+
+def test_databases_are_opened_in_one_way_which_draws_nothing_on_stdout() -> None:
+    found = {
+        name
+        for name, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"duckdb.connect", "_duckdb.connect"}
+    }
+    assert found == {"engine"}
+    with connected() as connection:
+        draws = connection.execute("SELECT current_setting('enable_progress_bar_print')").fetchone()
+    assert draws == (False,)
 
 
 def test_optional_parts_are_imported_where_they_are_used() -> None:

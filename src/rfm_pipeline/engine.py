@@ -6,7 +6,7 @@ processor time as segmenting half a million lines, and a run needs SQL only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from rfm_pipeline.stopping import stop_if_asked
@@ -16,7 +16,24 @@ try:
 except ImportError:  # a release in which the engine has another name
     import duckdb  # type: ignore[no-redef]
 
-__all__ = ["duckdb", "watched"]
+__all__ = ["connected", "duckdb", "watched"]
+
+
+def connected(config: Mapping[str, str] | None = None) -> duckdb.DuckDBPyConnection:
+    """A database in memory; the one way to open one.
+
+    By itself DuckDB draws a bar on stdout while a statement takes more than two seconds; but stdout has the
+    results.
+
+    Args:
+        config: DuckDB's settings by their names.
+
+    Raises:
+        duckdb.Error: DuckDB does not start with them.
+    """
+    connection = duckdb.connect(":memory:", config=dict(config or {}))
+    connection.execute("SET enable_progress_bar_print = false")
+    return connection
 
 
 def watched(
@@ -37,7 +54,6 @@ def watched(
     """
     if progress is not None:
         connection.execute("SET enable_progress_bar = true")
-        connection.execute("SET enable_progress_bar_print = false")
     with ThreadPoolExecutor(max_workers=1) as pool:
         running = pool.submit(connection.execute, statement)
         try:

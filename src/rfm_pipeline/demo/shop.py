@@ -134,11 +134,11 @@ def write_shop(
             hint="give a date in that range.",
         )
 
-    from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.engine import connected, duckdb
 
     staged = path.absolute().with_name(f".rfm-demo-{uuid4().hex}{path.suffix.lower()}")
     try:
-        with duckdb.connect(":memory:") as connection:
+        with connected() as connection:
             if threads is not None:
                 connection.execute("SET threads = ?", [threads])
             _open_shop(connection, lines, seed, end)

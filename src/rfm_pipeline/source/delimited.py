@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.engine import connected
 from rfm_pipeline.source.columns import missing_columns
 from rfm_pipeline.source.dialect import Dialect, find_dialect
 from rfm_pipeline.source.encoding import (
@@ -213,7 +213,7 @@ class _Preparation:
         first = identifier(dialect.names[0])
         arrived = f"COUNT(*) FILTER ({first} = {text_literal(sentinel)})"
         copies = {str(probe): self._file.name}
-        with explained("CSV", copies, self._file.name, unit="record"), duckdb.connect() as connection:
+        with explained("CSV", copies, self._file.name, unit="record"), connected() as connection:
             row = connection.execute(f"SELECT COUNT(*), {arrived} FROM {call}").fetchone()
         probe.unlink()
         assert row is not None  # an aggregate always has a row
@@ -241,7 +241,7 @@ class _Preparation:
         target = scratch_path(self._scratch, self._file.path.name, ".csv")
         plain = "delim = '\x01', quote = '', escape = '', header = false"
         lines = f"read_csv({paths_literal([self._path])}, {plain}, auto_detect = false, compression = 'zstd',"
-        with explained("CSV", {}, self._file.name), duckdb.connect() as connection:
+        with explained("CSV", {}, self._file.name), connected() as connection:
             connection.execute(
                 f"COPY (SELECT line FROM {lines} columns = {{'line': 'VARCHAR'}}))"
                 f" TO {text_literal(str(target))} (FORMAT csv, {plain.replace(' =', '')}, nullstr '')"

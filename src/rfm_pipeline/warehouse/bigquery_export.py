@@ -31,7 +31,7 @@ def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Draf
     Raises:
         WarehouseError: There is no room for them.
     """
-    from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.engine import connected
     from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
     from rfm_pipeline.warehouse.export import write_table
     from rfm_pipeline.warehouse.failures import explained
@@ -48,7 +48,7 @@ def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Draf
         columns = ", ".join(f"{name}: '{_TYPES[about.holds]}'" for name, about in RESULT_COLUMNS.items())
         literal = str(lines).replace("'", "''")
         read = f"read_json('{literal}', format = 'newline_delimited', columns = {{{columns}}})"
-        with duckdb.connect(config={"temp_directory": f"{scratch}/spill"}) as connection:
+        with connected({"temp_directory": f"{scratch}/spill"}) as connection:
             with explained(f"write {path}"):
                 connection.execute(f"CREATE TABLE result AS FROM {read}")
             return write_table(connection, "result", path, scratch)

@@ -78,14 +78,14 @@ class LocalFiles:
         Raises:
             SourceError: They can't be read.
         """
-        from rfm_pipeline.engine import duckdb
+        from rfm_pipeline.engine import connected
         from rfm_pipeline.source import open_source
         from rfm_pipeline.source.columns import schema_of
         from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
         from rfm_pipeline.warehouse.failures import explained
 
         self._scratch = ScratchFolder(self._settings.temp_directory)
-        connection = duckdb.connect(config={"temp_directory": str(self._scratch.path / "spill")})
+        connection = connected({"temp_directory": str(self._scratch.path / "spill")})
         self._connection = connection
         connection.execute("SET TimeZone = 'UTC'")
         if self._settings.memory_limit:

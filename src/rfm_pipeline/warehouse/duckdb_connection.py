@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.engine import connected, duckdb
 from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError, WarehouseError
 from rfm_pipeline.file_lock import HeldFolder
@@ -61,7 +61,7 @@ def connect(settings: DuckDBSettings, scratch: Path) -> duckdb.DuckDBPyConnectio
     Raises:
         WarehouseError: DuckDB does not start, as where it may use too little memory.
     """
-    config: dict[str, str | bool | int | float | list[str]] = {
+    config = {
         "temp_directory": str(scratch / "spill"),
         # Rows come in any order: the order of a result is never relied on, and keeping it costs memory.
         "preserve_insertion_order": "false",
@@ -75,7 +75,7 @@ def connect(settings: DuckDBSettings, scratch: Path) -> duckdb.DuckDBPyConnectio
     if settings.threads:
         config["threads"] = str(settings.threads)
     with explained("start DuckDB"):
-        connection = duckdb.connect(":memory:", config=config)
+        connection = connected(config)
         connection.execute("SET TimeZone = 'UTC'")
         if not settings.threads:
             _set_threads(connection)
