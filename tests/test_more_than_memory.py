@@ -21,17 +21,18 @@ LINES = 3_000_000
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Orders of one line each, some with no customer and some returned: 360 MB while they are added up."""
     file = tmp_path_factory.mktemp("shop") / "lines.parquet"
-    duckdb.sql(f"""
-        COPY (
-          SELECT
-            'order number ' || line AS order_id,
-            CASE WHEN hash(line) % 50 > 0 THEN 'C' || hash(line, 1) % 40_000 END AS customer_id,
-            DATE '2024-01-01' + (line // {LINES // 365})::INTEGER AS ordered_at,
-            (hash(line, 2) % 20)::INTEGER - 1 AS quantity,
-            (hash(line, 3) % 10_000 / 100)::DECIMAL(9, 2) AS unit_price
-          FROM range({LINES}) AS lines(line)
-        ) TO '{file}' (FORMAT parquet)
-    """)
+    with duckdb.connect() as connection:
+        connection.execute(f"""
+            COPY (
+              SELECT
+                'order number ' || line AS order_id,
+                CASE WHEN hash(line) % 50 > 0 THEN 'C' || hash(line, 1) % 40_000 END AS customer_id,
+                DATE '2024-01-01' + (line // {LINES // 365})::INTEGER AS ordered_at,
+                (hash(line, 2) % 20)::INTEGER - 1 AS quantity,
+                (hash(line, 3) % 10_000 / 100)::DECIMAL(9, 2) AS unit_price
+              FROM range({LINES}) AS lines(line)
+            ) TO '{file}' (FORMAT parquet)
+        """)
     return file
 
 

@@ -30,7 +30,7 @@ _HEAD = 100_000
 # A line of text is hardly shorter, and compressed hardly a fifth of it.
 _LEAST_BYTES, _LEAST_COMPRESSED = 30, 6
 _COMPRESSED = {".gz", ".zst", ".bz2", ".xz", ".zip"}
-_UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
 # Types that come back from Parquet as they were.
 _SAME = {
     "VARCHAR", "BOOLEAN", "DATE", "FLOAT", "DOUBLE", "UUID",
