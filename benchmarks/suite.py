@@ -48,7 +48,7 @@ CONTENDERS = {
         ),
         Contender(
             "floor",
-            "the scan and the two-level aggregation alone, in DuckDB, set up as in `rfm run`",
+            "the scan and the two-level aggregation alone, in DuckDB, set up for the least that there is",
             "floor.sql",
             settings=(
                 f"threads={max(4, os.cpu_count() or 1)}",

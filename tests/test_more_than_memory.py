@@ -12,7 +12,7 @@ from conftest import Rfm
 from rfm_pipeline.cut import Cut
 from rfm_pipeline.source.opened import OpenedSource
 from rfm_pipeline.warehouse import duckdb_parts
-from rfm_pipeline.warehouse.duckdb_parts import most_lines, parts_needed
+from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, most_lines, parts_needed
 
 LINES = 3_000_000
 
@@ -104,6 +104,34 @@ def test_what_a_file_would_change_is_not_cut() -> None:
         assert parts_needed(connection, huge, 100_000_000) == 1
 
 
+def test_lines_that_are_excluded_do_not_tell_how_many_an_order_has() -> None:
+    with limited("100MB") as connection:
+        late = cut("200_000", "CASE WHEN line >= 199_990 THEN 'C' END")
+        assert parts_needed(connection, late, 100_000_000) > 300
+
+
+def test_a_text_that_is_compared_in_another_way_than_it_is_hashed_is_not_cut() -> None:
+    with limited("100MB") as connection:
+        assert parts_needed(connection, cut("200_000"), 100_000_000) > 1
+        connection.execute("CREATE TABLE lines(customer VARCHAR COLLATE nocase)")
+        assert parts_needed(connection, cut("200_000"), 100_000_000) == 1
+
+
+@pytest.mark.parametrize("name", ["a[b]c", "it's", "a*?"])
+def test_the_folder_of_the_parts_may_have_any_name(name: str, tmp_path: Path) -> None:
+    step = Cut(
+        lines="SELECT line % 9 AS customer_id FROM range(1_000) AS r(line)",
+        key="customer_id",
+        groups="",
+        select="SELECT customer_id, COUNT(*) AS lines FROM part_of_lines GROUP BY 1",
+    )
+    (tmp_path / name).mkdir()
+    with limited("100MB") as connection:
+        create_in_parts(connection, "made", step, count=3, folder=tmp_path / name / "parts")
+        assert connection.execute("SELECT COUNT(*), SUM(lines) FROM made").fetchall() == [(9, 1_000)]
+    assert not list((tmp_path / name).iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "size", "expected"),
     [
@@ -113,7 +141,7 @@ def test_what_a_file_would_change_is_not_cut() -> None:
         ("view", None, None, None),
     ],
 )
-def test_a_source_has_at_most_as_many_lines_as_it_says_or_as_its_size_holds(
+def test_a_source_has_as_many_lines_as_it_says_or_about_as_many_as_its_size_holds(
     name: str, rows: int | None, size: int | None, expected: int | None
 ) -> None:
     opened = OpenedSource(name, name, (), "CSV", (Path(name),), size, rows, ())

@@ -13,12 +13,15 @@ class Cut(Struct, frozen=True):
 
     Attributes:
         lines: The SELECT of the lines, which reads what the step reads.
-        key: An expression over their columns; lines of which it is equal belong to one part.
-        groups: A SELECT of how many groups the lines in `PART` are first added up to, as `groups`.
+        key: An expression over their columns; lines of which it is equal belong to one part. NULL where a
+            line is excluded.
+        groups: A SELECT of how many groups the kept lines in `PART` are first added up to, as `groups`.
         select: The SELECT of the step over the lines in `PART`.
+        table: The table of an earlier step that has as many rows as there are lines; None is the source.
     """
 
     lines: str
     key: str
     groups: str
     select: str
+    table: str | None = None

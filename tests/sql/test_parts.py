@@ -42,6 +42,9 @@ def test_lines_are_first_added_up_to_as_many_groups_as_is_said(question: Questio
         assert step.cut is not None
         connection.execute(f"CREATE TEMP TABLE {PART} AS\n{step.cut.lines}")
         ((groups,),) = connection.execute(step.cut.groups).fetchall()
-        ((lines,),) = connection.execute(f"SELECT COUNT(*) FROM {PART}").fetchall()
-        ((rows,),) = connection.execute(f"SELECT COUNT(*) FROM (\n{step.cut.select}\n)").fetchall()
+        kept = f"FROM {PART} WHERE {step.cut.key} IS NOT NULL"
+        ((lines,),) = connection.execute(f"SELECT COUNT(*) {kept}").fetchall()
+        ((rows,),) = connection.execute(
+            f"SELECT COUNT(*) FROM (\n{step.cut.select}\n) WHERE customer_id IS NOT NULL"
+        ).fetchall()
         assert rows <= groups <= lines

@@ -45,3 +45,12 @@ def format_by_suffix(name: str) -> Format | None:
         name = name.removesuffix(ending)
     _, dot, suffix = name.rpartition(".")
     return _FORMATS.get(suffix) if dot else None
+
+
+def is_compressed(name: str) -> bool:
+    """Whether a file's suffix says that it is compressed as a whole.
+
+    >>> is_compressed("Orders.CSV.gz")
+    True
+    """
+    return name.lower().endswith(_COMPRESSED)

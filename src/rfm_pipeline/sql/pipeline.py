@@ -82,14 +82,14 @@ class Pipeline(Struct, frozen=True):
         for cte in self.ctes:
             if cte.name in self.materialised:
                 select = with_ctes(_needed(known, cte.sql), cte.sql, self.dialect)
-                steps.append(Step(cte.name, select, self._cut(known, cte)))
+                steps.append(Step(cte.name, select, self._cut(known, cte, table_of)))
                 table = table_of(cte.name)
                 known.append(Cte(cte.name, f"The table of {cte.name}.", f"SELECT *\nFROM {table}"))
             else:
                 known.append(cte)
         return tuple(steps)
 
-    def _cut(self, known: Sequence[Cte], step: Cte) -> Cut | None:
+    def _cut(self, known: Sequence[Cte], step: Cte, table_of: Callable[[str], str]) -> Cut | None:
         """A step that adds lines up, cut by customer; the lines that are excluded are one part's."""
         if step.name not in {"order_days", "customers"}:
             return None
@@ -106,8 +106,11 @@ class Pipeline(Struct, frozen=True):
         return Cut(
             lines=over(f"SELECT *\nFROM {read}", *before),
             key=f"CASE WHEN {kept} THEN customer_id END",
-            groups=over(f"SELECT COUNT(*) AS groups\nFROM {first.name}", part, first),
+            groups=over(
+                f"SELECT COUNT(*) AS groups\nFROM {first.name}\nWHERE customer_id IS NOT NULL", part, first
+            ),
             select=over(step.sql, part, *after),
+            table=table_of("order_days") if read == "windowed" else None,
         )
 
 

@@ -92,15 +92,19 @@ class DuckDBWarehouse:
     ) -> None:
         self._staged[name] = None
         with explained("compute the segments", self._opened):
-            if cut and self._opened and (lines := most_lines(self._opened)):
-                count = parts_needed(self._connection, cut, lines)
-                if count > 1:
-                    folder = self._scratch.path / "parts"
-                    create_in_parts(
-                        self._connection, name, cut, count=count, folder=folder, progress=progress
-                    )
-                    return
-            watched(self._connection, f"CREATE OR REPLACE TABLE {name} AS\n{select}", progress)
+            count = parts_needed(self._connection, cut, self._lines(cut)) if cut else 1
+            if cut and count > 1:
+                folder = self._scratch.path / "parts"
+                create_in_parts(self._connection, name, cut, count=count, folder=folder, progress=progress)
+            else:
+                watched(self._connection, f"CREATE OR REPLACE TABLE {name} AS\n{select}", progress)
+
+    def _lines(self, cut: Cut) -> int | None:
+        """How many lines a step reads, as far as that is known."""
+        if cut.table is None:
+            return most_lines(self._opened) if self._opened else None
+        ((lines,),) = self._connection.execute(f"SELECT COUNT(*) FROM {cut.table}").fetchall()
+        return int(lines)
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         with explained("look at the staged result"):

@@ -14,7 +14,9 @@ from pathlib import Path
 from rfm_pipeline.cut import PART, Cut
 from rfm_pipeline.engine import duckdb, watched
 from rfm_pipeline.source.columns import bound_columns
+from rfm_pipeline.source.literals import paths_literal, text_literal
 from rfm_pipeline.source.opened import OpenedSource
+from rfm_pipeline.source.suffixes import is_compressed
 from rfm_pipeline.warehouse.base import Progress
 
 BYTES_A_GROUP = 120
@@ -25,11 +27,10 @@ _SPILLS_WELL = 2
 # Of the memory a part may take so much: the customers that are done are in it as well.
 _SHARE = 1 / 3
 _MOST_PARTS = 1000
-# The head of the source tells how many lines an order has. An order's lines stand together.
-_HEAD = 100_000
+# The lines that come first tell how many an order has, as an order's stand together. A few tell nothing.
+_HEAD, _FEW = 100_000, 1_000
 # A line of text is hardly shorter, and compressed hardly a fifth of it.
 _LEAST_BYTES, _LEAST_COMPRESSED = 30, 6
-_COMPRESSED = {".gz", ".zst", ".bz2", ".xz", ".zip"}
 _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
 # Types that come back from Parquet as they were.
 _SAME = {
@@ -39,33 +40,44 @@ _SAME = {
 
 
 def most_lines(source: OpenedSource) -> int | None:
-    """How many lines a source may have: as it says, or by its size; None where nothing tells."""
+    """How many lines a source has: as it says, or about so many by its size; None where nothing tells."""
     if source.rows is not None or source.size_bytes is None:
         return source.rows
-    compressed = any(file.suffix.casefold() in _COMPRESSED for file in source.files)
+    compressed = any(is_compressed(file.name) for file in source.files)
     return source.size_bytes // (_LEAST_COMPRESSED if compressed else _LEAST_BYTES)
 
 
-def parts_needed(connection: duckdb.DuckDBPyConnection, cut: Cut, lines: int) -> int:
+def parts_needed(connection: duckdb.DuckDBPyConnection, cut: Cut, lines: int | None) -> int:
     """Into how many parts a step has to be cut; 1 is the whole at once.
 
     Args:
         connection: Where it runs.
         cut: The step.
-        lines: How many lines it reads, at most.
+        lines: How many lines it reads, at most; None where nobody knows, and then it is not cut.
 
     Raises:
         duckdb.Error: The source can't be read.
     """
     memory = _memory_limit(connection)
     # Seldom can a source be that large, and no other is looked at.
-    if lines * BYTES_A_GROUP <= _SPILLS_WELL * memory or not comes_back(connection, cut):
+    if lines is None or lines * BYTES_A_GROUP <= _SPILLS_WELL * memory or not comes_back(connection, cut):
         return 1
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {PART} AS\n{cut.lines}\nLIMIT {_HEAD}")
-    ((groups, head),) = connection.execute(f"SELECT ({cut.groups}), (SELECT COUNT(*) FROM {PART})").fetchall()
+    watched(connection, f"CREATE OR REPLACE TEMP TABLE {PART} AS\n{cut.lines}\nLIMIT {_HEAD}")
+    kept = f"SELECT COUNT(*) FROM {PART} WHERE {cut.key} IS NOT NULL"
+    ((groups, head),) = connection.execute(f"SELECT ({cut.groups}), ({kept})").fetchall()
     connection.execute(f"DROP TABLE {PART}")
-    need = lines * BYTES_A_GROUP * groups / max(1, head)
+    need = lines * BYTES_A_GROUP * (groups / head if head >= _FEW else 1)
     return 1 if need <= _SPILLS_WELL * memory else min(_MOST_PARTS, ceil(need / (_SHARE * memory)))
+
+
+def comes_back(connection: duckdb.DuckDBPyConnection, cut: Cut) -> bool:
+    """Whether the lines come back from a file as they went there, and are hashed as they are compared."""
+    types = [str(type_) for _, type_ in bound_columns(connection, cut.lines)]
+    if not all(type_ in _SAME or type_.startswith("DECIMAL") for type_ in types):
+        return False
+    # A text's type does not tell its collation; the statements that made the tables do.
+    made = "SELECT sql FROM duckdb_tables() UNION ALL SELECT sql FROM duckdb_views() WHERE NOT internal"
+    return not connection.execute(f"FROM ({made}) WHERE CONTAINS(LOWER(sql), 'collate') LIMIT 1").fetchall()
 
 
 def create_in_parts(
@@ -90,26 +102,25 @@ def create_in_parts(
     Raises:
         duckdb.Error: It failed.
     """
-    path = str(folder).replace("'", "''")
     # Small pieces, as each part's is in memory until it is full. Hardly an id comes twice in one.
     options = "FORMAT parquet, PARTITION_BY (part), ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1"
     connection.execute("SET partitioned_write_flush_threshold = 65536")
-    watched(
-        connection,
-        f"COPY (\nSELECT *, CAST(hash({cut.key}) % {count} AS SMALLINT) AS part\nFROM (\n{cut.lines}\n)\n)"
-        f" TO '{path}' ({options})",
-        _within(progress, 0, 0.6),
-    )
     try:
+        watched(
+            connection,
+            f"COPY (\nSELECT *, CAST(hash({cut.key}) % {count} AS SMALLINT) AS part\n"
+            f"FROM (\n{cut.lines}\n)\n)"
+            f" TO {text_literal(str(folder))} ({options})",
+            _within(progress, 0, 0.6),
+        )
         # The table, and its types, before there is a row.
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {PART} AS FROM (\n{cut.lines}\n) LIMIT 0")
         connection.execute(f"CREATE OR REPLACE TABLE {name} AS\n{cut.select}")
         parts = sorted(folder.iterdir())
         for place, part in enumerate(parts):
-            files = str(part / "*.parquet").replace("'", "''")
+            files = paths_literal(sorted(part.glob("*.parquet")))
             connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {PART} AS"
-                f" FROM read_parquet('{files}', hive_partitioning = false)"
+                f"CREATE OR REPLACE TEMP VIEW {PART} AS FROM read_parquet({files}, hive_partitioning = false)"
             )
             within = _within(progress, 0.6 + 0.4 * place / len(parts), 0.4 / len(parts))
             watched(connection, f"INSERT INTO {name}\n{cut.select}", within)
@@ -124,12 +135,6 @@ def _memory_limit(connection: duckdb.DuckDBPyConnection) -> float:
     ((said,),) = connection.execute("SELECT current_setting('memory_limit')").fetchall()
     number, unit = said.split()
     return float(number) * _UNITS[unit]
-
-
-def comes_back(connection: duckdb.DuckDBPyConnection, cut: Cut) -> bool:
-    """Whether the lines come back from a file as they went there."""
-    types = [str(type_) for _, type_ in bound_columns(connection, cut.lines)]
-    return all(type_ in _SAME or type_.startswith("DECIMAL") for type_ in types)
 
 
 def _within(progress: Progress | None, begin: float, share: float) -> Callable[[float], None] | None:
