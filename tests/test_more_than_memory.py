@@ -12,7 +12,7 @@ from conftest import Rfm
 from rfm_pipeline.cut import Cut
 from rfm_pipeline.source.opened import OpenedSource
 from rfm_pipeline.warehouse import duckdb_parts
-from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, most_lines, parts_needed
+from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, estimated_lines, parts_needed
 
 LINES = 3_000_000
 
@@ -132,6 +132,41 @@ def test_the_folder_of_the_parts_may_have_any_name(name: str, tmp_path: Path) ->
     assert not list((tmp_path / name).iterdir())
 
 
+def test_where_the_lines_can_not_be_written_nothing_is_left(tmp_path: Path) -> None:
+    customer = "CASE WHEN line < 200_000 THEN line ELSE error('stopped') END"
+    wrong = f"SELECT {customer} AS customer_id FROM range(300_000) AS r(line)"
+    step = Cut(lines=wrong, key="customer_id", groups="", select="FROM part_of_lines")
+    with limited("100MB") as connection, pytest.raises(duckdb.Error, match="stopped"):
+        create_in_parts(connection, "made", step, count=3, folder=tmp_path / "parts")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_later_step_is_sized_by_the_rows_of_the_step_before_it(
+    rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "lines.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"""
+            COPY (
+              SELECT
+                'C' || line // 1_000 AS customer_id,
+                'O' || line // 100 AS order_id,
+                DATE '2024-01-01' AS ordered_at,
+                1.5::DECIMAL(9, 2) AS amount
+              FROM range(200_000) AS lines(line)
+            ) TO '{file}' (FORMAT parquet)
+        """)
+    sized: list[int | None] = []
+
+    def told(*given: Any) -> int:
+        sized.append(given[2])
+        return parts_needed(*given)
+
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.parts_needed", told)
+    assert rfm("run", file, "--window", "12 months").code == 0
+    assert sized == [200_000, 2_000]
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "size", "expected"),
     [
@@ -145,4 +180,4 @@ def test_a_source_has_as_many_lines_as_it_says_or_about_as_many_as_its_size_hold
     name: str, rows: int | None, size: int | None, expected: int | None
 ) -> None:
     opened = OpenedSource(name, name, (), "CSV", (Path(name),), size, rows, ())
-    assert most_lines(opened) == expected
+    assert estimated_lines(opened) == expected

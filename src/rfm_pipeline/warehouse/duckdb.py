@@ -19,7 +19,7 @@ from rfm_pipeline.warehouse.base import Progress, SourceTable, Usage
 from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
 from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
-from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, most_lines, parts_needed
+from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, estimated_lines, parts_needed
 from rfm_pipeline.warehouse.export import write_table
 from rfm_pipeline.warehouse.failures import explained, not_boolean, objection
 
@@ -102,7 +102,7 @@ class DuckDBWarehouse:
     def _lines(self, cut: Cut) -> int | None:
         """How many lines a step reads, as far as that is known."""
         if cut.table is None:
-            return most_lines(self._opened) if self._opened else None
+            return estimated_lines(self._opened) if self._opened else None
         ((lines,),) = self._connection.execute(f"SELECT COUNT(*) FROM {cut.table}").fetchall()
         return int(lines)
 

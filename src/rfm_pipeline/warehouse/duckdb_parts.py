@@ -29,8 +29,8 @@ _SHARE = 1 / 3
 _MOST_PARTS = 1000
 # The lines that come first tell how many an order has, as an order's stand together. A few tell nothing.
 _HEAD, _FEW = 100_000, 1_000
-# A line of text is hardly shorter, and compressed hardly a fifth of it.
-_LEAST_BYTES, _LEAST_COMPRESSED = 30, 6
+# A line of text is seldom shorter, and compressed seldom less than a fifth of it.
+_BYTES_A_LINE, _COMPRESSED_BYTES_A_LINE = 30, 6
 _UNITS = {"bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
 # Types that come back from Parquet as they were.
 _SAME = {
@@ -39,12 +39,12 @@ _SAME = {
 }  # fmt: skip
 
 
-def most_lines(source: OpenedSource) -> int | None:
+def estimated_lines(source: OpenedSource) -> int | None:
     """How many lines a source has: as it says, or about so many by its size; None where nothing tells."""
     if source.rows is not None or source.size_bytes is None:
         return source.rows
     compressed = any(is_compressed(file.name) for file in source.files)
-    return source.size_bytes // (_LEAST_COMPRESSED if compressed else _LEAST_BYTES)
+    return source.size_bytes // (_COMPRESSED_BYTES_A_LINE if compressed else _BYTES_A_LINE)
 
 
 def parts_needed(connection: duckdb.DuckDBPyConnection, cut: Cut, lines: int | None) -> int:
@@ -53,7 +53,7 @@ def parts_needed(connection: duckdb.DuckDBPyConnection, cut: Cut, lines: int | N
     Args:
         connection: Where it runs.
         cut: The step.
-        lines: How many lines it reads, at most; None where nobody knows, and then it is not cut.
+        lines: About how many lines it reads; None where nobody knows, and then it is not cut.
 
     Raises:
         duckdb.Error: The source can't be read.
