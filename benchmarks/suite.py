@@ -132,7 +132,7 @@ WORKS = {
         Work("10m", "10 million lines, two an order", (*DUCKDB, *FRAMES), "shop", 10_000_000),
         Work("wholesale", "10 million lines, 21 an order", (*DUCKDB, *FRAMES), "wholesale", 10_000_000),
         Work("csv", "10 million lines of CSV", ("rfm", "floor"), "shop", 10_000_000, file="csv"),
-        Work("100m", "100 million lines", (*DUCKDB, "polars"), "shop", 100_000_000, 3, memory="5GB"),
+        Work("100m", "100 million lines", (*DUCKDB, "polars"), "shop", 100_000_000, 3, memory="5500MB"),
         Work(
             "1b",
             "1 billion lines",
