@@ -91,7 +91,7 @@ def test_a_run_tells_its_steps(lines: Path, rfm: Rfm) -> None:
     assert min(steps.values()) >= 0
     assert set(steps) >= {
         "Looking at the source", "Reading, cleaning and measuring", "Finding the edges",
-        "Scoring and segmenting", "Staging the result", "Auditing", "Writing the outputs", "Publishing",
+        "Scoring and segmenting", "Auditing", "Writing the outputs", "Publishing",
     }  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
         "versions": {"DuckDB": "2"},
     }
     steps = dict.fromkeys(
-        ("Looking at the source", "Staging the result", "Auditing", "Publishing", "Reading"), 1.0
+        ("Looking at the source", "Scoring and segmenting", "Auditing", "Publishing", "Reading"), 1.0
     )
     totals = {"customers": 1_000, "orders": 2_000, "revenue": 3_000.5}
     figures = results.figures_of("10m", measured, [steps], totals, machine)

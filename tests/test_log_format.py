@@ -50,12 +50,12 @@ def test_a_run_tells_each_step_each_audit_and_what_it_published(rfm: Rfm, orders
     said, found = ended.json, told(ended.stderr)
     assert ended.code == 0
     assert [event["event"] for event in found if event["event"] != "audit"] == [
-        "begin", *["step"] * 7, "published",
+        "begin", *["step"] * 6, "published",
     ]  # fmt: skip
     assert {event["run_id"] for event in found} == {said["run_id"]}
     assert [event["step"] for event in found if event["event"] == "step"] == [
         "Looking at the source", "Reading, cleaning and measuring", "Finding the edges",
-        "Scoring and segmenting", "Staging the result", "Auditing", "Publishing",
+        "Scoring and segmenting", "Auditing", "Publishing",
     ]  # fmt: skip
     audits = [event for event in found if event["event"] == "audit"]
     assert [(event["audit"], event["status"], event["message"]) for event in audits] == [

@@ -149,11 +149,12 @@ def stage(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, St
         RfmError: The engine failed.
     """
     warehouse = plan.warehouse
-    for step in plan.pipeline.steps(warehouse.table):
-        watcher.step(_STEPS.get(step.name, "Scoring and segmenting"))
+    *steps, segments = plan.pipeline.steps(warehouse.table)
+    for step in steps:
+        watcher.step(_STEPS[step.name])
         warehouse.create(step.name, step.select, watcher.progress, step.cut)
-    watcher.step("Staging the result")
-    _stage_result(begun, plan)
+    watcher.step("Scoring and segmenting")
+    _stage_result(begun, plan, f"(\n{segments.select}\n)", watcher)
     watcher.step("Auditing")
     lines = lines_of(plan)
     refuse_ambiguous_dates(lines.excluded, plan.mapping)
@@ -176,24 +177,22 @@ def _record_unless_refused(begun: Beginning, plan: Plan, result: RunResult, coun
     return record_of(begun, plan, result, newest_order=counted.newest, history_from=oldest)
 
 
-def _stage_result(begun: Beginning, plan: Plan) -> None:
-    """The published rows: the segments, with where each customer came from."""
+def _stage_result(begun: Beginning, plan: Plan, segments: str, watcher: Watcher) -> None:
+    """The published rows: the segments, with where each customer came from, in one table and no other."""
     warehouse, dialect, previous = plan.warehouse, plan.spec.dialect, None
-    if (before := _date_before(plan)) is not None:
+    if (before := _date_before(plan, segments)) is not None:
         history = warehouse.destination.table("history")
         warehouse.recall("previous", previous_sql(history, before, dialect))
         previous = warehouse.table("previous")
-    warehouse.create("result", result_sql(warehouse.table("segments"), previous, begun.run_id, dialect))
+    warehouse.create("result", result_sql(segments, previous, begun.run_id, dialect), watcher.progress)
 
 
-def _date_before(plan: Plan) -> date | None:
+def _date_before(plan: Plan, segments: str) -> date | None:
     """The standing as-of date before this run's; None where there is none."""
     standing = plan.standing.dates
     if not standing or "history" not in plan.standing.tables:
         return None
-    (row,) = plan.warehouse.rows(
-        f"SELECT MAX(as_of_date) AS as_of_date FROM {plan.warehouse.table('segments')}"
-    )
+    (row,) = plan.warehouse.rows(f"SELECT MAX(as_of_date) AS as_of_date FROM {segments}")
     return date_before(standing, row["as_of_date"]) if row["as_of_date"] else None
 
 

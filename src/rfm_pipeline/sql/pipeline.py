@@ -56,7 +56,7 @@ class Pipeline(Struct, frozen=True):
 
     @property
     def materialised(self) -> tuple[str, ...]:
-        """The CTEs that a run makes tables of.
+        """The CTEs that become a step each: a table, but for the last, whose rows a run puts into its result.
 
         The first of them reads the source, and the later ones only read tables, so the source is read once.
         """

@@ -25,7 +25,7 @@ def result_sql(segments: str, previous: str | None, run_id: str, dialect: Dialec
     as-of date since which the segment has been the same.
 
     Args:
-        segments: The staged segments, as they stand behind FROM.
+        segments: The segments, as they stand behind FROM: a table, or a SELECT in parentheses.
         previous: The rows of `previous_sql`, likewise; None where there is no earlier date.
         run_id: The run's id.
         dialect: The engine's words.

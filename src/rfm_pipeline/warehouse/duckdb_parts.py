@@ -103,14 +103,14 @@ def create_in_parts(
         duckdb.Error: It failed.
     """
     # Small pieces, as each part's is in memory until it is full. Hardly an id comes twice in one.
-    options = "FORMAT parquet, PARTITION_BY (part), ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1"
-    connection.execute("SET partitioned_write_flush_threshold = 65536")
+    pieces = "ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1, PARQUET_VERSION v2"
+    connection.execute("SET partitioned_write_flush_threshold = 8192")
     try:
         watched(
             connection,
             f"COPY (\nSELECT *, CAST(hash({cut.key}) % {count} AS SMALLINT) AS part\n"
             f"FROM (\n{cut.lines}\n)\n)"
-            f" TO {text_literal(str(folder))} ({options})",
+            f" TO {text_literal(str(folder))} (FORMAT parquet, PARTITION_BY (part), {pieces})",
             _within(progress, 0, 0.6),
         )
         # The table, and its types, before there is a row.
