@@ -381,7 +381,7 @@ def test_an_audit_that_fails_publishes_nothing(bigquery_shop: Shop, rfm: Rfm, pr
     assert bigquery_shop.published() == before
     # What was staged is kept for a look at it, and expires.
     kept = [name for name in bigquery_shop.tables() if "__" in name]
-    assert [name.rpartition("__")[2] for name in kept] == ["customers", "edges", "result", "segments"]
+    assert [name.rpartition("__")[2] for name in kept] == ["customers", "edges", "result"]
     record = rfm("runs", "--to", bigquery_shop.destination, "--json").json["runs"][0]
     assert (record["status"], record["error"]) == ("refused", sentence)
     assert hint.endswith(f"{kept[0].rpartition('__')[0]}__* for 24 hours.")

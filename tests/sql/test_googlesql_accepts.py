@@ -20,6 +20,7 @@ from test_golden import QUERIES
 from googlesql import GoogleSql
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.drift import drift_sql
+from rfm_pipeline.sql.result import result_sql
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 
@@ -187,7 +188,7 @@ def hashable(tables: Mapping[str, Mapping[str, str]]) -> tuple[tuple[str, tuple[
 
 
 def analyse_all(asked: Question) -> None:
-    """The whole query, and each step as a statement that makes its table."""
+    """The whole query, each step as a statement that makes its table, and the result over the last of them."""
     tables: dict[str, Mapping[str, str]] = {"p.d.orders": asked.columns}
     spec = asked.spec("bigquery", dialect_of("bigquery").table("p.d.orders"))
     pipeline = asked.pipeline("bigquery", spec.relation)
@@ -197,6 +198,9 @@ def analyse_all(asked: Question) -> None:
         reads = {name: columns for name, columns in tables.items() if f"`{name}`" in text.replace("`.`", ".")}
         analyse(text, hashable(reads))
         tables[f"p.d.staged_{step.name}"] = staged_types(asked, step.name)
+        if step.name == "segments":
+            result = result_sql(f"(\n{step.select}\n)", None, "run", dialect_of("bigquery"))
+            analyse(result, hashable(reads))
     if spec.frozen:
         staged = {name: tables[f"p.d.staged_{name}"] for name in ("segments", "edges")}
         analyse(drift_sql(spec, *staged), hashable(staged))
