@@ -188,7 +188,7 @@ def hashable(tables: Mapping[str, Mapping[str, str]]) -> tuple[tuple[str, tuple[
 
 
 def analyse_all(asked: Question) -> None:
-    """The whole query, each step as a statement that makes its table, and the result over the last of them."""
+    """The whole query, each step as a statement that makes its table, and the result over the last one."""
     tables: dict[str, Mapping[str, str]] = {"p.d.orders": asked.columns}
     spec = asked.spec("bigquery", dialect_of("bigquery").table("p.d.orders"))
     pipeline = asked.pipeline("bigquery", spec.relation)
