@@ -193,9 +193,9 @@ def _growth(works: Mapping[str, Figures]) -> float | None:
 
 
 def _around(works: Mapping[str, Figures]) -> float:
-    """The share of a run that is not the query, nor the extra file; the ledger is a part of publishing.
+    """The share of a run that is neither its scan nor its edges nor the extra file.
 
-    Staging can't be told from scoring, as the scores are computed while they are staged: all of that counts.
+    Scoring counts, as scores are computed while they are staged; the ledger is a part of publishing.
     """
     steps = works["10m"]["steps"]
     names = ("Scoring and segmenting", "Auditing", "Publishing")
@@ -212,7 +212,7 @@ GOALS = (
     Goal(
         "10m", "times faster than pymc-marketing", _beside("10m", "pymc-marketing", "rfm"), 12, at_least=True
     ),
-    Goal("10m", "staging, audits, ledger and publish, share of the run", _around, 0.15),
+    Goal("10m", "scoring and staging, audits, ledger and publish, share of the run", _around, 0.15),
     Goal("csv", "time / the floor's, from the same CSV", _beside("csv", "rfm", "floor"), 1.3),
     Goal("100m", "time / the floor's", _beside("100m", "rfm", "floor"), 1.2),
     Goal("100m", "times faster than the usual query", _beside("100m", "usual", "rfm"), 1.7, at_least=True),

@@ -337,9 +337,10 @@ def test_a_folder_whose_rooms_are_drawn_has_all_of_them_drawn() -> None:
 def test_the_steps_that_are_drawn_are_the_tables_of_a_run() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     tables = re.findall(r"^\| \d \| `(\w+)` \|", text, re.MULTILINE)
-    made = "".join((PACKAGE / name).read_text(encoding="utf-8") for name in ("sql/pipeline.py", "runner.py"))
-    assert tables
-    assert all(f'"{table}"' in made for table in tables)
+    runner = (PACKAGE / "runner.py").read_text(encoding="utf-8")
+    *steps, last = tables
+    assert all(f'"{table}": "' in runner for table in steps)
+    assert f'create("{last}"' in runner
 
 
 def test_presets_are_data_and_not_code() -> None:

@@ -20,7 +20,7 @@ class Staged(Struct, frozen=True):
         rows_declared: Rows by the source's own metadata; None where it doesn't say.
         rows_read, rows_kept, amount_kept: Counted where lines are cleaned.
         customers_kept: Customers among the kept lines.
-        rows, customers, monetary: Counted in the staged segments.
+        rows, customers, monetary: Counted in the staged result.
         without_segment, out_of_range: Staged customers with no segment, or a score outside its bins.
         source: What a person calls it.
         orders: Orders of the staged customers.

@@ -199,11 +199,20 @@ def analyse_all(asked: Question) -> None:
         analyse(text, hashable(reads))
         tables[f"p.d.staged_{step.name}"] = staged_types(asked, step.name)
         if step.name == "segments":
-            result = result_sql(f"(\n{step.select}\n)", None, "run", dialect_of("bigquery"))
-            analyse(result, hashable(reads))
+            for select in over_segments(f"(\n{step.select}\n)"):
+                analyse(select, hashable(reads))
     if spec.frozen:
         staged = {name: tables[f"p.d.staged_{name}"] for name in ("segments", "edges")}
         analyse(drift_sql(spec, *staged), hashable(staged))
+
+
+def over_segments(segments: str) -> tuple[str, ...]:
+    """What a run asks of the segments, which are no table then."""
+    earlier = "(SELECT 'a' AS customer_id, 'Lost' AS segment, DATE '2020-01-01' AS segment_since)"
+    return (
+        f"SELECT MAX(as_of_date) AS as_of_date FROM {segments}",
+        *(result_sql(segments, previous, "run", dialect_of("bigquery")) for previous in (None, earlier)),
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
