@@ -353,7 +353,7 @@ def test_the_figures_on_the_page_on_performance_are_those_that_were_measured() -
         assert float(row[2]) == pytest.approx(beside, abs=0.051)
     for work, begins in {
         "real": "541,909", "1m": "1 million", "wholesale": "10 million lines, 21", "10m": "10 million, two",
-        "csv": "the same as CSV", "100m": "100 million",
+        "csv": "the same as CSV", "100m": "100 million", "1b": "1 billion",
     }.items():  # fmt: skip
         found = measured(work)
         (row,) = [row for row in rows if row[0].startswith(begins.replace(" lines", ""))]
