@@ -178,7 +178,7 @@ def _record_unless_refused(begun: Beginning, plan: Plan, result: RunResult, coun
 
 
 def _stage_result(begun: Beginning, plan: Plan, segments: str, watcher: Watcher) -> None:
-    """The published rows: the segments, with where each customer came from, in one table and no other."""
+    """The published rows: the segments, a SELECT in parentheses, with where each customer came from."""
     warehouse, dialect, previous = plan.warehouse, plan.spec.dialect, None
     if (before := _date_before(plan, segments)) is not None:
         history = warehouse.destination.table("history")

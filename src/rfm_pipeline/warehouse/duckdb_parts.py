@@ -102,7 +102,8 @@ def create_in_parts(
     Raises:
         duckdb.Error: It failed.
     """
-    # Small pieces, as each part's is in memory until it is full. Hardly an id comes twice in one.
+    # Small pieces, as each part's is in memory until it is full, and few rows held back for one.
+    # Hardly an id comes twice in a piece; the second version of the format takes a seventh less disk.
     pieces = "ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1, PARQUET_VERSION v2"
     connection.execute("SET partitioned_write_flush_threshold = 8192")
     try:
