@@ -68,8 +68,9 @@ def test_contenders_arrive_at_the_same_customers(
 
 
 def columns_of(file: Path) -> list[tuple[str, str]]:
-    described = duckdb.sql("SELECT name, duckdb_type FROM parquet_schema(?)", params=[str(file)])
-    return described.fetchall()
+    with duckdb.connect() as connection:
+        connection.execute("SELECT name, duckdb_type FROM parquet_schema(?)", [str(file)])
+        return connection.fetchall()
 
 
 @pytest.mark.parametrize(
