@@ -344,7 +344,7 @@ def test_the_figures_on_the_page_on_performance_are_those_that_were_measured() -
     ]
     ten, contenders = measured("10m"), measured("10m")["contenders"]
     for name, begins in {
-        "floor": "the floor", "polars": "Polars", "usual": "DuckDB, the usual", "rfm": "rfm run",
+        "floor": "the floor:", "polars": "Polars", "usual": "DuckDB, the usual", "rfm": "rfm run",
         "pandas": "pandas", "pymc-marketing": "pymc-marketing",
     }.items():  # fmt: skip
         (row,) = [row for row in rows if row[0].startswith(begins)]
@@ -361,3 +361,8 @@ def test_the_figures_on_the_page_on_performance_are_those_that_were_measured() -
         digits = 0.51 if took["wall_s"] > 10 else 0.051
         assert float(row[2].removesuffix(" s")) == pytest.approx(took["wall_s"], abs=digits)
         assert float(row[3].removesuffix(" GB")) == pytest.approx(took["peak_mb"] / 1000, abs=0.051)
+    for work in ("real", "wholesale", "1m", "10m", "csv", "100m"):
+        (row,) = [row for row in rows if row[0] == work]
+        ratios = measured(work)["ratios"]
+        shown = [ratios["stored/floor"], ratios["rfm/floor"], ratios["rfm/stored"]]
+        assert [float(cell) for cell in row[1:]] == pytest.approx(shown, abs=0.0051)
