@@ -22,8 +22,8 @@ from start to end. Read the ratios, which compare contenders within one round: Ã
 _GOALS = """\
 ## Goals
 
-The last column has what the contender `stored` reaches: the least that leaves behind what a run does. Where that
-misses a goal, no run of DuckDB reaches it.
+The last column has what the contender `stored` reaches, the least known to leave behind what a run does.
+Where that misses a goal, storing alone takes more than the goal leaves room for.
 """
 
 

@@ -190,7 +190,7 @@ def _faster_than(work: str, other: str) -> Figure:
 def _peak_gb(work: str) -> Figure:
     def figure(works: Mapping[str, Figures], contender: str) -> float | None:
         took = works[work]["contenders"].get(contender)
-        return took and took["peak_mb"] / 1000
+        return None if took is None else took["peak_mb"] / 1000
 
     return figure
 
