@@ -155,7 +155,7 @@ def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
     assert [line.split("|")[-3].strip() for line in goals] == [
         "met", "met", "met", "met", "**missed**", "**missed**",
     ]  # fmt: skip
-    # Beside them, what the bound reaches, whose time is 3: 3 / 2 of the floor's, 4 / 3 faster than the usual query.
+    # Beside them what `stored` reaches in 3 seconds: 1.5 times the floor, 4 / 3 faster than the usual query.
     assert [line.split("|")[-2].strip() for line in goals] == ["1.5", "1.33", "1.67", "2", "2.33", ""]
 
 
