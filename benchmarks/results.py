@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from measuring import Measurement
-from suite import CONTENDERS, GOALS, WORKS, Figures, Work
+from suite import BOUNDS, CONTENDERS, GOALS, WORKS, Figures, Work
 
 _INTRODUCTION = """\
 # Results
@@ -22,8 +22,9 @@ from start to end. Read the ratios, which compare contenders within one round: �
 _GOALS = """\
 ## Goals
 
-The last column has what the contender `stored` reaches, the least known to leave behind what a run does.
-Where that misses a goal, storing alone takes more than the goal leaves room for.
+The last columns have what the contenders `floor` and `stored` reach: the job with nothing left behind but one
+file, and the least known to leave behind what a run does. What they miss is out of reach for a run,
+which does what they do and more.
 """
 
 
@@ -121,22 +122,16 @@ def steps_table(figures: Figures) -> str:
 
 
 def goals_table(works: Mapping[str, Figures]) -> str:
-    """All goals whose works were measured, as a table of Markdown.
-
-    Beside what `rfm` reaches stands what `stored` does: nothing that leaves the same behind reaches more.
-    """
-    rows = [["work", "figure", "goal", "measured", "", "`stored`"]]
+    """All goals whose works were measured, as a table of Markdown, with what the bounds reach."""
+    rows = [["work", "figure", "goal", "measured", "", *(f"`{name}`" for name in BOUNDS)]]
     for goal in GOALS:
-        figure, stored = (
-            goal.figure(works, name) if goal.work in works else None for name in ("rfm", "stored")
-        )
-        if figure is None:
+        if (figure := goal.reached(works)) is None:
             continue
         is_met = figure >= goal.bound if goal.at_least else figure <= goal.bound
         wanted = f"{'≥' if goal.at_least else '≤'} {goal.bound:g}"
-        met = "met" if is_met else "**missed**"
-        reached = "" if stored is None else f"{stored:.3g}"
-        rows.append([goal.work, goal.says, wanted, f"{figure:.3g}", met, reached])
+        row = [goal.work, goal.says, wanted, f"{figure:.3g}", "met" if is_met else "**missed**"]
+        bounds = [goal.reached(works, name) for name in BOUNDS]
+        rows.append([*row, *("" if one is None else f"{one:.3g}" for one in bounds)])
     return markdown(rows)
 
 

@@ -366,3 +366,20 @@ def test_the_figures_on_the_page_on_performance_are_those_that_were_measured() -
         ratios = measured(work)["ratios"]
         shown = [ratios["stored/floor"], ratios["rfm/floor"], ratios["rfm/stored"]]
         assert [float(cell) for cell in row[1:]] == pytest.approx(shown, abs=0.0051)
+    scans, after = zip(*(scan_and_after(work) for work in ("1b", "100m")), strict=True)
+    grew = [(scans[0] + after[0]) / (scans[1] + after[1]), scans[0] / scans[1], after[0] / after[1]]
+    page = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())
+    numbers = r"([\d.]+) times"
+    beyond = re.search(
+        f"took {numbers} as long a line as .*?: the scan {numbers},.*? follows {numbers}", page
+    )
+    assert beyond is not None
+    assert [float(shown) for shown in beyond.groups()] == pytest.approx([one / 10 for one in grew], abs=0.051)
+
+
+def scan_and_after(work: str) -> tuple[float, float]:
+    """The seconds of the step that reads the lines, and of those that follow it."""
+    steps = {name: step["seconds"] for name, step in measured(work)["steps"].items()}
+    begun = list(steps).index("Reading, cleaning and measuring")
+    scan, *after = list(steps.values())[begun:]
+    return scan, sum(after)
