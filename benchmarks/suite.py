@@ -85,7 +85,7 @@ CONTENDERS = {
     )
 }
 DUCKDB = ("rfm", "floor", "stored", "usual")
-# What a run is a part of, and so can't outrun.
+# Parts of a run's work, which it therefore can't outrun.
 BOUNDS = ("floor", "stored")
 FRAMES = ("polars", "pandas", "pymc-marketing")
 
