@@ -23,8 +23,8 @@ _GOALS = """\
 ## Goals
 
 The last columns have what the contenders `floor` and `stored` reach: the job with nothing left behind but one
-file, and the least known to leave the customers where a run does. What they miss is out of reach for a run, which
-does what they do and more.
+file, and the least known to leave the customers where a run does. What they miss is out of reach for a run,
+which does what they do and more.
 """
 
 
