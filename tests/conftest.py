@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, settings
 import bigquery_emulator
 from bigquery_proxy import Impatient, Proxy, proxying
 from rfm_pipeline.cli import main
-from rfm_pipeline.stopping import ASKED
 
 if TYPE_CHECKING:
     from bigquery_shop import Shop
@@ -65,8 +64,6 @@ def rfm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
             patched.setattr(sys, "argv", ["rfm", *map(str, arguments)])
             with pytest.raises(SystemExit) as ended:
                 main()
-        # A process ends with its command, and what it was asked with it; here other tests follow.
-        ASKED.clear()
         captured = capsys.readouterr()
         code = ended.value.code
         return Outcome(code if isinstance(code, int) else 1, captured.out, captured.err)

@@ -93,6 +93,7 @@ def test_a_stop_while_the_result_is_shown_says_that_it_stands(
     monkeypatch.setattr(terminal, "print_result", stop)
     ended = rfm("run", orders)
     assert (ended.code, ended.stderr) == (130, "error: Stopped; what had been done stands.\n")
-    # Of an earlier command in the same process nothing is left.
+    # Of an earlier command in the same process nothing is left, for another or for the library.
+    assert ASKED == []
     monkeypatch.setattr(Outputs, "write", stop)
     assert rfm("run", orders).stderr == "error: Stopped; nothing was published.\n"

@@ -23,7 +23,6 @@ _AT_ONCE = ("-h", "--help", "--version", "--debug")
 
 def main() -> NoReturn:
     """Runs the command line, and exits with its code. An error is one sentence and a hint, on stderr."""
-    ASKED.clear()
     events.begin(sys.argv[1:])
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
@@ -55,6 +54,8 @@ def main() -> NoReturn:
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         hint = "run it again with `rfm --debug` and report what it shows."
         code = _stopped() if ASKED else _failed(f"A bug in rfm: {what}", hint, 1, error)
+    # What was asked of this command is not asked of what its process does next.
+    ASKED.clear()
     sys.exit(code)
 
 
