@@ -20,7 +20,7 @@ import duckdb
 import pytest
 
 from by_hand import ORDERS
-from rfm_pipeline.engine import watched
+from rfm_pipeline.common.duckdb_engine import watched
 
 ESCAPE = "\x1b"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -340,7 +340,7 @@ def test_a_stop_is_not_lost_where_python_ignores_what_it_raises(
 
 
 def test_a_stop_that_was_lost_ends_a_statement_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rfm_pipeline.stopping.ASKED", [signal.SIGTERM])
+    monkeypatch.setattr("rfm_pipeline.common.cancellation.ASKED", [signal.SIGTERM])
     connection = duckdb.connect()
     endless = "SELECT COUNT(*) FROM range(10_000_000_000) AS a(i), range(1_000) AS b(j) WHERE i * j = -1"
     with pytest.raises(KeyboardInterrupt):

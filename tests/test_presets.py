@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from rfm_pipeline import presets
-from rfm_pipeline.dates import format_regex
+from rfm_pipeline.common.date_formats import format_regex
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.segmentation import SegmentMap, SegmentsConfig, cell_text
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfm_pipeline import words
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.result import DimensionScores, money, share
 
 

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rfm_pipeline.common.formatting import count, lowered, size
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import CostLimitError, RfmError, UsageError
 from rfm_pipeline.ledger import RunRecord, date_before
 from rfm_pipeline.planning import Plan
 from rfm_pipeline.result import RunResult
 from rfm_pipeline.runner import Watcher, run_unless
-from rfm_pipeline.words import count, lowered, size
 
 Every = Literal["day", "week", "month"]
 _MOST = 10_000

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from rfm_pipeline.common.schema import NUMBERS, Column, Kind, Schema
 from rfm_pipeline.errors import ColumnError
-from rfm_pipeline.schema import NUMBERS, Column, Kind, Schema
 
 ROLES = ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund")
 

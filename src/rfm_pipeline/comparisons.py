@@ -10,9 +10,9 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from rfm_pipeline.audit_settings import Dropped, DuplicateLoad, SegmentShares
+from rfm_pipeline.common.formatting import percent
 from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.staged import Finding, Staged, amiss, well
-from rfm_pipeline.words import percent
 
 # The share by which customers may grow, and be hardly more.
 _HARDLY = Decimal("0.1")

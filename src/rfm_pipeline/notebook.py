@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from rfm_pipeline import words
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.result import RunResult, SegmentResult, share
 
 _CELL = "padding:.25em .75em;border-bottom:1px solid rgba(127,127,127,.25)"

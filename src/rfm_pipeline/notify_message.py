@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from rfm_pipeline.common.formatting import count, one_line
 from rfm_pipeline.errors import AuditError, RfmError, SourceError, WarehouseError
 from rfm_pipeline.result import Audit, RunResult
-from rfm_pipeline.words import count, one_line
 
 _MOST_AUDITS = 8
 _LOOK = "its log says more."

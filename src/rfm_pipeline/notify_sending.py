@@ -10,8 +10,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from rfm_pipeline import __version__
+from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.notify_settings import Address
-from rfm_pipeline.words import lowered
 
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector

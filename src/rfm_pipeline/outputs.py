@@ -7,10 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rfm_pipeline.common.atomic_file import Draft
+from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.warehouse.base import Warehouse
-from rfm_pipeline.warehouse.draft import Draft
-from rfm_pipeline.words import lowered
 
 
 class Outputs:

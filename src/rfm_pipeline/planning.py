@@ -17,14 +17,15 @@ from msgspec.structs import replace
 
 from rfm_pipeline.calibration import Frozen, frozen_edges
 from rfm_pipeline.columns import ColumnMapping, map_columns
+from rfm_pipeline.common.date_formats import ISO
+from rfm_pipeline.common.formatting import one_line, shortened
+from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.config import Configuration
-from rfm_pipeline.dates import ISO
 from rfm_pipeline.destination import BigQueryDestination, parse_destination
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
 from rfm_pipeline.ledger import Standing, standing_at
 from rfm_pipeline.opening import open_destination, open_warehouse
 from rfm_pipeline.presets import recognise
-from rfm_pipeline.schema import Kind
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.source.location import BigQueryTable, FileLocation, parse
@@ -38,7 +39,6 @@ from rfm_pipeline.sql.scores import SPLITS_TIES
 from rfm_pipeline.sql.spec import QuerySpec
 from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
 from rfm_pipeline.warehouse.export import check_output
-from rfm_pipeline.words import one_line, shortened
 
 if TYPE_CHECKING:
     from rfm_pipeline.source.opened import Opener

@@ -16,6 +16,8 @@ from msgspec.structs import replace
 from rfm_pipeline.audit_advice import advice
 from rfm_pipeline.auditing import audits_of
 from rfm_pipeline.columns import ColumnMapping
+from rfm_pipeline.common.cancellation import ASKED
+from rfm_pipeline.common.formatting import count, lowered
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
 from rfm_pipeline.errors import AuditError, ColumnError, ConfigurationError, RfmError, WarehouseError
@@ -29,8 +31,6 @@ from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.publication import publish_sql, record_sql
 from rfm_pipeline.sql.result import previous_sql, result_sql
 from rfm_pipeline.staged import Staged
-from rfm_pipeline.stopping import ASKED
-from rfm_pipeline.words import count, lowered
 
 _log = logging.getLogger(__name__)
 

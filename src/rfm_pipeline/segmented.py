@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rfm_pipeline import words
 from rfm_pipeline.arguments import told_as_arguments
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.config import Configuration, merge
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.ledger import RunRecord

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import msgspec
 
 from rfm_pipeline.audit_settings import Audits
-from rfm_pipeline.dates import ISO, check_format
+from rfm_pipeline.common.date_formats import ISO, check_format
 from rfm_pipeline.engine_settings import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.export.settings import ExportSettings

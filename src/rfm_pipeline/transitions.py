@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline import words
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.ledger import RunRecord, Standing, date_before, standing_at

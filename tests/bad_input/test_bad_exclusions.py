@@ -11,8 +11,8 @@ import pytest
 from spoiled import Case, case, check, shop
 
 from conftest import Rfm
+from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.errors import ExpressionError
-from rfm_pipeline.schema import Column, Kind
 from rfm_pipeline.sql.conditions import condition_sql
 from rfm_pipeline.sql.dialect import dialect_of
 

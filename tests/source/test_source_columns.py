@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from source_reader import table
 
-from rfm_pipeline.schema import Kind
+from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.source import kind_of
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from source_reader import opened, read, refusal, table, write
 
-from rfm_pipeline.schema import Column, Kind
+from rfm_pipeline.common.schema import Column, Kind
 
 
 def test_values_stay_the_text_they_are(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from source_reader import read, refusal, write
 
-from rfm_pipeline.schema import Kind
+from rfm_pipeline.common.schema import Kind
 
 ORDERS = [
     {"id": 1, "amount": 2.5, "at": "2024-01-31", "customer": {"id": "00123", "tags": ["a"]}},

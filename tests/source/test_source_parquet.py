@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from source_reader import read, refusal, table, write
 
-from rfm_pipeline.schema import Kind
+from rfm_pipeline.common.schema import Kind
 
 
 def parquet(path: Path, select: str) -> Path:

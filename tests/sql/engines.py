@@ -18,8 +18,8 @@ import duckdb
 
 from googlesql import GoogleSql
 from rfm_pipeline.columns import map_columns
+from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.config import Configuration
-from rfm_pipeline.schema import Column, Kind, Schema
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.pipeline import Pipeline, Step

@@ -9,11 +9,11 @@ import pytest
 
 from googlesql import Columns, GoogleSql
 from rfm_pipeline.columns import ColumnMapping
+from rfm_pipeline.common.schema import Column, Kind, Partition
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.layout import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES
 from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.presets import load
-from rfm_pipeline.schema import Column, Kind, Partition
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.partitions import narrowed, narrowing

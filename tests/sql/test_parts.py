@@ -10,7 +10,7 @@ from generated import questions
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from rfm_pipeline.cut import PART
+from rfm_pipeline.common.partitioned_query import PART
 from rfm_pipeline.warehouse.duckdb_parts import comes_back, create_in_parts
 
 

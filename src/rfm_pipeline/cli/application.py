@@ -11,8 +11,8 @@ import typer
 
 from rfm_pipeline.cli import events
 from rfm_pipeline.cli.overview import ABOUT, COMMANDS
+from rfm_pipeline.common.cancellation import stop_if_asked
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.stopping import stop_if_asked
 
 app = typer.Typer(
     name="rfm",

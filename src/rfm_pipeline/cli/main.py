@@ -15,8 +15,8 @@ from typing import NoReturn
 from rfm_pipeline import __version__
 from rfm_pipeline.cli import events
 from rfm_pipeline.cli.overview import overview
+from rfm_pipeline.common.cancellation import ASKED
 from rfm_pipeline.errors import RfmError, UsageError
-from rfm_pipeline.stopping import ASKED
 
 _AT_ONCE = ("-h", "--help", "--version", "--debug")
 

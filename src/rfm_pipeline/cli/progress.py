@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rfm_pipeline.cli import events
+from rfm_pipeline.common.cancellation import stop_if_asked
 from rfm_pipeline.runner import Unwatched, Watcher
-from rfm_pipeline.stopping import stop_if_asked
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -12,8 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline import words
 from rfm_pipeline.cli.terminal_audits import warning
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.result import DimensionScores, RunResult
 
 _BAR_WIDTH = 20

@@ -11,8 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rfm_pipeline.common.formatting import one_line
 from rfm_pipeline.result import Audit, plain
-from rfm_pipeline.words import one_line
 
 _WIDEST = 32
 _GAP = 2

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline import words
 from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.explain import told
 from rfm_pipeline.explain.explanation import Explanation, OrderLines
 from rfm_pipeline.explain.history import PastSegment

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.console import Group
 from rich.text import Text
 
-from rfm_pipeline import words
 from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.report.figures import Figures
 
 

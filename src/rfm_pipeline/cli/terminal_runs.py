@@ -9,9 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline import words
 from rfm_pipeline.backfill import Backfilled
 from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.ledger import RunRecord, Standing
 from rfm_pipeline.rollback import RolledBack
 

@@ -24,7 +24,7 @@ from rfm_pipeline.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.common.duckdb_engine import duckdb
 
 _FORMATS = {
     ".parquet": "FORMAT parquet, COMPRESSION zstd",
@@ -134,7 +134,7 @@ def write_shop(
             hint="give a date in that range.",
         )
 
-    from rfm_pipeline.engine import connected, duckdb
+    from rfm_pipeline.common.duckdb_engine import connected, duckdb
 
     staged = path.absolute().with_name(f".rfm-demo-{uuid4().hex}{path.suffix.lower()}")
     try:
@@ -181,14 +181,14 @@ def _write_lines(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
     """Stream the shop's lines into a file in the format of its suffix."""
     literal = str(target).replace("'", "''")
     options = _FORMATS[target.suffix]
-    from rfm_pipeline.engine import watched
+    from rfm_pipeline.common.duckdb_engine import watched
 
     watched(connection, f"COPY (\n{_sql('export')}) TO '{literal}' ({options}, USE_TMP_FILE false)")
 
 
 def _count_planted(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Count the lines of each planted kind, also of those that a small shop has none of."""
-    from rfm_pipeline.engine import watched
+    from rfm_pipeline.common.duckdb_engine import watched
 
     watched(connection, "SELECT fate, COUNT(*) FROM order_lines GROUP BY fate")
     counted = connection.fetchall()

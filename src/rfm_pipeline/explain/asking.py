@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from rfm_pipeline.common.formatting import count, size
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.counting import cells_of, dimension_scores, lines_of
 from rfm_pipeline.destination import BigQueryDestination, parse_destination
@@ -28,7 +29,6 @@ from rfm_pipeline.runner import Watcher, refuse_ambiguous_dates
 from rfm_pipeline.segmentation import Cell, SegmentMap, cell_text
 from rfm_pipeline.source.location import BigQueryTable, parse
 from rfm_pipeline.sql.explain import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql
-from rfm_pipeline.words import count, size
 
 NEWEST = 20
 """How many orders are shown unless all are asked for."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+from rfm_pipeline.common.formatting import count, one_line
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.planning import Plan
 from rfm_pipeline.result import Excluded
 from rfm_pipeline.sql.explain import nearby_sql
 from rfm_pipeline.sql.metrics import NO_POSITIVE_ORDER
-from rfm_pipeline.words import count, one_line
 
 _EXACTLY = "an id is matched to the letter, as the result prints it"
 _LONGEST = 200

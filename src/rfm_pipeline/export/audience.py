@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
+from rfm_pipeline.common.formatting import count, lowered, size
 from rfm_pipeline.config import Configuration
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.export import normalise
@@ -28,10 +29,9 @@ from rfm_pipeline.layout import RESULT_COLUMNS
 from rfm_pipeline.runner import Watcher
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
-from rfm_pipeline.words import count, lowered, size
 
 if TYPE_CHECKING:
-    from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.common.duckdb_engine import duckdb
 
 
 class Exported(Struct, frozen=True):
@@ -215,7 +215,7 @@ class _Work:
         return contacts
 
     def _create(self, name: str, select: str) -> None:
-        from rfm_pipeline.engine import watched
+        from rfm_pipeline.common.duckdb_engine import watched
 
         watched(self._connection, f"CREATE TABLE {name} AS\n{select}", self._watcher.progress)
 

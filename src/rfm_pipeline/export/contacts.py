@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from rfm_pipeline.columns import find_column, folded
+from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.errors import ColumnError, UsageError
 from rfm_pipeline.export.settings import ExportSettings
-from rfm_pipeline.schema import Column, Kind, Schema
 from rfm_pipeline.source import BigQueryTable, StdinLocation, parse
 from rfm_pipeline.sql.dialect import dialect_of
 
 if TYPE_CHECKING:
-    from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.common.duckdb_engine import duckdb
     from rfm_pipeline.source import OpenedSource
 
 # What the roles that are found by name are called, compared as the columns of a source are. A later group

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.duckdb_quoting import columns_literal, text_literal
+from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.destination import BigQueryDestination, parse_destination
 from rfm_pipeline.errors import DestinationError, WarehouseError
 from rfm_pipeline.export.members import customers_sql
 from rfm_pipeline.layout import RESULT_COLUMNS
 from rfm_pipeline.settings import Settings
-from rfm_pipeline.source.literals import columns_literal, text_literal
 from rfm_pipeline.warehouse.base import Destination
-from rfm_pipeline.words import lowered
 
 if TYPE_CHECKING:
-    from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.common.duckdb_engine import duckdb
 
 _TYPES: Mapping[str, str] = {
     "text": "VARCHAR",
@@ -82,7 +82,7 @@ def stage(
             select = customers_sql(dataset.table("current"), columns, segments, dataset.engine)
             stage_rows(connection, dataset.pages(select), columns, scratch)
         return standing, segments
-    from rfm_pipeline.engine import watched
+    from rfm_pipeline.common.duckdb_engine import watched
     from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
 
     file = DestinationFile(connection, to.file, to.table, settings.duckdb)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 
-from rfm_pipeline import words
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.report.figures import Value
 from rfm_pipeline.report.says import Figure, Says
 from rfm_pipeline.report.svg import TINTS, WIDTH, Drawing, bar, number, path, shortened, text

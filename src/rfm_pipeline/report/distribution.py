@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from rfm_pipeline import words
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.report.says import Figure, Says
 from rfm_pipeline.report.svg import WIDTH, Drawing, bar, path, text
 from rfm_pipeline.report.view import View

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from rfm_pipeline import words
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.report.figures import Move
 from rfm_pipeline.report.says import Says, escaped
 from rfm_pipeline.report.svg import WIDTH, Drawing, bar, number, shortened, text

@@ -13,7 +13,7 @@ import hashlib
 from importlib.resources import files
 from string import Template
 
-from rfm_pipeline import words
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.report.figures import Figures
 from rfm_pipeline.report.says import Says, escaped
 from rfm_pipeline.report.sections import run_facts, sections

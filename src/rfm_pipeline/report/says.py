@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 from msgspec import Struct, field
 
-from rfm_pipeline import words
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.report.settings import ReportSettings
 from rfm_pipeline.result import money
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from rfm_pipeline import words
+from rfm_pipeline.common import formatting as words
 from rfm_pipeline.report import charts
 from rfm_pipeline.report.distribution import UNITS, counts, distribution, label
 from rfm_pipeline.report.figures import Move, Named

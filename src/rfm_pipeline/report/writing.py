@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from rfm_pipeline.common.atomic_file import Draft
+from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.report import charts
 from rfm_pipeline.report.distribution import distribution
@@ -18,8 +20,6 @@ from rfm_pipeline.report.says import Says
 from rfm_pipeline.report.settings import ReportSettings
 from rfm_pipeline.report.svg import Drawing
 from rfm_pipeline.report.view import View
-from rfm_pipeline.warehouse.draft import Draft
-from rfm_pipeline.words import lowered
 
 CHARTS: dict[str, Callable[[View, Says], Drawing]] = {
     "segments": charts.segments,

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.schema import Column, Kind, Schema
 
 _KINDS = {
     "VARCHAR": Kind.TEXT,

@@ -6,10 +6,10 @@ import difflib
 import re
 from pathlib import Path
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.duckdb_quoting import identifier, text_literal
 from rfm_pipeline.errors import LockedError, SourceError
 from rfm_pipeline.source.files import missing, reading
-from rfm_pipeline.source.literals import identifier, text_literal
 from rfm_pipeline.source.location import DuckDBTable
 from rfm_pipeline.source.opened import Scan
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.encoding import not_utf8
 from rfm_pipeline.source.formats import damaged

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.errors import SourceError, UsageError
 from rfm_pipeline.source.columns import checked_names, schema_of
 from rfm_pipeline.source.opened import OpenedSource, Opener

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.schema import Schema
+from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.source.files import SourceFile
 
 Opener = Callable[[Any, Path], "OpenedSource"]

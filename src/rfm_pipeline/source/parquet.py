@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.duckdb_quoting import paths_literal
 from rfm_pipeline.source.columns import checked_names, missing_columns
 from rfm_pipeline.source.failures import explained
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.literals import paths_literal
 from rfm_pipeline.source.opened import Scan
 from rfm_pipeline.source.suffixes import Format
 

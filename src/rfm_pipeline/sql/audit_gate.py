@@ -9,9 +9,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from rfm_pipeline.common.formatting import shortened
 from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.sql.gate import RefusedError, bare, unrepeatable_call
-from rfm_pipeline.words import shortened
 
 TABLES = ("segments", "previous")
 """What an audit can read."""

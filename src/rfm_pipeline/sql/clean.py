@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rfm_pipeline.dates import AMBIGUOUS
-from rfm_pipeline.schema import Kind
+from rfm_pipeline.common.date_formats import AMBIGUOUS
+from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.sql.conditions import condition_sql
 from rfm_pipeline.sql.dialect import Marks, cases
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from rfm_pipeline.dates import ISO, format_regex
-from rfm_pipeline.schema import Column, Kind
+from rfm_pipeline.common.date_formats import ISO, format_regex
+from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.window import Window
 
 _WITH_COMMA = r"^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$"

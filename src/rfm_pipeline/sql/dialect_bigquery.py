@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import ClassVar
 
-from rfm_pipeline.schema import Kind
+from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.sql.dialect import EXPONENT, Dialect, cases
 from rfm_pipeline.window import Window
 

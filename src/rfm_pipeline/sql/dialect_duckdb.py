@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rfm_pipeline.schema import Column, Kind
+from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.sql.dialect import EXPONENT, Dialect, cases
 from rfm_pipeline.window import Window
 

@@ -10,8 +10,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from rfm_pipeline.columns import find_column, unknown_column
+from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.errors import ExpressionError
-from rfm_pipeline.schema import Schema
 
 _BOOLEAN = (
     exp.Predicate, exp.Connector, exp.Not, exp.Boolean, exp.Column, exp.Anonymous, exp.Func, exp.Escape,

@@ -5,7 +5,7 @@ The source is read once: excluded lines ride along, with no customer, as one row
 
 from __future__ import annotations
 
-from rfm_pipeline.schema import Kind
+from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.sql.clean import has_example
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from rfm_pipeline.columns import ColumnMapping
+from rfm_pipeline.common.schema import Kind, Partition
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.schema import Kind, Partition
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.sql.dialect import Dialect
 from rfm_pipeline.window import Window

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from rfm_pipeline.cut import PART, Cut
+from rfm_pipeline.common.partitioned_query import PART, Cut
 from rfm_pipeline.sql.clean import clean_ctes
 from rfm_pipeline.sql.metrics import metrics_ctes
 from rfm_pipeline.sql.scores import scores_ctes

@@ -9,8 +9,8 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from rfm_pipeline.columns import ColumnMapping
-from rfm_pipeline.dates import ISO
-from rfm_pipeline.schema import Kind, Schema
+from rfm_pipeline.common.date_formats import ISO
+from rfm_pipeline.common.schema import Kind, Schema
 from rfm_pipeline.segmentation import SegmentMap
 from rfm_pipeline.settings import Settings
 from rfm_pipeline.sql.dialect import Dialect

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from rfm_pipeline.cut import Cut
-from rfm_pipeline.schema import Partition, Schema
-from rfm_pipeline.warehouse.draft import Draft
+from rfm_pipeline.common.atomic_file import Draft
+from rfm_pipeline.common.partitioned_query import Cut
+from rfm_pipeline.common.schema import Partition, Schema
 
 Progress = Callable[[float], None]
 """Told the share of a statement that is done, from 0 to 1."""

@@ -13,11 +13,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfm_pipeline.cut import Cut
+from rfm_pipeline.common.atomic_file import Draft
+from rfm_pipeline.common.formatting import size
+from rfm_pipeline.common.partitioned_query import Cut
+from rfm_pipeline.common.schema import Kind, Partition
 from rfm_pipeline.destination import BigQueryDestination
 from rfm_pipeline.engine_settings import BigQuerySettings
 from rfm_pipeline.errors import ConfigurationError, CostLimitError, SourceError
-from rfm_pipeline.schema import Kind, Partition
 from rfm_pipeline.source.location import BigQueryTable
 from rfm_pipeline.warehouse import bigquery_statements as statements
 from rfm_pipeline.warehouse.base import Cost, Progress, SourceTable, Usage
@@ -28,8 +30,6 @@ from rfm_pipeline.warehouse.bigquery_files import LocalFiles
 from rfm_pipeline.warehouse.bigquery_jobs import label_value
 from rfm_pipeline.warehouse.bigquery_load import drop, find, make, runner, upload
 from rfm_pipeline.warehouse.bigquery_schema import schema_of
-from rfm_pipeline.warehouse.draft import Draft
-from rfm_pipeline.words import size
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table

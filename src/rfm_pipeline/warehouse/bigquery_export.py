@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rfm_pipeline.common.atomic_file import Draft
+from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.layout import RESULT_COLUMNS
-from rfm_pipeline.warehouse.draft import Draft
-from rfm_pipeline.words import lowered
 
 _TYPES: Mapping[str, str] = {
     "text": "VARCHAR",
@@ -31,7 +31,7 @@ def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Draf
     Raises:
         WarehouseError: There is no room for them.
     """
-    from rfm_pipeline.engine import connected
+    from rfm_pipeline.common.duckdb_engine import connected
     from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
     from rfm_pipeline.warehouse.export import write_table
     from rfm_pipeline.warehouse.failures import explained

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import (
     ConfigurationError,
     CostLimitError,
@@ -14,7 +15,6 @@ from rfm_pipeline.errors import (
     SourceError,
     WarehouseError,
 )
-from rfm_pipeline.words import lowered
 
 UNCHANGED = "the earlier result is unchanged."
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.schema import Column, Kind, Schema
 from rfm_pipeline.source.location import Location
 from rfm_pipeline.source.options import SourceOptions
 
 if TYPE_CHECKING:
-    from rfm_pipeline.engine import duckdb
+    from rfm_pipeline.common.duckdb_engine import duckdb
     from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
 
 _TYPES = {
@@ -78,7 +78,7 @@ class LocalFiles:
         Raises:
             SourceError: They can't be read.
         """
-        from rfm_pipeline.engine import connected
+        from rfm_pipeline.common.duckdb_engine import connected
         from rfm_pipeline.source import open_source
         from rfm_pipeline.source.columns import schema_of
         from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder

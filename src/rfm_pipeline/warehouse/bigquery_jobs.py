@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
+from rfm_pipeline.common.cancellation import stop_if_asked
 from rfm_pipeline.errors import RfmError, WarehouseError
-from rfm_pipeline.stopping import stop_if_asked
 from rfm_pipeline.warehouse.base import Progress
 from rfm_pipeline.warehouse.bigquery_failures import explanation, failed_job
 from rfm_pipeline.warehouse.bigquery_retry import (

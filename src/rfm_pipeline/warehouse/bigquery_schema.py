@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.layout import PublishedColumn
-from rfm_pipeline.schema import Column, Kind, Schema
 from rfm_pipeline.warehouse.bigquery_statements import TYPES
 
 if TYPE_CHECKING:

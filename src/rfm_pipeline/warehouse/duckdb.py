@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rfm_pipeline.cut import Cut
-from rfm_pipeline.engine import duckdb, watched
+from rfm_pipeline.common.atomic_file import Draft
+from rfm_pipeline.common.duckdb_engine import duckdb, watched
+from rfm_pipeline.common.partitioned_query import Cut
 from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.source.columns import bound_columns
 from rfm_pipeline.source.opened import OpenedSource, Opener
 from rfm_pipeline.warehouse.base import Progress, SourceTable, Usage
-from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
 from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
 from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, estimated_lines, parts_needed

@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rfm_pipeline import __version__
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.common.cancellation import stop_if_asked
+from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.file_lock import FileLock
+from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.engine_settings import DuckDBSettings
 from rfm_pipeline.errors import DestinationError, LockedError, WarehouseError
-from rfm_pipeline.file_lock import FileLock
 from rfm_pipeline.layout import COLUMNS, SUFFIXES, PublishedColumn, newer_version
-from rfm_pipeline.stopping import stop_if_asked
 from rfm_pipeline.warehouse.failures import UNCHANGED, explained, held, lock_holder, unopened
-from rfm_pipeline.words import lowered
 
 T = TypeVar("T")
 _CATALOG = "destination"

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
-from rfm_pipeline.cut import PART, Cut
-from rfm_pipeline.engine import duckdb, watched
+from rfm_pipeline.common.duckdb_engine import duckdb, watched
+from rfm_pipeline.common.duckdb_quoting import paths_literal, text_literal
+from rfm_pipeline.common.partitioned_query import PART, Cut
 from rfm_pipeline.source.columns import bound_columns
-from rfm_pipeline.source.literals import paths_literal, text_literal
 from rfm_pipeline.source.opened import OpenedSource
 from rfm_pipeline.source.suffixes import is_compressed
 from rfm_pipeline.warehouse.base import Progress

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.common.atomic_file import Draft
+from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.source.columns import bound_columns
-from rfm_pipeline.warehouse.draft import Draft
 from rfm_pipeline.warehouse.failures import first_line, system_reason
-from rfm_pipeline.words import lowered
 
 Writer = Callable[[duckdb.DuckDBPyConnection, str, Path, Path], None]
 """Writes the rows of a SELECT to a file, with a folder for what is written on the way."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rfm_pipeline.engine import duckdb
+from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import DestinationError, LockedError, RfmError, SourceError, WarehouseError
 from rfm_pipeline.source import OpenedSource, explain_failure, kind_of
-from rfm_pipeline.words import lowered
 
 UNCHANGED = "the earlier result is unchanged."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rfm_pipeline.file_lock import HeldFolder
+from rfm_pipeline.common.file_lock import HeldFolder
 
 
 class Draft:

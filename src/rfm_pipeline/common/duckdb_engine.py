@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from rfm_pipeline.stopping import stop_if_asked
+from rfm_pipeline.common.cancellation import stop_if_asked
 
 try:
     import _duckdb as duckdb
