@@ -10,11 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from rfm_pipeline.audit_advice import advice
-from rfm_pipeline.audit_settings import Audits
 from rfm_pipeline.audits import AUDITS, audit
+from rfm_pipeline.config.audits import Audits
+from rfm_pipeline.config.base import kinds
 from rfm_pipeline.result import Audit, DimensionScores, Excluded
 from rfm_pipeline.staged import Staged
-from rfm_pipeline.tables import kinds
 
 WELL = Staged(
     rows_declared=10,

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from rfm_pipeline.audit_settings import Audits
 from rfm_pipeline.audits import audit
+from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.ledger import RunRecord, SegmentFigures
 from rfm_pipeline.result import Audit
 from rfm_pipeline.staged import Staged

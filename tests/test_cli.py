@@ -42,7 +42,7 @@ ENGINES = {
     "pydantic",
     "fastexcel",
     "xlsxwriter",
-    "rfm_pipeline.config",
+    "rfm_pipeline.config.loader",
 }
 
 

@@ -16,14 +16,14 @@ import pytest
 
 from by_hand import ORDERS, published, refused, without_run_id
 from conftest import Rfm
-from rfm_pipeline import presets
-from rfm_pipeline.config import Configuration, load
-from rfm_pipeline.engine_settings import DuckDBSettings
-from rfm_pipeline.scoring import Scoring
-from rfm_pipeline.settings import Settings
-from rfm_pipeline.source.options import SourceOptions
+from rfm_pipeline.config import presets
+from rfm_pipeline.config.base import kinds
+from rfm_pipeline.config.engines import DuckDBSettings
+from rfm_pipeline.config.loader import Configuration, load
+from rfm_pipeline.config.scoring import Scoring
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.starter import starter_config
-from rfm_pipeline.tables import kinds
 
 
 @pytest.fixture

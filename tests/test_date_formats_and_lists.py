@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rfm_pipeline.config import Configuration
-from rfm_pipeline.environment import read_environment
+from rfm_pipeline.config.environment import read_environment
+from rfm_pipeline.config.loader import Configuration
 
 
 @pytest.mark.parametrize(

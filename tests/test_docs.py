@@ -18,14 +18,15 @@ import pytest
 import typer
 
 from conftest import Rfm
-from rfm_pipeline import __version__, errors, presets
+from rfm_pipeline import __version__, errors
 from rfm_pipeline.cli.overview import COMMANDS
-from rfm_pipeline.config import Configuration, load
-from rfm_pipeline.engine_settings import BigQuerySettings
+from rfm_pipeline.config import presets
+from rfm_pipeline.config.base import kinds
+from rfm_pipeline.config.engines import BigQuerySettings
+from rfm_pipeline.config.loader import Configuration, load
+from rfm_pipeline.config.notifications import NotifySettings
+from rfm_pipeline.config.settings import BUILT_IN_REASONS
 from rfm_pipeline.notify_message import Circumstances, failure
-from rfm_pipeline.notify_settings import NotifySettings
-from rfm_pipeline.settings import BUILT_IN_REASONS
-from rfm_pipeline.tables import kinds
 from rfm_pipeline.warehouse.bigquery_failures import ROLES
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,8 +16,8 @@ import pytest
 from by_hand import BY_HAND, ORDERS
 from conftest import Rfm
 from googlesql import Columns, GoogleSql
+from rfm_pipeline.config.presets import load
 from rfm_pipeline.layout import RESULT_COLUMNS, RUN_COLUMNS, PublishedColumn
-from rfm_pipeline.presets import load
 from test_docs import blocks
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from by_hand import ORDERS
 from conftest import Rfm
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.explain.history import past_of
 from rfm_pipeline.ledger import standing_at
 from rfm_pipeline.opening import open_destination

@@ -17,9 +17,9 @@ from by_hand import ORDERS, contents, published, refused
 from chat import PLANTED, Chat, chatting
 from conftest import Rfm
 from rfm_pipeline import notify, runner
+from rfm_pipeline.config.notifications import VARIABLE
 from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, SourceError
 from rfm_pipeline.notify_message import Circumstances, failure
-from rfm_pipeline.notify_settings import VARIABLE
 
 CALM = "\n".join(
     ["customer_id,order_id,ordered_at,amount"]

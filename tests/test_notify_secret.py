@@ -13,9 +13,9 @@ import pytest
 from by_hand import ORDERS, child, refused
 from chat import PLANTED, Chat, chatting
 from conftest import Outcome, Rfm
-from rfm_pipeline.config import Configuration, load
+from rfm_pipeline.config.loader import Configuration, load
+from rfm_pipeline.config.notifications import VARIABLE, Webhook
 from rfm_pipeline.errors import ConfigurationError, UsageError
-from rfm_pipeline.notify_settings import VARIABLE, Webhook
 from rfm_pipeline.schedule import TARGETS
 from rfm_pipeline.schedule.spec import refuse_secret
 

@@ -13,10 +13,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from rfm_pipeline import presets
 from rfm_pipeline.common.date_formats import format_regex
+from rfm_pipeline.config import presets
+from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig, cell_text
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.segmentation import SegmentMap, SegmentsConfig, cell_text
 
 DATA = Path(__file__).parents[1].parent / "shared" / "data"
 SEGMENT_MAPS = {"classic": 4, "grid": 5, "klaviyo": 3, "pymc": 4, "r-rfm": 5, "shopify": 5}

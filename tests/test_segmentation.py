@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfm_pipeline.errors import ConfigurationError, SegmentMapError
-from rfm_pipeline.segmentation import (
+from rfm_pipeline.config.base import TableError
+from rfm_pipeline.config.segment_map import (
     Bins,
     Cell,
     Range,
@@ -23,7 +23,7 @@ from rfm_pipeline.segmentation import (
     cell_text,
     frequency_monetary,
 )
-from rfm_pipeline.tables import TableError
+from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 
 
 def prove(*rules: dict[str, Any], bins: Bins = (4, 4, 4), **settings: Any) -> SegmentMap:

@@ -14,8 +14,8 @@ from conftest import Rfm
 from rfm_pipeline import runner
 from rfm_pipeline.cli import terminal
 from rfm_pipeline.common.cancellation import ASKED
+from rfm_pipeline.config.notifications import VARIABLE
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.notify_settings import VARIABLE
 from rfm_pipeline.outputs import Outputs
 
 STANDS = "Stopped; the result had been published."

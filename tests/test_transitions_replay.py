@@ -17,11 +17,11 @@ import pytest
 
 from conftest import real_data
 from rfm_pipeline.backfill import as_of_dates, backfill
-from rfm_pipeline.config import Configuration
-from rfm_pipeline.presets import load
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.presets import load
+from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.result import RunResult
 from rfm_pipeline.runner import Unwatched, run
-from rfm_pipeline.segmentation import SegmentMap, SegmentsConfig
 from rfm_pipeline.transitions import Transitions, transitions
 
 pytestmark = pytest.mark.xdist_group("replay")

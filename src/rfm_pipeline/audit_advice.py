@@ -7,11 +7,11 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from rfm_pipeline.audit_settings import Audits
 from rfm_pipeline.common.formatting import one_line
+from rfm_pipeline.config.audits import Audits
+from rfm_pipeline.config.base import kinds
 from rfm_pipeline.result import Audit, plain
 from rfm_pipeline.staged import Staged
-from rfm_pipeline.tables import kinds
 
 # What a terminal's line has room for, beside the rest of the hint.
 _ROOM = 100

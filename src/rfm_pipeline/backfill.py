@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rfm_pipeline.common.formatting import count, lowered, size
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import CostLimitError, RfmError, UsageError
 from rfm_pipeline.ledger import RunRecord, date_before
 from rfm_pipeline.planning import Plan

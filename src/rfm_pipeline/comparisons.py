@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 
-from rfm_pipeline.audit_settings import Dropped, DuplicateLoad, SegmentShares
 from rfm_pipeline.common.formatting import percent
+from rfm_pipeline.config.audits import Dropped, DuplicateLoad, SegmentShares
 from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.staged import Finding, Staged, amiss, well
 

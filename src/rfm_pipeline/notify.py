@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rfm_pipeline import notify_message as message
-from rfm_pipeline.config import Configuration, merge
+from rfm_pipeline.config.base import TableError
+from rfm_pipeline.config.loader import Configuration, merge
+from rfm_pipeline.config.notifications import VARIABLE, Address, NotifySettings, On, from_variables
+from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.notify_sending import send
-from rfm_pipeline.notify_settings import VARIABLE, Address, NotifySettings, On, from_variables
 from rfm_pipeline.result import RunResult
-from rfm_pipeline.settings import Settings
-from rfm_pipeline.tables import TableError
 
 if TYPE_CHECKING:
     from rfm_pipeline.runner import Watcher

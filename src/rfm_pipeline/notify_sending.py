@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfm_pipeline import __version__
 from rfm_pipeline.common.formatting import lowered
-from rfm_pipeline.notify_settings import Address
+from rfm_pipeline.config.notifications import Address
 
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector

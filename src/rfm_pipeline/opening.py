@@ -8,10 +8,10 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.destination import BigQueryDestination, parse_destination
+from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.config.source_location import BigQueryTable, Location, parse
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.settings import Settings
-from rfm_pipeline.source.location import BigQueryTable, Location, parse
 from rfm_pipeline.warehouse.base import Destination, Warehouse
 
 if TYPE_CHECKING:

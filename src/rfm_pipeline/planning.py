@@ -16,19 +16,19 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rfm_pipeline.calibration import Frozen, frozen_edges
-from rfm_pipeline.columns import ColumnMapping, map_columns
 from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.common.formatting import one_line, shortened
 from rfm_pipeline.common.schema import Kind
-from rfm_pipeline.config import Configuration
-from rfm_pipeline.destination import BigQueryDestination, parse_destination
+from rfm_pipeline.config.column_mapping import ColumnMapping, map_columns
+from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.presets import recognise
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.config.source_location import BigQueryTable, FileLocation, parse
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
 from rfm_pipeline.ledger import Standing, standing_at
 from rfm_pipeline.opening import open_destination, open_warehouse
-from rfm_pipeline.presets import recognise
-from rfm_pipeline.segmentation import SegmentMap
-from rfm_pipeline.settings import Settings
-from rfm_pipeline.source.location import BigQueryTable, FileLocation, parse
 from rfm_pipeline.sql.audits import audit_sql
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.conditions import condition_sql

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.ledger import RunRecord, Standing, date_before, standing_at, tables_of
 from rfm_pipeline.opening import open_destination

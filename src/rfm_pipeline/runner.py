@@ -15,10 +15,10 @@ from msgspec.structs import replace
 
 from rfm_pipeline.audit_advice import advice
 from rfm_pipeline.auditing import audits_of
-from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.common.cancellation import ASKED
 from rfm_pipeline.common.formatting import count, lowered
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
 from rfm_pipeline.errors import AuditError, ColumnError, ConfigurationError, RfmError, WarehouseError
 from rfm_pipeline.layout import RESULT_COLUMNS

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from rfm_pipeline.arguments import told_as_arguments
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.config import Configuration, merge
+from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.notebook import page_of

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from rfm_pipeline.columns import NO_COLUMN, ROLES
+from rfm_pipeline.config.column_mapping import NO_COLUMN, ROLES
 
 _TEXT = """\
 # What `rfm run` does here. Flags and RFM_* environment variables win over this file.
@@ -140,7 +140,7 @@ def starter_config(source: str | None, given: Mapping[str, Any] | None = None) -
     settings = dict(given or {})
     columns: dict[str, str] = dict(settings.pop("columns", {}))
     if source is not None:
-        from rfm_pipeline.config import Configuration
+        from rfm_pipeline.config.loader import Configuration
         from rfm_pipeline.planning import planned
 
         configuration = Configuration(flags={**(given or {}), "source": source})

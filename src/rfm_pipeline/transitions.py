@@ -10,14 +10,14 @@ from typing import Any
 from msgspec import Struct, field
 
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.scoring import Scoring
+from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.ledger import RunRecord, Standing, date_before, standing_at
 from rfm_pipeline.opening import open_destination
 from rfm_pipeline.recording import new_run_id
 from rfm_pipeline.result import money
-from rfm_pipeline.scoring import Scoring
-from rfm_pipeline.segmentation import SegmentMap, SegmentsConfig
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
 

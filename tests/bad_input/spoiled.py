@@ -15,7 +15,7 @@ import pytest
 
 from by_hand import contents, published, refused
 from conftest import Outcome, Rfm
-from rfm_pipeline.config import load
+from rfm_pipeline.config.loader import load
 from rfm_pipeline.runner import Unwatched, run
 
 HEADER = "customer_id,order_id,ordered_at,amount\n"

@@ -21,7 +21,7 @@ import pytest
 from bigquery_proxy import BROKEN, FAULTS, TERMINAL, TRANSIENT, Impatient, Proxy, Request, proxying
 from bigquery_shop import Shop
 from conftest import Outcome, Rfm
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import RfmError
 from rfm_pipeline.layout import SUFFIXES
 from rfm_pipeline.runner import Unwatched, run

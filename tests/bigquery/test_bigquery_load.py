@@ -13,10 +13,10 @@ from bigquery_shop import PROJECT, Shop
 from by_hand import ORDERS, refused, without_run_id
 from conftest import Rfm
 from rfm_pipeline.common.schema import Column, Kind
-from rfm_pipeline.engine_settings import DuckDBSettings
+from rfm_pipeline.config.engines import DuckDBSettings
+from rfm_pipeline.config.source import SourceOptions
+from rfm_pipeline.config.source_location import parse
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.location import parse
-from rfm_pipeline.source.options import SourceOptions
 from rfm_pipeline.warehouse.bigquery_files import LocalFiles, fields_of
 
 pytestmark = pytest.mark.xdist_group("bigquery")

@@ -11,7 +11,7 @@ from bigquery_proxy import Proxy
 from bigquery_shop import Shop
 from by_hand import ORDERS
 from conftest import Rfm
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.ledger import standing_at
 from rfm_pipeline.opening import open_destination
 from rfm_pipeline.report.figures import Figures, figures_of, reported

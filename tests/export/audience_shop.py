@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.runner import Unwatched, run
 
 CONTACTS = "contacts.csv"

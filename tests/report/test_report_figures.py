@@ -13,7 +13,7 @@ from report_shop import orders
 
 from by_hand import published
 from conftest import Rfm
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.ledger import standing_at
 from rfm_pipeline.opening import open_destination
 from rfm_pipeline.report.charts import top_shares

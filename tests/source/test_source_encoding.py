@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from source_reader import read, refusal, write
 
+from rfm_pipeline.config.base import TableError
 from rfm_pipeline.source import SourceOptions
-from rfm_pipeline.tables import TableError
 
 TABLE = "naïve;café\n1;Müller\n2;Søren – “quoted”\n"
 ROWS = [("1", "Müller"), ("2", "Søren – “quoted”")]

@@ -17,10 +17,10 @@ from typing import Any
 import duckdb
 
 from googlesql import GoogleSql
-from rfm_pipeline.columns import map_columns
 from rfm_pipeline.common.schema import Column, Kind, Schema
-from rfm_pipeline.config import Configuration
-from rfm_pipeline.segmentation import SegmentMap
+from rfm_pipeline.config.column_mapping import map_columns
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.pipeline import Pipeline, Step
 from rfm_pipeline.sql.spec import QuerySpec

@@ -106,7 +106,7 @@ STATUSES = ("paid", "paid", "paid", "Paid", "cancelled", "void'd", "", None)
 
 def preset(name: str) -> dict[str, Any]:
     """What a segment preset says about scores and segments."""
-    text = resources.files("rfm_pipeline.presets").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    text = resources.files("rfm_pipeline.config.presets").joinpath(f"{name}.toml").read_text(encoding="utf-8")
     settings = tomllib.loads(text)
     return {"scoring": settings["scoring"], "segments": settings["segments"]}
 

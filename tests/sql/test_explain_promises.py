@@ -17,7 +17,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from test_invariants import SETTINGS, TODAY, Line, folder, rules, run_source, shop, write
 
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.explain.asking import explain
 from rfm_pipeline.explain.changes import MoreOrders

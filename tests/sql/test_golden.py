@@ -19,8 +19,8 @@ from engines import Question, connected
 from generated import SEGMENT_PRESETS, preset
 from sqlglot import exp
 
-from rfm_pipeline.config import Configuration
-from rfm_pipeline.segmentation import SegmentMap
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.clean import clean_ctes
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.metrics import metrics_ctes

@@ -8,13 +8,13 @@ from decimal import Decimal
 import pytest
 
 from googlesql import Columns, GoogleSql
-from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.common.schema import Column, Kind, Partition
+from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.presets import load
+from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.layout import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES
 from rfm_pipeline.ledger import RunRecord
-from rfm_pipeline.presets import load
-from rfm_pipeline.settings import Settings
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.partitions import narrowed, narrowing
 from rfm_pipeline.sql.publication import Tables, publish_sql, record_sql, restore_sql

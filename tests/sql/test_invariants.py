@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from reference import expected, segment_of
 
 from rfm_pipeline import planning, runner
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.result import RunResult
 from rfm_pipeline.runner import Unwatched
 

@@ -13,7 +13,7 @@ from generated import preset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rfm_pipeline.segmentation import SegmentMap
+from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
 

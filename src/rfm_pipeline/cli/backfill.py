@@ -60,7 +60,7 @@ def backfill(
     from rfm_pipeline.backfill import backfill as fill
     from rfm_pipeline.cli.dates import as_of_date, date_and_destination
     from rfm_pipeline.cli.publishing import publishing
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
 
     last, destination = date_and_destination(to or [])
     if start is None or last is None:

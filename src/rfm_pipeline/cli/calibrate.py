@@ -30,7 +30,7 @@ def calibrate(
     """
     from rfm_pipeline.calibration_run import calibrate as run_calibration
     from rfm_pipeline.cli.publishing import publishing
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
 
     with publishing("calibrate", quiet=quiet) as now:
         configuration = now.about(load({**flags, **({"source": source} if source else {})}, config=config))

@@ -27,7 +27,7 @@ def check(
     """
     from rfm_pipeline.cli.machine import print_json
     from rfm_pipeline.cli.terminal_check import print_access, print_plan
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
     from rfm_pipeline.planning import access, planned
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)

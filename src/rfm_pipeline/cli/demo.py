@@ -48,7 +48,7 @@ def demo(
       rfm demo --lines 10_000_000 --source demo.parquet --preset grid
     """
     from rfm_pipeline.cli.progress import watching
-    from rfm_pipeline.config import Configuration, load
+    from rfm_pipeline.config.loader import Configuration, load
     from rfm_pipeline.demo import is_shop, write_shop
     from rfm_pipeline.runner import run as run_pipeline
 

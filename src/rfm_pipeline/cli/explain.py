@@ -35,7 +35,7 @@ def explain(
       rfm explain --json -- -7 orders.csv
     """
     from rfm_pipeline.cli.progress import watching
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
     from rfm_pipeline.explain.asking import NEWEST
     from rfm_pipeline.explain.asking import explain as explain_customer
 

@@ -84,7 +84,7 @@ def export(
       rfm export --format klaviyo --contacts contacts.csv --clear -o list.csv
     """
     from rfm_pipeline.cli.progress import watching
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
     from rfm_pipeline.export.audience import export as export_audience
     from rfm_pipeline.export.request import Request
 

@@ -42,9 +42,9 @@ def load(
     """
     from rfm_pipeline.cli.machine import print_json
     from rfm_pipeline.cli.progress import watching
-    from rfm_pipeline.config import load as load_settings
+    from rfm_pipeline.config.loader import load as load_settings
+    from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse
     from rfm_pipeline.recording import new_run_id
-    from rfm_pipeline.source.location import BigQueryTable, StdinLocation, parse
     from rfm_pipeline.warehouse.bigquery_files import LocalFiles
     from rfm_pipeline.warehouse.bigquery_load import Mode, load_files
 

@@ -62,7 +62,7 @@ def report(
 
       rfm report --chart movements --png movements.png
     """
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
     from rfm_pipeline.ledger import standing_at
     from rfm_pipeline.opening import open_destination
     from rfm_pipeline.report.figures import figures_of, reported

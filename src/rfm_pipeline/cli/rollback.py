@@ -37,7 +37,7 @@ def rollback(
       rfm rollback 20251230T060000-1f9c3a --to bigquery://shop.marketing
     """
     from rfm_pipeline.cli.publishing import publishing
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
     from rfm_pipeline.rollback import rollback as roll_back
 
     with publishing("rollback", quiet=quiet) as now:

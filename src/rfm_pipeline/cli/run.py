@@ -39,7 +39,7 @@ def run(
       zcat lines.csv.gz | rfm run - --to duckdb:shop.duckdb --json
     """
     from rfm_pipeline.cli.publishing import publishing
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
     from rfm_pipeline.runner import run as run_pipeline
 
     if not (as_json or quiet):

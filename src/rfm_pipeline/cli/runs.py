@@ -32,7 +32,7 @@ def runs(
 
       rfm runs --to bigquery://shop.marketing --limit 5
     """
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
     from rfm_pipeline.ledger import standing_at
     from rfm_pipeline.opening import open_destination
 

@@ -32,7 +32,7 @@ def sql(
       rfm sql orders.parquet --dialect bigquery --table shop.sales.raw_transactions
     """
     from rfm_pipeline.cli.terminal import print_sql
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
     from rfm_pipeline.planning import query
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)

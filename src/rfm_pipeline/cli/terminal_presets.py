@@ -9,10 +9,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline import presets
 from rfm_pipeline.cli.terminal import console
-from rfm_pipeline.config import Configuration
-from rfm_pipeline.segmentation import SegmentMap
+from rfm_pipeline.config import presets
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.segment_map import SegmentMap
 
 _COLOURS = ("green", "cyan", "blue", "magenta", "yellow", "red", "bright_green", "bright_cyan", "bright_blue",
             "bright_magenta", "bright_yellow", "bright_red")  # fmt: skip

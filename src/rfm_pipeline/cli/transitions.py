@@ -46,7 +46,7 @@ def transitions(
       rfm transitions --from 2025-11-30 --to bigquery://shop.marketing --json
     """
     from rfm_pipeline.cli.dates import as_of_date, date_and_destination
-    from rfm_pipeline.config import load
+    from rfm_pipeline.config.loader import load
     from rfm_pipeline.transitions import transitions as between
 
     if as_csv and as_json:

@@ -13,9 +13,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from rfm_pipeline.common.formatting import count, size
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.segment_map import Cell, SegmentMap, cell_text
+from rfm_pipeline.config.source_location import BigQueryTable, parse
 from rfm_pipeline.counting import cells_of, dimension_scores, lines_of
-from rfm_pipeline.destination import BigQueryDestination, parse_destination
 from rfm_pipeline.errors import CostLimitError, RfmError
 from rfm_pipeline.explain.changes import Scale, more_orders, no_order
 from rfm_pipeline.explain.course import Bought, Course, OrderDay
@@ -26,8 +28,6 @@ from rfm_pipeline.ledger import standing_at
 from rfm_pipeline.planning import Plan, planned
 from rfm_pipeline.result import DimensionScores, Excluded
 from rfm_pipeline.runner import Watcher, refuse_ambiguous_dates
-from rfm_pipeline.segmentation import Cell, SegmentMap, cell_text
-from rfm_pipeline.source.location import BigQueryTable, parse
 from rfm_pipeline.sql.explain import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql
 
 NEWEST = 20

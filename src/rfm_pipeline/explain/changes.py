@@ -11,8 +11,8 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 
 from msgspec import Struct
 
+from rfm_pipeline.config.segment_map import Cell, SegmentMap
 from rfm_pipeline.explain.course import Bought, Course, Piece
-from rfm_pipeline.segmentation import Cell, SegmentMap
 
 _DAY = timedelta(days=1)
 _CENT = Decimal("0.01")

@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 
 from msgspec import Struct
 
-from rfm_pipeline.window import Window
+from rfm_pipeline.config.window import Window
 
 _DAY = timedelta(days=1)
 

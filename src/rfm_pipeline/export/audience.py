@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 
 from rfm_pipeline.common.formatting import count, lowered, size
-from rfm_pipeline.config import Configuration
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.export import normalise
 from rfm_pipeline.export.contacts import Contacts, ids_are_addresses, open_contacts
@@ -27,8 +29,6 @@ from rfm_pipeline.export.members import (
 from rfm_pipeline.export.request import Order, Request, checked, chosen_segments
 from rfm_pipeline.layout import RESULT_COLUMNS
 from rfm_pipeline.runner import Watcher
-from rfm_pipeline.segmentation import SegmentMap
-from rfm_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb

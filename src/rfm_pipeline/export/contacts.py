@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from rfm_pipeline.columns import find_column, folded
 from rfm_pipeline.common.schema import Column, Kind, Schema
+from rfm_pipeline.config.audiences import ExportSettings
+from rfm_pipeline.config.column_mapping import find_column, folded
 from rfm_pipeline.errors import ColumnError, UsageError
-from rfm_pipeline.export.settings import ExportSettings
 from rfm_pipeline.source import BigQueryTable, StdinLocation, parse
 from rfm_pipeline.sql.dialect import dialect_of
 

@@ -13,11 +13,11 @@ from msgspec import Struct
 
 from rfm_pipeline.common.duckdb_quoting import columns_literal, text_literal
 from rfm_pipeline.common.formatting import lowered
-from rfm_pipeline.destination import BigQueryDestination, parse_destination
+from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
+from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import DestinationError, WarehouseError
 from rfm_pipeline.export.members import customers_sql
 from rfm_pipeline.layout import RESULT_COLUMNS
-from rfm_pipeline.settings import Settings
 from rfm_pipeline.warehouse.base import Destination
 
 if TYPE_CHECKING:

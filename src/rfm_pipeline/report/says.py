@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from msgspec import Struct, field
 
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.report.settings import ReportSettings
+from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.result import money
 
 _SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}

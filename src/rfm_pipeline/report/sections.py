@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from rfm_pipeline.common import formatting as words
+from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.report import charts
 from rfm_pipeline.report.distribution import UNITS, counts, distribution, label
 from rfm_pipeline.report.figures import Move, Named
@@ -14,7 +15,6 @@ from rfm_pipeline.report.says import Figure, Says, escaped
 from rfm_pipeline.report.svg import Drawing
 from rfm_pipeline.report.view import View
 from rfm_pipeline.result import DimensionScores
-from rfm_pipeline.segmentation import Segment
 
 Told = str | Figure
 _MOST_MOVES = 5

@@ -10,6 +10,7 @@ from typing import Any
 
 from rfm_pipeline.common.atomic_file import Draft
 from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.report import charts
 from rfm_pipeline.report.distribution import distribution
@@ -17,7 +18,6 @@ from rfm_pipeline.report.figures import Figures, Reported, figures_of
 from rfm_pipeline.report.movements import movements
 from rfm_pipeline.report.page import page
 from rfm_pipeline.report.says import Says
-from rfm_pipeline.report.settings import ReportSettings
 from rfm_pipeline.report.svg import Drawing
 from rfm_pipeline.report.view import View
 

@@ -170,7 +170,7 @@ def _config_map(name: str, text: str) -> dict[str, Any]:
 
 
 def _config_text(path: Path) -> str:
-    from rfm_pipeline.config import read_config
+    from rfm_pipeline.config.loader import read_config
 
     # What it would object to is better said now than in the night.
     read_config(path)

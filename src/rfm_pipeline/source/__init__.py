@@ -9,7 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rfm_pipeline.source.location import (
+from rfm_pipeline.config.source import SourceOptions
+from rfm_pipeline.config.source_location import (
     BigQueryTable,
     DuckDBTable,
     FileLocation,
@@ -18,7 +19,6 @@ from rfm_pipeline.source.location import (
     parse,
 )
 from rfm_pipeline.source.opened import OpenedSource
-from rfm_pipeline.source.options import SourceOptions
 
 if TYPE_CHECKING:
     from rfm_pipeline.source.columns import kind_of

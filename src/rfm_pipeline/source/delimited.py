@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from rfm_pipeline.common.duckdb_engine import connected
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal, text_literal
+from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.source.columns import missing_columns
 from rfm_pipeline.source.dialect import Dialect, find_dialect
 from rfm_pipeline.source.encoding import (
@@ -30,7 +31,6 @@ from rfm_pipeline.source.files import SourceFile
 from rfm_pipeline.source.formats import Identity, compression_argument, unpacked
 from rfm_pipeline.source.lines import TextFacts, examine, place_of
 from rfm_pipeline.source.opened import Scan
-from rfm_pipeline.source.options import SourceOptions
 from rfm_pipeline.source.quotes import quotes_are_in_place
 from rfm_pipeline.source.scratch import scratch_path
 

@@ -15,9 +15,9 @@ from itertools import islice
 
 from msgspec import Struct
 
+from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.columns import checked_names, header_notes
-from rfm_pipeline.source.options import SourceOptions
 
 # At equal merit the earlier one: where both `;` and `,` cut evenly, the comma is a decimal mark.
 DELIMITERS = "\t|;,"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import identifier, text_literal
+from rfm_pipeline.config.source_location import DuckDBTable
 from rfm_pipeline.errors import LockedError, SourceError
 from rfm_pipeline.source.files import missing, reading
-from rfm_pipeline.source.location import DuckDBTable
 from rfm_pipeline.source.opened import Scan
 
 ALIAS = "rfm_source"

@@ -16,11 +16,11 @@ from typing import Any
 import duckdb
 
 from rfm_pipeline.common.duckdb_quoting import identifier, paths_literal
+from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError, UsageError
 from rfm_pipeline.source.columns import checked_names, header_notes
 from rfm_pipeline.source.files import SourceFile, reading
 from rfm_pipeline.source.opened import Scan
-from rfm_pipeline.source.options import SourceOptions
 from rfm_pipeline.source.scratch import scratch_path
 
 _DEDUPLICATED = re.compile(r".+_\d+")

@@ -6,9 +6,9 @@ columns of the source: nothing that reads another table, calls an aggregate, or 
 
 from __future__ import annotations
 
-from rfm_pipeline.columns import find_column, unknown_column
 from rfm_pipeline.common.schema import Schema
-from rfm_pipeline.settings import ColumnCondition, Condition
+from rfm_pipeline.config.column_mapping import find_column, unknown_column
+from rfm_pipeline.config.settings import ColumnCondition, Condition
 from rfm_pipeline.sql.dialect import Dialect
 
 

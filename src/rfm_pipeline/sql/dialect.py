@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from rfm_pipeline.common.date_formats import ISO, format_regex
 from rfm_pipeline.common.schema import Column, Kind
-from rfm_pipeline.window import Window
+from rfm_pipeline.config.window import Window
 
 _WITH_COMMA = r"^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$"
 # One group of thousands and no point may be a decimal comma: it takes a person to say which it is.

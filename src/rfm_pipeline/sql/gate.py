@@ -9,8 +9,8 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from rfm_pipeline.columns import find_column, unknown_column
 from rfm_pipeline.common.schema import Schema
+from rfm_pipeline.config.column_mapping import find_column, unknown_column
 from rfm_pipeline.errors import ExpressionError
 
 _BOOLEAN = (

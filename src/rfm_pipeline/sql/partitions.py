@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.common.schema import Kind, Partition
+from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.config.window import Window
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.settings import Settings
 from rfm_pipeline.sql.dialect import Dialect
-from rfm_pipeline.window import Window
 
 _DAY = timedelta(days=1)
 # By ingestion, BigQuery has the day of each row in a column that is not among the columns.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from rfm_pipeline.scoring import Dimension
+from rfm_pipeline.config.scoring import Dimension
 from rfm_pipeline.sql.dialect import Dialect
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rfm_pipeline.segmentation import Range, Rule, SegmentMap
+from rfm_pipeline.config.segment_map import Range, Rule, SegmentMap
 from rfm_pipeline.sql.dialect import Dialect
 from rfm_pipeline.sql.spec import Cte, QuerySpec, select
 

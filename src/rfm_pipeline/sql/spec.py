@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
-from rfm_pipeline.columns import ColumnMapping
 from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.common.schema import Kind, Schema
-from rfm_pipeline.segmentation import SegmentMap
-from rfm_pipeline.settings import Settings
+from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.sql.dialect import Dialect
 
 

@@ -13,8 +13,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from rfm_pipeline.scoring import Dimension
-from rfm_pipeline.segmentation import SegmentMap
+from rfm_pipeline.config.scoring import Dimension
+from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialect import Dialect
 from rfm_pipeline.sql.pipeline import with_ctes
 from rfm_pipeline.sql.scores import INITIALS, VALUES, edge_literals, score_by

@@ -17,10 +17,10 @@ from rfm_pipeline.common.atomic_file import Draft
 from rfm_pipeline.common.formatting import size
 from rfm_pipeline.common.partitioned_query import Cut
 from rfm_pipeline.common.schema import Kind, Partition
-from rfm_pipeline.destination import BigQueryDestination
-from rfm_pipeline.engine_settings import BigQuerySettings
+from rfm_pipeline.config.destination_location import BigQueryDestination
+from rfm_pipeline.config.engines import BigQuerySettings
+from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import ConfigurationError, CostLimitError, SourceError
-from rfm_pipeline.source.location import BigQueryTable
 from rfm_pipeline.warehouse import bigquery_statements as statements
 from rfm_pipeline.warehouse.base import Cost, Progress, SourceTable, Usage
 from rfm_pipeline.warehouse.bigquery_destination import DestinationDataset

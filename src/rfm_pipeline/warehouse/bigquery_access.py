@@ -10,10 +10,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from rfm_pipeline.destination import BigQueryDestination
-from rfm_pipeline.engine_settings import BigQuerySettings
+from rfm_pipeline.config.destination_location import BigQueryDestination
+from rfm_pipeline.config.engines import BigQuerySettings
+from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.source.location import BigQueryTable
 from rfm_pipeline.warehouse import bigquery_statements as statements
 from rfm_pipeline.warehouse.bigquery_client import connect
 from rfm_pipeline.warehouse.bigquery_failures import ROLES, explanation, permission_in

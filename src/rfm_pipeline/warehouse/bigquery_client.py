@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from rfm_pipeline.engine_settings import BigQuerySettings
+from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.warehouse.bigquery_failures import explanation
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rfm_pipeline import __version__
-from rfm_pipeline.destination import BigQueryDestination
-from rfm_pipeline.engine_settings import BigQuerySettings
+from rfm_pipeline.config.destination_location import BigQueryDestination
+from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.layout import COLUMNS, SUFFIXES, newer_version
 from rfm_pipeline.warehouse import bigquery_statements as statements

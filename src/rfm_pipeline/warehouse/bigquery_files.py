@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from rfm_pipeline.common.schema import Column, Kind, Schema
-from rfm_pipeline.engine_settings import DuckDBSettings
+from rfm_pipeline.config.engines import DuckDBSettings
+from rfm_pipeline.config.source import SourceOptions
+from rfm_pipeline.config.source_location import Location
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.location import Location
-from rfm_pipeline.source.options import SourceOptions
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb

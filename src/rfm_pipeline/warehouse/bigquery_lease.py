@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.destination import BigQueryDestination
-from rfm_pipeline.engine_settings import BigQuerySettings
+from rfm_pipeline.config.destination_location import BigQueryDestination
+from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import LockedError
 from rfm_pipeline.warehouse.bigquery_failures import explanation
 from rfm_pipeline.warehouse.bigquery_jobs import JobRunner, label_value

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from rfm_pipeline.engine_settings import BigQuerySettings
+from rfm_pipeline.config.engines import BigQuerySettings
+from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import DestinationError, WarehouseError
-from rfm_pipeline.source.location import BigQueryTable
 from rfm_pipeline.warehouse.bigquery_client import connect
 from rfm_pipeline.warehouse.bigquery_failures import explanation
 from rfm_pipeline.warehouse.bigquery_files import Field, LocalFiles, schema_fields

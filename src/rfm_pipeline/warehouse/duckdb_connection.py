@@ -8,7 +8,7 @@ from types import TracebackType
 from rfm_pipeline.common.duckdb_engine import connected, duckdb
 from rfm_pipeline.common.file_lock import HeldFolder
 from rfm_pipeline.common.formatting import lowered
-from rfm_pipeline.engine_settings import DuckDBSettings
+from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError, WarehouseError
 from rfm_pipeline.warehouse.failures import explained
 

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
 
+from rfm_pipeline.config.base import Table
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.tables import Table
 
 VARIABLE = "RFM_NOTIFY__WEBHOOK"
 """The environment variable that gives the address."""

@@ -12,8 +12,8 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
+from rfm_pipeline.config.base import Table, TableError, stripped
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.tables import Table, TableError, stripped
 
 Cell = tuple[int, int, int]
 """One combination of scores: `(r, f, m)`."""

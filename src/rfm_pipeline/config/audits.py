@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from rfm_pipeline.tables import Table, TableError, kinds
-from rfm_pipeline.window import Window, window
+from rfm_pipeline.config.base import Table, TableError, kinds
+from rfm_pipeline.config.window import Window, window
 
 Level = Literal["block", "warn", "off"]
 """What comes of an audit that fails: nothing is published, or it is told. `off` is not looked at."""

@@ -14,8 +14,8 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from rfm_pipeline.errors import ConfigurationError, SegmentMapError
-from rfm_pipeline.segment_rules import (
+from rfm_pipeline.config.base import Table, stripped
+from rfm_pipeline.config.segment_rules import (
     Bins,
     Cell,
     Dimension,
@@ -26,7 +26,7 @@ from rfm_pipeline.segment_rules import (
     highest_scores,
     rule_of,
 )
-from rfm_pipeline.tables import Table, stripped
+from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 
 __all__ = [
     "Bins",
@@ -257,7 +257,7 @@ def _proof(segment_map: SegmentMap) -> dict[Cell, str]:
 
 def _maps_for(segment_map: SegmentMap) -> list[str]:
     """The presets for its bins, where it is a preset that was written for others."""
-    from rfm_pipeline import presets
+    from rfm_pipeline.config import presets
 
     if segment_map.name not in presets.names() or len(set(segment_map.bins)) > 1:
         return []

@@ -10,8 +10,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from rfm_pipeline.config.base import Location, Table, TableError
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.tables import Location, Table, TableError
 
 Layer = Mapping[str, Any]
 

@@ -14,14 +14,14 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline import presets
-from rfm_pipeline.audit_settings import in_full
-from rfm_pipeline.config_failures import Layer, Layers, explained
-from rfm_pipeline.environment import read_environment
+from rfm_pipeline.config import presets
+from rfm_pipeline.config.audits import in_full
+from rfm_pipeline.config.base import TableError
+from rfm_pipeline.config.diagnostics import Layer, Layers, explained
+from rfm_pipeline.config.environment import read_environment
+from rfm_pipeline.config.notifications import from_file
+from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.notify_settings import from_file
-from rfm_pipeline.settings import Settings
-from rfm_pipeline.tables import TableError
 
 CONFIG_FILE = "rfm.toml"
 DEFAULT_MAP = "classic"

@@ -14,18 +14,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from rfm_pipeline.audit_settings import Audits
 from rfm_pipeline.common.date_formats import ISO, check_format
-from rfm_pipeline.engine_settings import BigQuerySettings, DuckDBSettings
+from rfm_pipeline.config.audiences import ExportSettings
+from rfm_pipeline.config.audits import Audits
+from rfm_pipeline.config.base import Table, truth
+from rfm_pipeline.config.engines import BigQuerySettings, DuckDBSettings
+from rfm_pipeline.config.notifications import NotifySettings, notify_table
+from rfm_pipeline.config.report import ReportSettings
+from rfm_pipeline.config.scoring import Scoring
+from rfm_pipeline.config.segment_map import SegmentsConfig
+from rfm_pipeline.config.source import SourceOptions
+from rfm_pipeline.config.window import Window, window
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.export.settings import ExportSettings
-from rfm_pipeline.notify_settings import NotifySettings, notify_table
-from rfm_pipeline.report.settings import ReportSettings
-from rfm_pipeline.scoring import Scoring
-from rfm_pipeline.segmentation import SegmentsConfig
-from rfm_pipeline.source.options import SourceOptions
-from rfm_pipeline.tables import Table, truth
-from rfm_pipeline.window import Window, window
 
 # A reason appears in results and as a column value: the shape of an identifier, so that it reads well there.
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")

@@ -7,7 +7,7 @@ from calendar import monthrange
 from datetime import date, timedelta
 from typing import Literal, Self
 
-from rfm_pipeline.tables import Table
+from rfm_pipeline.config.base import Table
 
 
 class Window(Table, frozen=True):

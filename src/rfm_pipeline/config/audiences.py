@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from rfm_pipeline.source.options import SourceOptions
-from rfm_pipeline.tables import Table
+from rfm_pipeline.config.base import Table
+from rfm_pipeline.config.source import SourceOptions
 
 ROLES = ("customer_id", "email", "phone", "first_name", "last_name", "country", "zip")
 """What a column of the contacts can be."""

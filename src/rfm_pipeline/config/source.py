@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from rfm_pipeline.tables import Table, truth
+from rfm_pipeline.config.base import Table, truth
 
 _NAMED_DELIMITERS = {
     "tab": "\t",

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from rfm_pipeline.tables import Table, TableError
+from rfm_pipeline.config.base import Table, TableError
 
 _SIZE = re.compile(r"[1-9]\d*(\.\d+)?\s*(B|[KMGT]i?B)", re.IGNORECASE)
 

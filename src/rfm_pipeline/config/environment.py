@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, get_origin
 
+from rfm_pipeline.config.base import Location, has_parts, kind_at, kinds, table_in
+from rfm_pipeline.config.notifications import from_variables
+from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.notify_settings import from_variables
-from rfm_pipeline.settings import Settings
-from rfm_pipeline.tables import Location, has_parts, kind_at, kinds, table_in
 
 _PREFIX = "RFM_"
 # These are about the program, and not settings of a run.

@@ -8,8 +8,8 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from rfm_pipeline.config.base import Table, TableError, stripped
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.tables import Table, TableError, stripped
 
 DIMENSIONS: tuple[Literal["recency", "frequency", "monetary"], ...] = ("recency", "frequency", "monetary")
 

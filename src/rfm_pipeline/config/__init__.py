@@ -1,0 +1,1 @@
+"""Settings: what can be configured, where each value comes from, and how it is validated."""
