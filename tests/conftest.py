@@ -19,7 +19,7 @@ from rfm_pipeline.cli import main
 
 if TYPE_CHECKING:
     from bigquery_shop import Shop
-    from rfm_pipeline.ledger import RunRecord
+    from rfm_pipeline.results.run_history import RunRecord
 
 settings.register_profile(
     "default",
@@ -84,7 +84,7 @@ class OnRecord(Sequence["RunRecord"]):
     def _records(self) -> list[RunRecord]:
         import duckdb
 
-        from rfm_pipeline.ledger import RunRecord
+        from rfm_pipeline.results.run_history import RunRecord
 
         if not self._file.exists():
             return []

@@ -13,7 +13,7 @@ from rfm_pipeline.audit_advice import advice
 from rfm_pipeline.audits import AUDITS, audit
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.base import kinds
-from rfm_pipeline.result import Audit, DimensionScores, Excluded
+from rfm_pipeline.results.run_result import Audit, DimensionScores, Excluded
 from rfm_pipeline.staged import Staged
 
 WELL = Staged(

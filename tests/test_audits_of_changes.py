@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from rfm_pipeline.audits import audit
 from rfm_pipeline.config.audits import Audits
-from rfm_pipeline.ledger import RunRecord, SegmentFigures
-from rfm_pipeline.result import Audit
+from rfm_pipeline.results.run_history import RunRecord, SegmentFigures
+from rfm_pipeline.results.run_result import Audit
 from rfm_pipeline.staged import Staged
 
 COMPARING = ("rows_dropped", "customers_dropped", "duplicate_load", "segment_shares")

@@ -19,7 +19,7 @@ from conftest import Rfm
 from rfm_pipeline.auditing import audits_of
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.loader import load
-from rfm_pipeline.result import Audit
+from rfm_pipeline.results.run_result import Audit
 from rfm_pipeline.sql.dialect import dialect_of
 from test_audits import WELL
 

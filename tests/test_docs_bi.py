@@ -17,7 +17,7 @@ from by_hand import BY_HAND, ORDERS
 from conftest import Rfm
 from googlesql import Columns, GoogleSql
 from rfm_pipeline.config.presets import load
-from rfm_pipeline.layout import RESULT_COLUMNS, RUN_COLUMNS, PublishedColumn
+from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, PublishedColumn
 from test_docs import blocks
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -17,8 +17,8 @@ from conftest import Rfm
 from rfm_pipeline.calibration import frozen_edges
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.ledger import RunRecord
-from rfm_pipeline.result import DimensionScores
+from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_result import DimensionScores
 
 # Better customers than there were: more orders, more money, and newer.
 NEWCOMERS = "".join(f"new{n},N{n}{order},2024-03-01,1,{90 + n},DE\n" for n in range(6) for order in "abc")

@@ -20,7 +20,7 @@ from rfm_pipeline.backfill import as_of_dates, backfill
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.presets import load
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
-from rfm_pipeline.result import RunResult
+from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.runner import Unwatched, run
 from rfm_pipeline.transitions import Transitions, transitions
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.result import DimensionScores, money, share
+from rfm_pipeline.results.run_result import DimensionScores, money, share
 
 
 def scored(name: str, edges: list[int] | list[str]) -> dict[int, str]:

@@ -11,8 +11,8 @@ from msgspec import Struct
 from rfm_pipeline.config.scoring import Dimension
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.ledger import RunRecord
-from rfm_pipeline.result import DimensionScores
+from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_result import DimensionScores
 
 _LISTED = 5
 _HAS_EDGES = {"published", "filed", "calibrated"}

@@ -11,9 +11,9 @@ from typing import Any
 from msgspec import Struct
 
 from rfm_pipeline.config.scoring import Dimension
-from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.planning import Plan
-from rfm_pipeline.result import DimensionScores, Drift, Excluded, SegmentResult
+from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded, SegmentResult
 from rfm_pipeline.sql.clean import has_example
 from rfm_pipeline.sql.drift import drift_sql
 from rfm_pipeline.sql.scores import edge_names, fresh_names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.result import RunResult, SegmentResult, share
+from rfm_pipeline.results.run_result import RunResult, SegmentResult, share
 
 _CELL = "padding:.25em .75em;border-bottom:1px solid rgba(127,127,127,.25)"
 _NUMBER = f"{_CELL};text-align:right;font-variant-numeric:tabular-nums"

@@ -16,7 +16,7 @@ from rfm_pipeline.config.notifications import VARIABLE, Address, NotifySettings,
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.notify_sending import send
-from rfm_pipeline.result import RunResult
+from rfm_pipeline.results.run_result import RunResult
 
 if TYPE_CHECKING:
     from rfm_pipeline.runner import Watcher

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from rfm_pipeline.common.formatting import count, one_line
 from rfm_pipeline.errors import AuditError, RfmError, SourceError, WarehouseError
-from rfm_pipeline.result import Audit, RunResult
+from rfm_pipeline.results.run_result import Audit, RunResult
 
 _MOST_AUDITS = 8
 _LOOK = "its log says more."

@@ -27,8 +27,8 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import BigQueryTable, FileLocation, parse
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
-from rfm_pipeline.ledger import Standing, standing_at
 from rfm_pipeline.opening import open_destination, open_warehouse
+from rfm_pipeline.results.run_history import Standing, standing_at
 from rfm_pipeline.sql.audits import audit_sql
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.conditions import condition_sql

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.ledger import RunRecord, Standing, date_before, standing_at, tables_of
 from rfm_pipeline.opening import open_destination
 from rfm_pipeline.recording import Beginning, new_run_id, now
-from rfm_pipeline.result import money
+from rfm_pipeline.results.run_history import RunRecord, Standing, date_before, standing_at, tables_of
+from rfm_pipeline.results.run_result import money
 from rfm_pipeline.runner import Watcher
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.publication import record_sql, restore_sql

@@ -21,12 +21,12 @@ from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
 from rfm_pipeline.errors import AuditError, ColumnError, ConfigurationError, RfmError, WarehouseError
-from rfm_pipeline.layout import RESULT_COLUMNS
-from rfm_pipeline.ledger import RunRecord, date_before, standing_at, tables_of
 from rfm_pipeline.outputs import Outputs
 from rfm_pipeline.planning import Plan, planned
 from rfm_pipeline.recording import Beginning, failure_of, new_run_id, now, record_of
-from rfm_pipeline.result import Excluded, RunResult
+from rfm_pipeline.results.run_history import RunRecord, date_before, standing_at, tables_of
+from rfm_pipeline.results.run_result import Excluded, RunResult
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.publication import publish_sql, record_sql
 from rfm_pipeline.sql.result import previous_sql, result_sql

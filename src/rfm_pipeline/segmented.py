@@ -19,9 +19,9 @@ from rfm_pipeline.arguments import told_as_arguments
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.ledger import RunRecord
 from rfm_pipeline.notebook import page_of
-from rfm_pipeline.result import Audit, Excluded, RunResult
+from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_result import Audit, Excluded, RunResult
 
 if TYPE_CHECKING:
     import pandas as pd

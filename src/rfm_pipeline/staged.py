@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.ledger import RunRecord
-from rfm_pipeline.result import DimensionScores, Drift, Excluded
+from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded
 
 
 class Staged(Struct, frozen=True):

@@ -10,7 +10,7 @@ import pytest
 from spoiled import ORDERS, Case, case, check
 
 from conftest import Rfm
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 RUN = "run orders.csv"
 

@@ -14,7 +14,7 @@ from bigquery_proxy import Answer, Proxy, Request
 from bigquery_shop import LINES, PROJECT, Shop
 from by_hand import BY_HAND, ORDERS, published, refused, without_run_id
 from conftest import Rfm
-from rfm_pipeline.layout import COLUMNS, SUFFIXES
+from rfm_pipeline.results.tables import COLUMNS, SUFFIXES
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 

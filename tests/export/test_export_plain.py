@@ -15,7 +15,7 @@ import pytest
 from audience_shop import lay_out, published, read_csv
 
 from conftest import Outcome, Rfm
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from rfm_pipeline.explain.asking import explain
 from rfm_pipeline.explain.changes import MoreOrders
 from rfm_pipeline.explain.explanation import Explanation
 from rfm_pipeline.planning import planned
-from rfm_pipeline.result import DimensionScores
+from rfm_pipeline.results.run_result import DimensionScores
 from rfm_pipeline.runner import Unwatched
 from rfm_pipeline.sql.dialect import Dialect
 

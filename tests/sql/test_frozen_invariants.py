@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_invariants import Line, Published, examples, rules, run, seeds, shop
 
 from rfm_pipeline import planning
-from rfm_pipeline.ledger import RunRecord, Standing
+from rfm_pipeline.results.run_history import RunRecord, Standing
 
 AS_OF = date(2024, 12, 31)
 """Recency is counted from here, whoever else is a customer."""

@@ -13,8 +13,8 @@ from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.presets import load
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.layout import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES
-from rfm_pipeline.ledger import RunRecord
+from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.partitions import narrowed, narrowing
 from rfm_pipeline.sql.publication import Tables, publish_sql, record_sql, restore_sql

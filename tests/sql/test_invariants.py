@@ -25,7 +25,7 @@ from reference import expected, segment_of
 
 from rfm_pipeline import planning, runner
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.result import RunResult
+from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.runner import Unwatched
 
 Line = dict[str, str]

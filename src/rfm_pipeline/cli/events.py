@@ -18,7 +18,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from rfm_pipeline.result import RunResult
+    from rfm_pipeline.results.run_result import RunResult
     from rfm_pipeline.runner import Watcher
 
 HEARTBEAT = 30.0

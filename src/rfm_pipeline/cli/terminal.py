@@ -14,7 +14,7 @@ from rich.text import Text
 
 from rfm_pipeline.cli.terminal_audits import warning
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.result import DimensionScores, RunResult
+from rfm_pipeline.results.run_result import DimensionScores, RunResult
 
 _BAR_WIDTH = 20
 _LEAST_EXAMPLE = 12

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.common.formatting import one_line
-from rfm_pipeline.result import Audit, plain
+from rfm_pipeline.results.run_result import Audit, plain
 
 _WIDEST = 32
 _GAP = 2

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 
-from rfm_pipeline.result import DimensionScores, Drift
+from rfm_pipeline.results.run_result import DimensionScores, Drift
 
 # Python's own 28 digits are fewer than a sum of money may have.
 _WIDE = Context(prec=76)

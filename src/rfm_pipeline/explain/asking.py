@@ -24,9 +24,9 @@ from rfm_pipeline.explain.course import Bought, Course, OrderDay
 from rfm_pipeline.explain.explanation import Changes, Explanation, Fired, OrderLines
 from rfm_pipeline.explain.history import Past, past_of
 from rfm_pipeline.explain.unknown import meant, none_counted, unknown
-from rfm_pipeline.ledger import standing_at
 from rfm_pipeline.planning import Plan, planned
-from rfm_pipeline.result import DimensionScores, Excluded
+from rfm_pipeline.results.run_history import standing_at
+from rfm_pipeline.results.run_result import DimensionScores, Excluded
 from rfm_pipeline.runner import Watcher, refuse_ambiguous_dates
 from rfm_pipeline.sql.explain import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql
 

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from rfm_pipeline.explain.changes import MoreOrders, NoOrder
 from rfm_pipeline.explain.history import Past, PastSegment
-from rfm_pipeline.result import DimensionScores, Excluded, money
+from rfm_pipeline.results.run_result import DimensionScores, Excluded, money
 
 
 class OrderLines(Struct, frozen=True):

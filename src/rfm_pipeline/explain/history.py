@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from rfm_pipeline.ledger import Standing
+from rfm_pipeline.results.run_history import Standing
 from rfm_pipeline.sql.dialect import Dialect
 from rfm_pipeline.sql.explain import row_sql
 

@@ -17,7 +17,7 @@ from rfm_pipeline.config.destination_location import BigQueryDestination, parse_
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import DestinationError, WarehouseError
 from rfm_pipeline.export.members import customers_sql
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.warehouse.base import Destination
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rfm_pipeline.export import normalise
 from rfm_pipeline.export.contacts import Contacts
 from rfm_pipeline.export.formats import TAGS, UploadFormat
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialect import dialect_of
 
 REASONS = ("no_contact", "no_email", "invalid_email", "same_contact")

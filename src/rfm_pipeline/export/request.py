@@ -11,7 +11,7 @@ from msgspec import Struct
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.export.formats import FORMATS, PLAIN, UPLOADS, UploadFormat
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 IDS = "customer_id"
 """What `email` names where the customers' ids are their addresses."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.errors import DestinationError
-from rfm_pipeline.ledger import RunRecord, Standing, date_before
+from rfm_pipeline.results.run_history import RunRecord, Standing, date_before
 from rfm_pipeline.sql.dialect import dialect_of
 from rfm_pipeline.sql.report import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
 from rfm_pipeline.warehouse.base import Destination

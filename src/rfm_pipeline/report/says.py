@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.config.report import ReportSettings
-from rfm_pipeline.result import money
+from rfm_pipeline.results.run_result import money
 
 _SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 _WIDE = Context(prec=76)

@@ -14,7 +14,7 @@ from rfm_pipeline.report.movements import after_name, before_name, direction, mo
 from rfm_pipeline.report.says import Figure, Says, escaped
 from rfm_pipeline.report.svg import Drawing
 from rfm_pipeline.report.view import View
-from rfm_pipeline.result import DimensionScores
+from rfm_pipeline.results.run_result import DimensionScores
 
 Told = str | Figure
 _MOST_MOVES = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialect import Dialect
 from rfm_pipeline.sql.spec import select
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from rfm_pipeline.layout import RESULT_COLUMNS, RUN_COLUMNS
+from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS
 from rfm_pipeline.sql.dialect import Dialect
 
 

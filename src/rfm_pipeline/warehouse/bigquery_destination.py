@@ -11,7 +11,7 @@ from rfm_pipeline import __version__
 from rfm_pipeline.config.destination_location import BigQueryDestination
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import DestinationError
-from rfm_pipeline.layout import COLUMNS, SUFFIXES, newer_version
+from rfm_pipeline.results.tables import COLUMNS, SUFFIXES, newer_version
 from rfm_pipeline.warehouse import bigquery_statements as statements
 from rfm_pipeline.warehouse.bigquery_failures import explanation
 from rfm_pipeline.warehouse.bigquery_jobs import JobRunner

@@ -10,7 +10,7 @@ from typing import Any
 from rfm_pipeline.common.atomic_file import Draft
 from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.layout import RESULT_COLUMNS
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 _TYPES: Mapping[str, str] = {
     "text": "VARCHAR",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rfm_pipeline.common.schema import Column, Kind, Schema
-from rfm_pipeline.layout import PublishedColumn
+from rfm_pipeline.results.tables import PublishedColumn
 from rfm_pipeline.warehouse.bigquery_statements import TYPES
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from rfm_pipeline.layout import COLUMNS
+from rfm_pipeline.results.tables import COLUMNS
 
 TYPES: Mapping[str, str] = {
     "text": "STRING",
