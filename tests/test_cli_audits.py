@@ -20,7 +20,7 @@ from rfm_pipeline.auditing import audits_of
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.loader import load
 from rfm_pipeline.results.run_result import Audit
-from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.dialects.base import dialect_of
 from test_audits import WELL
 
 

@@ -15,7 +15,7 @@ from rfm_pipeline.common.formatting import count, lowered
 from rfm_pipeline.errors import ExpressionError, SourceError
 from rfm_pipeline.planning import Plan
 from rfm_pipeline.results.run_result import Audit
-from rfm_pipeline.sql.audits import MOST_ROWS, audit_sql, offenders_sql
+from rfm_pipeline.sql.audit_queries import MOST_ROWS, audit_sql, offenders_sql
 from rfm_pipeline.staged import Finding, Staged, amiss, well
 
 

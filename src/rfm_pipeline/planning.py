@@ -29,14 +29,14 @@ from rfm_pipeline.config.source_location import BigQueryTable, FileLocation, par
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
 from rfm_pipeline.opening import open_destination, open_warehouse
 from rfm_pipeline.results.run_history import Standing, standing_at
-from rfm_pipeline.sql.audits import audit_sql
-from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
-from rfm_pipeline.sql.conditions import condition_sql
-from rfm_pipeline.sql.dialect import DIALECTS, Dialect, dialect_of
-from rfm_pipeline.sql.partitions import narrowed, narrowing
+from rfm_pipeline.sql.audit_queries import audit_sql
+from rfm_pipeline.sql.dialects.base import DIALECTS, Dialect, dialect_of
+from rfm_pipeline.sql.exclusions import condition_sql
+from rfm_pipeline.sql.partition_pruning import narrowed, narrowing
 from rfm_pipeline.sql.pipeline import Pipeline
-from rfm_pipeline.sql.scores import SPLITS_TIES
-from rfm_pipeline.sql.spec import QuerySpec
+from rfm_pipeline.sql.query_spec import QuerySpec
+from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
+from rfm_pipeline.sql.stages.scores import SPLITS_TIES
 from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
 from rfm_pipeline.warehouse.export import check_output
 
@@ -321,7 +321,7 @@ def _check_conditions(spec: QuerySpec, warehouse: Warehouse) -> None:
     for name, condition in {**spec.settings.skip, **spec.settings.exclude}.items():
         text = condition_sql(condition, name, spec.schema, spec.dialect)
         if objection := warehouse.check_condition(text, spec.relation):
-            from rfm_pipeline.sql.gate import HINT
+            from rfm_pipeline.sql.validation.expression import HINT
 
             raise ExpressionError(f"The exclusion `{name}` is not usable: {objection} {text}.", HINT)
 
@@ -333,7 +333,7 @@ def _check_audits(spec: QuerySpec, warehouse: Warehouse) -> None:
             continue
         text = audit_sql(own.query, name, None, None, spec.dialect)
         if objection := warehouse.check_condition("TRUE", f"(\n{text}\n) AS found"):
-            from rfm_pipeline.sql.audit_gate import HINT
+            from rfm_pipeline.sql.validation.audit_query import HINT
 
             refused = f"The audit `{name}` is not usable: {objection.rstrip('!')} ({shortened(own.query)})."
             raise ExpressionError(refused, HINT)

@@ -27,9 +27,9 @@ from rfm_pipeline.recording import Beginning, failure_of, new_run_id, now, recor
 from rfm_pipeline.results.run_history import RunRecord, date_before, standing_at, tables_of
 from rfm_pipeline.results.run_result import Excluded, RunResult
 from rfm_pipeline.results.tables import RESULT_COLUMNS
-from rfm_pipeline.sql.clean import AMBIGUOUS_DATE
-from rfm_pipeline.sql.publication import publish_sql, record_sql
-from rfm_pipeline.sql.result import previous_sql, result_sql
+from rfm_pipeline.sql.publish import publish_sql, record_sql
+from rfm_pipeline.sql.result_rows import previous_sql, result_sql
+from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
 from rfm_pipeline.staged import Staged
 
 _log = logging.getLogger(__name__)

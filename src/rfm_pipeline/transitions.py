@@ -18,7 +18,7 @@ from rfm_pipeline.opening import open_destination
 from rfm_pipeline.recording import new_run_id
 from rfm_pipeline.results.run_history import RunRecord, Standing, date_before, standing_at
 from rfm_pipeline.results.run_result import money
-from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.dialects.base import dialect_of
 from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
 
 _NEAREST = 4

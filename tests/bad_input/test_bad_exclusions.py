@@ -13,8 +13,8 @@ from spoiled import Case, case, check, shop
 from conftest import Rfm
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.errors import ExpressionError
-from rfm_pipeline.sql.conditions import condition_sql
-from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.sql.exclusions import condition_sql
 
 CONDITION = 'TRY_CAST("Quantity" AS DECIMAL) > 100'
 

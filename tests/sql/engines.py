@@ -21,9 +21,9 @@ from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.config.column_mapping import map_columns
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
-from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.dialects.base import dialect_of
 from rfm_pipeline.sql.pipeline import Pipeline, Step
-from rfm_pipeline.sql.spec import QuerySpec
+from rfm_pipeline.sql.query_spec import QuerySpec
 
 Row = dict[str, Any]
 

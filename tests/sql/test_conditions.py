@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from googlesql import GoogleSql
 from rfm_pipeline.errors import ColumnError, ExpressionError
-from rfm_pipeline.sql.conditions import condition_sql
-from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.sql.exclusions import condition_sql
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 

@@ -32,9 +32,9 @@ from hypothesis import strategies as st
 from reference import expected, inverse_cdf
 
 from googlesql import GoogleSql
-from rfm_pipeline.sql.dialect import Dialect, dialect_of
-from rfm_pipeline.sql.drift import drift_sql
-from rfm_pipeline.sql.result import previous_sql, result_sql
+from rfm_pipeline.sql.dialects.base import Dialect, dialect_of
+from rfm_pipeline.sql.edge_drift import drift_sql
+from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 

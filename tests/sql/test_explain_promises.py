@@ -25,7 +25,7 @@ from rfm_pipeline.explain.explanation import Explanation
 from rfm_pipeline.planning import planned
 from rfm_pipeline.results.run_result import DimensionScores
 from rfm_pipeline.runner import Unwatched
-from rfm_pipeline.sql.dialect import Dialect
+from rfm_pipeline.sql.dialects.base import Dialect
 
 DAY, CENT = timedelta(days=1), Decimal("0.01")
 seeds = st.integers(0, 2**32)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from test_golden import QUERIES
 
 from googlesql import GoogleSql
-from rfm_pipeline.sql.dialect import Dialect, dialect_of
-from rfm_pipeline.sql.explain import (
+from rfm_pipeline.sql.dialects.base import Dialect, dialect_of
+from rfm_pipeline.sql.explain_queries import (
     counted_sql,
     decided,
     lines_sql,
@@ -25,7 +25,7 @@ from rfm_pipeline.sql.explain import (
     totals_sql,
 )
 from rfm_pipeline.sql.pipeline import Pipeline
-from rfm_pipeline.sql.spec import QuerySpec
+from rfm_pipeline.sql.query_spec import QuerySpec
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 

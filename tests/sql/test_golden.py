@@ -21,12 +21,12 @@ from sqlglot import exp
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
-from rfm_pipeline.sql.clean import clean_ctes
-from rfm_pipeline.sql.dialect import dialect_of
-from rfm_pipeline.sql.metrics import metrics_ctes
+from rfm_pipeline.sql.dialects.base import dialect_of
 from rfm_pipeline.sql.pipeline import Pipeline
-from rfm_pipeline.sql.scores import scores_ctes
-from rfm_pipeline.sql.segments import segments_ctes
+from rfm_pipeline.sql.stages.clean import clean_ctes
+from rfm_pipeline.sql.stages.metrics import metrics_ctes
+from rfm_pipeline.sql.stages.scores import scores_ctes
+from rfm_pipeline.sql.stages.segments import segments_ctes
 from rfm_pipeline.sql.transitions import Scored, transitions_sql
 
 GOLDEN = Path(__file__).parent / "golden"

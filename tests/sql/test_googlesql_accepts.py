@@ -18,9 +18,9 @@ from generated import SEGMENT_PRESETS, preset
 from test_golden import QUERIES
 
 from googlesql import GoogleSql
-from rfm_pipeline.sql.dialect import dialect_of
-from rfm_pipeline.sql.drift import drift_sql
-from rfm_pipeline.sql.result import result_sql
+from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.sql.edge_drift import drift_sql
+from rfm_pipeline.sql.result_rows import result_sql
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 

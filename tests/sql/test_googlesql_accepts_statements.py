@@ -15,11 +15,11 @@ from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.results.run_history import RunRecord
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES
-from rfm_pipeline.sql.dialect import dialect_of
-from rfm_pipeline.sql.partitions import narrowed, narrowing
-from rfm_pipeline.sql.publication import Tables, publish_sql, record_sql, restore_sql
-from rfm_pipeline.sql.report import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
-from rfm_pipeline.sql.result import previous_sql, result_sql
+from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.sql.partition_pruning import narrowed, narrowing
+from rfm_pipeline.sql.publish import Tables, publish_sql, record_sql, restore_sql
+from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
+from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from rfm_pipeline.warehouse import bigquery_statements as statements
 
 pytestmark = pytest.mark.xdist_group("googlesql")

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from rfm_pipeline.sql.dialect import DIALECTS, dialect_of
+from rfm_pipeline.sql.dialects.base import DIALECTS, dialect_of
 
 # Of control characters only those that a text may hold: each engine reads the others as they are.
 TEXTS = st.text(st.one_of(st.characters(exclude_categories=["Cs", "Cc"]), st.sampled_from("\n\r\t")))

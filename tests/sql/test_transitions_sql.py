@@ -14,7 +14,7 @@ from test_golden import FEBRUARY, JANUARY, TRANSITIONS
 
 from googlesql import GoogleSql
 from rfm_pipeline.results.tables import RESULT_COLUMNS
-from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.dialects.base import dialect_of
 from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
 from rfm_pipeline.warehouse import bigquery_statements as statements
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.dialects.base import dialect_of
 
 BLANKS = " \t\n\r\xa0"
 TEXTS = st.text(

@@ -28,7 +28,7 @@ from rfm_pipeline.planning import Plan, planned
 from rfm_pipeline.results.run_history import standing_at
 from rfm_pipeline.results.run_result import DimensionScores, Excluded
 from rfm_pipeline.runner import Watcher, refuse_ambiguous_dates
-from rfm_pipeline.sql.explain import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql
+from rfm_pipeline.sql.explain_queries import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql
 
 NEWEST = 20
 """How many orders are shown unless all are asked for."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from rfm_pipeline.results.run_history import Standing
-from rfm_pipeline.sql.dialect import Dialect
-from rfm_pipeline.sql.explain import row_sql
+from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.explain_queries import row_sql
 
 if TYPE_CHECKING:
     from rfm_pipeline.warehouse.base import Destination

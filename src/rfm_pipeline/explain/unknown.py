@@ -9,8 +9,8 @@ from rfm_pipeline.common.formatting import count, one_line
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.planning import Plan
 from rfm_pipeline.results.run_result import Excluded
-from rfm_pipeline.sql.explain import nearby_sql
-from rfm_pipeline.sql.metrics import NO_POSITIVE_ORDER
+from rfm_pipeline.sql.explain_queries import nearby_sql
+from rfm_pipeline.sql.stages.metrics import NO_POSITIVE_ORDER
 
 _EXACTLY = "an id is matched to the letter, as the result prints it"
 _LONGEST = 200

@@ -14,7 +14,7 @@ from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.config.column_mapping import find_column, folded
 from rfm_pipeline.errors import ColumnError, UsageError
 from rfm_pipeline.source import BigQueryTable, StdinLocation, parse
-from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.dialects.base import dialect_of
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb

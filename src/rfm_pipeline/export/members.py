@@ -8,7 +8,7 @@ from rfm_pipeline.export import normalise
 from rfm_pipeline.export.contacts import Contacts
 from rfm_pipeline.export.formats import TAGS, UploadFormat
 from rfm_pipeline.results.tables import RESULT_COLUMNS
-from rfm_pipeline.sql.dialect import dialect_of
+from rfm_pipeline.sql.dialects.base import dialect_of
 
 REASONS = ("no_contact", "no_email", "invalid_email", "same_contact")
 """Why a customer of the segments is no member, in the order in which it is looked at."""

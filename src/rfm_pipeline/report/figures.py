@@ -12,8 +12,8 @@ from msgspec import Struct
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.results.run_history import RunRecord, Standing, date_before
-from rfm_pipeline.sql.dialect import dialect_of
-from rfm_pipeline.sql.report import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
+from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
 from rfm_pipeline.warehouse.base import Destination
 
 Rows = Callable[[str], Sequence[Mapping[str, Any]]]

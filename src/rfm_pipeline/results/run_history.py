@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from rfm_pipeline.results.run_result import Audit, DimensionScores, Excluded, money, plain, plain_edges
 from rfm_pipeline.results.tables import RUN_COLUMNS
-from rfm_pipeline.sql.publication import Tables
+from rfm_pipeline.sql.publish import Tables
 from rfm_pipeline.warehouse.base import Destination
 
 _NESTED = ("rules", "exclusions", "edges", "segments", "audits", "jobs")

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from rfm_pipeline.common.partitioned_query import PART, Cut
-from rfm_pipeline.sql.clean import clean_ctes
-from rfm_pipeline.sql.metrics import metrics_ctes
-from rfm_pipeline.sql.scores import scores_ctes
-from rfm_pipeline.sql.segments import segments_ctes
-from rfm_pipeline.sql.spec import Cte, QuerySpec
+from rfm_pipeline.sql.query_spec import Cte, QuerySpec
+from rfm_pipeline.sql.stages.clean import clean_ctes
+from rfm_pipeline.sql.stages.metrics import metrics_ctes
+from rfm_pipeline.sql.stages.scores import scores_ctes
+from rfm_pipeline.sql.stages.segments import segments_ctes
 
 STAGES = (clean_ctes, metrics_ctes, scores_ctes, segments_ctes)
 """The stages in their order; each is a function from the spec to its CTEs."""

@@ -15,11 +15,11 @@ from msgspec import Struct
 
 from rfm_pipeline.config.scoring import Dimension
 from rfm_pipeline.config.segment_map import SegmentMap
-from rfm_pipeline.sql.dialect import Dialect
+from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.pipeline import with_ctes
-from rfm_pipeline.sql.scores import INITIALS, VALUES, edge_literals, score_by
-from rfm_pipeline.sql.segments import segment_by
-from rfm_pipeline.sql.spec import Cte, select
+from rfm_pipeline.sql.query_spec import Cte, select
+from rfm_pipeline.sql.stages.scores import INITIALS, VALUES, edge_literals, score_by
+from rfm_pipeline.sql.stages.segments import segment_by
 
 CAUSES = ("time", "behaviour", "edges", "rules")
 """What a move can be due to, in the order in which they are looked at."""

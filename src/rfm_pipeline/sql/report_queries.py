@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from rfm_pipeline.sql.dialect import Dialect, cases
+from rfm_pipeline.sql.dialects.base import Dialect, cases
 
 _MOST_ORDERS = 1000
 # Three leading digits: below each of these amounts, money is grouped in steps of a thousandth of it.

@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS
-from rfm_pipeline.sql.dialect import Dialect
+from rfm_pipeline.sql.dialects.base import Dialect
 
 
 class Tables(Struct, frozen=True):

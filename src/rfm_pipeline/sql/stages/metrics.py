@@ -6,8 +6,8 @@ The source is read once: excluded lines ride along, with no customer, as one row
 from __future__ import annotations
 
 from rfm_pipeline.common.schema import Kind
-from rfm_pipeline.sql.clean import has_example
-from rfm_pipeline.sql.spec import Cte, QuerySpec, select
+from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
+from rfm_pipeline.sql.stages.clean import has_example
 
 NO_POSITIVE_ORDER = "no_positive_order"
 """The reason for the lines of a customer who, net of returns, has bought nothing."""

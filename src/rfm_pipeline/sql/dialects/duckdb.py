@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
-from rfm_pipeline.sql.dialect import EXPONENT, Dialect, cases
+from rfm_pipeline.sql.dialects.base import EXPONENT, Dialect, cases
 
 # Space, tab, line breaks and the no-break space that pages and workbooks leave behind.
 _AROUND = r"E' \t\n\r' || CHR(160)"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rfm_pipeline.results.tables import RESULT_COLUMNS
-from rfm_pipeline.sql.dialect import Dialect
-from rfm_pipeline.sql.spec import select
+from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.query_spec import select
 
 MOST_ROWS = 5
 """How many rows are shown of those that an audit is about."""
@@ -26,7 +26,7 @@ def audit_sql(text: str, name: str, segments: str | None, previous: str | None, 
         ExpressionError: The text is not one SELECT over these two.
     """
     # Parsing takes a library that takes a while to load, and most runs have no SQL of their own.
-    from rfm_pipeline.sql.audit_gate import check_audit
+    from rfm_pipeline.sql.validation.audit_query import check_audit
 
     asked = text.strip().removesuffix(";").rstrip()
     check_audit(asked, name, dialect.name)

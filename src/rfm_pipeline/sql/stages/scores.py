@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from rfm_pipeline.config.scoring import Dimension
-from rfm_pipeline.sql.dialect import Dialect
-from rfm_pipeline.sql.spec import Cte, QuerySpec, select
+from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
 INITIALS = {"recency": "r", "frequency": "f", "monetary": "m"}
 _TIES = "gives equal customers different scores, and is for comparison with older pipelines only"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from rfm_pipeline.sql.clean import has_example
-from rfm_pipeline.sql.dialect import Dialect
+from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.pipeline import Pipeline
-from rfm_pipeline.sql.spec import QuerySpec, select
+from rfm_pipeline.sql.query_spec import QuerySpec, select
+from rfm_pipeline.sql.stages.clean import has_example
 
 _MOST_NEARBY = 2_000
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from rfm_pipeline.common.date_formats import AMBIGUOUS
 from rfm_pipeline.common.schema import Kind
-from rfm_pipeline.sql.conditions import condition_sql
-from rfm_pipeline.sql.dialect import Marks, cases
-from rfm_pipeline.sql.spec import Cte, QuerySpec, select
+from rfm_pipeline.sql.dialects.base import Marks, cases
+from rfm_pipeline.sql.exclusions import condition_sql
+from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
 AMBIGUOUS_DATE = "ambiguous_date"
 """The reason of a line whose text date could be read in two ways; a run that meets one stops."""

@@ -13,7 +13,7 @@ from rfm_pipeline.common.schema import Kind, Schema
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.sql.dialect import Dialect
+from rfm_pipeline.sql.dialects.base import Dialect
 
 
 class Cte(Struct, frozen=True):

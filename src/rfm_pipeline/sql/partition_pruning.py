@@ -9,7 +9,7 @@ from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.window import Window
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.sql.dialect import Dialect
+from rfm_pipeline.sql.dialects.base import Dialect
 
 _DAY = timedelta(days=1)
 # By ingestion, BigQuery has the day of each row in a column that is not among the columns.

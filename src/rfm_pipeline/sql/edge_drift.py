@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rfm_pipeline.sql.scores import INITIALS, fresh_names, score_by
-from rfm_pipeline.sql.spec import QuerySpec
+from rfm_pipeline.sql.query_spec import QuerySpec
+from rfm_pipeline.sql.stages.scores import INITIALS, fresh_names, score_by
 
 
 def drift_sql(spec: QuerySpec, result: str, edges: str) -> str:

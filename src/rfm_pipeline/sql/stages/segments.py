@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rfm_pipeline.config.segment_map import Range, Rule, SegmentMap
-from rfm_pipeline.sql.dialect import Dialect
-from rfm_pipeline.sql.spec import Cte, QuerySpec, select
+from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
 
 def segments_ctes(spec: QuerySpec) -> tuple[Cte, ...]:

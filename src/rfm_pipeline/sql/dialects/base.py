@@ -285,9 +285,9 @@ class Dialect(ABC):
 def dialect_of(name: str) -> Dialect:
     """The dialect of an engine by its name, one of DIALECTS."""
     if name == "bigquery":
-        from rfm_pipeline.sql.dialect_bigquery import BigQuery
+        from rfm_pipeline.sql.dialects.bigquery import BigQuery
 
         return BigQuery()
-    from rfm_pipeline.sql.dialect_duckdb import DuckDB
+    from rfm_pipeline.sql.dialects.duckdb import DuckDB
 
     return DuckDB()

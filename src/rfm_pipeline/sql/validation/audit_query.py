@@ -11,7 +11,7 @@ from sqlglot.errors import SqlglotError
 
 from rfm_pipeline.common.formatting import shortened
 from rfm_pipeline.errors import ExpressionError
-from rfm_pipeline.sql.gate import RefusedError, bare, unrepeatable_call
+from rfm_pipeline.sql.validation.expression import RefusedError, bare, unrepeatable_call
 
 TABLES = ("segments", "previous")
 """What an audit can read."""

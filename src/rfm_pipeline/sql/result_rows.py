@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from rfm_pipeline.sql.dialect import Dialect
+from rfm_pipeline.sql.dialects.base import Dialect
 
 
 def previous_sql(history: str, as_of: date, dialect: Dialect) -> str:

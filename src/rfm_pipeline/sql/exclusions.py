@@ -9,7 +9,7 @@ from __future__ import annotations
 from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.config.column_mapping import find_column, unknown_column
 from rfm_pipeline.config.settings import ColumnCondition, Condition
-from rfm_pipeline.sql.dialect import Dialect
+from rfm_pipeline.sql.dialects.base import Dialect
 
 
 def condition_sql(condition: Condition, reason: str, schema: Schema, dialect: Dialect) -> str:
@@ -28,7 +28,7 @@ def condition_sql(condition: Condition, reason: str, schema: Schema, dialect: Di
     if isinstance(condition, ColumnCondition):
         return _column_test(condition, reason, schema, dialect)
     # Parsing takes a library that takes a while to load, and most runs have no SQL of their own.
-    from rfm_pipeline.sql.gate import check_expression
+    from rfm_pipeline.sql.validation.expression import check_expression
 
     check_expression(condition, reason, schema, dialect.name)
     # The text itself runs, not what the parser made of it. The line break ends nothing: comments are refused.

@@ -1,0 +1,1 @@
+"""SQL dialects: the expressions in which the engines differ."""

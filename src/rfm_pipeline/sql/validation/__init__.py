@@ -1,0 +1,1 @@
+"""Validation of a user's SQL before it becomes part of a query."""
