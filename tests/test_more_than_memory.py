@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Rfm
 from rfm_pipeline.common.partitioned_query import Cut
-from rfm_pipeline.source.opened import OpenedSource
+from rfm_pipeline.source.base import OpenedSource
 from rfm_pipeline.warehouse import duckdb_parts
 from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, estimated_lines, parts_needed
 

@@ -15,7 +15,7 @@ from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.warehouse.base import Destination, Warehouse
 
 if TYPE_CHECKING:
-    from rfm_pipeline.source.opened import Opener
+    from rfm_pipeline.source.base import Opener
 
 
 def open_warehouse(
@@ -52,7 +52,7 @@ def open_warehouse(
             f"What is read from BigQuery is published to BigQuery, not to {settings.to}.",
             f"give --to bigquery://{location.project}.{location.dataset}; --output writes a file as well.",
         )
-    from rfm_pipeline.source.opening import open_source
+    from rfm_pipeline.source.open import open_source
 
     return _open_duckdb(partial(open_source, location, settings.read), settings, run_id)
 

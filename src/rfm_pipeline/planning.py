@@ -41,7 +41,7 @@ from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
 from rfm_pipeline.warehouse.export import check_output
 
 if TYPE_CHECKING:
-    from rfm_pipeline.source.opened import Opener
+    from rfm_pipeline.source.base import Opener
     from rfm_pipeline.warehouse.bigquery_access import Access
 
 

@@ -238,8 +238,8 @@ def test_numbers_that_pandas_made_floats_are_the_ids_that_they_were() -> None:
 
 @pytest.mark.parametrize("most", [1, 7, 50, 256])
 def test_a_frame_in_many_pieces_is_read_whole(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rfm_pipeline.source.frames._LARGE", 0)
-    monkeypatch.setattr("rfm_pipeline.source.frames._MOST_PIECES", most)
+    monkeypatch.setattr("rfm_pipeline.source.dataframe._LARGE", 0)
+    monkeypatch.setattr("rfm_pipeline.source.dataframe._MOST_PIECES", most)
     pieces = [lines(customer_id=[f"c{n}", "b"]) for n in range(50)]
     found = rfm.segment(pl.concat(pieces, rechunk=False))
     assert (found.customers, found.orders, found.revenue) == (51, 100, Decimal(600))

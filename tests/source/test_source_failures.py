@@ -9,7 +9,8 @@ import duckdb
 import pytest
 from source_reader import opened, read, refusal, write
 
-from rfm_pipeline.source import explain_failure, records
+from rfm_pipeline.source import explain_failure
+from rfm_pipeline.source import json as records
 
 
 @pytest.mark.parametrize("name", ["it's.csv", 'a "b".csv', "a = b.csv", "file = x.csv"])

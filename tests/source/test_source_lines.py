@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rfm_pipeline.source import lines, quotes
+from rfm_pipeline.source.csv import prescan as lines
+from rfm_pipeline.source.csv import quoting as quotes
 
 
 def told_apart(text: str) -> tuple[bool, set[bytes]]:

@@ -18,12 +18,12 @@ from rfm_pipeline.config.source_location import (
     StdinLocation,
     parse,
 )
-from rfm_pipeline.source.opened import OpenedSource
+from rfm_pipeline.source.base import OpenedSource
 
 if TYPE_CHECKING:
-    from rfm_pipeline.source.columns import kind_of
-    from rfm_pipeline.source.failures import explain_failure
-    from rfm_pipeline.source.opening import open_source
+    from rfm_pipeline.source.errors import explain_failure
+    from rfm_pipeline.source.headers import kind_of
+    from rfm_pipeline.source.open import open_source
 
 __all__ = [
     "BigQueryTable",

@@ -10,8 +10,8 @@ from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import identifier, text_literal
 from rfm_pipeline.config.source_location import DuckDBTable
 from rfm_pipeline.errors import LockedError, SourceError
+from rfm_pipeline.source.base import Scan
 from rfm_pipeline.source.files import missing, reading
-from rfm_pipeline.source.opened import Scan
 
 ALIAS = "rfm_source"
 """The name under which the file is attached."""

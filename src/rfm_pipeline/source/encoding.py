@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rfm_pipeline.errors import SourceError
+from rfm_pipeline.source.file_type import unpacked
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.formats import unpacked
 
 HEAD = 1 << 20
 WINDOWS = "cp1252"

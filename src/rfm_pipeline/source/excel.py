@@ -18,10 +18,10 @@ import duckdb
 from rfm_pipeline.common.duckdb_quoting import identifier, paths_literal
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError, UsageError
-from rfm_pipeline.source.columns import checked_names, header_notes
+from rfm_pipeline.source.base import Scan
 from rfm_pipeline.source.files import SourceFile, reading
-from rfm_pipeline.source.opened import Scan
-from rfm_pipeline.source.scratch import scratch_path
+from rfm_pipeline.source.headers import checked_names, header_notes
+from rfm_pipeline.source.temp_files import scratch_path
 
 _DEDUPLICATED = re.compile(r".+_\d+")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from rfm_pipeline.errors import SourceError, WarehouseError
-from rfm_pipeline.source.suffixes import format_by_suffix
+from rfm_pipeline.source.file_suffix import format_by_suffix
 
 
 class SourceFile(Struct, frozen=True):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import paths_literal
-from rfm_pipeline.source.columns import checked_names, missing_columns
-from rfm_pipeline.source.failures import explained
+from rfm_pipeline.source.base import Scan
+from rfm_pipeline.source.errors import explained
+from rfm_pipeline.source.file_suffix import Format
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.opened import Scan
-from rfm_pipeline.source.suffixes import Format
+from rfm_pipeline.source.headers import checked_names, missing_columns
 
 
 def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnection) -> Scan:

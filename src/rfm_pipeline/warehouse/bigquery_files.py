@@ -80,7 +80,7 @@ class LocalFiles:
         """
         from rfm_pipeline.common.duckdb_engine import connected
         from rfm_pipeline.source import open_source
-        from rfm_pipeline.source.columns import schema_of
+        from rfm_pipeline.source.headers import schema_of
         from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
         from rfm_pipeline.warehouse.failures import explained
 

@@ -14,8 +14,8 @@ from rfm_pipeline.common.atomic_file import Draft
 from rfm_pipeline.common.duckdb_engine import duckdb, watched
 from rfm_pipeline.common.partitioned_query import Cut
 from rfm_pipeline.config.engines import DuckDBSettings
-from rfm_pipeline.source.columns import bound_columns
-from rfm_pipeline.source.opened import OpenedSource, Opener
+from rfm_pipeline.source.base import OpenedSource, Opener
+from rfm_pipeline.source.headers import bound_columns
 from rfm_pipeline.warehouse.base import Progress, SourceTable, Usage
 from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
 from rfm_pipeline.warehouse.duckdb_destination import DestinationFile

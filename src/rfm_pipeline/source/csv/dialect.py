@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.columns import checked_names, header_notes
+from rfm_pipeline.source.headers import checked_names, header_notes
 
 # At equal merit the earlier one: where both `;` and `,` cut evenly, the comma is a decimal mark.
 DELIMITERS = "\t|;,"

@@ -14,8 +14,10 @@ from msgspec import Struct
 from rfm_pipeline.common.duckdb_engine import connected
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal, text_literal
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.source.columns import missing_columns
-from rfm_pipeline.source.dialect import Dialect, find_dialect
+from rfm_pipeline.source.base import Scan
+from rfm_pipeline.source.csv.dialect import Dialect, find_dialect
+from rfm_pipeline.source.csv.prescan import TextFacts, examine, place_of
+from rfm_pipeline.source.csv.quoting import quotes_are_in_place
 from rfm_pipeline.source.encoding import (
     HEAD,
     WINDOWS,
@@ -26,13 +28,11 @@ from rfm_pipeline.source.encoding import (
     recode,
     spoken,
 )
-from rfm_pipeline.source.failures import explained, misplaced_quote
+from rfm_pipeline.source.errors import explained, misplaced_quote
+from rfm_pipeline.source.file_type import Identity, compression_argument, unpacked
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.formats import Identity, compression_argument, unpacked
-from rfm_pipeline.source.lines import TextFacts, examine, place_of
-from rfm_pipeline.source.opened import Scan
-from rfm_pipeline.source.quotes import quotes_are_in_place
-from rfm_pipeline.source.scratch import scratch_path
+from rfm_pipeline.source.headers import missing_columns
+from rfm_pipeline.source.temp_files import scratch_path
 
 # Below Python's limit for one CSV value, 128 Ki characters.
 _DIALECT_HEAD = 100_000

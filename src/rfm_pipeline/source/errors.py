@@ -8,10 +8,10 @@ from contextlib import contextmanager
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.errors import SourceError
+from rfm_pipeline.source.base import OpenedSource
 from rfm_pipeline.source.encoding import not_utf8
-from rfm_pipeline.source.formats import damaged
-from rfm_pipeline.source.opened import OpenedSource
-from rfm_pipeline.source.suffixes import Format
+from rfm_pipeline.source.file_suffix import Format
+from rfm_pipeline.source.file_type import damaged
 
 _FILES = (
     re.compile(r"^\s*file = (?P<path>.+)$", re.MULTILINE),

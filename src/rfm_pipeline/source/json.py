@@ -16,14 +16,14 @@ from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.columns import bound_columns, checked_names
+from rfm_pipeline.source.base import Scan
 from rfm_pipeline.source.encoding import HEAD, find_encoding, recode, spoken
-from rfm_pipeline.source.failures import explained
+from rfm_pipeline.source.errors import explained
+from rfm_pipeline.source.file_suffix import Format
+from rfm_pipeline.source.file_type import Identity, compression_argument, unpacked
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.formats import Identity, compression_argument, unpacked
-from rfm_pipeline.source.opened import Scan
-from rfm_pipeline.source.scratch import scratch_path
-from rfm_pipeline.source.suffixes import Format
+from rfm_pipeline.source.headers import bound_columns, checked_names
+from rfm_pipeline.source.temp_files import scratch_path
 
 # Up to here a file is sampled whole, so that a key that comes late is seen.
 _SAMPLED_WHOLE = 32 << 20

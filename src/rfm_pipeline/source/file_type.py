@@ -14,9 +14,9 @@ from typing import BinaryIO, cast
 from msgspec import Struct
 
 from rfm_pipeline.errors import SourceError
+from rfm_pipeline.source.file_suffix import Format, format_by_suffix
 from rfm_pipeline.source.files import SourceFile, reading
-from rfm_pipeline.source.suffixes import Format, format_by_suffix
-from rfm_pipeline.source.zstd import is_whole
+from rfm_pipeline.source.zstd_frames import is_whole
 
 _HEAD = 64 * 1024
 

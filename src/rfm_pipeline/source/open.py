@@ -12,17 +12,17 @@ from rfm_pipeline.common.duckdb_quoting import text_literal
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, Location, StdinLocation
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.source.columns import schema_of
-from rfm_pipeline.source.delimited import scan_delimited
+from rfm_pipeline.source.base import OpenedSource, Scan
+from rfm_pipeline.source.csv.reader import scan_delimited
 from rfm_pipeline.source.duckdb_table import ALIAS, scan_duckdb
-from rfm_pipeline.source.failures import explained
+from rfm_pipeline.source.errors import explained
+from rfm_pipeline.source.file_suffix import Format
+from rfm_pipeline.source.file_type import Identity, identify_all
 from rfm_pipeline.source.files import FoundFiles, SourceFile, find_files
-from rfm_pipeline.source.formats import Identity, identify_all
-from rfm_pipeline.source.opened import OpenedSource, Scan
+from rfm_pipeline.source.headers import schema_of
+from rfm_pipeline.source.json import scan_json
 from rfm_pipeline.source.parquet import scan_parquet
-from rfm_pipeline.source.records import scan_json
-from rfm_pipeline.source.spool import STDIN, spool_pipe, spool_stdin
-from rfm_pipeline.source.suffixes import Format
+from rfm_pipeline.source.stdin import STDIN, spool_pipe, spool_stdin
 
 
 def open_source(

@@ -13,7 +13,7 @@ from typing import IO
 from rfm_pipeline.common.cancellation import stop_if_asked
 from rfm_pipeline.errors import SourceError, UsageError
 from rfm_pipeline.source.files import SourceFile, reading
-from rfm_pipeline.source.scratch import scratch_path
+from rfm_pipeline.source.temp_files import scratch_path
 
 STDIN = "standard input"
 

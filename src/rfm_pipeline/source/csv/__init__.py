@@ -1,0 +1,1 @@
+"""Reading of delimited text files."""
