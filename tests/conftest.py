@@ -141,7 +141,7 @@ def emulator() -> Iterator[str]:
 @pytest.fixture
 def proxy(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """A proxy before the server, where the client is sent to. Nobody waits between two requests."""
-    monkeypatch.setattr("rfm_pipeline.warehouse.bigquery_jobs.Clock", Impatient)
+    monkeypatch.setattr("rfm_pipeline.warehouse.bigquery.jobs.Clock", Impatient)
     with proxying(emulator) as running:
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", running.address)
         yield running

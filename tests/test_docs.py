@@ -27,7 +27,7 @@ from rfm_pipeline.config.loader import Configuration, load
 from rfm_pipeline.config.notifications import NotifySettings
 from rfm_pipeline.config.settings import BUILT_IN_REASONS
 from rfm_pipeline.notify_message import Circumstances, failure
-from rfm_pipeline.warehouse.bigquery_failures import ROLES
+from rfm_pipeline.warehouse.bigquery.errors import ROLES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

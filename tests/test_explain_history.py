@@ -14,9 +14,9 @@ from by_hand import ORDERS
 from conftest import Rfm
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.explain.history import past_of
-from rfm_pipeline.opening import open_destination
 from rfm_pipeline.results.run_history import standing_at
 from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.warehouse.factory import open_destination
 
 DATES = ("2024-01-15", "2024-02-15", "2024-02-28", "2024-03-01")
 TABLE = "duckdb:rfm.duckdb#rfm_segments"

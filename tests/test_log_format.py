@@ -18,7 +18,7 @@ from by_hand import ORDERS, refused
 from conftest import Outcome, Rfm
 from rfm_pipeline import runner
 from rfm_pipeline.cli import events
-from rfm_pipeline.warehouse.bigquery_retry import Patience
+from rfm_pipeline.warehouse.bigquery.retry import Patience
 
 JSON = ("--log-format", "json")
 
@@ -181,7 +181,7 @@ def test_a_step_that_takes_long_gives_signs_of_life(
         assert seen.wait(60)
         apply(self, statements, step)
 
-    from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
+    from rfm_pipeline.warehouse.duckdb.destination import DestinationFile
 
     apply = DestinationFile.apply
     monkeypatch.setattr(events, "_write", noted)

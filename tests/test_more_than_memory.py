@@ -11,8 +11,8 @@ import pytest
 from conftest import Rfm
 from rfm_pipeline.common.partitioned_query import Cut
 from rfm_pipeline.source.base import OpenedSource
-from rfm_pipeline.warehouse import duckdb_parts
-from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, estimated_lines, parts_needed
+from rfm_pipeline.warehouse.duckdb import partitioned as duckdb_parts
+from rfm_pipeline.warehouse.duckdb.partitioned import create_in_parts, estimated_lines, parts_needed
 
 LINES = 3_000_000
 
@@ -45,7 +45,7 @@ def test_a_run_within_little_memory_gives_what_one_within_much_gives(
         cuts.append(count)
         duckdb_parts.create_in_parts(*given, count=count, **more)
 
-    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.create_in_parts", told_of)
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.warehouse.create_in_parts", told_of)
     asked = ("run", shop, "--json")
     much = rfm(*asked, "--memory-limit", "4GB", "--to", "duckdb:much.duckdb")
     assert cuts == []
@@ -162,7 +162,7 @@ def test_a_later_step_is_sized_by_the_rows_of_the_step_before_it(
         sized.append(given[2])
         return parts_needed(*given)
 
-    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.parts_needed", told)
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.warehouse.parts_needed", told)
     assert rfm("run", file, "--window", "12 months").code == 0
     assert sized == [200_000, 2_000]
 

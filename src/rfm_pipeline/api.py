@@ -115,7 +115,7 @@ def _layer(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _segmented(source: Any, configuration: Configuration) -> Segmentation:
     from rfm_pipeline.source.dataframe import is_frame, opener_of
-    from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
+    from rfm_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     opens = None
     if is_frame(source):

@@ -27,7 +27,6 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import BigQueryTable, FileLocation, parse
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
-from rfm_pipeline.opening import open_destination, open_warehouse
 from rfm_pipeline.results.run_history import Standing, standing_at
 from rfm_pipeline.sql.audit_queries import audit_sql
 from rfm_pipeline.sql.dialects.base import DIALECTS, Dialect, dialect_of
@@ -38,11 +37,12 @@ from rfm_pipeline.sql.query_spec import QuerySpec
 from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.stages.scores import SPLITS_TIES
 from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
-from rfm_pipeline.warehouse.export import check_output
+from rfm_pipeline.warehouse.duckdb.export import check_output
+from rfm_pipeline.warehouse.factory import open_destination, open_warehouse
 
 if TYPE_CHECKING:
     from rfm_pipeline.source.base import Opener
-    from rfm_pipeline.warehouse.bigquery_access import Access
+    from rfm_pipeline.warehouse.bigquery.permissions import Access
 
 
 class Plan(Struct, frozen=True):
@@ -283,7 +283,7 @@ def access(settings: Settings) -> Access | None:
     location = parse(settings.source) if settings.source else None
     if not isinstance(destination, BigQueryDestination):
         return None
-    from rfm_pipeline.warehouse.bigquery_access import look_at_access
+    from rfm_pipeline.warehouse.bigquery.permissions import look_at_access
 
     table = location if isinstance(location, BigQueryTable) else None
     return look_at_access(table, destination, settings.bigquery, f"check-{secrets.token_hex(6)}")

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.opening import open_destination
 from rfm_pipeline.recording import Beginning, new_run_id, now
 from rfm_pipeline.results.run_history import RunRecord, Standing, date_before, standing_at, tables_of
 from rfm_pipeline.results.run_result import money
@@ -19,6 +18,7 @@ from rfm_pipeline.runner import Watcher
 from rfm_pipeline.sql.dialects.base import dialect_of
 from rfm_pipeline.sql.publish import record_sql, restore_sql
 from rfm_pipeline.warehouse.base import Destination
+from rfm_pipeline.warehouse.factory import open_destination
 
 
 class RolledBack(Struct, frozen=True):

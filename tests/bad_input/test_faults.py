@@ -21,8 +21,8 @@ from spoiled import HEADER, Case, case, check, said_well, shop
 from by_hand import contents, published, refused
 from conftest import Outcome, Rfm
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.warehouse import export
-from rfm_pipeline.warehouse.failures import explained
+from rfm_pipeline.warehouse.duckdb import export
+from rfm_pipeline.warehouse.duckdb.errors import explained
 
 # Outputs and databases of these are larger than LIMIT, and their source is not.
 MANY = HEADER + "".join(f"c{n},o{n},2025-02-{n % 28 + 1:02d},{n + 1}\n" for n in range(1500))

@@ -81,7 +81,7 @@ def made(emulator: str) -> Iterator[Scene]:
         for name in [name for name in os.environ if name.startswith("RFM_")]:
             patched.delenv(name)
         patched.setenv("BIGQUERY_EMULATOR_HOST", proxy.address)
-        patched.setattr("rfm_pipeline.warehouse.bigquery_jobs.Clock", Impatient)
+        patched.setattr("rfm_pipeline.warehouse.bigquery.jobs.Clock", Impatient)
         shop = Shop(emulator)
         shop.make()
         scene = Scene(shop, proxy)

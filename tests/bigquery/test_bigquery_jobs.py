@@ -12,9 +12,9 @@ import requests
 from google.api_core import exceptions
 
 from rfm_pipeline.errors import CostLimitError, WarehouseError
-from rfm_pipeline.warehouse.bigquery_failures import ROLES, explained
-from rfm_pipeline.warehouse.bigquery_jobs import JobRunner, Limits, label_value
-from rfm_pipeline.warehouse.bigquery_retry import (
+from rfm_pipeline.warehouse.bigquery.errors import ROLES, explained
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, Limits, label_value
+from rfm_pipeline.warehouse.bigquery.retry import (
     MATRIX,
     PASSING_STATUS,
     Clock,

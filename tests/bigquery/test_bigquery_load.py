@@ -17,7 +17,7 @@ from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import parse
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.warehouse.bigquery_files import LocalFiles, fields_of
+from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles, fields_of
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 

@@ -19,7 +19,7 @@ from bigquery_shop import Shop
 from by_hand import ORDERS, child, refused
 from conftest import Outcome, Rfm
 from rfm_pipeline.config.engines import BigQuerySettings
-from rfm_pipeline.warehouse.bigquery_client import connect
+from rfm_pipeline.warehouse.bigquery.client import connect
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 

@@ -14,7 +14,6 @@ from report_shop import orders
 from by_hand import published
 from conftest import Rfm
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.opening import open_destination
 from rfm_pipeline.report.charts import top_shares
 from rfm_pipeline.report.distribution import buckets, counts
 from rfm_pipeline.report.figures import Figures, figures_of, reported
@@ -24,6 +23,7 @@ from rfm_pipeline.report.says import Says
 from rfm_pipeline.report.view import View
 from rfm_pipeline.report.writing import CHARTS
 from rfm_pipeline.results.run_history import standing_at
+from rfm_pipeline.warehouse.factory import open_destination
 
 HEADER = "customer_id,order_id,order_date,amount\n"
 COLUMNS = "segment, customer_id, r_score, f_score, m_score, frequency, monetary, recency_days"

@@ -15,7 +15,7 @@ from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.audit_queries import audit_sql, offenders_sql
 from rfm_pipeline.sql.dialects.base import DIALECTS, dialect_of
-from rfm_pipeline.warehouse import bigquery_statements as statements
+from rfm_pipeline.warehouse.bigquery import statements
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 

@@ -20,7 +20,7 @@ from rfm_pipeline.sql.partition_pruning import narrowed, narrowing
 from rfm_pipeline.sql.publish import Tables, publish_sql, record_sql, restore_sql
 from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
-from rfm_pipeline.warehouse import bigquery_statements as statements
+from rfm_pipeline.warehouse.bigquery import statements
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 

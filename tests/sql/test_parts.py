@@ -11,7 +11,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from rfm_pipeline.common.partitioned_query import PART
-from rfm_pipeline.warehouse.duckdb_parts import comes_back, create_in_parts
+from rfm_pipeline.warehouse.duckdb.partitioned import comes_back, create_in_parts
 
 
 @given(question=questions(), count=st.integers(1, 7))

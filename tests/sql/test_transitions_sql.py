@@ -16,7 +16,7 @@ from googlesql import GoogleSql
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.base import dialect_of
 from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
-from rfm_pipeline.warehouse import bigquery_statements as statements
+from rfm_pipeline.warehouse.bigquery import statements
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 

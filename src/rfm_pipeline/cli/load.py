@@ -45,8 +45,8 @@ def load(
     from rfm_pipeline.config.loader import load as load_settings
     from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse
     from rfm_pipeline.recording import new_run_id
-    from rfm_pipeline.warehouse.bigquery_files import LocalFiles
-    from rfm_pipeline.warehouse.bigquery_load import Mode, load_files
+    from rfm_pipeline.warehouse.bigquery.load import Mode, load_files
+    from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
 
     if append and replace:
         raise UsageError("--append and --replace say two things.", "give one of them.")

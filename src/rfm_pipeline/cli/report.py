@@ -63,11 +63,11 @@ def report(
       rfm report --chart movements --png movements.png
     """
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.opening import open_destination
     from rfm_pipeline.report.figures import figures_of, reported
     from rfm_pipeline.report.writing import check_place, picture, replace, write_report
     from rfm_pipeline.report.writing import png as drawn
     from rfm_pipeline.results.run_history import standing_at
+    from rfm_pipeline.warehouse.factory import open_destination
 
     settings = load(flags, config=config).settings()
     _check_chart(chart, [path for path in (svg, png) if path], output, segment)

@@ -33,8 +33,8 @@ def runs(
       rfm runs --to bigquery://shop.marketing --limit 5
     """
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.opening import open_destination
     from rfm_pipeline.results.run_history import standing_at
+    from rfm_pipeline.warehouse.factory import open_destination
 
     settings = load(flags, config=config).settings()
     with open_destination(settings) as destination:

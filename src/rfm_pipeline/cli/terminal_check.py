@@ -9,7 +9,7 @@ from rich.text import Text
 from rfm_pipeline.cli.terminal import console
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.planning import Plan
-from rfm_pipeline.warehouse.bigquery_access import Access
+from rfm_pipeline.warehouse.bigquery.permissions import Access
 
 
 def print_plan(plan: Plan) -> None:

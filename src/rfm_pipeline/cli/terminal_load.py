@@ -8,7 +8,7 @@ from rich.text import Text
 
 from rfm_pipeline.cli.terminal import console
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.warehouse.bigquery_load import Loaded
+from rfm_pipeline.warehouse.bigquery.load import Loaded
 
 
 def print_loaded(loaded: Loaded) -> None:

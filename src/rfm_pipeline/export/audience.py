@@ -110,8 +110,8 @@ def export(configuration: Configuration, request: Request, watcher: Watcher) -> 
     Raises:
         RfmError: The first thing that is wrong; no file was written, and an earlier one is as it was.
     """
-    from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
-    from rfm_pipeline.warehouse.export import check_output
+    from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder, connect
+    from rfm_pipeline.warehouse.duckdb.export import check_output
 
     settings = configuration.settings()
     order = checked(request, settings.export)
@@ -163,7 +163,7 @@ class _Work:
 
     def uploaded(self, standing: Standing, segments: tuple[str, ...]) -> Exported:
         """What a network takes."""
-        from rfm_pipeline.warehouse.failures import explained
+        from rfm_pipeline.warehouse.duckdb.errors import explained
 
         order, upload, request = self._order, self._order.upload, self._order.request
         assert upload is not None  # who asks has looked
@@ -220,7 +220,7 @@ class _Work:
         watched(self._connection, f"CREATE TABLE {name} AS\n{select}", self._watcher.progress)
 
     def _write(self, select: str) -> None:
-        from rfm_pipeline.warehouse.export import write_private
+        from rfm_pipeline.warehouse.duckdb.export import write_private
 
         path = self._order.request.path
         self._watcher.step("Writing")

@@ -74,7 +74,7 @@ def stage(
     """
     to = parse_destination(settings.to)
     if isinstance(to, BigQueryDestination):
-        from rfm_pipeline.warehouse.bigquery_destination import open_dataset
+        from rfm_pipeline.warehouse.bigquery.destination import open_dataset
 
         with open_dataset(to, settings.bigquery, f"export-{secrets.token_hex(6)}") as dataset:
             standing = _look(dataset)
@@ -83,7 +83,7 @@ def stage(
             stage_rows(connection, dataset.pages(select), columns, scratch)
         return standing, segments
     from rfm_pipeline.common.duckdb_engine import watched
-    from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
+    from rfm_pipeline.warehouse.duckdb.destination import DestinationFile
 
     file = DestinationFile(connection, to.file, to.table, settings.duckdb)
     with file.reading():
@@ -131,7 +131,7 @@ def stage_rows(
     Raises:
         WarehouseError: There is no room.
     """
-    from rfm_pipeline.warehouse.failures import explained
+    from rfm_pipeline.warehouse.duckdb.errors import explained
 
     lines = scratch / "customers.ndjson"
     try:

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 from rfm_pipeline.config.destination_location import BigQueryDestination
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import LockedError
-from rfm_pipeline.warehouse.bigquery_failures import explanation
-from rfm_pipeline.warehouse.bigquery_jobs import JobRunner, label_value
-from rfm_pipeline.warehouse.bigquery_load import drop, find, reference
+from rfm_pipeline.warehouse.bigquery.errors import explanation
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, label_value
+from rfm_pipeline.warehouse.bigquery.load import drop, find, reference
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table

@@ -11,11 +11,11 @@ from msgspec import Struct
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import DestinationError, WarehouseError
-from rfm_pipeline.warehouse.bigquery_client import connect
-from rfm_pipeline.warehouse.bigquery_failures import explanation
-from rfm_pipeline.warehouse.bigquery_files import Field, LocalFiles, schema_fields
-from rfm_pipeline.warehouse.bigquery_jobs import JobRunner, Limits
-from rfm_pipeline.warehouse.bigquery_schema import drift, type_name
+from rfm_pipeline.warehouse.bigquery.client import connect
+from rfm_pipeline.warehouse.bigquery.errors import explanation
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, Limits
+from rfm_pipeline.warehouse.bigquery.local_files import Field, LocalFiles, schema_fields
+from rfm_pipeline.warehouse.bigquery.schema import drift, type_name
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import LoadJobConfig, Table

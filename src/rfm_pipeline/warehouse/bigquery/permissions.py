@@ -14,11 +14,11 @@ from rfm_pipeline.config.destination_location import BigQueryDestination
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.warehouse import bigquery_statements as statements
-from rfm_pipeline.warehouse.bigquery_client import connect
-from rfm_pipeline.warehouse.bigquery_failures import ROLES, explanation, permission_in
-from rfm_pipeline.warehouse.bigquery_jobs import JobRunner
-from rfm_pipeline.warehouse.bigquery_load import find, limits_of
+from rfm_pipeline.warehouse.bigquery import statements
+from rfm_pipeline.warehouse.bigquery.client import connect
+from rfm_pipeline.warehouse.bigquery.errors import ROLES, explanation, permission_in
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
+from rfm_pipeline.warehouse.bigquery.load import find, limits_of
 
 
 class Permission(Struct, frozen=True):

@@ -12,13 +12,13 @@ from rfm_pipeline.config.destination_location import BigQueryDestination
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.results.tables import COLUMNS, SUFFIXES, newer_version
-from rfm_pipeline.warehouse import bigquery_statements as statements
-from rfm_pipeline.warehouse.bigquery_failures import explanation
-from rfm_pipeline.warehouse.bigquery_jobs import JobRunner
-from rfm_pipeline.warehouse.bigquery_lease import Lease
-from rfm_pipeline.warehouse.bigquery_load import drop, find, place_of, runner
-from rfm_pipeline.warehouse.bigquery_retry import UnreachableError
-from rfm_pipeline.warehouse.bigquery_schema import published_drift
+from rfm_pipeline.warehouse.bigquery import statements
+from rfm_pipeline.warehouse.bigquery.errors import explanation
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
+from rfm_pipeline.warehouse.bigquery.lease import Lease
+from rfm_pipeline.warehouse.bigquery.load import drop, find, place_of, runner
+from rfm_pipeline.warehouse.bigquery.retry import UnreachableError
+from rfm_pipeline.warehouse.bigquery.schema import published_drift
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table

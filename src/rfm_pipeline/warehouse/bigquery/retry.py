@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from rfm_pipeline.errors import RfmError, WarehouseError
-from rfm_pipeline.warehouse.bigquery_failures import first_sentence
+from rfm_pipeline.warehouse.bigquery.errors import first_sentence
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from rfm_pipeline.errors import SourceError
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb
-    from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
+    from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder
 
 _TYPES = {
     Kind.TEXT: "STRING",
@@ -81,8 +81,8 @@ class LocalFiles:
         from rfm_pipeline.common.duckdb_engine import connected
         from rfm_pipeline.source import open_source
         from rfm_pipeline.source.headers import schema_of
-        from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
-        from rfm_pipeline.warehouse.failures import explained
+        from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder
+        from rfm_pipeline.warehouse.duckdb.errors import explained
 
         self._scratch = ScratchFolder(self._settings.temp_directory)
         connection = connected({"temp_directory": str(self._scratch.path / "spill")})
@@ -121,7 +121,7 @@ class LocalFiles:
 
     def written(self) -> tuple[Path, int]:
         """The rows as one Parquet file, and how many they are."""
-        from rfm_pipeline.warehouse.failures import explained
+        from rfm_pipeline.warehouse.duckdb.errors import explained
 
         assert self._connection is not None  # the files were opened first
         assert self._scratch is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.results.tables import PublishedColumn
-from rfm_pipeline.warehouse.bigquery_statements import TYPES
+from rfm_pipeline.warehouse.bigquery.statements import TYPES
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import SchemaField

@@ -58,7 +58,7 @@ def open_warehouse(
 
 
 def _open_duckdb(opens: Opener, settings: Settings, run_id: str) -> Warehouse:
-    from rfm_pipeline.warehouse.duckdb import DuckDBWarehouse
+    from rfm_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     place = parse_destination(settings.to)
     assert not isinstance(place, BigQueryDestination)  # which stages there
@@ -68,11 +68,11 @@ def _open_duckdb(opens: Opener, settings: Settings, run_id: str) -> Warehouse:
 def _open_bigquery(
     location: Location, destination: BigQueryDestination, settings: Settings, run_id: str
 ) -> Warehouse:
-    from rfm_pipeline.warehouse.bigquery import BigQueryWarehouse
+    from rfm_pipeline.warehouse.bigquery.warehouse import BigQueryWarehouse
 
     if isinstance(location, BigQueryTable):
         return BigQueryWarehouse(location, destination, settings.bigquery, run_id)
-    from rfm_pipeline.warehouse.bigquery_files import LocalFiles
+    from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
 
     files = LocalFiles([location], settings.read, settings.duckdb)
     return BigQueryWarehouse(files, destination, settings.bigquery, run_id)
@@ -92,14 +92,14 @@ def open_destination(settings: Settings, run_id: str | None = None) -> Iterator[
     place = parse_destination(settings.to)
     with ExitStack() as stack:
         if isinstance(place, BigQueryDestination):
-            from rfm_pipeline.warehouse.bigquery_destination import open_dataset
+            from rfm_pipeline.warehouse.bigquery.destination import open_dataset
 
             yield stack.enter_context(
                 open_dataset(place, settings.bigquery, run_id or f"look-{secrets.token_hex(6)}")
             )
             return
-        from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
-        from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
+        from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder, connect
+        from rfm_pipeline.warehouse.duckdb.destination import DestinationFile
 
         scratch = stack.enter_context(ScratchFolder(settings.duckdb.temp_directory))
         connection = connect(settings.duckdb, scratch)

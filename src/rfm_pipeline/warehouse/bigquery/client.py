@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
-from rfm_pipeline.warehouse.bigquery_failures import explanation
+from rfm_pipeline.warehouse.bigquery.errors import explanation
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client

@@ -10,7 +10,7 @@ from rfm_pipeline.common.file_lock import HeldFolder
 from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError, WarehouseError
-from rfm_pipeline.warehouse.failures import explained
+from rfm_pipeline.warehouse.duckdb.errors import explained
 
 _PREFIX = "rfm-"
 

@@ -14,7 +14,7 @@ from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.source.headers import bound_columns
-from rfm_pipeline.warehouse.failures import first_line, system_reason
+from rfm_pipeline.warehouse.duckdb.errors import first_line, system_reason
 
 Writer = Callable[[duckdb.DuckDBPyConnection, str, Path, Path], None]
 """Writes the rows of a SELECT to a file, with a folder for what is written on the way."""

@@ -32,9 +32,9 @@ def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Draf
         WarehouseError: There is no room for them.
     """
     from rfm_pipeline.common.duckdb_engine import connected
-    from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder
-    from rfm_pipeline.warehouse.export import write_table
-    from rfm_pipeline.warehouse.failures import explained
+    from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder
+    from rfm_pipeline.warehouse.duckdb.errors import explained
+    from rfm_pipeline.warehouse.duckdb.export import write_table
 
     with ScratchFolder(None) as scratch:
         lines = scratch / "rows.ndjson"

@@ -26,8 +26,8 @@ from msgspec import Struct, field
 from rfm_pipeline.common.cancellation import stop_if_asked
 from rfm_pipeline.errors import RfmError, WarehouseError
 from rfm_pipeline.warehouse.base import Progress
-from rfm_pipeline.warehouse.bigquery_failures import explanation, failed_job
-from rfm_pipeline.warehouse.bigquery_retry import (
+from rfm_pipeline.warehouse.bigquery.errors import explanation, failed_job
+from rfm_pipeline.warehouse.bigquery.retry import (
     Clock,
     Patience,
     UnreachableError,

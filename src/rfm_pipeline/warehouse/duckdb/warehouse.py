@@ -17,11 +17,11 @@ from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.source.base import OpenedSource, Opener
 from rfm_pipeline.source.headers import bound_columns
 from rfm_pipeline.warehouse.base import Progress, SourceTable, Usage
-from rfm_pipeline.warehouse.duckdb_connection import ScratchFolder, connect
-from rfm_pipeline.warehouse.duckdb_destination import DestinationFile
-from rfm_pipeline.warehouse.duckdb_parts import create_in_parts, estimated_lines, parts_needed
-from rfm_pipeline.warehouse.export import write_table
-from rfm_pipeline.warehouse.failures import explained, not_boolean, objection
+from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder, connect
+from rfm_pipeline.warehouse.duckdb.destination import DestinationFile
+from rfm_pipeline.warehouse.duckdb.errors import explained, not_boolean, objection
+from rfm_pipeline.warehouse.duckdb.export import write_table
+from rfm_pipeline.warehouse.duckdb.partitioned import create_in_parts, estimated_lines, parts_needed
 
 
 class DuckDBWarehouse:

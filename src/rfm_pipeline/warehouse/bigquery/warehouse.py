@@ -21,15 +21,15 @@ from rfm_pipeline.config.destination_location import BigQueryDestination
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import ConfigurationError, CostLimitError, SourceError
-from rfm_pipeline.warehouse import bigquery_statements as statements
 from rfm_pipeline.warehouse.base import Cost, Progress, SourceTable, Usage
-from rfm_pipeline.warehouse.bigquery_destination import DestinationDataset
-from rfm_pipeline.warehouse.bigquery_export import write_rows
-from rfm_pipeline.warehouse.bigquery_failures import explanation, objection
-from rfm_pipeline.warehouse.bigquery_files import LocalFiles
-from rfm_pipeline.warehouse.bigquery_jobs import label_value
-from rfm_pipeline.warehouse.bigquery_load import drop, find, make, runner, upload
-from rfm_pipeline.warehouse.bigquery_schema import schema_of
+from rfm_pipeline.warehouse.bigquery import statements
+from rfm_pipeline.warehouse.bigquery.destination import DestinationDataset
+from rfm_pipeline.warehouse.bigquery.errors import explanation, objection
+from rfm_pipeline.warehouse.bigquery.export import write_rows
+from rfm_pipeline.warehouse.bigquery.jobs import label_value
+from rfm_pipeline.warehouse.bigquery.load import drop, find, make, runner, upload
+from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
+from rfm_pipeline.warehouse.bigquery.schema import schema_of
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table

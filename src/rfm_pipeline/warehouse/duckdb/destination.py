@@ -27,7 +27,7 @@ from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import DestinationError, LockedError, WarehouseError
 from rfm_pipeline.results.tables import COLUMNS, SUFFIXES, PublishedColumn, newer_version
-from rfm_pipeline.warehouse.failures import UNCHANGED, explained, held, lock_holder, unopened
+from rfm_pipeline.warehouse.duckdb.errors import UNCHANGED, explained, held, lock_holder, unopened
 
 T = TypeVar("T")
 _CATALOG = "destination"

@@ -1,0 +1,1 @@
+"""The BigQuery engine: jobs, staging, publishing, loading and export."""
