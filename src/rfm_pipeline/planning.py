@@ -170,7 +170,7 @@ def planned(
         check_output(path)
         _refuse_reading_what_is_written(path, settings.source)
     if publishes and settings.report.file:
-        from rfm_pipeline.report.writing import check_place
+        from rfm_pipeline.report.write import check_place
 
         check_place(settings.report.file)
         _refuse_reading_what_is_written(settings.report.file, settings.source)

@@ -268,8 +268,8 @@ def _reported(plan: Plan) -> tuple[str, ...]:
     settings, destination = plan.settings.report, plan.warehouse.destination
     if settings.file is None:
         return ()
-    from rfm_pipeline.report.figures import reported
-    from rfm_pipeline.report.writing import write_report
+    from rfm_pipeline.report.data import reported
+    from rfm_pipeline.report.write import write_report
 
     try:
         with destination.reading():

@@ -188,8 +188,8 @@ class Segmentation:
         Raises:
             RfmError: The file can't be written, or a setting is none.
         """
-        from rfm_pipeline.report.figures import Reported
-        from rfm_pipeline.report.writing import check_place, write_report
+        from rfm_pipeline.report.data import Reported
+        from rfm_pipeline.report.write import check_place, write_report
 
         given = {"currency": currency, "locale": locale, "top_customers": top_customers}
         said = {name: value for name, value in given.items() if value is not None}

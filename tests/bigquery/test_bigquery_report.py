@@ -12,7 +12,7 @@ from bigquery_shop import Shop
 from by_hand import ORDERS
 from conftest import Rfm
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.report.figures import Figures, figures_of, reported
+from rfm_pipeline.report.data import Figures, figures_of, reported
 from rfm_pipeline.results.run_history import standing_at
 from rfm_pipeline.warehouse.factory import open_destination
 

@@ -14,7 +14,7 @@ from report_shop import HOSTILE, hostile, orders
 
 from by_hand import contents, published, refused
 from conftest import Rfm
-from rfm_pipeline.report.writing import CHARTS
+from rfm_pipeline.report.write import CHARTS
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_report_that_fails_after_the_publish_says_that_it_was_published(
     orders(tmp_path / "orders.csv")
     (tmp_path / "report.html").write_text("earlier", encoding="utf-8")
     # Only the draft of the report: the rest of the run opens files as ever.
-    opening = "rfm_pipeline.report.writing.Path.replace"
+    opening = "rfm_pipeline.report.write.Path.replace"
     monkeypatch.setattr(opening, full)
     sentence, hint = refused(rfm("run", "orders.csv", "--report", "report.html", "--quiet"), code=4)
     assert sentence == (

@@ -14,14 +14,14 @@ from report_shop import orders
 from by_hand import published
 from conftest import Rfm
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.report.charts import top_shares
-from rfm_pipeline.report.distribution import buckets, counts
-from rfm_pipeline.report.figures import Figures, figures_of, reported
-from rfm_pipeline.report.movements import direction
+from rfm_pipeline.report.charts.distribution import buckets, counts
+from rfm_pipeline.report.charts.movements import direction
+from rfm_pipeline.report.charts.segments import top_shares
+from rfm_pipeline.report.data import Figures, figures_of, reported
+from rfm_pipeline.report.number_format import Says
 from rfm_pipeline.report.page import page
-from rfm_pipeline.report.says import Says
-from rfm_pipeline.report.view import View
-from rfm_pipeline.report.writing import CHARTS
+from rfm_pipeline.report.segment_view import View
+from rfm_pipeline.report.write import CHARTS
 from rfm_pipeline.results.run_history import standing_at
 from rfm_pipeline.warehouse.factory import open_destination
 

@@ -11,8 +11,8 @@ from report_browser import browser, opened
 from report_shop import HOSTILE, hostile, orders
 
 from conftest import Rfm
-from rfm_pipeline.report.svg import DARK, LIGHT, LOW_TINTS, TINTS
-from rfm_pipeline.report.writing import CHARTS
+from rfm_pipeline.report.charts.svg import DARK, LIGHT, LOW_TINTS, TINTS
+from rfm_pipeline.report.write import CHARTS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

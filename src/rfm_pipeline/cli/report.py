@@ -63,9 +63,9 @@ def report(
       rfm report --chart movements --png movements.png
     """
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.report.figures import figures_of, reported
-    from rfm_pipeline.report.writing import check_place, picture, replace, write_report
-    from rfm_pipeline.report.writing import png as drawn
+    from rfm_pipeline.report.data import figures_of, reported
+    from rfm_pipeline.report.write import check_place, picture, replace, write_report
+    from rfm_pipeline.report.write import png as drawn
     from rfm_pipeline.results.run_history import standing_at
     from rfm_pipeline.warehouse.factory import open_destination
 
@@ -113,7 +113,7 @@ def report(
 
 
 def _check_chart(chart: str | None, pictures: list[Path], page: Path | None, segment: str | None) -> None:
-    from rfm_pipeline.report.writing import CHARTS
+    from rfm_pipeline.report.write import CHARTS
 
     if chart is not None and chart not in CHARTS:
         raise UsageError(f"There is no chart '{chart}'.", f"choose one of {', '.join(CHARTS)}.")

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from rfm_pipeline.cli.terminal import console
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.report.figures import Figures
+from rfm_pipeline.report.data import Figures
 
 
 def print_written(figures: Figures, written: Sequence[str]) -> None:

@@ -14,11 +14,11 @@ from importlib.resources import files
 from string import Template
 
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.report.figures import Figures
-from rfm_pipeline.report.says import Says, escaped
+from rfm_pipeline.report.charts.svg import DARK, LIGHT, chart_css
+from rfm_pipeline.report.data import Figures
+from rfm_pipeline.report.number_format import Says, escaped
 from rfm_pipeline.report.sections import run_facts, sections
-from rfm_pipeline.report.svg import DARK, LIGHT, chart_css
-from rfm_pipeline.report.view import View
+from rfm_pipeline.report.segment_view import View
 
 # A page that can be sent: below two megabytes with what stands around the views.
 _MOST_BYTES = 1_800_000

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.config.segment_map import Segment
-from rfm_pipeline.report import charts
-from rfm_pipeline.report.distribution import UNITS, counts, distribution, label
-from rfm_pipeline.report.figures import Move, Named
-from rfm_pipeline.report.movements import after_name, before_name, direction, movements
-from rfm_pipeline.report.says import Figure, Says, escaped
-from rfm_pipeline.report.svg import Drawing
-from rfm_pipeline.report.view import View
+from rfm_pipeline.report.charts import segments as charts
+from rfm_pipeline.report.charts.distribution import UNITS, counts, distribution, label
+from rfm_pipeline.report.charts.movements import after_name, before_name, direction, movements
+from rfm_pipeline.report.charts.svg import Drawing
+from rfm_pipeline.report.data import Move, Named
+from rfm_pipeline.report.number_format import Figure, Says, escaped
+from rfm_pipeline.report.segment_view import View
 from rfm_pipeline.results.run_result import DimensionScores
 
 Told = str | Figure

@@ -12,14 +12,14 @@ from rfm_pipeline.common.atomic_file import Draft
 from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
-from rfm_pipeline.report import charts
-from rfm_pipeline.report.distribution import distribution
-from rfm_pipeline.report.figures import Figures, Reported, figures_of
-from rfm_pipeline.report.movements import movements
+from rfm_pipeline.report.charts import segments as charts
+from rfm_pipeline.report.charts.distribution import distribution
+from rfm_pipeline.report.charts.movements import movements
+from rfm_pipeline.report.charts.svg import Drawing
+from rfm_pipeline.report.data import Figures, Reported, figures_of
+from rfm_pipeline.report.number_format import Says
 from rfm_pipeline.report.page import page
-from rfm_pipeline.report.says import Says
-from rfm_pipeline.report.svg import Drawing
-from rfm_pipeline.report.view import View
+from rfm_pipeline.report.segment_view import View
 
 CHARTS: dict[str, Callable[[View, Says], Drawing]] = {
     "segments": charts.segments,

@@ -13,10 +13,10 @@ from decimal import Decimal
 from itertools import pairwise
 
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.report.figures import Value
-from rfm_pipeline.report.says import Figure, Says
-from rfm_pipeline.report.svg import TINTS, WIDTH, Drawing, bar, number, path, shortened, text
-from rfm_pipeline.report.view import Sum, View
+from rfm_pipeline.report.charts.svg import TINTS, WIDTH, Drawing, bar, number, path, shortened, text
+from rfm_pipeline.report.data import Value
+from rfm_pipeline.report.number_format import Figure, Says
+from rfm_pipeline.report.segment_view import Sum, View
 
 _TOPS = (1, 5, 10, 20, 50)
 _POINTS = 60

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from rfm_pipeline.report.says import Figure, escaped
+from rfm_pipeline.report.number_format import Figure, escaped
 
 WIDTH = 440
 """The width of every chart, in its own units: as wide as a phone, so that letters stay readable there."""

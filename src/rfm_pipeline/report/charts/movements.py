@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.report.figures import Move
-from rfm_pipeline.report.says import Says, escaped
-from rfm_pipeline.report.svg import WIDTH, Drawing, bar, number, shortened, text
-from rfm_pipeline.report.view import View
+from rfm_pipeline.report.charts.svg import WIDTH, Drawing, bar, number, shortened, text
+from rfm_pipeline.report.data import Move
+from rfm_pipeline.report.number_format import Says, escaped
+from rfm_pipeline.report.segment_view import View
 
 NEW, LAPSED = "New to the result", "No longer in it"
 _COLOURS = {"up": "one flow", "new": "one flow", "down": "two flow", "gone": "two flow", "same": "off flow"}

@@ -10,9 +10,9 @@ from itertools import pairwise
 from msgspec import Struct
 
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.report.says import Figure, Says
-from rfm_pipeline.report.svg import WIDTH, Drawing, bar, path, text
-from rfm_pipeline.report.view import View
+from rfm_pipeline.report.charts.svg import WIDTH, Drawing, bar, path, text
+from rfm_pipeline.report.number_format import Figure, Says
+from rfm_pipeline.report.segment_view import View
 
 UNITS = {"recency": "days since the last order", "frequency": "orders", "monetary": "money"}
 """The dimensions, and what their values are."""

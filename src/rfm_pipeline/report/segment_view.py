@@ -9,7 +9,7 @@ from functools import cached_property
 from msgspec import Struct
 
 from rfm_pipeline.config.segment_map import Segment
-from rfm_pipeline.report.figures import Cell, Figures, Move, Named, Value, total
+from rfm_pipeline.report.data import Cell, Figures, Move, Named, Value, total
 from rfm_pipeline.results.run_history import RunRecord
 
 
