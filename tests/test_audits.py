@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from rfm_pipeline.audit_advice import advice
-from rfm_pipeline.audits import AUDITS, audit
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.base import kinds
+from rfm_pipeline.pipeline.audits.builtin import AUDITS, audit
+from rfm_pipeline.pipeline.audits.hints import advice
+from rfm_pipeline.pipeline.audits.statistics import Staged
 from rfm_pipeline.results.run_result import Audit, DimensionScores, Excluded
-from rfm_pipeline.staged import Staged
 
 WELL = Staged(
     rows_declared=10,

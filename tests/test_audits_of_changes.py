@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from rfm_pipeline.audits import audit
 from rfm_pipeline.config.audits import Audits
+from rfm_pipeline.pipeline.audits.builtin import audit
+from rfm_pipeline.pipeline.audits.statistics import Staged
 from rfm_pipeline.results.run_history import RunRecord, SegmentFigures
 from rfm_pipeline.results.run_result import Audit
-from rfm_pipeline.staged import Staged
 
 COMPARING = ("rows_dropped", "customers_dropped", "duplicate_load", "segment_shares")
 LAST = RunRecord(

@@ -189,7 +189,7 @@ def test_a_bug_of_ours_is_said_and_not_dumped(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("nothing by nothing\nand more")
 
-    monkeypatch.setattr("rfm_pipeline.runner.run", broken)
+    monkeypatch.setattr("rfm_pipeline.pipeline.run.run", broken)
     sentence, hint = refused(rfm("run", orders), code=1)
     assert sentence == "A bug in rfm: ZeroDivisionError: nothing by nothing."
     assert "rfm --debug" in hint

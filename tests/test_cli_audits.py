@@ -16,9 +16,9 @@ from rich.cells import cell_len
 
 from by_hand import ORDERS, contents, published, refused
 from conftest import Rfm
-from rfm_pipeline.auditing import audits_of
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.loader import load
+from rfm_pipeline.pipeline.audits.run import audits_of
 from rfm_pipeline.results.run_result import Audit
 from rfm_pipeline.sql.dialects.base import dialect_of
 from test_audits import WELL

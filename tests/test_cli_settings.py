@@ -23,7 +23,7 @@ from rfm_pipeline.config.loader import Configuration, load
 from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.starter import starter_config
+from rfm_pipeline.pipeline.init_config import starter_config
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from msgspec.structs import replace
 
 from by_hand import ORDERS, published, refused, without_run_id
 from conftest import Rfm
-from rfm_pipeline.calibration import frozen_edges
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.pipeline.frozen_edges import frozen_edges
 from rfm_pipeline.results.run_history import RunRecord
 from rfm_pipeline.results.run_result import DimensionScores
 

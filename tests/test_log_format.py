@@ -16,8 +16,8 @@ import pytest
 
 from by_hand import ORDERS, refused
 from conftest import Outcome, Rfm
-from rfm_pipeline import runner
 from rfm_pipeline.cli import events
+from rfm_pipeline.pipeline import run as runner
 from rfm_pipeline.warehouse.bigquery.retry import Patience
 
 JSON = ("--log-format", "json")

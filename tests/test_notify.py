@@ -16,10 +16,11 @@ import pytest
 from by_hand import ORDERS, contents, published, refused
 from chat import PLANTED, Chat, chatting
 from conftest import Rfm
-from rfm_pipeline import notify, runner
+from rfm_pipeline import notify
 from rfm_pipeline.config.notifications import VARIABLE
 from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, SourceError
 from rfm_pipeline.notify_message import Circumstances, failure
+from rfm_pipeline.pipeline import run as runner
 
 CALM = "\n".join(
     ["customer_id,order_id,ordered_at,amount"]

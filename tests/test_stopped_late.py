@@ -11,12 +11,12 @@ import pytest
 from by_hand import ORDERS, contents
 from chat import Chat, chatting
 from conftest import Rfm
-from rfm_pipeline import runner
 from rfm_pipeline.cli import terminal
 from rfm_pipeline.common.cancellation import ASKED
 from rfm_pipeline.config.notifications import VARIABLE
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.outputs import Outputs
+from rfm_pipeline.pipeline import run as runner
+from rfm_pipeline.pipeline.output_files import Outputs
 
 STANDS = "Stopped; the result had been published."
 

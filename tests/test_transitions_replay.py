@@ -16,13 +16,13 @@ import duckdb
 import pytest
 
 from conftest import real_data
-from rfm_pipeline.backfill import as_of_dates, backfill
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.presets import load
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
+from rfm_pipeline.pipeline.backfill import as_of_dates, backfill
+from rfm_pipeline.pipeline.run import Unwatched, run
+from rfm_pipeline.pipeline.transitions import Transitions, transitions
 from rfm_pipeline.results.run_result import RunResult
-from rfm_pipeline.runner import Unwatched, run
-from rfm_pipeline.transitions import Transitions, transitions
 
 pytestmark = pytest.mark.xdist_group("replay")
 

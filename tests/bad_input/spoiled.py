@@ -16,7 +16,7 @@ import pytest
 from by_hand import contents, published, refused
 from conftest import Outcome, Rfm
 from rfm_pipeline.config.loader import load
-from rfm_pipeline.runner import Unwatched, run
+from rfm_pipeline.pipeline.run import Unwatched, run
 
 HEADER = "customer_id,order_id,ordered_at,amount\n"
 # Twelve customers, an order each, on the first twelve days of 2025.

@@ -23,8 +23,8 @@ from bigquery_shop import Shop
 from conftest import Outcome, Rfm
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import RfmError
+from rfm_pipeline.pipeline.run import Unwatched, run
 from rfm_pipeline.results.tables import SUFFIXES
-from rfm_pipeline.runner import Unwatched, run
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.runner import Unwatched, run
+from rfm_pipeline.pipeline.run import Unwatched, run
 
 CONTACTS = "contacts.csv"
 HEADER = ("Customer ID", "E-Mail", "Mobile", "First", "Last", "Country", "Zip")

@@ -109,8 +109,8 @@ def test_a_backfill_goes_on_where_it_was_stopped(
 ) -> None:
     file = orders.parent / "rfm.duckdb"
     arguments = ("backfill", orders, "--from", day(20), "--to", day(29), "--json")
-    publish = "rfm_pipeline.runner._publish"
-    from rfm_pipeline import runner
+    publish = "rfm_pipeline.pipeline.run._publish"
+    from rfm_pipeline.pipeline import run as runner
 
     real, published = runner._publish, list[object]()
 

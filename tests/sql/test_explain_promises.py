@@ -22,9 +22,9 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.explain.asking import explain
 from rfm_pipeline.explain.changes import MoreOrders
 from rfm_pipeline.explain.explanation import Explanation
-from rfm_pipeline.planning import planned
+from rfm_pipeline.pipeline.plan import planned
+from rfm_pipeline.pipeline.run import Unwatched
 from rfm_pipeline.results.run_result import DimensionScores
-from rfm_pipeline.runner import Unwatched
 from rfm_pipeline.sql.dialects.base import Dialect
 
 DAY, CENT = timedelta(days=1), Decimal("0.01")

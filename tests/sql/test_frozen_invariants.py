@@ -13,7 +13,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 from test_invariants import Line, Published, examples, rules, run, seeds, shop
 
-from rfm_pipeline import planning
+from rfm_pipeline.pipeline import plan as planning
 from rfm_pipeline.results.run_history import RunRecord, Standing
 
 AS_OF = date(2024, 12, 31)

@@ -23,10 +23,11 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 from reference import expected, segment_of
 
-from rfm_pipeline import planning, runner
 from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.pipeline import plan as planning
+from rfm_pipeline.pipeline import run as runner
+from rfm_pipeline.pipeline.run import Unwatched
 from rfm_pipeline.results.run_result import RunResult
-from rfm_pipeline.runner import Unwatched
 
 Line = dict[str, str]
 Row = dict[str, Any]

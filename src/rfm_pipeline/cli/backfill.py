@@ -56,11 +56,11 @@ def backfill(
 
       rfm backfill orders.parquet --from 2024-01-31 --to 2025-12-31 --every month --to duckdb:shop.duckdb
     """
-    from rfm_pipeline.backfill import as_of_dates
-    from rfm_pipeline.backfill import backfill as fill
     from rfm_pipeline.cli.dates import as_of_date, date_and_destination
     from rfm_pipeline.cli.publishing import publishing
     from rfm_pipeline.config.loader import load
+    from rfm_pipeline.pipeline.backfill import as_of_dates
+    from rfm_pipeline.pipeline.backfill import backfill as fill
 
     last, destination = date_and_destination(to or [])
     if start is None or last is None:

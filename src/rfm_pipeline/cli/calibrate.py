@@ -28,9 +28,9 @@ def calibrate(
 
       rfm calibrate bigquery://shop.sales.raw_transactions --to bigquery://shop.marketing --as-of 2025-12-31
     """
-    from rfm_pipeline.calibration_run import calibrate as run_calibration
     from rfm_pipeline.cli.publishing import publishing
     from rfm_pipeline.config.loader import load
+    from rfm_pipeline.pipeline.calibrate import calibrate as run_calibration
 
     with publishing("calibrate", quiet=quiet) as now:
         configuration = now.about(load({**flags, **({"source": source} if source else {})}, config=config))

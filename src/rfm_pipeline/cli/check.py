@@ -28,7 +28,7 @@ def check(
     from rfm_pipeline.cli.machine import print_json
     from rfm_pipeline.cli.terminal_check import print_access, print_plan
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.planning import access, planned
+    from rfm_pipeline.pipeline.plan import access, planned
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)
     allowed = access(configuration.settings())

@@ -50,7 +50,7 @@ def demo(
     from rfm_pipeline.cli.progress import watching
     from rfm_pipeline.config.loader import Configuration, load
     from rfm_pipeline.demo import is_shop, write_shop
-    from rfm_pipeline.runner import run as run_pipeline
+    from rfm_pipeline.pipeline.run import run as run_pipeline
 
     try:
         number = int(lines)

@@ -18,8 +18,8 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from rfm_pipeline.pipeline.run import Watcher
     from rfm_pipeline.results.run_result import RunResult
-    from rfm_pipeline.runner import Watcher
 
 HEARTBEAT = 30.0
 """Seconds between two signs of life in a step that takes long."""

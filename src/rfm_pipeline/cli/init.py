@@ -32,7 +32,7 @@ def init(
       rfm init lines.csv --customer-id Account --date-format '%d/%m/%Y'
     """
     from rfm_pipeline.errors import UsageError
-    from rfm_pipeline.starter import starter_config
+    from rfm_pipeline.pipeline.init_config import starter_config
 
     named = [] if config == _DEFAULT_FILE else ["--config", str(config)]
     if config.exists() and not force:

@@ -44,7 +44,7 @@ def load(
     from rfm_pipeline.cli.progress import watching
     from rfm_pipeline.config.loader import load as load_settings
     from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse
-    from rfm_pipeline.recording import new_run_id
+    from rfm_pipeline.pipeline.run_records import new_run_id
     from rfm_pipeline.warehouse.bigquery.load import Mode, load_files
     from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
 

@@ -38,7 +38,7 @@ def rollback(
     """
     from rfm_pipeline.cli.publishing import publishing
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.rollback import rollback as roll_back
+    from rfm_pipeline.pipeline.rollback import rollback as roll_back
 
     with publishing("rollback", quiet=quiet) as now:
         configuration = now.about(load(flags, config=config))

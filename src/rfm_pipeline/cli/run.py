@@ -40,7 +40,7 @@ def run(
     """
     from rfm_pipeline.cli.publishing import publishing
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.runner import run as run_pipeline
+    from rfm_pipeline.pipeline.run import run as run_pipeline
 
     if not (as_json or quiet):
         # What shows the result is loaded while the engine is at work.

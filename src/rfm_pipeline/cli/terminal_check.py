@@ -8,7 +8,7 @@ from rich.text import Text
 
 from rfm_pipeline.cli.terminal import console
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.planning import Plan
+from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.warehouse.bigquery.permissions import Access
 
 

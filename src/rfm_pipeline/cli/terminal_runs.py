@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.backfill import Backfilled
 from rfm_pipeline.cli.terminal import console
 from rfm_pipeline.common import formatting as words
+from rfm_pipeline.pipeline.backfill import Backfilled
+from rfm_pipeline.pipeline.rollback import RolledBack
 from rfm_pipeline.results.run_history import RunRecord, Standing
-from rfm_pipeline.rollback import RolledBack
 
 _STYLES: Mapping[str, str] = {
     "published": "green",

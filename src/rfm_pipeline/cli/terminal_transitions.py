@@ -10,8 +10,8 @@ from rich.text import Text
 
 from rfm_pipeline.cli.terminal import console
 from rfm_pipeline.common import formatting as words
+from rfm_pipeline.pipeline.transitions import Flow, Transitions
 from rfm_pipeline.sql.transitions import CAUSES
-from rfm_pipeline.transitions import Flow, Transitions
 
 _LISTED = 12
 _NOTHING = Decimal(0)

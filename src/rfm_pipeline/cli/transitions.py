@@ -47,7 +47,7 @@ def transitions(
     """
     from rfm_pipeline.cli.dates import as_of_date, date_and_destination
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.transitions import transitions as between
+    from rfm_pipeline.pipeline.transitions import transitions as between
 
     if as_csv and as_json:
         raise UsageError("--csv and --json are two forms of one output.", "give one of them.")

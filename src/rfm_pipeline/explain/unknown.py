@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rfm_pipeline.common.formatting import count, one_line
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.planning import Plan
+from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.results.run_result import Excluded
 from rfm_pipeline.sql.explain_queries import nearby_sql
 from rfm_pipeline.sql.stages.metrics import NO_POSITIVE_ORDER

@@ -27,8 +27,8 @@ from rfm_pipeline.export.members import (
     upload_sql,
 )
 from rfm_pipeline.export.request import Order, Request, checked, chosen_segments
+from rfm_pipeline.pipeline.run import Watcher
 from rfm_pipeline.results.tables import RESULT_COLUMNS
-from rfm_pipeline.runner import Watcher
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb

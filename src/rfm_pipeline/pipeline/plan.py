@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rfm_pipeline.calibration import Frozen, frozen_edges
 from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.common.formatting import one_line, shortened
 from rfm_pipeline.common.schema import Kind
@@ -27,6 +26,7 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import BigQueryTable, FileLocation, parse
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
+from rfm_pipeline.pipeline.frozen_edges import Frozen, frozen_edges
 from rfm_pipeline.results.run_history import Standing, standing_at
 from rfm_pipeline.sql.audit_queries import audit_sql
 from rfm_pipeline.sql.dialects.base import DIALECTS, Dialect, dialect_of

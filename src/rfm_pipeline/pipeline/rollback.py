@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.recording import Beginning, new_run_id, now
+from rfm_pipeline.pipeline.run import Watcher
+from rfm_pipeline.pipeline.run_records import Beginning, new_run_id, now
 from rfm_pipeline.results.run_history import RunRecord, Standing, date_before, standing_at, tables_of
 from rfm_pipeline.results.run_result import money
-from rfm_pipeline.runner import Watcher
 from rfm_pipeline.sql.dialects.base import dialect_of
 from rfm_pipeline.sql.publish import record_sql, restore_sql
 from rfm_pipeline.warehouse.base import Destination

@@ -141,7 +141,7 @@ def starter_config(source: str | None, given: Mapping[str, Any] | None = None) -
     columns: dict[str, str] = dict(settings.pop("columns", {}))
     if source is not None:
         from rfm_pipeline.config.loader import Configuration
-        from rfm_pipeline.planning import planned
+        from rfm_pipeline.pipeline.plan import planned
 
         configuration = Configuration(flags={**(given or {}), "source": source})
         with planned(configuration, publishes=False) as plan:

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from rfm_pipeline import __version__
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.planning import Plan
+from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.results.run_history import RunRecord, SegmentFigures
 from rfm_pipeline.results.run_result import RunResult
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from rfm_pipeline.audits import audit, outcome
 from rfm_pipeline.common.formatting import count, lowered
 from rfm_pipeline.errors import ExpressionError, SourceError
-from rfm_pipeline.planning import Plan
+from rfm_pipeline.pipeline.audits.builtin import audit, outcome
+from rfm_pipeline.pipeline.audits.statistics import Finding, Staged, amiss, well
+from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.results.run_result import Audit
 from rfm_pipeline.sql.audit_queries import MOST_ROWS, audit_sql, offenders_sql
-from rfm_pipeline.staged import Finding, Staged, amiss, well
 
 
 def audits_of(plan: Plan, staged: Staged, previous: str | None) -> tuple[Audit, ...]:

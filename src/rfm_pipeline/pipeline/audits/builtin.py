@@ -6,12 +6,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from rfm_pipeline.audit_advice import TWO_READINGS, two_readings
 from rfm_pipeline.common.formatting import count, percent
-from rfm_pipeline.comparisons import customers_dropped, duplicate_load, rows_dropped, segment_shares
 from rfm_pipeline.config.audits import Audits, Blocking, ExcludedShare, Level, MaxAge, NotEmpty, Telling
+from rfm_pipeline.pipeline.audits.hints import TWO_READINGS, two_readings
+from rfm_pipeline.pipeline.audits.regression import (
+    customers_dropped,
+    duplicate_load,
+    rows_dropped,
+    segment_shares,
+)
+from rfm_pipeline.pipeline.audits.statistics import Finding, Staged, amiss, well
 from rfm_pipeline.results.run_result import Audit, money
-from rfm_pipeline.staged import Finding, Staged, amiss, well
 
 
 def audit(staged: Staged, settings: Audits) -> tuple[Audit, ...]:

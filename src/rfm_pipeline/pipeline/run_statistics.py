@@ -11,13 +11,13 @@ from typing import Any
 from msgspec import Struct
 
 from rfm_pipeline.config.scoring import Dimension
-from rfm_pipeline.planning import Plan
+from rfm_pipeline.pipeline.audits.statistics import Staged
+from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.results.run_history import RunRecord
 from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded, SegmentResult
 from rfm_pipeline.sql.edge_drift import drift_sql
 from rfm_pipeline.sql.stages.clean import has_example
 from rfm_pipeline.sql.stages.scores import edge_names, fresh_names
-from rfm_pipeline.staged import Staged
 
 
 class Lines(Struct, frozen=True):

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from rfm_pipeline.common.formatting import count, lowered, size
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import CostLimitError, RfmError, UsageError
-from rfm_pipeline.planning import Plan
+from rfm_pipeline.pipeline.plan import Plan
+from rfm_pipeline.pipeline.run import Watcher, run_unless
 from rfm_pipeline.results.run_history import RunRecord, date_before
 from rfm_pipeline.results.run_result import RunResult
-from rfm_pipeline.runner import Watcher, run_unless
 
 Every = Literal["day", "week", "month"]
 _MOST = 10_000

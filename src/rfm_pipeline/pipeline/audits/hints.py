@@ -10,8 +10,8 @@ from datetime import datetime
 from rfm_pipeline.common.formatting import one_line
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.base import kinds
+from rfm_pipeline.pipeline.audits.statistics import Staged
 from rfm_pipeline.results.run_result import Audit, plain
-from rfm_pipeline.staged import Staged
 
 # What a terminal's line has room for, beside the rest of the hint.
 _ROOM = 100

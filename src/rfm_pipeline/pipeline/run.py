@@ -13,24 +13,24 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from rfm_pipeline.audit_advice import advice
-from rfm_pipeline.auditing import audits_of
 from rfm_pipeline.common.cancellation import ASKED
 from rfm_pipeline.common.formatting import count, lowered
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.counting import Cell, cells_of, lines_of, segment_results, staged
 from rfm_pipeline.errors import AuditError, ColumnError, ConfigurationError, RfmError, WarehouseError
-from rfm_pipeline.outputs import Outputs
-from rfm_pipeline.planning import Plan, planned
-from rfm_pipeline.recording import Beginning, failure_of, new_run_id, now, record_of
+from rfm_pipeline.pipeline.audits.hints import advice
+from rfm_pipeline.pipeline.audits.run import audits_of
+from rfm_pipeline.pipeline.audits.statistics import Staged
+from rfm_pipeline.pipeline.output_files import Outputs
+from rfm_pipeline.pipeline.plan import Plan, planned
+from rfm_pipeline.pipeline.run_records import Beginning, failure_of, new_run_id, now, record_of
+from rfm_pipeline.pipeline.run_statistics import Cell, cells_of, lines_of, segment_results, staged
 from rfm_pipeline.results.run_history import RunRecord, date_before, standing_at, tables_of
 from rfm_pipeline.results.run_result import Excluded, RunResult
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.publish import publish_sql, record_sql
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
-from rfm_pipeline.staged import Staged
 
 _log = logging.getLogger(__name__)
 

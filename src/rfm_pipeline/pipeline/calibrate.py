@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.pipeline.run import Watcher, run_unless
 from rfm_pipeline.results.run_result import RunResult
-from rfm_pipeline.runner import Watcher, run_unless
 
 # A configuration whose runs are frozen is the one that is calibrated anew.
 _CALIBRATION = {"scoring": {"edges": "fresh", "calibration": "latest"}, "output": ()}

@@ -14,7 +14,7 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.recording import new_run_id
+from rfm_pipeline.pipeline.run_records import new_run_id
 from rfm_pipeline.results.run_history import RunRecord, Standing, date_before, standing_at
 from rfm_pipeline.results.run_result import money
 from rfm_pipeline.sql.dialects.base import dialect_of
