@@ -11,11 +11,10 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rfm_pipeline.api import segment as segment
+    from rfm_pipeline.api.segment import segment
+    from rfm_pipeline.api.segmentation import Segmentation, SegmentSummary
     from rfm_pipeline.errors import AuditError as AuditError
     from rfm_pipeline.errors import RfmError as RfmError
-    from rfm_pipeline.segmented import Segmentation as Segmentation
-    from rfm_pipeline.segmented import SegmentSummary as SegmentSummary
 
 __version__ = "0.1.0"
 __all__ = ["AuditError", "RfmError", "SegmentSummary", "Segmentation", "__version__", "segment"]

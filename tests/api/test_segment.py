@@ -24,7 +24,7 @@ import rfm_pipeline
 import rfm_pipeline as rfm
 from by_hand import BY_HAND, ORDERS, child, contents
 from conftest import Rfm
-from rfm_pipeline.segmented import COLUMNS
+from rfm_pipeline.api.segmentation import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[2]
 Frame = Callable[[Path], Any]
@@ -401,7 +401,7 @@ def test_the_package_shows_its_names_and_loads_none_of_them_before() -> None:
     with pytest.raises(AttributeError, match="no attribute 'segmnt'"):
         _ = rfm.segmnt
     loaded = child("-c", "import sys, rfm_pipeline; print(*sys.modules)").stdout.split()
-    assert not {"_duckdb", "duckdb", "msgspec", "pandas", "pyarrow", "rfm_pipeline.api"} & set(loaded)
+    assert not {"_duckdb", "duckdb", "msgspec", "pandas", "pyarrow", "rfm_pipeline.api.segment"} & set(loaded)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rfm_pipeline.arguments import told_as_arguments
+from rfm_pipeline.api.argument_hints import told_as_arguments
+from rfm_pipeline.api.segmentation import Segmentation
 from rfm_pipeline.config.loader import CONFIG_FILE, Configuration, merge, read_config
 from rfm_pipeline.config.source_location import BigQueryTable, parse
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.plan import planned
 from rfm_pipeline.pipeline.run import Unwatched, is_refused, refusal, stage
 from rfm_pipeline.pipeline.run_records import Beginning, new_run_id, record_of
-from rfm_pipeline.segmented import Segmentation
 
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "columns": ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund"),

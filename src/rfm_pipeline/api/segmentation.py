@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rfm_pipeline.arguments import told_as_arguments
+from rfm_pipeline.api.argument_hints import told_as_arguments
+from rfm_pipeline.api.notebook_html import page_of
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.notebook import page_of
 from rfm_pipeline.results.run_history import RunRecord
 from rfm_pipeline.results.run_result import Audit, Excluded, RunResult
 

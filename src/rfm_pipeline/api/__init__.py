@@ -1,0 +1,1 @@
+"""The Python API: `segment()` and the result that it returns."""
