@@ -26,7 +26,7 @@ from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.loader import Configuration, load
 from rfm_pipeline.config.notifications import NotifySettings
 from rfm_pipeline.config.settings import BUILT_IN_REASONS
-from rfm_pipeline.notify_message import Circumstances, failure
+from rfm_pipeline.notifications.message import Circumstances, failure
 from rfm_pipeline.warehouse.bigquery.errors import ROLES
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,10 +16,10 @@ import pytest
 from by_hand import ORDERS, contents, published, refused
 from chat import PLANTED, Chat, chatting
 from conftest import Rfm
-from rfm_pipeline import notify
 from rfm_pipeline.config.notifications import VARIABLE
 from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, SourceError
-from rfm_pipeline.notify_message import Circumstances, failure
+from rfm_pipeline.notifications import notifier as notify
+from rfm_pipeline.notifications.message import Circumstances, failure
 from rfm_pipeline.pipeline import run as runner
 
 CALM = "\n".join(
@@ -213,7 +213,7 @@ def test_a_message_that_can_not_be_sent_is_one_warning(
     *, source: str, answers: list[int | str], sent: int | None, why: str | None,
     rfm: Rfm, chat: Chat, orders: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("rfm_pipeline.notify_sending._PAUSE", 0)
+    monkeypatch.setattr("rfm_pipeline.notifications.webhook._PAUSE", 0)
     if isinstance(answers[0], str):
         monkeypatch.setattr(notify, "_PATIENCE", 0.6)
     chat.answers = list(answers)
@@ -243,7 +243,7 @@ def test_a_message_that_can_not_be_sent_is_one_warning(
 def test_a_host_that_is_not_there_is_said_by_its_name(
     address: str, host: str, why: str, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rfm_pipeline.notify_sending._PAUSE", 0)
+    monkeypatch.setattr("rfm_pipeline.notifications.webhook._PAUSE", 0)
     monkeypatch.setenv(VARIABLE, address)
     ended = rfm("run", "missing.csv")
     assert ended.code == 2

@@ -210,7 +210,7 @@ def test_a_run_says_nothing_of_it(
     *, answer: int, arguments: list[str], log: str, debug: list[str], rfm: Rfm, chat: Chat, orders: Path,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("rfm_pipeline.notify_sending._PAUSE", 0)
+    monkeypatch.setattr("rfm_pipeline.notifications.webhook._PAUSE", 0)
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv(VARIABLE, chat.address)
     chat.answers = [answer]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rfm_pipeline import notify_message as message
 from rfm_pipeline.config.base import TableError
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.config.notifications import VARIABLE, Address, NotifySettings, On, from_variables
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.notify_sending import send
+from rfm_pipeline.notifications import message
+from rfm_pipeline.notifications.webhook import send
 from rfm_pipeline.results.run_result import RunResult
 
 if TYPE_CHECKING:
