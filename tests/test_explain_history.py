@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from by_hand import ORDERS
 from conftest import Rfm
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.explain.history import past_of
+from rfm_pipeline.explain.published_history import past_of
 from rfm_pipeline.results.run_history import standing_at
 from rfm_pipeline.sql.dialects.base import dialect_of
 from rfm_pipeline.warehouse.factory import open_destination

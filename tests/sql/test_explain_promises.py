@@ -19,9 +19,9 @@ from test_invariants import SETTINGS, TODAY, Line, folder, rules, run_source, sh
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.explain.asking import explain
-from rfm_pipeline.explain.changes import MoreOrders
-from rfm_pipeline.explain.explanation import Explanation
+from rfm_pipeline.explain.explain import explain
+from rfm_pipeline.explain.result import Explanation
+from rfm_pipeline.explain.what_if import MoreOrders
 from rfm_pipeline.pipeline.plan import planned
 from rfm_pipeline.pipeline.run import Unwatched
 from rfm_pipeline.results.run_result import DimensionScores

@@ -36,8 +36,8 @@ def explain(
     """
     from rfm_pipeline.cli.progress import watching
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.explain.asking import NEWEST
-    from rfm_pipeline.explain.asking import explain as explain_customer
+    from rfm_pipeline.explain.explain import NEWEST
+    from rfm_pipeline.explain.explain import explain as explain_customer
 
     # What a run would also write is of no account here.
     given = {**flags, "output": (), **({"source": source} if source else {})}

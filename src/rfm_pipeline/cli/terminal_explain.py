@@ -11,9 +11,9 @@ from rich.text import Text
 
 from rfm_pipeline.cli.terminal import console
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.explain import told
-from rfm_pipeline.explain.explanation import Explanation, OrderLines
-from rfm_pipeline.explain.history import PastSegment
+from rfm_pipeline.explain import what_if_text as told
+from rfm_pipeline.explain.published_history import PastSegment
+from rfm_pipeline.explain.result import Explanation, OrderLines
 
 _INDENT = (0, 0, 0, 2)
 

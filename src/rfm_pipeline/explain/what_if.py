@@ -12,7 +12,7 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 from msgspec import Struct
 
 from rfm_pipeline.config.segment_map import Cell, SegmentMap
-from rfm_pipeline.explain.course import Bought, Course, Piece
+from rfm_pipeline.explain.order_timeline import Bought, Course, Piece
 
 _DAY = timedelta(days=1)
 _CENT = Decimal("0.01")

@@ -9,8 +9,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.explain.changes import MoreOrders, NoOrder
-from rfm_pipeline.explain.history import Past, PastSegment
+from rfm_pipeline.explain.published_history import Past, PastSegment
+from rfm_pipeline.explain.what_if import MoreOrders, NoOrder
 from rfm_pipeline.results.run_result import DimensionScores, Excluded, money
 
 

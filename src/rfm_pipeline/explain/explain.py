@@ -18,11 +18,11 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import Cell, SegmentMap, cell_text
 from rfm_pipeline.config.source_location import BigQueryTable, parse
 from rfm_pipeline.errors import CostLimitError, RfmError
-from rfm_pipeline.explain.changes import Scale, more_orders, no_order
-from rfm_pipeline.explain.course import Bought, Course, OrderDay
-from rfm_pipeline.explain.explanation import Changes, Explanation, Fired, OrderLines
-from rfm_pipeline.explain.history import Past, past_of
-from rfm_pipeline.explain.unknown import meant, none_counted, unknown
+from rfm_pipeline.explain.not_found import meant, none_counted, unknown
+from rfm_pipeline.explain.order_timeline import Bought, Course, OrderDay
+from rfm_pipeline.explain.published_history import Past, past_of
+from rfm_pipeline.explain.result import Changes, Explanation, Fired, OrderLines
+from rfm_pipeline.explain.what_if import Scale, more_orders, no_order
 from rfm_pipeline.pipeline.plan import Plan, planned
 from rfm_pipeline.pipeline.run import Watcher, refuse_ambiguous_dates
 from rfm_pipeline.pipeline.run_statistics import cells_of, dimension_scores, lines_of

@@ -6,7 +6,7 @@ from datetime import date  # noqa: F401 - for the examples
 from decimal import Decimal
 
 from rfm_pipeline.common.formatting import amount, count
-from rfm_pipeline.explain.changes import MoreOrders, NoOrder
+from rfm_pipeline.explain.what_if import MoreOrders, NoOrder
 
 _ORDERS = "An order is one that counts; what orders lead to is as of the day of the last of them."
 
