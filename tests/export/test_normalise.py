@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rfm_pipeline.export import normalise
-from rfm_pipeline.export.normalise import Rule
+from rfm_pipeline.audiences import normalization as normalise
+from rfm_pipeline.audiences.normalization import Rule
 
 # Google's own formatter of user data, whose tests carry these: github.com/googleads/data-manager-python,
 # tests/formatter_test.py, and UserDataFormatterTest.java of data-manager-java. The rules behind them:

@@ -83,10 +83,10 @@ def export(
 
       rfm export --format klaviyo --contacts contacts.csv --clear -o list.csv
     """
+    from rfm_pipeline.audiences.export import export as export_audience
+    from rfm_pipeline.audiences.request import Request
     from rfm_pipeline.cli.progress import watching
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.export.audience import export as export_audience
-    from rfm_pipeline.export.request import Request
 
     request = Request(
         output,

@@ -84,7 +84,7 @@ def report(
             else:
                 figures = figures_of(about, top_customers=0)
     if chart:
-        from rfm_pipeline.export.request import chosen_segments
+        from rfm_pipeline.audiences.request import chosen_segments
 
         known = [segment.name for segment in figures.segments]
         (only,) = chosen_segments((segment,), known) if segment else (None,)

@@ -8,9 +8,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from rfm_pipeline.audiences.export import Exported
 from rfm_pipeline.cli.terminal import columns_in_words, console
 from rfm_pipeline.common import formatting as words
-from rfm_pipeline.export.audience import Exported
 
 _REASONS = {
     "no_contact": "not among the contacts",

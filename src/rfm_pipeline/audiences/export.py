@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.common.formatting import count, lowered, size
-from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.config.segment_map import SegmentMap
-from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
-from rfm_pipeline.export import normalise
-from rfm_pipeline.export.contacts import Contacts, ids_are_addresses, open_contacts
-from rfm_pipeline.export.customers import Standing, stage
-from rfm_pipeline.export.members import (
+from rfm_pipeline.audiences import normalization as normalise
+from rfm_pipeline.audiences.contacts import Contacts, ids_are_addresses, open_contacts
+from rfm_pipeline.audiences.customers import Standing, stage
+from rfm_pipeline.audiences.matching import (
     REASONS,
     audience_sql,
     contacts_sql,
@@ -26,7 +21,12 @@ from rfm_pipeline.export.members import (
     roles_of,
     upload_sql,
 )
-from rfm_pipeline.export.request import Order, Request, checked, chosen_segments
+from rfm_pipeline.audiences.request import Order, Request, checked, chosen_segments
+from rfm_pipeline.common.formatting import count, lowered, size
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.pipeline.run import Watcher
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 

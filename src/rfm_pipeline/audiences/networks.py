@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from rfm_pipeline.export import normalise
-from rfm_pipeline.export.normalise import Rule
+from rfm_pipeline.audiences import normalization as normalise
+from rfm_pipeline.audiences.normalization import Rule
 
 PLAIN = ("csv", "parquet", "xlsx")
 """Formats that hold columns of the result; each is also the suffix of its file."""

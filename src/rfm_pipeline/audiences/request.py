@@ -8,9 +8,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from rfm_pipeline.audiences.networks import FORMATS, PLAIN, UPLOADS, UploadFormat
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
-from rfm_pipeline.export.formats import FORMATS, PLAIN, UPLOADS, UploadFormat
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 IDS = "customer_id"

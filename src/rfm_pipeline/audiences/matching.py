@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rfm_pipeline.export import normalise
-from rfm_pipeline.export.contacts import Contacts
-from rfm_pipeline.export.formats import TAGS, UploadFormat
+from rfm_pipeline.audiences import normalization as normalise
+from rfm_pipeline.audiences.contacts import Contacts
+from rfm_pipeline.audiences.networks import TAGS, UploadFormat
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.base import dialect_of
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from rfm_pipeline.audiences.matching import customers_sql
 from rfm_pipeline.common.duckdb_quoting import columns_literal, text_literal
 from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import DestinationError, WarehouseError
-from rfm_pipeline.export.members import customers_sql
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.warehouse.base import Destination
 
