@@ -18,7 +18,7 @@ from awkward import ROOT, contained, schedule
 from rfm_pipeline.cli.schedule import schedule as command
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import TARGETS, render
-from rfm_pipeline.schedule.clock_changes import clock_changes
+from rfm_pipeline.schedule.dst import clock_changes
 from rfm_pipeline.schedule.spec import check_timezone, parse_time
 
 FIRST = date(2026, 1, 1)

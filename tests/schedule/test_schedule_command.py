@@ -429,7 +429,7 @@ def test_after_the_wait_it_is_the_run(rfm: Rfm, tmp_path: Path, monkeypatch: pyt
         raise typer.Exit(7)
 
     monkeypatch.setattr(os, "execv", become)
-    monkeypatch.setattr("rfm_pipeline.schedule.waiting.wait_until", lambda _moment: None)
+    monkeypatch.setattr("rfm_pipeline.schedule.wait.wait_until", lambda _moment: None)
     ended = rfm("schedule", "wait", "--at", "04:05", "--timezone", "Asia/Kathmandu", "--", "run", "x.csv")
     assert (ended.code, ended.stdout) == (7, "")
     assert ended.stderr.endswith(" 04:05 +0545.\n")

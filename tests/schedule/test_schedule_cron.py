@@ -19,8 +19,8 @@ from msgspec.structs import replace
 from by_hand import ORDERS, published
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Schedule, render
-from rfm_pipeline.schedule.cron import escaped, shell_line
 from rfm_pipeline.schedule.spec import Program, Secret
+from rfm_pipeline.schedule.targets.cron import escaped, shell_line
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="cron is not for Windows")
 

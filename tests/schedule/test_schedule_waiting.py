@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfm_pipeline.schedule.waiting import next_start, wait_until
+from rfm_pipeline.schedule.wait import next_start, wait_until
 
 LONDON = ZoneInfo("Europe/London")
 

@@ -12,7 +12,7 @@ from awkward import VALUES, contained, schedule
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Schedule, render
 from rfm_pipeline.schedule.spec import Program, Secret
-from rfm_pipeline.schedule.windows import NAMESPACE
+from rfm_pipeline.schedule.targets.windows import NAMESPACE
 
 SCHEMA = xmlschema.XMLSchema(str(Path(__file__).with_name("task.xsd")))
 RFM = Program("C:\\Program Files\\R&D's tools (50%)\\Zoë\\rfm.exe")

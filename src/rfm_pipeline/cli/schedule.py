@@ -108,7 +108,8 @@ def schedule(
       rfm schedule wait --at 05:30 -- run sales.csv
     """
     from rfm_pipeline.cli import terminal_schedule as terminal
-    from rfm_pipeline.schedule import Schedule, installation, render
+    from rfm_pipeline.schedule import Schedule, render
+    from rfm_pipeline.schedule import install as installation
     from rfm_pipeline.schedule.spec import Cloud
 
     if remove:
@@ -162,7 +163,7 @@ def _what(
     env: list[str] | None,
     secret: list[str] | None,
 ) -> dict[str, Any]:
-    from rfm_pipeline.schedule import here
+    from rfm_pipeline.schedule import local_machine as here
     from rfm_pipeline.schedule.spec import Secret
 
     place = here.absolute(folder, target)
@@ -212,7 +213,7 @@ def _wait(at: Any, timezone: str | None, words: tuple[str, ...]) -> NoReturn:
     from datetime import UTC, datetime
     from zoneinfo import ZoneInfo
 
-    from rfm_pipeline.schedule.waiting import next_start, wait_until
+    from rfm_pipeline.schedule.wait import next_start, wait_until
 
     moment = next_start(datetime.now(UTC), at, ZoneInfo(timezone) if timezone else None)
     print(f"Waiting until {moment:%Y-%m-%d %H:%M %Z}.", file=sys.stderr, flush=True)

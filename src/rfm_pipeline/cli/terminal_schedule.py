@@ -9,7 +9,7 @@ from pathlib import Path
 from rfm_pipeline.cli.machine import print_json
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Rendered
-from rfm_pipeline.schedule.installation import Step, perform
+from rfm_pipeline.schedule.install import Step, perform
 
 
 def print_rendered(rendered: Rendered) -> None:

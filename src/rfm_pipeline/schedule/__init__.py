@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule.clock_changes import clock_notes
+from rfm_pipeline.schedule.dst import clock_notes
 from rfm_pipeline.schedule.spec import Rendered, Schedule
 
 TARGETS = ("cron", "systemd", "windows", "kubernetes", "cloud-run", "github-actions", "airflow")

@@ -15,8 +15,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule import cron
 from rfm_pipeline.schedule.spec import Rendered, check_name
+from rfm_pipeline.schedule.targets import cron
 
 TARGETS = ("cron", "systemd", "windows")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule.docker import container_words
+from rfm_pipeline.schedule.container_command import container_words
 from rfm_pipeline.schedule.spec import File, Program, Rendered, Schedule
 
 # What needs no namespaces, which a user's service may not make everywhere.

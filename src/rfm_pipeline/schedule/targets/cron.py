@@ -11,7 +11,7 @@ import re
 import shlex
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule.docker import container_words
+from rfm_pipeline.schedule.container_command import container_words
 from rfm_pipeline.schedule.spec import File, Program, Rendered, Schedule
 
 # Beyond this the cron of Debian takes a line for an error.

@@ -8,7 +8,7 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule.docker import container_words
+from rfm_pipeline.schedule.container_command import container_words
 from rfm_pipeline.schedule.spec import File, Program, Rendered, Schedule
 
 NAMESPACE = "http://schemas.microsoft.com/windows/2004/02/mit/task"

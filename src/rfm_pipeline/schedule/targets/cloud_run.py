@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule import yaml_text
+from rfm_pipeline.schedule import yaml_dump as yaml_text
 from rfm_pipeline.schedule.spec import CONFIG_PLACE, Cloud, File, Rendered, Schedule
 
 

@@ -1,0 +1,1 @@
+"""One module per scheduler: what it takes to start a run there every day."""
