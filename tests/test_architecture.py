@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rfm_pipeline.cli.overview import COMMANDS
+from rfm_pipeline.cli.help import COMMANDS
 from rfm_pipeline.common.duckdb_engine import connected
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ import pytest
 from by_hand import BY_HAND, ORDERS, child, contents, published, refused
 from conftest import Outcome, Rfm
 from rfm_pipeline import __version__
-from rfm_pipeline.cli.overview import COMMANDS
+from rfm_pipeline.cli.help import COMMANDS
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import typer
 
 from conftest import Rfm
 from rfm_pipeline import __version__, errors
-from rfm_pipeline.cli.overview import COMMANDS
+from rfm_pipeline.cli.help import COMMANDS
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.base import kinds
 from rfm_pipeline.config.engines import BigQuerySettings

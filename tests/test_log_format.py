@@ -16,7 +16,7 @@ import pytest
 
 from by_hand import ORDERS, refused
 from conftest import Outcome, Rfm
-from rfm_pipeline.cli import events
+from rfm_pipeline.cli import json_log as events
 from rfm_pipeline.pipeline import run as runner
 from rfm_pipeline.warehouse.bigquery.retry import Patience
 

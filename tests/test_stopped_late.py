@@ -11,7 +11,7 @@ import pytest
 from by_hand import ORDERS, contents
 from chat import Chat, chatting
 from conftest import Rfm
-from rfm_pipeline.cli import terminal
+from rfm_pipeline.cli.render import run_result as terminal
 from rfm_pipeline.common.cancellation import ASKED
 from rfm_pipeline.config.notifications import VARIABLE
 from rfm_pipeline.errors import WarehouseError

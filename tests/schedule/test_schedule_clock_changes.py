@@ -15,7 +15,7 @@ import pytest
 import yaml
 from awkward import ROOT, contained, schedule
 
-from rfm_pipeline.cli.schedule import schedule as command
+from rfm_pipeline.cli.commands.schedule import schedule as command
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import TARGETS, render
 from rfm_pipeline.schedule.dst import clock_changes

@@ -13,8 +13,8 @@ from types import FrameType
 from typing import NoReturn
 
 from rfm_pipeline import __version__
-from rfm_pipeline.cli import events
-from rfm_pipeline.cli.overview import overview
+from rfm_pipeline.cli import json_log as events
+from rfm_pipeline.cli.help import overview
 from rfm_pipeline.common.cancellation import ASKED
 from rfm_pipeline.errors import RfmError, UsageError
 
@@ -70,7 +70,7 @@ def _run(arguments: list[str]) -> int:
     if asked == "--version":
         print(f"rfm {__version__}")
         return 0
-    from rfm_pipeline.cli.application import invoke
+    from rfm_pipeline.cli.app import invoke
 
     return invoke(arguments)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.cli import events
+from rfm_pipeline.cli import json_log as events
 from rfm_pipeline.common.cancellation import stop_if_asked
 from rfm_pipeline.pipeline.run import Unwatched, Watcher
 

@@ -99,10 +99,10 @@ def export(
     with watching(quiet=quiet) as watcher:
         exported = export_audience(load(flags, config=config), request, watcher)
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         print_json(exported.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.terminal_export import print_exported
+        from rfm_pipeline.cli.render.export import print_exported
 
         print_exported(exported)

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.pipeline.backfill import Backfilled
 from rfm_pipeline.pipeline.rollback import RolledBack

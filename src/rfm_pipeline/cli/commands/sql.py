@@ -31,7 +31,7 @@ def sql(
 
       rfm sql orders.parquet --dialect bigquery --table shop.sales.raw_transactions
     """
-    from rfm_pipeline.cli.terminal import print_sql
+    from rfm_pipeline.cli.render.run_result import print_sql
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.plan import query
 

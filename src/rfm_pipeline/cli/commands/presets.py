@@ -25,8 +25,8 @@ def presets(
 
       rfm presets classic --toml > rfm.toml
     """
-    from rfm_pipeline.cli.machine import print_json
-    from rfm_pipeline.cli.terminal_presets import described, print_list, print_preset, settings_text
+    from rfm_pipeline.cli.render.json import print_json
+    from rfm_pipeline.cli.render.presets import described, print_list, print_preset, settings_text
     from rfm_pipeline.config import presets as rooms
     from rfm_pipeline.errors import UsageError
 

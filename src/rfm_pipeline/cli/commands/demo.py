@@ -72,10 +72,10 @@ def demo(
         write_shop(source, lines=number, seed=seed)
         result = run_pipeline(configuration, watcher)
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         print_json(result.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.terminal import print_result
+        from rfm_pipeline.cli.render.run_result import print_result
 
         print_result(result)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rfm_pipeline.cli.machine import print_json
+from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Rendered
 from rfm_pipeline.schedule.install import Step, perform

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.explain import what_if_text as told
 from rfm_pipeline.explain.published_history import PastSegment

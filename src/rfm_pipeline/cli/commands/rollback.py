@@ -36,7 +36,7 @@ def rollback(
 
       rfm rollback 20251230T060000-1f9c3a --to bigquery://shop.marketing
     """
-    from rfm_pipeline.cli.publishing import publishing
+    from rfm_pipeline.cli.session import publishing
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.rollback import rollback as roll_back
 
@@ -44,10 +44,10 @@ def rollback(
         configuration = now.about(load(flags, config=config))
         done = roll_back(configuration, run, now.watcher)
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         print_json(done.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.terminal_runs import print_rolled_back
+        from rfm_pipeline.cli.render.runs import print_rolled_back
 
         print_rolled_back(done)

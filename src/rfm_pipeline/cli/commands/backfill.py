@@ -56,8 +56,8 @@ def backfill(
 
       rfm backfill orders.parquet --from 2024-01-31 --to 2025-12-31 --every month --to duckdb:shop.duckdb
     """
-    from rfm_pipeline.cli.dates import as_of_date, date_and_destination
-    from rfm_pipeline.cli.publishing import publishing
+    from rfm_pipeline.cli.date_options import as_of_date, date_and_destination
+    from rfm_pipeline.cli.session import publishing
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.backfill import as_of_dates
     from rfm_pipeline.pipeline.backfill import backfill as fill
@@ -75,10 +75,10 @@ def backfill(
         configuration = now.about(load(flags, config=config))
         done = fill(configuration, days, now.watcher, now.done)
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         print_json(done.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.terminal_runs import print_backfilled
+        from rfm_pipeline.cli.render.runs import print_backfilled
 
         print_backfilled(done)

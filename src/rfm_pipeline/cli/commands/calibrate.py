@@ -28,7 +28,7 @@ def calibrate(
 
       rfm calibrate bigquery://shop.sales.raw_transactions --to bigquery://shop.marketing --as-of 2025-12-31
     """
-    from rfm_pipeline.cli.publishing import publishing
+    from rfm_pipeline.cli.session import publishing
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.calibrate import calibrate as run_calibration
 
@@ -36,10 +36,10 @@ def calibrate(
         configuration = now.about(load({**flags, **({"source": source} if source else {})}, config=config))
         result = now.done(run_calibration(configuration, now.watcher))
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         print_json(result.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.terminal import print_result
+        from rfm_pipeline.cli.render.run_result import print_result
 
         print_result(result)

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli import events
-from rfm_pipeline.cli.overview import ABOUT, COMMANDS
+from rfm_pipeline.cli import json_log as events
+from rfm_pipeline.cli.help import ABOUT, COMMANDS
 from rfm_pipeline.common.cancellation import stop_if_asked
 from rfm_pipeline.errors import UsageError
 

@@ -38,21 +38,21 @@ def run(
 
       zcat lines.csv.gz | rfm run - --to duckdb:shop.duckdb --json
     """
-    from rfm_pipeline.cli.publishing import publishing
+    from rfm_pipeline.cli.session import publishing
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.run import run as run_pipeline
 
     if not (as_json or quiet):
         # What shows the result is loaded while the engine is at work.
-        Thread(target=import_module, args=("rfm_pipeline.cli.terminal",), daemon=True).start()
+        Thread(target=import_module, args=("rfm_pipeline.cli.render.run_result",), daemon=True).start()
     with publishing("run", quiet=quiet) as now:
         configuration = now.about(load({**flags, **({"source": source} if source else {})}, config=config))
         result = now.done(run_pipeline(configuration, now.watcher))
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         print_json(result.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.terminal import print_result
+        from rfm_pipeline.cli.render.run_result import print_result
 
         print_result(result)

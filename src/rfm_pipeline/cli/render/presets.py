@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap

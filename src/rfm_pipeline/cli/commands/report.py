@@ -95,7 +95,7 @@ def report(
             replace(png, drawn(text), is_private=False)
     written = [str(path) for path in (place, svg, png) if path]
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         print_json(
             {
@@ -107,7 +107,7 @@ def report(
             }
         )
     elif not quiet:
-        from rfm_pipeline.cli.terminal_report import print_written
+        from rfm_pipeline.cli.render.report import print_written
 
         print_written(figures, written)
 

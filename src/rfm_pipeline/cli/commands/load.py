@@ -40,8 +40,8 @@ def load(
 
       rfm load today.parquet bigquery://shop.sales.raw_transactions --append
     """
-    from rfm_pipeline.cli.machine import print_json
     from rfm_pipeline.cli.progress import watching
+    from rfm_pipeline.cli.render.json import print_json
     from rfm_pipeline.config.loader import load as load_settings
     from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse
     from rfm_pipeline.pipeline.run_records import new_run_id
@@ -71,6 +71,6 @@ def load(
     if as_json:
         print_json(loaded.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.terminal_load import print_loaded
+        from rfm_pipeline.cli.render.load import print_loaded
 
         print_loaded(loaded)

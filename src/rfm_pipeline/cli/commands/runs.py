@@ -48,7 +48,7 @@ def runs(
     if run and not chosen:
         raise UsageError(f"{label} knows of no run {run}.", "`rfm runs` lists the runs on record.")
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         if run:
             print_json(chosen[0].to_json())
@@ -56,7 +56,7 @@ def runs(
             listed = [record.to_json() for record in reversed(records[-limit:])]
             print_json({"destination": label, "runs": listed})
         return
-    from rfm_pipeline.cli.terminal_runs import print_run, print_runs
+    from rfm_pipeline.cli.render.runs import print_run, print_runs
 
     if run:
         print_run(chosen[0])

@@ -107,7 +107,7 @@ def schedule(
 
       rfm schedule wait --at 05:30 -- run sales.csv
     """
-    from rfm_pipeline.cli import terminal_schedule as terminal
+    from rfm_pipeline.cli.render import schedule as terminal
     from rfm_pipeline.schedule import Schedule, render
     from rfm_pipeline.schedule import install as installation
     from rfm_pipeline.schedule.spec import Cloud
@@ -194,7 +194,7 @@ def _pairs(given: list[str] | None, flag: str, example: str) -> dict[str, str]:
 
 
 def _command(arguments: list[str] | None) -> tuple[str, ...]:
-    from rfm_pipeline.cli.overview import COMMANDS
+    from rfm_pipeline.cli.help import COMMANDS
     from rfm_pipeline.schedule.spec import shown
 
     words = tuple(arguments or ("run",))

@@ -25,8 +25,8 @@ def check(
 
       rfm check bigquery://shop.sales.raw_transactions --to bigquery://shop.sales
     """
-    from rfm_pipeline.cli.machine import print_json
-    from rfm_pipeline.cli.terminal_check import print_access, print_plan
+    from rfm_pipeline.cli.render.check import print_access, print_plan
+    from rfm_pipeline.cli.render.json import print_json
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.plan import access, planned
 

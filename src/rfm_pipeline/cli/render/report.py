@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group
 from rich.text import Text
 
-from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.report.data import Figures
 

@@ -45,7 +45,7 @@ def transitions(
 
       rfm transitions --from 2025-11-30 --to bigquery://shop.marketing --json
     """
-    from rfm_pipeline.cli.dates import as_of_date, date_and_destination
+    from rfm_pipeline.cli.date_options import as_of_date, date_and_destination
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.transitions import transitions as between
 
@@ -57,7 +57,7 @@ def transitions(
         flags["to"] = destination
     found = between(load(flags, config=config), first, last)
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         print_json(found.to_json())
     elif as_csv:
@@ -66,6 +66,6 @@ def transitions(
 
         csv.writer(sys.stdout, lineterminator="\n").writerows(found.to_csv())
     else:
-        from rfm_pipeline.cli.terminal_transitions import print_transitions
+        from rfm_pipeline.cli.render.transitions import print_transitions
 
         print_transitions(found)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from rfm_pipeline.cli import events
+from rfm_pipeline.cli import json_log as events
 from rfm_pipeline.cli.progress import watching
 from rfm_pipeline.common.cancellation import ASKED
 from rfm_pipeline.config.loader import Configuration

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.cli.terminal_audits import warning
+from rfm_pipeline.cli.render.audits import warning
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.results.run_result import DimensionScores, RunResult
 

@@ -47,10 +47,10 @@ def explain(
             configuration, customer, watcher, newest=None if everything else NEWEST
         )
     if as_json:
-        from rfm_pipeline.cli.machine import print_json
+        from rfm_pipeline.cli.render.json import print_json
 
         print_json(explanation.to_json())
     else:
-        from rfm_pipeline.cli.terminal_explain import print_explanation
+        from rfm_pipeline.cli.render.explain import print_explanation
 
         print_explanation(explanation)

@@ -6,7 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.cli.terminal import console
+from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting as words
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.warehouse.bigquery.permissions import Access

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.audiences.export import Exported
-from rfm_pipeline.cli.terminal import columns_in_words, console
+from rfm_pipeline.cli.render.run_result import columns_in_words, console
 from rfm_pipeline.common import formatting as words
 
 _REASONS = {

@@ -1,0 +1,1 @@
+"""Output of each command, for a terminal or as JSON."""
