@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from rfm_pipeline.errors import AuditError as AuditError
     from rfm_pipeline.errors import RfmError as RfmError
 
-__version__ = "0.1.0"
+from rfm_pipeline._version import __version__
+
 __all__ = ["AuditError", "RfmError", "SegmentSummary", "Segmentation", "__version__", "segment"]
 
 # Where each name is: the command line loads this package too, and none of these.
 _ROOMS = {
     "AuditError": "errors",
     "RfmError": "errors",
-    "SegmentSummary": "segmented",
-    "Segmentation": "segmented",
-    "segment": "api",
+    "SegmentSummary": "api.segmentation",
+    "Segmentation": "api.segmentation",
+    "segment": "api.segment",
 }
 
 

@@ -15,8 +15,9 @@ from rfm_pipeline.config.loader import CONFIG_FILE, Configuration, merge, read_c
 from rfm_pipeline.config.source_location import BigQueryTable, parse
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.plan import planned
-from rfm_pipeline.pipeline.run import Unwatched, is_refused, refusal, stage
+from rfm_pipeline.pipeline.progress import Unwatched
 from rfm_pipeline.pipeline.run_records import Beginning, new_run_id, record_of
+from rfm_pipeline.pipeline.staging import is_refused, refusal, stage
 
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "columns": ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund"),

@@ -17,10 +17,10 @@ from msgspec.structs import replace
 
 from rfm_pipeline.api.argument_hints import told_as_arguments
 from rfm_pipeline.api.notebook_html import page_of
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import Audit, Excluded, RunResult
 
 if TYPE_CHECKING:
@@ -242,8 +242,11 @@ class Segmentation:
         return f"<Segmentation: {self._in_words()}, as of {self.as_of}>"
 
     def _in_words(self) -> str:
-        customers, orders = words.count(self.customers, "customer"), words.count(self.orders, "order")
-        return f"{customers}, {orders}, revenue {words.amount(self.revenue)}"
+        customers, orders = (
+            formatting.count(self.customers, "customer"),
+            formatting.count(self.orders, "order"),
+        )
+        return f"{customers}, {orders}, revenue {formatting.amount(self.revenue)}"
 
     def _repr_html_(self) -> str:
         """The segments as a table, for a notebook."""

@@ -12,13 +12,13 @@ from msgspec import Struct
 from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.config.column_mapping import find_column, folded
+from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse
 from rfm_pipeline.errors import ColumnError, UsageError
-from rfm_pipeline.source import BigQueryTable, StdinLocation, parse
-from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.sql.dialects.registry import dialect_of
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb
-    from rfm_pipeline.source import OpenedSource
+    from rfm_pipeline.source.base import OpenedSource
 
 # What the roles that are found by name are called, compared as the columns of a source are. A later group
 # counts only where an earlier one has no column.
@@ -85,7 +85,7 @@ def open_contacts(
         ColumnError: A column is not there, or several could be meant.
         UsageError: They are somewhere from where they are not read.
     """
-    from rfm_pipeline.source import open_source
+    from rfm_pipeline.source.open import open_source
 
     assert settings.contacts is not None  # who asks has looked
     location = parse(settings.contacts)

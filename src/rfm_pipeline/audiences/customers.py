@@ -17,8 +17,8 @@ from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import DestinationError, WarehouseError
+from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.tables import RESULT_COLUMNS
-from rfm_pipeline.warehouse.base import Destination
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb

@@ -27,7 +27,7 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
-from rfm_pipeline.pipeline.run import Watcher
+from rfm_pipeline.pipeline.progress import Watcher
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from rfm_pipeline.audiences import normalization as normalise
 from rfm_pipeline.audiences.contacts import Contacts
 from rfm_pipeline.audiences.networks import TAGS, UploadFormat
 from rfm_pipeline.results.tables import RESULT_COLUMNS
-from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.sql.dialects.registry import dialect_of
 
 REASONS = ("no_contact", "no_email", "invalid_email", "same_contact")
 """Why a customer of the segments is no member, in the order in which it is looked at."""

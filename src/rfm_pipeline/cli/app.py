@@ -75,7 +75,7 @@ def invoke(arguments: list[str]) -> int:
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     app.registered_commands.clear()
     for name in (called,) if called in COMMANDS else COMMANDS:
-        app.command(name)(getattr(import_module(f"rfm_pipeline.cli.{name}"), str(name)))
+        app.command(name)(getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), str(name)))
     stop_if_asked()
     try:
         # Not `app()`, which swallows Ctrl-C and a closed pipe before they can be told apart.

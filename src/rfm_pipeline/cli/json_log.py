@@ -18,7 +18,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from rfm_pipeline.pipeline.run import Watcher
+    from rfm_pipeline.pipeline.progress import Watcher
     from rfm_pipeline.results.run_result import RunResult
 
 HEARTBEAT = 30.0
@@ -130,7 +130,7 @@ class _Watcher:
         self._share: float | None = None
 
     def begin(self, run_id: str) -> None:
-        from rfm_pipeline import __version__
+        from rfm_pipeline._version import __version__
 
         _command.run_id = run_id
         _write("INFO", "begin", f"Run {run_id}", version=__version__)

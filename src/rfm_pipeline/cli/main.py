@@ -12,7 +12,7 @@ from itertools import takewhile
 from types import FrameType
 from typing import NoReturn
 
-from rfm_pipeline import __version__
+from rfm_pipeline._version import __version__
 from rfm_pipeline.cli import json_log as events
 from rfm_pipeline.cli.help import overview
 from rfm_pipeline.common.cancellation import ASKED

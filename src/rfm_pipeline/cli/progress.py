@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rfm_pipeline.cli import json_log as events
 from rfm_pipeline.common.cancellation import stop_if_asked
-from rfm_pipeline.pipeline.run import Unwatched, Watcher
+from rfm_pipeline.pipeline.progress import Unwatched, Watcher
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -12,7 +12,7 @@ from rfm_pipeline.cli.progress import watching
 from rfm_pipeline.common.cancellation import ASKED
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.notifications.notifier import Notifier, notifying
-from rfm_pipeline.pipeline.run import Watcher
+from rfm_pipeline.pipeline.progress import Watcher
 from rfm_pipeline.results.run_result import RunResult
 
 

@@ -24,8 +24,9 @@ from rfm_pipeline.explain.published_history import Past, past_of
 from rfm_pipeline.explain.result import Changes, Explanation, Fired, OrderLines
 from rfm_pipeline.explain.what_if import Scale, more_orders, no_order
 from rfm_pipeline.pipeline.plan import Plan, planned
-from rfm_pipeline.pipeline.run import Watcher, refuse_ambiguous_dates
+from rfm_pipeline.pipeline.progress import Watcher
 from rfm_pipeline.pipeline.run_statistics import cells_of, dimension_scores, lines_of
+from rfm_pipeline.pipeline.staging import refuse_ambiguous_dates
 from rfm_pipeline.results.run_history import standing_at
 from rfm_pipeline.results.run_result import DimensionScores, Excluded
 from rfm_pipeline.sql.explain_queries import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql

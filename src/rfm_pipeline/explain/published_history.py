@@ -13,7 +13,7 @@ from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.explain_queries import row_sql
 
 if TYPE_CHECKING:
-    from rfm_pipeline.warehouse.base import Destination
+    from rfm_pipeline.results.destination import Destination
 
 
 class PastSegment(Struct, frozen=True):

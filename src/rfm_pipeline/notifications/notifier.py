@@ -19,7 +19,7 @@ from rfm_pipeline.notifications.webhook import send
 from rfm_pipeline.results.run_result import RunResult
 
 if TYPE_CHECKING:
-    from rfm_pipeline.pipeline.run import Watcher
+    from rfm_pipeline.pipeline.progress import Watcher
 
 _PATIENCE = 10.0
 # Whoever stops a run waits for its end: Docker gives it ten seconds, and then kills it.

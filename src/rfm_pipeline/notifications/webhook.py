@@ -9,7 +9,7 @@ from queue import Empty, Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from rfm_pipeline import __version__
+from rfm_pipeline._version import __version__
 from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.config.notifications import Address
 

@@ -15,8 +15,10 @@ from rfm_pipeline.common.formatting import count, lowered, size
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import CostLimitError, RfmError, UsageError
 from rfm_pipeline.pipeline.plan import Plan
-from rfm_pipeline.pipeline.run import Watcher, run_unless
-from rfm_pipeline.results.run_history import RunRecord, date_before
+from rfm_pipeline.pipeline.progress import Watcher
+from rfm_pipeline.pipeline.run import run_unless
+from rfm_pipeline.results.run_history import date_before
+from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
 
 Every = Literal["day", "week", "month"]

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.pipeline.run import Watcher, run_unless
+from rfm_pipeline.pipeline.progress import Watcher
+from rfm_pipeline.pipeline.run import run_unless
 from rfm_pipeline.results.run_result import RunResult
 
 # A configuration whose runs are frozen is the one that is calibrated anew.

@@ -11,7 +11,7 @@ from msgspec import Struct
 from rfm_pipeline.config.scoring import Dimension
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import DimensionScores
 
 _LISTED = 5

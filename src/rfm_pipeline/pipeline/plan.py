@@ -13,28 +13,26 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from rfm_pipeline.common.date_formats import ISO
-from rfm_pipeline.common.formatting import one_line, shortened
+from rfm_pipeline.common.formatting import shortened
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.config.column_mapping import ColumnMapping, map_columns
-from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.presets import recognise
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.config.source_location import BigQueryTable, FileLocation, parse
-from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError, UsageError
+from rfm_pipeline.config.source_location import FileLocation, parse
+from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import Frozen, frozen_edges
 from rfm_pipeline.results.run_history import Standing, standing_at
 from rfm_pipeline.sql.audit_queries import audit_sql
-from rfm_pipeline.sql.dialects.base import DIALECTS, Dialect, dialect_of
+from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.partition_pruning import narrowed, narrowing
 from rfm_pipeline.sql.pipeline import Pipeline
 from rfm_pipeline.sql.query_spec import QuerySpec
-from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
 from rfm_pipeline.sql.stages.scores import SPLITS_TIES
 from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
 from rfm_pipeline.warehouse.duckdb.export import check_output
@@ -42,7 +40,6 @@ from rfm_pipeline.warehouse.factory import open_destination, open_warehouse
 
 if TYPE_CHECKING:
     from rfm_pipeline.source.base import Opener
-    from rfm_pipeline.warehouse.bigquery.permissions import Access
 
 
 class Plan(Struct, frozen=True):
@@ -213,49 +210,6 @@ def planned(
         )
 
 
-def query(configuration: Configuration, dialect: str, table: str | None) -> str:
-    """The whole computation as one query that runs as it stands.
-
-    Args:
-        configuration: All layers of settings.
-        dialect: Whose SQL, `duckdb` or `bigquery`.
-        table: What the query reads in place of the source, as `project.dataset.table`; None is the source, or
-            a placeholder where the dialect is not the source's engine's.
-
-    Raises:
-        RfmError: The first thing that is wrong.
-    """
-    if dialect not in DIALECTS:
-        raise ConfigurationError(f"There is no dialect '{dialect}'.", f"choose {' or '.join(DIALECTS)}.")
-    spoken = dialect_of(dialect)
-    with planned(configuration, publishes=False) as plan:
-        relation, before = plan.spec.relation, plan.source.before
-        title = _title(plan)
-        if table is None and (dialect != plan.warehouse.engine or plan.source.is_passing):
-            table = "transactions" if dialect == "duckdb" else "project.dataset.transactions"
-            loaded = one_line(plan.source.label)
-            title += f"\n-- Load {loaded} into the table {table}, or give yours with --table."
-        if table is not None:
-            if not all(table.split(".")):
-                raise UsageError(f"'{table}' is no table.", "give a name, or project.dataset.table.")
-            relation, before = spoken.table(table), ""
-        spec = replace(plan.spec, dialect=spoken, relation=relation)
-        return f"{title}\n{before}{Pipeline.of(spec).query()}\n"
-
-
-def _title(plan: Plan) -> str:
-    """What the query answers, as comments. A name that is in it must not end one."""
-    rules = plan.in_words()
-    # They are made of the result, and are no part of the query.
-    del rules["audits"]
-    if not plan.spec.as_of:
-        rules["future"] = f"after {plan.spec.today}, the day on which this was printed"
-    if plan.spec.may_be_ambiguous:
-        rules["dates"] = f"what can be read in two ways is left out as {AMBIGUOUS_DATE}; a run stops at it"
-    told = "".join(f"\n--   {name}: {one_line(value)}" for name, value in rules.items())
-    return f"-- RFM segments from {one_line(plan.source.label)}, one row per customer.{told}"
-
-
 def _refuse_reading_what_is_written(output: Path, source: str | None) -> None:
     """An output must not replace the source, nor be part of it for the next run."""
     location = parse(source) if source else None
@@ -271,22 +225,6 @@ def _refuse_reading_what_is_written(output: Path, source: str | None) -> None:
     if read:
         what = "is the source itself" if path.is_file() else f"would be part of the source {source}"
         raise ConfigurationError(f"The output {output} {what}.", "write it somewhere else.")
-
-
-def access(settings: Settings) -> Access | None:
-    """Who we are and what we may do, where the result goes to BigQuery; None elsewhere.
-
-    Raises:
-        RfmError: That can't be found out.
-    """
-    destination = parse_destination(settings.to)
-    location = parse(settings.source) if settings.source else None
-    if not isinstance(destination, BigQueryDestination):
-        return None
-    from rfm_pipeline.warehouse.bigquery.permissions import look_at_access
-
-    table = location if isinstance(location, BigQueryTable) else None
-    return look_at_access(table, destination, settings.bigquery, f"check-{secrets.token_hex(6)}")
 
 
 def _standing(settings: Settings) -> Standing:

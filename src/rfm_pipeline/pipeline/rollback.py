@@ -11,13 +11,14 @@ from msgspec.structs import replace
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.pipeline.run import Watcher
+from rfm_pipeline.pipeline.progress import Watcher
 from rfm_pipeline.pipeline.run_records import Beginning, new_run_id, now
-from rfm_pipeline.results.run_history import RunRecord, Standing, date_before, standing_at, tables_of
+from rfm_pipeline.results.destination import Destination
+from rfm_pipeline.results.run_history import Standing, date_before, standing_at, tables_of
+from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import money
-from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.publish import record_sql, restore_sql
-from rfm_pipeline.warehouse.base import Destination
 from rfm_pipeline.warehouse.factory import open_destination
 
 

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 import msgspec
 from msgspec import Struct, field
 
-from rfm_pipeline import __version__
+from rfm_pipeline._version import __version__
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.pipeline.plan import Plan
-from rfm_pipeline.results.run_history import RunRecord, SegmentFigures
+from rfm_pipeline.results.run_record import RunRecord, SegmentFigures
 from rfm_pipeline.results.run_result import RunResult
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from rfm_pipeline.config.scoring import Dimension
 from rfm_pipeline.pipeline.audits.statistics import Staged
 from rfm_pipeline.pipeline.plan import Plan
-from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded, SegmentResult
 from rfm_pipeline.sql.edge_drift import drift_sql
 from rfm_pipeline.sql.stages.clean import has_example

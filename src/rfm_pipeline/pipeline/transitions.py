@@ -9,15 +9,16 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.run_records import new_run_id
-from rfm_pipeline.results.run_history import RunRecord, Standing, date_before, standing_at
+from rfm_pipeline.results.run_history import Standing, date_before, standing_at
+from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import money
-from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
 from rfm_pipeline.warehouse.factory import open_destination
 
@@ -277,4 +278,4 @@ def _check_counted(record: RunRecord, end: End) -> None:
 
 
 def _in_words(customers: int, revenue: Decimal) -> str:
-    return f"{words.count(customers, 'customer')} with {words.amount(revenue)}"
+    return f"{formatting.count(customers, 'customer')} with {formatting.amount(revenue)}"

@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.errors import DestinationError
-from rfm_pipeline.results.run_history import RunRecord, Standing, date_before
-from rfm_pipeline.sql.dialects.base import dialect_of
+from rfm_pipeline.results.destination import Destination
+from rfm_pipeline.results.run_history import Standing, date_before
+from rfm_pipeline.results.run_record import RunRecord
+from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
-from rfm_pipeline.warehouse.base import Destination
 
 Rows = Callable[[str], Sequence[Mapping[str, Any]]]
 """Runs a SELECT of a few rows."""

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 from msgspec import Struct, field
 
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.results.run_result import money
 
@@ -23,7 +23,7 @@ def escaped(text: str) -> str:
     '&lt;b title=&quot;x&quot;&gt;'
     """
     # What XML can't hold at all would make a picture that no program opens.
-    return html.escape(words.one_line(text))
+    return html.escape(formatting.one_line(text))
 
 
 class Figure(Struct, frozen=True):
@@ -61,7 +61,7 @@ class Says(Struct, frozen=True):
 
     def money(self, value: Decimal) -> Figure:
         """Money to two decimals, with all of them in its attribute."""
-        return Figure(self._signed(words.amount(abs(value)), value), "money", money(value))
+        return Figure(self._signed(formatting.amount(abs(value)), value), "money", money(value))
 
     def short(self, value: Decimal) -> Figure:
         """Money in few characters, for a label: `8.9M`."""
@@ -88,7 +88,7 @@ class Says(Struct, frozen=True):
         exact = _WIDE.divide(Decimal(part), Decimal(whole)).quantize(
             Decimal("0.000001"), ROUND_HALF_UP, _WIDE
         )
-        return Figure(words.percent(part, whole), "share", f"{exact:f}")
+        return Figure(formatting.percent(part, whole), "share", f"{exact:f}")
 
     def _signed(self, digits: str, value: Decimal) -> str:
         currency = self.settings.currency

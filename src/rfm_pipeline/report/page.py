@@ -13,7 +13,7 @@ import hashlib
 from importlib.resources import files
 from string import Template
 
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.report.charts.svg import DARK, LIGHT, chart_css
 from rfm_pipeline.report.data import Figures
 from rfm_pipeline.report.number_format import Says, escaped
@@ -39,7 +39,7 @@ def page(figures: Figures, says: Says) -> str:
     options = "".join(_option(at, name, is_drawn=name in views) for at, name in enumerate(names))
     templates = "".join(
         f'<template data-view="{at}" data-name="{escaped(name)}"'
-        f' data-told="{escaped(words.count(View(figures, name).sum.customers, "customer"))}">'
+        f' data-told="{escaped(formatting.count(View(figures, name).sum.customers, "customer"))}">'
         f"{views[name]}</template>"
         for at, name in enumerate(names)
         if name in views
@@ -54,7 +54,7 @@ def page(figures: Figures, says: Says) -> str:
         customers=says.count(whole.sum.customers).html,
         revenue=says.money(whole.sum.revenue).html,
         source=escaped(figures.run.source or figures.label),
-        told=escaped(words.count(whole.sum.customers, "customer")),
+        told=escaped(formatting.count(whole.sum.customers, "customer")),
         locale=escaped(says.settings.locale or ""),
         currency=escaped(says.settings.currency or ""),
         options=options,

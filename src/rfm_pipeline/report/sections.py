@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.report.charts import segments as charts
 from rfm_pipeline.report.charts.distribution import UNITS, counts, distribution, label
@@ -14,6 +14,7 @@ from rfm_pipeline.report.charts.svg import Drawing
 from rfm_pipeline.report.data import Move, Named
 from rfm_pipeline.report.number_format import Figure, Says, escaped
 from rfm_pipeline.report.segment_view import View
+from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.run_result import DimensionScores
 
 Told = str | Figure
@@ -181,7 +182,7 @@ def edges_in_words(view: View, scores: DimensionScores, says: Says) -> str:
             says.count(held[score]),
             says.share(held[score], view.sum.customers),
         ]
-        for score, who in words.edges(scores)
+        for score, who in descriptions.edges(scores)
     ]
     from_run = f", edges of run {scores.edges_from}" if scores.edges_from else ""
     caption = f"{scores.name.capitalize()} scores, by {scores.method}{from_run}"
@@ -288,10 +289,10 @@ def run_facts(view: View, says: Says) -> str:
         ("Run", f"{run.run_id}, finished {run.finished_at:%Y-%m-%d %H:%M} UTC"),
         ("Computed by", f"{run.engine}, rfm-pipeline {run.version}, in {took:.1f} s"),
         ("Segments by", str((run.rules.get("segments") or {}).get("name") or "–")),
-        ("Read", "–" if run.bytes_processed is None else words.size(run.bytes_processed)),
+        ("Read", "–" if run.bytes_processed is None else formatting.size(run.bytes_processed)),
     ]
     if run.bytes_billed is not None:
-        facts.append(("Paid for", words.size(run.bytes_billed)))
+        facts.append(("Paid for", formatting.size(run.bytes_billed)))
     listed = "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in facts)
     none = "" if run.exclusions else '<p class="told">No line was left out.</p>'
     lines = table("Lines, and why they did not count", ("Reason", "Lines", "Share", "Money"), left_out)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.report.data import Cell, Figures, Move, Named, Value, total
-from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_record import RunRecord
 
 
 class Sum(Struct, frozen=True):

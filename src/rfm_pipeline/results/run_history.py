@@ -2,137 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any
+from collections.abc import Iterable, Mapping
+from datetime import date
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from rfm_pipeline.results.run_result import Audit, DimensionScores, Excluded, money, plain, plain_edges
-from rfm_pipeline.results.tables import RUN_COLUMNS
-from rfm_pipeline.sql.publish import Tables
-from rfm_pipeline.warehouse.base import Destination
-
-_NESTED = ("rules", "exclusions", "edges", "segments", "audits", "jobs")
-
-
-class SegmentFigures(Struct, frozen=True):
-    """One segment of a run: customers, their orders, their money."""
-
-    segment: str
-    customers: int
-    orders: int
-    revenue: Decimal
-
-
-class RunRecord(Struct, frozen=True):
-    """One row of the table of runs; `layout.RUN_COLUMNS` says what its columns mean.
-
-    Attributes:
-        started_at, finished_at: In UTC, without a zone.
-        rules: `scoring` and `segments` as they were configured, in plain values.
-        exclusions, edges, segments, audits: As the run found them.
-    """
-
-    run_id: str
-    kind: str
-    status: str
-    started_at: datetime
-    finished_at: datetime
-    as_of_date: date | None = None
-    source: str | None = None
-    engine: str = ""
-    version: str = ""
-    config_hash: str = ""
-    rules: Mapping[str, Any] = field(default_factory=dict)
-    rows_read: int | None = None
-    rows_kept: int | None = None
-    amount_kept: Decimal | None = None
-    customers: int | None = None
-    orders: int | None = None
-    revenue: Decimal | None = None
-    newest_order_date: date | None = None
-    exclusions: tuple[Excluded, ...] = ()
-    edges: tuple[DimensionScores, ...] = ()
-    segments: tuple[SegmentFigures, ...] = ()
-    audits: tuple[Audit, ...] = ()
-    bytes_processed: int | None = None
-    bytes_billed: int | None = None
-    slot_ms: int | None = None
-    jobs: tuple[str, ...] = ()
-    restored_run_id: str | None = None
-    history_from: date | None = None
-    error: str | None = None
-
-    @property
-    def is_in_history(self) -> bool:
-        """Whether it wrote the rows of its as-of date."""
-        return self.status in {"published", "filed"} and self.kind != "rollback"
-
-    def to_row(self) -> dict[str, Any]:
-        """The values of its columns, by name; what is nested as JSON."""
-        row = {name: getattr(self, name) for name in self.__struct_fields__}
-        for name, nested in (
-            ("rules", self.rules),
-            ("exclusions", [_excluded(excluded) for excluded in self.exclusions]),
-            ("edges", [_scores(scores) for scores in self.edges]),
-            ("segments", [_figures(figures) for figures in self.segments]),
-            ("audits", [_audit(audit) for audit in self.audits]),
-            ("jobs", list(self.jobs)),
-        ):
-            row[name] = json.dumps(nested, ensure_ascii=False, default=plain)
-        return row
-
-    def to_json(self) -> dict[str, Any]:
-        """One object with plain values, as `rfm runs --json` prints it."""
-        said = {
-            name: value.isoformat() if isinstance(value, date) else value
-            for name, value in self.to_row().items()
-        }
-        for name in _NESTED:
-            said[name] = json.loads(said[name])
-        for name, value in (("amount_kept", self.amount_kept), ("revenue", self.revenue)):
-            said[name] = None if value is None else money(value)
-        return said
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> RunRecord:
-        """A record from the values of its columns."""
-        nested = {name: json.loads(row[name] or "null") or () for name in _NESTED}
-        values = {name: row[name] for name in cls.__struct_fields__ if name not in nested}
-        for name in ("started_at", "finished_at"):
-            values[name] = values[name].replace(tzinfo=None)
-        return cls(
-            **values,
-            rules=dict(nested["rules"]),
-            exclusions=tuple(
-                Excluded(found["reason"], found["lines"], _decimal(found["amount"]))
-                for found in nested["exclusions"]
-            ),
-            edges=tuple(
-                DimensionScores(
-                    found["dimension"],
-                    found["method"],
-                    _decimals(found["edges"]),
-                    tuple(found["customers"]),
-                    found.get("edges_from"),
-                    _decimals(found.get("fresh")),
-                )
-                for found in nested["edges"]
-            ),
-            segments=tuple(
-                SegmentFigures(
-                    found["segment"], found["customers"], found["orders"], Decimal(found["revenue"])
-                )
-                for found in nested["segments"]
-            ),
-            audits=tuple(
-                Audit(found["name"], found["status"], found["detail"]) for found in nested["audits"]
-            ),
-            jobs=tuple(nested["jobs"]),
-        )
+from rfm_pipeline.results.destination import Destination
+from rfm_pipeline.results.run_record import RunRecord
+from rfm_pipeline.results.tables import RUN_COLUMNS, Tables
 
 
 class Standing(Struct, frozen=True):
@@ -213,39 +90,3 @@ def standing_dates(records: Iterable[RunRecord]) -> dict[date, RunRecord]:
 def date_before(standing: Mapping[date, RunRecord], as_of: date) -> date | None:
     """The standing as-of date before another; None where there is none."""
     return max((day for day in standing if day < as_of), default=None)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def _decimals(texts: Sequence[str | int] | None) -> tuple[Decimal, ...] | None:
-    return None if texts is None else tuple(map(Decimal, texts))
-
-
-def _excluded(excluded: Excluded) -> dict[str, Any]:
-    return {"reason": excluded.reason, "lines": excluded.lines, "amount": excluded.amount}
-
-
-def _scores(scores: DimensionScores) -> dict[str, Any]:
-    return {
-        "dimension": scores.name,
-        "method": scores.method,
-        "edges": plain_edges(scores.name, scores.edges),
-        "customers": list(scores.customers),
-        "edges_from": scores.edges_from,
-        "fresh": plain_edges(scores.name, scores.fresh),
-    }
-
-
-def _figures(figures: SegmentFigures) -> dict[str, Any]:
-    return {
-        "segment": figures.segment,
-        "customers": figures.customers,
-        "orders": figures.orders,
-        "revenue": figures.revenue,
-    }
-
-
-def _audit(audit: Audit) -> dict[str, Any]:
-    return {"name": audit.name, "status": audit.status, "detail": audit.detail}

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from rfm_pipeline import __version__
+from rfm_pipeline._version import __version__
 
 SUFFIXES: Mapping[str, str] = {"current": "", "history": "_history", "runs": "_runs"}
 """What each table's name has behind the current result's."""
@@ -108,3 +108,11 @@ def newer_version(written_by: str | None) -> str | None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", version.partition("+")[0])[:3])
+
+
+class Tables(Struct, frozen=True):
+    """The tables of a destination, as they stand behind FROM."""
+
+    current: str
+    history: str
+    runs: str

@@ -31,7 +31,7 @@ def render(target: str, schedule: Schedule) -> Rendered:
     """
     if target not in TARGETS:
         raise UsageError(f"There is no scheduler '{target}'.", f"choose one of {', '.join(TARGETS)}.")
-    module = import_module(f"rfm_pipeline.schedule.{target.replace('-', '_')}")
+    module = import_module(f"rfm_pipeline.schedule.targets.{target.replace('-', '_')}")
     rendered: Rendered = module.render(schedule)
     if schedule.timezone is None and target not in _MACHINES_TIME:
         return rendered

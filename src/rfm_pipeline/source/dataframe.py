@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.duckdb_types import schema_of
 from rfm_pipeline.errors import SourceError, UsageError
 from rfm_pipeline.source.base import OpenedSource, Opener
-from rfm_pipeline.source.headers import checked_names, schema_of
+from rfm_pipeline.source.headers import checked_names
 
 _RELATION = "frame"
 # Planning takes a few milliseconds for each piece, which a small copy does not.

@@ -14,6 +14,7 @@ from typing import Any
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal
+from rfm_pipeline.common.duckdb_types import bound_columns
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.base import Scan
@@ -22,7 +23,7 @@ from rfm_pipeline.source.errors import explained
 from rfm_pipeline.source.file_suffix import Format
 from rfm_pipeline.source.file_type import Identity, compression_argument, unpacked
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.headers import bound_columns, checked_names
+from rfm_pipeline.source.headers import checked_names
 from rfm_pipeline.source.temp_files import scratch_path
 
 # Up to here a file is sampled whole, so that a key that comes late is seen.

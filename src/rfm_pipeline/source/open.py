@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import text_literal
+from rfm_pipeline.common.duckdb_types import schema_of
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, Location, StdinLocation
 from rfm_pipeline.errors import UsageError
@@ -19,7 +20,6 @@ from rfm_pipeline.source.errors import explained
 from rfm_pipeline.source.file_suffix import Format
 from rfm_pipeline.source.file_type import Identity, identify_all
 from rfm_pipeline.source.files import FoundFiles, SourceFile, find_files
-from rfm_pipeline.source.headers import schema_of
 from rfm_pipeline.source.json import scan_json
 from rfm_pipeline.source.parquet import scan_parquet
 from rfm_pipeline.source.stdin import STDIN, spool_pipe, spool_stdin

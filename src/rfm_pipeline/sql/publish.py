@@ -9,18 +9,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from msgspec import Struct
-
-from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS
+from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, Tables
 from rfm_pipeline.sql.dialects.base import Dialect
-
-
-class Tables(Struct, frozen=True):
-    """The tables of a destination, as they stand behind FROM."""
-
-    current: str
-    history: str
-    runs: str
 
 
 def publish_sql(

@@ -12,7 +12,8 @@ from rfm_pipeline.config.destination_location import BigQueryDestination, parse_
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import BigQueryTable, Location, parse
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.warehouse.base import Destination, Warehouse
+from rfm_pipeline.results.destination import Destination
+from rfm_pipeline.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
     from rfm_pipeline.source.base import Opener

@@ -28,7 +28,8 @@ def check(
     from rfm_pipeline.cli.render.check import print_access, print_plan
     from rfm_pipeline.cli.render.json import print_json
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.pipeline.plan import access, planned
+    from rfm_pipeline.pipeline.access import access
+    from rfm_pipeline.pipeline.plan import planned
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)
     allowed = access(configuration.settings())

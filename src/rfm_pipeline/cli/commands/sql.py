@@ -33,7 +33,7 @@ def sql(
     """
     from rfm_pipeline.cli.render.run_result import print_sql
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.pipeline.plan import query
+    from rfm_pipeline.pipeline.printed_query import query
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)
     print_sql(query(configuration, dialect, table))

@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.explain import what_if_text as told
 from rfm_pipeline.explain.published_history import PastSegment
 from rfm_pipeline.explain.result import Explanation, OrderLines
+from rfm_pipeline.results import descriptions
 
 _INDENT = (0, 0, 0, 2)
 
@@ -30,7 +31,7 @@ def print_explanation(found: Explanation) -> None:
 
 def _heading(found: Explanation) -> Text:
     text = Text.assemble(
-        (words.one_line(found.row["customer_id"]), "bold"),
+        (formatting.one_line(found.row["customer_id"]), "bold"),
         "  ",
         (found.row["segment"], "bold cyan"),
         f"  as of {found.row['as_of_date']}",
@@ -42,15 +43,19 @@ def _heading(found: Explanation) -> Text:
 
 def _scores(found: Explanation) -> Table:
     recency, frequency, monetary = found.values
-    shown = (words.count(recency, "day"), words.count(frequency, "order"), words.amount(monetary))
+    shown = (
+        formatting.count(recency, "day"),
+        formatting.count(frequency, "order"),
+        formatting.amount(monetary),
+    )
     table = Table.grid(padding=(0, 3))
     for heading, style in (("", "dim"), ("value", ""), ("score", ""), ("that score is for", "dim")):
         table.add_column(heading, style=style)
     table.add_row("", *(Text(heading, style="dim") for heading in ("value", "score", "which is for")))
     for scores, value, score in zip(found.dimensions, shown, found.scores, strict=True):
-        customers = words.count(scores.customers[score - 1], "customer")
+        customers = formatting.count(scores.customers[score - 1], "customer")
         of = f"{score} of {len(scores.customers)}"
-        table.add_row(scores.name, value, of, f"{dict(words.edges(scores))[score]} ({customers})")
+        table.add_row(scores.name, value, of, f"{dict(descriptions.edges(scores))[score]} ({customers})")
     return table
 
 
@@ -62,16 +67,18 @@ def _rule(found: Explanation) -> Text:
 
 
 def _counted(found: Explanation) -> RenderableType:
-    orders = words.count(found.row["frequency"], "order")
-    text = Text(f"{words.count(found.lines, 'line')} counted, in {orders}: {words.amount(found.amount)}")
+    orders = formatting.count(found.row["frequency"], "order")
+    text = Text(
+        f"{formatting.count(found.lines, 'line')} counted, in {orders}: {formatting.amount(found.amount)}"
+    )
     if not found.excluded:
         return text.append(". None of the customer's lines was excluded.")
     table = Table.grid(padding=(0, 2))
     for justify in ("right", "left", "right", "left"):
         table.add_column(justify=justify, overflow="fold")
     for excluded in found.excluded:
-        amount = "–" if excluded.amount is None else words.amount(excluded.amount)
-        example = f"such as '{words.one_line(excluded.example)}'" if excluded.example else ""
+        amount = "–" if excluded.amount is None else formatting.amount(excluded.amount)
+        example = f"such as '{formatting.one_line(excluded.example)}'" if excluded.example else ""
         table.add_row(*map(Text, (f"{excluded.lines:,}", excluded.reason, amount, example)))
     lines = sum(excluded.lines for excluded in found.excluded)
     return Group(text.append(f"; {lines:,} excluded"), Padding(table, _INDENT))
@@ -85,24 +92,24 @@ def _orders(found: Explanation) -> RenderableType:
         table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
     for order in found.orders:
         cells = [str(order.day) if order.day else "–"]
-        cells += [words.one_line(order.order_id or "–")] if has_orders else []
-        cells += [f"{order.lines:,}", "–" if order.amount is None else words.amount(order.amount)]
+        cells += [formatting.one_line(order.order_id or "–")] if has_orders else []
+        cells += [f"{order.lines:,}", "–" if order.amount is None else formatting.amount(order.amount)]
         table.add_row(*map(Text, [*cells, _fate(order)]), style="dim" if order.reason else "")
     if not found.left_out:
         return table
-    more = words.count(found.left_out, "more row")
+    more = formatting.count(found.left_out, "more row")
     return Group(table, Text(f"and {more}, older or without a date; --all lists them", style="dim"))
 
 
 def _fate(order: OrderLines) -> str:
-    written = f", such as '{words.one_line(order.written)}'" if order.reason and order.written else ""
+    written = f", such as '{formatting.one_line(order.written)}'" if order.reason and order.written else ""
     return f"{order.reason}{written}" if order.reason else "counted"
 
 
 def _changes(found: Explanation) -> Sequence[RenderableType]:
     changes = found.changes
     if changes.why_none:
-        return [Text(f"What would change it can't be promised: {words.one_line(changes.why_none)}.")]
+        return [Text(f"What would change it can't be promised: {formatting.one_line(changes.why_none)}.")]
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

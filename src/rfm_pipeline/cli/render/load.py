@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.warehouse.bigquery.load import Loaded
 
 
@@ -21,7 +21,7 @@ def print_loaded(loaded: Loaded) -> None:
         columns.add_column(heading, no_wrap=True)
     for field in loaded.fields:
         columns.add_row(Text(field.name), field.type)
-    end = Text.assemble(("Loaded ", "green"), f"{words.count(loaded.rows, 'row')} into {loaded.table}")
+    end = Text.assemble(("Loaded ", "green"), f"{formatting.count(loaded.rows, 'row')} into {loaded.table}")
     if loaded.rows_now is not None and loaded.rows_now != loaded.rows:
-        end.append(f", which has {words.count(loaded.rows_now, 'row')} now")
+        end.append(f", which has {formatting.count(loaded.rows_now, 'row')} now")
     console().print(Group(source, Text(), columns, Text(), end.append(".")))

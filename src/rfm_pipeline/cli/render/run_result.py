@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.cli.render.audits import warning
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
+from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.run_result import DimensionScores, RunResult
 
 _BAR_WIDTH = 20
@@ -77,8 +78,8 @@ def _heading(result: RunResult) -> Text:
 
 def _lines(result: RunResult) -> Text:
     excluded = result.rows_read - result.rows_kept
-    kept = f"{result.rows_kept:,} kept ({words.percent(result.rows_kept, result.rows_read)})"
-    return Text(f"\n{words.count(result.rows_read, 'line')} read, {kept}, {excluded:,} excluded")
+    kept = f"{result.rows_kept:,} kept ({formatting.percent(result.rows_kept, result.rows_read)})"
+    return Text(f"\n{formatting.count(result.rows_read, 'line')} read, {kept}, {excluded:,} excluded")
 
 
 def _exclusions(result: RunResult, width: int) -> Padding:
@@ -86,7 +87,7 @@ def _exclusions(result: RunResult, width: int) -> Padding:
         (
             f"{excluded.lines:,}",
             excluded.reason,
-            "–" if excluded.amount is None else words.amount(excluded.amount),
+            "–" if excluded.amount is None else formatting.amount(excluded.amount),
             f"such as '{excluded.example}'" if excluded.example else "",
         )
         for excluded in result.excluded
@@ -111,14 +112,14 @@ def _exclusions(result: RunResult, width: int) -> Padding:
 
 def _customers(result: RunResult) -> Text:
     return Text.assemble(
-        (words.count(result.customers, "customer"), "bold"),
-        f", {words.count(result.orders, 'order')}, revenue {words.amount(result.revenue)}",
+        (formatting.count(result.customers, "customer"), "bold"),
+        f", {formatting.count(result.orders, 'order')}, revenue {formatting.amount(result.revenue)}",
     )
 
 
 def _edges(result: RunResult, width: int) -> Table:
     bins = max(len(scores.customers) for scores in result.dimensions)
-    told = [dict(words.edges(scores)) for scores in result.dimensions]
+    told = [dict(descriptions.edges(scores)) for scores in result.dimensions]
     titles = [_title(scores) for scores in result.dimensions]
     cells = [[title, *dimension.values()] for title, dimension in zip(titles, told, strict=True)]
     whole = sum(max(map(cell_len, column)) for column in cells) + len("score")
@@ -143,7 +144,7 @@ def _title(scores: DimensionScores) -> str:
 def _drift(result: RunResult) -> list[Text]:
     if result.drift is None:
         return []
-    return [Text(words.drift(result.drift, result.dimensions, result.customers), style="dim")]
+    return [Text(descriptions.drift(result.drift, result.dimensions, result.customers), style="dim")]
 
 
 def _segments(result: RunResult, width: int) -> Table:
@@ -151,9 +152,9 @@ def _segments(result: RunResult, width: int) -> Table:
         (
             segment.segment,
             f"{segment.customers:,}",
-            words.percent(segment.customers, result.customers),
-            words.amount(segment.revenue),
-            words.percent(segment.revenue, result.revenue),
+            formatting.percent(segment.customers, result.customers),
+            formatting.amount(segment.revenue),
+            formatting.percent(segment.revenue, result.revenue),
         )
         for segment in result.segments
     ]
@@ -202,7 +203,7 @@ def _destinations(result: RunResult) -> Text:
         text.append(f"\nWritten   {output}")
     text.append(f"\nRun {result.run_id}, {result.duration_s:.1f} s", style="dim")
     if result.jobs:
-        read = f"{words.size(result.bytes_processed or 0)} read in {words.count(len(result.jobs), 'job')}"
+        read = f"{formatting.size(result.bytes_processed or 0)} read in {formatting.count(len(result.jobs), 'job')}"
         text.append(f", {read}", style="dim")
     return text
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from rfm_pipeline.common.formatting import percent
 from rfm_pipeline.config.audits import Dropped, DuplicateLoad, SegmentShares
 from rfm_pipeline.pipeline.audits.statistics import Finding, Staged, amiss, well
-from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_record import RunRecord
 
 # The share by which customers may grow, and be hardly more.
 _HARDLY = Decimal("0.1")

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.results.run_history import RunRecord
+from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded
 
 

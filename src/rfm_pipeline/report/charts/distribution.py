@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.report.charts.svg import WIDTH, Drawing, bar, path, text
 from rfm_pipeline.report.number_format import Figure, Says
 from rfm_pipeline.report.segment_view import View
@@ -96,7 +96,7 @@ def distribution(view: View, dimension: str, says: Says) -> Drawing:
     shapes = []
     for place, (bucket, held) in enumerate(counted):
         if held:
-            told = f"{label(dimension, bucket, says)}: {words.count(held, 'customer')}"
+            told = f"{label(dimension, bucket, says)}: {formatting.count(held, 'customer')}"
             size = max(1.0, height * held / most)
             shapes.append(bar(left + place * wide + 1, bottom - size, wide - 2, size, "one", told))
     shapes.append(path([(left, bottom), (left + room, bottom)], "grid"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.report.charts.svg import WIDTH, Drawing, bar, number, shortened, text
 from rfm_pipeline.report.data import Move
 from rfm_pipeline.report.number_format import Says, escaped
@@ -98,7 +98,7 @@ def _told(view: View, moves: Sequence[Move]) -> str:
     for move in moves:
         by_direction[direction(view, move)] += move.customers
     return (
-        f"Since {view.figures.before}, {words.count(by_direction['up'], 'customer')} went to a better"
+        f"Since {view.figures.before}, {formatting.count(by_direction['up'], 'customer')} went to a better"
         f" segment, {by_direction['down']:,} to a worse one, {by_direction['same']:,} stayed,"
         f" {by_direction['new']:,} are new, and {by_direction['gone']:,} are no longer in the result."
     )
@@ -131,7 +131,7 @@ def _flows(view: View, moves: Sequence[Move], left: _Side, right: _Side) -> list
         taken_left[before] = taken_left.get(before, 0.0) + move.customers * left.scale
         taken_right[after] = taken_right.get(after, 0.0) + move.customers * left.scale
         a, b, c, d = (number(y) for y in (top, low, low + size, top + size))
-        told = escaped(f"{before} → {after}: {words.count(move.customers, 'customer')}")
+        told = escaped(f"{before} → {after}: {formatting.count(move.customers, 'customer')}")
         shapes.append(
             f'<path class="{_COLOURS[direction(view, move)]}" d="M{number(start)} {a}C{number(middle)} {a}'
             f" {number(middle)} {b} {number(end)} {b}V{c}C{number(middle)} {c} {number(middle)} {d}"

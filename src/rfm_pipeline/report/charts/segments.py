@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 
-from rfm_pipeline.common import formatting as words
+from rfm_pipeline.common import formatting
 from rfm_pipeline.report.charts.svg import TINTS, WIDTH, Drawing, bar, number, path, shortened, text
 from rfm_pipeline.report.data import Value
 from rfm_pipeline.report.number_format import Figure, Says
@@ -43,7 +43,7 @@ def segments(view: View, says: Says) -> Drawing:
         y = 26 + place * 36
         shapes.append(text(0, y + 17, shortened(name, 21)))
         shares = (says.share(sums.customers, customers), says.share(sums.revenue, revenue))
-        told = (words.count(sums.customers, "customer"), says.money(sums.revenue).text)
+        told = (formatting.count(sums.customers, "customer"), says.money(sums.revenue).text)
         for row, kind in enumerate(("one", "two")):
             wide = max(0.0, scale * pair[row])
             shapes.append(bar(left, y + 14 * row, wide, 12, kind, f"{name}: {told[row]}"))
@@ -117,7 +117,9 @@ def _grid_cell(
     size = " small" if width < 60 else ""
     return [
         f'<g class="h{tint}">',
-        bar(x + 1, y + 1, width - 2, height - 2, "", f"{name}: {words.count(held.customers, 'customer')}"),
+        bar(
+            x + 1, y + 1, width - 2, height - 2, "", f"{name}: {formatting.count(held.customers, 'customer')}"
+        ),
         text(x + width / 2, y + height / 2 - 1, count, f"strong{size}", "middle"),
         text(x + width / 2, y + height / 2 + 13, f"M {held.mean(2):.1f}", "small", "middle"),
         "</g>",
@@ -198,12 +200,12 @@ def concentration(view: View, says: Says) -> Drawing:
     x, y = place(0.2, fifth)
     shapes += [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" class="one"/>',
-        text(x + 10, y + 16, f"top 20 %: {words.percent(fifth, revenue)}", "strong"),
+        text(x + 10, y + 16, f"top 20 %: {formatting.percent(fifth, revenue)}", "strong"),
         text(left, bottom + 36, "share of the customers, from who spent the most; dashed: all alike", "soft"),
     ]
     told = (
-        f"The tenth of the customers who spent the most bring {words.percent(tenth, revenue)} of the revenue,"
-        f" and the fifth {words.percent(fifth, revenue)}."
+        f"The tenth of the customers who spent the most bring {formatting.percent(tenth, revenue)} of the revenue,"
+        f" and the fifth {formatting.percent(fifth, revenue)}."
     )
     return Drawing("concentration", title, told, bottom + 44, shapes)
 

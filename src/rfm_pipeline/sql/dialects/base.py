@@ -32,8 +32,6 @@ _ISO_AWARE = f"^{_DAY}{_TIME}(Z| UTC| ?{_OFFSET})$"
 _TO_THE_MINUTE = ("^(.{10}).(.{5})[:.0-9]*", r"\1 \2:00")
 _COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
 
-DIALECTS = ("duckdb", "bigquery")
-
 
 class Marks(Struct, frozen=True):
     """The marks in text numbers: before the decimals, and between thousands; none is told by the text."""
@@ -280,14 +278,3 @@ class Dialect(ABC):
     @abstractmethod
     def coarse(self, expression: str) -> str:
         """Money as a coarser number, of which there are few, in the same order."""
-
-
-def dialect_of(name: str) -> Dialect:
-    """The dialect of an engine by its name, one of DIALECTS."""
-    if name == "bigquery":
-        from rfm_pipeline.sql.dialects.bigquery import BigQuery
-
-        return BigQuery()
-    from rfm_pipeline.sql.dialects.duckdb import DuckDB
-
-    return DuckDB()

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rfm_pipeline import __version__
+from rfm_pipeline._version import __version__
 from rfm_pipeline.config.destination_location import BigQueryDestination
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import DestinationError

@@ -79,8 +79,8 @@ class LocalFiles:
             SourceError: They can't be read.
         """
         from rfm_pipeline.common.duckdb_engine import connected
-        from rfm_pipeline.source import open_source
-        from rfm_pipeline.source.headers import schema_of
+        from rfm_pipeline.common.duckdb_types import schema_of
+        from rfm_pipeline.source.open import open_source
         from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder
         from rfm_pipeline.warehouse.duckdb.errors import explained
 

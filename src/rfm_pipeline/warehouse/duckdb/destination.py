@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rfm_pipeline import __version__
+from rfm_pipeline._version import __version__
 from rfm_pipeline.common.cancellation import stop_if_asked
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.file_lock import FileLock

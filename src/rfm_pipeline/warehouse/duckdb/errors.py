@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.duckdb_types import kind_of
 from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import DestinationError, LockedError, RfmError, SourceError, WarehouseError
-from rfm_pipeline.source import OpenedSource, explain_failure, kind_of
+from rfm_pipeline.source.base import OpenedSource
+from rfm_pipeline.source.errors import explain_failure
 
 UNCHANGED = "the earlier result is unchanged."
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from rfm_pipeline.common.atomic_file import Draft
 from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.duckdb_types import bound_columns
 from rfm_pipeline.common.formatting import lowered
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
-from rfm_pipeline.source.headers import bound_columns
 from rfm_pipeline.warehouse.duckdb.errors import first_line, system_reason
 
 Writer = Callable[[duckdb.DuckDBPyConnection, str, Path, Path], None]

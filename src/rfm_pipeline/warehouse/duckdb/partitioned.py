@@ -13,10 +13,10 @@ from pathlib import Path
 
 from rfm_pipeline.common.duckdb_engine import duckdb, watched
 from rfm_pipeline.common.duckdb_quoting import paths_literal, text_literal
+from rfm_pipeline.common.duckdb_types import bound_columns
 from rfm_pipeline.common.partitioned_query import PART, Cut
 from rfm_pipeline.source.base import OpenedSource
 from rfm_pipeline.source.file_suffix import is_compressed
-from rfm_pipeline.source.headers import bound_columns
 from rfm_pipeline.warehouse.base import Progress
 
 BYTES_A_GROUP = 120

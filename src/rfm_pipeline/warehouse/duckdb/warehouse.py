@@ -12,10 +12,10 @@ from typing import Any
 
 from rfm_pipeline.common.atomic_file import Draft
 from rfm_pipeline.common.duckdb_engine import duckdb, watched
+from rfm_pipeline.common.duckdb_types import bound_columns
 from rfm_pipeline.common.partitioned_query import Cut
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.source.base import OpenedSource, Opener
-from rfm_pipeline.source.headers import bound_columns
 from rfm_pipeline.warehouse.base import Progress, SourceTable, Usage
 from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder, connect
 from rfm_pipeline.warehouse.duckdb.destination import DestinationFile

@@ -1,0 +1,18 @@
+"""The dialects by name."""
+
+from __future__ import annotations
+
+from rfm_pipeline.sql.dialects.base import Dialect
+
+DIALECTS = ("duckdb", "bigquery")
+
+
+def dialect_of(name: str) -> Dialect:
+    """The dialect of an engine by its name, one of DIALECTS."""
+    if name == "bigquery":
+        from rfm_pipeline.sql.dialects.bigquery import BigQuery
+
+        return BigQuery()
+    from rfm_pipeline.sql.dialects.duckdb import DuckDB
+
+    return DuckDB()
