@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-import bigquery_emulator
-from bigquery_proxy import Impatient, Proxy, proxying
 from rfm_pipeline.cli import main
+from support import bigquery_emulator
+from support.bigquery_proxy import Impatient, Proxy, proxying
+from support.cli import Outcome, Rfm
+from support.real_data import real_data
 
 if TYPE_CHECKING:
-    from bigquery_shop import Shop
-    from rfm_pipeline.results.run_history import RunRecord
+    from rfm_pipeline.results.run_record import RunRecord
+    from support.bigquery_shop import Shop
 
 settings.register_profile(
     "default",
@@ -29,25 +29,6 @@ settings.register_profile(
 )
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
-
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a command ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def json(self) -> Any:
-        """What it printed, as one JSON object."""
-        return json.loads(self.stdout)
-
-
-Rfm = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -84,7 +65,7 @@ class OnRecord(Sequence["RunRecord"]):
     def _records(self) -> list[RunRecord]:
         import duckdb
 
-        from rfm_pipeline.results.run_history import RunRecord
+        from rfm_pipeline.results.run_record import RunRecord
 
         if not self._file.exists():
             return []
@@ -106,14 +87,6 @@ class OnRecord(Sequence["RunRecord"]):
 def on_record(tmp_path: Path) -> Sequence[RunRecord]:
     """The calibrations on record at the default destination."""
     return OnRecord(tmp_path / "rfm.duckdb")
-
-
-def real_data(name: str) -> Path:
-    """A real data set that is not part of the project; the test is skipped where it is absent."""
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"the real data set {name} is not beside the project, in shared/data")
-    return path
 
 
 @pytest.fixture
@@ -150,7 +123,7 @@ def proxy(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 @pytest.fixture
 def bigquery_shop(emulator: str) -> Iterator[Shop]:
     """A dataset on the server, and a client that goes past the proxy."""
-    from bigquery_shop import Shop
+    from support.bigquery_shop import Shop
 
     made = Shop(emulator)
     yield made

@@ -19,13 +19,19 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "rfm_pipeline"
 NAME = PACKAGE.name
 
-# Whoever imports one of these loads DuckDB, and is imported itself only where an engine is needed.
-ENGINE_ROOMS = {
-    "source.columns", "source.delimited", "source.duckdb_table", "source.excel", "source.failures",
-    "source.frames", "source.opening", "source.parquet", "source.records",
-    "warehouse.duckdb", "warehouse.duckdb_connection", "warehouse.duckdb_destination",
-    "warehouse.duckdb_parts", "warehouse.export", "warehouse.failures", "engine",
-}  # fmt: skip
+LAYERS: list[set[str]] = [
+    {"errors", "_version"},
+    {"common"},
+    {"config", "results", "demo"},
+    {"source", "sql", "schedule"},
+    {"warehouse", "report"},
+    {"pipeline"},
+    {"api", "notifications", "explain", "audiences"},
+    {"cli"},
+]
+"""The packages, from the bottom layer to the top one. A module imports its own package and lower layers only."""
+FACE = {"", "__main__"}
+"""The modules outside of the layers: the public names, and `python -m rfm_pipeline`."""
 ENGINE = {"duckdb", "_duckdb"}
 COMMAND_LINE = {"typer", "rich", "click"}
 OPTIONAL = {
@@ -138,7 +144,7 @@ def offences(found: dict[str, set[Import]], unwanted: set[str], *, ours: bool) -
 def test_the_checks_see_every_import_and_when_it_happens() -> None:
     tree = ast.parse(
         "import duckdb\n"
-        "from rfm_pipeline.sql import clean\n"
+        "from rfm_pipeline.sql.stages import clean\n"
         "from rfm_pipeline.errors import RfmError\n"
         "if TYPE_CHECKING:\n    import rich\n"
         "else:\n    import a\n"
@@ -148,7 +154,7 @@ def test_the_checks_see_every_import_and_when_it_happens() -> None:
     )
     assert {(found.name, found.ours, found.at_start) for found in imports(tree)} == {
         ("duckdb", False, True),
-        ("sql.clean", True, True),
+        ("sql.stages.clean", True, True),
         ("errors", True, True),
         ("a", False, True),
         ("b", False, True),
@@ -159,37 +165,45 @@ def test_the_checks_see_every_import_and_when_it_happens() -> None:
 
 
 def test_the_checks_see_the_whole_package() -> None:
-    assert {"", "__main__", "cli.main", "sql.clean", "warehouse.duckdb", "presets"} <= set(modules())
+    assert {"", "__main__", "cli.main", "sql.stages.clean", "warehouse.duckdb", "config.presets"} <= set(
+        modules()
+    )
 
 
 # The rules
 
 
-def test_saying_and_running_never_import_each_other() -> None:
-    assert offences(imported(by="sql"), {"warehouse"}, ours=True) == set()
-    assert offences(imported(by="warehouse"), {"sql"}, ours=True) == set()
-
-
-def test_only_planning_and_the_runner_join_saying_and_running() -> None:
-    both = {
-        name
+def test_a_module_imports_its_own_package_and_lower_layers_only() -> None:
+    layer = {package: depth for depth, packages in enumerate(LAYERS) for package in packages}
+    upwards = {
+        f"{name} imports {what.name}"
         for name, some in imported(by="").items()
-        # The protocols of base.py are nobody's engine.
-        if {"sql", "warehouse"} <= {what.top for what in some if what.ours and what.name != "warehouse.base"}
+        if name not in FACE
+        for what in some
+        if what.ours and what.top != name.partition(".")[0]
+        if what.name == "" or layer[what.top] >= layer[name.partition(".")[0]]
     }
-    assert "planning" in both
-    assert both <= {"planning", "runner"}
+    assert upwards == set()
+
+
+def test_every_package_stands_in_one_layer() -> None:
+    listed = [package for packages in LAYERS for package in packages]
+    assert sorted(listed) == sorted({name.partition(".")[0] for name in modules()} - FACE)
+
+
+def test_audits_know_of_the_pipeline_no_more_than_the_plan() -> None:
+    known = {
+        f"{name} imports {what.name}"
+        for name, some in imported(by="pipeline.audits").items()
+        for what in some
+        if what.ours and what.top == "pipeline" and not what.name.startswith("pipeline.audits")
+    }
+    assert {offence.partition(" imports ")[2] for offence in known} <= {"pipeline.plan"}
 
 
 def test_saying_loads_no_engine() -> None:
     assert offences(imported(by="sql"), ENGINE | {"google"}, ours=False) == set()
-    assert offences(imported(by="sql"), {"engine"}, ours=True) == set()
-
-
-def test_saying_and_running_know_nothing_of_whoever_joins_them() -> None:
-    above = {"planning", "runner", "cli", "starter", "audits", "auditing", "comparisons", "config"}
-    for folder in ("sql", "warehouse", "source"):
-        assert offences(imported(by=folder), above, ours=True) == set()
+    assert offences(imported(by="sql"), {"common.duckdb_engine"}, ours=True) == set()
 
 
 def test_nothing_but_the_command_line_knows_the_command_line() -> None:
@@ -213,13 +227,14 @@ def test_nothing_but_the_command_line_prints() -> None:
     assert found == set()
 
 
-def test_only_the_engine_rooms_load_the_engine_at_the_start() -> None:
+def test_duckdb_is_imported_in_one_place() -> None:
     found = {
         name
         for name, some in imported(by="", at_start=True).items()
-        if any(what.top in (ENGINE if not what.ours else {"engine"}) for what in some)
+        if any(what.top in ENGINE and not what.ours for what in some)
     }
-    assert found == ENGINE_ROOMS
+    # The Excel reader hands a frame to DuckDB, for which it takes the package itself.
+    assert found == {"common.duckdb_engine"}
 
 
 def test_databases_are_opened_in_one_way_which_draws_nothing_on_stdout() -> None:
@@ -229,7 +244,7 @@ def test_databases_are_opened_in_one_way_which_draws_nothing_on_stdout() -> None
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"duckdb.connect", "_duckdb.connect"}
     }
-    assert found == {"engine"}
+    assert found == {"common.duckdb_engine"}
     with connected() as connection:
         draws = connection.execute("SELECT current_setting('enable_progress_bar_print')").fetchone()
     assert draws == (False,)
@@ -238,14 +253,16 @@ def test_databases_are_opened_in_one_way_which_draws_nothing_on_stdout() -> None
 def test_optional_parts_are_imported_where_they_are_used() -> None:
     everywhere = imported(by="", at_start=True)
     assert offences(everywhere, OPTIONAL, ours=False) == set()
-    for gate in ("sql.gate", "sql.audit_gate"):
+    for gate in ("sql.validation.expression", "sql.validation.audit_query"):
         everywhere.pop(gate)
     assert offences(everywhere, {"sqlglot"}, ours=False) == set()
-    assert offences(everywhere, {"sql.gate", "sql.audit_gate"}, ours=True) == set()
+    assert (
+        offences(everywhere, {"sql.validation.expression", "sql.validation.audit_query"}, ours=True) == set()
+    )
 
 
 def test_starting_the_command_line_imports_nothing_heavy() -> None:
-    seen, waiting = set(), ["__main__", *(f"cli.{command}" for command in COMMANDS)]
+    seen, waiting = set(), ["__main__", *(f"cli.commands.{command}" for command in COMMANDS)]
     while waiting:
         name = waiting.pop()
         if name in seen or name not in modules():
@@ -253,7 +270,7 @@ def test_starting_the_command_line_imports_nothing_heavy() -> None:
         seen.add(name)
         some = {what for what in imports(modules()[name]) if what.at_start}
         assert offences({name: some}, ENGINE | {"msgspec", "sqlglot"}, ours=False) == set()
-        assert offences({name: some}, {"engine"}, ours=True) == set()
+        assert offences({name: some}, {"common.duckdb_engine"}, ours=True) == set()
         for what in some:
             if what.ours:
                 # Importing a module imports its folders first.
@@ -283,7 +300,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
         pytest.fail(f"a circle of imports: {' → '.join(error.args[1])}")
-    assert order.index("errors") < order.index("settings") < order.index("planning")
+    assert order.index("errors") < order.index("config.settings") < order.index("pipeline.plan")
 
 
 def test_a_module_is_a_room_that_one_person_can_hold_in_mind() -> None:
@@ -337,15 +354,17 @@ def test_a_folder_whose_rooms_are_drawn_has_all_of_them_drawn() -> None:
 def test_the_steps_that_are_drawn_are_the_tables_of_a_run() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     tables = re.findall(r"^\| \d \| `(\w+)` \|", text, re.MULTILINE)
-    runner = (PACKAGE / "runner.py").read_text(encoding="utf-8")
+    runner = (PACKAGE / "pipeline" / "staging.py").read_text(encoding="utf-8")
     *steps, last = tables
     assert all(f'"{table}": "' in runner for table in steps)
     assert f'create("{last}"' in runner
 
 
 def test_presets_are_data_and_not_code() -> None:
-    assert {path.suffix for path in (PACKAGE / "presets").iterdir() if path.name != "__pycache__"} == {
+    assert {
+        path.suffix for path in (PACKAGE / "config" / "presets").iterdir() if path.name != "__pycache__"
+    } == {
         ".toml",
         ".py",
     }
-    assert [path.name for path in (PACKAGE / "presets").glob("*.py")] == ["__init__.py"]
+    assert [path.name for path in (PACKAGE / "config" / "presets").glob("*.py")] == ["__init__.py"]

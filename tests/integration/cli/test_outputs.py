@@ -1,0 +1,174 @@
+"""What a run writes: files that read back to the table, and rows that know where customers came from."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import fastexcel
+import pytest
+
+from support.cli import Rfm
+from support.orders import BY_HAND, ORDERS, TABLE, published, without_run_id
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    path = tmp_path / "orders.csv"
+    path.write_text(ORDERS, encoding="utf-8")
+    return path
+
+
+# Outputs
+
+CASTS = ", ".join(f"CAST({name} AS {kind})" for name, kind in TABLE.items())
+
+AWKWARD = """\
+customer_id,order_id,order_date,amount
+007,1,2024-01-10,1.25
+=1+1,2,2024-01-11,1000000.000000001
+"O'Neil, \""Pat\"\"",3,2024-01-12,0.1
+Zoë 🛍,4,2024-01-13,5
+http://shop.example/1,5,2024-01-14,7.123
+"""
+
+
+def read_back(path: Path) -> list[tuple[Any, ...]]:
+    """The rows of an output as another program reads them, in the types of the table."""
+    with duckdb.connect() as connection:
+        match path.suffix:
+            case ".csv" | ".tsv":
+                delimiter = "\t" if path.suffix == ".tsv" else ","
+                relation = f"read_csv('{path}', all_varchar = true, header = true, delim = '{delimiter}')"
+            case ".json" | ".ndjson":
+                columns = ", ".join(f"{name}: 'VARCHAR'" for name in TABLE)
+                relation = f"read_json('{path}', columns = {{{columns}}})"
+            case ".parquet":
+                relation = f"read_parquet('{path}')"
+            case _:
+                sheet = fastexcel.read_excel(path).load_sheet(0, dtypes="string")
+                connection.register("sheet", connection.from_arrow(sheet))
+                relation = "sheet"
+        assert connection.sql(f"FROM {relation}").columns == list(TABLE)
+        return connection.execute(f"SELECT {CASTS} FROM {relation}").fetchall()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".json", ".ndjson", ".xlsx"])
+def test_an_output_reads_back_to_the_published_rows_in_their_order(
+    suffix: str, rfm: Rfm, tmp_path: Path
+) -> None:
+    (tmp_path / "orders.csv").write_text(AWKWARD, encoding="utf-8")
+    output = tmp_path / f"segments{suffix}"
+    ended = rfm("run", "orders.csv", "--output", output, "--json")
+    assert ended.code == 0, ended.stderr
+    assert ended.json["outputs"] == [str(output)]
+    rows = published(tmp_path / "rfm.duckdb", f"SELECT {CASTS} FROM rfm_segments ORDER BY customer_id")
+    assert read_back(output) == rows
+    assert {row[0] for row in rows} >= {"007", "=1+1", 'O\'Neil, "Pat"', "Zoë 🛍"}
+
+
+def test_json_outputs_are_an_array_or_a_line_each(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+    assert rfm("run", orders, "-o", "a.json", "-o", "a.ndjson").code == 0
+    array = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"), parse_float=Decimal)
+    lines = (tmp_path / "a.ndjson").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line, parse_float=Decimal) for line in lines] == array
+    assert [(row["customer_id"], row["monetary"]) for row in array] == [
+        (customer, monetary) for customer, _, _, monetary, _, _ in BY_HAND
+    ]
+
+
+def test_money_in_a_csv_has_the_decimals_that_it_needs(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+    assert rfm("run", orders, "-o", "a.csv").code == 0
+    lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[3] for line in lines[1:]] == ["125.5000", "0.9999", "30.0000", "7.0000"]
+
+
+def test_an_output_replaces_an_earlier_one_and_leaves_nothing_beside_it(
+    rfm: Rfm, orders: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("old", encoding="utf-8")
+    assert rfm("run", orders, "-o", "a.csv").code == 0
+    assert len(read_back(tmp_path / "a.csv")) == 4
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "orders.csv", "rfm.duckdb"]
+
+
+# Yesterday and today
+
+HISTORY = """\
+customer_id,order_date,amount
+steady,2024-03-20,5
+steady,2024-06-20,5
+gone,2024-03-01,5
+new,2024-06-29,5
+"""
+FIXED = """\
+[scoring]
+method = "fixed"
+recency.edges = [30, 90, 180]
+frequency.edges = [1, 2, 3]
+monetary.edges = [10, 100, 1000]
+"""
+WHEREABOUTS = (
+    "SELECT customer_id, segment, previous_segment, segment_since::TEXT, as_of_date::TEXT"
+    " FROM rfm_segments ORDER BY customer_id"
+)
+IN_MARCH = [
+    ("gone", "New Customers", None, "2024-03-31", "2024-03-31"),
+    ("steady", "New Customers", None, "2024-03-31", "2024-03-31"),
+]
+IN_JUNE = [
+    ("gone", "About to Sleep", "New Customers", "2024-06-30", "2024-06-30"),
+    ("new", "New Customers", None, "2024-06-30", "2024-06-30"),
+    ("steady", "New Customers", "New Customers", "2024-03-31", "2024-06-30"),
+]
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    (tmp_path / "rfm.toml").write_text(FIXED, encoding="utf-8")
+    path = tmp_path / "history.csv"
+    path.write_text(HISTORY, encoding="utf-8")
+    return path
+
+
+def test_a_later_date_tells_where_each_customer_came_from(rfm: Rfm, history: Path, tmp_path: Path) -> None:
+    assert rfm("run", history, "--as-of", "2024-03-31").code == 0
+    assert published(tmp_path / "rfm.duckdb", WHEREABOUTS) == IN_MARCH
+    assert rfm("run", history, "--as-of", "2024-06-30").code == 0
+    assert published(tmp_path / "rfm.duckdb", WHEREABOUTS) == IN_JUNE
+
+
+def test_a_rerun_of_the_same_date_changes_nothing_but_the_run(
+    rfm: Rfm, history: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "rfm.duckdb"
+    for as_of in ("2024-03-31", "2024-06-30"):
+        assert rfm("run", history, "--as-of", as_of).code == 0
+        before = published(file)
+        assert rfm("run", history, "--as-of", as_of).code == 0
+        after = published(file)
+        assert [row[:-1] for row in after] == [row[:-1] for row in before]
+        assert {row[-1] for row in after}.isdisjoint({row[-1] for row in before})
+    assert published(file, WHEREABOUTS) == IN_JUNE
+
+
+def test_an_earlier_date_knows_nothing_of_a_later_one(rfm: Rfm, history: Path, tmp_path: Path) -> None:
+    assert rfm("run", history, "--as-of", "2024-06-30").code == 0
+    file = tmp_path / "rfm.duckdb"
+    before = published(file)
+    assert rfm("run", history, "--as-of", "2024-03-31").code == 0
+    assert published(file) == before
+    in_march = WHEREABOUTS.replace("ORDER", "WHERE as_of_date = '2024-03-31' ORDER")
+    assert published(file, in_march.replace("rfm_segments", "rfm_segments_history")) == IN_MARCH
+
+
+def test_the_same_lines_in_another_order_give_the_same_rows(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+    header, *lines = ORDERS.splitlines()
+    shuffled = tmp_path / "shuffled.csv"
+    shuffled.write_text("\n".join([header, *reversed(lines)]), encoding="utf-8")
+    assert rfm("run", orders, "--to", "duckdb:a.duckdb").code == 0
+    assert rfm("run", shuffled, "--to", "duckdb:b.duckdb").code == 0
+    assert without_run_id(tmp_path / "a.duckdb") == without_run_id(tmp_path / "b.duckdb")

@@ -1,0 +1,200 @@
+"""`rfm report` and `rfm run --report`: the files, who can read them, and what is said where they can't be."""
+
+from __future__ import annotations
+
+import re
+import stat
+import struct
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from rfm_pipeline.report.write import CHARTS
+from support.cli import Rfm
+from support.orders import contents, published, refused
+from support.report_shop import HOSTILE, hostile, orders
+
+
+@pytest.fixture
+def shop(rfm: Rfm, tmp_path: Path) -> Path:
+    ended = rfm("run", orders(tmp_path / "orders.csv"), "--quiet")
+    assert ended.code == 0, ended.stderr
+    return tmp_path
+
+
+def mode(file: Path) -> int:
+    return stat.S_IMODE(file.stat().st_mode)
+
+
+def elements(picture: Path) -> list[ET.Element]:
+    """Every element of a picture, which any parser must read."""
+    return list(ET.fromstring(picture.read_text(encoding="utf-8")).iter())  # noqa: S314 - our own
+
+
+def test_a_run_writes_the_page_that_the_command_writes_after_it(rfm: Rfm, tmp_path: Path) -> None:
+    source = orders(tmp_path / "orders.csv")
+    ended = rfm("run", source, "--report", "run.html", "-o", "segments.csv", "--json")
+    assert ended.code == 0, ended.stderr
+    assert ended.json["outputs"] == ["segments.csv", "run.html"]
+    assert rfm("report", "-o", "after.html", "--quiet").code == 0
+    assert (tmp_path / "run.html").read_bytes() == (tmp_path / "after.html").read_bytes()
+
+
+def test_the_money_of_the_run_is_on_the_page(rfm: Rfm, shop: Path) -> None:
+    said = rfm("run", "orders.csv", "--json", "--report", "report.html").json
+    text = (shop / "report.html").read_text(encoding="utf-8")
+    expected = {said["revenue"], said["amount"]["kept"]}
+    expected |= {segment["revenue"] for segment in said["segments"]}
+    expected |= {amount for amount in said["amount"]["excluded"].values() if amount is not None}
+    assert len(expected) > 6
+    assert expected <= set(re.findall(r'data-money="([^"]+)"', text))
+
+
+def test_what_it_wrote_is_told(rfm: Rfm, shop: Path) -> None:
+    ended = rfm("report")
+    assert ended.code == 0
+    assert "Wrote report.html" in ended.stdout
+    assert "named: only its owner can read the page" in ended.stdout
+    said = rfm("report", "--json", "--top-customers", "0", "-o", "a.html").json
+    assert (said["written"], said["named_customers"]) == (["a.html"], 0)
+    assert said["run_id"] == published(shop / "rfm.duckdb")[0][-1]
+    assert rfm("report", "--quiet").stdout == ""
+
+
+def test_a_page_that_names_customers_is_its_owners(rfm: Rfm, shop: Path) -> None:
+    (shop / "report.html").touch(mode=0o644)
+    assert rfm("report", "--quiet").code == 0
+    assert mode(shop / "report.html") == 0o600
+    assert rfm("report", "--quiet", "--top-customers", "0").code == 0
+    (shop / "plain").touch()
+    assert mode(shop / "report.html") == mode(shop / "plain")
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_a_chart_is_a_picture_that_parsers_read(chart: str, rfm: Rfm, shop: Path) -> None:
+    for name, flags in (("all.svg", ()), ("one.svg", ("--segment", "lost"))):
+        ended = rfm("report", "--chart", chart, "--svg", name, "--quiet", *flags)
+        assert ended.code == 0, ended.stderr
+        assert len(elements(shop / name)) > 6
+    assert not (shop / "report.html").exists()
+    whole = (shop / "all.svg").read_text(encoding="utf-8")
+    assert "All customers, as of" in whole
+    assert "Lost, as of" in (shop / "one.svg").read_text(encoding="utf-8")
+    # A picture follows no page's theme: its colours are written out.
+    colours = re.findall(r"(?:fill|stroke):([^;}]+)", whole)
+    assert all(re.fullmatch(r"none|#[0-9a-f]{6}", colour) for colour in colours)
+
+
+def test_a_chart_is_a_png(rfm: Rfm, shop: Path) -> None:
+    pytest.importorskip("vl_convert")
+    ended = rfm("report", "--chart", "grid", "--png", "grid.png", "--quiet")
+    assert ended.code == 0, ended.stderr
+    content = (shop / "grid.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", content[16:24])
+    assert (width > 1000, height > 500, len(content) > 10_000) == (True, True, True)
+
+
+def test_without_the_extra_it_says_what_to_install(
+    rfm: Rfm, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    sentence, hint = refused(rfm("report", "--chart", "grid", "--png", "grid.png"))
+    assert sentence == "Drawing a PNG needs the report extra."
+    assert hint == "pip install 'rfm-pipeline[report]'"
+    assert rfm("report", "--chart", "grid", "--svg", "grid.svg", "--quiet").code == 0
+
+
+def test_hostile_names_are_text_in_a_picture(rfm: Rfm, tmp_path: Path) -> None:
+    hostile(tmp_path)
+    assert rfm("run", "--quiet").code == 0
+    assert rfm("report", "--chart", "segments", "--svg", "a.svg", "--quiet").code == 0
+    found = elements(tmp_path / "a.svg")
+    assert not {"script", "img"} & {element.tag.rpartition("}")[2] for element in found}
+    assert any((element.text or "").startswith(HOSTILE[:9]) for element in found)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "hint"),
+    [
+        (["-o", "report.pdf"], "report.pdf does not end in .html.", "name it like report.html."),
+        (["-o", "no/report.html"], "is in a folder that does not exist.", "name a file in a folder"),
+        (["--chart", "pie", "--svg", "a.svg"], "There is no chart 'pie'.", "choose one of segments, grid"),
+        (["--chart", "grid"], "There is no file for the chart grid.", "give --svg FILE or --png FILE."),
+        (["--svg", "a.svg"], "It isn't said which chart is drawn.", "give --chart"),
+        (["--chart", "grid", "--svg", "a.png"], "a.png does not end in .svg.", "name it like report.svg."),
+        (
+            ["--chart", "grid", "--svg", "a.svg", "-s", "Champion"],
+            "There is no segment 'Champion'.",
+            "did you mean 'Champions'?",
+        ),
+        (["--currency", "pounds"], "'POUNDS' is not a currency such as GBP", ""),
+        (["--locale", "en GB"], "'en GB' is not a locale such as en-GB", ""),
+        (["--top-customers", "51"], "at most 50", ""),
+        (["--to", "duckdb:none.duckdb"], "There is no result at duckdb:none.duckdb", "`rfm run` publishes"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_can_not_be_done_is_one_sentence_and_writes_nothing(
+    arguments: list[str], sentence: str, hint: str, rfm: Rfm, shop: Path
+) -> None:
+    before = contents(shop)
+    said, advice = refused(rfm("report", *arguments))
+    assert sentence in said
+    assert hint in advice
+    assert contents(shop) == before
+
+
+@pytest.mark.parametrize("path", ["no/report.html", "report.csv"])
+def test_a_run_whose_report_can_not_be_written_does_not_begin(path: str, rfm: Rfm, tmp_path: Path) -> None:
+    orders(tmp_path / "orders.csv")
+    before = contents(tmp_path)
+    assert path in refused(rfm("run", "orders.csv", "--report", path))[0]
+    assert contents(tmp_path) == before
+
+
+def test_a_report_that_fails_after_the_publish_says_that_it_was_published(
+    rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    orders(tmp_path / "orders.csv")
+    (tmp_path / "report.html").write_text("earlier", encoding="utf-8")
+    # Only the draft of the report: the rest of the run opens files as ever.
+    opening = "rfm_pipeline.report.write.Path.replace"
+    monkeypatch.setattr(opening, full)
+    sentence, hint = refused(rfm("run", "orders.csv", "--report", "report.html", "--quiet"), code=4)
+    assert sentence == (
+        "The result was published, but not reported: the report report.html can't be written:"
+        " no space left on device."
+    )
+    assert hint.startswith("`rfm report` writes it again;")
+    assert published(tmp_path / "rfm.duckdb")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "earlier"
+    assert not list(tmp_path.glob(".report*"))
+
+
+def test_the_configured_report_changes_nothing_of_what_a_configuration_is(rfm: Rfm, shop: Path) -> None:
+    table = '[report]\ncurrency = "gbp"\ntop_customers = 1\nfile = "daily.html"\n'
+    (shop / "rfm.toml").write_text(table, encoding="utf-8")
+    assert rfm("run", "orders.csv", "--quiet").code == 0
+    text = (shop / "daily.html").read_text(encoding="utf-8")
+    assert 'data-currency="GBP"' in text
+    assert "£" in text
+    hashes = "SELECT config_hash, COUNT(*) FROM rfm_segments_runs GROUP BY 1"
+    assert [runs for _, runs in published(shop / "rfm.duckdb", hashes)] == [2]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["calibrate", "orders.csv"], ["backfill", "orders.csv", "--from", "2024-11-01", "--to", "2024-11-02"]],
+    ids=["calibrate", "backfill"],
+)
+def test_only_a_run_writes_the_configured_report(command: list[str], rfm: Rfm, shop: Path) -> None:
+    (shop / "rfm.toml").write_text('[report]\nfile = "daily.html"\n', encoding="utf-8")
+    ended = rfm(*command, "--quiet")
+    assert ended.code == 0, ended.stderr
+    assert not (shop / "daily.html").exists()

@@ -1,0 +1,462 @@
+"""`rfm schedule`: what it prints, writes, installs and refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from rfm_pipeline.schedule import TARGETS
+from support.cli import Rfm
+from support.orders import refused
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="of a Unix")
+IMAGE = ("--image", "registry.example/rfm-pipeline:0.1.0")
+CLOUD = ("--project", "p", "--region", "r", "--service-account", "a@p.example")
+
+
+# Printing
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_schedule_is_printed_and_nothing_is_written(target: str, rfm: Rfm, tmp_path: Path) -> None:
+    ended = rfm("schedule", target, *IMAGE, *CLOUD)
+    assert ended.code == 0, ended.stderr
+    assert "registry.example/rfm-pipeline:0.1.0" in ended.stdout
+    assert ended.stderr.splitlines()[-1].startswith(("next: ", "      "))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_printed_for_one_file_is_that_file(rfm: Rfm) -> None:
+    printed = rfm("schedule", "kubernetes", *IMAGE).stdout
+    assert [document["kind"] for document in yaml.safe_load_all(printed)] == [
+        "PersistentVolumeClaim",
+        "CronJob",
+    ]
+    assert json.loads(rfm("schedule", "kubernetes", *IMAGE, "--json").stdout)["files"] == [
+        {"name": "rfm-daily.yaml", "text": printed}
+    ]
+
+
+def test_several_files_are_printed_under_their_names_and_written_as_they_are(
+    rfm: Rfm, tmp_path: Path
+) -> None:
+    printed = rfm("schedule", "systemd", "--program", "/opt/rfm", "--name", "shop").stdout
+    assert rfm("schedule", "systemd", "--program", "/opt/rfm", "--name", "shop", "--write", "units").code == 0
+    service = (tmp_path / "units" / "shop.service").read_text(encoding="utf-8")
+    timer = (tmp_path / "units" / "shop.timer").read_text(encoding="utf-8")
+    assert printed == f"# shop.service\n{service}\n# shop.timer\n{timer}"
+
+
+def test_the_task_of_windows_is_written_in_the_encoding_that_it_says(rfm: Rfm, tmp_path: Path) -> None:
+    assert rfm("schedule", "windows", "--program", "C:\\é\\rfm.exe", "--write", ".").code == 0
+    written = (tmp_path / "rfm-daily.xml").read_bytes()
+    assert 'encoding="UTF-16"' in written.decode("utf-16")
+    assert "C:\\é\\rfm.exe" in written.decode("utf-16")
+
+
+@posix
+def test_paths_are_absolute_and_the_command_is_this_one(rfm: Rfm, tmp_path: Path) -> None:
+    printed = rfm("schedule", "cron", "-c", "conf/../shop.toml", "--secret", "KEY=key.json").stdout
+    assert f"cd {tmp_path} && {{ KEY={tmp_path}/key.json flock" in printed
+    assert f"{Path(sys.executable).parent / 'rfm'} run --config {tmp_path}/shop.toml >>" in printed
+
+
+@posix
+@pytest.mark.parametrize("target", ["cron", "systemd"])
+def test_the_path_of_the_program_is_absolute_too(
+    target: str, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert f"{tmp_path}/tools/rfm run" in rfm("schedule", target, "--program", "./tools/rfm").stdout
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "my-rfm").write_text("#!/bin/sh\n", encoding="utf-8")
+    (tmp_path / "found" / "my-rfm").chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'found'}{os.pathsep}{os.environ['PATH']}")
+    assert f"{tmp_path}/found/my-rfm run" in rfm("schedule", target, "--program", "my-rfm").stdout
+
+
+@posix
+def test_for_a_folder_of_windows_no_path_of_this_machine_is_written(rfm: Rfm) -> None:
+    windows = ("schedule", "windows", "--folder", "C:\\Shop")
+    for words in (
+        ("--config", "rfm.toml"), ("--config", "/srv/rfm.toml"), ("--program", "rfm.exe"),
+        (*IMAGE, "--secret", "KEY=key.json"),
+    ):  # fmt: skip
+        sentence, hint = refused(rfm(*windows, *words))
+        assert "The folder C:\\Shop is one of Windows, and " in sentence
+        assert "C:\\Shop\\rfm.toml" in hint
+        assert words[-1] not in sentence
+    printed = rfm(*windows, "--program", "C:\\rfm.exe", "--config", "C:\\Shop\\rfm.toml").stdout
+    assert "<Arguments>run --config C:\\Shop\\rfm.toml</Arguments>" in printed
+
+
+def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
+    words = ("run", "a b.csv", "--returns", "net")
+    (file,) = json.loads(rfm("schedule", "kubernetes", *IMAGE, "--json", "--", *words).stdout)["files"]
+    assert '- run\n            - "a b.csv"\n            - "--returns"\n            - net\n' in file["text"]
+
+
+@posix
+@pytest.mark.parametrize(
+    ("installed", "init"),
+    [(["docker"], True), (["podman", "catatonit"], True), (["podman"], False)],
+)
+def test_a_first_process_hears_the_signals_where_the_engine_has_one(
+    installed: list[str], init: bool, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in installed:
+        (tmp_path / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, path="": which(name, path=str(tmp_path)))
+    printed = rfm("schedule", "cron", *IMAGE).stdout
+    assert f"{tmp_path / installed[0]} run --rm {'--init ' if init else ''}--name" in printed
+
+
+# Refusing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence", "hint"),
+    [
+        (["at"], "There is no scheduler 'at'", "cron, systemd"),
+        (["cron", "--at", "24:00"], "'24:00' is not a time of day", "--at 05:30"),
+        (["cron", "--timezone", "Europe/Londn"], "'Europe/Londn' is not a time zone", "Europe/London"),
+        (["cron", "--name", "Every day"], "'Every day' can't name a schedule", "lower-case"),
+        (["cron", "--timeout", "0"], "The time-out is 0 minutes", "1440"),
+        (["cron", "--env", "RFM_TO"], "--env takes NAME=VALUE, not 'RFM_TO'", "RFM_TO="),
+        (["cron", "--env", "A=1", "--env", "A=2"], "--env gives A two values", "leave one"),
+        (["cron", "--env", "A B=1"], "'A B' can't name an environment variable", "--env RFM_TO"),
+        (["cron", "--env", "A=1", "--secret", "A=b"], "A is given both", "leave one"),
+        (["cron", "--env", "A=a\nb"], r"The value of A has the character '\n'", "rfm.toml"),
+        (["cron", "--secret", '{"private_key": "x"}'], "--secret takes NAME=VALUE.", "--secret GOOGLE"),
+        (
+            ["cron", "--secret", 'KEY={"private_key": "x"}'],
+            "The reference of KEY looks like a secret",
+            "name",
+        ),
+        (["cron", "--env", "ya29.x"], "--env takes NAME=VALUE.", "--env RFM_TO"),
+        (["cron", "--env", "ya29.x="], "--env takes NAME=VALUE.", "--env RFM_TO"),
+        (["cron", "--", "ya29.x"], "What looks like a secret is no command", "schedule cron -- run"),
+        (["cron", "--", "run", "ya29.x"], "An argument looks like a secret", "--secret VARIABLE=REFERENCE"),
+        (["cron", "--", "runn"], "'runn' is no command to schedule", "schedule cron -- run"),
+        (["cron", "--", "schedule", "cron"], "'schedule' is no command to schedule", "-- run"),
+        (["kubernetes", "--install"], "starts containers only", "--image"),
+        (["kubernetes", *IMAGE, "--install"], "Nothing can be installed for kubernetes", "print it"),
+        (["airflow", "--remove"], "Nothing can be installed for airflow", "print it"),
+        (["cloud-run", *IMAGE], "a project and a region", "--service-account"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_makes_no_schedule_is_an_error(arguments: list[str], sentence: str, hint: str, rfm: Rfm) -> None:
+    said, hinted = refused(rfm("schedule", *arguments))
+    assert sentence in said
+    assert hint in hinted
+
+
+def test_without_the_library_for_yaml_it_says_what_to_install(
+    rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    _, hint = refused(rfm("schedule", "kubernetes", *IMAGE))
+    assert hint == "pip install 'rfm-pipeline[schedule]'"
+    assert rfm("schedule", "cron", "--program", "/opt/rfm").code == 0
+
+
+# Installing
+
+
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder at the front of PATH with a crontab, a systemctl and a schtasks that only note their calls."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    noting = f'echo "$(basename "$0") $*" >>"{folder}/calls"\n'
+    kept = (
+        f'case $1 in -l) cat "{folder}/kept" 2>/dev/null || {{ echo "no crontab for me" >&2; exit 1; }} ;;'
+        f' *) cat >"{folder}/kept" ;; esac\n'
+    )
+    for name, script in (
+        ("crontab", kept),
+        ("systemctl", ""),
+        ("schtasks", f'cp "$5" "{folder}/task" || true\n'),
+    ):
+        (folder / name).write_text(f"#!/bin/sh\n{noting}{script}", encoding="utf-8")
+        (folder / name).chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return folder
+
+
+def calls(tools: Path) -> list[str]:
+    path = tools / "calls"
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+
+Answer = Callable[[str], None]
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
+    """Makes the standard input a terminal at which somebody types something."""
+
+    def typed(text: str) -> None:
+        terminal = io.StringIO(f"{text}\n")
+        monkeypatch.setattr(terminal, "isatty", lambda: True)
+        monkeypatch.setattr(sys, "stdin", terminal)
+
+    return typed
+
+
+CRON = ("schedule", "cron", "--program", "/opt/rfm", "--folder", "/srv/shop")
+
+
+@posix
+def test_cron_is_given_the_lines_beside_those_that_are_there(tools: Path, rfm: Rfm) -> None:
+    (tools / "kept").write_text("# mine\n0 1 * * * backup 100\\%", encoding="utf-8")
+    printed = rfm(*CRON).stdout
+    ended = rfm(*CRON, "--install", "--yes")
+    assert (ended.code, ended.stdout) == (0, f"run crontab -:\n{printed}Done.\n")
+    mine = "# mine\n0 1 * * * backup 100\\%\n"
+    assert (tools / "kept").read_text(encoding="utf-8") == mine + printed
+    # Again is in its place, and another name beside it.
+    assert rfm(*CRON, "--install", "--yes", "--at", "04:00").code == 0
+    assert rfm(*CRON, "--install", "--yes", "--name", "other").code == 0
+    crontab = (tools / "kept").read_text(encoding="utf-8")
+    assert [line[:9] for line in crontab.splitlines() if line.endswith("; }")] == ["0 4 * * *", "30 5 * * "]
+    assert rfm("schedule", "cron", "--remove", "--yes", "--name", "other").code == 0
+    assert rfm("schedule", "cron", "--remove", "--yes").code == 0
+    assert (tools / "kept").read_text(encoding="utf-8") == mine
+
+
+@posix
+def test_the_first_crontab_of_a_user(tools: Path, rfm: Rfm) -> None:
+    assert rfm(*CRON, "--install", "--yes").code == 0
+    assert (tools / "kept").read_text(encoding="utf-8") == rfm(*CRON).stdout
+    sentence, _ = refused(rfm("schedule", "cron", "--remove", "--yes", "--name", "another"))
+    assert sentence == "cron has no schedule another that `rfm schedule` gave it."
+
+
+@posix
+def test_systemd_is_given_the_units_and_starts_the_timer(tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+    words = ("schedule", "systemd", "--program", "/opt/rfm", "--folder", "/srv/shop")
+    printed = rfm(*words).stdout
+    ended = rfm(*words, "--install", "--yes")
+    assert ended.code == 0
+    units = tmp_path / "config" / "systemd" / "user"
+    service, timer = (units / f"rfm-daily.{kind}" for kind in ("service", "timer"))
+    assert f"# rfm-daily.service\n{service.read_text()}\n# rfm-daily.timer\n{timer.read_text()}" == printed
+    assert f"write {timer}:\n{timer.read_text()}" in ended.stdout
+    assert calls(tools) == ["systemctl --user daemon-reload", "systemctl --user enable --now rfm-daily.timer"]
+    assert rfm("schedule", "systemd", "--remove", "--yes").code == 0
+    assert list(units.iterdir()) == []
+    assert calls(tools)[2:] == [
+        "systemctl --user disable --now rfm-daily.timer", "systemctl --user daemon-reload",
+    ]  # fmt: skip
+    sentence, _ = refused(rfm("schedule", "systemd", "--remove", "--yes"))
+    assert sentence == "systemd has no schedule rfm-daily that `rfm schedule` gave it."
+
+
+BEGIN = "# begin rfm schedule rfm-daily\n"
+NO_BUS = "#!/bin/sh\necho 'Failed to connect to bus: No medium found' >&2; exit 1\n"
+SYSTEMD = ("schedule", "systemd", "--program", "/opt/rfm", "--folder", "/srv/shop")
+
+
+@posix
+def test_where_systemd_can_not_be_reached_nothing_is_left_behind(
+    tools: Path, rfm: Rfm, tmp_path: Path
+) -> None:
+    (tools / "systemctl").write_text(NO_BUS, encoding="utf-8")
+    ended = rfm(*SYSTEMD, "--install", "--yes")
+    assert ended.code == 2
+    assert "`systemctl --user daemon-reload` failed: Failed to connect to bus" in ended.stderr
+    units = tmp_path / "config" / "systemd" / "user"
+    assert list(units.iterdir()) == []
+    # One that was there before is there again.
+    (units / "rfm-daily.timer").write_text("before", encoding="utf-8")
+    assert rfm(*SYSTEMD, "--install", "--yes").code == 2
+    assert [(path.name, path.read_text("utf-8")) for path in units.iterdir()] == [
+        ("rfm-daily.timer", "before")
+    ]
+
+
+@posix
+def test_a_timer_that_does_not_start_is_not_left_enabled(tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+    script = (tools / "systemctl").read_text(encoding="utf-8")
+    (tools / "systemctl").write_text(f"{script}test $2 != enable\n", encoding="utf-8")
+    assert rfm(*SYSTEMD, "--install", "--yes").code == 2
+    assert calls(tools)[-1] == "systemctl --user disable --now rfm-daily.timer"
+    assert list((tmp_path / "config" / "systemd" / "user").iterdir()) == []
+
+
+@posix
+def test_where_systemd_can_not_be_reached_a_schedule_is_still_removed(
+    tools: Path, rfm: Rfm, tmp_path: Path
+) -> None:
+    assert rfm(*SYSTEMD, "--install", "--yes").code == 0
+    units = tmp_path / "config" / "systemd" / "user"
+    (units / "timers.target.wants").mkdir()
+    (units / "timers.target.wants" / "rfm-daily.timer").symlink_to(units / "rfm-daily.timer")
+    (tools / "systemctl").write_text(NO_BUS, encoding="utf-8")
+    ended = rfm("schedule", "systemd", "--remove", "--yes")
+    assert ended.code == 0
+    assert "note: `systemctl --user disable --now rfm-daily.timer` failed: Failed to connect" in ended.stderr
+    assert [path.name for path in units.rglob("*")] == ["timers.target.wants"]
+
+
+@posix
+@pytest.mark.parametrize("target", ["cron", "systemd", "windows"])
+def test_a_name_that_is_none_removes_nothing(target: str, tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "config" / "systemd" / "user").mkdir(parents=True)
+    victim = tmp_path / "config" / "victim.timer"
+    victim.write_text("", encoding="utf-8")
+    sentence, _ = refused(rfm("schedule", target, "--remove", "--yes", "--name", "../../victim"))
+    assert sentence == "'../../victim' can't name a schedule."
+    assert victim.exists()
+    assert calls(tools) == []
+
+
+@posix
+def test_the_lines_of_others_stay_as_they_are_to_the_byte(tools: Path, rfm: Rfm) -> None:
+    mine = b"# caf\xe9\r\n0 1 * * * backup\r\n# Zo\xc3\xab\n"
+    (tools / "kept").write_bytes(mine)
+    assert rfm(*CRON, "--install", "--yes").code == 0
+    assert (tools / "kept").read_bytes() == mine + rfm(*CRON).stdout.encode()
+    # As an editor may have left it that ends every line alike.
+    (tools / "kept").write_bytes((tools / "kept").read_bytes().replace(b"\n", b"\r\n"))
+    assert rfm("schedule", "cron", "--remove", "--yes").code == 0
+    assert (tools / "kept").read_bytes() == mine.replace(b"\n", b"\r\n")
+
+
+@posix
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"{BEGIN}0 1 * * * backup\n",
+        f"{BEGIN}0 1 * * * backup\n{BEGIN}# end rfm schedule rfm-daily\n",
+        "0 1 * * * backup\n# end rfm schedule rfm-daily\n",
+    ],
+)
+def test_a_mark_without_the_other_does_not_take_the_lines_of_others(
+    lines: str, tools: Path, rfm: Rfm
+) -> None:
+    (tools / "kept").write_text(lines, encoding="utf-8")
+    for words in ((*CRON, "--install"), ("schedule", "cron", "--remove")):
+        ended = rfm(*words, "--yes")
+        assert ended.code == 2
+        assert "stands without the other" in ended.stderr
+    assert (tools / "kept").read_text(encoding="utf-8") == lines
+
+
+@posix
+def test_windows_is_given_the_task(tools: Path, rfm: Rfm) -> None:
+    words = ("schedule", "windows", "--program", "C:\\rfm.exe", "--folder", "C:\\shop")
+    assert rfm(*words, "--install", "--yes").code == 0
+    (call,) = calls(tools)
+    assert call.startswith("schtasks /Create /TN rfm-daily /XML ")
+    assert call.endswith("rfm-daily.xml /F")
+    assert (tools / "task").read_bytes().decode("utf-16") == rfm(*words).stdout
+    assert not Path(call.split()[5]).exists()
+    assert rfm("schedule", "windows", "--remove", "--yes").code == 0
+    assert calls(tools)[1:] == ["schtasks /Delete /TN rfm-daily /F"]
+
+
+@posix
+def test_nothing_is_done_before_it_was_shown_and_agreed_to(tools: Path, rfm: Rfm, answer: Answer) -> None:
+    sentence, hint = refused_after_showing(rfm, *CRON, "--install")
+    assert (sentence, hint) == (
+        "error: Nobody is there to ask whether this is to be done.",
+        "hint: say so with --yes.",
+    )
+    for no in ("n", "", "no"):
+        answer(no)
+        ended = rfm(*CRON, "--install")
+        assert (ended.code, ended.stdout.splitlines()[-1]) == (0, "Nothing was changed.")
+    assert not (tools / "kept").exists()
+    answer("y")
+    ended = rfm(*CRON, "--install")
+    assert (ended.code, ended.stdout.splitlines()[-1]) == (0, "Done.")
+    assert (tools / "kept").exists()
+
+
+def refused_after_showing(rfm: Rfm, *arguments: str) -> list[str]:
+    ended = rfm(*arguments)
+    assert ended.code == 2
+    assert ended.stdout.startswith("run crontab -:\n# begin rfm schedule rfm-daily\n")
+    return [line for line in ended.stderr.splitlines() if not line.startswith("note: ")]
+
+
+@posix
+def test_a_scheduler_that_refuses_or_is_not_there_is_an_error(
+    tools: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tools / "crontab").write_text("#!/bin/sh\necho 'not allowed to use this program' >&2; exit 1\n", "utf-8")
+    ended = rfm(*CRON, "--install", "--yes")
+    assert (ended.code, ended.stderr.splitlines()[-1]) == (
+        2,
+        "error: `crontab -l` failed: not allowed to use this program.",
+    )
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    ended = rfm(*CRON, "--install", "--yes")
+    assert "error: There is no `crontab` on this machine." in ended.stderr
+
+
+def test_units_of_the_system_are_not_installed_but_written(rfm: Rfm) -> None:
+    sentence, hint = refused(rfm("schedule", "systemd", "--program", "/opt/rfm", "--system", "--install"))
+    assert "--system for those of the system" in sentence
+    assert "/etc/systemd/system" in hint
+
+
+# Waiting
+
+
+@posix
+def test_after_the_wait_it_is_the_run(rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    became: list[list[str]] = []
+
+    def become(path: str, words: list[str]) -> None:
+        became.append([path, *words])
+        raise typer.Exit(7)
+
+    monkeypatch.setattr(os, "execv", become)
+    monkeypatch.setattr("rfm_pipeline.schedule.wait.wait_until", lambda _moment: None)
+    ended = rfm("schedule", "wait", "--at", "04:05", "--timezone", "Asia/Kathmandu", "--", "run", "x.csv")
+    assert (ended.code, ended.stdout) == (7, "")
+    assert ended.stderr.endswith(" 04:05 +0545.\n")
+    assert became == [[sys.executable, sys.executable, "-m", "rfm_pipeline", "run", "x.csv"]]
+
+
+@posix
+def test_a_stop_signal_ends_the_wait() -> None:
+    words = [sys.executable, "-m", "rfm_pipeline", "schedule", "wait", "--at", "00:00"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stderr
+        assert waiting.stderr.readline().startswith("Waiting until ")
+        waiting.terminate()
+        assert waiting.wait(20) == 130
+
+
+# The owner of the folder
+
+
+@posix
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a folder away"
+)
+def test_a_container_and_a_service_run_as_the_owner_of_the_folder(rfm: Rfm, tmp_path: Path) -> None:
+    assert "--user" not in rfm("schedule", "cron", *IMAGE).stdout
+    (tmp_path / "shop").mkdir()
+    os.chown(tmp_path / "shop", 1234, 5678)
+    assert "--user 1234:5678 " in rfm("schedule", "cron", *IMAGE, "--folder", "shop").stdout
+    printed = rfm("schedule", "systemd", "--program", "/opt/rfm", "--folder", "shop", "--system").stdout
+    assert "\nUser=1234\n" in printed

@@ -1,0 +1,349 @@
+"""Terminals, pipes and signals: colour and progress only where somebody looks, and an end that is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from rfm_pipeline.common.duckdb_engine import watched
+from support.orders import ORDERS
+
+ESCAPE = "\x1b"
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# What a terminal, a test runner or a CI server may say about colours.
+OPINIONS = {"NO_COLOR", "FORCE_COLOR", "CLICOLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_COMPATIBLE", "COLUMNS"}
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    path = tmp_path / "orders.csv"
+    path.write_text(ORDERS, encoding="utf-8")
+    return path
+
+
+def environment(**given: str) -> dict[str, str]:
+    plain = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("RFM_") and name not in OPINIONS
+    }
+    return {**plain, "TERM": "xterm-256color", **given}
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "rfm_pipeline", *map(str, arguments)]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What two terminals got to see, one for stdout and one for stderr."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def on_terminals(folder: Path, *arguments: object, **given: str) -> Screen:
+    """Runs `rfm` with a terminal of its own at each of stdout and stderr."""
+    screens: list[bytes] = [b"", b""]
+    pairs = [pty.openpty() for _ in screens]
+
+    def watch(position: int) -> None:
+        try:
+            while some := os.read(pairs[position][0], 65_536):
+                screens[position] += some
+        except OSError:
+            # Linux says so when the other end of a terminal is closed.
+            pass
+
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=folder,
+        env=environment(**given),
+        stdin=subprocess.DEVNULL,
+        stdout=pairs[0][1],
+        stderr=pairs[1][1],
+    )
+    watchers = [threading.Thread(target=watch, args=(position,)) for position in range(len(pairs))]
+    for (_, theirs), watcher in zip(pairs, watchers, strict=True):
+        os.close(theirs)
+        watcher.start()
+    code = process.wait(timeout=120)
+    for (ours, _), watcher in zip(pairs, watchers, strict=True):
+        watcher.join(timeout=120)
+        os.close(ours)
+    stdout, stderr = (screen.decode("utf-8").replace("\r\n", "\n") for screen in screens)
+    return Screen(code, stdout, stderr)
+
+
+# Colour and progress
+
+
+def test_a_terminal_gets_colour_and_a_line_of_progress_that_goes_away(orders: Path) -> None:
+    seen = on_terminals(orders.parent, "run", orders)
+    assert seen.code == 0
+    assert COLOUR.search(seen.stdout)
+    assert "Segment" in seen.stdout
+    # A quick run shows its first and its last step at least.
+    assert "Starting" in seen.stderr
+    assert "Publishing" in seen.stderr
+    # The cursor is hidden for the line and shown after it, and the line is erased.
+    assert seen.stderr.startswith("\x1b[?25l")
+    assert "\x1b[?25h" in seen.stderr
+    assert seen.stderr.endswith("\x1b[2K")
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "--json"], ["check"], ["sql"]], ids=" ".join)
+def test_no_escape_codes_go_to_what_is_no_terminal(arguments: Sequence[str], orders: Path) -> None:
+    done = subprocess.run(
+        command(*arguments, orders),
+        cwd=orders.parent,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stderr == ""
+    assert len(done.stdout) > 200
+    assert ESCAPE not in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["presets"], ["presets", "classic"], ["sql", "orders.csv"]])
+def test_a_terminal_gets_colour_and_no_color_takes_it_away(arguments: Sequence[str], orders: Path) -> None:
+    coloured = on_terminals(orders.parent, *arguments)
+    plain = on_terminals(orders.parent, *arguments, NO_COLOR="1")
+    assert COLOUR.search(coloured.stdout)
+    assert ESCAPE not in plain.stdout
+    words = " ".join(COLOUR.sub("", coloured.stdout).split())
+    assert words == " ".join(plain.stdout.split())
+
+
+def test_with_no_color_a_run_is_told_without_colour(orders: Path) -> None:
+    seen = on_terminals(orders.parent, "run", orders, NO_COLOR="1")
+    assert seen.code == 0
+    assert "Published duckdb:rfm.duckdb#rfm_segments" in seen.stdout
+    assert ESCAPE not in seen.stdout
+    assert not COLOUR.search(seen.stderr)
+
+
+def test_quiet_is_quiet_on_a_terminal_too(orders: Path) -> None:
+    assert on_terminals(orders.parent, "run", orders, "--quiet") == Screen(0, "", "")
+
+
+def test_json_on_a_terminal_is_json_still(orders: Path) -> None:
+    seen = on_terminals(orders.parent, "run", orders, "--json")
+    assert json.loads(seen.stdout)["customers"] == 4
+
+
+def test_an_error_on_a_terminal_is_two_lines_after_the_progress(orders: Path) -> None:
+    seen = on_terminals(orders.parent, "run", "order.csv")
+    assert (seen.code, seen.stdout) == (2, "")
+    told = seen.stderr.rpartition("\x1b[2K")[2]
+    assert told == "error: order.csv does not exist.\nhint: did you mean orders.csv?\n"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_table_keeps_to_the_width_of_the_terminal(width: int, orders: Path) -> None:
+    seen = on_terminals(orders.parent, "run", orders, COLUMNS=str(width), NO_COLOR="1")
+    assert seen.code == 0
+    lines = seen.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    # Names and figures are never cut where there is room for them; the bars take what is left.
+    whole = re.search(r"^Potential Loyalists +1 +25\.0 % +125\.50 +76\.8 % +█+", seen.stdout, re.MULTILINE)
+    assert bool(whole) is (width >= 80)
+
+
+LARGE = "customer_id,order_id,ordered_at,amount\n" + "".join(
+    f"c{number},o{number},2025-01-{1 + number % 28:02d},{number}234567.25\n" for number in range(1, 41)
+)
+LEFT_OUT = ",o,2025-01-01,8765432.1\nc1,o,the day before the first,7\nc1,o98,2025-01-02,-3\n"
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(40, "name"), (50, "figures"), (60, "figures"), (62, "shares"), (66, "bars")]
+)
+def test_no_figure_and_no_reason_is_cut_however_narrow_the_terminal(
+    width: int, shown: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(LARGE + LEFT_OUT * 5, encoding="utf-8")
+    seen = on_terminals(tmp_path, "run", "a.csv", COLUMNS=str(width), NO_COLOR="1")
+    assert seen.code == 0, seen.stderr
+    lines = seen.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    assert any(re.fullmatch(r" *5 +missing_customer +43,827,160.50 *", line) for line in lines)
+    assert any(re.fullmatch(r" *5 +non_positive_amount +-15.00 *", line) for line in lines)
+    (invalid,) = (line for line in lines if "invalid_date" in line)
+    assert ("such as" in invalid) is (width >= 60)
+    segments = lines[next(place for place, line in enumerate(lines) if line.startswith("Segment")) :]
+    segments = segments[: segments.index("")]
+    pattern = {
+        "name": r".{,15} +\d+ +([\d,]+\.\d\d)",
+        "figures": r"[\w -]+ +\d+ +([\d,]+\.\d\d)",
+        "shares": r"[\w -]+ +\d+ +\d+\.\d % +([\d,]+\.\d\d) +\d+\.\d %",
+        "bars": r"[\w -]+ +\d+ +\d+\.\d % +([\d,]+\.\d\d) +\d+\.\d %.*",
+    }[shown]
+    revenues = [re.fullmatch(pattern, line.rstrip()) for line in segments[1:]]
+    assert all(revenues), segments
+    whole = sum(Decimal(match[1].replace(",", "")) for match in revenues if match)
+    assert whole == sum(Decimal(line.split(",")[3]) for line in LARGE.splitlines()[1:])
+    assert ("█" in seen.stdout) is (width >= 66)
+    assert any("…" in line for line in segments) is (shown == "name")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["run", "orders.csv"], ["check", "orders.csv"], ["presets", "classic"]]
+)
+def test_what_is_no_terminal_gets_no_blanks_at_the_end_of_a_line(
+    arguments: Sequence[str], orders: Path
+) -> None:
+    done = subprocess.run(
+        command(*arguments),
+        cwd=orders.parent,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    lines = done.stdout.split("\n")
+    assert len(lines) > 10
+    assert [line for line in lines if line.endswith(" ")] == []
+
+
+# Text of any kind
+
+
+def test_results_are_utf_8_whatever_the_locale_says(orders: Path) -> None:
+    orders.write_text(ORDERS.replace("ann", "Zoë"), encoding="utf-8")
+    for arguments in (["run", orders], ["run", orders, "--json"], ["sql", orders]):
+        done = subprocess.run(
+            command(*arguments, "--exclude", "odd=country = '€'"),
+            cwd=orders.parent,
+            env=environment(PYTHONIOENCODING="ascii", LC_ALL="C"),
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.decode("utf-8")
+
+
+# Pipes
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["presets"], ["presets", "--json"], ["--help"], ["sql", "orders.csv"], ["run", "orders.csv"]],
+    ids=" ".join,
+)
+def test_a_reader_that_has_gone_is_no_error(arguments: Sequence[str], orders: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            command(*arguments),
+            cwd=orders.parent,
+            env=environment(),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+# Signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_stopped_says_so_and_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
+    pipe, scratch = tmp_path / "orders.csv", tmp_path / "scratch"
+    os.mkfifo(pipe)
+    scratch.mkdir()
+    process = subprocess.Popen(
+        command("run", pipe, "--to", "duckdb:shop.duckdb"),
+        cwd=tmp_path,
+        env=environment(RFM_DUCKDB__TEMP_DIRECTORY=str(scratch)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    # Opening the pipe waits until the run has begun to read from it.
+    with process, pipe.open("wb"):
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert (stdout, stderr) == (b"", b"error: Stopped; nothing was published.\n")
+    assert list(scratch.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir() if path != scratch] == ["orders.csv"]
+
+
+# A run whose interruption comes where Python ignores it, as it does while modules are imported.
+DEAF = """
+import os, signal, sys, time
+from rfm_pipeline import runner
+from rfm_pipeline.cli import main
+
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+
+def planned(*arguments, then=runner.planned, **named):
+    Deaf()
+    return then(*arguments, **named)
+
+runner.planned = planned
+sys.argv = ["rfm", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize("source", ["-", "orders.csv"])
+def test_a_stop_is_not_lost_where_python_ignores_what_it_raises(
+    source: str, orders: Path, tmp_path: Path
+) -> None:
+    with tempfile.TemporaryFile("w+") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-c", DEAF, "run", source],
+            cwd=tmp_path,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+        try:
+            # Standard input stays open, and nothing comes.
+            assert process.wait(timeout=60) == 130
+        finally:
+            process.kill()
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+        stderr.seek(0)
+        said = stderr.read()
+    assert "Exception ignored in" in said
+    assert said.endswith("error: Stopped; nothing was published.\n")
+    assert [path.name for path in tmp_path.iterdir()] == [orders.name]
+
+
+def test_a_stop_that_was_lost_ends_a_statement_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rfm_pipeline.common.cancellation.ASKED", [signal.SIGTERM])
+    connection = duckdb.connect()
+    endless = "SELECT COUNT(*) FROM range(10_000_000_000) AS a(i), range(1_000) AS b(j) WHERE i * j = -1"
+    with pytest.raises(KeyboardInterrupt):
+        watched(connection, endless)
+    # What was broken off holds nothing.
+    assert connection.execute("SELECT 1").fetchone() == (1,)

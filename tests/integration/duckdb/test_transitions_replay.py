@@ -1,0 +1,120 @@
+"""The last 60 days of a real shop, day by day: transitions over any two are those of two independent runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+import pytest
+
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.presets import load
+from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
+from rfm_pipeline.pipeline.backfill import as_of_dates, backfill
+from rfm_pipeline.pipeline.progress import Unwatched
+from rfm_pipeline.pipeline.run import run
+from rfm_pipeline.pipeline.transitions import Transitions, transitions
+from rfm_pipeline.results.run_result import RunResult
+from support.real_data import real_data
+
+pytestmark = pytest.mark.xdist_group("replay")
+
+LAST = date(2011, 12, 9)
+DAYS = as_of_dates(LAST - timedelta(days=59), LAST, "day")
+PAIRS = [(DAYS[0], LAST), (DAYS[-2], LAST), *(tuple(sorted(Random(4).sample(DAYS, 2))),)]
+MAP = SegmentMap.prove(SegmentsConfig.of(load("classic")["segments"]), (4, 4, 4))
+Row = Mapping[str, Any]
+
+
+def configured(file: Path, **flags: Any) -> Configuration:
+    source = str(real_data("online_retail.parquet"))
+    return Configuration(flags={"source": source, "to": f"duckdb:{file}", **flags})
+
+
+@pytest.fixture(scope="module")
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A destination with a result for each of the 60 days."""
+    file = tmp_path_factory.mktemp("replay") / "daily.duckdb"
+    done = backfill(configured(file), DAYS, Unwatched(), lambda _: None)
+    assert len(done.published) == len(DAYS)
+    return file
+
+
+def between(file: Path, days: Sequence[date]) -> Transitions:
+    return transitions(Configuration(flags={"to": f"duckdb:{file}"}), *days)
+
+
+def alone(day: date, folder: Path) -> tuple[RunResult, dict[str, Row]]:
+    """What a run gives as of a date where nothing was before it: what it told, and its rows by customer."""
+    file = folder / f"{day}.duckdb"
+    result = run(configured(file, as_of=day.isoformat()), Unwatched())
+    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+        cursor = connection.execute("FROM rfm_segments")
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return result, {row["customer_id"]: row for row in rows}
+
+
+def scored(recency: int, frequency: int, monetary: Decimal, told: RunResult) -> str:
+    """The segment by the edges that a run told, worked out here: one more than the edges that are passed."""
+    edges = {scores.name: scores.edges or () for scores in told.dimensions}
+    r = 1 + sum(recency <= edge for edge in edges["recency"])
+    f = 1 + sum(frequency > edge for edge in edges["frequency"])
+    m = 1 + sum(monetary > edge for edge in edges["monetary"])
+    return MAP.segment_of(r, f, m)
+
+
+def cause(earlier: Row, later: Row, told: RunResult, days: int) -> str | None:
+    """Why one customer moved; None where it did not."""
+    if earlier["segment"] == later["segment"]:
+        return None
+    with_time = scored(earlier["recency_days"] + days, earlier["frequency"], earlier["monetary"], told)
+    with_orders = scored(later["recency_days"], later["frequency"], later["monetary"], told)
+    if with_orders != later["segment"]:
+        return "edges"
+    return "time" if with_time == with_orders else "behaviour"
+
+
+@pytest.mark.parametrize("days", PAIRS, ids=lambda days: f"{days[0]} to {days[1]}")
+def test_any_two_days_are_compared_as_two_independent_runs(
+    days: tuple[date, date], replayed: Path, tmp_path: Path
+) -> None:
+    found = between(replayed, days)
+    (told, earlier), (_, later) = (alone(day, tmp_path) for day in days)
+    expected: Counter[tuple[str | None, str | None, str | None]] = Counter()
+    spent: Counter[tuple[str | None, str | None]] = Counter()
+    for customer in earlier.keys() | later.keys():
+        before, now = earlier.get(customer), later.get(customer)
+        pair = (before["segment"] if before else None, now["segment"] if now else None)
+        why = cause(before, now, told, (days[1] - days[0]).days) if before and now else None
+        expected[*pair, why] += 1
+        spent[pair] += now["monetary"] if now else 0
+    assert {(flow.earlier, flow.later): flow.revenue for flow in found.flows} == spent
+    counted: Counter[tuple[str | None, str | None, str | None]] = Counter()
+    for flow in found.flows:
+        if flow.is_move:
+            counted.update({(flow.earlier, flow.later, why): number for why, number in flow.causes.items()})
+        else:
+            counted[flow.earlier, flow.later, None] += flow.customers
+    assert counted == expected
+
+
+def test_customers_in_are_customers_out_and_causes_add_up_on_every_day(replayed: Path) -> None:
+    moved: Counter[str] = Counter()
+    for before, day in pairwise(DAYS):
+        found = between(replayed, (before, day))
+        assert found.later.customers == found.earlier.customers + found.new - found.lapsed
+        assert found.later.customers == found.stayed + found.moved + found.new
+        assert sum(found.causes.values()) == found.moved
+        assert all(sum(flow.causes.values()) == flow.customers for flow in found.flows if flow.is_move)
+        assert found.causes["rules"] == 0
+        moved.update(found.causes)
+    assert min(moved["time"], moved["behaviour"], moved["edges"]) > 100

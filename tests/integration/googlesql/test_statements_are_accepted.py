@@ -1,0 +1,169 @@
+"""Google's analyser accepts every statement that stages, publishes and looks, on BigQuery."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from rfm_pipeline.common.schema import Column, Kind, Partition
+from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.presets import load
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.results.run_record import RunRecord
+from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES, Tables
+from rfm_pipeline.sql.dialects.registry import dialect_of
+from rfm_pipeline.sql.partition_pruning import narrowed, narrowing
+from rfm_pipeline.sql.publish import publish_sql, record_sql, restore_sql
+from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
+from rfm_pipeline.sql.result_rows import previous_sql, result_sql
+from rfm_pipeline.warehouse.bigquery import statements
+from support.googlesql import Columns, GoogleSql
+
+pytestmark = pytest.mark.xdist_group("googlesql")
+
+RESULT: Columns = {name: statements.TYPES[column.holds] for name, column in RESULT_COLUMNS.items()}
+RUNS: Columns = {name: statements.TYPES[column.holds] for name, column in RUN_COLUMNS.items()}
+SEGMENTS: Columns = {
+    name: kind for name, kind in RESULT.items() if name not in {"previous_segment", "segment_since", "run_id"}
+}
+BIGQUERY = dialect_of("bigquery")
+STAGED = statements.quoted("shop", "sales", "rfm_segments__20260101T000000_abc123__result")
+PUBLISHED = Tables(*(statements.quoted("shop", "sales", f"rfm_segments{end}") for end in SUFFIXES.values()))
+TABLES = {
+    "shop.sales.rfm_segments__20260101T000000_abc123__result": RESULT,
+    "shop.sales.rfm_segments": RESULT,
+    "shop.sales.rfm_segments_history": RESULT,
+    "shop.sales.rfm_segments_runs": RUNS,
+}
+LABELS = {"created_by": "rfm-pipeline", "rfm_run": "20260101t000000-abc123"}
+DAY = date(2026, 1, 1)
+
+
+def record() -> RunRecord:
+    at = datetime(2026, 1, 1, 6, 0, 0, 123456)  # noqa: DTZ001 - records are in UTC, without a zone
+    return RunRecord(
+        "20260101T000000-abc123", "run", "published", at, at, DAY, source="it's \\ `it`\n--", rows_read=3,
+        revenue=Decimal("8911407.904"), error=None, jobs=("rfm-1",),
+    )  # fmt: skip
+
+
+def test_a_staged_table() -> None:
+    select = f"SELECT *\nFROM {PUBLISHED.current}"
+    expires = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    text = statements.stage(STAGED, select, expires, LABELS)
+    assert "TIMESTAMP '2026-01-02 03:04:05+00:00'" in text
+    GoogleSql.load().analyse(text, TABLES)
+
+
+@pytest.mark.parametrize("name", SUFFIXES)
+def test_the_published_tables(name: str) -> None:
+    GoogleSql.load().analyse(statements.make_table(name, getattr(PUBLISHED, name), LABELS), TABLES)
+
+
+@pytest.mark.parametrize("replaces_current", [True, False])
+@pytest.mark.parametrize("history_from", [None, date(2024, 1, 1)])
+def test_what_a_publish_changes(replaces_current: bool, history_from: date | None) -> None:
+    changes = publish_sql(
+        PUBLISHED, STAGED, DAY,
+        replaces_current=replaces_current, history_from=history_from, dialect=BIGQUERY,
+    )  # fmt: skip
+    assert len(changes) == 2 + 2 * replaces_current + (history_from is not None)
+    for statement in [*changes, *record_sql(PUBLISHED, record().to_row(), BIGQUERY)]:
+        GoogleSql.load().analyse(statement, TABLES)
+
+
+def test_what_a_rollback_changes_and_what_is_looked_up() -> None:
+    for statement in restore_sql(PUBLISHED, DAY, BIGQUERY):
+        GoogleSql.load().analyse(statement, TABLES)
+    GoogleSql.load().analyse(previous_sql(PUBLISHED.history, DAY, BIGQUERY), TABLES)
+
+
+def test_the_rows_that_are_published_with_and_without_an_earlier_result() -> None:
+    earlier = f"(\n{previous_sql(PUBLISHED.history, DAY, BIGQUERY)}\n)"
+    for previous in (None, earlier):
+        select = result_sql("segments", previous, "run", BIGQUERY)
+        GoogleSql.load().analyse(select, {**TABLES, "segments": SEGMENTS})
+
+
+def test_a_staged_column_is_of_the_type_that_is_published() -> None:
+    wrong = {
+        **TABLES,
+        "shop.sales.rfm_segments__20260101T000000_abc123__result": {**RESULT, "monetary": "DATE"},
+    }
+    (_, insert, *_) = publish_sql(
+        PUBLISHED, STAGED, DAY, replaces_current=True, history_from=None, dialect=BIGQUERY
+    )
+    with pytest.raises(AssertionError):
+        GoogleSql.load().analyse(insert, wrong)
+
+
+PARTITIONS = {
+    "DATE": Partition("day", Kind.DATE, is_required=True),
+    "DATETIME": Partition("day", Kind.TIMESTAMP),
+    "TIMESTAMP": Partition("day", Kind.TIMESTAMPTZ),
+    "ingestion": Partition(None, Kind.DATE, is_required=True),
+}
+
+
+def settings(**given: object) -> Settings:
+    return Settings.of({**load("classic"), "preset": (), **given})
+
+
+def mapping(column: str = "day") -> ColumnMapping:
+    return ColumnMapping(Column(("id",), Kind.TEXT, "STRING"), Column((column,), Kind.DATE, "DATE"))
+
+
+@pytest.mark.parametrize("cut", PARTITIONS)
+def test_the_partitions_that_can_not_count_are_not_read(cut: str) -> None:
+    partition = PARTITIONS[cut]
+    asked = settings(since="2024-01-31", as_of="2024-12-31", window="1 year")
+    relation = narrowed("lines", partition, mapping(), asked, dialect_of("bigquery"))
+    assert "'2024-01-30'" in relation
+    assert "from 2024-01-30 on" in narrowing(partition, mapping(), asked)[0]
+    kind = "DATE" if cut == "ingestion" else cut
+    column = "_PARTITIONDATE" if cut == "ingestion" else "day"
+    GoogleSql.load().analyse(f"SELECT id\nFROM {relation}", {"lines": {"id": "STRING", column: kind}})
+
+
+def test_the_window_alone_decides_where_it_ends_on_a_date() -> None:
+    asked = settings(as_of="2024-12-31", window="24 months")
+    relation = narrowed("lines", PARTITIONS["DATE"], mapping(), asked, dialect_of("bigquery"))
+    # Months are counted as long ones: a partition too many is read, and none too few.
+    assert date(2022, 11, 1) < date.fromisoformat(relation.split("'")[1]) < date(2022, 12, 31)
+
+
+def test_all_is_read_where_nothing_says_from_when_on() -> None:
+    bigquery = dialect_of("bigquery")
+    for asked in (settings(), settings(window="90 days")):
+        assert narrowed("lines", PARTITIONS["DATETIME"], mapping(), asked, bigquery) == "lines"
+    other = narrowed("lines", PARTITIONS["DATETIME"], mapping("at"), settings(since="2024-01-01"), bigquery)
+    assert other == "lines"
+    assert narrowed("lines", None, mapping(), settings(since="2024-01-01"), bigquery) == "lines"
+
+
+def test_a_filter_that_is_required_is_asked_for() -> None:
+    bigquery = dialect_of("bigquery")
+    with pytest.raises(ConfigurationError, match="only read with a filter on `day`") as error:
+        narrowed("lines", PARTITIONS["DATE"], mapping(), settings(window="90 days"), bigquery)
+    assert "--since" in (error.value.hint or "")
+    with pytest.raises(ConfigurationError, match="not the date of the order") as error:
+        narrowed("lines", PARTITIONS["DATE"], mapping("at"), settings(since="2024-01-01"), bigquery)
+    assert "map ordered_at to that column" in (error.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        cells_sql(PUBLISHED.current),
+        values_sql(PUBLISHED.current, BIGQUERY),
+        moves_sql(PUBLISHED.current),
+        lapsed_sql(PUBLISHED.current, PUBLISHED.history, DAY, BIGQUERY),
+        top_sql(PUBLISHED.current, {"it's `it`": Decimal("-1.5"), "b": Decimal(2)}, 10, BIGQUERY),
+    ],
+    ids=["cells", "values", "moves", "lapsed", "top"],
+)
+def test_what_the_report_asks(select: str) -> None:
+    GoogleSql.load().analyse(select, TABLES)

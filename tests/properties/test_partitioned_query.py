@@ -1,0 +1,50 @@
+"""A step that is cut into parts gives the rows that it gives as a whole."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+
+from rfm_pipeline.common.partitioned_query import PART
+from rfm_pipeline.warehouse.duckdb.partitioned import comes_back, create_in_parts
+from support.engines import Question, connected, in_order, rows_of
+from support.generated import questions
+
+
+@given(question=questions(), count=st.integers(1, 7))
+def test_the_rows_of_all_parts_are_those_of_the_whole(question: Question, count: int) -> None:
+    with connected(question) as connection, tempfile.TemporaryDirectory() as folder:
+        cuts = 0
+        for step in question.pipeline("duckdb").steps(lambda name: f"stage_{name}"):
+            connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
+            if step.cut is None:
+                continue
+            cuts += 1
+            assume(comes_back(connection, step.cut))
+            create_in_parts(connection, "whole", step.cut, count=count, folder=Path(folder) / step.name)
+            tables = ("whole", f"stage_{step.name}")
+            cut, whole = (in_order(rows_of(connection.execute(f"FROM {table}"))) for table in tables)
+            assert cut == whole
+            types, expected = (connection.execute(f"DESCRIBE {table}").fetchall() for table in tables)
+            assert types == expected
+            assert not list(Path(folder).iterdir())
+        event(f"{cuts} steps were cut")
+        assert cuts >= 1
+
+
+@given(question=questions())
+def test_lines_are_first_added_up_to_as_many_groups_as_is_said(question: Question) -> None:
+    with connected(question) as connection:
+        step = question.pipeline("duckdb").steps(lambda name: f"stage_{name}")[0]
+        assert step.cut is not None
+        connection.execute(f"CREATE TEMP TABLE {PART} AS\n{step.cut.lines}")
+        ((groups,),) = connection.execute(step.cut.groups).fetchall()
+        kept = f"FROM {PART} WHERE {step.cut.key} IS NOT NULL"
+        ((lines,),) = connection.execute(f"SELECT COUNT(*) {kept}").fetchall()
+        ((rows,),) = connection.execute(
+            f"SELECT COUNT(*) FROM (\n{step.cut.select}\n) WHERE customer_id IS NOT NULL"
+        ).fetchall()
+        assert rows <= groups <= lines

@@ -1,0 +1,344 @@
+"""What holds for every shop and every setting, seen on thousands of lines through the real runner."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.pipeline import printed_query
+from support.generated import DIMENSIONS, preset, scorings
+from support.generated_shop import (
+    COLUMNS,
+    SETTINGS,
+    TODAY,
+    Line,
+    Published,
+    examples,
+    folder,
+    rules,
+    run,
+    run_source,
+    seeds,
+    shop,
+    write,
+)
+from support.reference import expected, segment_of
+
+VALUES = {"recency": "recency_days", "frequency": "frequency", "monetary": "monetary"}
+
+
+def shuffled(lines: Sequence[Line], seed: int) -> list[Line]:
+    found = list(lines)
+    Random(seed).shuffle(found)
+    return found
+
+
+def money(line: Line) -> Decimal | None:
+    """What a line amounts to, where that can be read."""
+    try:
+        return Decimal(line["quantity"]) * Decimal(line["unit_price"])
+    except ArithmeticError:
+        return None
+
+
+# Where lines stand does not matter
+
+
+@examples
+@given(seeds, rules(), scorings())
+def test_the_order_of_the_lines_changes_nothing(
+    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+) -> None:
+    lines = shop(seed)
+    one, other = run(lines, **asked, **scored), run(shuffled(lines, seed), **asked, **scored)
+    assert one.rows == other.rows
+    assert one.result.excluded == other.result.excluded
+    assert one.result.dimensions == other.result.dimensions
+
+
+@settings(max_examples=6)
+@given(seeds, rules(), scorings(), st.integers(2, 9), st.sampled_from([2, 3, 8]))
+def test_the_number_of_files_and_threads_changes_nothing(
+    seed: int, asked: dict[str, Any], scored: dict[str, Any], files: int, threads: int
+) -> None:
+    lines = shop(seed)
+    one = run(lines, **asked, **scored, duckdb={"threads": 1})
+    other = run(lines, files=files, **asked, **scored, duckdb={"threads": threads})
+    assert one.rows == other.rows
+    assert one.result.excluded == other.result.excluded
+
+
+@examples
+@given(seeds, rules(), scorings())
+def test_the_query_run_by_hand_gives_the_published_rows(
+    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+) -> None:
+    with folder() as place:
+        source = write(place / "orders.csv", shop(seed))
+        published = run_source(source, place, **asked, **scored)
+        text = printed_query.query(
+            Configuration(flags={**SETTINGS, "source": str(source), **asked, **scored}), "duckdb", None
+        )
+        with duckdb.connect() as connection:
+            read = connection.execute(text)
+            names = [column[0] for column in read.description or ()]
+            rows = [dict(zip(names, row, strict=True)) for row in read.fetchall()]
+    assert rows == [{name: row[name] for name in names} for row in published.rows]
+    assert {"customer_id", "segment", "as_of_date"} <= set(names)
+
+
+@settings(max_examples=6)
+@given(seeds, rules(), scorings())
+def test_thousands_of_lines_are_answered_as_the_design_says(
+    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+) -> None:
+    lines = shop(seed)
+    published = run(lines, **asked, **scored)
+    wanted = expected(dict.fromkeys(COLUMNS, "STRING"), lines, {**SETTINGS, **asked, **scored}, TODAY)
+    by_id = {row["customer_id"]: row for row in wanted.segments}
+    assert [{name: row[name] for name in by_id[row["customer_id"]]} for row in published.rows] == [
+        by_id[name] for name in sorted(by_id)
+    ]
+    excluded = {reason.reason: (reason.lines, reason.amount) for reason in published.result.excluded}
+    assert excluded == wanted.excluded
+
+
+# Equal behaviour, equal score
+
+
+@examples
+@given(seeds, rules(), scorings(methods=("quantile", "fixed")))
+def test_equal_values_get_equal_scores(seed: int, asked: dict[str, Any], scored: dict[str, Any]) -> None:
+    rows = run(shop(seed, customers=400, prices=1), **asked, **scored).rows
+    for dimension in DIMENSIONS:
+        scores = defaultdict(set)
+        for row in rows:
+            scores[row[VALUES[dimension]]].add(row[f"{dimension[0]}_score"])
+        assert len(scores) < len(rows), f"{dimension}: without ties there is nothing to see"
+        assert {value: found for value, found in scores.items() if len(found) > 1} == {}
+
+
+def test_ntile_tells_equal_values_apart_by_customer_and_is_the_only_method_that_does() -> None:
+    """One order each: the reason for the quantiles."""
+    lines = [
+        {
+            "customer_id": f"C{n}",
+            "order_id": str(n),
+            "ordered_at": "2024-05-01",
+            "quantity": "1",
+            "unit_price": "5",
+            "status": "",
+        }
+        for n in range(40)
+    ]
+    tiles = Counter(row["f_score"] for row in run(lines, scoring={"method": "ntile"}).rows)
+    assert tiles == {1: 10, 2: 10, 3: 10, 4: 10}
+    assert {row["rfm_score"] for row in run(lines).rows} == {"111"}
+
+
+@examples
+@given(seeds, rules(), scorings())
+def test_a_better_value_never_has_a_worse_score(
+    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+) -> None:
+    rows = run(shop(seed), **asked, **scored).rows
+    for dimension in DIMENSIONS:
+        sign = -1 if dimension == "recency" else 1
+        best_first = sorted(rows, key=lambda row: sign * row[VALUES[dimension]], reverse=True)
+        for better, worse in pairwise(best_first):
+            if better[VALUES[dimension]] != worse[VALUES[dimension]]:
+                assert better[f"{dimension[0]}_score"] >= worse[f"{dimension[0]}_score"], dimension
+
+
+@examples
+@given(seeds, rules(), st.integers(2, 10))
+def test_at_most_a_bin_s_share_of_customers_lies_above_the_last_edge(
+    seed: int, asked: dict[str, Any], bins: int
+) -> None:
+    """What a quantile is: k of every `bins` customers do not exceed the k-th edge."""
+    rows = run(shop(seed), **asked, **quantiles(bins)).rows
+    for initial in "rfm":
+        for k in range(1, bins):
+            above = sum(row[f"{initial}_score"] > k for row in rows)
+            assert above * bins <= len(rows) * (bins - k)
+    assert {row["m_score"] for row in rows} == set(range(1, bins + 1)), "money is spread: no bin is empty"
+
+
+def quantiles(bins: int) -> dict[str, Any]:
+    segments = {"rules": [{"segment": "Best", "r": bins}], "fallback": "Others"}
+    return {"scoring": {"bins": bins}, "segments": segments}
+
+
+# Everything is accounted for
+
+
+@examples
+@given(seeds, rules())
+def test_every_line_and_all_money_is_kept_or_excluded(seed: int, asked: dict[str, Any]) -> None:
+    lines = shop(seed)
+    result = run(lines, **asked).result
+    assert result.rows_read == len(lines)
+    assert result.rows_kept + sum(reason.lines for reason in result.excluded) == len(lines)
+    assert len(result.excluded) >= 6, "a shop with reasons to exclude"
+    readable = sum(amount for line in lines if (amount := money(line)) is not None)
+    assert result.amount_kept + sum(reason.amount or 0 for reason in result.excluded) == readable
+
+
+@examples
+@given(seeds, rules())
+def test_customers_money_is_the_money_kept(seed: int, asked: dict[str, Any]) -> None:
+    published = run(shop(seed), **asked)
+    total = sum(row["monetary"] for row in published.rows)
+    assert total == published.result.amount_kept == published.result.revenue
+    assert total == sum(segment.revenue for segment in published.result.segments)
+    orders = sum(row["frequency"] for row in published.rows)
+    assert orders == published.result.orders == sum(segment.orders for segment in published.result.segments)
+
+
+@examples
+@given(seeds, rules(), scorings())
+def test_every_customer_is_in_the_one_segment_of_its_scores(
+    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+) -> None:
+    published = run(shop(seed), **asked, **scored)
+    rows, result = published.rows, published.result
+    assert len({row["customer_id"] for row in rows}) == len(rows) == result.customers
+    for row in rows:
+        assert row["segment"] == segment_of(
+            scored["segments"], row["r_score"], row["f_score"], row["m_score"]
+        )
+    counted = Counter(row["segment"] for row in rows)
+    assert {segment.segment: segment.customers for segment in result.segments if segment.customers} == counted
+
+
+# What should not matter does not
+
+
+@examples
+@given(seeds, rules(), scorings(methods=("quantile", "ntile")))
+def test_prices_in_another_unit_change_no_score(
+    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+) -> None:
+    assume("fixed" not in str(scored["scoring"].get("monetary")))
+    lines = shop(seed)
+    tenfold = [{**line, "unit_price": times_ten(line["unit_price"])} for line in lines]
+    one, other = run(lines, **asked, **scored), run(tenfold, **asked, **scored)
+    assert one.scores == other.scores
+    assert [row["monetary"] * 10 for row in one.rows] == [row["monetary"] for row in other.rows]
+
+
+def times_ten(price: str) -> str:
+    try:
+        return str(Decimal(price) * 10)
+    except ArithmeticError:
+        return price
+
+
+@examples
+@given(seeds, rules(), scorings(methods=("quantile", "fixed")))
+def test_other_names_for_customers_change_no_score(
+    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+) -> None:
+    lines = shop(seed)
+    names = sorted({line["customer_id"] for line in lines if line["customer_id"].strip()})
+    other_names = {name: f"{place * 7919 % 10007} customer" for place, name in enumerate(reversed(names))}
+    assert len(set(other_names.values())) == len(names)
+    renamed = [{**line, "customer_id": other_names.get(line["customer_id"], "")} for line in lines]
+    one, other = run(lines, **asked, **scored), run(renamed, **asked, **scored)
+    assert {other_names[name]: scores for name, scores in one.scores.items()} == other.scores
+
+
+EXCLUDED: Mapping[str, Mapping[str, str]] = {
+    "missing_customer": {"customer_id": " "},
+    "missing_order": {"order_id": ""},
+    "invalid_date": {"ordered_at": "2024-04-31"},
+    "invalid_amount": {"quantity": "a dozen"},
+    "future_dated": {"ordered_at": "2025-02-02"},
+    "outside_window": {"ordered_at": "2023-11-30"},
+    "cancelled": {"status": "cancelled"},
+    "non_positive_quantity": {"quantity": "0"},
+    "non_positive_price": {"unit_price": "-0.01"},
+}
+
+
+WINDOWS: Mapping[str, Mapping[str, Any]] = {
+    "moving": {"window": "13 months"},
+    "fixed": {"as_of": date(2024, 12, 31)},
+}
+LARGE: Line = {
+    "customer_id": "C0001",
+    "order_id": "new",
+    "ordered_at": "2024-12-30",
+    "quantity": "500",
+    "unit_price": "9999.99",
+    "status": "paid",
+}
+
+
+@functools.cache
+def usual(window: str) -> Published:
+    return run(shop(7), since=date(2023, 12, 1), **WINDOWS[window])
+
+
+@pytest.mark.parametrize("reason", EXCLUDED)
+@pytest.mark.parametrize("window", WINDOWS)
+def test_an_excluded_line_changes_no_customer(reason: str, window: str) -> None:
+    """However large it is, and whoever's: it is counted under its reason, and that is all."""
+    lines = [*shop(7), {**LARGE, **EXCLUDED[reason]}]
+    one, other = usual(window), run(lines, since=date(2023, 12, 1), **WINDOWS[window])
+    assert one.rows == other.rows
+    assert one.result.dimensions == other.result.dimensions
+    assert counts(other) == counts(one) + Counter({reason: 1})
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_a_line_without_a_reason_to_be_excluded_changes_its_customer(window: str) -> None:
+    one, other = usual(window), run([*shop(7), LARGE], since=date(2023, 12, 1), **WINDOWS[window])
+    changed = [row["customer_id"] for row, before in zip(other.rows, one.rows, strict=True) if row != before]
+    assert "C0001" in changed
+    assert counts(other) == counts(one)
+
+
+def counts(published: Published) -> Counter[str]:
+    return Counter({reason.reason: reason.lines for reason in published.result.excluded})
+
+
+@settings(max_examples=10)
+@given(seeds, rules(), st.tuples(*[st.integers(2, 5)] * 3))
+def test_the_edges_of_quantiles_given_back_as_fixed_edges_give_the_same_scores(
+    seed: int, asked: dict[str, Any], sides: tuple[int, int, int]
+) -> None:
+    segments = (
+        preset("klaviyo")["segments"]
+        if sides == (3, 3, 3)
+        else {
+            "rules": [{"segment": "Best", "r": sides[0], "fm": ">=2"}, {"segment": "Lost", "r": 1}],
+            "fallback": "Others",
+        }
+    )
+    lines = shop(seed, customers=60)
+    scoring = {name: {"bins": bins} for name, bins in zip(DIMENSIONS, sides, strict=True)}
+    one = run(lines, **asked, scoring=scoring, segments=segments)
+    edges = {dimension.name: dimension.edges or () for dimension in one.result.dimensions}
+    # Edges that fall together, for which `fixed` has no words, are those of heavy ties.
+    assume(all(len(set(found)) == len(found) for found in edges.values()))
+    event(f"bins {sides}")
+    given_back = {
+        name: {"bins": bins, "method": "fixed", "edges": [str(edge) for edge in edges[name]]}
+        for name, bins in zip(DIMENSIONS, sides, strict=True)
+    }
+    other = run(lines, **asked, scoring=given_back, segments=segments)
+    assert one.rows == other.rows
+    assert [dimension.edges for dimension in other.result.dimensions] == list(edges.values())

@@ -1,0 +1,157 @@
+"""What holds of the causes of all moves, in shops that nobody thought of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.sql.dialects.registry import dialect_of
+from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
+from support.engines import TABLES, Answer, Question, Row, ask_duckdb, connected, fill, rows_of
+from support.generated import preset
+
+COLUMNS = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
+START, EARLIER = date(2024, 1, 1), date(2024, 6, 1)
+QUANTILES: Mapping[str, Any] = {**preset("classic"), "window": "120 days"}
+Orders = Sequence[tuple[int, int, int]]
+"""Of each order the customer, the day from START on, and the amount."""
+
+order = st.tuples(st.integers(0, 11), st.integers(0, 210), st.integers(1, 60))
+orders = st.lists(order, min_size=8, max_size=50)
+days = st.integers(1, 58)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many customers there were at each date, and the rows of `transitions_sql`."""
+
+    earlier: int
+    later: int
+    everybody: int
+    rows: Sequence[Row]
+
+    def by_cause(self) -> dict[str | None, int]:
+        return {
+            cause: sum(row["customers"] for row in self.rows if row["cause"] == cause)
+            for cause in (None, *CAUSES)
+        }
+
+
+def question(made: Orders, as_of: date, **asked: Any) -> Question:
+    lines = [
+        {
+            "customer_id": f"c{customer}",
+            "order_id": f"o{number}",
+            "ordered_at": START + timedelta(days=day),
+            "amount": Decimal(amount),
+        }
+        for number, (customer, day, amount) in enumerate(made)
+    ]
+    return Question(COLUMNS, lines, {**QUANTILES, **asked, "as_of": as_of.isoformat()})
+
+
+def scored(asked: Question, answer: Answer) -> Scored:
+    """How a question was scored, by the edges that were found, in the form of `[scoring]`."""
+    spec = asked.spec("duckdb")
+    (row,) = answer.tables["edges"]
+    edges: dict[str, tuple[Decimal, ...] | None] = {}
+    for dimension in spec.settings.scoring.dimensions:
+        initial = dimension.name[0]
+        if dimension.method == "ntile":
+            edges[dimension.name] = None
+            continue
+        found = [Decimal(row[f"{initial}_edge_{k}"]) for k in range(1, dimension.bins)]
+        edges[dimension.name] = tuple(reversed(found) if initial == "r" else found)
+    bins = spec.settings.scoring.bins_by_dimension
+    return Scored(
+        date.fromisoformat(asked.settings["as_of"]),
+        spec.settings.scoring.dimensions,
+        edges,
+        SegmentMap.prove(spec.settings.segments, bins),
+    )
+
+
+def between(first: Question, last: Question, *, frozen: bool = False) -> Counted | None:
+    """What is counted between two dates; None where nobody was there at one of them."""
+    answer = ask_duckdb(first, steps=True)
+    if not answer.segments:
+        return None
+    earlier = scored(first, answer)
+    if frozen:
+        last = replace(last, frozen={name: edges or () for name, edges in earlier.edges.items()})
+    other = ask_duckdb(last, steps=True)
+    if not other.segments:
+        return None
+    later = scored(last, other)
+    rows = [*answer.segments, *other.segments]
+    with connected(first) as connection:
+        fill(connection, "history", TABLES["segments"], rows)
+        text = transitions_sql("history", earlier, later, dialect_of("duckdb"))
+        counted = rows_of(connection.execute(text))
+    everybody = len({row["customer_id"] for row in rows})
+    return Counted(len(answer.segments), len(other.segments), everybody, counted)
+
+
+def assert_accounted_for(found: Counted) -> None:
+    new = sum(row["customers"] for row in found.rows if row["earlier_segment"] is None)
+    lapsed = sum(row["customers"] for row in found.rows if row["later_segment"] is None)
+    assert found.later == found.earlier + new - lapsed
+    assert sum(row["customers"] for row in found.rows) == found.everybody
+    for row in found.rows:
+        pair = {row["earlier_segment"], row["later_segment"]}
+        assert (row["cause"] in CAUSES) == (None not in pair and len(pair) == 2)
+
+
+@settings(max_examples=15)
+@given(orders, days, st.sampled_from(["classic", "grid", "r-rfm"]), st.sampled_from(["quantile", "ntile"]))
+def test_everybody_is_counted_once_and_a_move_has_one_cause(
+    made: Orders, later: int, name: str, method: str
+) -> None:
+    asked = {**preset(name)}
+    asked["scoring"] = {**asked["scoring"], "method": method}
+    ends = (question(made, day, **asked) for day in (EARLIER, EARLIER + timedelta(days=later)))
+    if found := between(*ends):
+        assert_accounted_for(found)
+        assert found.by_cause()["rules"] == 0
+
+
+@settings(max_examples=15)
+@given(orders, days)
+def test_where_nobody_ordered_it_is_nobodys_behaviour(made: Orders, later: int) -> None:
+    """Orders leave the window between the dates, which only time does."""
+    old = [(customer, day % 152, amount) for customer, day, amount in made]
+    ends = (question(old, day) for day in (EARLIER, EARLIER + timedelta(days=later)))
+    if found := between(*ends):
+        assert_accounted_for(found)
+        causes = found.by_cause()
+        assert (causes["behaviour"], causes["rules"]) == (0, 0)
+
+
+@settings(max_examples=15)
+@given(orders, days)
+def test_frozen_edges_move_nobody(made: Orders, later: int) -> None:
+    ends = (question(made, day) for day in (EARLIER, EARLIER + timedelta(days=later)))
+    if found := between(*ends, frozen=True):
+        assert_accounted_for(found)
+        causes = found.by_cause()
+        assert (causes["edges"], causes["rules"]) == (0, 0)
+
+
+@settings(max_examples=15)
+@given(orders, days, st.sampled_from(["grid", "r-rfm", "klaviyo"]))
+def test_ranks_in_other_bins_are_rules_whatever_customers_did(made: Orders, later: int, name: str) -> None:
+    ranks = {**preset("classic"), "scoring": {"bins": 4, "method": "ntile"}}
+    bins = preset(name)["scoring"]["bins"]
+    finer = {**preset(name), "scoring": {"bins": bins, "method": "ntile"}}
+    ends = question(made, EARLIER, **ranks), question(made, EARLIER + timedelta(days=later), **finer)
+    if found := between(*ends):
+        assert_accounted_for(found)
+        causes = found.by_cause()
+        assert (causes["time"], causes["behaviour"], causes["edges"]) == (0, 0, 0)

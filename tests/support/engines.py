@@ -1,0 +1,264 @@
+"""A question that can be put to DuckDB, to Google's evaluator and to `reference.py`, and their answers.
+
+A question is a table, the settings of a run in the shape of `rfm.toml`, and the day of the run. Types are
+BigQuery's: `STRING`, `INT64`, `FLOAT64`, `NUMERIC`, `BIGNUMERIC`, `BOOL`, `DATE`, `DATETIME`, `TIMESTAMP` and
+`STRUCT<...>` of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from rfm_pipeline.common.schema import Column, Kind, Schema
+from rfm_pipeline.config.column_mapping import map_columns
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.sql.dialects.registry import dialect_of
+from rfm_pipeline.sql.pipeline import Pipeline, Step
+from rfm_pipeline.sql.query_spec import QuerySpec
+from support.googlesql import GoogleSql
+
+Row = dict[str, Any]
+
+KINDS: Mapping[str, tuple[Kind, str]] = {
+    "STRING": (Kind.TEXT, "VARCHAR"),
+    "INT64": (Kind.INTEGER, "BIGINT"),
+    "FLOAT64": (Kind.FLOAT, "DOUBLE"),
+    "NUMERIC": (Kind.DECIMAL, "DECIMAL(38, 9)"),
+    "BIGNUMERIC": (Kind.DECIMAL, "DECIMAL(38, 18)"),
+    "BOOL": (Kind.BOOLEAN, "BOOLEAN"),
+    "DATE": (Kind.DATE, "DATE"),
+    "DATETIME": (Kind.TIMESTAMP, "TIMESTAMP"),
+    "TIMESTAMP": (Kind.TIMESTAMPTZ, "TIMESTAMPTZ"),
+}
+"""BigQuery's type -> what it holds, and DuckDB's type for the same."""
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "order_days": {
+        **dict.fromkeys(["reason", "late_reason", "customer_id", "order_id", "written"], "STRING"),
+        "order_date": "DATE",
+        "purchases": "INT64",
+        "lines": "INT64",
+        "amount": "NUMERIC",
+    },
+    "customers": {
+        **dict.fromkeys(["reason", "customer_id", "written"], "STRING"),
+        **dict.fromkeys(["first_order_date", "last_order_date"], "DATE"),
+        "frequency": "INT64",
+        "lines": "INT64",
+        "monetary": "NUMERIC",
+    },
+    "segments": {
+        **dict.fromkeys(["customer_id", "rfm_score", "segment"], "STRING"),
+        **dict.fromkeys(["first_order_date", "last_order_date", "as_of_date"], "DATE"),
+        **dict.fromkeys(["recency_days", "frequency", "r_score", "f_score", "m_score"], "INT64"),
+        **dict.fromkeys(["monetary", "avg_order_value"], "NUMERIC"),
+    },
+}
+"""The columns of the staged tables, which Google's evaluator has to be told the types of."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A table, settings, and the day of the run."""
+
+    columns: Mapping[str, str]
+    rows: Sequence[Mapping[str, Any]] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    today: date = date(2025, 1, 1)
+    frozen: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """An earlier run's edges, by dimension, in the form of `[scoring]`."""
+
+    def spec(self, dialect: str, relation: str | None = None) -> QuerySpec:
+        settings = Configuration(flags=dict(self.settings)).settings()
+        schema = schema_of(self.columns)
+        spoken = dialect_of(dialect)
+        return QuerySpec(
+            settings=settings,
+            schema=schema,
+            mapping=map_columns(schema, settings.columns.by_role()),
+            relation=relation or spoken.table("source"),
+            segment_map=SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
+            today=self.today,
+            dialect=spoken,
+            frozen={name: tuple(map(Decimal, edges)) for name, edges in self.frozen.items()},
+        )
+
+    def pipeline(self, dialect: str, relation: str | None = None) -> Pipeline:
+        return Pipeline.of(self.spec(dialect, relation))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine made of a question: each staged table by name; `segments` and `customers` always."""
+
+    tables: Mapping[str, list[Row]]
+
+    @property
+    def segments(self) -> list[Row]:
+        return self.tables["segments"]
+
+    @property
+    def excluded(self) -> dict[str, tuple[int, Any]]:
+        """Reason -> lines and money; None where no amount could be read."""
+        found: dict[str, tuple[int, Any]] = {}
+        for row in self.tables["customers"]:
+            if row["reason"] is not None:
+                lines, amount = found.get(row["reason"], (0, None))
+                here = row["monetary"]
+                known = [money for money in (amount, here) if money is not None]
+                found[row["reason"]] = lines + row["lines"], sum(known) if known else None
+        return found
+
+
+def schema_of(columns: Mapping[str, str]) -> Schema:
+    """The columns as a warehouse finds them: fields of a struct follow it."""
+    return tuple(column for name, text in columns.items() for column in _flattened((name,), text))
+
+
+def staged_types(question: Question, name: str) -> dict[str, str]:
+    """The columns of a staged table and BigQuery's types for them; that of `edges` for any method.
+
+    Columns that the question has no use for are listed too, and never asked for.
+    """
+    spec = question.spec("bigquery")
+    if name == "edges":
+        return {
+            "no_edges": "INT64",
+            **{
+                f"{dimension.name[0]}_{kind}_{k}": "NUMERIC" if dimension.name == "monetary" else "INT64"
+                for dimension in spec.settings.scoring.dimensions
+                for kind in ("edge", "fresh")
+                for k in range(1, dimension.bins)
+            },
+        }
+    types = dict(TABLES[name])
+    if name == "order_days":
+        # Grouped in their own type, before they become text.
+        types["customer_id"] = spec.mapping.customer_id.declared
+        types["order_id"] = spec.mapping.order_id.declared if spec.mapping.order_id else "STRING"
+    return types
+
+
+def ask_duckdb(question: Question, *, steps: bool = False) -> Answer:
+    """Asks DuckDB: by the whole query and the table of customers, or by each step over the tables before."""
+    with connected(question) as connection:
+        return _answer(question, "duckdb", steps, lambda step: _create(connection, step), connection.execute)
+
+
+def ask_google(question: Question, *, steps: bool = False) -> Answer:
+    """Asks Google's evaluator, likewise."""
+    engine = GoogleSql.load()
+    types: dict[str, Mapping[str, str]] = {"source": question.columns}
+    rows: dict[str, Sequence[Mapping[str, Any]]] = {"source": question.rows}
+
+    def create(step: Step) -> list[Row]:
+        name = f"stage_{step.name}"
+        made = engine.execute(step.select, types, rows)
+        types[name], rows[name] = staged_types(question, step.name), made
+        return made
+
+    return _answer(question, "bigquery", steps, create, lambda sql: engine.execute(sql, types, rows))
+
+
+def connected(question: Question) -> duckdb.DuckDBPyConnection:
+    """DuckDB in memory, with the question's table as `source`; set up as a run sets it up."""
+    connection = duckdb.connect(config={"threads": 2})
+    connection.execute("SET TimeZone = 'UTC'")
+    fill(connection, "source", question.columns, question.rows)
+    return connection
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Mapping[str, str],
+    rows: Sequence[Mapping[str, Any]],
+) -> None:
+    """Makes a table of rows."""
+    types = {name: duckdb_type(text) for name, text in columns.items()}
+    listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
+    connection.execute(f"CREATE TABLE {table} ({listed})")
+    if rows:
+        casts = ", ".join(f"CAST(? AS {kind})" for kind in types.values())
+        values = [row.get(name) for row in rows for name in columns]
+        connection.execute(f"INSERT INTO {table} VALUES {', '.join([f'({casts})'] * len(rows))}", values)
+
+
+def duckdb_type(text: str) -> str:
+    """DuckDB's name of one of BigQuery's types.
+
+    >>> duckdb_type("STRUCT<id STRING, paid STRUCT<total NUMERIC>>")
+    'STRUCT("id" VARCHAR, "paid" STRUCT("total" DECIMAL(38, 9)))'
+    """
+    fields = struct_fields(text)
+    if fields is None:
+        return KINDS[text][1]
+    return f"STRUCT({', '.join(f'{quoted(name)} {duckdb_type(inner)}' for name, inner in fields.items())})"
+
+
+def struct_fields(text: str) -> dict[str, str] | None:
+    """The fields of a struct type; None for any other."""
+    match = re.fullmatch(r"STRUCT<(.*)>", text)
+    if match is None:
+        return None
+    parts = re.findall(r"(\w+) ((?:[^,<]|<.*>)+)(?:, |$)", match[1])
+    return {name: inner.strip() for name, inner in parts}
+
+
+def quoted(name: str) -> str:
+    """A name as DuckDB quotes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def in_order(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Rows in an order of their own, so that two engines can be compared."""
+    return sorted((dict(row) for row in rows), key=lambda row: [(v is None, str(v)) for v in row.values()])
+
+
+def _answer(
+    question: Question,
+    dialect: str,
+    steps: bool,
+    create: Callable[[Step], list[Row]],
+    execute: Callable[[str], Any],
+) -> Answer:
+    pipeline = question.pipeline(dialect)
+    table = dialect_of(dialect).table
+    wanted = pipeline.materialised if steps else pipeline.materialised[:-2]
+    made = {
+        step.name: in_order(create(step))
+        for step in pipeline.steps(lambda name: table(f"stage_{name}"))
+        if step.name in wanted
+    }
+    if not steps:
+        made["segments"] = in_order(rows_of(execute(pipeline.query())))
+    return Answer(made)
+
+
+def rows_of(result: Any) -> list[Row]:
+    """Rows with their names, of either engine."""
+    if isinstance(result, list):
+        return result
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _create(connection: duckdb.DuckDBPyConnection, step: Step) -> list[Row]:
+    connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
+    return rows_of(connection.execute(f"SELECT * FROM stage_{step.name}"))
+
+
+def _flattened(path: tuple[str, ...], text: str) -> Sequence[Column]:
+    fields = struct_fields(text)
+    if fields is None:
+        return (Column(path, KINDS[text][0], text),)
+    inner = [column for name, field in fields.items() for column in _flattened((*path, name), field)]
+    return (Column(path, Kind.OTHER, text), *inner)

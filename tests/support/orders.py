@@ -1,0 +1,114 @@
+"""What the tests of the command line share: a shop by hand, its table, and how an error looks."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from support.cli import Outcome
+
+# Four customers, by hand: 007 has two orders on three lines, ann one, bob two and a return, cyd one.
+ORDERS = """\
+customer_id,order_id,order_date,quantity,unit_price,country
+007,A1,2024-01-10,2,10.00,DE
+007,A1,2024-01-10,1,5.50,DE
+007,A2,2024-03-01,1,100,DE
+ann,B1,2024-02-01,3,0.3333,FR
+bob,C1,2023-12-31,1,20,FR
+bob,C2,2024-02-20,4,2.5,FR
+bob,C3,2024-02-25,-1,2.5,FR
+,D1,2024-02-26,1,9,FR
+cyd,E1,2024-02-30,1,9,FR
+cyd,E2,2024-02-29,1,0,FR
+cyd,E3,2024-02-28,1,7,FR
+"""
+BY_HAND = [
+    ("007", 0, 2, Decimal("125.50"), "2024-01-10", "2024-03-01"),
+    ("ann", 29, 1, Decimal("0.9999"), "2024-02-01", "2024-02-01"),
+    ("bob", 10, 2, Decimal("30.00"), "2023-12-31", "2024-02-20"),
+    ("cyd", 2, 1, Decimal("7.00"), "2024-02-28", "2024-02-28"),
+]
+
+TABLE = {
+    "customer_id": "VARCHAR",
+    "recency_days": "BIGINT",
+    "frequency": "BIGINT",
+    "monetary": "DECIMAL(38, 9)",
+    "avg_order_value": "DECIMAL(38, 9)",
+    "first_order_date": "DATE",
+    "last_order_date": "DATE",
+    "r_score": "BIGINT",
+    "f_score": "BIGINT",
+    "m_score": "BIGINT",
+    "rfm_score": "VARCHAR",
+    "segment": "VARCHAR",
+    "previous_segment": "VARCHAR",
+    "segment_since": "DATE",
+    "as_of_date": "DATE",
+    "run_id": "VARCHAR",
+}
+"""The columns of the published table in the order of the design, and a type that takes each as it is."""
+
+
+def published(file: Path, select: str = "FROM rfm_segments ORDER BY customer_id") -> list[tuple[Any, ...]]:
+    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+        return connection.execute(select).fetchall()
+
+
+def without_run_id(file: Path) -> list[tuple[Any, ...]]:
+    return [row[:-1] for row in published(file)]
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file below a folder: when it was written, and what is in it.
+
+    Of a destination, what its readers see: the runs tell of a run that failed too, and what was staged for
+    one that was refused is kept beside it.
+    """
+    return {
+        str(path.relative_to(folder)): _seen_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not re.search(r"\.refused-.*\.duckdb$|\.duckdb\.wal$", path.name)
+    }
+
+
+def _seen_of(path: Path) -> tuple[int, bytes]:
+    if path.suffix == ".duckdb":
+        try:
+            with closing(duckdb.connect(str(path), read_only=True)) as connection:
+                tables = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+                if ("rfm_segments_runs",) in tables:
+                    tables.remove(("rfm_segments_runs",))
+                    return 0, repr([(name, connection.table(name).fetchall()) for (name,) in tables]).encode()
+        except duckdb.Error:
+            pass
+    return path.stat().st_mtime_ns, path.read_bytes()
+
+
+def child(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs Python in a process of its own, where nothing is imported yet."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**plain, **environment},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def refused(ended: Outcome, code: int = 2) -> tuple[str, str]:
+    """The sentence and the hint of an error."""
+    assert ended.code == code, ended
+    assert ended.stdout == ""
+    match = re.fullmatch(r"error: ([^\n]+[.!?])\nhint: ([^\n]+)\n", ended.stderr)
+    assert match, ended.stderr
+    return match[1], match[2]

@@ -1,0 +1,87 @@
+"""Opens a source as a run does, and reads it through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from rfm_pipeline.config.source import SourceOptions
+from rfm_pipeline.config.source_location import parse
+from rfm_pipeline.errors import RfmError
+from rfm_pipeline.source.base import OpenedSource
+from rfm_pipeline.source.errors import explain_failure
+from rfm_pipeline.source.open import open_source
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Read:
+    """A source that was read through: rows sorted, as their order means nothing."""
+
+    source: OpenedSource
+    columns: tuple[str, ...]
+    rows: list[Row]
+
+    @property
+    def notes(self) -> str:
+        return "; ".join(self.source.notes)
+
+    @property
+    def dicts(self) -> list[dict[str, Any]]:
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+@contextmanager
+def opened(
+    text: Path | str, scratch: Path, **options: Any
+) -> Iterator[tuple[OpenedSource, duckdb.DuckDBPyConnection]]:
+    threads = options.pop("threads", 2)
+    with duckdb.connect(config={"threads": threads, "preserve_insertion_order": "false"}) as connection:
+        settings = SourceOptions.of(options)
+        yield open_source(parse(str(text)), settings, connection, scratch / "scratch"), connection
+
+
+def read(text: Path | str, scratch: Path, **options: Any) -> Read:
+    with opened(text, scratch, **options) as (source, connection):
+        # On a cursor, as a warehouse may use one.
+        cursor = connection.cursor()
+        try:
+            rows = cursor.execute(f"SELECT * FROM {source.relation}").fetchall()
+        except duckdb.Error as error:
+            raise explain_failure(error, source) or error from None
+        columns = tuple(column[0] for column in cursor.description or ())
+        cursor.close()
+    return Read(source, columns, sorted(rows, key=repr))
+
+
+def refusal(text: Path | str, scratch: Path, **options: Any) -> RfmError:
+    """The error, of opening or of reading, that the user gets; it is one sentence, with a hint."""
+    with pytest.raises(RfmError) as caught:
+        read(text, scratch, **options)
+    error = caught.value
+    assert error.exit_code == 2
+    assert "\n" not in error.message, "one line, not a dump"
+    assert error.message.endswith(".")
+    assert error.hint, "a hint says what to do"
+    assert "auto_detect" not in error.message, "nothing of DuckDB's vocabulary"
+    return error
+
+
+def table(select: str) -> duckdb.DuckDBPyRelation:
+    """The rows of a query, to be written to a file."""
+    relation = duckdb.connect().sql(select)
+    assert relation is not None
+    return relation
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path

@@ -1,0 +1,88 @@
+"""Many runs at once on one destination: one publishes, and the others say at once who holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.cli import Rfm
+from support.shops import current, day, history, rows_of, runs, whole, write_orders
+
+MANY = 10
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a named pipe holds the first run")
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "rfm_pipeline", *arguments],
+        cwd=folder, env=plain, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def test_of_ten_runs_at_once_one_publishes_what_a_single_run_would(tmp_path: Path, rfm: Rfm) -> None:
+    orders = write_orders(tmp_path)
+    ended = rfm("run", orders, "--as-of", day(20), "--to", "duckdb:alone.duckdb")
+    assert ended.code == 0
+    running = [start(tmp_path, "run", "orders.csv", "--as-of", day(20), "--json") for _ in range(MANY)]
+    outcomes = [(*one.communicate(timeout=120), one.returncode) for one in running]
+    codes = sorted(code for _, _, code in outcomes)
+    # Whoever comes when the first is done may publish after it, which is the same once more.
+    assert set(codes) <= {0, 5}, outcomes
+    assert codes[0] == 0
+    published = {json.loads(out)["run_id"] for out, _, code in outcomes if code == 0}
+    assert {run["run_id"] for run in runs(tmp_path / "rfm.duckdb")} == published
+    assert current(tmp_path / "rfm.duckdb") == current(tmp_path / "alone.duckdb")
+    assert history(tmp_path / "rfm.duckdb") == history(tmp_path / "alone.duckdb")
+    whole(tmp_path / "rfm.duckdb")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.duckdb", "orders.csv", "rfm.duckdb"]
+
+
+def test_while_one_is_at_work_nine_others_exit_5_and_name_it(tmp_path: Path) -> None:
+    """The first reads from its standard input, which ends only when the others have."""
+    orders = write_orders(tmp_path)
+    first = start(tmp_path, "run", "-", "--as-of", day(20), "--json")
+    lease = tmp_path / "rfm.duckdb.rfm_segments.lease"
+    while not (lease.exists() and lease.read_text(encoding="utf-8")):
+        assert first.poll() is None, first.communicate()
+    holder = json.loads(lease.read_text(encoding="utf-8"))
+    assert holder["process"] == first.pid
+    others = [
+        start(tmp_path, *arguments)
+        for arguments in (
+            *(("run", "orders.csv") for _ in range(MANY - 3)),
+            ("rollback",),
+            ("backfill", "orders.csv", "--from", day(10), "--to", day(12)),
+        )
+    ]
+    for other in others:
+        out, err = other.communicate(timeout=120)
+        assert (other.returncode, out) == (5, "")
+        assert (
+            f"duckdb:rfm.duckdb#rfm_segments is held by the run {holder['run_id']} (process {first.pid}"
+            in err
+        )
+        assert "hint: wait for it to end" in err
+    assert not (tmp_path / "rfm.duckdb").exists()
+    out, err = first.communicate(orders.read_text(encoding="utf-8"), timeout=120)
+    assert first.returncode == 0, err
+    assert json.loads(out)["run_id"] == holder["run_id"]
+    assert [run["run_id"] for run in runs(tmp_path / "rfm.duckdb")] == [holder["run_id"]]
+    assert not lease.exists()
+
+
+def test_two_tables_of_one_file_are_two_destinations(tmp_path: Path) -> None:
+    write_orders(tmp_path)
+    names = ("daily", "weekly")
+    running = [start(tmp_path, "run", "orders.csv", "--to", f"duckdb:shop.duckdb#{name}") for name in names]
+    for one in running:
+        _, err = one.communicate(timeout=120)
+        assert one.returncode == 0, err
+    for name in names:
+        assert rows_of(tmp_path / "shop.duckdb", f"SELECT COUNT(*) AS n FROM {name}_runs") == [{"n": 1}]

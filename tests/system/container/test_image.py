@@ -1,0 +1,335 @@
+"""The image: built from the real Dockerfile, and really run, without a network and with a read-only root."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from support.bigquery_shop import Shop
+from support.container_image import USER, Image, build, call, needs_podman, podman, started
+from support.orders import BY_HAND, ORDERS, published
+from support.paths import ROOT
+
+pytestmark = pytest.mark.xdist_group("container")
+
+# Seconds that a container may take on a busy machine until it knows the time.
+START_UP = 20
+
+MARKER = "MIIEvQIBADANBg-not-a-key-but-looks-like-one"
+# What lies about in a folder that an image is built in.
+LYING_ABOUT = {
+    "credentials.json": f'{{"type": "service_account", "private_key": "{MARKER}"}}',
+    ".env": f"TOKEN={MARKER}\n",
+    "production.env": f"TOKEN={MARKER}\n",
+    "rfm.toml": f"source = 'bigquery://{MARKER}'\n",
+    "orders.csv": f"customer_id\n{MARKER}\n",
+    ".git/config": f"[remote]\nurl = https://{MARKER}@example.com\n",
+    "src/credentials.json": MARKER,
+    "src/rfm_pipeline/my-credentials.json": MARKER,
+    "src/rfm_pipeline/service-account-key.json": MARKER,
+    "src/rfm_pipeline/.env": MARKER,
+    "src/rfm_pipeline/key.pem": MARKER,
+    "src/rfm_pipeline/shop.duckdb": MARKER,
+}
+# Under names that no list of what to leave out would have.
+LYING_ABOUT |= {
+    f"src/rfm_pipeline/{name}": MARKER
+    for name in (
+        "shop-prod-1a2b3c.json", "gcp-key.json", "adc.json", "client_secret_123.json", "Credentials.JSON",
+        "key.PEM", "credentials.toml", "app.jks", ".netrc", "id_rsa", "prod.env.bak", "rfm.toml",
+        "orders.csv", "lines.parquet", "notes.txt", "py.typed.bak", "presets/rfm.toml", "presets/shop.json",
+        "presets/.shop.toml", "demo/orders.csv", "sql/dump.sql",
+    )
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[Image]:
+    needs_podman()
+    # The name is this process's, so that two suites do not take the image from each other.
+    tag = f"localhost/rfm-pipeline-test-{os.getpid()}"
+    build(ROOT, tag)
+    yield Image(tag)
+    podman("rmi", "--force", tag)
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    """A folder that the image's user may write to, as a volume is."""
+    folder = tmp_path / "volume"
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
+def mounted(volume: Path) -> tuple[str, str]:
+    return "-v", f"{volume}:/data"
+
+
+def readable(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o644)
+    return path
+
+
+# What it is
+
+
+def test_hadolint_finds_nothing_to_say() -> None:
+    hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    if hadolint is None:
+        pytest.skip("hadolint is not installed")
+    done = call([hadolint, ROOT / "Dockerfile"])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_it_is_a_command_of_a_user_without_rights(image: Image) -> None:
+    config = image.config
+    assert config["User"] == f"{USER}:{USER}"
+    assert (config["Entrypoint"], config["Cmd"]) == (["rfm"], ["run"])
+    assert (config["WorkingDir"], list(config["Volumes"])) == ("/data", ["/data"])
+    assert config["StopSignal"] in ("SIGTERM", "15")
+    labels = config["Labels"]
+    assert labels["org.opencontainers.image.title"] == "rfm-pipeline"
+    assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
+    assert labels["org.opencontainers.image.base.name"].startswith("docker.io/library/python:3.")
+    ours = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.")}
+    assert all(ours.values()), ours
+
+
+def test_nothing_that_builds_or_installs_is_inside(image: Image) -> None:
+    tools = "gcc cc g++ ld make git uv curl wget"
+    found = image.shell(f"for tool in {tools}; do command -v $tool; done; ls /build /root/.cache 2>/dev/null")
+    assert found.stdout == ""
+    pip = image.run("-c", "import pip", options=("--entrypoint", "python"))
+    assert "No module named 'pip'" in pip.stderr
+
+
+def test_it_is_no_larger_than_the_page_says(image: Image) -> None:
+    page = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
+    said = re.search(r"we add to the base image is (\d+) MB", page)
+    assert said
+    found = int(image.shell("du -sm /opt/rfm").stdout.split()[0])
+    assert abs(found - int(said[1])) <= 0.15 * int(said[1])
+
+
+def test_nothing_is_writable_but_the_volume(image: Image) -> None:
+    places = "/ /opt /opt/rfm /opt/rfm/bin /usr /etc /home"
+    found = image.shell(
+        f"id -u; for place in {places}; do touch $place/x 2>/dev/null && echo $place; done; touch x"
+    )
+    assert (found.stdout, found.returncode) == (f"{USER}\n", 0)
+
+
+SHIPPED = (".py", ".toml", ".sql", ".typed", ".css", ".html", ".js")
+
+
+def test_no_layer_has_anything_of_what_lay_about(image: Image, tmp_path: Path) -> None:
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for name in ("Dockerfile", ".dockerignore", "pyproject.toml", "uv.lock", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in LYING_ABOUT.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    tag = f"localhost/rfm-pipeline-spoiled-{os.getpid()}"
+    build(folder, tag)
+    saved = tmp_path / "image.tar"
+    done = podman("save", "--output", saved, tag, seconds=300)
+    podman("rmi", "--force", tag)
+    assert done.returncode == 0, done.stderr
+    shipped = set()
+    for name, content in everything_in(saved):
+        assert MARKER.encode() not in content, name
+        assert not f"/{name}".endswith(tuple(f"/{lying}" for lying in LYING_ABOUT)), name
+        _, package, path = name.partition("site-packages/rfm_pipeline/")
+        if package and path.endswith(SHIPPED):
+            shipped.add(path)
+    sources = ROOT / "src" / "rfm_pipeline"
+    assert shipped == {
+        path.relative_to(sources).as_posix()
+        for path in sources.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def everything_in(saved: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file of every layer of an image that was saved, and the image's own descriptions."""
+    with tarfile.open(saved) as image:
+        for layer in image:
+            file = image.extractfile(layer)
+            if file is None:
+                continue
+            content = file.read()
+            if not layer.name.endswith(".tar"):
+                yield layer.name, content
+                continue
+            with tarfile.open(fileobj=io.BytesIO(content)) as inner:
+                for member in inner:
+                    found = inner.extractfile(member) if member.isfile() else None
+                    yield member.name, found.read() if found else b""
+
+
+# What it does
+
+
+def test_with_nothing_configured_it_says_what_is_missing_and_offers_the_demo(image: Image) -> None:
+    done = image.run()
+    assert (done.returncode, done.stdout) == (2, "")
+    sentence, hint = done.stderr.splitlines()
+    assert sentence == "error: There is no source to read."
+    assert "`rfm demo`" in hint
+
+
+def test_the_demo_runs_offline_with_nothing_mounted(image: Image) -> None:
+    done = image.run("demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Published duckdb:demo.duckdb#rfm_segments" in done.stdout
+
+
+def test_a_real_data_set_is_segmented_in_1_gib(image: Image, volume: Path, online_retail: Path) -> None:
+    source = volume / "online_retail.parquet"
+    shutil.copy(online_retail, source)
+    source.chmod(0o644)
+    done = image.run(
+        "run", "/in/lines.parquet", options=(*mounted(volume), "-v", f"{source}:/in/lines.parquet:ro")
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    result = volume / "rfm.duckdb"
+    assert published(result, "SELECT count(*), sum(monetary)::DECIMAL(38, 2)::VARCHAR FROM rfm_segments") == [
+        (4338, "8911407.90")
+    ]
+    assert result.stat().st_uid == USER
+
+
+def test_a_mounted_file_is_all_the_configuration_it_needs(image: Image, volume: Path, tmp_path: Path) -> None:
+    readable(volume / "orders.csv", ORDERS)
+    config = readable(tmp_path / "rfm.toml", "source = 'orders.csv'\nto = 'duckdb:shop.duckdb'\n")
+    done = image.run(options=(*mounted(volume), "-v", f"{config}:/data/rfm.toml:ro"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row[:4] for row in published(volume / "shop.duckdb")] == [row[:4] for row in BY_HAND]
+
+
+def test_variables_are_all_the_configuration_it_needs(image: Image, volume: Path) -> None:
+    readable(volume / "orders.csv", ORDERS)
+    variables = {"RFM_SOURCE": "orders.csv", "RFM_TO": "duckdb:shop.duckdb", "RFM_SCORING__BINS": "3"}
+    done = image.run(options=mounted(volume), environment=variables | {"RFM_PRESET": "klaviyo"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row[:4] for row in published(volume / "shop.duckdb")] == [row[:4] for row in BY_HAND]
+
+
+def test_it_runs_on_bigquery_by_variables_alone(image: Image, volume: Path, bigquery_shop: Shop) -> None:
+    source = bigquery_shop.make()
+    environment = {
+        "BIGQUERY_EMULATOR_HOST": bigquery_shop.address,
+        "RFM_SOURCE": source,
+        "RFM_TO": bigquery_shop.destination,
+    }
+    # The server is on the machine's own loopback.
+    done = image.run("run", options=mounted(volume), environment=environment, network="host")
+    assert done.returncode == 0, done.stderr
+    assert f"Published {bigquery_shop.destination}.rfm_segments" in done.stdout
+    assert len(bigquery_shop.published()) == len(BY_HAND)
+    assert bigquery_shop.tables() == ["orders", "rfm_segments", "rfm_segments_history", "rfm_segments_runs"]
+
+
+@pytest.mark.parametrize(
+    ("code", "orders", "variables"),
+    [
+        (2, ORDERS, {"RFM_SCORING__BINS": "eleven"}),
+        (3, ORDERS, {"RFM_AS_OF": "2001-01-01"}),
+        (4, ORDERS, {"RFM_DUCKDB__TEMP_DIRECTORY": "/proc"}),
+    ],
+)
+def test_its_exit_code_is_that_of_the_run(
+    code: int, orders: str, variables: dict[str, str], image: Image, volume: Path
+) -> None:
+    readable(volume / "orders.csv", orders)
+    done = image.run("run", "orders.csv", options=mounted(volume), environment=variables)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("error: ")
+    assert not (volume / "rfm.duckdb").exists()
+
+
+def test_it_stops_within_seconds_and_publishes_nothing(image: Image, volume: Path) -> None:
+    lines = volume / "lines.parquet"
+    with closing(duckdb.connect()) as connection:
+        connection.execute(
+            "COPY (SELECT i * 7919 % 2000000 AS customer_id, i AS order_id, (i % 100) / 4 AS amount,"
+            " DATE '2024-01-01' + (i % 700)::INTEGER AS order_date FROM range(20_000_000) AS lines(i))"
+            f" TO '{lines}' (FORMAT parquet)"
+        )
+    lines.chmod(0o644)
+    name = f"rfm-stopped-{os.getpid()}"
+    words = image.words("run", "lines.parquet", options=(*mounted(volume), "--name", name))
+    with started(words) as running:
+        try:
+            # A run's own folder for what outgrows the memory: the engine is at work.
+            wait_for(lambda: list(volume.glob("rfm-*")))
+            told = time.monotonic()
+            assert podman("kill", "--signal", "TERM", name).returncode == 0
+            _, said = running.communicate(timeout=60)
+            took = time.monotonic() - told
+        finally:
+            podman("rm", "--force", "--ignore", name)
+    assert (running.returncode, said) == (130, "error: Stopped; nothing was published.\n")
+    assert took < 10
+    assert [path.name for path in volume.iterdir()] == ["lines.parquet"]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+# Compose
+
+
+def test_the_compose_file_runs_it_as_hard_as_the_tests_do(image: Image) -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert set(services) == {"rfm", "daily"}
+    for service in services.values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert "rfm-data:/data" in service["volumes"]
+    assert services["daily"]["restart"] == "always"
+    command = services["daily"]["command"]
+    assert command[:2] == ["schedule", "wait"]
+    # It waits, and then is the run that was asked for: its messages and its exit code are the run's.
+    done = image.run(*wait_words(command))
+    assert done.returncode == 2
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("Waiting until ")
+    assert rest[0] == "error: There is no source to read."
+
+
+def wait_words(command: list[str], now: float | None = None) -> list[str]:
+    """The command of the service, with a minute that begins soon, but not before it can be waited for."""
+    words = [word.replace("${TIMEZONE:-UTC}", "UTC") for word in command]
+    soon = time.gmtime((time.time() if now is None else now) + 60 + START_UP)
+    return [time.strftime("%H:%M", soon) if word.startswith("${") else word for word in words]
+
+
+@pytest.mark.parametrize("second", [0, 39, 40, 41, 59, 59.999])
+def test_the_minute_that_is_waited_for_can_not_be_missed(second: float) -> None:
+    now = 86_400 * 20_000 + 23 * 3600 + 58 * 60 + second
+    *_, at = wait_words(["--at", "${AT:-05:30}"], now)
+    hour, minute = map(int, at.split(":"))
+    left = (hour * 3600 + minute * 60 - now) % 86_400
+    assert START_UP <= left <= START_UP + 60

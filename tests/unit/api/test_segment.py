@@ -1,0 +1,434 @@
+"""`segment`: whatever has the lines, the answer is the command line's, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import weakref
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import rfm_pipeline
+import rfm_pipeline as rfm
+from rfm_pipeline.api.segmentation import COLUMNS
+from support.cli import Rfm
+from support.orders import BY_HAND, ORDERS, child, contents
+from support.paths import ROOT
+
+Frame = Callable[[Path], Any]
+
+
+class Nothing:
+    """A source that has nothing but Arrow's interface, and gives its rows once."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._reader = table.to_reader()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._reader.__arrow_c_stream__(requested_schema)
+
+
+FRAMES: dict[str, Frame] = {
+    "pandas": pd.read_parquet,
+    "polars": pl.read_parquet,
+    "a lazy frame": pl.scan_parquet,
+    "Arrow": pq.read_table,
+    "an Arrow stream": lambda path: pq.read_table(path).to_reader(),
+    "nothing but a stream": lambda path: Nothing(pq.read_table(path)),
+    "a relation": lambda path: duckdb.connect().read_parquet(str(path)),
+    "a path": lambda path: path,
+    "a path as text": str,
+}
+
+
+@pytest.fixture
+def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The shop by hand as a Parquet file with its types, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "COPY (SELECT customer_id, order_id, order_date, quantity::INTEGER AS quantity,"
+            " unit_price::DECIMAL(12, 4) AS unit_price, country"
+            " FROM read_csv('orders.csv', all_varchar = true)) TO 'orders.parquet'"
+        )
+    return tmp_path / "orders.parquet"
+
+
+@pytest.fixture
+def frame(orders: Path) -> pd.DataFrame:
+    return pd.read_parquet(orders)
+
+
+def published(file: Path) -> list[tuple[Any, ...]]:
+    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+        return connection.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM rfm_segments ORDER BY customer_id"
+        ).fetchall()
+
+
+def rows(segmentation: rfm.Segmentation) -> list[tuple[Any, ...]]:
+    return [tuple(row.values()) for row in segmentation.to_arrow().to_pylist()]
+
+
+@pytest.mark.parametrize("kind", FRAMES)
+def test_any_frame_gives_what_the_command_line_gives(kind: str, orders: Path, rfm: Rfm) -> None:
+    from rfm_pipeline import segment
+
+    said = rfm("run", orders, "--json").json
+    found = segment(FRAMES[kind](orders))
+    assert rows(found) == published(orders.parent / "rfm.duckdb")
+    assert [(*row[:4], str(row[5]), str(row[6])) for row in rows(found)] == BY_HAND
+    told = found.to_json()
+    assert {name: told[name] for name in told.keys() - {"source"}} == {
+        name: said[name] for name in told.keys() - {"source"}
+    }
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "an Arrow stream", "a relation"])
+def test_a_real_shop_is_segmented_as_the_command_line_does_it(
+    kind: str, online_retail: Path, rfm: Rfm, tmp_path: Path
+) -> None:
+    from rfm_pipeline import segment
+
+    flags = ("--bins", "5", "--preset", "grid", "--returns", "net", "--window", "6 months")
+    assert rfm("run", online_retail, *flags).code == 0
+    found = segment(FRAMES[kind](online_retail), bins=5, preset="grid", returns="net", window="6 months")
+    assert rows(found) == published(tmp_path / "rfm.duckdb")
+    assert len(found) > 2000
+
+
+def test_every_argument_is_the_setting_of_its_name(orders: Path) -> None:
+    renamed = pl.read_parquet(orders).rename({"customer_id": "who", "order_date": "when"})
+    found = rfm.segment(
+        renamed,
+        customer_id="who",
+        ordered_at="when",
+        as_of=date(2024, 3, 31),
+        since="2024-01-01",
+        timezone="Europe/Berlin",
+        exclude={"french": "country = 'FR'"},
+        method="fixed",
+        settings={
+            "scoring": {
+                "recency": {"edges": [10, 20, 40]},
+                "frequency": {"edges": [1, 2, 3]},
+                "monetary": {"edges": [10, 50, 100]},
+            }
+        },
+    )
+    assert [(row[0], row[1], row[10]) for row in rows(found)] == [("007", 30, "224")]
+    assert {excluded.reason: excluded.lines for excluded in found.exclusions}["french"] == 5
+    assert found.as_of == date(2024, 3, 31)
+    assert found.edges["monetary"] == tuple(map(Decimal, (10, 50, 100)))
+    assert found.columns["customer_id"] == "who"
+
+
+def test_settings_of_a_file_are_below_the_arguments(frame: pd.DataFrame, tmp_path: Path) -> None:
+    (tmp_path / "rfm.toml").write_text('as_of = "2024-04-01"\nreturns = "net"\n', encoding="utf-8")
+    # It is read where it is named, and nowhere else.
+    assert rfm.segment(frame).as_of == date(2024, 3, 1)
+    found = rfm.segment(frame, config="rfm.toml", as_of="2024-03-31")
+    assert found.as_of == date(2024, 3, 31)
+    assert "non_positive_quantity" not in {excluded.reason for excluded in found.exclusions}
+    assert rfm.segment(frame, config=tmp_path / "rfm.toml", settings={"returns": "exclude"}).revenue > 0
+
+
+def test_nothing_is_written_and_no_variable_is_looked_at(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RFM_AS_OF", "2030-01-01")
+    monkeypatch.setenv("RFM_TO", "duckdb:elsewhere.duckdb")
+    before = contents(tmp_path)
+    with rfm.segment(frame) as found:
+        assert found.as_of == date(2024, 3, 1)
+        assert len(found.to_polars()) == 4
+    assert contents(tmp_path) == before
+
+
+def test_the_summary_tells_each_segment_and_adds_up(frame: pd.DataFrame) -> None:
+    found = rfm.segment(frame)
+    assert [segment.segment for segment in found.summary][:2] == ["Champions", "Loyal Customers"]
+    assert sum(segment.customers for segment in found.summary) == found.customers == len(found) == 4
+    assert sum(segment.orders for segment in found.summary) == found.orders == 6
+    assert sum(segment.revenue for segment in found.summary) == found.revenue == Decimal("163.4999")
+    counted = found.to_polars()["segment"].value_counts().rows_by_key("segment")
+    for segment in found.summary:
+        assert segment.customers == counted.get(segment.segment, [(0,)])[0][0]
+        assert segment.description
+        assert segment.action
+    assert len(pd.DataFrame(found.summary)) == 10
+    assert {audit.status for audit in found.audits} == {"passed", "warning"}
+
+
+def test_each_form_has_the_same_customers(frame: pd.DataFrame) -> None:
+    found = rfm.segment(frame)
+    table = found.to_arrow()
+    assert table.schema.field("monetary").type == pa.decimal128(38, 9)
+    assert found.to_polars().to_arrow().to_pylist() == table.to_pylist()
+    as_pandas = found.to_pandas()
+    assert list(as_pandas.columns) == list(COLUMNS)
+    assert as_pandas["monetary"].tolist() == [float(row["monetary"]) for row in table.to_pylist()]
+    # Whatever takes Arrow's streams takes the result itself, as often as it likes.
+    for _ in range(2):
+        with duckdb.connect() as connection:
+            (counted,) = connection.from_arrow(found).aggregate("SUM(monetary)").fetchall()
+        assert counted == (Decimal("163.4999"),)
+
+
+# Types
+
+
+def lines(**columns: Any) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"customer_id": ["a", "b"], "ordered_at": [date(2025, 1, 1), date(2025, 1, 2)], "amount": [5, 7]}
+        | columns
+    )
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"customer_id": pl.Series(["a", "b"], dtype=pl.Categorical)},
+        {"customer_id": pl.Series(["a", "b"], dtype=pl.Enum(["b", "a"]))},
+        {"amount": pl.Series(["5", "7"])},
+        {"amount": pl.Series([Decimal("5.00"), Decimal("7.00")])},
+        {"amount": pl.Series([5, 7], dtype=pl.UInt8)},
+        {"amount": pl.Series([5, 7], dtype=pl.Float32)},
+        {"ordered_at": ["2025-01-01", "2025-01-02"]},
+        {"ordered_at": [datetime(2025, 1, 1, 23), datetime(2025, 1, 2, 1)]},  # noqa: DTZ001 - the naive ones
+        {"ordered_at": [datetime(2025, 1, 1, 23, tzinfo=UTC), datetime(2025, 1, 2, 1, tzinfo=UTC)]},
+        {"order_id": pl.Series([1, 2], dtype=pl.Int64)},
+        {"nested": pl.Series([[1], [2, 3]])},
+    ],
+    ids=lambda columns: " ".join(f"{name} {pl.Series(some).dtype}" for name, some in columns.items()),
+)
+@pytest.mark.parametrize("form", ["polars", "pandas", "arrow"])
+def test_columns_of_any_type_are_what_they_say(columns: dict[str, Any], form: str) -> None:
+    frame: Any = lines(**columns)
+    frame = {"polars": frame, "pandas": frame.to_pandas(), "arrow": frame.to_arrow()}[form]
+    found = [(row[0], row[1], row[3], row[5]) for row in rows(rfm.segment(frame))]
+    assert found == [("a", 1, 5, date(2025, 1, 1)), ("b", 0, 7, date(2025, 1, 2))]
+
+
+def test_numbers_that_pandas_made_floats_are_the_ids_that_they_were() -> None:
+    frame = pd.DataFrame(
+        {
+            "customer_id": [17850.0, None, 12.0],
+            "date": pd.to_datetime(["2025-01-01"] * 3),
+            "amount": [1, 2, 3.5],
+        }
+    )
+    found = rfm.segment(frame)
+    assert [row[0] for row in rows(found)] == ["12", "17850"]
+    assert [(excluded.reason, excluded.lines) for excluded in found.exclusions] == [("missing_customer", 1)]
+
+
+@pytest.mark.parametrize("most", [1, 7, 50, 256])
+def test_a_frame_in_many_pieces_is_read_whole(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rfm_pipeline.source.dataframe._LARGE", 0)
+    monkeypatch.setattr("rfm_pipeline.source.dataframe._MOST_PIECES", most)
+    pieces = [lines(customer_id=[f"c{n}", "b"]) for n in range(50)]
+    found = rfm.segment(pl.concat(pieces, rechunk=False))
+    assert (found.customers, found.orders, found.revenue) == (51, 100, Decimal(600))
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="the peak of a process's memory is set back on Linux only"
+)
+@pytest.mark.parametrize("pieces", [1, 20])
+def test_a_large_frame_is_not_copied(pieces: int) -> None:
+    arguments = (str(ROOT / "benchmarks" / "frame_memory.py"), "segment", "4000000", str(pieces))
+    done = child(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) < 0.6
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("frame", "message", "hint"),
+    [
+        (
+            pd.DataFrame({"x": [1], "y": [2]}),
+            "There is no column recognised as customer_id",
+            "customer_id='COLUMN'",
+        ),
+        (lines().clear(), "The frame, a polars.DataFrame, has no rows.", "look at where it comes from."),
+        (
+            pd.DataFrame({0: [1], 1: [2]}),
+            "The column 0 of a pandas.DataFrame has no name, but a int.",
+            "name it",
+        ),
+        (
+            pd.DataFrame([[1, 2]], columns=["a", "A"]),
+            "a pandas.DataFrame has a column 'a' and a column 'A': columns 1 and 2.",
+            "rename one",
+        ),
+        (lines(total=[1, 2]), "2 columns could be the amount: `amount`, `total`.", "choose one with amount "),
+        ({"customer_id": ["a"]}, "A builtins.dict is no source.", "give a path, a data frame"),
+        (3, "A builtins.int is no source.", "give a path"),
+        ("nowhere.csv", "nowhere.csv", None),
+        (
+            "bigquery://a.b.c",
+            "bigquery://a.b.c is segmented in BigQuery, and this computes here.",
+            "`rfm run`",
+        ),
+        (lines(ordered_at=["03/04/2025", "04/05/2025"]), "can be read in two ways", "date_format='%d/%m/%Y'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_words_of_arguments(
+    frame: Any, message: str, hint: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(rfm.RfmError) as error:
+        rfm.segment(frame)
+    assert message in error.value.message
+    assert (hint or "") in (error.value.hint or "")
+    assert "--" not in (error.value.hint or "")
+    # A notebook shows what the exception says, and its notes.
+    assert [f"hint: {error.value.hint}"] == error.value.__notes__
+
+
+def test_settings_that_are_none_are_named(frame: pd.DataFrame) -> None:
+    with pytest.raises(rfm.RfmError, match="bins"):
+        rfm.segment(frame, bins=99)
+    with pytest.raises(rfm.RfmError, match="scorin"):
+        rfm.segment(frame, settings={"scorin": {}})
+
+
+def test_an_audit_that_blocks_leaves_no_result_and_no_file(frame: pd.DataFrame, tmp_path: Path) -> None:
+    before = contents(tmp_path)
+    with pytest.raises(rfm.AuditError, match="All 11 lines were excluded"):
+        rfm.segment(frame, as_of="2001-01-01")
+    with pytest.raises(rfm.AuditError, match="`rich` found 1 row"):
+        rfm.segment(
+            frame,
+            settings={
+                "audits": {"queries": {"rich": "SELECT customer_id FROM segments WHERE monetary > 50"}}
+            },
+        )
+    assert contents(tmp_path) == before
+
+
+def test_what_was_closed_says_so_and_keeps_what_was_found(frame: pd.DataFrame) -> None:
+    with rfm.segment(frame) as found:
+        pass
+    assert found.customers == 4
+    with pytest.raises(rfm.RfmError, match="was closed"):
+        found.to_polars()
+
+
+def test_the_report_is_the_one_of_the_command_line_without_a_history(
+    frame: pd.DataFrame, orders: Path, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rfm_pipeline import segment
+
+    monkeypatch.setenv("RFM_REPORT__CURRENCY", "EUR")
+    assert rfm("run", orders, "--report", "theirs.html").code == 0
+    with segment(frame, settings={"report": {"currency": "EUR"}}) as found:
+        found.report("ours.html")
+        assert '<th scope="row">007</th>' in (tmp_path / "ours.html").read_text(encoding="utf-8")
+        # The figures are the same; the run, the source and the destination are others.
+        ours, theirs = (
+            (tmp_path / name).read_text(encoding="utf-8").partition('<div id="view">')[2]
+            for name in ("ours.html", "theirs.html")
+        )
+        for name in ("segments", "grid", "concentration", "recency", "monetary"):
+            pattern = rf'data-part="{name}">.*?</section>'
+            drawn = [re.findall(pattern, page, re.DOTALL) for page in (ours, theirs)]
+            assert drawn[0] == drawn[1]
+            assert drawn[0]
+        found.report("ours.html", top_customers=0)
+        assert '<th scope="row">007</th>' not in (tmp_path / "ours.html").read_text(encoding="utf-8")
+        with pytest.raises(rfm_pipeline.RfmError) as error:
+            found.report("ours.html", currency="POUNDS")
+        assert "look at currency" in (error.value.hint or "")
+        with pytest.raises(rfm_pipeline.RfmError, match=r"report.txt does not end in .html"):
+            found.report("report.txt")
+    with pytest.raises(rfm_pipeline.RfmError, match="was closed"):
+        found.report("late.html")
+
+
+def test_nothing_holds_the_frame_once_it_was_read(orders: Path) -> None:
+    frame = pd.read_parquet(orders)
+    gone = weakref.ref(frame)
+    found = rfm.segment(frame)
+    del frame
+    import gc
+
+    gc.collect()
+    assert gone() is None
+    assert len(found.to_arrow()) == 4
+
+
+# For people
+
+
+def test_a_notebook_shows_the_segments_and_runs_nothing_that_is_in_their_names(frame: pd.DataFrame) -> None:
+    script = "<script>alert(1)</script>"
+    found = rfm.segment(
+        frame, settings={"segments": {"rules": [{"segment": script, "r": 4}], "fallback": "<b>Others"}}
+    )
+    page = found._repr_html_()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "&lt;b&gt;Others" in page
+    assert "4 customers, 6 orders, revenue 163.50" in page
+    assert repr(found) == "<Segmentation: 4 customers, 6 orders, revenue 163.50, as of 2024-03-01>"
+
+
+# What is there
+
+
+def test_the_package_shows_its_names_and_loads_none_of_them_before() -> None:
+    assert set(rfm.__all__) <= set(dir(rfm))
+    for name in rfm.__all__:
+        assert getattr(rfm, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'segmnt'"):
+        _ = rfm.segmnt
+    loaded = child("-c", "import sys, rfm_pipeline; print(*sys.modules)").stdout.split()
+    assert not {"_duckdb", "duckdb", "msgspec", "pandas", "pyarrow", "rfm_pipeline.api.segment"} & set(loaded)
+
+
+@pytest.mark.parametrize(
+    ("absent", "code", "wanted"),
+    [
+        ("pyarrow", "rfm.segment(polars_frame).to_polars()", "4"),
+        ("pyarrow", "rfm.segment('orders.csv').to_pandas()", "4"),
+        ("pyarrow", "rfm.segment('orders.csv').to_arrow()", "pyarrow is not installed."),
+        ("polars", "rfm.segment('orders.csv').to_polars()", "polars is not installed."),
+    ],
+)
+def test_only_the_package_that_is_asked_for_is_needed(
+    absent: str, code: str, wanted: str, orders: Path
+) -> None:
+    program = f"""
+import sys
+sys.modules[{absent!r}] = None
+import os; os.chdir({str(orders.parent)!r})
+import rfm_pipeline
+import rfm_pipeline as rfm
+if "polars_frame" in {code!r}:
+    import polars
+    polars_frame = polars.read_csv("orders.csv", infer_schema=False)
+try:
+    print(len({code}))
+except rfm.RfmError as error:
+    print(error)
+"""
+    done = child("-c", program)
+    assert (done.returncode, done.stdout.strip()) == (0, wanted), done.stderr

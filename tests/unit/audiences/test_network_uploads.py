@@ -1,0 +1,318 @@
+"""`rfm export` in the formats of networks: everybody is accounted for, and nobody is shown."""
+
+from __future__ import annotations
+
+import csv
+from hashlib import sha256
+from pathlib import Path
+
+import duckdb
+import pytest
+import xlsxwriter
+
+from support.audience_shop import CONTACTS, HEADER, PERSONAL, lay_out, published, read_csv, refused
+from support.cli import Rfm
+
+MAPPED = (
+    "--phone",
+    "Mobile",
+    "--first-name",
+    "First",
+    "--last-name",
+    "Last",
+    "--country",
+    "Country",
+    "--zip",
+    "Zip",
+)
+
+
+@pytest.fixture
+def shop(rfm: Rfm, tmp_path: Path) -> Rfm:
+    """The command line in a folder with a result and contacts."""
+    lay_out(tmp_path)
+    return rfm
+
+
+def hashed(text: str) -> str:
+    return sha256(text.encode()).hexdigest() if text else ""
+
+
+def test_google_gets_hashes_under_its_own_headings(shop: Rfm, tmp_path: Path) -> None:
+    ended = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv", "--json")
+    assert ended.code == 0
+    rows = read_csv(tmp_path / "g.csv")
+    assert list(rows[0]) == ["Email", "Phone", "First Name", "Last Name", "Country", "Zip"]
+    assert rows[0] == {
+        "Email": hashed("annone@gmail.com"),
+        "Phone": hashed("+442079460001"),
+        "First Name": hashed("=cmd|'/c calc'!a0"),
+        "Last Name": hashed("one"),
+        "Country": "GB",
+        "Zip": "SW1A 1AA",
+    }
+    assert ended.json["hashed"] == ["Email", "Phone", "First Name", "Last Name"]
+
+
+def test_meta_gets_everything_hashed_under_its_own_headings(shop: Rfm, tmp_path: Path) -> None:
+    assert shop("export", "-f", "meta", "--contacts", CONTACTS, *MAPPED, "-o", "m.csv").code == 0
+    rows = read_csv(tmp_path / "m.csv")
+    assert list(rows[0]) == ["email", "phone", "fn", "ln", "country", "zip"]
+    assert rows[1] == {
+        "email": hashed("two@example.com"),
+        "phone": "",
+        "fn": hashed("bo"),
+        "ln": hashed("two"),
+        "country": hashed("us"),
+        "zip": hashed("94035"),
+    }
+    assert rows[0]["email"] == hashed("ann.one+shop@gmail.com"), "Meta leaves dots and what follows a plus"
+
+
+def test_klaviyo_gets_addresses_first_and_what_is_known_of_the_customer(shop: Rfm, tmp_path: Path) -> None:
+    ended = shop(
+        "export", "-f", "klaviyo", "--clear", "--contacts", CONTACTS, "--first-name", "First", "-o", "k.csv"
+    )
+    assert ended.code == 0
+    rows = read_csv(tmp_path / "k.csv")
+    first = published(tmp_path)[0]
+    assert list(rows[0]) == [
+        "Email", "First Name", "RFM Segment", "RFM Score", "RFM Recency Days", "RFM Frequency",
+        "RFM Monetary", "RFM Last Order Date",
+    ]  # fmt: skip
+    assert rows[0]["Email"] == "ann.one+shop@gmail.com"
+    assert rows[0]["RFM Segment"] == first["segment"]
+    assert rows[0]["RFM Monetary"] == "500.00"
+    assert rows[0]["RFM Last Order Date"] == first["last_order_date"].isoformat()
+    assert [row["First Name"] for row in rows] == ["'=cmd|'/c calc'!A0", "Bo", "'@Cy", "Ann"]
+
+
+def test_mailchimp_gets_the_segment_as_a_tag(shop: Rfm, tmp_path: Path) -> None:
+    ended = shop("export", "-f", "mailchimp", "--clear", "--contacts", CONTACTS, "-o", "m.csv")
+    assert ended.code == 0
+    segments = {row["customer_id"]: row["segment"] for row in published(tmp_path)}
+    assert read_csv(tmp_path / "m.csv")[:2] == [
+        {"Email Address": "ann.one+shop@gmail.com", "Tags": segments["c01"]},
+        {"Email Address": "two@example.com", "Tags": segments["c02"]},
+    ]
+
+
+def test_a_comma_in_a_segments_name_does_not_make_two_tags_of_it(shop: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "rfm.toml").write_text('[[segments.rules]]\nsegment = "Good, better"\nr = ">=1"\n')
+    assert shop("run", "orders.csv", "--quiet").code == 0
+    assert shop("export", "-f", "mailchimp", "--clear", "--contacts", CONTACTS, "-o", "m.csv").code == 0
+    assert read_csv(tmp_path / "m.csv")[0]["Tags"] == '"Good, better"'
+
+
+@pytest.mark.parametrize(
+    ("format_", "mapped", "left_out"),
+    [
+        # c01 and c04 are one address to Google; c05 has a number.
+        ("google", MAPPED, {"no_contact": 2, "no_email": 1, "invalid_email": 1, "same_contact": 2}),
+        ("google", (), {"no_contact": 2, "no_email": 1, "invalid_email": 2, "same_contact": 2}),
+        ("meta", (), {"no_contact": 2, "no_email": 1, "invalid_email": 2, "same_contact": 1}),
+        (
+            "klaviyo",
+            ("--phone", "Mobile"),
+            {"no_contact": 2, "no_email": 1, "invalid_email": 1, "same_contact": 1},
+        ),
+        # Mailchimp knows nobody by a number.
+        (
+            "mailchimp",
+            ("--phone", "Mobile"),
+            {"no_contact": 2, "no_email": 1, "invalid_email": 2, "same_contact": 1},
+        ),
+    ],
+)
+def test_every_customer_is_in_the_file_or_left_out_for_a_reason(
+    shop: Rfm, tmp_path: Path, format_: str, mapped: tuple[str, ...], left_out: dict[str, int]
+) -> None:
+    ended = shop("export", "-f", format_, "--clear", "--contacts", CONTACTS, *mapped, "-o", "x.csv", "--json")
+    found = ended.json
+    assert found["left_out"] == left_out
+    assert found["exported"] == len(read_csv(tmp_path / "x.csv"))
+    assert found["exported"] + sum(found["left_out"].values()) == found["customers"] == 10
+    assert found["contacts"]["unused"] == 2
+    shown = shop("export", "-f", format_, "--clear", "--contacts", CONTACTS, *mapped, "-o", "x.csv").stdout
+    for reason, number in left_out.items():
+        assert f"{number}  " in shown
+        assert f"({reason})" in shown
+    assert "2 contacts of no customer in these segments" in shown
+
+
+def test_what_a_network_cannot_use_is_left_blank_and_counted(shop: Rfm, tmp_path: Path) -> None:
+    ended = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv", "--json")
+    assert ended.json["contacts"]["unusable"] == {"phone": 1, "country": 1}
+    shown = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv").stdout
+    assert "! 1 value of phone can't be used there: left blank" in shown
+
+
+def test_of_customers_with_one_address_the_one_who_spent_the_most_is_taken(shop: Rfm, tmp_path: Path) -> None:
+    asked = ("-f", "klaviyo", "--clear", "--contacts", CONTACTS, "--columns", "customer_id,monetary")
+    assert shop("export", *asked, "-o", "k.csv").code == 0
+    (two,) = (row for row in read_csv(tmp_path / "k.csv") if row["Email"] == "two@example.com")
+    assert two["RFM Customer Id"] == "c02"
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_several_addresses_the_most_frequent_is_taken_in_any_order(
+    shop: Rfm, tmp_path: Path, order: int
+) -> None:
+    rows = [("c01", "b@example.com"), ("c01", "a@example.com"), ("c01", "B@example.com "), ("c01", "none"),
+            ("c02", "d@example.com"), ("c02", "c@example.com"), ("c03", "e@example.com")]  # fmt: skip
+    with (tmp_path / "several.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("id", "email"), *rows[::order]])
+    ended = shop("export", "-f", "klaviyo", "--clear", "--contacts", "several.csv", "-o", "k.csv", "--json")
+    emails = [row["Email"] for row in read_csv(tmp_path / "k.csv")]
+    assert emails == ["b@example.com", "c@example.com", "e@example.com"]
+    assert ended.json["contacts"]["several_addresses"] == 2
+
+
+def test_nobody_is_shown_in_a_hashed_file_or_on_the_terminal(shop: Rfm, tmp_path: Path) -> None:
+    for format_ in ("google", "meta", "klaviyo", "mailchimp"):
+        for quiet in ((), ("--json",)):
+            asked = (
+                "-f",
+                format_,
+                "--clear",
+                "--contacts",
+                CONTACTS,
+                *MAPPED,
+                "-o",
+                f"{format_}.csv",
+                *quiet,
+            )
+            ended = shop("export", *asked)
+            assert ended.code == 0
+            said = (ended.stdout + ended.stderr).casefold()
+            assert not [value for value in PERSONAL if value.casefold() in said]
+    for format_ in ("google", "meta"):
+        text = (tmp_path / f"{format_}.csv").read_text().casefold()
+        assert not [value for value in PERSONAL if value.casefold() in text]
+        assert (tmp_path / f"{format_}.csv").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("format_", ["klaviyo", "mailchimp"])
+def test_addresses_go_out_in_clear_only_where_that_is_asked_for(
+    shop: Rfm, tmp_path: Path, format_: str
+) -> None:
+    ended = shop("export", "-f", format_, "--contacts", CONTACTS, "-o", "x.csv")
+    refused(ended, "in clear, and nobody asked for that", "give --clear")
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_nothing_personal_is_used_that_nobody_named(shop: Rfm, tmp_path: Path) -> None:
+    assert shop("export", "-f", "google", "--contacts", CONTACTS, "-o", "g.csv").code == 0
+    assert list(read_csv(tmp_path / "g.csv")[0]) == ["Email"]
+
+
+# Contacts
+
+
+def test_contacts_are_configured_once(shop: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "rfm.toml").write_text(f'[export]\ncontacts = "{CONTACTS}"\nphone = "Mobile"\n')
+    assert shop("export", "-f", "meta", "-o", "m.csv").code == 0
+    assert list(read_csv(tmp_path / "m.csv")[0]) == ["email", "phone"]
+
+
+def test_contacts_are_read_as_they_are_said_to_be_written(shop: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "people.txt").write_text("id~email\nc01~a@example.com\n")
+    (tmp_path / "rfm.toml").write_text('[export]\ncontacts = "people.txt"\n[export.read]\ndelimiter = "~"\n')
+    assert shop("export", "-f", "meta", "-o", "m.csv").code == 0
+    assert read_csv(tmp_path / "m.csv") == [{"email": hashed("a@example.com")}]
+
+
+@pytest.mark.parametrize(
+    "place", ["contacts.parquet", "contacts.xlsx", "duckdb:crm.duckdb#people", "duckdb:rfm.duckdb#people"]
+)
+def test_contacts_are_read_from_wherever_lines_are(shop: Rfm, tmp_path: Path, place: str) -> None:
+    assert shop("export", "-f", "meta", "--contacts", CONTACTS, "-o", "from-csv.csv").code == 0
+    scheme, _, table = place.partition("#")
+    with duckdb.connect(
+        str(tmp_path / scheme.removeprefix("duckdb:")) if table else ":memory:"
+    ) as connection:
+        people = f"(SELECT * FROM read_csv('{tmp_path / CONTACTS}', all_varchar = true))"
+        if table:
+            connection.execute(f"CREATE TABLE {table} AS FROM {people}")
+        elif place.endswith(".parquet"):
+            connection.execute(f"COPY {people} TO '{tmp_path / place}'")
+        else:
+            with xlsxwriter.Workbook(str(tmp_path / place)) as workbook:
+                sheet = workbook.add_worksheet()
+                for number, row in enumerate([HEADER, *connection.execute(f"FROM {people}").fetchall()]):
+                    sheet.write_row(number, 0, row)
+    assert shop("export", "-f", "meta", "--contacts", place, "-o", "x.csv").code == 0
+    assert (tmp_path / "x.csv").read_text() == (tmp_path / "from-csv.csv").read_text()
+
+
+def test_ids_that_are_numbers_meet_in_any_type(rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(
+        "customer_id,order_date,amount\n17850,2025-01-01,5\n007,2025-01-02,5\n"
+    )
+    assert rfm("run", "orders.csv", "--quiet").code == 0
+    with duckdb.connect() as connection:
+        rows = "(VALUES (17850.0::DOUBLE, 'a@example.com'), (1.0, 'b@example.com')) AS people(id, email)"
+        connection.execute(f"COPY (FROM {rows}) TO '{tmp_path}/people.parquet'")
+    ended = rfm("export", "-f", "meta", "--contacts", "people.parquet", "-o", "m.csv", "--json")
+    assert read_csv(tmp_path / "m.csv") == [{"email": hashed("a@example.com")}]
+    assert ended.json["left_out"] == {"no_contact": 1}
+
+
+@pytest.mark.parametrize(
+    ("header", "flags", "said"),
+    [
+        (
+            "id,email,mail",
+            (),
+            ("2 columns of the contacts could be the e-mail address: `email`, `mail`", "--email"),
+        ),
+        ("customer_id,user_id,email", (), ("could be the customer id", "--customer-id")),
+        ("id,address", (), ("was recognised as the e-mail address", "name it with --email")),
+        ("who,email", (), ("was recognised as the customer id", "name it with --customer-id")),
+        ("id,email", ("--phone", "Fone"), ("--phone names the column `Fone`", "`id`, `email`")),
+        ("id,email", ("--email", "Mail"), ("--email names the column `Mail`", "did you mean `email`?")),
+    ],
+)
+def test_columns_are_not_guessed(
+    shop: Rfm, tmp_path: Path, header: str, flags: tuple[str, ...], said: tuple[str, str]
+) -> None:
+    (tmp_path / "people.csv").write_text(f"{header}\n{','.join('abc'[: header.count(',') + 1])}\n")
+    refused(shop("export", "-f", "meta", "--contacts", "people.csv", *flags, "-o", "m.csv"), *said)
+
+
+@pytest.mark.parametrize(
+    ("flags", "error", "hint"),
+    [
+        (
+            ("--zip", "Zip"),
+            "first name, last name, country and zip together",
+            "--first-name --last-name --country",
+        ),
+        (("--columns", "segment"), "takes no columns of the result", "--columns"),
+    ],
+)
+def test_google_takes_no_half_addresses_and_no_columns_of_ours(
+    shop: Rfm, flags: tuple[str, ...], error: str, hint: str
+) -> None:
+    refused(shop("export", "-f", "google", "--contacts", CONTACTS, *flags, "-o", "g.csv"), error, hint)
+
+
+def test_contacts_are_not_overwritten(shop: Rfm, tmp_path: Path) -> None:
+    before = (tmp_path / CONTACTS).read_bytes()
+    for contacts in (CONTACTS, "*ntacts.csv"):
+        ended = shop("export", "-f", "google", "--contacts", contacts, "-o", tmp_path / CONTACTS)
+        refused(ended, "is among the contacts", "somewhere else")
+    assert (tmp_path / CONTACTS).read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["-", "bigquery://shop.crm.people"])
+def test_where_contacts_are_not_read_from_is_said(shop: Rfm, place: str) -> None:
+    refused(
+        shop("export", "-f", "meta", "--contacts", place, "-o", "m.csv"), "Contacts are not read from", "file"
+    )
+
+
+def test_contacts_that_are_not_there_are_said(shop: Rfm) -> None:
+    refused(
+        shop("export", "-f", "meta", "--contacts", "contact.csv", "-o", "m.csv"), "does not exist", CONTACTS
+    )

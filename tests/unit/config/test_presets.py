@@ -1,0 +1,367 @@
+"""The presets that come with the package: each is whole, proved, and says what its source says."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter, defaultdict
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+import pytest
+
+from rfm_pipeline.common.date_formats import format_regex
+from rfm_pipeline.config import presets
+from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig, cell_text
+from rfm_pipeline.errors import ConfigurationError
+from support.paths import SHARED_DATA
+
+SEGMENT_MAPS = {"classic": 4, "grid": 5, "klaviyo": 3, "pymc": 4, "r-rfm": 5, "shopify": 5}
+SOURCES = ("ga4", "online-retail", "online-retail-ii", "shopify-orders", "thelook")
+ROLES = {"customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund"}
+
+
+def proved(name: str) -> SegmentMap:
+    bins = SEGMENT_MAPS[name]
+    config = SegmentsConfig.of(presets.load(name)["segments"])
+    return SegmentMap.prove(config, (bins, bins, bins))
+
+
+def cells_by_segment(segment_map: SegmentMap) -> dict[str, set[str]]:
+    found = defaultdict(set)
+    for cell, segment in segment_map.cells().items():
+        found[segment].add(cell_text(cell, segment_map.bins))
+    return dict(found)
+
+
+# All presets
+
+
+def test_the_presets_are_these() -> None:
+    assert presets.names() == tuple(sorted([*SEGMENT_MAPS, *SOURCES]))
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_a_preset_is_a_segment_map_or_a_source_and_tells_what_it_is(name: str) -> None:
+    settings, about = presets.load(name), presets.info(name)
+    assert ("segments" in settings) != ("columns" in settings)
+    assert about.kind == ("segments" if name in SEGMENT_MAPS else "source")
+    assert (about.name, about.title) == (name, settings["preset"]["title"])
+    assert about.title.strip()
+    assert about.description.endswith(".")
+    assert set(settings["preset"]) <= {"title", "description", "signature"}
+
+
+def test_a_preset_that_is_changed_is_whole_when_it_is_loaded_again() -> None:
+    presets.load("classic")["segments"].clear()
+    assert presets.load("classic")["segments"]["rules"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "closest"),
+    [
+        ("clasic", "classic"),
+        ("r_rfm", "r-rfm"),
+        ("Shopify", "shopify"),
+        ("GA4", "ga4"),
+        ("online_retail", "online-retail"),
+    ],
+)
+def test_an_unknown_preset_is_refused_with_the_closest_name(asked: str, closest: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        presets.load(asked)
+    assert caught.value.message == f'There is no preset "{asked}".'
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith(f'did you mean "{closest}"? there are classic, ga4, ')
+
+
+@pytest.mark.parametrize("asked", ["zzzz", "", "../presets/classic", "classic.toml"])
+def test_what_is_not_a_presets_name_opens_no_file(asked: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        presets.load(asked)
+    assert caught.value.hint is not None
+    assert "there are classic, ga4, " in caught.value.hint
+    with pytest.raises(ConfigurationError):
+        presets.info(asked)
+
+
+# Segment maps
+
+
+@pytest.mark.parametrize("name", SEGMENT_MAPS)
+def test_a_segment_map_is_proved_for_the_bins_it_sets(name: str) -> None:
+    assert presets.load(name)["scoring"]["bins"] == SEGMENT_MAPS[name]
+    assert len(proved(name).cells()) == SEGMENT_MAPS[name] ** 3
+
+
+@pytest.mark.parametrize("name", SEGMENT_MAPS)
+def test_a_segment_map_is_called_what_its_preset_is_called(name: str) -> None:
+    assert proved(name).name == name
+    assert proved(name).description.endswith(".")
+
+
+@pytest.mark.parametrize("name", SEGMENT_MAPS)
+def test_every_segment_says_in_a_line_who_is_in_it_and_what_to_do(name: str) -> None:
+    segments = proved(name).segments
+    for text in [line for segment in segments for line in (segment.description, segment.action)]:
+        assert re.fullmatch(r"[A-Z][^\n]{20,118}\.", text), text
+    assert len({segment.description for segment in segments}) == len(segments)
+    assert len({segment.action for segment in segments}) == len(segments)
+
+
+SEGMENTS_IN_ORDER = """
+classic: Champions, Loyal Customers, Potential Loyalists, New Customers, Promising, Needs Attention, \
+About to Sleep, At-Risk, Hibernating, Lost
+grid: Hibernating, At Risk, Can't Lose Them, About to Sleep, Need Attention, Loyal Customers, Promising, \
+New Customers, Potential Loyalists, Champions
+klaviyo: Champions, Loyal, Recent, Needs Attention, At Risk, Inactive
+pymc: Premium Customer, Repeat Customer, Top Spender, At-Risk Customer, Inactive Customer, Other
+r-rfm: Champions, Potential Loyalist, Loyal Customers, Promising, New Customers, Can't Lose Them, At Risk, \
+Need Attention, About To Sleep, Lost, Others
+shopify: Champions, Loyal, Active, New, Promising, Needs Attention, Almost Lost, At Risk, Previously Loyal, \
+Dormant
+"""
+
+
+def test_a_segment_map_has_the_segments_of_its_source_in_their_order() -> None:
+    listed = [
+        f"{name}: {', '.join(segment.name for segment in proved(name).segments)}" for name in SEGMENT_MAPS
+    ]
+    assert listed == SEGMENTS_IN_ORDER.strip().splitlines()
+
+
+def test_klaviyos_groups_have_the_published_cells() -> None:
+    assert cells_by_segment(proved("klaviyo")) == {
+        "Champions": {"333", "332", "323"},
+        "Loyal": {"321", "322", "331", "232", "233"},
+        "Recent": {"312", "313", "311", "222", "223"},
+        "Needs Attention": {"213", "221", "123", "132", "133"},
+        "At Risk": {"231", "212", "122", "131", "211"},
+        "Inactive": {"111", "112", "113", "121"},
+    }
+
+
+def test_klaviyos_recency_is_split_at_180_and_365_days() -> None:
+    assert presets.load("klaviyo")["scoring"] == {
+        "bins": 3,
+        "recency": {"method": "fixed", "edges": [180, 365]},
+    }
+
+
+def test_pymcs_segments_have_the_published_cells() -> None:
+    found = {name: " ".join(sorted(cells)) for name, cells in cells_by_segment(proved("pymc")).items()}
+    assert found == {
+        "Premium Customer": "333 334 343 344 433 434 443 444",
+        "Repeat Customer": "143 232 233 234 243 244 332",
+        "Top Spender": "124 133 134 144 224 313 314 323 324 413 414 423 424",
+        "At-Risk Customer": "122 123 132 212 214 222 223 312 322 412 422",
+        "Inactive Customer": "111 112 113 114 211 311 411",
+        "Other": "121 131 141 142 213 221 231 241 242 321 331 341 342 421 431 432 441 442",
+    }
+
+
+def test_shopifys_groups_are_cells_of_recency_and_rounded_mean() -> None:
+    # The published grid: a row for each recency score, a column for each rounded-up mean of f and m.
+    grid = {
+        5: ["New", "Active", "Active", "Champions", "Champions"],
+        4: ["Promising", "Active", "Active", "Loyal", "Loyal"],
+        3: ["Almost Lost", "Almost Lost", "Needs Attention", "Loyal", "Loyal"],
+        2: ["Dormant", "Dormant", "At Risk", "At Risk", "Previously Loyal"],
+        1: ["Dormant", "Dormant", "At Risk", "At Risk", "Previously Loyal"],
+    }
+    # The f and m that have each mean, as pairs of digits.
+    means = [
+        "11",
+        "12 21 13 31 22",
+        "14 41 23 32 15 51 24 42 33",
+        "25 52 34 43 35 53 44",
+        "45 54 55",
+    ]
+    shopify = proved("shopify")
+    seen = 0
+    for r, row in grid.items():
+        for segment, pairs in zip(row, means, strict=True):
+            for pair in pairs.split():
+                f, m = int(pair[0]), int(pair[1])
+                assert shopify.segment_of(r, f, m) == segment, (r, f, m)
+                seen += 1
+    assert seen == len(shopify.cells())
+
+
+@pytest.mark.parametrize(
+    ("cells", "segment"),
+    [
+        ("444", "Champions"),
+        ("441 443", "Loyal Customers"),
+        ("331 344 434 431", "Potential Loyalists"),
+        ("411 424", "New Customers"),
+        ("311 324", "Promising"),
+        ("231 244", "Needs Attention"),
+        ("211 224", "About to Sleep"),
+        ("131 144", "At-Risk"),
+        ("121 124", "Hibernating"),
+        ("111 114", "Lost"),
+    ],
+)
+def test_classic_gives_each_corner_of_a_segment_its_name(cells: str, segment: str) -> None:
+    classic = proved("classic")
+    assert {classic.segment_of(int(r), int(f), int(m)) for r, f, m in map(tuple, cells.split())} == {segment}
+
+
+def test_grid_is_a_grid_of_recency_and_frequency() -> None:
+    rows = {
+        5: ["New Customers", "Potential Loyalists", "Potential Loyalists", "Champions", "Champions"],
+        4: ["Promising", "Potential Loyalists", "Potential Loyalists", "Loyal Customers", "Loyal Customers"],
+        3: ["About to Sleep", "About to Sleep", "Need Attention", "Loyal Customers", "Loyal Customers"],
+        2: ["Hibernating", "Hibernating", "At Risk", "At Risk", "Can't Lose Them"],
+        1: ["Hibernating", "Hibernating", "At Risk", "At Risk", "Can't Lose Them"],
+    }
+    grid = proved("grid")
+    assert not grid.uses_m
+    assert {r: [grid.segment_of(r, f, 3) for f in range(1, 6)] for r in rows} == rows
+
+
+def test_r_rfm_leaves_ten_cells_to_its_fallback() -> None:
+    others = sorted(cells_by_segment(proved("r-rfm"))["Others"])
+    assert others == ["215", "241", "251", "252", "341", "351", "441", "451", "541", "551"]
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data sets are not here")
+def test_r_rfm_gives_the_result_that_the_r_package_publishes() -> None:
+    orders: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
+    with (SHARED_DATA / "rfm_data_orders.csv").open(encoding="utf-8", newline="") as file:
+        for line in csv.DictReader(file):
+            orders[line["customer_id"]].append(
+                (date.fromisoformat(line["order_date"]), Decimal(line["revenue"]))
+            )
+    r_rfm = proved("r-rfm")
+    customers: Counter[str] = Counter()
+    revenue: Counter[str] = Counter()
+    for lines in orders.values():
+        days = (date(2006, 12, 31) - max(day for day, _ in lines)).days
+        spent = sum(amount for _, amount in lines)
+        segment = r_rfm.segment_of(
+            5 - sum(days > edge for edge in (114, 180, 297, 481)),
+            1 + sum(len(lines) > edge for edge in (3, 4, 5, 7)),
+            1 + sum(spent > edge for edge in (255, 381, 506, 665)),
+        )
+        customers[segment] += 1
+        revenue[segment] += int(spent)
+    assert customers == {
+        "About To Sleep": 102,
+        "At Risk": 28,
+        "Can't Lose Them": 47,
+        "Champions": 35,
+        "Lost": 148,
+        "Loyal Customers": 170,
+        "Need Attention": 10,
+        "New Customers": 104,
+        "Potential Loyalist": 342,
+        "Promising": 9,
+    }
+    assert revenue["Potential Loyalist"] == 204_856
+
+
+# Sources
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_maps_roles_that_there_are_and_one_way_to_the_amount(name: str) -> None:
+    columns = presets.load(name)["columns"]
+    assert set(columns) <= ROLES
+    assert {"customer_id", "order_id", "ordered_at"} <= set(columns)
+    assert ("amount" in columns) != ({"quantity", "unit_price"} <= set(columns))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_tests_columns_in_one_way_each_under_a_name_of_its_own(name: str) -> None:
+    settings = presets.load(name)
+    assert not set(settings.get("skip", {})) & set(settings.get("exclude", {}))
+    tests: dict[str, dict[str, Any]] = {**settings.get("skip", {}), **settings.get("exclude", {})}
+    for reason, test in tests.items():
+        assert re.fullmatch("[a-z][a-z0-9_]*", reason)
+        assert test["column"]
+        assert len({"equals", "not_equals", "blank"} & set(test)) == 1
+        assert set(test) <= {"column", "equals", "not_equals", "blank"}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_source_holds_settings_and_nothing_else(name: str) -> None:
+    allowed = {"preset", "columns", "skip", "exclude", "timezone", "date_format", "returns", "window"}
+    assert set(presets.load(name)) <= allowed
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_signature_tells_a_source_from_every_other(name: str) -> None:
+    def plain(names: tuple[str, ...]) -> set[str]:
+        return {re.sub("[^a-z0-9]", "", column.lower()) for column in names}
+
+    signature = plain(presets.info(name).signature)
+    assert len(signature) >= 5
+    assert not [
+        other for other in SOURCES if other != name and plain(presets.info(other).signature) <= signature
+    ]
+
+
+def test_a_segment_map_has_no_signature() -> None:
+    assert {presets.info(name).signature for name in SEGMENT_MAPS} == {()}
+
+
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data sets are not here")
+def test_the_online_retail_file_has_its_signature_and_its_columns() -> None:
+    with duckdb.connect() as connection:
+        path = str(SHARED_DATA / "online_retail.parquet")
+        columns = {
+            row[0] for row in connection.execute("SELECT name FROM parquet_schema(?)", [path]).fetchall()
+        }
+    assert set(presets.info("online-retail").signature) <= columns
+    assert set(presets.load("online-retail")["columns"].values()) <= columns
+
+
+SHOPIFY_ORDERS = """\
+Name,Email,Financial Status,Total,Created at,Lineitem quantity,Lineitem name,Cancelled at,Refunded Amount
+#1001,ada@example.com,paid,30.00,2025-10-07 09:50:26 +0200,1,Mug,,0.00
+#1001,ada@example.com,,,2025-10-07 09:50:26 +0200,2,Cup,,
+#1002,bob@example.com,partially_refunded,50.00,2025-10-08 09:50:26 +0200,1,Pot,,20.00
+#1003,bob@example.com,refunded,10.00,2025-10-08 10:50:26 +0200,1,Mug,,10.00
+#1004,cy@example.com,voided,10.00,2025-10-09 09:50:26 +0200,1,Mug,2025-10-09 10:00:00 +0200,0.00
+#1005,cy@example.com,expired,10.00,2025-10-09 09:50:26 +0200,1,Mug,,0.00
+#1006,di@example.com,pending,12.00,2025-10-10 09:50:26 +0200,1,Mug,,0.00
+"""
+
+
+def test_shopify_orders_keeps_one_line_an_order_and_what_customers_owe_or_paid() -> None:
+    settings = presets.load("shopify-orders")
+
+    def applies(test: dict[str, Any], line: dict[str, str]) -> bool:
+        value = line[test["column"]]
+        return (value == "") == test["blank"] if "blank" in test else value in test["equals"]
+
+    lines = list(csv.DictReader(SHOPIFY_ORDERS.splitlines()))
+    assert set(presets.info("shopify-orders").signature) <= set(lines[0])
+    reasons = Counter(
+        next(
+            (name for name, test in (settings["skip"] | settings["exclude"]).items() if applies(test, line)),
+            "",
+        )
+        for line in lines
+    )
+    assert reasons == {"": 3, "continuation_line": 1, "cancelled": 1, "refunded": 1, "unpaid": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("online-retail", "12/1/2010 8:26", "2010-12-01 08:26:00"),
+        ("ga4", "20240131", "2024-01-31 00:00:00"),
+    ],
+)
+def test_a_sources_date_format_reads_what_the_export_writes(name: str, text: str, expected: str) -> None:
+    written = presets.load(name)["date_format"]
+    [format_] = [one for one in ([written] if isinstance(written, str) else written) if one != "iso"]
+    assert re.fullmatch(format_regex(format_), text)
+    with duckdb.connect() as connection:
+        query = "SELECT CAST(try_strptime(?, ?) AS VARCHAR)"
+        assert connection.execute(query, [text, format_]).fetchall() == [(expected,)]

@@ -1,0 +1,163 @@
+"""The audits of a staged result: what passes, what fails, at which limit, and what a level makes of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from rfm_pipeline.config.audits import Audits
+from rfm_pipeline.config.base import kinds
+from rfm_pipeline.pipeline.audits.builtin import AUDITS, audit
+from rfm_pipeline.pipeline.audits.hints import advice
+from rfm_pipeline.pipeline.audits.statistics import Staged
+from rfm_pipeline.results.run_result import Audit, DimensionScores, Excluded
+from support.audit_statistics import WELL
+
+
+def found(name: str, staged: Staged, **configured: Any) -> Audit:
+    (one,) = [made for made in audit(staged, Audits.of(configured)) if made.name == name]
+    return one
+
+
+def test_the_audits_are_made_in_the_order_of_their_settings() -> None:
+    assert [check.__name__ for check in AUDITS] == [name for name in kinds(Audits) if name != "queries"]
+    settings = Audits.of({"max_age": "3 days"})
+    assert [made.name for made in audit(WELL, settings)] == [check.__name__ for check in AUDITS]
+
+
+def test_what_is_well_passes_every_audit() -> None:
+    made = audit(WELL, Audits.of({"max_age": "3 days"}))
+    assert {one.status for one in made} == {"passed"}
+    assert all(one.detail.endswith(".") and not one.rows for one in made)
+
+
+TWO_WAYS = "'1,234' can be read in two ways: --thousands ',' reads 1234, and --decimal ',' reads 1.234"
+FAILING: dict[str, tuple[Staged, str]] = {
+    "source_not_empty": (replace(WELL, rows_read=0, rows_kept=0, excluded=()), "orders.csv has no lines."),
+    "reconciliation": (replace(WELL, rows_kept=6), "10 rows were read, 6 kept and 3 excluded."),
+    "customers_unique": (replace(WELL, rows=5), "5 rows for 4 customers, of 4 with kept lines."),
+    "scores_in_range": (replace(WELL, out_of_range=2), "2 customers have a score outside the bins."),
+    "segments_total": (replace(WELL, without_segment=1), "1 customer has no segment."),
+    "bins_collapsed": (
+        replace(WELL, dimensions=(DimensionScores("monetary", "quantile", (Decimal(3),), (4, 0)),)),
+        "No customer has a monetary score of 2: equal values get equal scores.",
+    ),
+    "amounts_read": (
+        replace(WELL, excluded=(Excluded("invalid_amount", 3, None, "1,234"),)),
+        f"3 lines left out as invalid_amount: {TWO_WAYS}.",
+    ),
+    "excluded_share": (
+        replace(WELL, rows_kept=2, excluded=(Excluded("missing_customer", 6), Excluded("invalid_date", 2))),
+        "8 of 10 lines (80.0 %) were excluded, 6 as missing_customer.",
+    ),
+    "max_age": (
+        replace(WELL, newest=date(2024, 2, 29)),
+        "The newest order is of 2024-02-29, 4 days before 2024-03-04, and may be 3 days old.",
+    ),
+}
+LEVELS = {"block": "failed", "warn": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [(name, level) for name in FAILING for level in LEVELS if (name, level) != ("source_not_empty", "warn")],
+)
+def test_a_failing_audit_comes_to_what_its_level_says(name: str, level: str) -> None:
+    staged, detail = FAILING[name]
+    limit = {"limit": "3 days"} if name == "max_age" else {}
+    one = found(name, staged, **{name: {"level": level, **limit}})
+    assert (one.status, one.detail) == (LEVELS[level], detail)
+
+
+@pytest.mark.parametrize("name", [name for name in FAILING if name != "source_not_empty"])
+def test_an_audit_that_is_off_is_not_made(name: str) -> None:
+    assert name not in {made.name for made in audit(FAILING[name][0], Audits.of({name: "off"}))}
+
+
+def test_by_default_faults_block_and_what_is_true_to_the_data_warns() -> None:
+    assert Audits().levels == {
+        **dict.fromkeys(
+            ("source_not_empty", "reconciliation", "customers_unique", "scores_in_range", "segments_total"),
+            "block",
+        ),
+        **dict.fromkeys(("bins_collapsed", "amounts_read", "excluded_share"), "warn"),
+        "max_age": "off",
+        **dict.fromkeys(("rows_dropped", "customers_dropped", "duplicate_load"), "block"),
+        "segment_shares": "warn",
+    }
+
+
+@pytest.mark.parametrize(("lines", "status"), [(7, "passed"), (8, "warning")])
+def test_a_share_may_be_as_large_as_its_limit(lines: int, status: str) -> None:
+    staged = replace(WELL, rows_read=7 + lines, excluded=(Excluded("missing_customer", lines),))
+    assert found("excluded_share", staged).status == status
+
+
+def test_lines_that_nobody_asked_for_are_no_share_of_anything() -> None:
+    excluded = (
+        Excluded("outside_window", 900),
+        Excluded("future_dated", 90),
+        Excluded("continuation_line", 500),
+        Excluded("missing_customer", 3),
+    )
+    staged = replace(WELL, excluded=excluded, unasked=WELL.unasked | {"continuation_line"})
+    assert found("excluded_share", staged).detail == "3 of 10 lines (30.0 %) were excluded."
+    assert found("excluded_share", staged, excluded_share=0.29).status == "warning"
+
+
+@pytest.mark.parametrize(
+    ("limit", "newest", "status"),
+    [
+        ("3 days", date(2024, 3, 1), "passed"),
+        ("3 days", date(2024, 2, 29), "failed"),
+        ("1 week", date(2024, 2, 26), "passed"),
+        ("1 week", date(2024, 2, 25), "failed"),
+        ("1 month", date(2024, 2, 4), "passed"),
+        ("1 month", date(2024, 2, 3), "failed"),
+        ("1 year", date(2023, 3, 4), "passed"),
+        ("1 year", date(2023, 3, 3), "failed"),
+    ],
+)
+def test_the_newest_order_may_be_as_old_as_its_limit(limit: str, newest: date, status: str) -> None:
+    assert found("max_age", replace(WELL, newest=newest), max_age=limit).status == status
+
+
+def test_an_empty_source_fails_one_audit_and_the_others_have_nothing_to_say() -> None:
+    empty = replace(
+        WELL, rows_declared=0, rows_read=0, rows_kept=0, amount_kept=Decimal(0), excluded=(), orders=0,
+        rows=0, customers=0, customers_kept=0, monetary=Decimal(0), oldest=None, newest=None,
+        segments={"Lost": 0},
+    )  # fmt: skip
+    made = audit(empty, Audits.of({"max_age": "3 days"}))
+    assert [one.name for one in made if one.status != "passed"] == ["source_not_empty"]
+
+
+# What to do
+
+
+def test_all_that_failed_are_named_and_the_rows_that_fit_are_shown() -> None:
+    rows = tuple({"customer_id": f"customer {n}", "copies": n, "since": None} for n in range(1, 6))
+    failed = [Audit("rich", "failed", "`rich` found 5 rows.", rows), Audit("rows_dropped", "failed", "Fell.")]
+    told, _, rest = advice(failed, WELL).partition(" Such as: ")
+    assert told == 'look at what `audits.queries.rich` found, or give it level = "warn".'
+    shown = "customer_id customer 1, copies 1, since NULL; customer_id customer 2, copies 2, since NULL"
+    assert rest == f"{shown}. (Failed: rich, rows_dropped.)"
+
+
+def test_rows_in_a_hint_end_no_line_and_are_left_out_where_they_are_too_long() -> None:
+    row = {"customer_id": "a\nb\x1b[31m", "monetary": Decimal("4310.500000000")}
+    hint = advice([Audit("rich", "failed", "Found.", (row, {"customer_id": "x" * 200}))], WELL)
+    assert "Such as: customer_id a\ufffdb\ufffd[31m, monetary 4310.50. (Failed" in hint
+    assert "Such as" not in advice([Audit("rich", "failed", "Found.", ({"text": "x" * 200},))], WELL)
+
+
+@pytest.mark.parametrize("name", [check.__name__ for check in AUDITS])
+def test_each_audit_has_advice_of_its_own(name: str) -> None:
+    staged = FAILING[name][0] if name in FAILING else WELL
+    hint = advice([Audit(name, "failed", "It failed.")], staged)
+    assert hint.endswith(f" (Failed: {name}.)")
+    assert "audits.queries" not in hint

@@ -1,0 +1,242 @@
+"""cron: what the line says, what cron and a shell make of it, and a real cron that starts it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time as clock
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from msgspec.structs import replace
+
+from rfm_pipeline.errors import UsageError
+from rfm_pipeline.schedule import Schedule, render
+from rfm_pipeline.schedule.spec import Program, Secret
+from rfm_pipeline.schedule.targets.cron import escaped, shell_line
+from support.awkward_commands import (
+    ARGUMENTS,
+    FOLDER,
+    TOOLS,
+    VALUES,
+    contained,
+    noted,
+    noting_program,
+    schedule,
+)
+from support.orders import ORDERS, published
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="cron is not for Windows")
+
+
+def line(of: Schedule) -> str:
+    """The one line of the crontab that is no comment."""
+    (found,) = [text for text in render("cron", of).files[0].text.splitlines() if not text.startswith("#")]
+    return found
+
+
+def fields(of: Schedule) -> tuple[str, str]:
+    """When it wakes, and the rest."""
+    *when, command = line(of).split(" ", 5)
+    return " ".join(when), command
+
+
+def as_cron_reads(command: str, *, collapses: bool) -> str:
+    """What cron gives to the shell, written after its source: it ends at a `%` without a backslash before it.
+
+    Args:
+        command: The command of a crontab line.
+        collapses: Whether it makes one backslash of two, as some crons do.
+    """
+    read, escape = "", False
+    for character in command:
+        if escape:
+            if character == "%" or (collapses and character == "\\"):
+                read = read[:-1]
+            read += character
+            escape = False
+        elif character == "%":
+            return read
+        else:
+            read += character
+            escape = character == "\\"
+    return read
+
+
+def awkward(folder: Path, *values: str) -> Schedule:
+    return schedule(
+        runs=noting_program(folder),
+        folder=str(folder),
+        arguments=("run", *values),
+        environment={f"RFM_{number}": value for number, value in enumerate(values)},
+        secrets=(Secret("GOOGLE_APPLICATION_CREDENTIALS", "/srv/key & co.json"),),
+    )
+
+
+def test_it_starts_at_the_time_in_the_folder_with_a_lock_a_log_and_a_limit() -> None:
+    assert line(schedule(arguments=("run", "sales.csv"), timeout=90)) == (
+        "30 3 * * * cd /srv/shop && { flock --nonblock --conflict-exit-code 0 /srv/shop/rfm-daily.lock"
+        " timeout --kill-after 60 5400 /usr/local/bin/rfm run sales.csv"
+        " >>/srv/shop/rfm-daily.log 2>&1 || tail -n 20 /srv/shop/rfm-daily.log; }"
+    )
+
+
+def test_a_zone_is_asked_for_its_time_every_quarter_of_an_hour() -> None:
+    when, command = fields(schedule(at=time(3, 40), timezone="Asia/Kathmandu"))
+    assert when == "10,25,40,55 * * * *"
+    assert command.startswith(
+        'if test "$(TZ=Asia/Kathmandu date +\\%H:\\%M)" = 03:40; then cd /srv/shop && {'
+    )
+    assert command.endswith("; }; fi")
+
+
+@pytest.mark.parametrize("collapses", [True, False])
+@pytest.mark.parametrize("value", [*VALUES.values(), *ARGUMENTS[-7:]])
+def test_awkward_values_come_through_cron_and_the_shell_as_they_were(
+    value: str, collapses: bool, tmp_path: Path
+) -> None:
+    of = awkward(tmp_path, value)
+    _, command = fields(of)
+    read = as_cron_reads(command, collapses=collapses)
+    assert subprocess.run(["sh", "-c", read], check=False, capture_output=True, text=True).stdout == ""
+    given = noted(tmp_path)
+    assert given.arguments == ["run", value]
+    assert given.environment["RFM_0"] == value
+    assert given.environment["GOOGLE_APPLICATION_CREDENTIALS"] == "/srv/key & co.json"
+    assert (tmp_path / "rfm-daily.log").read_text(encoding="utf-8") == "what the program says\n"
+
+
+@pytest.mark.parametrize("collapses", [True, False])
+def test_an_awkward_folder_comes_through_cron_and_the_shell(collapses: bool, tmp_path: Path) -> None:
+    folder = tmp_path / FOLDER
+    _, command = fields(awkward(folder))
+    subprocess.run(["sh", "-c", as_cron_reads(command, collapses=collapses)], check=True)
+    assert noted(folder).folder == str(folder)
+    assert (folder / "rfm-daily.log").exists()
+
+
+def test_what_escaped_does_is_undone_by_any_cron() -> None:
+    for text in (r"'\\'", r"'a\%b'", r"'\\\\%%\\'", "'100% %'", r"'\'"):
+        for collapses in (True, False):
+            said = subprocess.run(
+                ["sh", "-c", "printf %s " + as_cron_reads(escaped(text), collapses=collapses)],
+                check=True, capture_output=True, text=True,
+            ).stdout  # fmt: skip
+            assert said == text[1:-1]
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/London"])
+@pytest.mark.parametrize("what", ["plain", "program", "container"])
+def test_shellcheck_has_nothing_to_say(what: str, zone: str | None, tmp_path: Path) -> None:
+    of = {
+        "plain": schedule(timezone=zone),
+        "program": replace(awkward(tmp_path, *VALUES.values()), timezone=zone),
+        "container": contained(timezone=zone),
+    }[what]
+    # What it says of a value is that it might have been meant otherwise.
+    severity = "style" if what == "plain" else "warning"
+    done = subprocess.run(
+        [TOOLS / "shellcheck", "--shell=sh", f"--severity={severity}", "-"],
+        input=shell_line(of) + "\n", capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_failure_reaches_cron_with_the_end_of_the_log(tmp_path: Path) -> None:
+    of = schedule(runs=noting_program(tmp_path), folder=str(tmp_path), environment={"EXIT_CODE": "3"})
+    done = subprocess.run(["sh", "-c", shell_line(of)], capture_output=True, text=True, check=False)
+    assert done.stdout == "what the program says\n"
+
+
+@pytest.mark.parametrize(("overlap", "starts"), [("skip", False), ("wait", True)])
+def test_a_start_beside_a_run_is_skipped_or_waits(overlap: str, starts: bool, tmp_path: Path) -> None:
+    of = schedule(runs=noting_program(tmp_path), folder=str(tmp_path), overlap=overlap)
+    holder = ["flock", str(tmp_path / "rfm-daily.lock"), "cat"]
+    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holding:
+        assert holding.stdin
+        assert holding.stdout
+        holding.stdin.write(b"held\n")
+        holding.stdin.flush()
+        holding.stdout.readline()
+        with subprocess.Popen(["sh", "-c", shell_line(of)], start_new_session=True) as second:
+            if overlap == "skip":
+                assert second.wait(20) == 0
+                assert not (tmp_path / "noted.json").exists()
+            holding.stdin.close()
+            assert second.wait(20) == 0
+    assert (tmp_path / "noted.json").exists() == starts
+
+
+def test_a_line_that_cron_would_not_read_is_an_error() -> None:
+    with pytest.raises(UsageError, match=r"have \d+ bytes, and cron reads 990"):
+        render("cron", schedule(environment={"RFM_SOURCE": "x" * 900}))
+
+
+# A real cron
+
+
+CRON = """
+set -e
+mount -t tmpfs none /var/spool/cron/crontabs
+mount -t tmpfs none /etc/cron.d
+mount -t tmpfs none /run
+mount --bind /dev/null /etc/crontab
+chmod 1730 /var/spool/cron/crontabs
+crontab - <"$0"
+exec cron -f
+"""
+"""A cron with a crontab of its own, which sees none of the machine's."""
+
+
+def a_cron_can_be_had() -> str | None:
+    if os.geteuid() != 0:
+        return "only root can start a cron"
+    missing = [tool for tool in ("cron", "crontab", "flock", "unshare") if shutil.which(tool) is None]
+    if missing:
+        return f"{' and '.join(missing)} not installed"
+    done = subprocess.run(
+        ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/etc/cron.d"],
+        capture_output=True,
+        check=False,
+    )
+    return "no mount namespaces here" if done.returncode else None
+
+
+def test_a_real_cron_starts_the_line_and_a_run_lands(tmp_path: Path) -> None:
+    if reason := a_cron_can_be_had():
+        pytest.skip(reason)
+    folder = tmp_path / FOLDER
+    folder.mkdir()
+    (folder / "lines of 100%.csv").write_text(ORDERS, encoding="utf-8")
+    # A zone that is off by three quarters of an hour, so that only its own clock can be meant.
+    zone = ZoneInfo("Asia/Kathmandu")
+    soon = datetime.now(zone) + timedelta(seconds=65 if datetime.now(zone).second > 50 else 60)
+    of = schedule(
+        at=time(soon.hour, soon.minute),
+        timezone=str(zone),
+        runs=Program(str(TOOLS / "rfm")),
+        folder=str(folder),
+        arguments=("run", "lines of 100%.csv", "--quiet"),
+        environment={"RFM_TO": "duckdb:it's 50% & more.duckdb"},
+    )
+    crontab = tmp_path / "crontab"
+    crontab.write_text(render("cron", of).files[0].text, encoding="utf-8")
+    result = folder / "it's 50% & more.duckdb"
+    daemon = subprocess.Popen(["unshare", "--mount", "sh", "-c", CRON, str(crontab)], start_new_session=True)
+    try:
+        end = clock.monotonic() + 120
+        while not result.exists() and clock.monotonic() < end:
+            assert daemon.poll() is None
+            clock.sleep(0.5)
+        # The lock is free again: the run is over.
+        subprocess.run(["flock", "--timeout", "20", folder / "rfm-daily.lock", "true"], check=True)
+    finally:
+        os.killpg(daemon.pid, signal.SIGTERM)
+        daemon.wait(10)
+    assert [row[0] for row in published(result)] == ["007", "ann", "bob", "cyd"]
+    assert (folder / "rfm-daily.log").read_text(encoding="utf-8") == ""

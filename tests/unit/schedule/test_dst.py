@@ -1,0 +1,104 @@
+"""The days on which a time of day does not come once, and what is said of them."""
+
+from __future__ import annotations
+
+import inspect
+import shutil
+import subprocess
+import sys
+import time as clock
+from collections.abc import Iterator
+from datetime import date, time
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+import yaml
+
+from rfm_pipeline.cli.commands.schedule import schedule as command
+from rfm_pipeline.errors import UsageError
+from rfm_pipeline.schedule import TARGETS, render
+from rfm_pipeline.schedule.dst import clock_changes
+from rfm_pipeline.schedule.spec import check_timezone, parse_time
+from support.awkward_commands import contained, schedule
+from support.paths import ROOT
+
+FIRST = date(2026, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "left_out", "twice"),
+    [
+        ("Europe/London", "01:30", date(2026, 3, 29), date(2026, 10, 25)),
+        ("Europe/Athens", "03:30", date(2026, 3, 29), date(2026, 10, 25)),
+        ("Europe/Kyiv", "03:00", date(2026, 3, 29), date(2026, 10, 25)),
+        ("America/New_York", "02:00", date(2026, 3, 8), None),
+        ("America/New_York", "01:00", None, date(2026, 11, 1)),
+        ("America/Havana", "00:00", date(2026, 3, 8), date(2026, 11, 1)),
+        ("Europe/London", "00:59", None, None),
+        ("Asia/Kathmandu", "02:30", None, None),
+    ],
+)
+def test_the_days_on_which_a_time_does_not_come_once(
+    zone: str, at: str, left_out: date | None, twice: date | None
+) -> None:
+    found = clock_changes(parse_time(at), ZoneInfo(zone), FIRST)
+    assert found.get("leave it out", [None]) == [left_out]
+    assert found.get("show it twice", [None]) == [twice]
+
+
+def test_the_default_is_a_time_that_every_day_has_once_in_every_zone() -> None:
+    at = inspect.signature(command).parameters["at"].default
+    for zone in available_timezones():
+        for year in (2026, 2027):
+            assert clock_changes(parse_time(at), ZoneInfo(zone), date(year, 1, 1)) == {}, zone
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert f"${{AT:-{at}}}" in services["daily"]["command"]
+
+
+@pytest.mark.parametrize("target", [target for target in TARGETS if target != "windows"])
+def test_a_time_that_does_not_come_once_is_noted(target: str) -> None:
+    plain = contained(arguments=("run",), environment={}, secrets=())
+    of = schedule(at=time(1, 30), timezone="Europe/London", runs=plain.runs, cloud=plain.cloud)
+    note = render(target, of).notes[-1]
+    assert note == (
+        "01:30 is not a time that every day has once: the clocks of Europe/London leave it out on"
+        " 2026-03-29 and show it twice on 2026-10-25; 05:30 is one in every zone."
+    )
+    assert not any("every day has once" in note for note in render(target, plain).notes)
+
+
+@pytest.fixture
+def in_athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Europe/Athens")
+    clock.tzset()
+    yield
+    monkeypatch.undo()
+    clock.tzset()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a Unix takes its zone from TZ")
+@pytest.mark.usefixtures("in_athens")
+def test_without_a_zone_the_machines_own_is_looked_at() -> None:
+    for target in ("cron", "systemd", "windows"):
+        assert "this machine's clocks leave it out on 2026-03-29" in render(target, schedule()).notes[-1]
+    plain = schedule(runs=contained().runs)
+    assert not any("clocks" in note for note in render("kubernetes", plain).notes)
+
+
+def test_systemd_leaves_out_the_day_as_the_page_says() -> None:
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("systemd-analyze is not installed")
+    done = subprocess.run(
+        [tool, "calendar", "--base-time=2026-03-28 12:00 UTC", "*-*-* 01:30:00 Europe/London"],
+        env={"TZ": "UTC"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "Next elapse: Mon 2026-03-30 00:30:00 UTC" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["posix/Europe/London", "right/Europe/London", "localtime", "posixrules", "Factory"]
+)
+def test_a_file_that_is_no_zone_of_the_iana_is_none(name: str) -> None:
+    with pytest.raises(UsageError, match="is not a time zone"):
+        check_timezone(name)

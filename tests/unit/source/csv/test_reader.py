@@ -1,0 +1,346 @@
+"""A CSV is read as it stands: every value as text, no row lost, whatever is between and around the values."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rfm_pipeline.common.schema import Column, Kind
+from support.source_reader import opened, read, refusal, table, write
+
+
+def test_values_stay_the_text_they_are(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'id,amount,at\n00123,1.50,03/04/2011\n17850.0,"1,234.5",not a date\n')
+    result = read(path, tmp_path)
+    assert result.rows == [("00123", "1.50", "03/04/2011"), ("17850.0", "1,234.5", "not a date")]
+    assert result.source.schema == tuple(
+        Column((name,), Kind.TEXT, "VARCHAR") for name in ("id", "amount", "at")
+    )
+    assert result.source.rows is None, "a CSV does not say how many rows it has"
+    assert result.source.notes == ()
+
+
+def test_the_relation_is_text_that_runs_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "it's [1].csv", "it's;b\n1;2\n")
+    relation = read("it's [1].csv", tmp_path).source.relation
+    assert relation.startswith("read_csv('it''s [[]1].csv', auto_detect = false, header = true, delim = ';'")
+    assert "'it''s': 'VARCHAR'" in relation
+    assert table(f"SELECT * FROM {relation}").fetchall() == [("1", "2")]
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "note"), [(",", ""), (";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")]
+)
+def test_the_delimiter_is_found_and_told(tmp_path: Path, delimiter: str, note: str) -> None:
+    rows = [["id", "amount", "text"], ["1", "2.50", "a, b; c"], ["2", "3", 'say "hi"']]
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=delimiter).writerows(rows)
+    result = read(write(tmp_path / "a.csv", buffer.getvalue()), tmp_path)
+    assert result.columns == ("id", "amount", "text")
+    assert result.rows == [("1", "2.50", "a, b; c"), ("2", "3", 'say "hi"')]
+    assert note in result.notes
+    assert bool(result.notes) == bool(note)
+
+
+def test_a_decimal_comma_is_not_taken_for_a_delimiter(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "Total, EUR;Customer\n12,50;a\n7,25;b\n")
+    assert read(path, tmp_path).columns == ("Total, EUR", "Customer")
+
+
+def test_a_delimiter_inside_quotes_does_not_count(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'id,"one; two; three; four"\n1,"a;b;c;d"\n2,"e;f;g;h"\n')
+    assert read(path, tmp_path).rows == [("1", "a;b;c;d"), ("2", "e;f;g;h")]
+
+
+def test_a_configured_delimiter_wins(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "a:b;c:d\n1:2;3:4\n")
+    assert read(path, tmp_path, delimiter=":").columns == ("a", "b;c", "d")
+    path = write(tmp_path / "b.csv", "a\tb\n1\t2\n")
+    assert read(path, tmp_path, delimiter="tab").columns == ("a", "b")
+
+
+def test_a_wrong_configured_delimiter_is_refused(tmp_path: Path) -> None:
+    error = refusal(write(tmp_path / "a.csv", "id;amount\n1;2\n"), tmp_path, delimiter=",")
+    assert "'id;amount'" in error.message
+    assert "';'" in str(error.hint)
+
+
+def test_excels_own_hint_line_is_understood(tmp_path: Path) -> None:
+    result = read(write(tmp_path / "a.csv", "sep=;\r\nid;amount\r\n1;2\r\n"), tmp_path)
+    assert (result.columns, result.rows) == (("id", "amount"), [("1", "2")])
+
+
+def test_single_quotes_around_every_name_are_quotes(tmp_path: Path) -> None:
+    result = read(write(tmp_path / "a.csv", "'id','text'\n'1','a, b'\n'2','it''s'\n"), tmp_path)
+    assert result.columns == ("id", "text")
+    assert result.rows == [("1", "a, b"), ("2", "it's")]
+    assert "single quotes" in result.notes
+
+
+def test_an_apostrophe_is_no_quote(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.csv", "id,name\n1,O'Brien\n2,'t Hart\n"), tmp_path).rows == [
+        ("1", "O'Brien"),
+        ("2", "'t Hart"),
+    ]
+
+
+def test_backslashes_before_quotes_are_found(tmp_path: Path) -> None:
+    result = read(write(tmp_path / "a.csv", 'id,text\n1,"say \\"hi\\", ok"\n'), tmp_path)
+    assert result.rows == [("1", 'say "hi", ok')]
+
+
+def test_quotes_can_be_switched_off(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", 'id\ttext\n1\t"half open\n2\t5" wide\n')
+    assert "read.quote" in str(refusal(path, tmp_path).hint)
+    assert read(path, tmp_path, quote="").rows == [("1", '"half open'), ("2", '5" wide')]
+
+
+# Lines
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_any_one_kind_of_line_end_is_read(tmp_path: Path, end: str) -> None:
+    path = write(tmp_path / "a.csv", end.join(["id,text", "1,a", '2,"b"', "3,c", ""]))
+    assert read(path, tmp_path).rows == [("1", "a"), ("2", "b"), ("3", "c")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,text\r\n1,a\n2,b\r\n3,c\n",
+        "id,text\n1,a\n2,b\r\n3,c\r\n",
+        "id,text\r\r\n1,a\r\r\n2,b\r\r\n3,c\r\r\n",
+    ],
+)
+def test_mixed_line_ends_are_made_one_kind(tmp_path: Path, content: str) -> None:
+    result = read(write(tmp_path / "a.csv", content), tmp_path)
+    assert result.rows == [("1", "a"), ("2", "b"), ("3", "c")]
+    assert "line ends" in result.notes
+
+
+def test_line_ends_that_change_far_below_the_head_are_seen(tmp_path: Path) -> None:
+    content = "id,text\n" + "1,aaaaaaaaaaaaaaa\n" * 100_000 + "2,b\r\n"
+    assert len(read(write(tmp_path / "a.csv", content), tmp_path).rows) == 100_001
+
+
+def test_a_quoted_value_may_hold_line_breaks(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'id,text\r\n1,"two\r\nlines"\r\n2,"three\n\nlines"\r\n')
+    assert read(path, tmp_path).rows == [("1", "two\r\nlines"), ("2", "three\n\nlines")]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8])
+def test_line_breaks_in_quotes_are_read_alike_on_any_number_of_threads(tmp_path: Path, threads: int) -> None:
+    # 12 MB: DuckDB cuts it in pieces, and a cut in the middle of a value sees lines that look like records.
+    inside = "\n".join(["8,9,10"] * 2000)
+    path = write(tmp_path / "a.csv", "id,text,n\n" + "".join(f'{i},"{inside}\n",{i}\n' for i in range(900)))
+    with opened(path, tmp_path, threads=threads) as (source, connection):
+        found = connection.execute(
+            f"SELECT COUNT(*), COUNT(DISTINCT id), MIN(LENGTH(text)), MAX(n::INT) FROM {source.relation}"
+        ).fetchall()
+    assert found == [(900, 900, len(inside) + 1, 899)]
+
+
+def test_a_file_without_such_values_is_read_side_by_side(tmp_path: Path) -> None:
+    plain = write(tmp_path / "a.csv", 'id,text\r\n1,"quoted, ""twice"""\r\n2,b\r\n')
+    assert "parallel" not in read(plain, tmp_path).source.relation
+    broken = write(tmp_path / "b.csv", 'id,text\r\n1,"a\r\nb"\r\n')
+    assert "parallel = false" in read(broken, tmp_path).source.relation
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "\n\nid,text\n\n1,a\n\n\n2,b\n\n")
+    assert read(path, tmp_path).rows == [("1", "a"), ("2", "b")]
+
+
+def test_a_line_that_begins_with_a_hash_is_a_row(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.csv", "id,text\n#1,a\n#2,b\n"), tmp_path).rows == [
+        ("#1", "a"),
+        ("#2", "b"),
+    ]
+
+
+def test_a_last_line_without_its_end_is_a_row(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.csv", "id,text\n1,a\n2,b"), tmp_path).rows == [("1", "a"), ("2", "b")]
+
+
+@pytest.mark.parametrize(
+    ("line", "found"), [("3,c,too,many", "more values than the 2"), ("3", "1 of the 2 values")]
+)
+def test_a_line_of_another_width_is_refused_with_its_number(tmp_path: Path, line: str, found: str) -> None:
+    path = write(tmp_path / "a.csv", f"id,text\n1,a\n\n{line}\n4,d\n")
+    error = refusal(path, tmp_path)
+    assert error.message == f"{path}, line 4: it has {found} of the header."
+
+
+def test_the_number_of_a_bad_line_is_right_far_down_and_in_the_right_file(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "a.csv", "id,text\n1,a\n")
+    bad = write(
+        tmp_path / "in" / "b.csv", "id,text\n" + "1,aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n" * 300_000 + "2\n"
+    )
+    assert refusal(tmp_path / "in", tmp_path).message.startswith(f"{bad}, line 300,002:")
+
+
+def test_after_line_breaks_in_quotes_records_are_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'id,text\n1,"a\nb"\n2,c,d\n')
+    assert f"{path}, record 3:" in refusal(path, tmp_path).message
+
+
+def test_an_empty_value_at_the_end_of_each_line_is_no_extra_column(tmp_path: Path) -> None:
+    result = read(write(tmp_path / "a.csv", "id,text,\n1,a,\n2,b,\n"), tmp_path)
+    assert result.columns == ("id", "text", "column3")
+    assert result.rows == [("1", "a", None), ("2", "b", None)]
+    assert "no name above column 3" in result.notes
+
+
+@pytest.mark.parametrize(
+    ("body", "record"),
+    [
+        ('1,a\n2,"b\n3,c\n', 3),
+        ('1,a\n2,"b', 3),
+        ('1,a\n2,"', 3),
+        ('1,"a\nb"\n2,"b\n3,c\n', 3),
+        # An odd quote inside of a value makes the count of quotes even again.
+        ('1,5" wide\n2,"b\n3,c\n', 3),
+        ('1,"a\nb"\n2,5" wide\n3, "b\n4,c\n', 4),
+        ('1,"a\nb"\n2,"b" "\n3,c\n', 3),
+        ('1,x"y\n"', 3),
+        ('1,"a"b\n', 2),
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_quote_that_is_never_closed_is_refused_and_swallows_no_rows(
+    tmp_path: Path, body: str, record: int, packed: bool
+) -> None:
+    content = f"id,text\n{body}".encode()
+    path = write(
+        tmp_path / ("a.csv.gz" if packed else "a.csv"), gzip.compress(content) if packed else content
+    )
+    error = refusal(path, tmp_path)
+    place, _, fault = error.message.removeprefix(f"{path}, ").partition(": ")
+    assert place in (f"line {record}", f"record {record}")
+    assert fault == "a quoted value does not end where it should."
+
+
+def test_after_a_backslash_a_quote_does_not_close(tmp_path: Path) -> None:
+    error = refusal(write(tmp_path / "a.csv", 'id,text\n1,"a \\"b\\" c"\n2,"b\\"\n3,c\n'), tmp_path)
+    assert ", record 3: a quoted value does not end" in error.message
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    pieces=st.lists(
+        st.sampled_from(["a", "1", ",", ",", '"', '"', "\n", "\n", '""', " ", 'x"y', '"q"', '"q,\nr"']),
+        max_size=14,
+    )
+)
+def test_whatever_stands_in_a_file_it_is_read_as_in_one_buffer_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    path = write(folder / "a.csv", "h1,h2\n1,2\n" + "".join(pieces))
+    # The reader that goes wrong on neither: side by side, with but one piece.
+    plain = "auto_detect = false, header = true, delim = ',', quote = '\"', escape = '\"'"
+    call = f"read_csv('{path}', {plain}, columns = {{'h1': 'VARCHAR', 'h2': 'VARCHAR'}})"
+    try:
+        expected = sorted(table(f"FROM {call}").fetchall(), key=repr)
+    except duckdb.Error:
+        refusal(path, folder)
+    else:
+        assert read(path, folder, delimiter=",", quote='"').rows == expected
+
+
+# Headers
+
+
+def test_names_are_exactly_those_of_the_header(tmp_path: Path) -> None:
+    header = [
+        "Customer ID",
+        " padded ",
+        "with,comma",
+        'with "quotes"',
+        "select",
+        "Größe",
+        "two\nlines",
+        "it's",
+        "?",
+    ]
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([header, [str(n) for n in range(9)]])
+    result = read(write(tmp_path / "a.csv", buffer.getvalue()), tmp_path)
+    assert result.columns == tuple(header)
+    assert result.rows == [tuple(str(n) for n in range(9))]
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [("a,b,a", ["'a' twice", "columns 1 and 3"]), ("Amount,b,AMOUNT", ["'Amount'", "'AMOUNT'"])],
+)
+def test_a_name_that_comes_twice_is_refused(tmp_path: Path, header: str, named: list[str]) -> None:
+    error = refusal(write(tmp_path / "a.csv", f"{header}\n1,2,3\n"), tmp_path)
+    assert all(part in error.message for part in named)
+
+
+def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
+    result = read(write(tmp_path / "a.csv", "id,text"), tmp_path)
+    assert (result.columns, result.rows) == (("id", "text"), [])
+
+
+@pytest.mark.parametrize("content", ["", "\n\n \n"])
+def test_a_file_without_even_a_header_is_refused(tmp_path: Path, content: str) -> None:
+    assert "a.csv" in refusal(write(tmp_path / "a.csv", content), tmp_path).message
+
+
+def test_a_first_line_of_values_is_told_and_can_be_kept(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "17850,2010-12-01,2.55\n17851,2010-12-02,3.10\n")
+    assert "'17850' looks like a value" in read(path, tmp_path).notes
+    result = read(path, tmp_path, header=False)
+    assert result.columns == ("column1", "column2", "column3")
+    assert result.rows == [("17850", "2010-12-01", "2.55"), ("17851", "2010-12-02", "3.10")]
+
+
+def test_a_title_above_the_header_is_refused_with_the_number_of_lines_to_skip(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "Orders of 2024\n\nid;amount;text\n1;2;a\n3;4;b\n")
+    error = refusal(path, tmp_path)
+    assert "'Orders of 2024'" in error.message
+    assert "read.skip_lines = 2" in str(error.hint)
+    assert read(path, tmp_path, skip_lines=2).rows == [("1", "2", "a"), ("3", "4", "b")]
+
+
+# Compression
+
+
+def test_the_folder_of_a_file_adds_nothing_to_its_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "day=2020-01-01" / "a.csv", "day,n\n1,2\n")
+    assert read(path, tmp_path).rows == [("1", "2")]
+
+
+def test_zstd_is_read_and_a_cut_off_file_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.zst"
+    table("SELECT i AS id, 'some text' AS text FROM range(50000) t(i)").write_csv(
+        str(path), compression="zstd"
+    )
+    whole = path.read_bytes()
+    assert len(read(path, tmp_path).rows) == 50_000
+    assert len(read(write(tmp_path / "two.csv.zst", whole + whole), tmp_path).rows) == 100_001
+    for cut in (len(whole) // 2, len(whole) - 1, 6):
+        assert (
+            "damaged or incomplete" in refusal(write(tmp_path / "cut.csv.zst", whole[:cut]), tmp_path).message
+        )
+
+
+def test_json_in_zstd_is_read_and_a_cut_off_file_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.json.zst"
+    duckdb.connect().execute(
+        f"COPY (SELECT i AS id FROM range(9000) t(i)) TO '{path}' (FORMAT json, COMPRESSION zstd)"
+    )
+    whole = path.read_bytes()
+    assert len(read(path, tmp_path).rows) == 9000
+    assert "damaged or incomplete" in refusal(write(tmp_path / "b.json.zst", whole[:-9]), tmp_path).message

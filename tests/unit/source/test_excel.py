@@ -1,0 +1,198 @@
+"""A workbook is read as its cells look: whole numbers whole, dates in ISO form, all sheets of one kind."""
+
+from __future__ import annotations
+
+import builtins
+import datetime as dt
+import json
+import sys
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xlsxwriter
+
+from rfm_pipeline.errors import UsageError
+from support.orders import child
+from support.source_reader import read, refusal, write
+
+HEADER = ["Invoice", "Customer ID", "InvoiceDate", "Price"]
+
+
+def workbook(path: Path, *sheets: tuple[str, Sequence[Sequence[Any]]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with xlsxwriter.Workbook(str(path), {"default_date_format": "yyyy-mm-dd hh:mm"}) as book:
+        for name, rows in sheets:
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                for column, value in enumerate(row):
+                    if value is not None:
+                        sheet.write(number, column, value)
+    return path
+
+
+# A cell has no time zone.
+MORNING = dt.datetime(2010, 12, 1, 8, 26)  # noqa: DTZ001
+
+
+def test_cells_are_text_as_a_person_writes_it(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "a.xlsx",
+        (
+            "S",
+            [
+                HEADER,
+                [536365, 17850.0, MORNING, 2.55],
+                ["C536366", "00123", dt.date(2010, 12, 2), 0.1 + 0.2],
+                ["x", None, "03/04/2011", "n/a"],
+            ],
+        ),
+    )
+    result = read(path, tmp_path)
+    assert result.columns == tuple(HEADER)
+    assert result.rows == [
+        ("536365", "17850", "2010-12-01 08:26:00", "2.55"),
+        ("C536366", "00123", "2010-12-02 00:00:00", "0.3"),
+        ("x", None, "03/04/2011", "n/a"),
+    ]
+    assert result.source.rows == 3
+    assert result.source.files == (path,)
+
+
+def test_it_works_without_pyarrow(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["customer", "date", "Total_1"], ["ann", "2025-01-02", 5]]
+    path = workbook(tmp_path / "orders.xlsx", ("Orders", rows))
+    program = "import sys; sys.modules['pyarrow'] = None; from rfm_pipeline.cli import main; main()"
+    to = ("--to", f"duckdb:{tmp_path / 'rfm.duckdb'}")
+    done = child("-c", program, "run", str(path), "--amount", "Total_1", *to, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["revenue"] == "5.00"
+
+
+def test_all_sheets_with_the_first_ones_columns_are_read(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "retail.xlsx",
+        ("Empty", []),
+        ("Year 2009-2010", [["id", "text"], [1, "a"]]),
+        ("Notes", [["Anything"], ["else"]]),
+        ("Year 2010-2011", [["TEXT", "id"], ["b", 2]]),
+    )
+    result = read(path, tmp_path)
+    assert result.rows == [("1", "a"), ("2", "b")]
+    assert result.columns == ("id", "text")
+    assert "sheets Year 2009-2010, Year 2010-2011" in result.notes
+    assert "left aside: Notes" in result.notes
+
+
+def test_one_sheet_can_be_chosen(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ("One", [["id"], [1]]), ("Two", [["id"], [2]]))
+    assert read(path, tmp_path, sheet="Two").rows == [("2",)]
+    error = refusal(path, tmp_path, sheet="Three")
+    assert "no sheet 'Three'" in error.message
+    assert "One, Two" in str(error.hint)
+
+
+def test_several_workbooks_are_one_table(tmp_path: Path) -> None:
+    workbook(tmp_path / "in" / "1.xlsx", ("S", [["id"], [1]]))
+    workbook(tmp_path / "in" / "2.XLSX", ("S", [["id", "more"], [2, "x"]]))
+    write(tmp_path / "in" / "~$2.xlsx", "lock")
+    assert read(tmp_path / "in", tmp_path).rows == [("1", None), ("2", "x")]
+
+
+def test_blank_rows_are_no_rows(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ("S", [[], [], ["id", "text"], [1, "a"], [], [2, None], []]))
+    assert read(path, tmp_path).rows == [("1", "a"), ("2", None)]
+
+
+def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
+    result = read(workbook(tmp_path / "a.xlsx", ("S", [["id", "text"]])), tmp_path)
+    assert (result.columns, result.rows) == (("id", "text"), [])
+
+
+def test_rows_above_the_header_can_be_skipped_and_the_header_be_absent(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ("S", [["Orders of 2024"], ["id", "text"], [1, "a"]]))
+    assert read(path, tmp_path, skip_lines=1).dicts == [{"id": "1", "text": "a"}]
+    result = read(path, tmp_path, skip_lines=2, header=False)
+    assert result.dicts == [{"column1": "1", "column2": "a"}]
+
+
+def test_a_column_without_a_name_is_called_after_its_position(tmp_path: Path) -> None:
+    result = read(workbook(tmp_path / "a.xlsx", ("S", [["id", None, "text"], [1, 2, "a"]])), tmp_path)
+    assert result.columns == ("id", "column2", "text")
+    assert "no name above column 2" in result.notes
+
+
+@pytest.mark.parametrize(
+    ("header", "said"), [(["id", "x", "id"], "'id' twice"), (["Price", "PRICE", "x"], "'PRICE'")]
+)
+def test_a_name_that_comes_twice_is_refused(tmp_path: Path, header: list[str], said: str) -> None:
+    error = refusal(workbook(tmp_path / "a.xlsx", ("S", [header, [1, 2, 3]])), tmp_path)
+    assert said in error.message
+    assert "sheet 'S'" in error.message
+
+
+def test_a_name_that_looks_renamed_but_is_not_is_kept(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ("S", [["id", "id_1", "line_2"], [1, 2, 3]]))
+    assert read(path, tmp_path).columns == ("id", "id_1", "line_2")
+
+
+def test_a_workbook_under_another_name_is_read_as_one(tmp_path: Path) -> None:
+    workbook(tmp_path / "a.xlsx", ("S", [["id"], [1]]))
+    for name in ("orders.csv", "orders.xls"):
+        (tmp_path / name).write_bytes((tmp_path / "a.xlsx").read_bytes())
+        assert read(tmp_path / name, tmp_path).rows == [("1",)]
+
+
+def test_an_opendocument_sheet_is_read(tmp_path: Path) -> None:
+    def cell(kind: str, value: str, shown: str) -> str:
+        attributes = f'office:value-type="{kind}" {value}'
+        return f"<table:table-cell {attributes}><text:p>{shown}</text:p></table:table-cell>"
+
+    rows = [
+        cell("string", "", "id") + cell("string", "", "day"),
+        cell("float", 'office:value="7"', "7") + cell("date", 'office:date-value="2024-01-31"', "31 January"),
+    ]
+    table = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+    urn = "urn:oasis:names:tc:opendocument:xmlns"
+    names = " ".join(f'xmlns:{name}="{urn}:{name}:1.0"' for name in ("office", "table", "text"))
+    content = (
+        f"<office:document-content {names}><office:body><office:spreadsheet>"
+        f'<table:table table:name="S">{table}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", content)
+        archive.writestr("META-INF/manifest.xml", "<manifest/>")
+    result = read(tmp_path / "a.ods", tmp_path)
+    assert result.columns == ("id", "day")
+    (row,) = result.rows
+    assert row[0] == "7"
+    assert row[1].startswith("2024-01-31")
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04 cut off", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)])
+def test_a_damaged_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
+    assert "damaged" in refusal(write(tmp_path / "a.xlsx", content), tmp_path).message
+
+
+def test_a_workbook_without_cells_is_refused(tmp_path: Path) -> None:
+    assert "No sheet" in refusal(workbook(tmp_path / "a.xlsx", ("S", [])), tmp_path).message
+
+
+def test_without_the_extra_the_way_to_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = workbook(tmp_path / "a.xlsx", ("S", [["id"], [1]]))
+    original = builtins.__import__
+
+    def without(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name == "fastexcel":
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.delitem(sys.modules, "fastexcel", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without)
+    error = refusal(path, tmp_path)
+    assert type(error) is UsageError
+    assert "pip install 'rfm-pipeline[excel]'" in str(error.hint)

@@ -1,0 +1,118 @@
+"""JSON gives its objects as structs and its values as text; no value of another type ends a scan."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from rfm_pipeline.common.schema import Kind
+from support.source_reader import read, refusal, write
+
+ORDERS = [
+    {"id": 1, "amount": 2.5, "at": "2024-01-31", "customer": {"id": "00123", "tags": ["a"]}},
+    {"id": "x-2", "amount": "n/a", "at": "03/04/2024", "customer": {"id": 7}},
+]
+
+
+@pytest.mark.parametrize("form", ["array", "pretty", "lines", "concatenated"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_array_and_one_object_a_line_are_read_alike(tmp_path: Path, form: str, packed: bool) -> None:
+    text = {
+        "array": json.dumps(ORDERS),
+        "pretty": json.dumps(ORDERS, indent=2),
+        "lines": "\n".join(map(json.dumps, ORDERS)),
+        "concatenated": "".join(map(json.dumps, ORDERS)),
+    }[form]
+    path = write(
+        tmp_path / ("a.json.gz" if packed else "a.json"), gzip.compress(text.encode()) if packed else text
+    )
+    result = read(path, tmp_path)
+    assert result.columns == ("id", "amount", "at", "customer")
+    assert result.rows == [
+        ("1", "2.5", "2024-01-31", {"id": "00123", "tags": '["a"]'}),
+        ("x-2", "n/a", "03/04/2024", {"id": "7", "tags": None}),
+    ]
+
+
+def test_fields_of_objects_are_columns_with_a_path(tmp_path: Path) -> None:
+    schema = read(write(tmp_path / "a.json", json.dumps(ORDERS)), tmp_path).source.schema
+    assert [(column.name, column.kind) for column in schema] == [
+        ("id", Kind.TEXT),
+        ("amount", Kind.TEXT),
+        ("at", Kind.TEXT),
+        ("customer", Kind.OTHER),
+        ("customer.id", Kind.TEXT),
+        ("customer.tags", Kind.OTHER),
+    ]
+
+
+def test_an_odd_value_far_below_the_sample_is_text_like_the_others(tmp_path: Path) -> None:
+    lines = [f'{{"id": {n}, "amount": 1.5}}' for n in range(30_000)] + ['{"id": "odd", "amount": null}']
+    result = read(write(tmp_path / "a.jsonl", "\n".join(lines)), tmp_path)
+    assert len(result.rows) == 30_001
+    assert ("odd", None) in result.rows
+
+
+def test_a_key_that_comes_late_is_a_column(tmp_path: Path) -> None:
+    lines = [f'{{"id": {n}}}' for n in range(30_000)] + ['{"id": 1, "late": "x"}']
+    assert read(write(tmp_path / "a.jsonl", "\n".join(lines)), tmp_path).columns == ("id", "late")
+
+
+def test_records_whose_keys_differ_much_are_still_records(tmp_path: Path) -> None:
+    lines = [json.dumps({"id": n, f"k{n}": 1}) for n in range(500)]
+    assert len(read(write(tmp_path / "a.jsonl", "\n".join(lines)), tmp_path).columns) == 501
+
+
+def test_numbers_keep_what_a_number_of_json_can_hold(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", '[{"n": 12345678901234567890}, {"n": 0.1}, {"n": -2}, {"n": true}]')
+    assert read(path, tmp_path).rows == [("-2",), ("0.1",), ("12345678901234567890",), ("true",)]
+
+
+def test_files_are_matched_by_key(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "1.json", '[{"a": 1}]')
+    write(tmp_path / "in" / "2.jsonl", '{"b": 2, "a": "x"}\n')
+    write(tmp_path / "in" / "3.ndjson.gz", gzip.compress(b'{"b": 3}\n'))
+    assert read(tmp_path / "in", tmp_path).rows == [("1", None), ("x", "2"), (None, "3")]
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "cp1252"])
+def test_other_encodings_and_marks_are_read(tmp_path: Path, codec: str) -> None:
+    path = write(tmp_path / "a.json", '[{"näme": "Müller"}]'.encode(codec))
+    result = read(path, tmp_path)
+    assert (result.columns, result.rows) == (("näme",), [("Müller",)])
+
+
+def test_names_that_need_quotes_are_kept(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", json.dumps([{"it's": 1, "a b": {'x"y': 2, "c,d": 3}}]))
+    result = read(path, tmp_path)
+    assert result.rows == [("1", {'x"y': "2", "c,d": "3"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[1, 2, 3]", "does not hold objects"),
+        ("[]", "does not hold objects"),
+        ('{"a": 1}\n{"a": 2', "not valid JSON"),
+        ('[{"a": 1}, {"a": 2', "not valid JSON"),
+        ('{"a": 1}\nnot json\n', "record 2: it is not valid JSON"),
+        ('{"a": 1, "a": 2}', "twice"),
+        ('{"a": 1, "A": 2}', "'A' and a column 'a'"),
+        ('{"n": {"a": 1, "A": 2}}', "twice"),
+        ('{"orders": [{"id": 1}, {"id": 2}]}', "inside of 'orders'"),
+        (b'{"a": "caf\xc3\xa9"}\n{"a": "caf\xe9"}\n', "not UTF-8"),
+        (json.dumps({"orders": ["x" * 100] * 200_000}), "more than 16 MB"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
+    path = write(tmp_path / "a.json", content)
+    error = refusal(path, tmp_path)
+    assert said in error.message
+    assert "a.json" in error.message
+
+
+def test_a_key_that_looks_renamed_but_is_not_is_kept(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.json", '[{"a": 1, "a_1": 2}]'), tmp_path).columns == ("a", "a_1")
