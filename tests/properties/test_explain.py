@@ -20,8 +20,8 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.explain.explain import explain
 from rfm_pipeline.explain.result import Explanation
 from rfm_pipeline.explain.what_if import MoreOrders
-from rfm_pipeline.pipeline.plan import planned
-from rfm_pipeline.pipeline.progress import Unwatched
+from rfm_pipeline.pipeline.plan import open_plan
+from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.results.run_result import DimensionScores
 from rfm_pipeline.sql.dialects.base import Dialect
 from support.generated import scorings
@@ -46,7 +46,7 @@ class Shop:
         return Configuration(flags={**SETTINGS, "source": str(self.source(more)), **self.asked, **asked})
 
     def explain(self, customer: str) -> Explanation:
-        return explain(self.configuration(), customer, Unwatched(), newest=None, today=TODAY)
+        return explain(self.configuration(), customer, NullObserver(), newest=None, today=TODAY)
 
     def rows(self, more: Sequence[Line] = (), **asked: Any) -> dict[str, dict[str, Any]]:
         """Customer -> the row that a run publishes."""
@@ -57,10 +57,10 @@ class Shop:
         self, edges: Sequence[DimensionScores], as_of: date, more: Sequence[Line] = ()
     ) -> dict[str, str]:
         """Customer -> segment, by a run as of a date whose edges are those of another."""
-        with planned(self.configuration(more, as_of=as_of), today=TODAY, publishes=False) as plan:
+        with open_plan(self.configuration(more, as_of=as_of), today=TODAY, publishes=False) as plan:
             for step in plan.pipeline.steps(plan.warehouse.table):
                 same = edges_sql(edges, plan.spec.dialect)
-                plan.warehouse.create(step.name, same if step.name == "edges" else step.select)
+                plan.warehouse.materialize(step.name, same if step.name == "edges" else step.select)
             rows = plan.warehouse.rows("SELECT customer_id, segment FROM segments")
             return {row["customer_id"]: row["segment"] for row in rows}
 

@@ -12,7 +12,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from rfm_pipeline.pipeline import plan
-from rfm_pipeline.results.run_history import Standing
+from rfm_pipeline.results.run_history import DestinationState
 from rfm_pipeline.results.run_record import RunRecord
 from support.generated import scorings
 from support.generated_shop import Line, Published, examples, rules, run, seeds, shop
@@ -39,7 +39,7 @@ def run_frozen(
     scoring = {**scored["scoring"], "edges": "frozen", "calibration": found.run_id}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            plan, "standing_at", lambda _: Standing(records=(RunRecord.from_row(record.to_row()),))
+            plan, "standing_at", lambda _: DestinationState(records=(RunRecord.from_row(record.to_row()),))
         )
         return run(lines, **asked, segments=scored["segments"], scoring=scoring)
 

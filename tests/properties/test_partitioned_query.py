@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from rfm_pipeline.common.partitioned_query import PART
+from rfm_pipeline.common.partitioned_query import PARTITION_RELATION
 from rfm_pipeline.warehouse.duckdb.partitioned import comes_back, create_in_parts
 from support.engines import Question, connected, in_order, rows_of
 from support.generated import questions
@@ -20,11 +20,13 @@ def test_the_rows_of_all_parts_are_those_of_the_whole(question: Question, count:
         cuts = 0
         for step in question.pipeline("duckdb").steps(lambda name: f"stage_{name}"):
             connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
-            if step.cut is None:
+            if step.partitioned is None:
                 continue
             cuts += 1
-            assume(comes_back(connection, step.cut))
-            create_in_parts(connection, "whole", step.cut, count=count, folder=Path(folder) / step.name)
+            assume(comes_back(connection, step.partitioned))
+            create_in_parts(
+                connection, "whole", step.partitioned, count=count, folder=Path(folder) / step.name
+            )
             tables = ("whole", f"stage_{step.name}")
             cut, whole = (in_order(rows_of(connection.execute(f"FROM {table}"))) for table in tables)
             assert cut == whole
@@ -39,12 +41,12 @@ def test_the_rows_of_all_parts_are_those_of_the_whole(question: Question, count:
 def test_lines_are_first_added_up_to_as_many_groups_as_is_said(question: Question) -> None:
     with connected(question) as connection:
         step = question.pipeline("duckdb").steps(lambda name: f"stage_{name}")[0]
-        assert step.cut is not None
-        connection.execute(f"CREATE TEMP TABLE {PART} AS\n{step.cut.lines}")
-        ((groups,),) = connection.execute(step.cut.groups).fetchall()
-        kept = f"FROM {PART} WHERE {step.cut.key} IS NOT NULL"
+        assert step.partitioned is not None
+        connection.execute(f"CREATE TEMP TABLE {PARTITION_RELATION} AS\n{step.partitioned.input_sql}")
+        ((groups,),) = connection.execute(step.partitioned.group_count_sql).fetchall()
+        kept = f"FROM {PARTITION_RELATION} WHERE {step.partitioned.partition_key} IS NOT NULL"
         ((lines,),) = connection.execute(f"SELECT COUNT(*) {kept}").fetchall()
         ((rows,),) = connection.execute(
-            f"SELECT COUNT(*) FROM (\n{step.cut.select}\n) WHERE customer_id IS NOT NULL"
+            f"SELECT COUNT(*) FROM (\n{step.partitioned.partition_sql}\n) WHERE customer_id IS NOT NULL"
         ).fetchall()
         assert rows <= groups <= lines

@@ -74,7 +74,7 @@ def scored(asked: Question, answer: Answer) -> Scored:
         date.fromisoformat(asked.settings["as_of"]),
         spec.settings.scoring.dimensions,
         edges,
-        SegmentMap.prove(spec.settings.segments, bins),
+        SegmentMap.from_config(spec.settings.segments, bins),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.pipeline.progress import Unwatched
+from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run import run
 from support.cli import Outcome
 
@@ -67,7 +67,7 @@ def _made() -> Path:
     make_contacts(folder)
     run(
         Configuration(flags={"source": f"{folder}/orders.csv", "to": f"duckdb:{folder}/rfm.duckdb"}),
-        Unwatched(),
+        NullObserver(),
     )
     return folder
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-from rfm_pipeline.pipeline.audits.statistics import Staged
+from rfm_pipeline.pipeline.audits.statistics import RunStatistics
 from rfm_pipeline.results.run_result import DimensionScores, Excluded
 
-WELL = Staged(
+WELL = RunStatistics(
     rows_declared=10,
     rows_read=10,
     rows_kept=7,

@@ -11,7 +11,7 @@ import pytest
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import RfmError
-from rfm_pipeline.pipeline.progress import Unwatched
+from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run import run
 from rfm_pipeline.results.tables import SUFFIXES
 from support.bigquery_proxy import Impatient, Proxy, Request, proxying
@@ -38,7 +38,7 @@ class Scene:
         """The run; the error in which it ends."""
         flags = self.flags("2024-03-01", request_timeout=request_timeout, retry_timeout=retry_timeout)
         try:
-            run(Configuration(flags=flags), Unwatched())
+            run(Configuration(flags=flags), NullObserver())
         except RfmError as error:
             return error
         return None
@@ -69,7 +69,7 @@ def made(emulator: str) -> Iterator[Scene]:
         shop = Shop(emulator)
         shop.make()
         scene = Scene(shop, proxy)
-        run(Configuration(flags=scene.flags("2024-02-25")), Unwatched())
+        run(Configuration(flags=scene.flags("2024-02-25")), NullObserver())
         for table in TABLES:
             shop.execute(f"CREATE TABLE {shop.name(kept(table))} AS SELECT * FROM {shop.name(table)}")
         scene.before = shop.published()

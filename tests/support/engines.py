@@ -21,7 +21,7 @@ from rfm_pipeline.config.column_mapping import map_columns
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.pipeline import Pipeline, Step
+from rfm_pipeline.sql.pipeline import QueryPipeline, QueryStep
 from rfm_pipeline.sql.query_spec import QuerySpec
 from support.googlesql import GoogleSql
 
@@ -85,14 +85,14 @@ class Question:
             schema=schema,
             mapping=map_columns(schema, settings.columns.by_role()),
             relation=relation or spoken.table("source"),
-            segment_map=SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
+            segment_map=SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension),
             today=self.today,
             dialect=spoken,
             frozen={name: tuple(map(Decimal, edges)) for name, edges in self.frozen.items()},
         )
 
-    def pipeline(self, dialect: str, relation: str | None = None) -> Pipeline:
-        return Pipeline.of(self.spec(dialect, relation))
+    def pipeline(self, dialect: str, relation: str | None = None) -> QueryPipeline:
+        return QueryPipeline.of(self.spec(dialect, relation))
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def ask_google(question: Question, *, steps: bool = False) -> Answer:
     types: dict[str, Mapping[str, str]] = {"source": question.columns}
     rows: dict[str, Sequence[Mapping[str, Any]]] = {"source": question.rows}
 
-    def create(step: Step) -> list[Row]:
+    def create(step: QueryStep) -> list[Row]:
         name = f"stage_{step.name}"
         made = engine.execute(step.select, types, rows)
         types[name], rows[name] = staged_types(question, step.name), made
@@ -227,7 +227,7 @@ def _answer(
     question: Question,
     dialect: str,
     steps: bool,
-    create: Callable[[Step], list[Row]],
+    create: Callable[[QueryStep], list[Row]],
     execute: Callable[[str], Any],
 ) -> Answer:
     pipeline = question.pipeline(dialect)
@@ -251,7 +251,7 @@ def rows_of(result: Any) -> list[Row]:
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _create(connection: duckdb.DuckDBPyConnection, step: Step) -> list[Row]:
+def _create(connection: duckdb.DuckDBPyConnection, step: QueryStep) -> list[Row]:
     connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
     return rows_of(connection.execute(f"SELECT * FROM stage_{step.name}"))
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.pipeline import run as runner
-from rfm_pipeline.pipeline.progress import Unwatched
+from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.results.run_result import RunResult
 from support.generated import ROLES
 
@@ -127,7 +127,7 @@ def run(lines: Sequence[Line], *, files: int = 1, **asked: Any) -> Published:
 
 def run_source(source: Path, place: Path, **asked: Any) -> Published:
     flags = {**SETTINGS, "source": str(source), "to": f"duckdb:{place / 'rfm.duckdb'}", **asked}
-    result = runner.run(Configuration(flags=flags), Unwatched(), today=TODAY)
+    result = runner.run(Configuration(flags=flags), NullObserver(), today=TODAY)
     with closing(duckdb.connect(str(place / "rfm.duckdb"), read_only=True)) as connection:
         read = connection.execute("SELECT * EXCLUDE (run_id) FROM rfm_segments ORDER BY customer_id")
         names = [column[0] for column in read.description or ()]

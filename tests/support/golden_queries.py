@@ -97,7 +97,7 @@ def scored(day: date, name: str, edges: Mapping[str, Sequence[str] | None], **ch
         day,
         settings.scoring.dimensions,
         {name: None if known is None else tuple(map(Decimal, known)) for name, known in edges.items()},
-        SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
+        SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension),
     )
 
 

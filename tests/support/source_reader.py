@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.config.source_location import parse
+from rfm_pipeline.config.source_location import parse_source
 from rfm_pipeline.errors import RfmError
 from rfm_pipeline.source.base import OpenedSource
 from rfm_pipeline.source.errors import explain_failure
@@ -45,7 +45,7 @@ def opened(
     threads = options.pop("threads", 2)
     with duckdb.connect(config={"threads": threads, "preserve_insertion_order": "false"}) as connection:
         settings = SourceOptions.of(options)
-        yield open_source(parse(str(text)), settings, connection, scratch / "scratch"), connection
+        yield open_source(parse_source(str(text)), settings, connection, scratch / "scratch"), connection
 
 
 def read(text: Path | str, scratch: Path, **options: Any) -> Read:

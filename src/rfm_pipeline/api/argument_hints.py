@@ -10,7 +10,7 @@ from rfm_pipeline.errors import RfmError
 
 
 @contextmanager
-def told_as_arguments() -> Iterator[None]:
+def hints_as_arguments() -> Iterator[None]:
     """Lets errors advise on arguments where they advise on flags: `decimal=','` for `--decimal ','`.
 
     The hint becomes a note of the error too, which a traceback shows.

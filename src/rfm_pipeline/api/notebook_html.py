@@ -44,8 +44,8 @@ def page_of(result: RunResult, headline: str) -> str:
 
 def _row(segment: SegmentResult, result: RunResult) -> str:
     width = 8 * (share(segment.customers, result.customers) or 0)
-    of_customers = formatting.percent(segment.customers, result.customers)
-    of_revenue = formatting.percent(segment.revenue, result.revenue) if result.revenue > 0 else ""
+    of_customers = formatting.format_percent(segment.customers, result.customers)
+    of_revenue = formatting.format_percent(segment.revenue, result.revenue) if result.revenue > 0 else ""
     title = escape(" ".join(filter(None, (segment.description, segment.action))))
     return (
         f'<tr title="{title}"><th scope="row" style="{_CELL};text-align:left">{escape(segment.segment)}</th>'
@@ -53,7 +53,7 @@ def _row(segment: SegmentResult, result: RunResult) -> str:
         f'<td style="{_CELL};text-align:left"><span style="{_BAR};width:{width:.2f}em"></span>'
         f" {of_customers}</td>"
         f'<td style="{_NUMBER}">{segment.orders:,}</td>'
-        f'<td style="{_NUMBER}">{formatting.amount(segment.revenue)}</td>'
+        f'<td style="{_NUMBER}">{formatting.format_amount(segment.revenue)}</td>'
         f'<td style="{_NUMBER}">{of_revenue}</td></tr>'
     )
 

@@ -9,15 +9,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from rfm_pipeline.api.argument_hints import told_as_arguments
+from rfm_pipeline.api.argument_hints import hints_as_arguments
 from rfm_pipeline.api.segmentation import Segmentation
 from rfm_pipeline.config.loader import CONFIG_FILE, Configuration, merge, read_config
-from rfm_pipeline.config.source_location import BigQueryTable, parse
+from rfm_pipeline.config.source_location import BigQueryTable, parse_source
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.pipeline.plan import planned
-from rfm_pipeline.pipeline.progress import Unwatched
-from rfm_pipeline.pipeline.run_records import Beginning, new_run_id, record_of
-from rfm_pipeline.pipeline.staging import is_refused, refusal, stage
+from rfm_pipeline.pipeline.plan import open_plan
+from rfm_pipeline.pipeline.progress import NullObserver
+from rfm_pipeline.pipeline.run_records import RunStart, build_run_record, new_run_id
+from rfm_pipeline.pipeline.staging import audit_error, is_refused, stage_result
 
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "columns": ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund"),
@@ -97,7 +97,7 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
         file=read_config(path) if path else {},
         origin=path or Path(CONFIG_FILE),
     )
-    with told_as_arguments():
+    with hints_as_arguments():
         return _segmented(source, configuration)
 
 
@@ -124,18 +124,18 @@ def _segmented(source: Any, configuration: Configuration) -> Segmentation:
     else:
         flags = {**configuration.flags, "source": str(source)}
         configuration = Configuration(flags, {}, configuration.file, configuration.origin)
-        if isinstance(parse(str(source)), BigQueryTable):
+        if isinstance(parse_source(str(source)), BigQueryTable):
             raise UsageError(
                 f"{source} is segmented in BigQuery, and this computes here.",
                 "`rfm run` does that; read the result from its destination.",
             )
-    begun = Beginning(new_run_id(), "run")
+    begun = RunStart(new_run_id(), "run")
     with ExitStack() as stack:
-        plan = stack.enter_context(planned(configuration, publishes=False, opens=opens))
-        result, counted = stage(begun, plan, Unwatched())
+        plan = stack.enter_context(open_plan(configuration, publishes=False, opens=opens))
+        result, counted = stage_result(begun, plan, NullObserver())
         if is_refused(result):
-            raise refusal(result, counted)
+            raise audit_error(result, counted)
         assert isinstance(plan.warehouse, DuckDBWarehouse)
         connection = plan.warehouse.keep_only("result")
-        record = record_of(begun, plan, result, newest_order=counted.newest)
+        record = build_run_record(begun, plan, result, newest_order=counted.newest)
         return Segmentation(result, record, configuration, connection, stack.pop_all().close)

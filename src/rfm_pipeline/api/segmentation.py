@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rfm_pipeline.api.argument_hints import told_as_arguments
+from rfm_pipeline.api.argument_hints import hints_as_arguments
 from rfm_pipeline.api.notebook_html import page_of
 from rfm_pipeline.common import formatting
 from rfm_pipeline.config.loader import Configuration, merge
@@ -188,14 +188,14 @@ class Segmentation:
         Raises:
             RfmError: The file can't be written, or a setting is none.
         """
-        from rfm_pipeline.report.data import Reported
+        from rfm_pipeline.report.data import ReportSource
         from rfm_pipeline.report.write import check_place, write_report
 
         given = {"currency": currency, "locale": locale, "top_customers": top_customers}
         said = {name: value for name, value in given.items() if value is not None}
         runs = {self.as_of: self._record}
-        about = Reported(self._result.source, self._selected, "duckdb", "result", None, runs)
-        with told_as_arguments():
+        about = ReportSource(self._result.source, self._selected, "duckdb", "result", None, runs)
+        with hints_as_arguments():
             flags = merge([self._configuration.flags, {"report": said}])
             settings = replace(self._configuration, flags=flags).settings().report
             check_place(Path(path))
@@ -243,10 +243,10 @@ class Segmentation:
 
     def _in_words(self) -> str:
         customers, orders = (
-            formatting.count(self.customers, "customer"),
-            formatting.count(self.orders, "order"),
+            formatting.format_count(self.customers, "customer"),
+            formatting.format_count(self.orders, "order"),
         )
-        return f"{customers}, {orders}, revenue {formatting.amount(self.revenue)}"
+        return f"{customers}, {orders}, revenue {formatting.format_amount(self.revenue)}"
 
     def _repr_html_(self) -> str:
         """The segments as a table, for a notebook."""

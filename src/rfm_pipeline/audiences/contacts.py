@@ -12,7 +12,7 @@ from msgspec import Struct
 from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.config.column_mapping import find_column, folded
-from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse
+from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse_source
 from rfm_pipeline.errors import ColumnError, UsageError
 from rfm_pipeline.sql.dialects.registry import dialect_of
 
@@ -88,7 +88,7 @@ def open_contacts(
     from rfm_pipeline.source.open import open_source
 
     assert settings.contacts is not None  # who asks has looked
-    location = parse(settings.contacts)
+    location = parse_source(settings.contacts)
     if isinstance(location, BigQueryTable | StdinLocation):
         raise UsageError(
             f"Contacts are not read from {settings.contacts}.",

@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from rfm_pipeline.audiences.matching import customers_sql
 from rfm_pipeline.common.duckdb_quoting import columns_literal, text_literal
-from rfm_pipeline.common.formatting import lowered
-from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
+from rfm_pipeline.common.formatting import lower_first
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, parse_destination
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import DestinationError, WarehouseError
 from rfm_pipeline.results.destination import Destination
@@ -32,7 +32,7 @@ _TYPES: Mapping[str, str] = {
 }
 
 
-class Standing(Struct, frozen=True):
+class CurrentResult(Struct, frozen=True):
     """The current result.
 
     Attributes:
@@ -46,17 +46,17 @@ class Standing(Struct, frozen=True):
     segments: tuple[str, ...]
 
 
-Choice = Callable[[Standing], tuple[str, ...]]
+Choice = Callable[[CurrentResult], tuple[str, ...]]
 """Which segments are wanted, once it is known which there are."""
 
 
-def stage(
+def stage_customers(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     columns: Sequence[str],
     choose: Choice,
     scratch: Path,
-) -> tuple[Standing, tuple[str, ...]]:
+) -> tuple[CurrentResult, tuple[str, ...]]:
     """Makes the table `customers` of the current result.
 
     Args:
@@ -73,7 +73,7 @@ def stage(
         RfmError: There is no result, or it can't be read.
     """
     to = parse_destination(settings.to)
-    if isinstance(to, BigQueryDestination):
+    if isinstance(to, BigQueryDestinationLocation):
         from rfm_pipeline.warehouse.bigquery.destination import open_dataset
 
         with open_dataset(to, settings.bigquery, f"export-{secrets.token_hex(6)}") as dataset:
@@ -83,10 +83,10 @@ def stage(
             stage_rows(connection, dataset.pages(select), columns, scratch)
         return standing, segments
     from rfm_pipeline.common.duckdb_engine import watched
-    from rfm_pipeline.warehouse.duckdb.destination import DestinationFile
+    from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
 
-    file = DestinationFile(connection, to.file, to.table, settings.duckdb)
-    with file.reading():
+    file = DuckDBDestination(connection, to.file, to.table, settings.duckdb)
+    with file.open_for_reading():
         standing = _look(file)
         segments = choose(standing)
         select = customers_sql(file.table("current"), columns, segments, file.engine)
@@ -94,14 +94,14 @@ def stage(
     return standing, segments
 
 
-def _look(destination: Destination) -> Standing:
+def _look(destination: Destination) -> CurrentResult:
     """What the current result has.
 
     Raises:
         DestinationError: There is none.
         LockedError: Another process holds the destination.
     """
-    if "current" not in destination.present():
+    if "current" not in destination.existing_tables():
         raise DestinationError(
             f"There is no result at {destination.label}.",
             "`rfm run` publishes one; --to names another destination.",
@@ -111,7 +111,7 @@ def _look(destination: Destination) -> Standing:
         " GROUP BY segment ORDER BY segment"
     )
     dates = [row["as_of"] for row in rows]
-    return Standing(destination.label, max(dates, default=None), tuple(row["segment"] for row in rows))
+    return CurrentResult(destination.label, max(dates, default=None), tuple(row["segment"] for row in rows))
 
 
 def stage_rows(
@@ -131,7 +131,7 @@ def stage_rows(
     Raises:
         WarehouseError: There is no room.
     """
-    from rfm_pipeline.warehouse.duckdb.errors import explained
+    from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 
     lines = scratch / "customers.ndjson"
     try:
@@ -144,11 +144,11 @@ def stage_rows(
                     opened.write("\n")
     except OSError as error:
         raise WarehouseError(
-            f"There is no room for the result: {lowered(error.strerror or str(error))}.",
+            f"There is no room for the result: {lower_first(error.strerror or str(error))}.",
             "give duckdb.temp_directory more room.",
         ) from error
     types = columns_literal((name, _TYPES[RESULT_COLUMNS[name].holds]) for name in columns)
-    with explained("read the result"):
+    with translate_duckdb_errors("read the result"):
         connection.execute(
             f"CREATE TABLE customers AS SELECT {', '.join(columns)}"
             f" FROM read_json({text_literal(str(lines))}, format = 'newline_delimited', columns = {types})"

@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from rfm_pipeline.audiences import normalization as normalise
 from rfm_pipeline.audiences.contacts import Contacts, ids_are_addresses, open_contacts
-from rfm_pipeline.audiences.customers import Standing, stage
+from rfm_pipeline.audiences.customers import CurrentResult, stage_customers
 from rfm_pipeline.audiences.matching import (
     REASONS,
     audience_sql,
@@ -22,12 +22,12 @@ from rfm_pipeline.audiences.matching import (
     upload_sql,
 )
 from rfm_pipeline.audiences.request import Order, Request, checked, chosen_segments
-from rfm_pipeline.common.formatting import count, lowered, size
+from rfm_pipeline.common.formatting import format_bytes, format_count, lower_first
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
-from rfm_pipeline.pipeline.progress import Watcher
+from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Exported(Struct, frozen=True):
         }
 
 
-def export(configuration: Configuration, request: Request, watcher: Watcher) -> Exported:
+def export(configuration: Configuration, request: Request, watcher: RunObserver) -> Exported:
     """Writes the customers of some segments to a file that only its owner can read.
 
     It is written beside its place and moved there, over an earlier one. No more is held in memory than DuckDB
@@ -110,22 +110,22 @@ def export(configuration: Configuration, request: Request, watcher: Watcher) -> 
     Raises:
         RfmError: The first thing that is wrong; no file was written, and an earlier one is as it was.
     """
-    from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder, connect
+    from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
     from rfm_pipeline.warehouse.duckdb.export import check_output
 
     settings = configuration.settings()
     order = checked(request, settings.export)
     check_output(request.path)
     with (
-        ScratchFolder(settings.duckdb.temp_directory) as scratch,
+        SpillDirectory(settings.duckdb.temp_directory) as scratch,
         closing(connect(settings.duckdb, scratch)) as db,
     ):
         watcher.step("Reading the result")
 
-        def choose(standing: Standing) -> tuple[str, ...]:
+        def choose(standing: CurrentResult) -> tuple[str, ...]:
             return chosen_segments(request.segments, _known(settings, standing))
 
-        standing, segments = stage(db, settings, _needed(order), choose, scratch)
+        standing, segments = stage_customers(db, settings, _needed(order), choose, scratch)
         work = _Work(settings, order, db, scratch, watcher)
         return work.plain(standing, segments) if order.upload is None else work.uploaded(standing, segments)
 
@@ -139,7 +139,7 @@ class _Work:
         order: Order,
         connection: duckdb.DuckDBPyConnection,
         scratch: Path,
-        watcher: Watcher,
+        watcher: RunObserver,
     ) -> None:
         self._settings = settings
         self._order = order
@@ -147,7 +147,7 @@ class _Work:
         self._scratch = scratch
         self._watcher = watcher
 
-    def plain(self, standing: Standing, segments: tuple[str, ...]) -> Exported:
+    def plain(self, standing: CurrentResult, segments: tuple[str, ...]) -> Exported:
         """Columns of the result."""
         order, request = self._order, self._order.request
         if "customer_id" in order.columns and not request.clear:
@@ -161,18 +161,18 @@ class _Work:
             order.format, request.path, standing.label, standing.as_of, segments, customers, customers
         )
 
-    def uploaded(self, standing: Standing, segments: tuple[str, ...]) -> Exported:
+    def uploaded(self, standing: CurrentResult, segments: tuple[str, ...]) -> Exported:
         """What a network takes."""
-        from rfm_pipeline.warehouse.duckdb.errors import explained
+        from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 
         order, upload, request = self._order, self._order.upload, self._order.request
         assert upload is not None  # who asks has looked
         self._watcher.step("Joining the contacts")
-        with explained("read the contacts"):
+        with translate_duckdb_errors("read the contacts"):
             contacts = self._contacts()
-        with explained("read the contacts", contacts.opened):
+        with translate_duckdb_errors("read the contacts", contacts.opened):
             self._create("contacts", contacts_sql(contacts, upload))
-        with explained("join the contacts"):
+        with translate_duckdb_errors("join the contacts"):
             self._create("audience", audience_sql(contacts, upload))
         self._write(upload_sql(contacts, upload, order.columns, raw=request.raw))
         roles = roles_of(contacts, upload)
@@ -229,7 +229,7 @@ class _Work:
             draft.move()
         except OSError as error:
             raise WarehouseError(
-                f"The output {path} can't be written: {lowered(error.strerror or str(error))}.",
+                f"The output {path} can't be written: {lower_first(error.strerror or str(error))}.",
                 "look at what is there.",
             ) from error
         finally:
@@ -238,7 +238,9 @@ class _Work:
     def _refuse_addresses_in_clear(self) -> None:
         addresses = self._count("customers", f"{normalise.email('customer_id')} IS NOT NULL")
         if addresses:
-            ids = count(addresses, "customer id is an e-mail address", "customer ids are e-mail addresses")
+            ids = format_count(
+                addresses, "customer id is an e-mail address", "customer ids are e-mail addresses"
+            )
             raise UsageError(
                 f"{ids}, and would be in the file in clear.",
                 "give --clear where they may be, or leave customer_id out of --columns.",
@@ -261,12 +263,14 @@ class _Work:
         if most is None or taken <= most:
             return ()
         assert upload is not None  # it has a limit
-        return (f"the file has {size(taken)}, and {upload.label} takes {size(most)} at once: split it",)
+        return (
+            f"the file has {format_bytes(taken)}, and {upload.label} takes {format_bytes(most)} at once: split it",
+        )
 
 
-def _known(settings: Settings, standing: Standing) -> tuple[str, ...]:
+def _known(settings: Settings, standing: CurrentResult) -> tuple[str, ...]:
     """The segments of the map that is configured, and those of the result that it does not have."""
-    mapped = SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension).segments
+    mapped = SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension).segments
     return tuple(dict.fromkeys([*(segment.name for segment in mapped), *standing.segments]))
 
 

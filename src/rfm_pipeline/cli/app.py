@@ -11,7 +11,7 @@ import typer
 
 from rfm_pipeline.cli import json_log as events
 from rfm_pipeline.cli.help import ABOUT, COMMANDS
-from rfm_pipeline.common.cancellation import stop_if_asked
+from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.errors import UsageError
 
 app = typer.Typer(
@@ -76,7 +76,7 @@ def invoke(arguments: list[str]) -> int:
     app.registered_commands.clear()
     for name in (called,) if called in COMMANDS else COMMANDS:
         app.command(name)(getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), str(name)))
-    stop_if_asked()
+    raise_if_cancelled()
     try:
         # Not `app()`, which swallows Ctrl-C and a closed pipe before they can be told apart.
         command = typer.main.get_command(app)

@@ -18,7 +18,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from rfm_pipeline.pipeline.progress import Watcher
+    from rfm_pipeline.pipeline.progress import RunObserver
     from rfm_pipeline.results.run_result import RunResult
 
 HEARTBEAT = 30.0
@@ -109,7 +109,7 @@ def published(result: RunResult) -> None:
 
 
 @contextmanager
-def watching(*, quiet: bool) -> Iterator[Watcher]:
+def watching(*, quiet: bool) -> Iterator[RunObserver]:
     """A watcher that writes an event for each step, and signs of life while one takes long."""
     _command.is_quiet = quiet
     _note_our_log()

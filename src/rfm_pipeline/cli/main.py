@@ -15,7 +15,7 @@ from typing import NoReturn
 from rfm_pipeline._version import __version__
 from rfm_pipeline.cli import json_log as events
 from rfm_pipeline.cli.help import overview
-from rfm_pipeline.common.cancellation import ASKED
+from rfm_pipeline.common.cancellation import received_signals
 from rfm_pipeline.errors import RfmError, UsageError
 
 _AT_ONCE = ("-h", "--help", "--version", "--debug")
@@ -26,7 +26,7 @@ def main() -> NoReturn:
     events.begin(sys.argv[1:])
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
-        ASKED.append(number)
+        received_signals.append(number)
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -42,7 +42,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except RfmError as error:
         # What an engine says of being stopped differs with the moment; why it stopped does not.
-        code = _stopped() if ASKED else _failed(error.message, error.hint, error.exit_code, error)
+        code = _stopped() if received_signals else _failed(error.message, error.hint, error.exit_code, error)
     except KeyboardInterrupt as error:
         code = _stopped(str(error))
     except (BrokenPipeError, SystemExit):
@@ -53,9 +53,9 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last resort: a bug of ours is said, not dumped
         what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         hint = "run it again with `rfm --debug` and report what it shows."
-        code = _stopped() if ASKED else _failed(f"A bug in rfm: {what}", hint, 1, error)
+        code = _stopped() if received_signals else _failed(f"A bug in rfm: {what}", hint, 1, error)
     # What was asked of this command is not asked of what its process does next.
-    ASKED.clear()
+    received_signals.clear()
     sys.exit(code)
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rfm_pipeline.cli import json_log as events
-from rfm_pipeline.common.cancellation import stop_if_asked
-from rfm_pipeline.pipeline.progress import Unwatched, Watcher
+from rfm_pipeline.common.cancellation import raise_if_cancelled
+from rfm_pipeline.pipeline.progress import NullObserver, RunObserver
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -33,18 +33,18 @@ class _Bar:
 class _Stoppable:
     """Passes on what it is told, and goes no step further when a signal has asked us to stop."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: RunObserver) -> None:
         self.begin = watcher.begin
         self.progress = watcher.progress
         self._watcher = watcher
 
     def step(self, name: str) -> None:
-        stop_if_asked()
+        raise_if_cancelled()
         self._watcher.step(name)
 
 
 @contextmanager
-def watching(*, quiet: bool) -> Iterator[Watcher]:
+def watching(*, quiet: bool) -> Iterator[RunObserver]:
     """A watcher that draws one line on a terminal and takes it away at the end; elsewhere it is silent.
 
     With `--log-format json` it writes events instead, wherever that is.
@@ -54,7 +54,7 @@ def watching(*, quiet: bool) -> Iterator[Watcher]:
             yield _Stoppable(watcher)
         return
     if quiet or not sys.stderr.isatty():
-        yield _Stoppable(Unwatched())
+        yield _Stoppable(NullObserver())
         return
     # A run that a scheduler starts shows nothing, and does not wait for what could.
     from rich.console import Console

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from rfm_pipeline.cli import json_log as events
 from rfm_pipeline.cli.progress import watching
-from rfm_pipeline.common.cancellation import ASKED
+from rfm_pipeline.common.cancellation import received_signals
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.notifications.notifier import Notifier, notifying
-from rfm_pipeline.pipeline.progress import Watcher
+from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.results.run_result import RunResult
 
 
@@ -23,7 +23,7 @@ class Publishing(Struct, frozen=True):
         watcher: For the runner.
     """
 
-    watcher: Watcher
+    watcher: RunObserver
     _notifier: Notifier
 
     def about(self, configuration: Configuration) -> Configuration:
@@ -50,12 +50,12 @@ def publishing(doing: str, *, quiet: bool) -> Iterator[Publishing]:
     """
     asked = 0
     try:
-        with notifying(doing, events.warn, lambda: bool(ASKED)) as notifier:
+        with notifying(doing, events.warn, lambda: bool(received_signals)) as notifier:
             try:
                 with watching(quiet=quiet) as watcher:
                     yield Publishing(notifier.watching(watcher), notifier)
             finally:
-                asked = len(ASKED)
+                asked = len(received_signals)
     finally:
         # Who stops us while the message is on its way stops the message: how the run ended is settled.
-        del ASKED[asked:]
+        del received_signals[asked:]

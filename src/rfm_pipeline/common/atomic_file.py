@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rfm_pipeline.common.file_lock import HeldFolder
+from rfm_pipeline.common.file_lock import LockedTempDir
 
 
-class Draft:
+class AtomicFile:
     """A draft of a file, in a hidden folder of its own beside the place; a dead run's goes with the next one.
 
     Attributes:
@@ -22,7 +22,7 @@ class Draft:
 
     def __init__(self, place: Path) -> None:
         # On the same disk, for moving it to be one step.
-        self._folder = HeldFolder(place.absolute().parent, ".rfm-")
+        self._folder = LockedTempDir(place.absolute().parent, ".rfm-")
         self._place = place
         self.path = self._folder.path / place.name
 

@@ -7,15 +7,15 @@ run, one in a hundred. So whatever takes long asks here as well.
 
 from __future__ import annotations
 
-ASKED: list[int] = []
+received_signals: list[int] = []
 """Their numbers, as they came; whoever catches signals keeps it."""
 
 
-def stop_if_asked() -> None:
+def raise_if_cancelled() -> None:
     """Interrupts again where a signal has asked for it.
 
     Raises:
         KeyboardInterrupt: One has.
     """
-    if ASKED:
+    if received_signals:
         raise KeyboardInterrupt

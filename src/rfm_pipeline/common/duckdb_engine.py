@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from rfm_pipeline.common.cancellation import stop_if_asked
+from rfm_pipeline.common.cancellation import raise_if_cancelled
 
 try:
     import _duckdb as duckdb
@@ -58,7 +58,7 @@ def watched(
         running = pool.submit(connection.execute, statement)
         try:
             while wait([running], timeout=0.1).not_done:
-                stop_if_asked()
+                raise_if_cancelled()
                 percentage = connection.query_progress() if progress else -1
                 if progress and percentage >= 0:
                     progress(percentage / 100)

@@ -93,7 +93,7 @@ class FileLock:
             return False
 
 
-class HeldFolder:
+class LockedTempDir:
     """A folder for what is written on the way, gone at the end; where that never came, with the next one.
 
     A lock in it says that somebody is at work. Whoever makes one removes those beside it that nobody holds.

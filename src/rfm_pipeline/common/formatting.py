@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 _WIDE = Context(prec=76)
 
 
-def one_line(text: str) -> str:
+def replace_unprintable(text: str) -> str:
     r"""A text that some file or person may have written, with nothing in it that could end a line.
 
     >>> one_line("a\nb")
@@ -18,7 +18,7 @@ def one_line(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
-def shortened(text: str) -> str:
+def truncate(text: str) -> str:
     r"""A text of several lines as part of a sentence.
 
     >>> shortened("SELECT 1\n  AS one")
@@ -27,7 +27,7 @@ def shortened(text: str) -> str:
     return textwrap.shorten(text, 80, placeholder=" …")
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
+def format_count(number: int, one: str, many: str | None = None) -> str:
     """A number with its noun.
 
     >>> count(1, "customer"), count(4338, "customer")
@@ -36,20 +36,20 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
-def size(number: int) -> str:
+def format_bytes(number: int) -> str:
     """An amount of data, in the thousands that a person says it in.
 
     >>> size(512), size(1_610_612_736), size(2**40)
     ('512 bytes', '1.5 GiB', '1 TiB')
     """
     if number < 1024:
-        return count(number, "byte")
+        return format_count(number, "byte")
     power = min(5, (number.bit_length() - 1) // 10)
     shown = f"{_rounded(Decimal(number) / 1024**power, '0.1'):,}"
     return f"{shown.removesuffix('.0')} {'KMGTP'[power - 1]}iB"
 
 
-def lowered(sentence: str) -> str:
+def lower_first(sentence: str) -> str:
     """A sentence as it goes on after a colon.
 
     >>> lowered("Is a directory"), lowered("CSV is meant")
@@ -58,7 +58,7 @@ def lowered(sentence: str) -> str:
     return sentence if sentence[1:2].isupper() else f"{sentence[:1].lower()}{sentence[1:]}"
 
 
-def amount(value: Decimal) -> str:
+def format_amount(value: Decimal) -> str:
     """Money to two decimals, with thousands apart.
 
     >>> amount(Decimal("8911407.904"))
@@ -67,7 +67,7 @@ def amount(value: Decimal) -> str:
     return f"{_rounded(value, '0.01'):,}"
 
 
-def percent(part: Decimal | int, whole: Decimal | int) -> str:
+def format_percent(part: Decimal | int, whole: Decimal | int) -> str:
     """A share in percent, to one decimal; a dash where the whole is nothing.
 
     >>> percent(1, 3)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-PART = "part_of_lines"
+PARTITION_RELATION = "part_of_lines"
 """The relation that a cut step reads: the lines of one part."""
 
 
-class Cut(Struct, frozen=True):
+class PartitionedQuery(Struct, frozen=True):
     """A step as parts: the rows of all parts together are the rows of the step.
 
     Attributes:
@@ -20,8 +20,8 @@ class Cut(Struct, frozen=True):
         table: The table of an earlier step that has as many rows as there are lines; None is the source.
     """
 
-    lines: str
-    key: str
-    groups: str
-    select: str
-    table: str | None = None
+    input_sql: str
+    partition_key: str
+    group_count_sql: str
+    partition_sql: str
+    row_count_table: str | None = None

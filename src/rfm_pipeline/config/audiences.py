@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from rfm_pipeline.config.base import Table
+from rfm_pipeline.config.base import SettingsTable
 from rfm_pipeline.config.source import SourceOptions
 
-ROLES = ("customer_id", "email", "phone", "first_name", "last_name", "country", "zip")
+CONTACT_ROLES = ("customer_id", "email", "phone", "first_name", "last_name", "country", "zip")
 """What a column of the contacts can be."""
 
 
-class ExportSettings(Table, frozen=True):
+class ExportSettings(SettingsTable, frozen=True):
     """The contacts of customers, and which of their columns is what.
 
     Attributes:
@@ -35,4 +35,4 @@ class ExportSettings(Table, frozen=True):
 
     def by_role(self) -> dict[str, str | None]:
         """The column that was configured for each role."""
-        return {name: value for name, value in msgspec.structs.asdict(self).items() if name in ROLES}
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if name in CONTACT_ROLES}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 
-from rfm_pipeline.config.base import Table, TableError, kinds
+from rfm_pipeline.config.base import SettingsError, SettingsTable, field_types
 from rfm_pipeline.config.window import Window, window
 
 Level = Literal["block", "warn", "off"]
@@ -28,7 +28,7 @@ def _between(least: float, most: float) -> Callable[[Any], object]:
             return value
         # With NaN, no comparison is true.
         if not least <= number <= most:
-            raise TableError((), expected=f"from {least:g} to {most:g}", value=value)
+            raise SettingsError((), expected=f"from {least:g} to {most:g}", value=value)
         return value
 
     return checked
@@ -41,7 +41,7 @@ def _level(value: object) -> object:
 
 def _level_or_limit(value: object) -> object:
     """A level or a limit alone stands for an audit that has both. In a variable, numbers are text too."""
-    if isinstance(value, Mapping | Table):
+    if isinstance(value, Mapping | SettingsTable):
         return value
     is_limit = not isinstance(value, str) or value.strip()[:1] in set("0123456789.+-")
     return {"limit" if is_limit else "level": value}
@@ -53,7 +53,7 @@ def _only_block(value: object) -> object:
     return value
 
 
-class NotEmpty(Table, frozen=True):
+class NotEmpty(SettingsTable, frozen=True):
     """An audit that always blocks: a result without customers has no as-of date to be kept under."""
 
     FORMS: ClassVar = {"level": _only_block}
@@ -61,19 +61,19 @@ class NotEmpty(Table, frozen=True):
     level: Level = "block"
 
 
-class Blocking(Table, frozen=True):
+class BlockingAudit(SettingsTable, frozen=True):
     """An audit that blocks unless something else is said."""
 
     level: Level = "block"
 
 
-class Telling(Table, frozen=True):
+class WarningAudit(SettingsTable, frozen=True):
     """An audit that warns unless something else is said."""
 
     level: Level = "warn"
 
 
-class ExcludedShare(Table, frozen=True):
+class ExcludedShare(SettingsTable, frozen=True):
     """The share of the lines that may be excluded."""
 
     FORMS: ClassVar = {"limit": _between(0, 1)}
@@ -82,7 +82,7 @@ class ExcludedShare(Table, frozen=True):
     limit: float = 0.5
 
 
-class Dropped(Table, frozen=True):
+class Dropped(SettingsTable, frozen=True):
     """The share by which a count may fall since the last run."""
 
     FORMS: ClassVar = {"limit": _between(0, 1)}
@@ -91,7 +91,7 @@ class Dropped(Table, frozen=True):
     limit: float = 0.5
 
 
-class DuplicateLoad(Table, frozen=True):
+class DuplicateLoad(SettingsTable, frozen=True):
     """How many times as much as in the last run has been loaded twice."""
 
     FORMS: ClassVar = {"limit": _between(1.1, 100)}
@@ -100,7 +100,7 @@ class DuplicateLoad(Table, frozen=True):
     limit: float = 1.8
 
 
-class MaxAge(Table, frozen=True):
+class MaxAge(SettingsTable, frozen=True):
     """How old the newest order may be. Without a limit it is not looked at, and with one it blocks."""
 
     FORMS: ClassVar = {"limit": window}
@@ -113,7 +113,7 @@ class MaxAge(Table, frozen=True):
             raise ValueError("`audits.max_age` needs a limit, such as '3 days'")
 
 
-class SegmentShares(Table, frozen=True):
+class SegmentShares(SettingsTable, frozen=True):
     """By how much of all customers a segment may grow or shrink since the last run."""
 
     FORMS: ClassVar = {"limit": _between(0, 1)}
@@ -122,7 +122,7 @@ class SegmentShares(Table, frozen=True):
     limit: float = 0.2
 
 
-class OwnAudit(Table, frozen=True):
+class OwnAudit(SettingsTable, frozen=True):
     """A query of the user's that must find nothing: `{ query = "SELECT ...", level = "warn" }`."""
 
     query: str
@@ -133,7 +133,7 @@ def _named_queries(value: object) -> object:
     for name in value if isinstance(value, Mapping) else ():
         if not _NAME.fullmatch(name):
             raise ValueError(f"'{name}' names no audit: use lower-case letters, digits and underscores")
-        if name in kinds(Audits):
+        if name in field_types(Audits):
             raise ValueError(f"'{name}' is an audit of the pipeline's own: choose another name")
     return value
 
@@ -149,7 +149,7 @@ _SHORT_FORMS: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-class Audits(Table, frozen=True):
+class Audits(SettingsTable, frozen=True):
     """Every audit, in the order in which they are made: its level, and its limit where it has one.
 
     Either stands for both where it stands alone: `excluded_share = "off"`, `max_age = "3 days"`.
@@ -158,12 +158,12 @@ class Audits(Table, frozen=True):
     FORMS: ClassVar = {**_SHORT_FORMS, "queries": _named_queries}
 
     source_not_empty: NotEmpty = NotEmpty()
-    reconciliation: Blocking = Blocking()
-    customers_unique: Blocking = Blocking()
-    scores_in_range: Blocking = Blocking()
-    segments_total: Blocking = Blocking()
-    bins_collapsed: Telling = Telling()
-    amounts_read: Telling = Telling()
+    reconciliation: BlockingAudit = BlockingAudit()
+    customers_unique: BlockingAudit = BlockingAudit()
+    scores_in_range: BlockingAudit = BlockingAudit()
+    segments_total: BlockingAudit = BlockingAudit()
+    bins_collapsed: WarningAudit = WarningAudit()
+    amounts_read: WarningAudit = WarningAudit()
     excluded_share: ExcludedShare = ExcludedShare()
     max_age: MaxAge = MaxAge()
     rows_dropped: Dropped = Dropped()
@@ -183,7 +183,7 @@ class Audits(Table, frozen=True):
     @property
     def levels(self) -> dict[str, Level]:
         """The level of each audit by name, the user's own behind ours."""
-        ours = {name: getattr(self, name) for name in kinds(Audits) if name != "queries"}
+        ours = {name: getattr(self, name) for name in field_types(Audits) if name != "queries"}
         unsaid: Level = "off" if self.max_age.limit is None else "block"
         return {name: audit.level or unsaid for name, audit in {**ours, **self.own}.items()}
 

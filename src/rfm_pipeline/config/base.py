@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 import msgspec
 
-Location = tuple[str | int, ...]
+SettingPath = tuple[str | int, ...]
 """Where a value is: names from the outermost table inwards, and places in lists."""
 
 # What msgspec expects, by its own name for it.
@@ -30,7 +30,7 @@ _TRUTHS: Mapping[str, bool] = {
 }
 
 
-class TableError(ValueError):
+class SettingsError(ValueError):
     """What is wrong with a value in a table. With nothing but a location, there is no value, and must be.
 
     Attributes:
@@ -43,7 +43,7 @@ class TableError(ValueError):
 
     def __init__(
         self,
-        location: Location,
+        location: SettingPath,
         *,
         sentence: str = "",
         expected: str = "",
@@ -58,7 +58,7 @@ class TableError(ValueError):
         self.known = known
 
 
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SettingsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of settings. What `of` made has been checked.
 
     Attributes:
@@ -76,7 +76,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             TableError: The first thing that is wrong; a name that is not known comes before all else.
             ConfigurationError: A check says so.
         """
-        problems: list[TableError] = []
+        problems: list[SettingsError] = []
         table = _read(raw, cls, (), problems)
         if problems:
             # A name that is misspelt is also one that is missing: the first tells more.
@@ -85,7 +85,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return table
 
 
-def truth(value: object) -> object:
+def parse_bool(value: object) -> object:
     """True or false in words, as variables have it: `yes`, `off`."""
     return _TRUTHS.get(value.casefold(), value) if isinstance(value, str) else value
 
@@ -96,12 +96,12 @@ def stripped(value: object) -> object:
 
 
 @cache
-def kinds(table: type[Table]) -> Mapping[str, Any]:
+def field_types(table: type[SettingsTable]) -> Mapping[str, Any]:
     """The settings of a table, each with its type."""
     return {field.name: field.type for field in msgspec.structs.fields(table)}
 
 
-def kind_at(kind: Any, location: Location) -> Any:
+def type_at(kind: Any, location: SettingPath) -> Any:
     """The type of the setting at a location in another type, None where there is none.
 
     What is in a list has the list's own: it speaks of the same table.
@@ -110,19 +110,21 @@ def kind_at(kind: Any, location: Location) -> Any:
         if get_origin(kind) is dict:
             kind = get_args(kind)[1]
         elif isinstance(part, str):
-            inner = table_in(kind)
-            kind = kinds(inner).get(part) if inner else None
+            inner = settings_table_in(kind)
+            kind = field_types(inner).get(part) if inner else None
     return kind
 
 
-def table_in(kind: Any) -> type[Table] | None:
+def settings_table_in(kind: Any) -> type[SettingsTable] | None:
     """The table that a type speaks of, however deep."""
-    return next((part for part in _parts(kind) if isinstance(part, type) and issubclass(part, Table)), None)
+    return next(
+        (part for part in _parts(kind) if isinstance(part, type) and issubclass(part, SettingsTable)), None
+    )
 
 
 def has_parts(kind: Any) -> bool:
     """Whether a value of a type may be a table or a list."""
-    return table_in(kind) is not None or get_origin(kind) is dict or _is_list(kind)
+    return settings_table_in(kind) is not None or get_origin(kind) is dict or _is_list(kind)
 
 
 def _is_list(kind: Any) -> bool:
@@ -136,7 +138,7 @@ def _parts(kind: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
-def _read(raw: Any, kind: Any, at: Location, problems: list[TableError]) -> Any:
+def _read(raw: Any, kind: Any, at: SettingPath, problems: list[SettingsError]) -> Any:
     prepared = _prepared(raw, kind, at, problems)
     if problems:
         return None
@@ -146,12 +148,15 @@ def _read(raw: Any, kind: Any, at: Location, problems: list[TableError]) -> Any:
         problems.append(_explained(error, prepared, kind, at))
 
 
-def _prepared(raw: Any, kind: Any, at: Location, problems: list[TableError]) -> Any:
+def _prepared(raw: Any, kind: Any, at: SettingPath, problems: list[SettingsError]) -> Any:
     """A value with all that is in it read from the forms in which it may be written."""
     if _is_list(kind):
         if not isinstance(raw, list | tuple):
             return raw
-        return [_prepared(value, table_in(kind), (*at, place), problems) for place, value in enumerate(raw)]
+        return [
+            _prepared(value, settings_table_in(kind), (*at, place), problems)
+            for place, value in enumerate(raw)
+        ]
     if isinstance(raw, str) and any(part in (int, float) for part in _parts(kind)):
         return raw.strip()
     if not isinstance(raw, Mapping):
@@ -159,26 +164,26 @@ def _prepared(raw: Any, kind: Any, at: Location, problems: list[TableError]) -> 
     if get_origin(kind) is dict:
         # One by one, as msgspec does not say in which of them a problem is.
         return {name: _read(value, get_args(kind)[1], (*at, name), problems) for name, value in raw.items()}
-    table = table_in(kind)
+    table = settings_table_in(kind)
     return raw if table is None else _prepared_table(raw, table, at, problems)
 
 
 def _prepared_table(
-    raw: Mapping[str, Any], table: type[Table], at: Location, problems: list[TableError]
+    raw: Mapping[str, Any], table: type[SettingsTable], at: SettingPath, problems: list[SettingsError]
 ) -> dict[str, Any]:
-    prepared, known = {}, kinds(table)
+    prepared, known = {}, field_types(table)
     for name, value in raw.items():
         here = (*at, name)
         if name not in known:
-            problems.append(TableError(here, known=tuple(sorted(known))))
+            problems.append(SettingsError(here, known=tuple(sorted(known))))
             continue
         try:
             formed = table.FORMS[name](value) if name in table.FORMS else value
-        except TableError as error:
+        except SettingsError as error:
             error.location = (*here, *error.location)
             problems.append(error)
         except ValueError as error:
-            problems.append(TableError(here, sentence=str(error)))
+            problems.append(SettingsError(here, sentence=str(error)))
         else:
             prepared[name] = _prepared(formed, known[name], here, problems)
     return prepared
@@ -193,20 +198,20 @@ def _own_kind(kind: type, value: Any) -> Any:
     raise TypeError("a path" if kind is Path else f"of type {kind}")
 
 
-def _explained(error: msgspec.ValidationError, prepared: Any, kind: Any, at: Location) -> TableError:
+def _explained(error: msgspec.ValidationError, prepared: Any, kind: Any, at: SettingPath) -> SettingsError:
     message, _, path = str(error).partition(" - at `$")
-    steps: Location = tuple(
+    steps: SettingPath = tuple(
         int(place) if place else name for name, place in re.findall(r"\.(\w+)|\[(\d+)\]", path)
     )
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", message):
-        return TableError((*at, *steps, missing[1]))
+        return SettingsError((*at, *steps, missing[1]))
     if isinstance(error.__cause__, ValueError):
-        return TableError((*at, *steps), sentence=str(error.__cause__))
+        return SettingsError((*at, *steps), sentence=str(error.__cause__))
     value = prepared
     for step in steps:
         value = value[step]
-    expected = str(error.__cause__ or _in_words(message, kind_at(kind, steps)))
-    return TableError((*at, *steps), expected=expected, value=value)
+    expected = str(error.__cause__ or _in_words(message, type_at(kind, steps)))
+    return SettingsError((*at, *steps), expected=expected, value=value)
 
 
 def _in_words(message: str, kind: Any) -> str:

@@ -17,14 +17,14 @@ _BIGQUERY = re.compile(
 )
 
 
-class DuckDBDestination(Struct, frozen=True):
+class DuckDBDestinationLocation(Struct, frozen=True):
     """A table in a DuckDB file."""
 
     file: Path
     table: str = DEFAULT_TABLE
 
 
-class BigQueryDestination(Struct, frozen=True):
+class BigQueryDestinationLocation(Struct, frozen=True):
     """A table in BigQuery."""
 
     project: str
@@ -32,7 +32,7 @@ class BigQueryDestination(Struct, frozen=True):
     table: str = DEFAULT_TABLE
 
 
-def parse_destination(text: str) -> DuckDBDestination | BigQueryDestination:
+def parse_destination(text: str) -> DuckDBDestinationLocation | BigQueryDestinationLocation:
     """Reads `duckdb:FILE`, `duckdb:FILE#table`, a plain `FILE.duckdb`, or `bigquery://project.dataset[.table]`.
 
     Raises:
@@ -46,7 +46,9 @@ def parse_destination(text: str) -> DuckDBDestination | BigQueryDestination:
                 f"The destination {text!r} is no table of BigQuery.",
                 "write --to bigquery://project.dataset, or bigquery://project.dataset.table.",
             )
-        return BigQueryDestination(match["project"], match["dataset"], match["table"] or DEFAULT_TABLE)
+        return BigQueryDestinationLocation(
+            match["project"], match["dataset"], match["table"] or DEFAULT_TABLE
+        )
     if scheme != "duckdb" or not colon:
         if not text.casefold().endswith((".duckdb", ".ddb", ".db")):
             raise ConfigurationError(
@@ -60,4 +62,4 @@ def parse_destination(text: str) -> DuckDBDestination | BigQueryDestination:
         raise ConfigurationError(
             f"The destination table {table!r} is not a plain name.", "use letters, digits and underscores."
         )
-    return DuckDBDestination(Path(file).expanduser(), table or DEFAULT_TABLE)
+    return DuckDBDestinationLocation(Path(file).expanduser(), table or DEFAULT_TABLE)

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from rfm_pipeline.config.base import Location, Table, TableError
+from rfm_pipeline.config.base import SettingPath, SettingsError, SettingsTable
 from rfm_pipeline.errors import ConfigurationError
 
 Layer = Mapping[str, Any]
@@ -31,7 +31,7 @@ class Layers(Struct, frozen=True):
     file: Layer
     origin: Path
 
-    def place(self, location: Location) -> str | None:
+    def place(self, location: SettingPath) -> str | None:
         """Where a person finds a setting to mend it: a flag, a variable, or a name in the file."""
         names = _names(location)
         if not names:
@@ -54,7 +54,7 @@ class Layers(Struct, frozen=True):
         return f"`{'.'.join(names)}`"
 
 
-def explained(error: TableError, layers: Layers) -> ConfigurationError:
+def to_configuration_error(error: SettingsError, layers: Layers) -> ConfigurationError:
     """What is wrong with the settings that were made of some layers."""
     location = error.location
     place = layers.place(location)
@@ -66,7 +66,7 @@ def explained(error: TableError, layers: Layers) -> ConfigurationError:
             f"{message[0].upper()}{message[1:]}.", f"look at {place}." if place else None
         )
     if error.expected:
-        shown = "a table" if isinstance(error.value, Mapping | Table) else _shown(error.value)
+        shown = "a table" if isinstance(error.value, Mapping | SettingsTable) else _shown(error.value)
         return ConfigurationError(
             f"{_written(location)} is {shown}, and must be {error.expected}.", f"look at {place}."
         )
@@ -76,7 +76,7 @@ def explained(error: TableError, layers: Layers) -> ConfigurationError:
     )
 
 
-def _unknown(location: Location, known: Sequence[str], layers: Layers) -> ConfigurationError:
+def _unknown(location: SettingPath, known: Sequence[str], layers: Layers) -> ConfigurationError:
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     names = _names(location)
     if _found(layers.environment, names) is not None:
@@ -90,7 +90,7 @@ def _unknown(location: Location, known: Sequence[str], layers: Layers) -> Config
     return ConfigurationError(message, meant or f"what there is: {', '.join(known)}.")
 
 
-def _written(location: Location) -> str:
+def _written(location: SettingPath) -> str:
     """A location as a sentence begins: The setting `scoring.bins`, Number 2 of `scoring.recency.edges`."""
     names = _names(location)
     setting = f"`{'.'.join(names)}`"
@@ -101,7 +101,7 @@ def _written(location: Location) -> str:
     return f"{inside} {int(rest[0]) + 1} of {setting}"
 
 
-def _names(location: Location) -> list[str]:
+def _names(location: SettingPath) -> list[str]:
     """The names of a location, from the table inwards, up to a place in a list."""
     return [str(part) for part in takewhile(lambda part: isinstance(part, str), location)]
 

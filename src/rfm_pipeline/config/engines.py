@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from rfm_pipeline.config.base import Table, TableError
+from rfm_pipeline.config.base import SettingsError, SettingsTable
 
 _SIZE = re.compile(r"[1-9]\d*(\.\d+)?\s*(B|[KMGT]i?B)", re.IGNORECASE)
 
@@ -32,11 +32,11 @@ def _price(value: object) -> object:
     except InvalidOperation:
         return value
     if not is_price:
-        raise TableError((), expected="from 0 to 1,000", value=value)
+        raise SettingsError((), expected="from 0 to 1,000", value=value)
     return value
 
 
-class DuckDBSettings(Table, frozen=True):
+class DuckDBSettings(SettingsTable, frozen=True):
     """What DuckDB may use.
 
     Attributes:
@@ -54,7 +54,7 @@ class DuckDBSettings(Table, frozen=True):
     lock_timeout: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10
 
 
-class BigQuerySettings(Table, frozen=True):
+class BigQuerySettings(SettingsTable, frozen=True):
     """How BigQuery is used.
 
     Attributes:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, get_origin
 
-from rfm_pipeline.config.base import Location, has_parts, kind_at, kinds, table_in
+from rfm_pipeline.config.base import SettingPath, field_types, has_parts, settings_table_in, type_at
 from rfm_pipeline.config.notifications import from_variables
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
@@ -45,17 +45,17 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     return settings
 
 
-def _value(name: str, text: str, location: Location) -> Any:
+def _value(name: str, text: str, location: SettingPath) -> Any:
     """A variable's text, or what it holds as JSON where the setting may be a table or a list."""
-    kind = kind_at(Settings, location)
+    kind = type_at(Settings, location)
     if location[0] in _LISTS:
         return [part.strip() for part in text.split(",") if part.strip()]
     if location[0] == "date_format" or not has_parts(kind):
         return text
     # A table may have a shorter form, which its own table reads.
-    outer = table_in(kind_at(Settings, location[:-1])) or Settings
-    is_short = table_in(kind) is kind and location[-1] in outer.FORMS
-    must_be_table = get_origin(kind) is dict or (table_in(kind) is kind and not is_short)
+    outer = settings_table_in(type_at(Settings, location[:-1])) or Settings
+    is_short = settings_table_in(kind) is kind and location[-1] in outer.FORMS
+    must_be_table = get_origin(kind) is dict or (settings_table_in(kind) is kind and not is_short)
     try:
         value = json.loads(text)
     except ValueError:
@@ -71,7 +71,7 @@ def _value(name: str, text: str, location: Location) -> Any:
 
 
 def _check_name(name: str) -> None:
-    settings = set(kinds(Settings)) | _OTHERS
+    settings = set(field_types(Settings)) | _OTHERS
     setting = name.removeprefix(_PREFIX).split("__")[0].casefold()
     if setting not in settings:
         close = difflib.get_close_matches(setting, settings, n=1)

@@ -16,8 +16,8 @@ from msgspec import Struct, field
 
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.audits import in_full
-from rfm_pipeline.config.base import TableError
-from rfm_pipeline.config.diagnostics import Layer, Layers, explained
+from rfm_pipeline.config.base import SettingsError
+from rfm_pipeline.config.diagnostics import Layer, Layers, to_configuration_error
 from rfm_pipeline.config.environment import read_environment
 from rfm_pipeline.config.notifications import from_file
 from rfm_pipeline.config.settings import Settings
@@ -59,9 +59,9 @@ class Configuration(Struct, frozen=True):
             merged = merge([presets.load(DEFAULT_MAP), merged])
         try:
             return Settings.of(merged)
-        except TableError as error:
+        except SettingsError as error:
             given = Layers(self.flags, self.environment, self.file, self.origin)
-            raise explained(error, given) from None
+            raise to_configuration_error(error, given) from None
 
     def _chosen(self, kind: str) -> tuple[str, ...]:
         """The presets of a kind, from the strongest layer that names any: a map does not unname an export."""

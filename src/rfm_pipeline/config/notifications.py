@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
 
-from rfm_pipeline.config.base import Table
+from rfm_pipeline.config.base import SettingsTable
 from rfm_pipeline.errors import ConfigurationError
 
 VARIABLE = "RFM_NOTIFY__WEBHOOK"
@@ -22,7 +22,7 @@ _LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
 _LONGEST = 2048
 
 
-class _Unshown:
+class RedactedRepr:
     """What is in it appears in no message, no log and no dump: whoever knows it can use it."""
 
     __slots__ = ()
@@ -31,7 +31,7 @@ class _Unshown:
         return f"<{type(self).__name__.lower()}, not shown>"
 
 
-class Address(_Unshown):
+class WebhookUrl(RedactedRepr):
     """An address that messages are sent to.
 
     Attributes:
@@ -48,7 +48,7 @@ class Address(_Unshown):
         self.is_loopback = _LOOPBACK.fullmatch(host) is not None
 
 
-class Webhook(_Unshown):
+class WebhookSetting(RedactedRepr):
     """Where the address is to be had.
 
     Args:
@@ -63,7 +63,7 @@ class Webhook(_Unshown):
         self._kept = kept
         self._given_by = given_by
 
-    def address(self, environ: Mapping[str, str]) -> Address | None:
+    def address(self, environ: Mapping[str, str]) -> WebhookUrl | None:
         """The address; None where an empty variable says that there is to be none.
 
         Raises:
@@ -99,7 +99,7 @@ def _in_file(path: str, given_by: str) -> str:
         ) from None
 
 
-def _address(text: str, given_by: str) -> Address:
+def _address(text: str, given_by: str) -> WebhookUrl:
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
@@ -112,12 +112,12 @@ def _address(text: str, given_by: str) -> Address:
             f"{given_by[0].upper()}{given_by[1:]} holds no address that begins with https:// and a host.",
             "copy the address again from the chat that messages are to appear in.",
         )
-    return Address(text, host)
+    return WebhookUrl(text, host)
 
 
 def _webhook(value: object) -> object:
     """What a file may say: who has the address, and never the address."""
-    if value is None or isinstance(value, Webhook):
+    if value is None or isinstance(value, WebhookSetting):
         return value
     text = value.strip() if isinstance(value, str) else None
     if text == "":
@@ -128,7 +128,7 @@ def _webhook(value: object) -> object:
             f'set the environment variable {VARIABLE} to the address; or write webhook = "env:NAME" with'
             " the name of another one, or the absolute path of a file.",
         )
-    return Webhook(text, "`notify.webhook`")
+    return WebhookSetting(text, "`notify.webhook`")
 
 
 def _on(value: object) -> object:
@@ -138,7 +138,7 @@ def _on(value: object) -> object:
     return value
 
 
-class NotifySettings(Table, frozen=True):
+class NotifySettings(SettingsTable, frozen=True):
     """Who is told how a run ended, and when.
 
     Attributes:
@@ -148,10 +148,10 @@ class NotifySettings(Table, frozen=True):
 
     FORMS: ClassVar = {"webhook": _webhook, "on": _on}
 
-    webhook: Webhook | None = None
+    webhook: WebhookSetting | None = None
     on: On = "warning"
 
-    def address(self, environ: Mapping[str, str]) -> Address | None:
+    def address(self, environ: Mapping[str, str]) -> WebhookUrl | None:
         """Where messages go; None where nobody is told.
 
         Raises:
@@ -197,5 +197,5 @@ def from_variables(table: object) -> dict[str, Any]:
         if not isinstance(said["webhook"], str):
             raise ConfigurationError(f"{VARIABLE} must be text.", f"set {VARIABLE} to the address.")
         text = said["webhook"].strip()
-        said["webhook"] = Webhook(text, VARIABLE) if text else None
+        said["webhook"] = WebhookSetting(text, VARIABLE) if text else None
     return said

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from rfm_pipeline.config.base import Table
+from rfm_pipeline.config.base import SettingsTable
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -28,7 +28,7 @@ def _currency(value: object) -> object:
     return value
 
 
-class ReportSettings(Table, frozen=True):
+class ReportSettings(SettingsTable, frozen=True):
     """How the report looks and what it names.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from rfm_pipeline.config.base import Table, TableError, stripped
+from rfm_pipeline.config.base import SettingsError, SettingsTable, stripped
 from rfm_pipeline.errors import ConfigurationError
 
 DIMENSIONS: tuple[Literal["recency", "frequency", "monetary"], ...] = ("recency", "frequency", "monetary")
@@ -19,7 +19,7 @@ def _finite(value: object) -> object:
         # What is no number at all is told by itself.
         with suppress(InvalidOperation):
             if not Decimal(str(edge)).is_finite():
-                raise TableError((place,), expected="a finite number", value=edge)
+                raise SettingsError((place,), expected="a finite number", value=edge)
     return value
 
 
@@ -32,7 +32,7 @@ Method = Literal["quantile", "fixed", "ntile"]
 Bins = Annotated[int, msgspec.Meta(ge=2, le=10)]
 
 
-class DimensionOverride(Table, frozen=True):
+class DimensionOverride(SettingsTable, frozen=True):
     """What one dimension does differently from the others."""
 
     FORMS: ClassVar = {"edges": _finite}
@@ -48,7 +48,7 @@ _EXAMPLE_EDGES = {
 }  # fmt: skip
 
 
-class Dimension(Table, frozen=True):
+class Dimension(SettingsTable, frozen=True):
     """How one dimension is scored.
 
     Attributes:
@@ -91,7 +91,7 @@ class Dimension(Table, frozen=True):
                 raise ValueError(f"an edge of {where} has at most nine decimals, not {edge}")
 
 
-class Scoring(Table, frozen=True):
+class Scoring(SettingsTable, frozen=True):
     """How customers are scored: one setting for all three dimensions, and what each does differently.
 
     Attributes:

@@ -14,11 +14,10 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from rfm_pipeline.config.base import Table, stripped
+from rfm_pipeline.config.base import SettingsTable, stripped
 from rfm_pipeline.config.segment_rules import (
     Bins,
     Cell,
-    Dimension,
     Range,
     Rule,
     RuleConfig,
@@ -43,7 +42,7 @@ __all__ = [
 ]
 
 
-class SegmentsConfig(Table, frozen=True, kw_only=True):
+class SegmentsConfig(SettingsTable, frozen=True, kw_only=True):
     """The `[segments]` table of a configuration file: a segment map that is not proved yet.
 
     Attributes:
@@ -106,7 +105,7 @@ class SegmentMap(Struct, frozen=True, dict=True):
         self.cells()  # which is the proof
 
     @classmethod
-    def prove(cls, config: SegmentsConfig, bins: Bins) -> SegmentMap:
+    def from_config(cls, config: SegmentsConfig, bins: Bins) -> SegmentMap:
         """Read a configured map, and prove it on all cells.
 
         Args:

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
-from rfm_pipeline.config.base import Table, TableError, stripped
+from rfm_pipeline.config.base import SettingsError, SettingsTable, stripped
 from rfm_pipeline.errors import ConfigurationError
 
 Cell = tuple[int, int, int]
@@ -21,10 +21,10 @@ Cell = tuple[int, int, int]
 Bins = tuple[int, int, int]
 """The number of bins of recency, frequency and monetary value."""
 
-Dimension = Literal["r", "f", "m", "fm"]
+RuleDimension = Literal["r", "f", "m", "fm"]
 """What a condition looks at. `fm` is the mean of f and m, rounded up."""
 
-DIMENSIONS: tuple[Dimension, ...] = ("r", "f", "m", "fm")
+DIMENSIONS: tuple[RuleDimension, ...] = ("r", "f", "m", "fm")
 
 _Scores = int | str | None
 
@@ -39,11 +39,11 @@ _CELL_HINT = 'write cells as r, f and m: "444", or "10-10-10"; scores start at 1
 
 def _scores(value: object) -> object:
     if type(value) not in (int, str):
-        raise TableError((), expected="a whole number or text", value=value)
+        raise SettingsError((), expected="a whole number or text", value=value)
     return value
 
 
-class RuleConfig(Table, frozen=True):
+class RuleConfig(SettingsTable, frozen=True):
     """One `[[segments.rules]]` of a configuration file: a segment, and the cells that belong to it.
 
     Attributes:
@@ -102,9 +102,9 @@ class Rule(Struct, frozen=True):
     cells: frozenset[Cell] | None = None
 
     @property
-    def ranges(self) -> tuple[tuple[Dimension, Range], ...]:
+    def ranges(self) -> tuple[tuple[RuleDimension, Range], ...]:
         """The ranges that the rule has, in the order r, f, m, fm."""
-        given: tuple[tuple[Dimension, Range | None], ...]
+        given: tuple[tuple[RuleDimension, Range | None], ...]
         given = (("r", self.r), ("f", self.f), ("m", self.m), ("fm", self.fm))
         return tuple((dimension, scores) for dimension, scores in given if scores is not None)
 
@@ -125,7 +125,7 @@ def frequency_monetary(f: int, m: int) -> int:
     return (f + m + 1) // 2
 
 
-def highest_scores(bins: Bins) -> dict[Dimension, int]:
+def highest_scores(bins: Bins) -> dict[RuleDimension, int]:
     """Give the highest score that each dimension reaches."""
     return dict(zip(DIMENSIONS, (*bins, frequency_monetary(bins[1], bins[2])), strict=True))
 
@@ -143,7 +143,7 @@ def rule_of(number: int, config: RuleConfig, bins: Bins) -> Rule:
     """
     where = f'Rule {number} ("{config.segment}")'
     highest = highest_scores(bins)
-    given: dict[Dimension, int | str | None]
+    given: dict[RuleDimension, int | str | None]
     given = {"r": config.r, "f": config.f, "m": config.m, "fm": config.fm}
     ranges: dict[str, Range] = {
         dimension: _range(where, dimension, value, highest[dimension])
@@ -173,7 +173,7 @@ def rule_of(number: int, config: RuleConfig, bins: Bins) -> Rule:
     )
 
 
-def _range(where: str, dimension: Dimension, value: int | str, highest: int) -> Range:
+def _range(where: str, dimension: RuleDimension, value: int | str, highest: int) -> Range:
     found = f"{where} has {dimension} = {json.dumps(value, ensure_ascii=False)}"
     match = _RANGE.fullmatch(str(value).strip())
     if match is None:

@@ -17,7 +17,7 @@ import msgspec
 from rfm_pipeline.common.date_formats import ISO, check_format
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.config.audits import Audits
-from rfm_pipeline.config.base import Table, truth
+from rfm_pipeline.config.base import SettingsTable, parse_bool
 from rfm_pipeline.config.engines import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.config.notifications import NotifySettings, notify_table
 from rfm_pipeline.config.report import ReportSettings
@@ -106,7 +106,7 @@ def _named_conditions(value: object) -> object:
     return value
 
 
-class Columns(Table, frozen=True):
+class Columns(SettingsTable, frozen=True):
     """Role to column name; None is found by name, `none` is a role that no column plays."""
 
     customer_id: str | None = None
@@ -122,13 +122,13 @@ class Columns(Table, frozen=True):
         return msgspec.structs.asdict(self)
 
 
-class ColumnCondition(Table, frozen=True):
+class ColumnCondition(SettingsTable, frozen=True):
     """A test of one column that needs no SQL: `{ column = "Status", equals = ["Cancelled", "Returned"] }`.
 
     Values are compared as text, and a missing value is blank. Exactly one of the tests is given.
     """
 
-    FORMS: ClassVar = {"equals": _one_or_many, "not_equals": _one_or_many, "blank": truth}
+    FORMS: ClassVar = {"equals": _one_or_many, "not_equals": _one_or_many, "blank": parse_bool}
 
     column: str
     equals: tuple[str, ...] | None = None
@@ -147,7 +147,7 @@ Condition = str | ColumnCondition
 """When a line is excluded: SQL text of one boolean expression, or a test of one column."""
 
 
-class HistorySettings(Table, frozen=True):
+class HistorySettings(SettingsTable, frozen=True):
     """How long results are remembered.
 
     Attributes:
@@ -183,7 +183,7 @@ _NOT_DECISIVE = {
 """What does not change the result of an as-of date, from the same lines."""
 
 
-class Settings(Table, frozen=True, kw_only=True):
+class Settings(SettingsTable, frozen=True, kw_only=True):
     """Everything that a run can be told."""
 
     FORMS: ClassVar = {

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from rfm_pipeline.config.base import Table, truth
+from rfm_pipeline.config.base import SettingsTable, parse_bool
 
 _NAMED_DELIMITERS = {
     "tab": "\t",
@@ -41,7 +41,7 @@ def _codec(value: object) -> object:
     return codec.name
 
 
-class SourceOptions(Table, frozen=True):
+class SourceOptions(SettingsTable, frozen=True):
     r"""Settings that win over what is found in a file; None leaves it to be found.
 
     Attributes:
@@ -54,7 +54,7 @@ class SourceOptions(Table, frozen=True):
         sheet: The one sheet of a workbook to read.
     """
 
-    FORMS: ClassVar = {"delimiter": _one_character, "encoding": _codec, "header": truth}
+    FORMS: ClassVar = {"delimiter": _one_character, "encoding": _codec, "header": parse_bool}
 
     delimiter: str | None = None
     quote: Annotated[str, Meta(max_length=1)] | None = None

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from rfm_pipeline.errors import UsageError
 
-FORMS = "a file, a glob, a folder, -, duckdb:FILE#table or bigquery://project.dataset.table"
+SOURCE_FORMS = "a file, a glob, a folder, -, duckdb:FILE#table or bigquery://project.dataset.table"
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)://")
 # A project may carry its organisation's domain (`example.com:shop`), a table end in a wildcard (`events_*`).
@@ -52,10 +52,10 @@ class BigQueryTable(Struct, frozen=True):
     table: str
 
 
-Location = FileLocation | StdinLocation | DuckDBTable | BigQueryTable
+SourceLocation = FileLocation | StdinLocation | DuckDBTable | BigQueryTable
 
 
-def parse(text: str) -> Location:
+def parse_source(text: str) -> SourceLocation:
     """Takes SOURCE apart. Nothing on disk is looked at.
 
     Args:
@@ -73,7 +73,7 @@ def parse(text: str) -> Location:
     BigQueryTable(project='shop', dataset='sales', table='orders')
     """
     if not text.strip():
-        raise UsageError("SOURCE is empty.", f"give {FORMS}.")
+        raise UsageError("SOURCE is empty.", f"give {SOURCE_FORMS}.")
     if text == "-":
         return StdinLocation()
     if text.startswith("duckdb:"):

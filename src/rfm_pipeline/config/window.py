@@ -7,10 +7,10 @@ from calendar import monthrange
 from datetime import date, timedelta
 from typing import Literal, Self
 
-from rfm_pipeline.config.base import Table
+from rfm_pipeline.config.base import SettingsTable
 
 
-class Window(Table, frozen=True):
+class Window(SettingsTable, frozen=True):
     """How far back from the as-of date lines count: the last `count` units, the as-of date included."""
 
     count: int
@@ -51,7 +51,7 @@ class Window(Table, frozen=True):
         day = min(last.day, monthrange(year, month + 1)[1])
         return date(year, month + 1, day) + timedelta(days=1)
 
-    def leaves(self, day: date) -> date:
+    def expires_on(self, day: date) -> date:
         """The first last day whose window a day no longer lies in.
 
         >>> str(Window.parse("1 month").leaves(date(2023, 1, 31)))

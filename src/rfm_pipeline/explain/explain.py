@@ -12,22 +12,22 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from rfm_pipeline.common.formatting import count, size
-from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
+from rfm_pipeline.common.formatting import format_bytes, format_count
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, parse_destination
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import Cell, SegmentMap, cell_text
-from rfm_pipeline.config.source_location import BigQueryTable, parse
+from rfm_pipeline.config.source_location import BigQueryTable, parse_source
 from rfm_pipeline.errors import CostLimitError, RfmError
 from rfm_pipeline.explain.not_found import meant, none_counted, unknown
-from rfm_pipeline.explain.order_timeline import Bought, Course, OrderDay
-from rfm_pipeline.explain.published_history import Past, past_of
-from rfm_pipeline.explain.result import Changes, Explanation, Fired, OrderLines
-from rfm_pipeline.explain.what_if import Scale, more_orders, no_order
-from rfm_pipeline.pipeline.plan import Plan, planned
-from rfm_pipeline.pipeline.progress import Watcher
-from rfm_pipeline.pipeline.run_statistics import cells_of, dimension_scores, lines_of
+from rfm_pipeline.explain.order_timeline import OrderDay, OrderTimeline, OrderTotals
+from rfm_pipeline.explain.published_history import PublishedHistory, published_history
+from rfm_pipeline.explain.result import Changes, Explanation, MatchedRule, OrderLines
+from rfm_pipeline.explain.what_if import ScoreEdges, more_orders, no_order
+from rfm_pipeline.pipeline.plan import Plan, open_plan
+from rfm_pipeline.pipeline.progress import RunObserver
+from rfm_pipeline.pipeline.run_statistics import count_lines, count_score_cells, dimension_scores
 from rfm_pipeline.pipeline.staging import refuse_ambiguous_dates
-from rfm_pipeline.results.run_history import standing_at
+from rfm_pipeline.results.run_history import read_state
 from rfm_pipeline.results.run_result import DimensionScores, Excluded
 from rfm_pipeline.sql.explain_queries import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql
 
@@ -40,7 +40,7 @@ _STAGED = "explained"
 def explain(
     configuration: Configuration,
     customer: str,
-    watcher: Watcher,
+    watcher: RunObserver,
     *,
     newest: int | None = NEWEST,
     today: date | None = None,
@@ -52,7 +52,7 @@ def explain(
         customer: The customer, as the result prints the id.
         watcher: Told what is going on.
         newest: How many of the customer's orders are wanted, the newest first; None is all.
-        today: As for `planned`.
+        today: As for `open_plan`.
 
     Raises:
         UsageError: There is no such customer, or nothing of the customer counted.
@@ -60,20 +60,20 @@ def explain(
     """
     ids = meant(customer)
     watcher.step("Looking at the source")
-    with planned(configuration, today=today, publishes=_stages_where_it_publishes(configuration)) as plan:
+    with open_plan(configuration, today=today, publishes=_stages_where_it_publishes(configuration)) as plan:
         warehouse = plan.warehouse
         select = lines_sql(plan.spec, plan.pipeline, ids)
         _check_cost(plan, select)
         watcher.step("Reading the customer's lines")
-        warehouse.create(_STAGED, select, watcher.progress)
+        warehouse.materialize(_STAGED, select, watcher.progress)
         found = _found(plan, ids)
         if found is None:
             raise unknown(plan, customer)
         watcher.step("Reading, cleaning and measuring")
         for step in plan.pipeline.steps(warehouse.table):
-            warehouse.create(step.name, step.select, watcher.progress, step.cut)
+            warehouse.materialize(step.name, step.select, watcher.progress, step.partitioned)
         watcher.step("Explaining")
-        refuse_ambiguous_dates(lines_of(plan).excluded, plan.mapping)
+        refuse_ambiguous_dates(count_lines(plan).excluded, plan.mapping)
         return replace(_explained(plan, found, newest), past=_past(plan, found))
 
 
@@ -83,8 +83,8 @@ def _stages_where_it_publishes(configuration: Configuration) -> bool:
     DuckDB does neither, and its file, which somebody else may hold, is not needed for that.
     """
     settings = configuration.settings()
-    is_source = settings.source is not None and isinstance(parse(settings.source), BigQueryTable)
-    return is_source or isinstance(parse_destination(settings.to), BigQueryDestination)
+    is_source = settings.source is not None and isinstance(parse_source(settings.source), BigQueryTable)
+    return is_source or isinstance(parse_destination(settings.to), BigQueryDestinationLocation)
 
 
 def _check_cost(plan: Plan, select: str) -> None:
@@ -95,8 +95,8 @@ def _check_cost(plan: Plan, select: str) -> None:
     whole, most = lines.bytes_processed + plan.cost.bytes_processed, plan.settings.bigquery.most_bytes
     if whole > most:
         raise CostLimitError(
-            f"Explaining would read {size(whole)} in two queries, and the limit is {size(most)}.",
-            f"raise it with --max-bytes '{size(whole + max(whole // 10, 2**20))}', or narrow it with --since"
+            f"Explaining would read {format_bytes(whole)} in two queries, and the limit is {format_bytes(most)}.",
+            f"raise it with --max-bytes '{format_bytes(whole + max(whole // 10, 2**20))}', or narrow it with --since"
             " or --window.",
         )
 
@@ -117,7 +117,7 @@ def _explained(plan: Plan, customer: str, newest: int | None) -> Explanation:
     if not scored:
         raise none_counted(customer, [_excluded(row) for row in totals])
     (row,) = scored
-    dimensions = dimension_scores(plan, cells_of(plan, "segments"))
+    dimensions = dimension_scores(plan, count_score_cells(plan, "segments"))
     shown = [_order(found) for found in rows(newest_sql(lines, newest))]
     (kept,) = (found for found in totals if found["reason"] is None)
     return Explanation(
@@ -148,15 +148,15 @@ def _order(row: Mapping[str, Any]) -> OrderLines:
     )
 
 
-def _fired(segment_map: SegmentMap, cell: Cell) -> Fired:
+def _fired(segment_map: SegmentMap, cell: Cell) -> MatchedRule:
     named = {segment.name: segment for segment in segment_map.segments}
     segment = named[segment_map.segment_of(*cell)]
     for number, rule in enumerate(segment_map.rules, start=1):
         if rule.covers(*cell):
             asked = [f"{dimension} {scores}" for dimension, scores in rule.ranges]
             asked += [f"the cell {cell_text(cell, segment_map.bins)}"] if rule.cells else []
-            return Fired(number, ", ".join(asked), segment.description, segment.action)
-    return Fired(None, "what no rule covers", segment.description, segment.action)
+            return MatchedRule(number, ", ".join(asked), segment.description, segment.action)
+    return MatchedRule(None, "what no rule covers", segment.description, segment.action)
 
 
 def _changes(
@@ -169,9 +169,9 @@ def _changes(
     edges = {scores.name: scores.edges for scores in dimensions if scores.edges is not None}
     if len(edges) < len(dimensions):
         return Changes(why_none="ntile has no edges: what a customer scores depends on all the others")
-    course = Course(
+    course = OrderTimeline(
         as_of=row["as_of_date"],
-        now=Bought(row["frequency"], row["monetary"], row["last_order_date"]),
+        now=OrderTotals(row["frequency"], row["monetary"], row["last_order_date"]),
         window=plan.settings.window,
         nets_returns=plan.spec.nets_returns,
         until=_until(totals),
@@ -182,10 +182,10 @@ def _changes(
     if course.window:
         followed = plan.warehouse.rows(counted_sql(lines, _MOST_FOLLOWED + 1))
         if len(followed) > _MOST_FOLLOWED:
-            most = count(_MOST_FOLLOWED, "order")
+            most = format_count(_MOST_FOLLOWED, "order")
             return Changes(why_none=f"more than {most} are too many to follow out of the window")
         course = replace(course, days=_order_days(followed))
-    scale, segment_map = Scale(**edges), plan.spec.segment_map
+    scale, segment_map = ScoreEdges(**edges), plan.spec.segment_map
     return Changes(
         more_orders(course, scale, segment_map, row["segment"]),
         no_order(course, scale, segment_map, row["segment"]),
@@ -213,11 +213,11 @@ def _order_days(rows: Sequence[Mapping[str, Any]]) -> tuple[OrderDay, ...]:
     )
 
 
-def _past(plan: Plan, customer: str) -> Past:
+def _past(plan: Plan, customer: str) -> PublishedHistory:
     """What was published; a destination that can't be read takes nothing from the rest."""
     destination = plan.warehouse.destination
     try:
-        standing = plan.standing if plan.standing.tables else standing_at(destination)
-        return past_of(customer, destination, standing, plan.spec.dialect)
+        standing = plan.standing if plan.standing.tables else read_state(destination)
+        return published_history(customer, destination, standing, plan.spec.dialect)
     except RfmError as error:
-        return Past(unread=error.message)
+        return PublishedHistory(unread=error.message)

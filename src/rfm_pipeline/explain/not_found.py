@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from rfm_pipeline.common.formatting import count, one_line
+from rfm_pipeline.common.formatting import format_count, replace_unprintable
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.results.run_result import Excluded
@@ -26,7 +26,7 @@ def meant(customer: str) -> tuple[str, ...]:
         customer.encode()
     except UnicodeEncodeError:
         raise UsageError(
-            f"The customer '{one_line(customer)}' is not text in UTF-8.", f"{_EXACTLY}."
+            f"The customer '{replace_unprintable(customer)}' is not text in UTF-8.", f"{_EXACTLY}."
         ) from None
     if not customer.strip():
         raise UsageError("The customer is blank.", "lines without a customer are excluded: missing_customer.")
@@ -51,7 +51,7 @@ def none_counted(customer: str, totals: Sequence[Excluded]) -> UsageError:
         totals: The customer's lines by reason; what has none was kept, and came to no order.
     """
     reasons = ", ".join(f"{total.lines:,} {total.reason or NO_POSITIVE_ORDER}" for total in totals)
-    lines = count(sum(total.lines for total in totals), "line")
+    lines = format_count(sum(total.lines for total in totals), "line")
     return UsageError(
         f"The customer '{_shown(customer)}' has {lines}, and none counted: {reasons}.",
         "a run gives no row to such a customer; `rfm check` says which rules apply.",
@@ -71,5 +71,5 @@ def _plain(identity: str) -> str:
 
 
 def _shown(identity: str) -> str:
-    shown = one_line(identity)
+    shown = replace_unprintable(identity)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"

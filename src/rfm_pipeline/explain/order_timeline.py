@@ -29,7 +29,7 @@ class OrderDay(Struct, frozen=True):
     purchases: int
 
 
-class Bought(Struct, frozen=True):
+class OrderTotals(Struct, frozen=True):
     """What orders come to.
 
     Attributes:
@@ -43,14 +43,14 @@ class Bought(Struct, frozen=True):
     last: date | None = None
 
 
-class Piece(Struct, frozen=True):
+class TimelineInterval(Struct, frozen=True):
     """What the orders come to from a day on, until the next piece begins."""
 
     start: date
-    bought: Bought
+    bought: OrderTotals
 
 
-class Course(Struct, frozen=True):
+class OrderTimeline(Struct, frozen=True):
     """A customer's orders from the as-of date on, with no new one among them.
 
     Attributes:
@@ -63,39 +63,41 @@ class Course(Struct, frozen=True):
     """
 
     as_of: date
-    now: Bought
+    now: OrderTotals
     window: Window | None = None
     days: tuple[OrderDay, ...] = ()
     nets_returns: bool = False
     until: date | None = None
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[TimelineInterval]:
         """What the orders come to, from the day after the as-of date on."""
         first = self.as_of + _DAY
         starts = {first}
         if self.window:
-            starts |= {max(first, self.window.leaves(found.day)) for found in self.days}
+            starts |= {max(first, self.window.expires_on(found.day)) for found in self.days}
         for start in sorted(starts):
             if self.until is None or start <= self.until:
-                yield Piece(start, self.on(start))
+                yield TimelineInterval(start, self.on(start))
 
-    def on(self, day: date) -> Bought:
+    def on(self, day: date) -> OrderTotals:
         """What they come to on a day that is not before the as-of date."""
         if self.window is None:
             return self.now
         first = self.window.first_day(day)
-        return bought([found for found in self.days if found.day >= first], nets_returns=self.nets_returns)
+        return order_totals(
+            [found for found in self.days if found.day >= first], nets_returns=self.nets_returns
+        )
 
     @property
     def all_new_count_until(self) -> date | None:
         """The last day on which every order after the as-of date still counts; None where all always do."""
         if self.window is None:
             return self.until
-        newest = self.window.leaves(self.as_of + _DAY) - _DAY
+        newest = self.window.expires_on(self.as_of + _DAY) - _DAY
         return newest if self.until is None else min(newest, self.until)
 
 
-def bought(days: Sequence[OrderDay], *, nets_returns: bool) -> Bought:
+def order_totals(days: Sequence[OrderDay], *, nets_returns: bool) -> OrderTotals:
     """What orders come to, by the rules of `sql/metrics.py`.
 
     Args:
@@ -111,7 +113,7 @@ def bought(days: Sequence[OrderDay], *, nets_returns: bool) -> Bought:
             if found.purchases or not nets_returns:
                 last[found.order] = max(last.get(found.order, found.day), found.day)
         counted = [order for order, amount in amounts.items() if amount > 0 or not nets_returns]
-        return Bought(
+        return OrderTotals(
             len(counted),
             sum(amounts.values(), Decimal(0)),
             max((last[order] for order in counted), default=None),

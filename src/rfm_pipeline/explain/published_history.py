@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from rfm_pipeline.results.run_history import Standing
+from rfm_pipeline.results.run_history import DestinationState
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.explain_queries import row_sql
 
@@ -25,7 +25,7 @@ class PastSegment(Struct, frozen=True):
     run_id: str
 
 
-class Past(Struct, frozen=True):
+class PublishedHistory(Struct, frozen=True):
     """What was published of a customer.
 
     Attributes:
@@ -60,7 +60,9 @@ class Past(Struct, frozen=True):
             yield f"It was published by other rules ({self.config_hash}, and these are {config_hash})."
 
 
-def past_of(customer: str, destination: Destination, standing: Standing, dialect: Dialect) -> Past:
+def published_history(
+    customer: str, destination: Destination, standing: DestinationState, dialect: Dialect
+) -> PublishedHistory:
     """Looks up what was published of a customer.
 
     Args:
@@ -82,10 +84,10 @@ def past_of(customer: str, destination: Destination, standing: Standing, dialect
         ]
 
     dates = standing.dates
-    with destination.reading():
+    with destination.open_for_reading():
         current, history = found("current"), found("history")
     publisher = dates.get(standing.as_of) if standing.as_of else None
-    return Past(
+    return PublishedHistory(
         label=destination.label,
         as_of=standing.as_of,
         current=current[0] if current else None,

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.explain.published_history import Past, PastSegment
+from rfm_pipeline.explain.published_history import PastSegment, PublishedHistory
 from rfm_pipeline.explain.what_if import MoreOrders, NoOrder
 from rfm_pipeline.results.run_result import DimensionScores, Excluded, money
 
@@ -46,7 +46,7 @@ class OrderLines(Struct, frozen=True):
         }
 
 
-class Fired(Struct, frozen=True):
+class MatchedRule(Struct, frozen=True):
     """The rule of the segment map that a customer's scores meet first.
 
     Attributes:
@@ -102,7 +102,7 @@ class Explanation(Struct, frozen=True):
     source: str
     engine: str
     dimensions: tuple[DimensionScores, ...]
-    fired: Fired
+    fired: MatchedRule
     lines: int
     amount: Decimal
     excluded: tuple[Excluded, ...]
@@ -112,7 +112,7 @@ class Explanation(Struct, frozen=True):
     changes: Changes
     config_hash: str
     notes: tuple[str, ...] = ()
-    past: Past = field(default_factory=Past)
+    past: PublishedHistory = field(default_factory=PublishedHistory)
 
     @property
     def values(self) -> tuple[int, int, Decimal]:

@@ -12,13 +12,13 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 from msgspec import Struct
 
 from rfm_pipeline.config.segment_map import Cell, SegmentMap
-from rfm_pipeline.explain.order_timeline import Bought, Course, Piece
+from rfm_pipeline.explain.order_timeline import OrderTimeline, OrderTotals, TimelineInterval
 
 _DAY = timedelta(days=1)
 _CENT = Decimal("0.01")
 
 
-class Scale(Struct, frozen=True):
+class ScoreEdges(Struct, frozen=True):
     """The edges between scores, in the form that `[scoring]` takes."""
 
     recency: tuple[Decimal, ...]
@@ -77,7 +77,9 @@ class NoOrder(Struct, frozen=True):
     on: date
 
 
-def more_orders(course: Course, scale: Scale, segment_map: SegmentMap, now: str) -> tuple[MoreOrders, ...]:
+def more_orders(
+    course: OrderTimeline, scale: ScoreEdges, segment_map: SegmentMap, now: str
+) -> tuple[MoreOrders, ...]:
     """The segments that more orders lead to: for each the fewest orders, and for those the least money.
 
     Args:
@@ -102,7 +104,7 @@ def more_orders(course: Course, scale: Scale, segment_map: SegmentMap, now: str)
 
 
 def _amounts(
-    orders: int, before: Bought, scale: Scale, segment_map: SegmentMap
+    orders: int, before: OrderTotals, scale: ScoreEdges, segment_map: SegmentMap
 ) -> Iterator[tuple[str, Decimal, Decimal | None]]:
     """The amounts in whole cents that some orders can come to, cut where the segment changes."""
     recency, frequency, _ = scale.cell(0, before.frequency + orders, Decimal(0))
@@ -126,7 +128,11 @@ def _amounts(
 
 
 def _dated(
-    way: MoreOrders, pieces: Sequence[Piece], limit: date | None, scale: Scale, segment_map: SegmentMap
+    way: MoreOrders,
+    pieces: Sequence[TimelineInterval],
+    limit: date | None,
+    scale: ScoreEdges,
+    segment_map: SegmentMap,
 ) -> MoreOrders:
     """The same, with the last day on which it holds: what a window leaves behind is missing later."""
     for piece in pieces:
@@ -136,7 +142,7 @@ def _dated(
     return MoreOrders(way.segment, way.orders, way.at_least, way.at_most, limit)
 
 
-def _holds(way: MoreOrders, before: Bought, scale: Scale, segment_map: SegmentMap) -> bool:
+def _holds(way: MoreOrders, before: OrderTotals, scale: ScoreEdges, segment_map: SegmentMap) -> bool:
     with localcontext(prec=76):
         recency, frequency, low = scale.cell(0, before.frequency + way.orders, before.monetary + way.at_least)
         high = len(scale.monetary) + 1
@@ -147,7 +153,9 @@ def _holds(way: MoreOrders, before: Bought, scale: Scale, segment_map: SegmentMa
     )
 
 
-def no_order(course: Course, scale: Scale, segment_map: SegmentMap, now: str) -> tuple[NoOrder, ...]:
+def no_order(
+    course: OrderTimeline, scale: ScoreEdges, segment_map: SegmentMap, now: str
+) -> tuple[NoOrder, ...]:
     """The segments that a customer comes to who orders nothing, in their order, each at its first day.
 
     Args:
@@ -170,7 +178,7 @@ def no_order(course: Course, scale: Scale, segment_map: SegmentMap, now: str) ->
     return tuple(found.values())
 
 
-def _turns(piece: Piece, end: date | None, scale: Scale, until: date | None) -> list[date]:
+def _turns(piece: TimelineInterval, end: date | None, scale: ScoreEdges, until: date | None) -> list[date]:
     """The days of a piece on which a score can change: the first, and when an edge of recency is passed."""
     last = piece.bought.last
     days = {piece.start}

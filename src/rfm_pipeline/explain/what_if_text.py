@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date  # noqa: F401 - for the examples
 from decimal import Decimal
 
-from rfm_pipeline.common.formatting import amount, count
+from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.explain.what_if import MoreOrders, NoOrder
 
 _ORDERS = "An order is one that counts; what orders lead to is as of the day of the last of them."
@@ -22,7 +22,7 @@ def terms(*, edges_are_fixed: bool) -> str:
     return f"At these edges; a later run finds its own, by all customers. {_ORDERS}"
 
 
-def more_orders(way: MoreOrders) -> str:
+def describe_more_orders(way: MoreOrders) -> str:
     """What it takes, in words.
 
     >>> more_orders(MoreOrders("Champions", 1, Decimal("12.5"), None, None))
@@ -30,7 +30,7 @@ def more_orders(way: MoreOrders) -> str:
     >>> more_orders(MoreOrders("Champions", 3, Decimal("0.03"), Decimal(90), date(2011, 12, 12)))
     '3 more orders by 2011-12-12, worth up to 90.00 in all'
     """
-    told = "one more order" if way.orders == 1 else f"{count(way.orders, 'more order')}"
+    told = "one more order" if way.orders == 1 else f"{format_count(way.orders, 'more order')}"
     if way.by:
         told += f" by {way.by}"
     if worth := _worth(way):
@@ -40,15 +40,15 @@ def more_orders(way: MoreOrders) -> str:
 
 def _worth(way: MoreOrders) -> str:
     if way.takes_any_amount:
-        return "" if way.at_most is None else f"up to {amount(way.at_most)}"
+        return "" if way.at_most is None else f"up to {format_amount(way.at_most)}"
     if way.at_most is None:
-        return f"{amount(way.at_least)} or more"
+        return f"{format_amount(way.at_least)} or more"
     if way.at_least == way.at_most:
-        return f"exactly {amount(way.at_least)}"
-    return f"{amount(way.at_least)} to {amount(way.at_most)}"
+        return f"exactly {format_amount(way.at_least)}"
+    return f"{format_amount(way.at_least)} to {format_amount(way.at_most)}"
 
 
-def no_order(change: NoOrder) -> str:
+def describe_no_order(change: NoOrder) -> str:
     """When it comes to that, in words.
 
     >>> no_order(NoOrder("At-Risk", date(2012, 1, 28)))
@@ -62,5 +62,7 @@ def usual(way: MoreOrders, average: Decimal) -> str:
     if (way.takes_any_amount and way.at_most is None) or not way.covers(average * way.orders):
         return ""
     return (
-        f"an average one is {amount(average)}" if way.orders == 1 else f"average ones are {amount(average)}"
+        f"an average one is {format_amount(average)}"
+        if way.orders == 1
+        else f"average ones are {format_amount(average)}"
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from rfm_pipeline.common.formatting import count, one_line
+from rfm_pipeline.common.formatting import format_count, replace_unprintable
 from rfm_pipeline.errors import AuditError, RfmError, SourceError, WarehouseError
 from rfm_pipeline.results.run_result import Audit, RunResult
 
@@ -25,7 +25,7 @@ _OF_THE_DATA = re.compile(
 )
 
 
-class Circumstances(Struct, frozen=True):
+class RunContext(Struct, frozen=True):
     """What is known of a run, however it ended; None is not known.
 
     Attributes:
@@ -39,7 +39,7 @@ class Circumstances(Struct, frozen=True):
     run_id: str | None = None
 
 
-def failure(error: Exception, about: Circumstances) -> str:
+def failure(error: Exception, about: RunContext) -> str:
     """What is said when a command failed. Values of the source are left out, for a chat has many readers.
 
     Args:
@@ -55,7 +55,7 @@ def failure(error: Exception, about: Circumstances) -> str:
     return _message(said, [f"exit code: {code}", *_listed(about)])
 
 
-def stop(about: Circumstances, published: int, said: str = "") -> str:
+def stop(about: RunContext, published: int, said: str = "") -> str:
     """What is said when somebody stopped a command: its scheduler, perhaps, when its time was over.
 
     Args:
@@ -63,7 +63,7 @@ def stop(about: Circumstances, published: int, said: str = "") -> str:
         published: How many results had been told of.
         said: What the command itself says of it, as "Stopped; ..."; blank where it says no more.
     """
-    done = f"{count(published, 'result')} had been published" if published else "nothing was published"
+    done = f"{format_count(published, 'result')} had been published" if published else "nothing was published"
     told = _shown((said or f"Stopped; {done}.").removeprefix("Stopped"), 600)
     return _message([f"rfm {about.doing} was stopped{told}"], ["exit code: 130", *_listed(about)])
 
@@ -71,19 +71,17 @@ def stop(about: Circumstances, published: int, said: str = "") -> str:
 def success(doing: str, results: Sequence[RunResult]) -> str:
     """What is said of results that were published, with what their audits warn of."""
     last = results[-1]
-    told = f"rfm {doing} published {count(last.customers, 'customer')} as of {last.as_of}"
+    told = f"rfm {doing} published {format_count(last.customers, 'customer')} as of {last.as_of}"
     if len(results) > 1:
-        told = (
-            f"rfm {doing} published {count(len(results), 'result')} as of {results[0].as_of} to {last.as_of}"
-        )
+        told = f"rfm {doing} published {format_count(len(results), 'result')} as of {results[0].as_of} to {last.as_of}"
     warned = warnings_of(results)
     if warned:
-        told += f", with {count(len(warned), 'warning')}"
+        told += f", with {format_count(len(warned), 'warning')}"
     details = [f"{audit.name}: {_shown(_without_values(audit.detail)[0], 300)}" for audit in warned]
     if len(details) > _MOST_AUDITS:
-        details[_MOST_AUDITS:] = [f"and {count(len(details) - _MOST_AUDITS, 'more')}"]
+        details[_MOST_AUDITS:] = [f"and {format_count(len(details) - _MOST_AUDITS, 'more')}"]
     as_of = str(last.as_of) if len(results) == 1 else None
-    about = Circumstances(doing, last.source, last.destination, as_of, last.run_id)
+    about = RunContext(doing, last.source, last.destination, as_of, last.run_id)
     return _message([f"{told}."], [*details, "exit code: 0", *_listed(about)])
 
 
@@ -98,7 +96,7 @@ def _message(sentences: Sequence[str], facts: Sequence[str]) -> str:
     return "\n\n".join([*sentences, "\n".join(f"- {fact}" for fact in facts)])
 
 
-def _listed(about: Circumstances) -> list[str]:
+def _listed(about: RunContext) -> list[str]:
     known = {
         "source": about.source,
         "destination": about.destination,
@@ -126,7 +124,7 @@ def _without_values(told: str, hint: str = "") -> tuple[str, str]:
 def _shown(text: str, most: int) -> str:
     """Any text as it may stand in a message: on one line, of bounded length, and with no effect there."""
     told = ""
-    for character in one_line(" ".join(text.split())):
+    for character in replace_unprintable(" ".join(text.split())):
         written = _WRITTEN.get(character, character)
         if len(told) + len(written) >= most:
             return f"{told}…"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from rfm_pipeline.config.base import TableError
+from rfm_pipeline.config.base import SettingsError
 from rfm_pipeline.config.loader import Configuration, merge
-from rfm_pipeline.config.notifications import VARIABLE, Address, NotifySettings, On, from_variables
+from rfm_pipeline.config.notifications import VARIABLE, NotifySettings, On, WebhookUrl, from_variables
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.notifications import message
@@ -19,7 +19,7 @@ from rfm_pipeline.notifications.webhook import send
 from rfm_pipeline.results.run_result import RunResult
 
 if TYPE_CHECKING:
-    from rfm_pipeline.pipeline.progress import Watcher
+    from rfm_pipeline.pipeline.progress import RunObserver
 
 _PATIENCE = 10.0
 # Whoever stops a run waits for its end: Docker gives it ten seconds, and then kills it.
@@ -50,15 +50,15 @@ class Notifier:
             ConfigurationError: Whom to tell can't be found out; better now than when there is something.
         """
         self._configuration = configuration
-        with suppress(TableError):  # The run itself says what is wrong with its settings.
+        with suppress(SettingsError):  # The run itself says what is wrong with its settings.
             settings = NotifySettings.of(_merged(configuration).get("notify", {}))
             self._on = settings.on
             self._address = settings.address(self._environ)
         return configuration
 
-    def watching(self, watcher: Watcher) -> Watcher:
+    def watching(self, watcher: RunObserver) -> RunObserver:
         """A watcher that passes on all that it is told, and from which the run's id is learned."""
-        return _Listening(watcher, self._learn)
+        return _NotifyingObserver(watcher, self._learn)
 
     def done(self, result: RunResult) -> RunResult:
         """Takes a result that was published, and gives it back."""
@@ -68,7 +68,7 @@ class Notifier:
     def _learn(self, run_id: str) -> None:
         self._run_id = run_id
 
-    def to_say(self, error: BaseException | None, *, stopped: bool) -> str | None:
+    def build_message(self, error: BaseException | None, *, stopped: bool) -> str | None:
         """What is to be said of the end; None where nobody wants to know.
 
         Args:
@@ -86,13 +86,13 @@ class Notifier:
             return None
         return message.success(self._doing, self._results)
 
-    def _circumstances(self) -> message.Circumstances:
+    def _circumstances(self) -> message.RunContext:
         if self._configuration is None:
-            return message.Circumstances(self._doing)
+            return message.RunContext(self._doing)
         # As it was written: settings that are wrong have no other form.
         said = {**_DEFAULTS, **_merged(self._configuration)}
         source, to, as_of = (said[name] and str(said[name]) for name in ("source", "to", "as_of"))
-        return message.Circumstances(self._doing, source, to, as_of, self._run_id)
+        return message.RunContext(self._doing, source, to, as_of, self._run_id)
 
     def deliver(self, text: str, warn: Callable[[str], None], *, quickly: bool) -> None:
         """Sends a message, or warns that it can't be sent. Nothing that goes wrong here gets out."""
@@ -137,7 +137,7 @@ def notifying(
         raise
     finally:
         asked = failed is not None and stopped()
-        text = notifier.to_say(failed, stopped=asked)
+        text = notifier.build_message(failed, stopped=asked)
         if text:
             quickly = asked or isinstance(failed, KeyboardInterrupt)
             notifier.deliver(text, warn, quickly=quickly)
@@ -150,8 +150,8 @@ def _merged(configuration: Configuration) -> dict[str, Any]:
     return merge((configuration.file, configuration.environment, configuration.flags))
 
 
-class _Listening:
-    def __init__(self, watcher: Watcher, learn: Callable[[str], None]) -> None:
+class _NotifyingObserver:
+    def __init__(self, watcher: RunObserver, learn: Callable[[str], None]) -> None:
         self._learn = learn
         self._watcher = watcher
         self.step = watcher.step
@@ -162,10 +162,10 @@ class _Listening:
         self._watcher.begin(run_id)
 
 
-def _early(environ: Mapping[str, str]) -> Address | None:
+def _early(environ: Mapping[str, str]) -> WebhookUrl | None:
     """The address as the environment has it: a configuration that can't be read is worth a message too."""
     try:
         said = from_variables({"webhook": environ.get(VARIABLE, "")})
         return NotifySettings.of(said).address(environ)
-    except (ConfigurationError, TableError):
+    except (ConfigurationError, SettingsError):
         return None

@@ -10,8 +10,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from rfm_pipeline._version import __version__
-from rfm_pipeline.common.formatting import lowered
-from rfm_pipeline.config.notifications import Address
+from rfm_pipeline.common.formatting import lower_first
+from rfm_pipeline.config.notifications import WebhookUrl
 
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PAUSE = 0.5
 
 
-def send(address: Address, text: str, *, within: float, tries: int) -> str | None:
+def send(address: WebhookUrl, text: str, *, within: float, tries: int) -> str | None:
     """Sends a message.
 
     Args:
@@ -52,7 +52,7 @@ def send(address: Address, text: str, *, within: float, tries: int) -> str | Non
         return f"there was no answer within {within:g} seconds"
 
 
-def _tried(address: Address, body: bytes, timeout: float, tries: int) -> str | None:
+def _tried(address: WebhookUrl, body: bytes, timeout: float, tries: int) -> str | None:
     why = None
     for left in range(tries - 1, -1, -1):
         why, may_pass = _posted(address, body, timeout)
@@ -63,7 +63,7 @@ def _tried(address: Address, body: bytes, timeout: float, tries: int) -> str | N
     return why
 
 
-def _posted(address: Address, body: bytes, timeout: float) -> tuple[str | None, bool]:
+def _posted(address: WebhookUrl, body: bytes, timeout: float) -> tuple[str | None, bool]:
     """Why it was not accepted, and whether that may be otherwise the next time."""
     from urllib.error import HTTPError
     from urllib.request import Request
@@ -86,7 +86,7 @@ def _posted(address: Address, body: bytes, timeout: float) -> tuple[str | None, 
         return _reason(getattr(error, "reason", error)), True
 
 
-def _opener(address: Address) -> OpenerDirector:
+def _opener(address: WebhookUrl) -> OpenerDirector:
     from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
     class Stay(HTTPRedirectHandler):
@@ -104,5 +104,5 @@ def _reason(error: object) -> str:
     if (untrusted := getattr(error, "verify_message", None)) is not None:
         return f"its certificate is not trusted, {untrusted}"
     if isinstance(error, OSError) and error.strerror:
-        return lowered(error.strerror)
+        return lower_first(error.strerror)
     return type(error).__name__

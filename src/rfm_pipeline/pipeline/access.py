@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, parse_destination
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.config.source_location import BigQueryTable, parse
+from rfm_pipeline.config.source_location import BigQueryTable, parse_source
 
 if TYPE_CHECKING:
     from rfm_pipeline.warehouse.bigquery.permissions import Access
@@ -20,8 +20,8 @@ def access(settings: Settings) -> Access | None:
         RfmError: That can't be found out.
     """
     destination = parse_destination(settings.to)
-    location = parse(settings.source) if settings.source else None
-    if not isinstance(destination, BigQueryDestination):
+    location = parse_source(settings.source) if settings.source else None
+    if not isinstance(destination, BigQueryDestinationLocation):
         return None
     from rfm_pipeline.warehouse.bigquery.permissions import look_at_access
 

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rfm_pipeline.common.formatting import count, lowered, size
+from rfm_pipeline.common.formatting import format_bytes, format_count, lower_first
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import CostLimitError, RfmError, UsageError
 from rfm_pipeline.pipeline.plan import Plan
-from rfm_pipeline.pipeline.progress import Watcher
-from rfm_pipeline.pipeline.run import run_unless
-from rfm_pipeline.results.run_history import date_before
+from rfm_pipeline.pipeline.progress import RunObserver
+from rfm_pipeline.pipeline.run import execute_run
+from rfm_pipeline.results.run_history import previous_date
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
 
@@ -87,7 +87,7 @@ def _from(first: date, every: Every) -> Iterator[date]:
 def backfill(
     configuration: Configuration,
     days: Sequence[date],
-    watcher: Watcher,
+    watcher: RunObserver,
     told: Callable[[RunResult], object],
     *,
     today: date | None = None,
@@ -116,11 +116,11 @@ def backfill(
         asked = replace(configuration, flags={**configuration.flags, "as_of": day.isoformat(), "output": ()})
         remaining = _Remaining(day, len(days) - number + 1)
         try:
-            result = run_unless(remaining.stands, asked, dated, kind="backfill", today=today)
+            result = execute_run(remaining.stands, asked, dated, kind="backfill", today=today)
         except KeyboardInterrupt as error:
             if not published or error.args:
                 raise
-            done = f"{count(len(published), 'date')} had been published"
+            done = f"{format_count(len(published), 'date')} had been published"
             raise KeyboardInterrupt(f"Stopped; {done}, and the same backfill goes on there.") from None
         except RfmError as error:
             error.message = f"As of {day}: {error.message}"
@@ -136,14 +136,14 @@ def backfill(
 class _Dated(Struct, frozen=True):
     """A watcher that is also told which date it is."""
 
-    watcher: Watcher
+    watcher: RunObserver
     date: str
 
     def begin(self, run_id: str) -> None:
         self.watcher.begin(run_id)
 
     def step(self, name: str) -> None:
-        self.watcher.step(f"{self.date}: {lowered(name)}")
+        self.watcher.step(f"{self.date}: {lower_first(name)}")
 
     def progress(self, share: float) -> None:
         self.watcher.progress(share)
@@ -166,8 +166,8 @@ class _Remaining(Struct, frozen=True):
         most = plan.settings.bigquery.most_bytes
         if plan.cost and (together := plan.cost.bytes_processed * self.dates) > most:
             raise CostLimitError(
-                f"The backfill would read {size(together)} for {count(self.dates, 'date')}, and the limit is"
-                f" {size(most)}.",
+                f"The backfill would read {format_bytes(together)} for {format_count(self.dates, 'date')}, and the limit is"
+                f" {format_bytes(most)}.",
                 "raise it with --max-bytes, choose fewer dates, or --every month.",
             )
         return False
@@ -185,5 +185,5 @@ def is_current(standing: Mapping[date, RunRecord], day: date, plan: Plan) -> boo
         return False
     if plan.frozen and {scores.edges_from for scores in record.edges} - {None, plan.frozen.run_id}:
         return False
-    before = date_before(standing, day)
+    before = previous_date(standing, day)
     return before is None or standing[before].finished_at <= record.finished_at

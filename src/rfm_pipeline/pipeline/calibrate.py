@@ -9,15 +9,15 @@ from msgspec.structs import replace
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
-from rfm_pipeline.pipeline.progress import Watcher
-from rfm_pipeline.pipeline.run import run_unless
+from rfm_pipeline.pipeline.progress import RunObserver
+from rfm_pipeline.pipeline.run import execute_run
 from rfm_pipeline.results.run_result import RunResult
 
 # A configuration whose runs are frozen is the one that is calibrated anew.
 _CALIBRATION = {"scoring": {"edges": "fresh", "calibration": "latest"}, "output": ()}
 
 
-def calibrate(configuration: Configuration, watcher: Watcher, *, today: date | None = None) -> RunResult:
+def calibrate(configuration: Configuration, watcher: RunObserver, *, today: date | None = None) -> RunResult:
     """Stages and audits as a run does, and puts the edges on record. They are fresh, whatever is configured.
 
     Args:
@@ -31,7 +31,7 @@ def calibrate(configuration: Configuration, watcher: Watcher, *, today: date | N
     """
     asked = replace(configuration, flags=merge([configuration.flags, _CALIBRATION]))
     _refuse_nothing_to_freeze(asked.settings())
-    result = run_unless(lambda _: False, asked, watcher, kind="calibration", today=today)
+    result = execute_run(lambda _: False, asked, watcher, kind="calibration", today=today)
     assert result is not None  # nothing was to stop it
     return result
 

@@ -19,7 +19,7 @@ _HAS_EDGES = {"published", "filed", "calibrated"}
 _CALIBRATE = "`rfm calibrate` makes a calibration with these settings"
 
 
-class Frozen(Struct, frozen=True):
+class FrozenEdges(Struct, frozen=True):
     """The edges of an earlier run.
 
     Attributes:
@@ -36,7 +36,7 @@ class Frozen(Struct, frozen=True):
         return f"run {self.run_id}, as of {self.as_of_date}"
 
 
-def frozen_edges(records: Sequence[RunRecord], settings: Settings) -> Frozen:
+def frozen_edges(records: Sequence[RunRecord], settings: Settings) -> FrozenEdges:
     """The edges that settings with `scoring.edges = "frozen"` ask for.
 
     Args:
@@ -55,7 +55,7 @@ def frozen_edges(records: Sequence[RunRecord], settings: Settings) -> Frozen:
         for dimension in scoring.dimensions
         if dimension.method == "quantile"
     }
-    return Frozen(record.run_id, record.as_of_date, found)
+    return FrozenEdges(record.run_id, record.as_of_date, found)
 
 
 def _newest_calibration(records: Sequence[RunRecord], settings: Settings) -> RunRecord:

@@ -141,10 +141,10 @@ def starter_config(source: str | None, given: Mapping[str, Any] | None = None) -
     columns: dict[str, str] = dict(settings.pop("columns", {}))
     if source is not None:
         from rfm_pipeline.config.loader import Configuration
-        from rfm_pipeline.pipeline.plan import planned
+        from rfm_pipeline.pipeline.plan import open_plan
 
         configuration = Configuration(flags={**(given or {}), "source": source})
-        with planned(configuration, publishes=False) as plan:
+        with open_plan(configuration, publishes=False) as plan:
             columns = {role: column.name for role, column in plan.mapping.roles().items()}
             if plan.recognised:
                 settings["preset"] = [plan.recognised, *settings.get("preset", ())]

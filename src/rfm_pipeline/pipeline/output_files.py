@@ -7,13 +7,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rfm_pipeline.common.atomic_file import Draft
-from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.common.atomic_file import AtomicFile
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.warehouse.base import Warehouse
 
 
-class Outputs:
+class OutputFiles:
     """The outputs of a run; leaving it removes the drafts that were not moved.
 
     Args:
@@ -22,7 +22,7 @@ class Outputs:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = tuple(dict.fromkeys(paths))
-        self._drafts: dict[Path, Draft] = {}
+        self._drafts: dict[Path, AtomicFile] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ class Outputs:
             except OSError as error:
                 raise WarehouseError(
                     f"The result was published, but the output {path} can't be written:"
-                    f" {lowered(error.strerror or str(error))}.",
+                    f" {lower_first(error.strerror or str(error))}.",
                     "look at what is there, and run again.",
                 ) from error
 

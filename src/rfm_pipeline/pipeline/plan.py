@@ -15,23 +15,23 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from rfm_pipeline.common.date_formats import ISO
-from rfm_pipeline.common.formatting import shortened
+from rfm_pipeline.common.formatting import truncate
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.config.column_mapping import ColumnMapping, map_columns
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.presets import recognise
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.config.source_location import FileLocation, parse
+from rfm_pipeline.config.source_location import FileLocation, parse_source
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError
-from rfm_pipeline.pipeline.frozen_edges import Frozen, frozen_edges
-from rfm_pipeline.results.run_history import Standing, standing_at
+from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
+from rfm_pipeline.results.run_history import DestinationState, read_state
 from rfm_pipeline.sql.audit_queries import audit_sql
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.partition_pruning import narrowed, narrowing
-from rfm_pipeline.sql.pipeline import Pipeline
+from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.query_spec import QuerySpec
 from rfm_pipeline.sql.stages.scores import SPLITS_TIES
 from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
@@ -63,11 +63,11 @@ class Plan(Struct, frozen=True):
     source: SourceTable
     mapping: ColumnMapping
     spec: QuerySpec
-    pipeline: Pipeline
-    standing: Standing
+    pipeline: QueryPipeline
+    standing: DestinationState
     warehouse: Warehouse
     cost: Cost | None = None
-    frozen: Frozen | None = None
+    frozen: FrozenEdges | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -138,7 +138,7 @@ class Plan(Struct, frozen=True):
 
 
 @contextmanager
-def planned(
+def open_plan(
     configuration: Configuration,
     *,
     today: date | None = None,
@@ -162,7 +162,7 @@ def planned(
     settings = configuration.settings()
     if publishes:
         settings.notify.address(os.environ)  # Not on the day on which somebody is to be told.
-    SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension)
+    SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension)
     for path in settings.output:
         check_output(path)
         _refuse_reading_what_is_written(path, settings.source)
@@ -178,7 +178,7 @@ def planned(
         if publishes:
             warehouse.destination.check()
         if run_id:
-            stack.enter_context(warehouse.destination.claimed(run_id))
+            stack.enter_context(warehouse.destination.lease(run_id))
         source = warehouse.open_source()
         recognised = None
         if not configuration.names_columns:
@@ -186,13 +186,13 @@ def planned(
             settings = configuration.settings(recognised)
         frozen = None
         if settings.scoring.edges == "frozen":
-            known = standing_at(warehouse.destination) if publishes else _standing(settings)
+            known = read_state(warehouse.destination) if publishes else _standing(settings)
             frozen = frozen_edges(known.records, settings)
         spec = _spec(settings, source, dialect_of(warehouse.engine), today, frozen)
         _check_conditions(spec, warehouse)
         if publishes:
             _check_audits(spec, warehouse)
-        pipeline = Pipeline.of(spec)
+        pipeline = QueryPipeline.of(spec)
         # Before anything that costs something.
         cost = warehouse.estimate(pipeline.steps(warehouse.table)[0].select) if publishes else None
         yield Plan(
@@ -203,7 +203,7 @@ def planned(
             spec,
             pipeline,
             # After the estimate, for looking may be a query too.
-            standing_at(warehouse.destination) if publishes else Standing(),
+            read_state(warehouse.destination) if publishes else DestinationState(),
             warehouse,
             cost,
             frozen,
@@ -212,7 +212,7 @@ def planned(
 
 def _refuse_reading_what_is_written(output: Path, source: str | None) -> None:
     """An output must not replace the source, nor be part of it for the next run."""
-    location = parse(source) if source else None
+    location = parse_source(source) if source else None
     if not isinstance(location, FileLocation):
         return
     path, written = Path(location.text), output.resolve()
@@ -227,14 +227,14 @@ def _refuse_reading_what_is_written(output: Path, source: str | None) -> None:
         raise ConfigurationError(f"The output {output} {what}.", "write it somewhere else.")
 
 
-def _standing(settings: Settings) -> Standing:
+def _standing(settings: Settings) -> DestinationState:
     """What stands at the destination, for a query that is frozen to a run there."""
     with open_destination(settings) as destination:
-        return standing_at(destination)
+        return read_state(destination)
 
 
 def _spec(
-    settings: Settings, source: SourceTable, dialect: Dialect, today: date | None, frozen: Frozen | None
+    settings: Settings, source: SourceTable, dialect: Dialect, today: date | None, frozen: FrozenEdges | None
 ) -> QuerySpec:
     mapping = map_columns(source.schema, settings.columns.by_role(), source.written_as)
     if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
@@ -248,7 +248,7 @@ def _spec(
         schema=source.schema,
         mapping=mapping,
         relation=narrowed(source.relation, source.partition, mapping, settings, dialect),
-        segment_map=SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension),
+        segment_map=SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension),
         today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
         dialect=dialect,
         frozen=frozen.edges if frozen else {},
@@ -273,5 +273,5 @@ def _check_audits(spec: QuerySpec, warehouse: Warehouse) -> None:
         if objection := warehouse.check_condition("TRUE", f"(\n{text}\n) AS found"):
             from rfm_pipeline.sql.validation.audit_query import HINT
 
-            refused = f"The audit `{name}` is not usable: {objection.rstrip('!')} ({shortened(own.query)})."
+            refused = f"The audit `{name}` is not usable: {objection.rstrip('!')} ({truncate(own.query)})."
             raise ExpressionError(refused, HINT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Watcher(Protocol):
+class RunObserver(Protocol):
     """Told what a run is doing."""
 
     def begin(self, run_id: str) -> None:
@@ -18,7 +18,7 @@ class Watcher(Protocol):
         """The share of the step that is done, from 0 to 1."""
 
 
-class Unwatched:
+class NullObserver:
     """Watches a run, and tells nobody."""
 
     def begin(self, run_id: str) -> None:

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.pipeline.progress import Watcher
-from rfm_pipeline.pipeline.run_records import Beginning, new_run_id, now
+from rfm_pipeline.pipeline.progress import RunObserver
+from rfm_pipeline.pipeline.run_records import RunStart, new_run_id, now
 from rfm_pipeline.results.destination import Destination
-from rfm_pipeline.results.run_history import Standing, date_before, standing_at, tables_of
+from rfm_pipeline.results.run_history import DestinationState, previous_date, read_state, tables_of
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import money
 from rfm_pipeline.sql.dialects.registry import dialect_of
@@ -56,7 +56,7 @@ class RolledBack(Struct, frozen=True):
         }
 
 
-def rollback(configuration: Configuration, wanted: str | None, watcher: Watcher) -> RolledBack:
+def rollback(configuration: Configuration, wanted: str | None, watcher: RunObserver) -> RolledBack:
     """Makes an earlier result the current one, in one transaction, and puts that on record.
 
     The history stays as it is; dates after the one that is gone back to don't stand any more.
@@ -71,11 +71,11 @@ def rollback(configuration: Configuration, wanted: str | None, watcher: Watcher)
         LockedError: A run is at work on the destination.
     """
     settings = configuration.settings()
-    begun = Beginning(new_run_id(), "rollback")
+    begun = RunStart(new_run_id(), "rollback")
     watcher.begin(begun.run_id)
     watcher.step("Looking at the history")
-    with open_destination(settings, begun.run_id) as destination, destination.claimed(begun.run_id):
-        standing = standing_at(destination)
+    with open_destination(settings, begun.run_id) as destination, destination.lease(begun.run_id):
+        standing = read_state(destination)
         target = _target(standing, wanted, destination.label)
         assert target.as_of_date is not None  # what is in the history has a date
         _check_history(destination, target)
@@ -108,10 +108,10 @@ def rollback(configuration: Configuration, wanted: str | None, watcher: Watcher)
     )
 
 
-def _target(standing: Standing, wanted: str | None, label: str) -> RunRecord:
+def _target(standing: DestinationState, wanted: str | None, label: str) -> RunRecord:
     dates, current = standing.dates, standing.as_of
     if wanted is None:
-        before = date_before(dates, current) if current else None
+        before = previous_date(dates, current) if current else None
         if before is None:
             raise UsageError(
                 f"{label} has no earlier result to go back to.", "`rfm runs` lists what was published."

@@ -1,6 +1,6 @@
 """The orchestrator: plan, stage, audit, publish, record. The only room that knows all the others.
 
-Nothing here prints; what goes on is told to a `Watcher`.
+Nothing here prints; what goes on is told to a `RunObserver`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,23 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from rfm_pipeline.common.cancellation import ASKED
-from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.common.cancellation import received_signals
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, WarehouseError
-from rfm_pipeline.pipeline.audits.statistics import Staged
-from rfm_pipeline.pipeline.output_files import Outputs
-from rfm_pipeline.pipeline.plan import Plan, planned
-from rfm_pipeline.pipeline.progress import Watcher
-from rfm_pipeline.pipeline.run_records import Beginning, failure_of, new_run_id, now, record_of
-from rfm_pipeline.pipeline.staging import is_refused, refusal, stage
-from rfm_pipeline.results.run_history import standing_at, tables_of
+from rfm_pipeline.pipeline.audits.statistics import RunStatistics
+from rfm_pipeline.pipeline.output_files import OutputFiles
+from rfm_pipeline.pipeline.plan import Plan, open_plan
+from rfm_pipeline.pipeline.progress import RunObserver
+from rfm_pipeline.pipeline.run_records import (
+    RunStart,
+    build_failure_record,
+    build_run_record,
+    new_run_id,
+    now,
+)
+from rfm_pipeline.pipeline.staging import audit_error, is_refused, stage_result
+from rfm_pipeline.results.run_history import read_state, tables_of
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.sql.publish import publish_sql, record_sql
@@ -30,27 +36,27 @@ from rfm_pipeline.sql.publish import publish_sql, record_sql
 _log = logging.getLogger(__name__)
 
 
-def run(configuration: Configuration, watcher: Watcher, *, today: date | None = None) -> RunResult:
+def run(configuration: Configuration, watcher: RunObserver, *, today: date | None = None) -> RunResult:
     """Stages, audits, publishes and records.
 
     Args:
         configuration: All layers of settings.
         watcher: Told what is going on.
-        today: As for `planned`.
+        today: As for `open_plan`.
 
     Raises:
         AuditError: An audit failed; nothing was published.
         RfmError: Anything else; nothing was published either.
     """
-    result = run_unless(lambda _: False, configuration, watcher, today=today)
+    result = execute_run(lambda _: False, configuration, watcher, today=today)
     assert result is not None  # nothing was to stop it
     return result
 
 
-def run_unless(
+def execute_run(
     is_done: Callable[[Plan], bool],
     configuration: Configuration,
-    watcher: Watcher,
+    watcher: RunObserver,
     *,
     kind: str = "run",
     today: date | None = None,
@@ -62,30 +68,30 @@ def run_unless(
         configuration: All layers of settings.
         watcher: Told what is going on.
         kind: What goes on record: `run`, `backfill`, or `calibration`, which goes on record alone.
-        today: As for `planned`.
+        today: As for `open_plan`.
 
     Raises:
         RfmError: As for `run`.
     """
-    begun = Beginning(new_run_id(), kind)
+    begun = RunStart(new_run_id(), kind)
     watcher.begin(begun.run_id)
     watcher.step("Looking at the source")
     with ExitStack() as stack:
-        plan = stack.enter_context(planned(configuration, today=today, run_id=begun.run_id))
+        plan = stack.enter_context(open_plan(configuration, today=today, run_id=begun.run_id))
         if is_done(plan):
             return None
         refused = [run.run_id for run in plan.standing.records if run.status == "refused"]
-        plan.warehouse.destination.sweep(begun.run_id, refused)
-        outputs = stack.enter_context(Outputs(plan.settings.output))
+        plan.warehouse.destination.remove_orphans(begun.run_id, refused)
+        outputs = stack.enter_context(OutputFiles(plan.settings.output))
         with _failure_recorded(begun, plan):
-            result, counted = stage(begun, plan, watcher)
+            result, counted = stage_result(begun, plan, watcher)
             record = _record_unless_refused(begun, plan, result, counted)
             if outputs.names:
                 watcher.step("Writing the outputs")
             outputs.write(plan.warehouse, "result")
         watcher.step("Publishing")
         _publish(plan, record)
-        with _published():
+        with _after_commit():
             outputs.move()
             reports = _reported(plan) if kind == "run" else ()
         usage, took = plan.warehouse.usage(), now() - begun.started_at
@@ -100,17 +106,19 @@ def run_unless(
         )
 
 
-def _record_unless_refused(begun: Beginning, plan: Plan, result: RunResult, counted: Staged) -> RunRecord:
+def _record_unless_refused(
+    begun: RunStart, plan: Plan, result: RunResult, counted: RunStatistics
+) -> RunRecord:
     """What is to be put on record; a result that failed its audits is kept aside, and goes on record so."""
     if is_refused(result):
-        error = refusal(result, counted, plan.warehouse.keep())
+        error = audit_error(result, counted, plan.warehouse.retain_staged_tables())
         refused = replace(result, status="refused")
-        _put_on_record(
-            plan, record_of(begun, plan, refused, newest_order=counted.newest, error=error.message)
+        save_run_record(
+            plan, build_run_record(begun, plan, refused, newest_order=counted.newest, error=error.message)
         )
         raise error
     oldest = _history_from(plan, result.as_of)
-    return record_of(begun, plan, result, newest_order=counted.newest, history_from=oldest)
+    return build_run_record(begun, plan, result, newest_order=counted.newest, history_from=oldest)
 
 
 def _history_from(plan: Plan, as_of: date | None) -> date | None:
@@ -144,7 +152,7 @@ def _publish(plan: Plan, record: RunRecord) -> None:
 
 
 @contextmanager
-def _published() -> Iterator[None]:
+def _after_commit() -> Iterator[None]:
     """Whatever breaks off in here, the result stands, and that is what is said of it.
 
     Raises:
@@ -153,7 +161,7 @@ def _published() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, RfmError) as error:
-        if isinstance(error, RfmError) and not ASKED:
+        if isinstance(error, RfmError) and not received_signals:
             raise
         raise KeyboardInterrupt("Stopped; the result had been published.") from error
 
@@ -167,22 +175,22 @@ def _reported(plan: Plan) -> tuple[str, ...]:
     settings, destination = plan.settings.report, plan.warehouse.destination
     if settings.file is None:
         return ()
-    from rfm_pipeline.report.data import reported
+    from rfm_pipeline.report.data import report_source
     from rfm_pipeline.report.write import write_report
 
     try:
-        with destination.reading():
-            write_report(reported(destination, standing_at(destination)), settings, settings.file)
+        with destination.open_for_reading():
+            write_report(report_source(destination, read_state(destination)), settings, settings.file)
     except RfmError as error:
         raise WarehouseError(
-            f"The result was published, but not reported: {lowered(error.message)}",
+            f"The result was published, but not reported: {lower_first(error.message)}",
             f"`rfm report` writes it again; {error.hint}" if error.hint else "`rfm report` writes it again.",
         ) from error
     return (str(settings.file),)
 
 
 @contextmanager
-def _failure_recorded(begun: Beginning, plan: Plan) -> Iterator[None]:
+def _failure_recorded(begun: RunStart, plan: Plan) -> Iterator[None]:
     """Puts on record why a run came to no result. Not the publish: whether that failed may not be known."""
     try:
         yield
@@ -191,11 +199,11 @@ def _failure_recorded(begun: Beginning, plan: Plan) -> Iterator[None]:
         raise
     except Exception as error:
         said = error.message if isinstance(error, RfmError) else f"a bug: {type(error).__name__}"
-        _put_on_record(plan, failure_of(begun, plan, said))
+        save_run_record(plan, build_failure_record(begun, plan, said))
         raise
 
 
-def _put_on_record(plan: Plan, record: RunRecord) -> None:
+def save_run_record(plan: Plan, record: RunRecord) -> None:
     """Records a run that published nothing, where there is a record: it makes no destination of its own."""
     if "runs" not in plan.standing.tables:
         return

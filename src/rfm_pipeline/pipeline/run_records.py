@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from rfm_pipeline._version import __version__
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.pipeline.plan import Plan
-from rfm_pipeline.results.run_record import RunRecord, SegmentFigures
+from rfm_pipeline.results.run_record import RunRecord, SegmentTotals
 from rfm_pipeline.results.run_result import RunResult
 
 
@@ -25,7 +25,7 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-class Beginning(Struct, frozen=True):
+class RunStart(Struct, frozen=True):
     """What is known of a run when it begins.
 
     Attributes:
@@ -39,8 +39,8 @@ class Beginning(Struct, frozen=True):
     started_at: datetime = field(default_factory=now)
 
 
-def record_of(
-    begun: Beginning,
+def build_run_record(
+    begun: RunStart,
     plan: Plan,
     result: RunResult,
     *,
@@ -71,7 +71,7 @@ def record_of(
         exclusions=result.excluded,
         edges=result.dimensions,
         segments=tuple(
-            SegmentFigures(segment.segment, segment.customers, segment.orders, segment.revenue)
+            SegmentTotals(segment.segment, segment.customers, segment.orders, segment.revenue)
             for segment in result.segments
         ),
         audits=result.audits,
@@ -84,7 +84,7 @@ def record_of(
     )
 
 
-def failure_of(begun: Beginning, plan: Plan, error: str) -> RunRecord:
+def build_failure_record(begun: RunStart, plan: Plan, error: str) -> RunRecord:
     """The record of a run that came to no result."""
     usage = plan.warehouse.usage()
     return RunRecord(

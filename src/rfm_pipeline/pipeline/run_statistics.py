@@ -11,16 +11,16 @@ from typing import Any
 from msgspec import Struct
 
 from rfm_pipeline.config.scoring import Dimension
-from rfm_pipeline.pipeline.audits.statistics import Staged
+from rfm_pipeline.pipeline.audits.statistics import RunStatistics
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded, SegmentResult
-from rfm_pipeline.sql.edge_drift import drift_sql
+from rfm_pipeline.sql.edge_drift import edge_drift_sql
 from rfm_pipeline.sql.stages.clean import has_example
 from rfm_pipeline.sql.stages.scores import edge_names, fresh_names
 
 
-class Lines(Struct, frozen=True):
+class LineCounts(Struct, frozen=True):
     """What the lines came to.
 
     Attributes:
@@ -36,7 +36,7 @@ class Lines(Struct, frozen=True):
     excluded: tuple[Excluded, ...]
 
 
-def lines_of(plan: Plan) -> Lines:
+def count_lines(plan: Plan) -> LineCounts:
     """What `customers` says of the lines."""
     example = "MIN(written)" if has_example(plan.spec) else plan.spec.dialect.cast("NULL", "text")
     rows = plan.warehouse.rows(
@@ -51,11 +51,11 @@ def lines_of(plan: Plan) -> Lines:
     )
     for row in rows:
         if row["reason"] is None:
-            return Lines(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded)
-    return Lines(0, 0, Decimal(0), excluded)
+            return LineCounts(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded)
+    return LineCounts(0, 0, Decimal(0), excluded)
 
 
-class Cell(Struct, frozen=True):
+class ScoreCell(Struct, frozen=True):
     """The staged customers of one segment with the same three scores.
 
     Attributes:
@@ -79,7 +79,7 @@ class Cell(Struct, frozen=True):
         )
 
 
-def cells_of(plan: Plan, table: str = "result") -> tuple[Cell, ...]:
+def count_score_cells(plan: Plan, table: str = "result") -> tuple[ScoreCell, ...]:
     """Staged customers with their scores, counted in one pass; what is told of them adds these up."""
     rows = plan.warehouse.rows(
         "SELECT segment, r_score, f_score, m_score, COUNT(*) AS customers, SUM(frequency) AS orders,"
@@ -87,7 +87,7 @@ def cells_of(plan: Plan, table: str = "result") -> tuple[Cell, ...]:
         f" FROM {plan.warehouse.table(table)} GROUP BY segment, r_score, f_score, m_score"
     )
     return tuple(
-        Cell(
+        ScoreCell(
             row["segment"],
             (row["r_score"], row["f_score"], row["m_score"]),
             row["customers"],
@@ -99,7 +99,9 @@ def cells_of(plan: Plan, table: str = "result") -> tuple[Cell, ...]:
     )
 
 
-def staged(plan: Plan, lines: Lines, cells: Sequence[Cell], last: RunRecord | None = None) -> Staged:
+def collect_statistics(
+    plan: Plan, lines: LineCounts, cells: Sequence[ScoreCell], last: RunRecord | None = None
+) -> RunStatistics:
     """What the audits look at; `last` is the run to compare this one with."""
     (counted,) = plan.warehouse.rows(
         "SELECT COUNT(DISTINCT customer_id) AS customers, MIN(first_order_date) AS oldest,"
@@ -110,7 +112,7 @@ def staged(plan: Plan, lines: Lines, cells: Sequence[Cell], last: RunRecord | No
         held[cell.segment] += cell.customers
     today = plan.spec.today
     bins = plan.settings.scoring.bins_by_dimension
-    return Staged(
+    return RunStatistics(
         rows_declared=plan.source.rows,
         rows_read=lines.kept + sum(reason.lines for reason in lines.excluded),
         rows_kept=lines.kept,
@@ -137,7 +139,7 @@ def staged(plan: Plan, lines: Lines, cells: Sequence[Cell], last: RunRecord | No
     )
 
 
-def segment_results(plan: Plan, cells: Sequence[Cell]) -> tuple[SegmentResult, ...]:
+def segment_results(plan: Plan, cells: Sequence[ScoreCell]) -> tuple[SegmentResult, ...]:
     """Every segment of the map, the empty ones too, in the order of the map."""
     return tuple(
         SegmentResult(
@@ -159,7 +161,7 @@ def _total(amounts: Iterable[Decimal]) -> Decimal:
         return sum(amounts, Decimal(0))
 
 
-def dimension_scores(plan: Plan, cells: Sequence[Cell]) -> tuple[DimensionScores, ...]:
+def dimension_scores(plan: Plan, cells: Sequence[ScoreCell]) -> tuple[DimensionScores, ...]:
     """The edges of each dimension, and how many customers have each score."""
     (edges,) = plan.warehouse.rows(f"SELECT * FROM {plan.warehouse.table('edges')}")
     found = []
@@ -196,5 +198,5 @@ def _drift(plan: Plan) -> Drift | None:
     if plan.frozen is None:
         return None
     table = plan.warehouse.table
-    (counted,) = plan.warehouse.rows(drift_sql(plan.spec, table("result"), table("edges")))
+    (counted,) = plan.warehouse.rows(edge_drift_sql(plan.spec, table("result"), table("edges")))
     return Drift(plan.frozen.run_id, plan.frozen.as_of_date, counted["customers"])

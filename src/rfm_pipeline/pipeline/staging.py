@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from rfm_pipeline.common.formatting import count
+from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.errors import AuditError, ColumnError
-from rfm_pipeline.pipeline.audits.hints import advice
-from rfm_pipeline.pipeline.audits.run import audits_of
-from rfm_pipeline.pipeline.audits.statistics import Staged
+from rfm_pipeline.pipeline.audits.hints import audit_hint
+from rfm_pipeline.pipeline.audits.run import run_audits
+from rfm_pipeline.pipeline.audits.statistics import RunStatistics
 from rfm_pipeline.pipeline.plan import Plan
-from rfm_pipeline.pipeline.progress import Watcher
-from rfm_pipeline.pipeline.run_records import Beginning
-from rfm_pipeline.pipeline.run_statistics import Cell, cells_of, lines_of, segment_results, staged
-from rfm_pipeline.results.run_history import date_before
+from rfm_pipeline.pipeline.progress import RunObserver
+from rfm_pipeline.pipeline.run_records import RunStart
+from rfm_pipeline.pipeline.run_statistics import (
+    ScoreCell,
+    collect_statistics,
+    count_lines,
+    count_score_cells,
+    segment_results,
+)
+from rfm_pipeline.results.run_history import previous_date
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import Excluded, RunResult
 from rfm_pipeline.results.tables import RESULT_COLUMNS
@@ -29,7 +35,7 @@ _STEPS = {
 }
 
 
-def stage(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, Staged]:
+def stage_result(begun: RunStart, plan: Plan, watcher: RunObserver) -> tuple[RunResult, RunStatistics]:
     """Stages the result as the table `result`, and audits it.
 
     Returns:
@@ -43,26 +49,26 @@ def stage(begun: Beginning, plan: Plan, watcher: Watcher) -> tuple[RunResult, St
     *steps, segments = plan.pipeline.steps(warehouse.table)
     for step in steps:
         watcher.step(_STEPS[step.name])
-        warehouse.create(step.name, step.select, watcher.progress, step.cut)
+        warehouse.materialize(step.name, step.select, watcher.progress, step.partitioned)
     watcher.step("Scoring and segmenting")
     _stage_result(begun, plan, f"(\n{segments.select}\n)", watcher)
     watcher.step("Auditing")
-    lines = lines_of(plan)
+    lines = count_lines(plan)
     refuse_ambiguous_dates(lines.excluded, plan.mapping)
     # All of it before the publish, after which nothing may fail that would look as if there were none.
-    cells = cells_of(plan)
-    counted = staged(plan, lines, cells, _last_run(plan, cells))
+    cells = count_score_cells(plan)
+    counted = collect_statistics(plan, lines, cells, _last_run(plan, cells))
     return _result(begun, plan, counted, cells), counted
 
 
-def _stage_result(begun: Beginning, plan: Plan, segments: str, watcher: Watcher) -> None:
+def _stage_result(begun: RunStart, plan: Plan, segments: str, watcher: RunObserver) -> None:
     """The published rows: the segments, a SELECT in parentheses, with where each customer came from."""
     warehouse, dialect, previous = plan.warehouse, plan.spec.dialect, None
     if (before := _date_before(plan, segments)) is not None:
         history = warehouse.destination.table("history")
-        warehouse.recall("previous", previous_sql(history, before, dialect))
+        warehouse.copy_from_destination("previous", previous_sql(history, before, dialect))
         previous = warehouse.table("previous")
-    warehouse.create("result", result_sql(segments, previous, begun.run_id, dialect), watcher.progress)
+    warehouse.materialize("result", result_sql(segments, previous, begun.run_id, dialect), watcher.progress)
 
 
 def _date_before(plan: Plan, segments: str) -> date | None:
@@ -71,10 +77,10 @@ def _date_before(plan: Plan, segments: str) -> date | None:
     if not standing or "history" not in plan.standing.tables:
         return None
     (row,) = plan.warehouse.rows(f"SELECT MAX(as_of_date) AS as_of_date FROM {segments}")
-    return date_before(standing, row["as_of_date"]) if row["as_of_date"] else None
+    return previous_date(standing, row["as_of_date"]) if row["as_of_date"] else None
 
 
-def _last_run(plan: Plan, cells: Sequence[Cell]) -> RunRecord | None:
+def _last_run(plan: Plan, cells: Sequence[ScoreCell]) -> RunRecord | None:
     """The run to compare this one with: that of the newest date up to this one's, from the same source."""
     standing = plan.standing.dates
     days = [day for day in standing if cells and day <= cells[0].as_of]
@@ -88,7 +94,7 @@ def _standing_result(plan: Plan) -> str | None:
     if not plan.settings.audits.own or "current" not in plan.standing.tables:
         return None
     current = warehouse.destination.table("current")
-    warehouse.recall("standing", f"SELECT {', '.join(RESULT_COLUMNS)}\nFROM {current}")
+    warehouse.copy_from_destination("standing", f"SELECT {', '.join(RESULT_COLUMNS)}\nFROM {current}")
     return warehouse.table("standing")
 
 
@@ -102,7 +108,7 @@ def refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping)
         if reason.reason == AMBIGUOUS_DATE:
             raise ColumnError(
                 f"The date '{reason.example}' in the column `{mapping.ordered_at.name}` can be read in"
-                f" two ways ({count(reason.lines, 'such line')}).",
+                f" two ways ({format_count(reason.lines, 'such line')}).",
                 "say how it is written: --date-format '%d/%m/%Y' with the day first, or '%m/%d/%Y'"
                 " (with ' %H:%M' where a time follows).",
             )
@@ -113,7 +119,7 @@ def is_refused(result: RunResult) -> bool:
     return any(audit.status == "failed" for audit in result.audits)
 
 
-def refusal(result: RunResult, staged: Staged, kept: str = "") -> AuditError:
+def audit_error(result: RunResult, staged: RunStatistics, kept: str = "") -> AuditError:
     """The error in which a refused result ends.
 
     Args:
@@ -125,11 +131,11 @@ def refusal(result: RunResult, staged: Staged, kept: str = "") -> AuditError:
     look = f" {kept[0].upper()}{kept[1:]}." if kept else ""
     return AuditError(
         f"Nothing was published, because an audit failed: {failed[0].detail}",
-        f"{advice(failed, staged)}{look}",
+        f"{audit_hint(failed, staged)}{look}",
     )
 
 
-def _result(begun: Beginning, plan: Plan, counted: Staged, cells: Sequence[Cell]) -> RunResult:
+def _result(begun: RunStart, plan: Plan, counted: RunStatistics, cells: Sequence[ScoreCell]) -> RunResult:
     segments, usage = segment_results(plan, cells), plan.warehouse.usage()
     as_of, current = (cells[0].as_of if cells else None), plan.standing.as_of
     is_older = as_of is not None and current is not None and as_of < current
@@ -149,7 +155,7 @@ def _result(begun: Beginning, plan: Plan, counted: Staged, cells: Sequence[Cell]
         revenue=counted.monetary,
         dimensions=counted.dimensions,
         segments=segments,
-        audits=audits_of(plan, counted, _standing_result(plan)),
+        audits=run_audits(plan, counted, _standing_result(plan)),
         destination=plan.warehouse.destination.label,
         outputs=(),
         duration_s=0.0,

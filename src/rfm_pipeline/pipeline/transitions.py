@@ -15,7 +15,7 @@ from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.run_records import new_run_id
-from rfm_pipeline.results.run_history import Standing, date_before, standing_at
+from rfm_pipeline.results.run_history import DestinationState, previous_date, read_state
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import money
 from rfm_pipeline.sql.dialects.registry import dialect_of
@@ -168,11 +168,11 @@ def transitions(
         RfmError: The destination can't be read.
     """
     with open_destination(configuration.settings(), new_run_id()) as destination:
-        standing, label = standing_at(destination), destination.label
+        standing, label = read_state(destination), destination.label
         first, last = _ends(standing, earlier, later, label)
         dialect = dialect_of(destination.engine)
         scored, rescored = _scored(first), _scored(last)
-        with destination.reading():
+        with destination.open_for_reading():
             rows = destination.rows(transitions_sql(destination.table("history"), scored, rescored, dialect))
     maps = (rescored.segment_map, scored.segment_map)
     order = tuple(dict.fromkeys(segment.name for known in maps for segment in known.segments))
@@ -185,7 +185,7 @@ def transitions(
 
 
 def _ends(
-    standing: Standing, earlier: date | None, later: date | None, label: str
+    standing: DestinationState, earlier: date | None, later: date | None, label: str
 ) -> tuple[RunRecord, RunRecord]:
     """The runs that wrote the two dates, the earlier one first."""
     dates = standing.dates if "history" in standing.tables else {}
@@ -194,7 +194,7 @@ def _ends(
             f"{label} has no history to compare.", "`rfm run` publishes a result there; --to names it."
         )
     last = later or max(dates)
-    first = earlier or date_before(dates, last)
+    first = earlier or previous_date(dates, last)
     if first is None:
         raise UsageError(
             f"{label} has no result before {last} to compare with.",
@@ -224,7 +224,7 @@ def _scored(record: RunRecord) -> Scored:
         record.as_of_date,
         scoring.dimensions,
         {scores.name: scores.edges for scores in record.edges},
-        SegmentMap.prove(segments, scoring.bins_by_dimension),
+        SegmentMap.from_config(segments, scoring.bins_by_dimension),
     )
 
 
@@ -278,4 +278,4 @@ def _check_counted(record: RunRecord, end: End) -> None:
 
 
 def _in_words(customers: int, revenue: Decimal) -> str:
-    return f"{formatting.count(customers, 'customer')} with {formatting.amount(revenue)}"
+    return f"{formatting.format_count(customers, 'customer')} with {formatting.format_amount(revenue)}"

@@ -12,7 +12,7 @@ from msgspec import Struct
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.results.destination import Destination
-from rfm_pipeline.results.run_history import Standing, date_before
+from rfm_pipeline.results.run_history import DestinationState, previous_date
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
@@ -21,7 +21,7 @@ Rows = Callable[[str], Sequence[Mapping[str, Any]]]
 """Runs a SELECT of a few rows."""
 
 
-class Reported(Struct, frozen=True):
+class ReportSource(Struct, frozen=True):
     """A result to report on, wherever it is.
 
     Attributes:
@@ -41,7 +41,7 @@ class Reported(Struct, frozen=True):
     runs: Mapping[date, RunRecord]
 
 
-class Cell(Struct, frozen=True):
+class CustomerGroup(Struct, frozen=True):
     """The customers of a segment with the same scores.
 
     Attributes:
@@ -70,7 +70,7 @@ class Value(Struct, frozen=True):
     revenue: Decimal
 
 
-class Move(Struct, frozen=True):
+class SegmentMove(Struct, frozen=True):
     """Customers who went from one segment to another; None is not being a customer.
 
     Attributes:
@@ -83,7 +83,7 @@ class Move(Struct, frozen=True):
     revenue: Decimal
 
 
-class Named(Struct, frozen=True):
+class TopCustomer(Struct, frozen=True):
     """A customer who is named."""
 
     segment: str
@@ -95,7 +95,7 @@ class Named(Struct, frozen=True):
     rfm_score: str
 
 
-class Figures(Struct, frozen=True):
+class ReportData(Struct, frozen=True):
     """All that a report tells.
 
     Attributes:
@@ -114,10 +114,10 @@ class Figures(Struct, frozen=True):
     trend: tuple[RunRecord, ...]
     before: date | None
     segments: tuple[Segment, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[CustomerGroup, ...]
     values: tuple[Value, ...]
-    moves: tuple[Move, ...]
-    named: tuple[Named, ...]
+    moves: tuple[SegmentMove, ...]
+    named: tuple[TopCustomer, ...]
 
     @property
     def customers(self) -> int:
@@ -141,7 +141,7 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
         return sum(amounts, Decimal(0))
 
 
-def reported(destination: Destination, standing: Standing) -> Reported:
+def report_source(destination: Destination, standing: DestinationState) -> ReportSource:
     """The current result of a destination.
 
     Args:
@@ -156,7 +156,7 @@ def reported(destination: Destination, standing: Standing) -> Reported:
             f"There is no result at {destination.label}.",
             "`rfm run` publishes one; --to names another destination.",
         )
-    return Reported(
+    return ReportSource(
         destination.label,
         destination.rows,
         destination.engine,
@@ -166,7 +166,7 @@ def reported(destination: Destination, standing: Standing) -> Reported:
     )
 
 
-def figures_of(about: Reported, top_customers: int) -> Figures:
+def collect_report_data(about: ReportSource, top_customers: int) -> ReportData:
     """Counts what a report tells.
 
     Args:
@@ -193,12 +193,12 @@ def figures_of(about: Reported, top_customers: int) -> Figures:
         Value(row["dimension"], row["segment"], row["low"], row["customers"], Decimal(row["revenue"]))
         for row in about.rows(values_sql(about.result, dialect))
     )
-    before = date_before(about.runs, as_of) if about.history else None
-    named: tuple[Named, ...] = ()
+    before = previous_date(about.runs, as_of) if about.history else None
+    named: tuple[TopCustomer, ...] = ()
     if top_customers:
         select = top_sql(about.result, _reached(values, top_customers), top_customers, dialect)
-        named = tuple(Named(**row) for row in about.rows(select))
-    return Figures(
+        named = tuple(TopCustomer(**row) for row in about.rows(select))
+    return ReportData(
         about.label,
         as_of,
         run,
@@ -212,8 +212,8 @@ def figures_of(about: Reported, top_customers: int) -> Figures:
     )
 
 
-def _cell(row: Mapping[str, Any]) -> Cell:
-    return Cell(
+def _cell(row: Mapping[str, Any]) -> CustomerGroup:
+    return CustomerGroup(
         row["segment"],
         row["r_score"],
         row["f_score"],
@@ -225,13 +225,16 @@ def _cell(row: Mapping[str, Any]) -> Cell:
     )
 
 
-def _moves(about: Reported, before: date) -> tuple[Move, ...]:
+def _moves(about: ReportSource, before: date) -> tuple[SegmentMove, ...]:
     assert about.history is not None  # it has the date before
     lapsed = lapsed_sql(about.result, about.history, before, dialect_of(about.engine))
     stayed = about.rows(moves_sql(about.result))
     return (
-        *(Move(row["previous_segment"], row["segment"], row["customers"], row["revenue"]) for row in stayed),
-        *(Move(row["segment"], None, row["customers"], row["revenue"]) for row in about.rows(lapsed)),
+        *(
+            SegmentMove(row["previous_segment"], row["segment"], row["customers"], row["revenue"])
+            for row in stayed
+        ),
+        *(SegmentMove(row["segment"], None, row["customers"], row["revenue"]) for row in about.rows(lapsed)),
     )
 
 
@@ -247,7 +250,7 @@ def _reached(values: Sequence[Value], most: int) -> dict[str, Decimal]:
     return found
 
 
-def _segments(run: RunRecord, cells: Sequence[Cell]) -> tuple[Segment, ...]:
+def _segments(run: RunRecord, cells: Sequence[CustomerGroup]) -> tuple[Segment, ...]:
     """The segments of the run's map in its order, and those that only the result has."""
     configured = run.rules.get("segments") or {}
     found: dict[str, Segment] = {}

@@ -23,10 +23,10 @@ def escaped(text: str) -> str:
     '&lt;b title=&quot;x&quot;&gt;'
     """
     # What XML can't hold at all would make a picture that no program opens.
-    return html.escape(formatting.one_line(text))
+    return html.escape(formatting.replace_unprintable(text))
 
 
-class Figure(Struct, frozen=True):
+class FormattedNumber(Struct, frozen=True):
     """A figure: how it is written without a browser's help, and what a browser is told to write it anew.
 
     Attributes:
@@ -50,7 +50,7 @@ class Figure(Struct, frozen=True):
         return f"<span{self.attributes}>{escaped(self.text)}</span>" if self.kind else escaped(self.text)
 
 
-class Says(Struct, frozen=True):
+class NumberFormatter(Struct, frozen=True):
     """How figures are written: by the settings of the report.
 
     >>> Says(ReportSettings(currency="GBP")).money(Decimal("-8911407.904")).text
@@ -59,11 +59,13 @@ class Says(Struct, frozen=True):
 
     settings: ReportSettings = field(default_factory=ReportSettings)
 
-    def money(self, value: Decimal) -> Figure:
+    def money(self, value: Decimal) -> FormattedNumber:
         """Money to two decimals, with all of them in its attribute."""
-        return Figure(self._signed(formatting.amount(abs(value)), value), "money", money(value))
+        return FormattedNumber(
+            self._signed(formatting.format_amount(abs(value)), value), "money", money(value)
+        )
 
-    def short(self, value: Decimal) -> Figure:
+    def short(self, value: Decimal) -> FormattedNumber:
         """Money in few characters, for a label: `8.9M`."""
         size = abs(value)
         for unit, letter in _SHORT:
@@ -71,24 +73,26 @@ class Says(Struct, frozen=True):
                 scaled = (size / unit).quantize(
                     Decimal("0.1") if size < 100 * unit else Decimal(1), ROUND_HALF_UP, _WIDE
                 )
-                return Figure(
+                return FormattedNumber(
                     self._signed(f"{scaled}".removesuffix(".0") + letter, value), "short", money(value)
                 )
         decimals = Decimal(1) if size >= 10 or size == int(size) else Decimal("0.01")
-        return Figure(self._signed(f"{size.quantize(decimals, ROUND_HALF_UP)}", value), "short", money(value))
+        return FormattedNumber(
+            self._signed(f"{size.quantize(decimals, ROUND_HALF_UP)}", value), "short", money(value)
+        )
 
-    def count(self, number: int) -> Figure:
+    def count(self, number: int) -> FormattedNumber:
         """A whole number."""
-        return Figure(f"{number:,}", "count", str(number))
+        return FormattedNumber(f"{number:,}", "count", str(number))
 
-    def share(self, part: Decimal | int, whole: Decimal | int) -> Figure:
+    def share(self, part: Decimal | int, whole: Decimal | int) -> FormattedNumber:
         """A part of the whole in percent, to one decimal; a dash where the whole is nothing."""
         if not whole:
-            return Figure("–")
+            return FormattedNumber("–")
         exact = _WIDE.divide(Decimal(part), Decimal(whole)).quantize(
             Decimal("0.000001"), ROUND_HALF_UP, _WIDE
         )
-        return Figure(formatting.percent(part, whole), "share", f"{exact:f}")
+        return FormattedNumber(formatting.format_percent(part, whole), "share", f"{exact:f}")
 
     def _signed(self, digits: str, value: Decimal) -> str:
         currency = self.settings.currency

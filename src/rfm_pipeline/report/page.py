@@ -15,23 +15,23 @@ from string import Template
 
 from rfm_pipeline.common import formatting
 from rfm_pipeline.report.charts.svg import DARK, LIGHT, chart_css
-from rfm_pipeline.report.data import Figures
-from rfm_pipeline.report.number_format import Says, escaped
+from rfm_pipeline.report.data import ReportData
+from rfm_pipeline.report.number_format import NumberFormatter, escaped
 from rfm_pipeline.report.sections import run_facts, sections
-from rfm_pipeline.report.segment_view import View
+from rfm_pipeline.report.segment_view import SegmentView
 
 # A page that can be sent: below two megabytes with what stands around the views.
 _MOST_BYTES = 1_800_000
 
 
-def page(figures: Figures, says: Says) -> str:
+def page(figures: ReportData, says: NumberFormatter) -> str:
     """The report as HTML.
 
     Args:
         figures: What it tells.
         says: How figures are written.
     """
-    whole = View(figures)
+    whole = SegmentView(figures)
     style, script = _style(), _file("page.js")
     shown = "".join(sections(whole, says))
     views = _views(figures, says, _MOST_BYTES - len(shown.encode()))
@@ -39,7 +39,7 @@ def page(figures: Figures, says: Says) -> str:
     options = "".join(_option(at, name, is_drawn=name in views) for at, name in enumerate(names))
     templates = "".join(
         f'<template data-view="{at}" data-name="{escaped(name)}"'
-        f' data-told="{escaped(formatting.count(View(figures, name).sum.customers, "customer"))}">'
+        f' data-told="{escaped(formatting.format_count(SegmentView(figures, name).sum.customers, "customer"))}">'
         f"{views[name]}</template>"
         for at, name in enumerate(names)
         if name in views
@@ -54,7 +54,7 @@ def page(figures: Figures, says: Says) -> str:
         customers=says.count(whole.sum.customers).html,
         revenue=says.money(whole.sum.revenue).html,
         source=escaped(figures.run.source or figures.label),
-        told=escaped(formatting.count(whole.sum.customers, "customer")),
+        told=escaped(formatting.format_count(whole.sum.customers, "customer")),
         locale=escaped(says.settings.locale or ""),
         currency=escaped(says.settings.currency or ""),
         options=options,
@@ -65,16 +65,16 @@ def page(figures: Figures, says: Says) -> str:
     )
 
 
-def _views(figures: Figures, says: Says, room: int) -> dict[str, str]:
+def _views(figures: ReportData, says: NumberFormatter, room: int) -> dict[str, str]:
     """What the page shows for each segment; of many, for those with most customers that there is room for."""
     drawn: dict[str, str] = {}
     largest = sorted(
         (segment.name for segment in figures.segments),
-        key=lambda name: View(figures, name).sum.customers,
+        key=lambda name: SegmentView(figures, name).sum.customers,
         reverse=True,
     )
     for name in largest:
-        view = "".join(sections(View(figures, name), says))
+        view = "".join(sections(SegmentView(figures, name), says))
         room -= len(view.encode())
         if room < 0:
             break

@@ -10,14 +10,14 @@ from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.report.charts import segments as charts
 from rfm_pipeline.report.charts.distribution import UNITS, counts, distribution, label
 from rfm_pipeline.report.charts.movements import after_name, before_name, direction, movements
-from rfm_pipeline.report.charts.svg import Drawing
-from rfm_pipeline.report.data import Move, Named
-from rfm_pipeline.report.number_format import Figure, Says, escaped
-from rfm_pipeline.report.segment_view import View
+from rfm_pipeline.report.charts.svg import SvgChart
+from rfm_pipeline.report.data import SegmentMove, TopCustomer
+from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, escaped
+from rfm_pipeline.report.segment_view import SegmentView
 from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.run_result import DimensionScores
 
-Told = str | Figure
+Told = str | FormattedNumber
 _MOST_MOVES = 5
 _MOST_RESULTS = 12
 _LISTED_MOVES = 100
@@ -33,7 +33,7 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Told]], ki
         kind: Its class.
     """
     first = rows[0] if rows else ()
-    numbers = {at for at, told in enumerate(first) if isinstance(told, Figure)}
+    numbers = {at for at, told in enumerate(first) if isinstance(told, FormattedNumber)}
     columns = "".join(
         f'<th scope="col"{" class=n" if at in numbers else ""}>{escaped(head)}</th>'
         for at, head in enumerate(heads)
@@ -47,20 +47,20 @@ def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Told]], ki
 
 
 def _cell(place: int, told: Told) -> str:
-    figure = told if isinstance(told, Figure) else None
+    figure = told if isinstance(told, FormattedNumber) else None
     inner = figure.html if figure else escaped(str(told))
     if place == 0:
         return f'<th scope="row">{inner}</th>'
     return f'<td class="n">{inner}</td>' if figure else f"<td>{inner}</td>"
 
 
-def headline(view: View, says: Says) -> str:
+def headline(view: SegmentView, says: NumberFormatter) -> str:
     """The figures that come first."""
     held, figures = view.sum, view.figures
-    per = says.money(held.revenue / held.orders) if held.orders else Figure("–")
+    per = says.money(held.revenue / held.orders) if held.orders else FormattedNumber("–")
     orders = f"{held.orders / held.customers:.1f}" if held.customers else "–"
     days = f"{held.recency_days / held.customers:.0f} days" if held.customers else "–"
-    tiles: list[tuple[str, Figure, str]] = [
+    tiles: list[tuple[str, FormattedNumber, str]] = [
         (
             "Customers",
             says.count(held.customers),
@@ -69,7 +69,7 @@ def headline(view: View, says: Says) -> str:
         ("Revenue", says.money(held.revenue), f"{says.share(held.revenue, figures.revenue).text} of all"),
         ("Orders", says.count(held.orders), f"{orders} per customer"),
         ("Per order", per, "revenue / orders"),
-        ("Last order", Figure(days), "ago, in the mean"),
+        ("Last order", FormattedNumber(days), "ago, in the mean"),
     ]
     shown = "".join(
         f'<div><dt>{name}</dt><dd>{figure.html}<span class="note">{escaped(note)}</span></dd></div>'
@@ -78,7 +78,7 @@ def headline(view: View, says: Says) -> str:
     return f'<dl class="tiles">{shown}</dl>'
 
 
-def figure(drawing: Drawing, detail: str, *, kind: str = "", more: str = "") -> str:
+def figure(drawing: SvgChart, detail: str, *, kind: str = "", more: str = "") -> str:
     """A chart with its heading, what it says in words, and its figures as a table.
 
     Args:
@@ -97,7 +97,7 @@ def figure(drawing: Drawing, detail: str, *, kind: str = "", more: str = "") -> 
     )
 
 
-def segments_table(view: View, says: Says) -> str:
+def segments_table(view: SegmentView, says: NumberFormatter) -> str:
     """Each segment that is shown: customers, orders, money, and what a customer and an order bring."""
     figures = view.figures
     rows: list[list[Told]] = []
@@ -111,22 +111,27 @@ def segments_table(view: View, says: Says) -> str:
                 says.money(held.revenue),
                 says.share(held.revenue, figures.revenue),
                 says.count(held.orders),
-                says.money(held.revenue / held.customers) if held.customers else Figure("–"),
+                says.money(held.revenue / held.customers) if held.customers else FormattedNumber("–"),
             ]
         )
     heads = ("Segment", "Customers", "Share", "Revenue", "Share", "Orders", "Per customer")
     return table("Segments by customers and revenue", heads, rows, "segments")
 
 
-def _grid_table(view: View, says: Says) -> str:
+def _grid_table(view: SegmentView, says: NumberFormatter) -> str:
     rows: list[list[Told]] = [
-        [f"R {r}, F {f}", says.count(held.customers), says.money(held.revenue), Figure(f"{held.mean(2):.2f}")]
+        [
+            f"R {r}, F {f}",
+            says.count(held.customers),
+            says.money(held.revenue),
+            FormattedNumber(f"{held.mean(2):.2f}"),
+        ]
         for (r, f), held in sorted(charts.grid_cells(view).items(), reverse=True)
     ]
     return table("Customers by recency and frequency score", ("Cell", "Customers", "Revenue", "Mean M"), rows)
 
 
-def _concentration_table(view: View, says: Says) -> str:
+def _concentration_table(view: SegmentView, says: NumberFormatter) -> str:
     revenue = view.sum.revenue
     rows: list[list[Told]] = [
         [f"top {top} %", says.money(amount), says.share(amount, revenue)]
@@ -135,7 +140,7 @@ def _concentration_table(view: View, says: Says) -> str:
     return table("Revenue of the customers who spent the most", ("Customers", "Revenue", "Share"), rows)
 
 
-def _trend_table(view: View, says: Says) -> str:
+def _trend_table(view: SegmentView, says: NumberFormatter) -> str:
     rows: list[list[Told]] = [
         [str(record.as_of_date), says.count(customers), says.money(revenue), record.run_id]
         for record, customers, revenue in view.course()
@@ -143,13 +148,13 @@ def _trend_table(view: View, says: Says) -> str:
     return table("The newest results", ("As of", "Customers", "Revenue", "Run"), rows[::-1][:_MOST_RESULTS])
 
 
-def _moves_tables(view: View, says: Says) -> tuple[str, str]:
+def _moves_tables(view: SegmentView, says: NumberFormatter) -> tuple[str, str]:
     """The biggest wins and losses, and all moves."""
     moves = sorted(view.moves, key=lambda move: -move.customers)
     ways = {"up": "better", "down": "worse", "same": "the same", "new": "new", "gone": "gone"}
     heads = ("From", "To", "Customers", "Their revenue", "Which is")
 
-    def row(move: Move) -> list[Told]:
+    def row(move: SegmentMove) -> list[Told]:
         way = ways[direction(view, move)]
         return [
             before_name(move),
@@ -169,7 +174,7 @@ def _moves_tables(view: View, says: Says) -> tuple[str, str]:
     return best, table(caption, heads, [row(move) for move in listed])
 
 
-def edges_in_words(view: View, scores: DimensionScores, says: Says) -> str:
+def edges_in_words(view: SegmentView, scores: DimensionScores, says: NumberFormatter) -> str:
     """Whom each score of a dimension takes, and how many of those that are shown have it."""
     place = ("recency", "frequency", "monetary").index(scores.name)
     held = [0] * (len(scores.customers) + 1)
@@ -189,7 +194,7 @@ def edges_in_words(view: View, scores: DimensionScores, says: Says) -> str:
     return table(caption, ("Score", "Whom it takes", "Customers", "Share"), rows, "brief")
 
 
-def _dimension(view: View, scores: DimensionScores, says: Says) -> str:
+def _dimension(view: SegmentView, scores: DimensionScores, says: NumberFormatter) -> str:
     counted = counts(view, scores.name)
     rows: list[list[Told]] = [
         [label(scores.name, bucket, says), says.count(held)] for bucket, held in counted if held
@@ -198,7 +203,7 @@ def _dimension(view: View, scores: DimensionScores, says: Says) -> str:
     return figure(distribution(view, scores.name, says), detail, more=edges_in_words(view, scores, says))
 
 
-def card(view: View, segment: Segment, says: Says, *, names: bool) -> str:
+def card(view: SegmentView, segment: Segment, says: NumberFormatter, *, names: bool) -> str:
     """One segment: who is in it, what to do, and the customers who spent the most."""
     held = view.by_segment[segment.name]
     about = f"<p>{escaped(segment.description)}</p>" if segment.description else ""
@@ -211,7 +216,7 @@ def card(view: View, segment: Segment, says: Says, *, names: bool) -> str:
     return f'<section class="card segment">{inner}</section>'
 
 
-def _named_table(named: Sequence[Named], segment: str, says: Says) -> str:
+def _named_table(named: Sequence[TopCustomer], segment: str, says: NumberFormatter) -> str:
     rows: list[list[Told]] = [
         [
             customer.customer_id,
@@ -228,7 +233,7 @@ def _named_table(named: Sequence[Named], segment: str, says: Says) -> str:
     return f"<details><summary>{summary}</summary>{inner}</details>"
 
 
-def sections(view: View, says: Says) -> Iterator[str]:
+def sections(view: SegmentView, says: NumberFormatter) -> Iterator[str]:
     """All that the filter changes, in its order on the page."""
     names = bool(view.figures.named)
     yield headline(view, says)
@@ -260,7 +265,7 @@ def sections(view: View, says: Says) -> Iterator[str]:
     yield "</div>"
 
 
-def run_facts(view: View, says: Says) -> str:
+def run_facts(view: SegmentView, says: NumberFormatter) -> str:
     """What the run read, left out, checked and cost; of the whole result, whatever is shown above."""
     run = view.figures.run
     left_out: list[list[Told]] = [
@@ -268,7 +273,7 @@ def run_facts(view: View, says: Says) -> str:
             found.reason,
             says.count(found.lines),
             says.share(found.lines, run.rows_read or 0),
-            Figure("not readable") if found.amount is None else says.money(found.amount),
+            FormattedNumber("not readable") if found.amount is None else says.money(found.amount),
         ]
         for found in run.exclusions
     ]
@@ -289,10 +294,10 @@ def run_facts(view: View, says: Says) -> str:
         ("Run", f"{run.run_id}, finished {run.finished_at:%Y-%m-%d %H:%M} UTC"),
         ("Computed by", f"{run.engine}, rfm-pipeline {run.version}, in {took:.1f} s"),
         ("Segments by", str((run.rules.get("segments") or {}).get("name") or "–")),
-        ("Read", "–" if run.bytes_processed is None else formatting.size(run.bytes_processed)),
+        ("Read", "–" if run.bytes_processed is None else formatting.format_bytes(run.bytes_processed)),
     ]
     if run.bytes_billed is not None:
-        facts.append(("Paid for", formatting.size(run.bytes_billed)))
+        facts.append(("Paid for", formatting.format_bytes(run.bytes_billed)))
     listed = "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in facts)
     none = "" if run.exclusions else '<p class="told">No line was left out.</p>'
     lines = table("Lines, and why they did not count", ("Reason", "Lines", "Share", "Money"), left_out)

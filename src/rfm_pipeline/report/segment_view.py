@@ -9,11 +9,11 @@ from functools import cached_property
 from msgspec import Struct
 
 from rfm_pipeline.config.segment_map import Segment
-from rfm_pipeline.report.data import Cell, Figures, Move, Named, Value, total
+from rfm_pipeline.report.data import CustomerGroup, ReportData, SegmentMove, TopCustomer, Value, total
 from rfm_pipeline.results.run_record import RunRecord
 
 
-class Sum(Struct, frozen=True):
+class SegmentTotals(Struct, frozen=True):
     """Some customers together.
 
     Attributes:
@@ -29,7 +29,7 @@ class Sum(Struct, frozen=True):
     scores: tuple[int, int, int] = (0, 0, 0)
 
     @classmethod
-    def of(cls, cells: list[Cell]) -> Sum:
+    def of(cls, cells: list[CustomerGroup]) -> SegmentTotals:
         """Cells together."""
         return cls(
             sum(cell.customers for cell in cells),
@@ -48,7 +48,7 @@ class Sum(Struct, frozen=True):
         return self.scores[place] / self.customers if self.customers else 0.0
 
 
-class View(Struct, frozen=True, dict=True):
+class SegmentView(Struct, frozen=True, dict=True):
     """The figures of a report, seen through a segment.
 
     Attributes:
@@ -56,7 +56,7 @@ class View(Struct, frozen=True, dict=True):
         segment: The segment's name; None shows all customers.
     """
 
-    figures: Figures
+    figures: ReportData
     segment: str | None = None
 
     def shows(self, segment: str | None) -> bool:
@@ -69,22 +69,22 @@ class View(Struct, frozen=True, dict=True):
         return self.segment or "All customers"
 
     @cached_property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[CustomerGroup]:
         """The cells that are shown."""
         return [cell for cell in self.figures.cells if self.shows(cell.segment)]
 
     @cached_property
-    def sum(self) -> Sum:
+    def sum(self) -> SegmentTotals:
         """The customers that are shown."""
-        return Sum.of(self.cells)
+        return SegmentTotals.of(self.cells)
 
     @cached_property
-    def by_segment(self) -> dict[str, Sum]:
+    def by_segment(self) -> dict[str, SegmentTotals]:
         """Every segment, shown or not, in the order of the map."""
-        held: dict[str, list[Cell]] = {segment.name: [] for segment in self.figures.segments}
+        held: dict[str, list[CustomerGroup]] = {segment.name: [] for segment in self.figures.segments}
         for cell in self.figures.cells:
             held[cell.segment].append(cell)
-        return {name: Sum.of(cells) for name, cells in held.items()}
+        return {name: SegmentTotals.of(cells) for name, cells in held.items()}
 
     @property
     def segments(self) -> list[Segment]:
@@ -100,11 +100,11 @@ class View(Struct, frozen=True, dict=True):
         ]
 
     @property
-    def moves(self) -> list[Move]:
+    def moves(self) -> list[SegmentMove]:
         """The moves into the segment or out of it."""
         return [move for move in self.figures.moves if self.shows(move.before) or self.shows(move.after)]
 
-    def named(self, segment: str) -> list[Named]:
+    def named(self, segment: str) -> list[TopCustomer]:
         """The customers of a segment that are named."""
         return [named for named in self.figures.named if named.segment == segment]
 

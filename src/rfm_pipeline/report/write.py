@@ -8,20 +8,20 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rfm_pipeline.common.atomic_file import Draft
-from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.common.atomic_file import AtomicFile
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.report.charts import segments as charts
 from rfm_pipeline.report.charts.distribution import distribution
 from rfm_pipeline.report.charts.movements import movements
-from rfm_pipeline.report.charts.svg import Drawing
-from rfm_pipeline.report.data import Figures, Reported, figures_of
-from rfm_pipeline.report.number_format import Says
+from rfm_pipeline.report.charts.svg import SvgChart
+from rfm_pipeline.report.data import ReportData, ReportSource, collect_report_data
+from rfm_pipeline.report.number_format import NumberFormatter
 from rfm_pipeline.report.page import page
-from rfm_pipeline.report.segment_view import View
+from rfm_pipeline.report.segment_view import SegmentView
 
-CHARTS: dict[str, Callable[[View, Says], Drawing]] = {
+CHARTS: dict[str, Callable[[SegmentView, NumberFormatter], SvgChart]] = {
     "segments": charts.segments,
     "grid": charts.grid,
     "movements": movements,
@@ -59,7 +59,7 @@ def check_place(path: Path, suffixes: tuple[str, ...] = PAGES) -> None:
         _vl_convert()
 
 
-def write_report(about: Reported, settings: ReportSettings, path: Path) -> Figures:
+def write_report(about: ReportSource, settings: ReportSettings, path: Path) -> ReportData:
     """Writes the page of a result.
 
     Args:
@@ -73,13 +73,13 @@ def write_report(about: Reported, settings: ReportSettings, path: Path) -> Figur
     Raises:
         RfmError: The result can't be read, or the file can't be written; an earlier one is as it was.
     """
-    figures = figures_of(about, settings.top_customers)
-    text = page(figures, Says(settings))
+    figures = collect_report_data(about, settings.top_customers)
+    text = page(figures, NumberFormatter(settings))
     replace(path, text.encode(), is_private=bool(figures.named))
     return figures
 
 
-def picture(figures: Figures, settings: ReportSettings, chart: str, segment: str | None) -> str:
+def picture(figures: ReportData, settings: ReportSettings, chart: str, segment: str | None) -> str:
     """A chart by itself, as SVG.
 
     Args:
@@ -88,9 +88,9 @@ def picture(figures: Figures, settings: ReportSettings, chart: str, segment: str
         chart: One of CHARTS.
         segment: A segment of the result; None shows all customers.
     """
-    view = View(figures, segment)
+    view = SegmentView(figures, segment)
     subtitle = f"{view.title}, as of {figures.as_of}"
-    return CHARTS[chart](view, Says(settings)).alone(subtitle)
+    return CHARTS[chart](view, NumberFormatter(settings)).alone(subtitle)
 
 
 def png(svg: str) -> bytes:
@@ -117,14 +117,14 @@ def replace(path: Path, content: bytes, *, is_private: bool) -> None:
     """
     draft = None
     try:
-        draft = Draft(path)
+        draft = AtomicFile(path)
         # The draft's folder is its owner's alone, so that nobody reads it before.
         draft.path.touch(mode=0o600 if is_private else 0o666)
         draft.path.write_bytes(content)
         draft.move()
     except OSError as error:
         raise WarehouseError(
-            f"The report {path} can't be written: {lowered(error.strerror or str(error))}.",
+            f"The report {path} can't be written: {lower_first(error.strerror or str(error))}.",
             "look at the disk's room and the folder's permissions.",
         ) from error
     finally:

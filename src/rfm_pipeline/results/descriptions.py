@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from rfm_pipeline.common.formatting import amount, count, percent
+from rfm_pipeline.common.formatting import format_amount, format_count, format_percent
 from rfm_pipeline.results.run_result import DimensionScores, Drift
 
 
@@ -31,7 +31,7 @@ def _from_best(limits: list[Decimal]) -> list[tuple[int, str]]:
     for position, limit in enumerate(int(limit) for limit in limits):
         told.append((bins - position, _days(below + 1, limit)))
         below = max(below, limit)
-    told.append((1, f"{count(below + 1, 'day')} and more"))
+    told.append((1, f"{format_count(below + 1, 'day')} and more"))
     return told
 
 
@@ -39,8 +39,8 @@ def _days(low: int, high: int) -> str:
     if high < low:
         return "nobody"
     if low == high:
-        return count(low, "day")
-    return f"up to {count(high, 'day')}" if low == 0 else f"{low:,} to {count(high, 'day')}"
+        return format_count(low, "day")
+    return f"up to {format_count(high, 'day')}" if low == 0 else f"{low:,} to {format_count(high, 'day')}"
 
 
 def _ascending(limits: list[Decimal], name: str) -> list[tuple[int, str]]:
@@ -56,21 +56,21 @@ def _range(below: Decimal | None, limit: Decimal, name: str) -> str:
     if below is not None and limit <= below:
         return "nobody"
     if name == "monetary":
-        return f"up to {amount(limit)}"
+        return f"up to {format_amount(limit)}"
     # A customer has an order at least.
     low = 1 if below is None else max(1, int(below) + 1)
     high = int(limit)
     if high < low:
         return "nobody"
     if low == high:
-        return count(high, "order")
-    return f"up to {count(high, 'order')}" if low == 1 else f"{low:,} to {count(high, 'order')}"
+        return format_count(high, "order")
+    return f"up to {format_count(high, 'order')}" if low == 1 else f"{low:,} to {format_count(high, 'order')}"
 
 
 def _above(below: Decimal, name: str) -> str:
     if name == "monetary":
-        return f"above {amount(below)}"
-    return f"{count(int(below) + 1, 'order')} and more"
+        return f"above {format_amount(below)}"
+    return f"{format_count(int(below) + 1, 'order')} and more"
 
 
 def drift(drift: Drift, dimensions: Sequence[DimensionScores], customers: int) -> str:
@@ -86,14 +86,14 @@ def drift(drift: Drift, dimensions: Sequence[DimensionScores], customers: int) -
     if not moved:
         return f"{told} the same."
     fresh = "; ".join(f"{scores.name} {_listed(scores)}" for scores in moved)
-    otherwise = f"{count(drift.customers, 'customer')} ({percent(drift.customers, customers)})"
+    otherwise = f"{format_count(drift.customers, 'customer')} ({format_percent(drift.customers, customers)})"
     return f"{told}: {fresh}. {otherwise} would score otherwise."
 
 
 def _listed(scores: DimensionScores) -> str:
     edges = scores.fresh or ()
     if scores.name == "monetary":
-        return ", ".join(map(amount, edges))
+        return ", ".join(map(format_amount, edges))
     whole = ", ".join(f"{int(edge):,}" for edge in edges)
     return f"{whole} {'days' if scores.name == 'recency' else 'orders'}"
 

@@ -21,7 +21,7 @@ class Destination(Protocol):
     def table(self, name: str) -> str:
         """How `current`, `history` or `runs` stands behind FROM."""
 
-    def present(self) -> frozenset[str]:
+    def existing_tables(self) -> frozenset[str]:
         """Which of the three are there.
 
         Raises:
@@ -40,21 +40,21 @@ class Destination(Protocol):
             WarehouseError: It may not be written to.
         """
 
-    def reading(self) -> AbstractContextManager[None]:
+    def open_for_reading(self) -> AbstractContextManager[None]:
         """Holds the tables open for reading, where opening them takes time.
 
         Raises:
             LockedError: Another process holds the destination, and went on holding it.
         """
 
-    def claimed(self, run_id: str) -> AbstractContextManager[None]:
+    def lease(self, run_id: str) -> AbstractContextManager[None]:
         """Holds the lease: one run at a time works on the tables.
 
         Raises:
             LockedError: Another run holds it.
         """
 
-    def sweep(self, run_id: str, spared: Collection[str]) -> None:
+    def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:
         """Removes what runs left behind that died. Whoever calls it holds the lease.
 
         Args:

@@ -12,7 +12,7 @@ from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.tables import RUN_COLUMNS, Tables
 
 
-class Standing(Struct, frozen=True):
+class DestinationState(Struct, frozen=True):
     """What stands at a destination.
 
     Attributes:
@@ -29,26 +29,26 @@ class Standing(Struct, frozen=True):
 
     @property
     def dates(self) -> dict[date, RunRecord]:
-        """As `standing_dates` of its records."""
-        return standing_dates(self.records)
+        """As `active_results_by_date` of its records."""
+        return active_results_by_date(self.records)
 
 
-def standing_at(destination: Destination) -> Standing:
+def read_state(destination: Destination) -> DestinationState:
     """Looks up what stands at a destination.
 
     Raises:
         DestinationError: There are tables of these names, and they are not ours.
         LockedError: Another process holds the destination, and went on holding it.
     """
-    with destination.reading():
-        tables = destination.present()
+    with destination.open_for_reading():
+        tables = destination.existing_tables()
         records = read_records(destination) if "runs" in tables else ()
         if "current" not in tables:
-            return Standing(records=records, tables=tables)
+            return DestinationState(records=records, tables=tables)
         (row,) = destination.rows(
             f"SELECT MAX(as_of_date) AS as_of_date, COUNT(*) AS customers FROM {destination.table('current')}"
         )
-    return Standing(row["as_of_date"], row["customers"], records, tables)
+    return DestinationState(row["as_of_date"], row["customers"], records, tables)
 
 
 def read_records(destination: Destination) -> tuple[RunRecord, ...]:
@@ -64,7 +64,7 @@ def tables_of(destination: Destination) -> Tables:
     return Tables(*(destination.table(name) for name in ("current", "history", "runs")))
 
 
-def standing_dates(records: Iterable[RunRecord]) -> dict[date, RunRecord]:
+def active_results_by_date(records: Iterable[RunRecord]) -> dict[date, RunRecord]:
     """The as-of dates whose results stand, in order, each with the run that wrote it last.
 
     A rollback withdraws the dates after the one that it goes back to, and brings back those up to it. What is
@@ -87,6 +87,6 @@ def standing_dates(records: Iterable[RunRecord]) -> dict[date, RunRecord]:
     return {day: run for day, run in sorted(written.items()) if day not in withdrawn}
 
 
-def date_before(standing: Mapping[date, RunRecord], as_of: date) -> date | None:
+def previous_date(standing: Mapping[date, RunRecord], as_of: date) -> date | None:
     """The standing as-of date before another; None where there is none."""
     return max((day for day in standing if day < as_of), default=None)

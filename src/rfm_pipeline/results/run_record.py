@@ -15,7 +15,7 @@ from rfm_pipeline.results.run_result import Audit, DimensionScores, Excluded, mo
 _NESTED = ("rules", "exclusions", "edges", "segments", "audits", "jobs")
 
 
-class SegmentFigures(Struct, frozen=True):
+class SegmentTotals(Struct, frozen=True):
     """One segment of a run: customers, their orders, their money."""
 
     segment: str
@@ -53,7 +53,7 @@ class RunRecord(Struct, frozen=True):
     newest_order_date: date | None = None
     exclusions: tuple[Excluded, ...] = ()
     edges: tuple[DimensionScores, ...] = ()
-    segments: tuple[SegmentFigures, ...] = ()
+    segments: tuple[SegmentTotals, ...] = ()
     audits: tuple[Audit, ...] = ()
     bytes_processed: int | None = None
     bytes_billed: int | None = None
@@ -120,7 +120,7 @@ class RunRecord(Struct, frozen=True):
                 for found in nested["edges"]
             ),
             segments=tuple(
-                SegmentFigures(
+                SegmentTotals(
                     found["segment"], found["customers"], found["orders"], Decimal(found["revenue"])
                 )
                 for found in nested["segments"]
@@ -155,7 +155,7 @@ def _scores(scores: DimensionScores) -> dict[str, Any]:
     }
 
 
-def _figures(figures: SegmentFigures) -> dict[str, Any]:
+def _figures(figures: SegmentTotals) -> dict[str, Any]:
     return {
         "segment": figures.segment,
         "customers": figures.customers,

@@ -18,7 +18,7 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule.spec import Rendered, check_name
 from rfm_pipeline.schedule.targets import cron
 
-TARGETS = ("cron", "systemd", "windows")
+INSTALLABLE_TARGETS = ("cron", "systemd", "windows")
 
 
 class Write(Struct, frozen=True):
@@ -78,10 +78,10 @@ class Call(Struct, frozen=True):
         _called(self.words, self.given)
 
 
-Step = Write | Delete | Call
+InstallStep = Write | Delete | Call
 
 
-def perform(steps: Sequence[Step]) -> list[str]:
+def perform(steps: Sequence[InstallStep]) -> list[str]:
     """Does one after the other; where one fails, what was done before it is taken back.
 
     Returns:
@@ -91,7 +91,7 @@ def perform(steps: Sequence[Step]) -> list[str]:
         UsageError: A step failed.
     """
     notes: list[str] = []
-    done: list[tuple[Step, bytes | None]] = []
+    done: list[tuple[InstallStep, bytes | None]] = []
     for step in steps:
         done.append((step, _content(step.path) if isinstance(step, Write) else None))
         try:
@@ -105,7 +105,7 @@ def perform(steps: Sequence[Step]) -> list[str]:
     return notes
 
 
-def _take_back(done: Sequence[tuple[Step, bytes | None]]) -> None:
+def _take_back(done: Sequence[tuple[InstallStep, bytes | None]]) -> None:
     for step, before in reversed(done):
         with contextlib.suppress(UsageError, OSError):
             if isinstance(step, Call) and step.undo:
@@ -123,7 +123,7 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def installing(target: str, name: str, rendered: Rendered) -> list[Step]:
+def install_steps(target: str, name: str, rendered: Rendered) -> list[InstallStep]:
     """What gives a schedule to this machine's scheduler, in place of one of the same name.
 
     Raises:
@@ -149,7 +149,7 @@ def installing(target: str, name: str, rendered: Rendered) -> list[Step]:
             return [Write(path, file.written(), file.text), create, Delete(path)]
 
 
-def removing(target: str, name: str) -> list[Step]:
+def removal_steps(target: str, name: str) -> list[InstallStep]:
     """What takes a schedule back from this machine's scheduler.
 
     Raises:
@@ -183,7 +183,7 @@ def removing(target: str, name: str) -> list[Step]:
 
 
 def _require(target: str) -> None:
-    if target not in TARGETS:
+    if target not in INSTALLABLE_TARGETS:
         raise UsageError(
             f"Nothing can be installed for {target} from here.", "print it, and give it to the scheduler."
         )

@@ -46,7 +46,9 @@ def explain_failure(error: Exception, source: OpenedSource) -> SourceError | Non
 
 
 @contextmanager
-def explained(format_: str, copies: Mapping[str, str], name: str, unit: str = "line") -> Iterator[None]:
+def translate_read_errors(
+    format_: str, copies: Mapping[str, str], name: str, unit: str = "line"
+) -> Iterator[None]:
     """Turns what DuckDB says about a file that is being opened into one sentence.
 
     Args:

@@ -21,7 +21,7 @@ from rfm_pipeline.errors import SourceError, UsageError
 from rfm_pipeline.source.base import Scan
 from rfm_pipeline.source.files import SourceFile, reading
 from rfm_pipeline.source.headers import checked_names, header_notes
-from rfm_pipeline.source.temp_files import scratch_path
+from rfm_pipeline.source.temp_files import temp_path
 
 _DEDUPLICATED = re.compile(r".+_\d+")
 
@@ -40,7 +40,7 @@ def scan_excel(
     for file in files:
         workbook = _Workbook(file, options, connection)
         for sheet, names in workbook.sheets():
-            target = scratch_path(scratch, file.path.name, ".parquet")
+            target = temp_path(scratch, file.path.name, ".parquet")
             _write(connection, sheet, names, target)
             copies[str(target)] = file.name
         notes |= dict.fromkeys(workbook.notes)

@@ -19,12 +19,12 @@ from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.base import Scan
 from rfm_pipeline.source.encoding import HEAD, find_encoding, recode, spoken
-from rfm_pipeline.source.errors import explained
+from rfm_pipeline.source.errors import translate_read_errors
 from rfm_pipeline.source.file_suffix import Format
 from rfm_pipeline.source.file_type import Identity, compression_argument, unpacked
 from rfm_pipeline.source.files import SourceFile
 from rfm_pipeline.source.headers import checked_names
-from rfm_pipeline.source.temp_files import scratch_path
+from rfm_pipeline.source.temp_files import temp_path
 
 # Up to here a file is sampled whole, so that a key that comes late is seen.
 _SAMPLED_WHOLE = 32 << 20
@@ -63,7 +63,7 @@ def scan_json(
         )
     arguments = ["records = true", *compressions.pop(), "hive_partitioning = false"]
     literal = paths_literal(paths)
-    with explained(Format.JSON, copies, files[0][0].name):
+    with translate_read_errors(Format.JSON, copies, files[0][0].name):
         columns = _structure(connection, f"{literal}, {', '.join(arguments)}", files)
     relation = f"read_json({literal}, {', '.join(arguments)}, columns = {columns_literal(columns)})"
     return Scan(relation, tuple(notes), copies)
@@ -81,7 +81,7 @@ def _in_utf8(file: SourceFile, identity: Identity, options: SourceOptions, scrat
         return file.path, codec
     if identity.compression == "zstd":
         raise SourceError(f"{file.name} is {spoken(codec)} inside zstd.", "unpack it first.")
-    target = scratch_path(scratch, file.path.name, ".json")
+    target = temp_path(scratch, file.path.name, ".json")
     recode(file, file.path, codec, target, compression=identity.compression)
     return target, codec
 

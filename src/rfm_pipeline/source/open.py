@@ -11,12 +11,12 @@ from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import text_literal
 from rfm_pipeline.common.duckdb_types import schema_of
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, Location, StdinLocation
+from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, SourceLocation, StdinLocation
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.source.base import OpenedSource, Scan
 from rfm_pipeline.source.csv.reader import scan_delimited
 from rfm_pipeline.source.duckdb_table import ALIAS, scan_duckdb
-from rfm_pipeline.source.errors import explained
+from rfm_pipeline.source.errors import translate_read_errors
 from rfm_pipeline.source.file_suffix import Format
 from rfm_pipeline.source.file_type import Identity, identify_all
 from rfm_pipeline.source.files import FoundFiles, SourceFile, find_files
@@ -26,7 +26,7 @@ from rfm_pipeline.source.stdin import STDIN, spool_pipe, spool_stdin
 
 
 def open_source(
-    location: Location, options: SourceOptions, connection: duckdb.DuckDBPyConnection, scratch: Path
+    location: SourceLocation, options: SourceOptions, connection: duckdb.DuckDBPyConnection, scratch: Path
 ) -> OpenedSource:
     """Finds out how DuckDB can read a source, and what its columns are.
 
@@ -66,7 +66,7 @@ def open_source(
 def _open_duckdb(location: DuckDBTable, connection: duckdb.DuckDBPyConnection) -> OpenedSource:
     scan, name = scan_duckdb(location, connection)
     label = f"{name} in {location.file.name}"
-    with explained("a table", {}, label):
+    with translate_read_errors("a table", {}, label):
         schema = schema_of(connection, scan.relation)
     before = f"ATTACH {text_literal(str(location.file))} AS {ALIAS} (READ_ONLY);\n"
     return OpenedSource(
@@ -86,7 +86,7 @@ def _open_files(
     scan = _scan(format_, files, options, connection, scratch, searched=found.folder is not None)
     found = found.without(scan.aside)
     copies = {**spools, **scan.copies}
-    with explained(format_, copies, found.label):
+    with translate_read_errors(format_, copies, found.label):
         schema = schema_of(connection, scan.relation)
     return OpenedSource(
         label=found.label,

@@ -8,7 +8,7 @@ from pathlib import Path
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import paths_literal
 from rfm_pipeline.source.base import Scan
-from rfm_pipeline.source.errors import explained
+from rfm_pipeline.source.errors import translate_read_errors
 from rfm_pipeline.source.file_suffix import Format
 from rfm_pipeline.source.files import SourceFile
 from rfm_pipeline.source.headers import checked_names, missing_columns
@@ -23,7 +23,7 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
         SourceError: One of them is damaged, or has a column twice.
     """
     paths = paths_literal(file.path for file in files)
-    with explained(Format.PARQUET, {}, files[0].name):
+    with translate_read_errors(Format.PARQUET, {}, files[0].name):
         headers = [checked_names(names, file.name) for file, names in _headers(files, connection)]
         counted = connection.execute(
             f"SELECT SUM(num_rows)::BIGINT FROM parquet_file_metadata({paths})"

@@ -10,10 +10,10 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
-from rfm_pipeline.common.cancellation import stop_if_asked
+from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.errors import SourceError, UsageError
 from rfm_pipeline.source.files import SourceFile, reading
-from rfm_pipeline.source.temp_files import scratch_path
+from rfm_pipeline.source.temp_files import temp_path
 
 STDIN = "standard input"
 
@@ -30,7 +30,7 @@ def spool_stdin(scratch: Path) -> SourceFile:
             "`-` reads a table from standard input, and nothing is piped into it.",
             "for example: rfm run - < orders.csv",
         )
-    target = scratch_path(scratch, "stdin", "")
+    target = temp_path(scratch, "stdin", "")
     stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
     with reading(STDIN):
         _copy(lambda: nullcontext(stream), target)
@@ -45,7 +45,7 @@ def spool_pipe(file: SourceFile, scratch: Path) -> SourceFile:
     Raises:
         SourceError: It can't be read.
     """
-    target = scratch_path(scratch, "pipe", "")
+    target = temp_path(scratch, "pipe", "")
     with reading(file.name):
         _copy(lambda: file.path.open("rb", buffering=0), target)
     return SourceFile(target, file.name)
@@ -72,6 +72,6 @@ def _copy(opened: Callable[[], AbstractContextManager[IO[bytes]]], target: Path)
         copying.start()
         while copying.is_alive():
             copying.join(0.1)
-            stop_if_asked()
+            raise_if_cancelled()
     if failures:
         raise failures[0]

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 
-def scratch_path(scratch: Path, name: str, suffix: str) -> Path:
+def temp_path(scratch: Path, name: str, suffix: str) -> Path:
     """A path in the scratch folder that is free, and tells whose copy it is.
 
     Args:

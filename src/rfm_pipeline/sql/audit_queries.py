@@ -26,10 +26,10 @@ def audit_sql(text: str, name: str, segments: str | None, previous: str | None, 
         ExpressionError: The text is not one SELECT over these two.
     """
     # Parsing takes a library that takes a while to load, and most runs have no SQL of their own.
-    from rfm_pipeline.sql.validation.audit_query import check_audit
+    from rfm_pipeline.sql.validation.audit_query import validate_audit_query
 
     asked = text.strip().removesuffix(";").rstrip()
-    check_audit(asked, name, dialect.name)
+    validate_audit_query(asked, name, dialect.name)
     # A table may have the name that it is given here: in two steps, it is not its own source.
     return f"""\
 WITH

@@ -6,7 +6,7 @@ from rfm_pipeline.sql.query_spec import QuerySpec
 from rfm_pipeline.sql.stages.scores import INITIALS, fresh_names, score_by
 
 
-def drift_sql(spec: QuerySpec, result: str, edges: str) -> str:
+def edge_drift_sql(spec: QuerySpec, result: str, edges: str) -> str:
     """The SELECT that counts them, as `customers`.
 
     Args:

@@ -28,9 +28,9 @@ def condition_sql(condition: Condition, reason: str, schema: Schema, dialect: Di
     if isinstance(condition, ColumnCondition):
         return _column_test(condition, reason, schema, dialect)
     # Parsing takes a library that takes a while to load, and most runs have no SQL of their own.
-    from rfm_pipeline.sql.validation.expression import check_expression
+    from rfm_pipeline.sql.validation.expression import validate_expression
 
-    check_expression(condition, reason, schema, dialect.name)
+    validate_expression(condition, reason, schema, dialect.name)
     # The text itself runs, not what the parser made of it. The line break ends nothing: comments are refused.
     return f"({condition.strip()})"
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 
 from rfm_pipeline.sql.dialects.base import Dialect
-from rfm_pipeline.sql.pipeline import Pipeline
+from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.query_spec import QuerySpec, select
 from rfm_pipeline.sql.stages.clean import has_example
 
 _MOST_NEARBY = 2_000
 
 
-def lines_sql(spec: QuerySpec, pipeline: Pipeline, customers: Sequence[str]) -> str:
+def lines_sql(spec: QuerySpec, pipeline: QueryPipeline, customers: Sequence[str]) -> str:
     """Reads the source for the lines of some customers: one row per order, date and reason.
 
     Without orders, it is one row per line. Where the window moves with the newest order, `late_reason` stands
@@ -97,7 +97,7 @@ def row_sql(table: str, customer: str, dialect: Dialect) -> str:
     return f"SELECT *\nFROM {table}\nWHERE customer_id = {dialect.literal(customer)}"
 
 
-def nearby_sql(spec: QuerySpec, pipeline: Pipeline, customer: str) -> str:
+def nearby_sql(spec: QuerySpec, pipeline: QueryPipeline, customer: str) -> str:
     """Reads the source for ids that may have been meant: those that share a half with what was typed.
 
     One slip of a key leaves one of the two halves as it was.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from rfm_pipeline.common.partitioned_query import PART, Cut
+from rfm_pipeline.common.partitioned_query import PARTITION_RELATION, PartitionedQuery
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec
 from rfm_pipeline.sql.stages.clean import clean_ctes
 from rfm_pipeline.sql.stages.metrics import metrics_ctes
@@ -27,7 +27,7 @@ _QUOTED_OR_BREAK = {
 }
 
 
-class Step(Struct, frozen=True):
+class QueryStep(Struct, frozen=True):
     """One statement of a run: a table, and the SELECT that fills it.
 
     Attributes:
@@ -38,10 +38,10 @@ class Step(Struct, frozen=True):
 
     name: str
     select: str
-    cut: Cut | None = None
+    partitioned: PartitionedQuery | None = None
 
 
-class Pipeline(Struct, frozen=True):
+class QueryPipeline(Struct, frozen=True):
     """The CTEs of the whole query, in order."""
 
     ctes: tuple[Cte, ...]
@@ -49,7 +49,7 @@ class Pipeline(Struct, frozen=True):
     dialect: str
 
     @classmethod
-    def of(cls, spec: QuerySpec) -> Pipeline:
+    def of(cls, spec: QuerySpec) -> QueryPipeline:
         """The pipeline that answers `spec`."""
         ctes = tuple(cte for stage in STAGES for cte in stage(spec))
         return cls(ctes, spec.window_moves, spec.dialect.name)
@@ -71,25 +71,27 @@ class Pipeline(Struct, frozen=True):
         """A SELECT over the CTEs as one query, with those of them that it reads."""
         return with_ctes(_needed(list(self.ctes), select), select, self.dialect)
 
-    def steps(self, table_of: Callable[[str], str]) -> tuple[Step, ...]:
+    def steps(self, table_of: Callable[[str], str]) -> tuple[QueryStep, ...]:
         """One SELECT for each materialised CTE, over the tables of the steps before it.
 
         Args:
             table_of: The table, as it stands behind FROM, that a materialised CTE becomes.
         """
-        steps: list[Step] = []
+        steps: list[QueryStep] = []
         known: list[Cte] = []
         for cte in self.ctes:
             if cte.name in self.materialised:
                 select = with_ctes(_needed(known, cte.sql), cte.sql, self.dialect)
-                steps.append(Step(cte.name, select, self._cut(known, cte, table_of)))
+                steps.append(QueryStep(cte.name, select, self._cut(known, cte, table_of)))
                 table = table_of(cte.name)
                 known.append(Cte(cte.name, f"The table of {cte.name}.", f"SELECT *\nFROM {table}"))
             else:
                 known.append(cte)
         return tuple(steps)
 
-    def _cut(self, known: Sequence[Cte], step: Cte, table_of: Callable[[str], str]) -> Cut | None:
+    def _cut(
+        self, known: Sequence[Cte], step: Cte, table_of: Callable[[str], str]
+    ) -> PartitionedQuery | None:
         """A step that adds lines up, cut by customer; the lines that are excluded are one part's."""
         if step.name not in {"order_days", "customers"}:
             return None
@@ -97,20 +99,20 @@ class Pipeline(Struct, frozen=True):
         kept = "reason IS NULL AND late_reason IS NULL" if step.name == "order_days" else "reason IS NULL"
         names = [cte.name for cte in known]
         before, after = known[: names.index(read) + 1], known[names.index(read) + 1 :]
-        part = Cte(read, "One part of the lines.", f"SELECT *\nFROM {PART}")
+        part = Cte(read, "One part of the lines.", f"SELECT *\nFROM {PARTITION_RELATION}")
         first = [*after, step][0]
 
         def over(select: str, *ctes: Cte) -> str:
             return with_ctes(_needed(ctes, select), select, self.dialect)
 
-        return Cut(
-            lines=over(f"SELECT *\nFROM {read}", *before),
-            key=f"CASE WHEN {kept} THEN customer_id END",
-            groups=over(
+        return PartitionedQuery(
+            input_sql=over(f"SELECT *\nFROM {read}", *before),
+            partition_key=f"CASE WHEN {kept} THEN customer_id END",
+            group_count_sql=over(
                 f"SELECT COUNT(*) AS groups\nFROM {first.name}\nWHERE customer_id IS NOT NULL", part, first
             ),
-            select=over(step.sql, part, *after),
-            table=table_of("order_days") if read == "windowed" else None,
+            partition_sql=over(step.sql, part, *after),
+            row_count_table=table_of("order_days") if read == "windowed" else None,
         )
 
 

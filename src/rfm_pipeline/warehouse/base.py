@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from rfm_pipeline.common.atomic_file import Draft
-from rfm_pipeline.common.partitioned_query import Cut
+from rfm_pipeline.common.atomic_file import AtomicFile
+from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.common.schema import Partition, Schema
 from rfm_pipeline.results.destination import Destination
 
@@ -101,8 +101,8 @@ class Warehouse(Protocol):
     def table(self, name: str) -> str:
         """How a staged table stands behind FROM."""
 
-    def create(
-        self, name: str, select: str, progress: Progress | None = None, cut: Cut | None = None
+    def materialize(
+        self, name: str, select: str, progress: Progress | None = None, cut: PartitionedQuery | None = None
     ) -> None:
         """Stages the rows of a SELECT as a table.
 
@@ -113,7 +113,7 @@ class Warehouse(Protocol):
             cut: The same in parts, for an engine that has too little memory for the whole.
         """
 
-    def recall(self, name: str, select: str) -> None:
+    def copy_from_destination(self, name: str, select: str) -> None:
         """Makes a SELECT over the destination's tables a staged one."""
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
@@ -122,10 +122,10 @@ class Warehouse(Protocol):
     def check_condition(self, expression: str, relation: str) -> str | None:
         """What the engine objects to in a boolean expression over a relation; None when it accepts it."""
 
-    def export(self, name: str, path: Path) -> Draft:
+    def export(self, name: str, path: Path) -> AtomicFile:
         """Writes a staged table to a draft beside `path`, whose suffix tells the format; gives the draft."""
 
-    def keep(self) -> str:
+    def retain_staged_tables(self) -> str:
         """Keeps the staged tables for a while, for a person to look at; where they are, in words."""
 
     def close(self) -> None:

@@ -8,9 +8,9 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.config.destination_location import BigQueryDestination, parse_destination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, parse_destination
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.config.source_location import BigQueryTable, Location, parse
+from rfm_pipeline.config.source_location import BigQueryTable, SourceLocation, parse_source
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.warehouse.base import Warehouse
@@ -42,11 +42,11 @@ def open_warehouse(
             " `rfm demo` needs none of them.",
         )
     destination = parse_destination(settings.to)
-    location = parse(settings.source)
+    location = parse_source(settings.source)
     # Here, so that no other command waits for an engine that it doesn't use.
     if isinstance(location, BigQueryTable) and not publishes:
-        destination = BigQueryDestination(location.project, location.dataset)
-    if isinstance(destination, BigQueryDestination):
+        destination = BigQueryDestinationLocation(location.project, location.dataset)
+    if isinstance(destination, BigQueryDestinationLocation):
         return _open_bigquery(location, destination, settings, run_id)
     if isinstance(location, BigQueryTable):
         raise ConfigurationError(
@@ -62,12 +62,12 @@ def _open_duckdb(opens: Opener, settings: Settings, run_id: str) -> Warehouse:
     from rfm_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     place = parse_destination(settings.to)
-    assert not isinstance(place, BigQueryDestination)  # which stages there
+    assert not isinstance(place, BigQueryDestinationLocation)  # which stages there
     return DuckDBWarehouse(opens, place.file, place.table, settings.duckdb, run_id=run_id)
 
 
 def _open_bigquery(
-    location: Location, destination: BigQueryDestination, settings: Settings, run_id: str
+    location: SourceLocation, destination: BigQueryDestinationLocation, settings: Settings, run_id: str
 ) -> Warehouse:
     from rfm_pipeline.warehouse.bigquery.warehouse import BigQueryWarehouse
 
@@ -92,17 +92,17 @@ def open_destination(settings: Settings, run_id: str | None = None) -> Iterator[
     """
     place = parse_destination(settings.to)
     with ExitStack() as stack:
-        if isinstance(place, BigQueryDestination):
+        if isinstance(place, BigQueryDestinationLocation):
             from rfm_pipeline.warehouse.bigquery.destination import open_dataset
 
             yield stack.enter_context(
                 open_dataset(place, settings.bigquery, run_id or f"look-{secrets.token_hex(6)}")
             )
             return
-        from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder, connect
-        from rfm_pipeline.warehouse.duckdb.destination import DestinationFile
+        from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
+        from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
 
-        scratch = stack.enter_context(ScratchFolder(settings.duckdb.temp_directory))
+        scratch = stack.enter_context(SpillDirectory(settings.duckdb.temp_directory))
         connection = connect(settings.duckdb, scratch)
         stack.callback(connection.close)
-        yield DestinationFile(connection, place.file, place.table, settings.duckdb)
+        yield DuckDBDestination(connection, place.file, place.table, settings.duckdb)

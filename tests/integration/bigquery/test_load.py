@@ -11,7 +11,7 @@ import pytest
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.config.source_location import parse
+from rfm_pipeline.config.source_location import parse_source
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles, fields_of
 from support.bigquery_proxy import BROKEN, Proxy
@@ -196,7 +196,7 @@ def test_a_number_of_32_bits_becomes_the_one_that_it_prints_as(tmp_path: Path) -
     source = tmp_path / "lines.parquet"
     numbers = "SELECT UNNEST([9.99::FLOAT, 'inf'::FLOAT, NULL]) AS amount"
     duckdb.connect().execute(f"COPY ({numbers}) TO '{source}' (FORMAT parquet)")
-    files = LocalFiles([parse(str(source))], SourceOptions(), DuckDBSettings())
+    files = LocalFiles([parse_source(str(source))], SourceOptions(), DuckDBSettings())
     files.open()
     try:
         path, _ = files.written()

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.report.data import Figures, figures_of, reported
-from rfm_pipeline.results.run_history import standing_at
+from rfm_pipeline.report.data import ReportData, collect_report_data, report_source
+from rfm_pipeline.results.run_history import read_state
 from rfm_pipeline.warehouse.factory import open_destination
 from support.bigquery_proxy import Proxy
 from support.bigquery_shop import Shop
@@ -19,9 +19,9 @@ from support.orders import ORDERS
 pytestmark = pytest.mark.xdist_group("bigquery")
 
 
-def figures(to: str) -> Figures:
+def figures(to: str) -> ReportData:
     with open_destination(Configuration(flags={"to": to}).settings()) as destination:
-        found = figures_of(reported(destination, standing_at(destination)), 10)
+        found = collect_report_data(report_source(destination, read_state(destination)), 10)
     # In one order; a decimal of another scale is the same number.
     values = sorted(found.values, key=lambda value: (value.dimension, value.segment, value.low))
     moves = sorted(found.moves, key=lambda move: (move.before or "", move.after or ""))

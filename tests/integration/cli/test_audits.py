@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.loader import load
-from rfm_pipeline.pipeline.audits.run import audits_of
+from rfm_pipeline.pipeline.audits.run import run_audits
 from rfm_pipeline.results.run_result import Audit
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from support.audit_statistics import WELL
@@ -247,7 +247,7 @@ def made(warehouse: Warehouse, staged: Any, **configured: Any) -> dict[str, Audi
         settings=SimpleNamespace(audits=Audits.of(configured), scoring=scoring),
         spec=SimpleNamespace(dialect=dialect_of("duckdb")),
     )
-    return {audit.name: audit for audit in audits_of(plan, staged, None)}
+    return {audit.name: audit for audit in run_audits(plan, staged, None)}
 
 
 def test_customers_are_looked_up_only_where_an_audit_failed(warehouse: Warehouse) -> None:

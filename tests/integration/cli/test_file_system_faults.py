@@ -19,7 +19,7 @@ import pytest
 
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.warehouse.duckdb import export
-from rfm_pipeline.warehouse.duckdb.errors import explained
+from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 from support.bad_input import HEADER, Case, case, check, said_well, shop
 from support.cli import Outcome, Rfm
 from support.orders import contents, published, refused
@@ -186,7 +186,7 @@ def test_a_full_temporary_folder_is_told_from_too_little_memory(tmp_path: Path) 
         connection.execute(f"SET temp_directory = '{tmp_path}'")
         connection.execute("SET max_temp_directory_size = '16MiB'")
         connection.execute("SET memory_limit = '64MiB'")
-        with pytest.raises(WarehouseError) as raised, explained("compute the segments"):
+        with pytest.raises(WarehouseError) as raised, translate_duckdb_errors("compute the segments"):
             connection.execute(many)
     assert raised.value.message == (
         "DuckDB has too little room on disk to compute the segments: its temporary folder holds 16.0 MiB."

@@ -17,7 +17,7 @@ import pytest
 from rfm_pipeline.cli import json_log as events
 from rfm_pipeline.pipeline import run as runner
 from rfm_pipeline.pipeline import staging
-from rfm_pipeline.warehouse.bigquery.retry import Patience
+from rfm_pipeline.warehouse.bigquery.retry import RetryPolicy
 from support.cli import Outcome, Rfm
 from support.orders import ORDERS, refused
 
@@ -182,11 +182,11 @@ def test_a_step_that_takes_long_gives_signs_of_life(
         assert seen.wait(60)
         apply(self, statements, step)
 
-    from rfm_pipeline.warehouse.duckdb.destination import DestinationFile
+    from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
 
-    apply = DestinationFile.apply
+    apply = DuckDBDestination.apply
     monkeypatch.setattr(events, "_write", noted)
-    monkeypatch.setattr(DestinationFile, "apply", publishing)
+    monkeypatch.setattr(DuckDBDestination, "apply", publishing)
     ended = rfm("run", orders, "--json", *JSON)
     working = [event for event in told(ended.stderr) if event["event"] == "working"]
     assert {event["step"] for event in working} >= {"Publishing"}
@@ -201,13 +201,13 @@ def test_what_the_warehouse_notes_are_events(rfm: Rfm, orders: Path, monkeypatch
 
         def sleep(self, seconds: float) -> None: ...
 
-        def chance(self) -> float:
+        def jitter(self) -> float:
             return 1.0
 
     cells_of = vars(runner)["cells_of"]
 
     def counted(plan: Any) -> Any:
-        Patience(60, Clock()).pause(0, 60, ConnectionError("reset"), "look")  # type: ignore[arg-type]
+        RetryPolicy(60, Clock()).pause(0, 60, ConnectionError("reset"), "look")  # type: ignore[arg-type]
         logging.getLogger("rfm_pipeline.elsewhere").info("said %s", "so")
         return cells_of(plan)
 

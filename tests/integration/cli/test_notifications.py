@@ -16,7 +16,7 @@ import pytest
 from rfm_pipeline.config.notifications import VARIABLE
 from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, SourceError
 from rfm_pipeline.notifications import notifier as notify
-from rfm_pipeline.notifications.message import Circumstances, failure
+from rfm_pipeline.notifications.message import RunContext, failure
 from rfm_pipeline.pipeline import staging
 from support.chat_server import PLANTED, Chat, chatting
 from support.cli import Rfm
@@ -151,7 +151,7 @@ def test_what_a_user_wrote_has_no_effect_in_a_chat(rfm: Rfm, chat: Chat) -> None
 
 
 def test_a_message_is_short_whatever_it_speaks_of() -> None:
-    about = Circumstances("run", "&" * 10_000, "<" * 10_000, "x" * 10_000, "y" * 10_000)
+    about = RunContext("run", "&" * 10_000, "<" * 10_000, "x" * 10_000, "y" * 10_000)
     text = failure(RfmError("&" * 10_000, ">" * 10_000), about)
     assert len(text) < 2_200
     assert not re.search(r"&(?!amp;|lt;|gt;)", text)
@@ -177,7 +177,7 @@ def test_a_message_is_short_whatever_it_speaks_of() -> None:
     ],
 )
 def test_values_of_the_source_stay_in_the_log(error: RfmError, told: str) -> None:
-    text = failure(error, Circumstances("run"))
+    text = failure(error, RunContext("run"))
     assert told in text
     assert ("C-1" in text) == isinstance(error, ConfigurationError)
 

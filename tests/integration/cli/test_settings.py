@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from rfm_pipeline.config import presets
-from rfm_pipeline.config.base import kinds
+from rfm_pipeline.config.base import field_types
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.config.loader import Configuration, load
 from rfm_pipeline.config.scoring import Scoring
@@ -100,10 +100,10 @@ def test_every_setting_in_the_starter_file_is_valid() -> None:
 
 def test_the_starter_file_has_every_setting_there_is() -> None:
     file = uncommented(starter_config(None))
-    assert set(file) == set(kinds(Settings))
-    assert set(file["read"]) == set(kinds(SourceOptions))
-    assert set(file["duckdb"]) == set(kinds(DuckDBSettings))
-    assert set(file["scoring"]) == set(kinds(Scoring))
+    assert set(file) == set(field_types(Settings))
+    assert set(file["read"]) == set(field_types(SourceOptions))
+    assert set(file["duckdb"]) == set(field_types(DuckDBSettings))
+    assert set(file["scoring"]) == set(field_types(Scoring))
 
 
 def test_the_starter_file_without_a_source_changes_nothing(rfm: Rfm, orders: Path, tmp_path: Path) -> None:

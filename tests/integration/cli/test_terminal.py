@@ -340,7 +340,7 @@ def test_a_stop_is_not_lost_where_python_ignores_what_it_raises(
 
 
 def test_a_stop_that_was_lost_ends_a_statement_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rfm_pipeline.common.cancellation.ASKED", [signal.SIGTERM])
+    monkeypatch.setattr("rfm_pipeline.common.cancellation.received_signals", [signal.SIGTERM])
     connection = duckdb.connect()
     endless = "SELECT COUNT(*) FROM range(10_000_000_000) AS a(i), range(1_000) AS b(j) WHERE i * j = -1"
     with pytest.raises(KeyboardInterrupt):

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from rfm_pipeline.config.loader import Configuration, load
-from rfm_pipeline.config.notifications import VARIABLE, Webhook
+from rfm_pipeline.config.notifications import VARIABLE, WebhookSetting
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.schedule import TARGETS
 from rfm_pipeline.schedule.spec import refuse_secret
@@ -128,7 +128,7 @@ def test_an_address_that_is_not_to_be_had_is_found_before_it_is_needed(
 )
 def test_an_address_to_which_nothing_private_can_be_sent_is_refused_and_not_repeated(address: str) -> None:
     with pytest.raises(ConfigurationError, match="holds no address that begins with https://") as error:
-        Webhook(address, VARIABLE).address({})
+        WebhookSetting(address, VARIABLE).address({})
     assert is_unsaid(error.value.message, error.value.hint or "")
 
 
@@ -321,4 +321,4 @@ def test_what_looks_like_such_an_address_is_a_secret_to_a_schedule(text: str) ->
 @pytest.mark.parametrize("text", ["/", "/dev/null/x", "C:\\", "\\\\", "env:", "\0", "/\0", "é"])
 def test_every_error_about_it_is_one_of_ours(text: str) -> None:
     with pytest.raises(ConfigurationError):
-        Webhook(text, VARIABLE).address({})
+        WebhookSetting(text, VARIABLE).address({})

@@ -20,12 +20,12 @@ import typer
 from rfm_pipeline import __version__, errors
 from rfm_pipeline.cli.help import COMMANDS
 from rfm_pipeline.config import presets
-from rfm_pipeline.config.base import kinds
+from rfm_pipeline.config.base import field_types
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.loader import Configuration, load
 from rfm_pipeline.config.notifications import NotifySettings
 from rfm_pipeline.config.settings import BUILT_IN_REASONS
-from rfm_pipeline.notifications.message import Circumstances, failure
+from rfm_pipeline.notifications.message import RunContext, failure
 from rfm_pipeline.warehouse.bigquery.errors import ROLES
 from support.cli import Rfm
 from support.markdown import README, blocks
@@ -200,7 +200,7 @@ def test_a_command_in_the_page_on_bigquery_is_one() -> None:
 def test_the_settings_on_the_page_on_bigquery_are_all_there_are() -> None:
     (block,) = blocks("toml", BIGQUERY)
     given = tomllib.loads(block)
-    assert set(given["bigquery"]) == set(kinds(BigQuerySettings))
+    assert set(given["bigquery"]) == set(field_types(BigQuerySettings))
     settings = Configuration(file=given).settings().bigquery
     assert (settings.most_bytes, settings.project) == (200 * 10**9, "shop-jobs")
     assert "RFM_BIGQUERY__IMPERSONATE" in BIGQUERY
@@ -219,7 +219,7 @@ def test_the_roles_on_the_page_on_bigquery_are_those_that_errors_name() -> None:
 def test_the_settings_on_the_page_on_monitoring_are_all_there_are() -> None:
     (block,) = blocks("toml", MONITORING)
     given = tomllib.loads(block)
-    assert set(given["notify"]) == set(kinds(NotifySettings))
+    assert set(given["notify"]) == set(field_types(NotifySettings))
     assert Configuration(file=given).settings().notify.on == NotifySettings().on
     for line in re.findall(r"^rfm .+$", "\n".join(blocks("sh", MONITORING)), re.MULTILINE):
         read(shlex.split(line)[1:])
@@ -227,7 +227,7 @@ def test_the_settings_on_the_page_on_monitoring_are_all_there_are() -> None:
 
 def test_the_message_on_the_page_is_what_is_said(rfm: Rfm) -> None:
     (shown,) = blocks("text", MONITORING)
-    about = Circumstances("run", "orders.csv", "duckdb:rfm.duckdb", "latest", "20251231T053000-1f9c3a")
+    about = RunContext("run", "orders.csv", "duckdb:rfm.duckdb", "latest", "20251231T053000-1f9c3a")
     sentence, hint = re.findall(r"^(?:error|hint): (.+)$", rfm("run", "orders.csv").stderr, re.MULTILINE)
     assert shown == failure(errors.UsageError(sentence, hint), about) + "\n"
 

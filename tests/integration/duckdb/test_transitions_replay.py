@@ -19,7 +19,7 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.presets import load
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.pipeline.backfill import as_of_dates, backfill
-from rfm_pipeline.pipeline.progress import Unwatched
+from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run import run
 from rfm_pipeline.pipeline.transitions import Transitions, transitions
 from rfm_pipeline.results.run_result import RunResult
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.xdist_group("replay")
 LAST = date(2011, 12, 9)
 DAYS = as_of_dates(LAST - timedelta(days=59), LAST, "day")
 PAIRS = [(DAYS[0], LAST), (DAYS[-2], LAST), *(tuple(sorted(Random(4).sample(DAYS, 2))),)]
-MAP = SegmentMap.prove(SegmentsConfig.of(load("classic")["segments"]), (4, 4, 4))
+MAP = SegmentMap.from_config(SegmentsConfig.of(load("classic")["segments"]), (4, 4, 4))
 Row = Mapping[str, Any]
 
 
@@ -43,7 +43,7 @@ def configured(file: Path, **flags: Any) -> Configuration:
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A destination with a result for each of the 60 days."""
     file = tmp_path_factory.mktemp("replay") / "daily.duckdb"
-    done = backfill(configured(file), DAYS, Unwatched(), lambda _: None)
+    done = backfill(configured(file), DAYS, NullObserver(), lambda _: None)
     assert len(done.published) == len(DAYS)
     return file
 
@@ -55,7 +55,7 @@ def between(file: Path, days: Sequence[date]) -> Transitions:
 def alone(day: date, folder: Path) -> tuple[RunResult, dict[str, Row]]:
     """What a run gives as of a date where nothing was before it: what it told, and its rows by customer."""
     file = folder / f"{day}.duckdb"
-    result = run(configured(file, as_of=day.isoformat()), Unwatched())
+    result = run(configured(file, as_of=day.isoformat()), NullObserver())
     with closing(duckdb.connect(str(file), read_only=True)) as connection:
         cursor = connection.execute("FROM rfm_segments")
         names = [column[0] for column in cursor.description]

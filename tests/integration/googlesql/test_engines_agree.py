@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.edge_drift import drift_sql
+from rfm_pipeline.sql.edge_drift import edge_drift_sql
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from support.engines import (
     TABLES,
@@ -121,7 +121,7 @@ def test_duckdb_has_the_edges_of_today_beside_an_earlier_run_s_and_counts_who_wo
         for step in question.pipeline("duckdb").steps(lambda name: f"stage_{name}"):
             connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
         (edges,) = rows_of(connection.execute("FROM stage_edges"))
-        counted = connection.execute(drift_sql(spec, "stage_segments", "stage_edges")).fetchone()
+        counted = connection.execute(edge_drift_sql(spec, "stage_segments", "stage_edges")).fetchone()
     assert counted == (len(wanted.would_score_otherwise),)
     event(f"would score otherwise: {min(len(wanted.would_score_otherwise), 3)}")
     for name, given_edges in question.frozen.items():
@@ -142,7 +142,7 @@ def test_google_scores_by_an_earlier_run_s_edges_and_counts_as_duckdb_does(quest
     assert_as_expected(answer, question)
     wanted = expected(question.columns, question.rows, question.settings, question.today, question.frozen)
     names = ("segments", "edges")
-    text = drift_sql(question.spec("bigquery"), *names)
+    text = edge_drift_sql(question.spec("bigquery"), *names)
     counted = GoogleSql.load().execute(
         text,
         {name: staged_types(question, name) for name in names},

@@ -21,7 +21,7 @@ from rfm_pipeline.sql.explain_queries import (
     row_sql,
     totals_sql,
 )
-from rfm_pipeline.sql.pipeline import Pipeline
+from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.query_spec import QuerySpec
 from support.engines import Question, connected, in_order, rows_of
 from support.generated import rules, scorings, shapes
@@ -37,7 +37,7 @@ IDS = ["12347", "O'Brien\\", "FROM clean\n-- 😀"]
 def texts(asked: Question, dialect: str, customer: str) -> Mapping[str, str]:
     """Each query by what it is for; `lines` is the one that the others read, as the table `explained`."""
     spec = asked.spec(dialect)
-    pipeline = Pipeline.of(spec)
+    pipeline = QueryPipeline.of(spec)
     lines = decided(spec, dialect_of(dialect).table("explained"), customer, AS_OF)
     return {
         "lines": lines_sql(spec, pipeline, [customer, *IDS]),
@@ -70,7 +70,7 @@ def test_google_accepts_what_is_asked_about_a_customer(name: str, customer: str)
 @pytest.mark.parametrize("name", QUERIES)
 def test_the_source_is_read_once_for_the_lines(name: str, dialect: str) -> None:
     spec = QUERIES[name].spec(dialect, relation="the_source")
-    assert lines_sql(spec, Pipeline.of(spec), IDS).count("the_source") == 1
+    assert lines_sql(spec, QueryPipeline.of(spec), IDS).count("the_source") == 1
 
 
 @settings(max_examples=25)
@@ -83,7 +83,7 @@ def test_both_engines_find_the_same_lines_and_neighbours(
         everybody = "SELECT DISTINCT {} AS id FROM clean WHERE customer_id IS NOT NULL ORDER BY id"
         spec = question.spec("duckdb")
         identity = printed(spec)
-        found = connection.execute(Pipeline.of(spec).reading(everybody.format(identity))).fetchall()
+        found = connection.execute(QueryPipeline.of(spec).reading(everybody.format(identity))).fetchall()
         customer = found[seed % len(found)][0] if found else "nobody"
         here = texts(question, "duckdb", customer)
         lines = rows_of(connection.execute(here["lines"]))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.edge_drift import drift_sql
+from rfm_pipeline.sql.edge_drift import edge_drift_sql
 from rfm_pipeline.sql.result_rows import result_sql
 from support.engines import Question, staged_types
 from support.generated import SEGMENT_PRESETS, preset
@@ -203,7 +203,7 @@ def analyse_all(asked: Question) -> None:
                 analyse(select, hashable(reads))
     if spec.frozen:
         staged = {name: tables[f"p.d.staged_{name}"] for name in ("segments", "edges")}
-        analyse(drift_sql(spec, *staged), hashable(staged))
+        analyse(edge_drift_sql(spec, *staged), hashable(staged))
 
 
 def over_segments(segments: str) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def record() -> RunRecord:
 def test_a_staged_table() -> None:
     select = f"SELECT *\nFROM {PUBLISHED.current}"
     expires = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    text = statements.stage(STAGED, select, expires, LABELS)
+    text = statements.create_staging_table_sql(STAGED, select, expires, LABELS)
     assert "TIMESTAMP '2026-01-02 03:04:05+00:00'" in text
     GoogleSql.load().analyse(text, TABLES)
 

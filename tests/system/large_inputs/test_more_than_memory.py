@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from rfm_pipeline.common.partitioned_query import Cut
+from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.source.base import OpenedSource
 from rfm_pipeline.warehouse.duckdb import partitioned as duckdb_parts
 from rfm_pipeline.warehouse.duckdb.partitioned import create_in_parts, estimated_lines, parts_needed
@@ -73,18 +73,18 @@ def limited(memory: str) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"memory_limit": memory})
 
 
-def cut(lines: str, customer: str = "'C' || line") -> Cut:
+def cut(lines: str, customer: str = "'C' || line") -> PartitionedQuery:
     """A step that adds up `line // 10` by customer, over so many lines."""
-    return Cut(
-        lines=f"SELECT {customer} AS customer_id, line // 10 AS order_id FROM range({lines}) AS r(line)",
-        key="customer_id",
-        groups="SELECT COUNT(DISTINCT order_id) AS groups FROM part_of_lines WHERE customer_id IS NOT NULL",
-        select="SELECT COUNT(*) FROM part_of_lines",
+    return PartitionedQuery(
+        input_sql=f"SELECT {customer} AS customer_id, line // 10 AS order_id FROM range({lines}) AS r(line)",
+        partition_key="customer_id",
+        group_count_sql="SELECT COUNT(DISTINCT order_id) AS groups FROM part_of_lines WHERE customer_id IS NOT NULL",
+        partition_sql="SELECT COUNT(*) FROM part_of_lines",
     )
 
 
 def test_what_fits_is_not_looked_at() -> None:
-    nonsense = Cut(lines="no SQL", key="", groups="", select="")
+    nonsense = PartitionedQuery(input_sql="no SQL", partition_key="", group_count_sql="", partition_sql="")
     with limited("100MB") as connection:
         assert parts_needed(connection, nonsense, 1_000_000) == 1
 
@@ -119,11 +119,11 @@ def test_a_text_that_is_compared_in_another_way_than_it_is_hashed_is_not_cut() -
 
 @pytest.mark.parametrize("name", ["a[b]c", "it's", "a*?"])
 def test_the_folder_of_the_parts_may_have_any_name(name: str, tmp_path: Path) -> None:
-    step = Cut(
-        lines="SELECT line % 9 AS customer_id FROM range(1_000) AS r(line)",
-        key="customer_id",
-        groups="",
-        select="SELECT customer_id, COUNT(*) AS lines FROM part_of_lines GROUP BY 1",
+    step = PartitionedQuery(
+        input_sql="SELECT line % 9 AS customer_id FROM range(1_000) AS r(line)",
+        partition_key="customer_id",
+        group_count_sql="",
+        partition_sql="SELECT customer_id, COUNT(*) AS lines FROM part_of_lines GROUP BY 1",
     )
     (tmp_path / name).mkdir()
     with limited("100MB") as connection:
@@ -135,7 +135,9 @@ def test_the_folder_of_the_parts_may_have_any_name(name: str, tmp_path: Path) ->
 def test_where_a_part_can_not_be_added_up_nothing_is_left(tmp_path: Path) -> None:
     lines = "SELECT line % 9 AS customer_id FROM range(1_000) AS r(line)"
     wrong = "SELECT error('stopped at ' || customer_id) AS customer_id FROM part_of_lines"
-    step = Cut(lines=lines, key="customer_id", groups="", select=wrong)
+    step = PartitionedQuery(
+        input_sql=lines, partition_key="customer_id", group_count_sql="", partition_sql=wrong
+    )
     with limited("100MB") as connection, pytest.raises(duckdb.Error, match="stopped"):
         create_in_parts(connection, "made", step, count=3, folder=tmp_path / "parts")
     assert not list(tmp_path.iterdir())

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from rfm_pipeline.cli.render import run_result as terminal
-from rfm_pipeline.common.cancellation import ASKED
+from rfm_pipeline.common.cancellation import received_signals
 from rfm_pipeline.config.notifications import VARIABLE
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.pipeline import run as runner
-from rfm_pipeline.pipeline.output_files import Outputs
+from rfm_pipeline.pipeline.output_files import OutputFiles
 from support.chat_server import Chat, chatting
 from support.cli import Rfm
 from support.orders import ORDERS, contents
@@ -44,12 +44,12 @@ def fail(*_arguments: object) -> None:
 
 
 def fail_after_a_stop_that_came_with_the_commit(*_arguments: object) -> None:
-    ASKED.append(signal.SIGTERM)
+    received_signals.append(signal.SIGTERM)
     fail()
 
 
 @pytest.mark.parametrize("breaks_off", [stop, fail_after_a_stop_that_came_with_the_commit])
-@pytest.mark.parametrize("where", [(Outputs, "move"), (runner, "_reported")])
+@pytest.mark.parametrize("where", [(OutputFiles, "move"), (runner, "_reported")])
 def test_a_stop_after_the_publish_says_that_the_result_stands(
     *,
     where: tuple[object, str],
@@ -69,7 +69,7 @@ def test_a_stop_after_the_publish_says_that_the_result_stands(
 def test_what_fails_after_the_publish_is_told_where_nobody_stopped_it(
     rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Outputs, "move", fail)
+    monkeypatch.setattr(OutputFiles, "move", fail)
     ended = rfm("run", orders)
     assert (ended.code, ended.stderr.splitlines()[0]) == (
         4, "error: The result was published, but the output can't be written.",
@@ -80,7 +80,7 @@ def test_a_stop_before_the_publish_says_that_nothing_was_published(
     rfm: Rfm, chat: Chat, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(tmp_path)
-    monkeypatch.setattr(Outputs, "write", stop)
+    monkeypatch.setattr(OutputFiles, "write", stop)
     ended = rfm("run", orders)
     assert (ended.code, ended.stderr) == (130, "error: Stopped; nothing was published.\n")
     assert chat.message.startswith("rfm run was stopped; nothing was published.\n")
@@ -94,6 +94,6 @@ def test_a_stop_while_the_result_is_shown_says_that_it_stands(
     ended = rfm("run", orders)
     assert (ended.code, ended.stderr) == (130, "error: Stopped; what had been done stands.\n")
     # Of an earlier command in the same process nothing is left, for another or for the library.
-    assert ASKED == []
-    monkeypatch.setattr(Outputs, "write", stop)
+    assert received_signals == []
+    monkeypatch.setattr(OutputFiles, "write", stop)
     assert rfm("run", orders).stderr == "error: Stopped; nothing was published.\n"

@@ -108,12 +108,12 @@ def test_ntile_is_told_as_the_part_of_the_customers_that_a_score_takes(bins: int
     ],
 )
 def test_money_is_rounded_for_people_and_exact_for_machines(value: str, told: str, exact: str) -> None:
-    assert formatting.amount(Decimal(value)) == told
+    assert formatting.format_amount(Decimal(value)) == told
     assert money(Decimal(value)) == exact
 
 
 def test_a_share_of_nothing_is_none() -> None:
-    assert (formatting.percent(0, 0), share(0, 0)) == ("–", None)
-    assert (formatting.percent(1, 8), share(1, 8)) == ("12.5 %", 0.125)
-    assert (formatting.percent(397_884, 541_909), share(397_884, 541_909)) == ("73.4 %", 0.7342)
-    assert (formatting.percent(Decimal(-5), Decimal(20)), share(2, 3)) == ("-25.0 %", 0.6667)
+    assert (formatting.format_percent(0, 0), share(0, 0)) == ("–", None)
+    assert (formatting.format_percent(1, 8), share(1, 8)) == ("12.5 %", 0.125)
+    assert (formatting.format_percent(397_884, 541_909), share(397_884, 541_909)) == ("73.4 %", 0.7342)
+    assert (formatting.format_percent(Decimal(-5), Decimal(20)), share(2, 3)) == ("-25.0 %", 0.6667)

@@ -26,7 +26,7 @@ ROLES = {"customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_pr
 def proved(name: str) -> SegmentMap:
     bins = SEGMENT_MAPS[name]
     config = SegmentsConfig.of(presets.load(name)["segments"])
-    return SegmentMap.prove(config, (bins, bins, bins))
+    return SegmentMap.from_config(config, (bins, bins, bins))
 
 
 def cells_by_segment(segment_map: SegmentMap) -> dict[str, set[str]]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfm_pipeline.config.base import TableError
+from rfm_pipeline.config.base import SettingsError
 from rfm_pipeline.config.segment_map import (
     Bins,
     Cell,
@@ -27,7 +27,7 @@ from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 
 
 def prove(*rules: dict[str, Any], bins: Bins = (4, 4, 4), **settings: Any) -> SegmentMap:
-    return SegmentMap.prove(SegmentsConfig.of({"rules": list(rules), **settings}), bins)
+    return SegmentMap.from_config(SegmentsConfig.of({"rules": list(rules), **settings}), bins)
 
 
 def refusal(*rules: dict[str, Any], bins: Bins = (4, 4, 4), **settings: Any) -> SegmentMapError:
@@ -343,12 +343,12 @@ def test_an_unproved_map_can_not_be_constructed() -> None:
     [{"segment": "A", "R": 4}, {"segment": "A", "r": True}, {"segment": "A", "r": 4.0}, {"r": 4}],
 )
 def test_a_rule_of_the_wrong_shape_is_refused(rule: dict[str, Any]) -> None:
-    with pytest.raises(TableError):
+    with pytest.raises(SettingsError):
         RuleConfig.of(rule)
 
 
 def test_a_map_without_rules_is_refused() -> None:
-    with pytest.raises(TableError):
+    with pytest.raises(SettingsError):
         SegmentsConfig.of({"fallback": "Others", "rules": []})
 
 

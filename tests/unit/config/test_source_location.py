@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, FileLocation, StdinLocation, parse
+from rfm_pipeline.config.source_location import (
+    BigQueryTable,
+    DuckDBTable,
+    FileLocation,
+    StdinLocation,
+    parse_source,
+)
 from rfm_pipeline.errors import UsageError
 
 
@@ -32,14 +38,14 @@ from rfm_pipeline.errors import UsageError
     ],
 )
 def test_each_form_of_source_is_told_apart(text: str, location: object) -> None:
-    assert parse(text) == location
+    assert parse_source(text) == location
 
 
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert parse("~/orders.csv") == FileLocation(str(tmp_path / "orders.csv"))
-    assert parse("duckdb:~/shop.duckdb#orders") == DuckDBTable(tmp_path / "shop.duckdb", "orders")
+    assert parse_source("~/orders.csv") == FileLocation(str(tmp_path / "orders.csv"))
+    assert parse_source("duckdb:~/shop.duckdb#orders") == DuckDBTable(tmp_path / "shop.duckdb", "orders")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,7 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 )
 def test_an_address_on_the_network_is_refused_with_both_ways_around_it(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse(text)
+        parse_source(text)
     assert text in caught.value.message
     assert "download it first" in str(caught.value.hint)
     assert "bigquery://project.dataset.table" in str(caught.value.hint)
@@ -55,7 +61,7 @@ def test_an_address_on_the_network_is_refused_with_both_ways_around_it(text: str
 
 def test_a_file_url_is_answered_with_the_path() -> None:
     with pytest.raises(UsageError) as caught:
-        parse("file:///exports/orders.csv")
+        parse_source("file:///exports/orders.csv")
     assert str(caught.value.hint).endswith("/exports/orders.csv")
 
 
@@ -74,7 +80,7 @@ def test_a_file_url_is_answered_with_the_path() -> None:
 )
 def test_a_malformed_source_is_answered_with_the_form(text: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse(text)
+        parse_source(text)
     assert hint in str(caught.value.hint)
 
 

@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.explain.published_history import past_of
-from rfm_pipeline.results.run_history import standing_at
+from rfm_pipeline.explain.published_history import published_history
+from rfm_pipeline.results.run_history import read_state
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.warehouse.factory import open_destination
 from support.cli import Rfm
@@ -55,7 +55,7 @@ def test_the_segments_so_far_are_told(published: Rfm) -> None:
 def test_only_results_that_stand_are_told(published: Rfm) -> None:
     settings = Configuration(flags={}).settings()
     with open_destination(settings) as destination:
-        standing = standing_at(destination)
+        standing = read_state(destination)
         last = standing.records[-1]
         back = replace(
             last,
@@ -65,7 +65,7 @@ def test_only_results_that_stand_are_told(published: Rfm) -> None:
             finished_at=last.finished_at + timedelta(seconds=1),
         )
         rolled_back = replace(standing, records=(*standing.records, back))
-        past = past_of("bob", destination, rolled_back, dialect_of("duckdb"))
+        past = published_history("bob", destination, rolled_back, dialect_of("duckdb"))
     assert [str(segment.as_of) for segment in past.history] == list(DATES[:2])
 
 

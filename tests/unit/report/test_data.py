@@ -14,12 +14,12 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.report.charts.distribution import buckets, counts
 from rfm_pipeline.report.charts.movements import direction
 from rfm_pipeline.report.charts.segments import top_shares
-from rfm_pipeline.report.data import Figures, figures_of, reported
-from rfm_pipeline.report.number_format import Says
+from rfm_pipeline.report.data import ReportData, collect_report_data, report_source
+from rfm_pipeline.report.number_format import NumberFormatter
 from rfm_pipeline.report.page import page
-from rfm_pipeline.report.segment_view import View
+from rfm_pipeline.report.segment_view import SegmentView
 from rfm_pipeline.report.write import CHARTS
-from rfm_pipeline.results.run_history import standing_at
+from rfm_pipeline.results.run_history import read_state
 from rfm_pipeline.warehouse.factory import open_destination
 from support.cli import Rfm
 from support.orders import published
@@ -29,10 +29,10 @@ HEADER = "customer_id,order_id,order_date,amount\n"
 COLUMNS = "segment, customer_id, r_score, f_score, m_score, frequency, monetary, recency_days"
 
 
-def figures(top_customers: int = 10) -> Figures:
+def figures(top_customers: int = 10) -> ReportData:
     settings = Configuration(flags={"to": "duckdb:rfm.duckdb"}).settings()
     with open_destination(settings) as destination:
-        return figures_of(reported(destination, standing_at(destination)), top_customers)
+        return collect_report_data(report_source(destination, read_state(destination)), top_customers)
 
 
 def run(rfm: Rfm, source: Path, *flags: object) -> None:
@@ -40,10 +40,10 @@ def run(rfm: Rfm, source: Path, *flags: object) -> None:
     assert ended.code == 0, ended.stderr
 
 
-def check_against_the_table(found: Figures, file: Path) -> None:
+def check_against_the_table(found: ReportData, file: Path) -> None:
     rows = published(file, f"SELECT {COLUMNS} FROM rfm_segments")
     for segment in (None, *{row[0] for row in rows}):
-        mine, view = [row for row in rows if segment in {None, row[0]}], View(found, segment)
+        mine, view = [row for row in rows if segment in {None, row[0]}], SegmentView(found, segment)
         assert (view.sum.customers, view.sum.orders) == (len(mine), sum(row[5] for row in mine))
         assert view.sum.revenue == sum(row[6] for row in mine)
         assert view.sum.recency_days == sum(row[7] for row in mine)
@@ -86,14 +86,14 @@ def test_figures_of_online_retail_are_those_of_the_table(
 
 
 @pytest.fixture
-def changed(rfm: Rfm, tmp_path: Path) -> Figures:
+def changed(rfm: Rfm, tmp_path: Path) -> ReportData:
     source = orders(tmp_path / "orders.csv")
     for day in ("2024-05-31", "2024-09-30"):
         run(rfm, source, "--as-of", day, "--window", "5 months")
     return figures()
 
 
-def test_moves_are_those_between_the_two_results(changed: Figures, tmp_path: Path) -> None:
+def test_moves_are_those_between_the_two_results(changed: ReportData, tmp_path: Path) -> None:
     file, history = tmp_path / "rfm.duckdb", "SELECT customer_id, segment FROM rfm_segments_history"
     before = dict(published(file, f"{history} WHERE as_of_date = '2024-05-31'"))
     after = dict(published(file, f"{history} WHERE as_of_date = '2024-09-30'"))
@@ -104,14 +104,14 @@ def test_moves_are_those_between_the_two_results(changed: Figures, tmp_path: Pat
     assert changed.before == date(2024, 5, 31)
 
 
-def test_a_move_to_customers_with_higher_scores_is_up(changed: Figures, tmp_path: Path) -> None:
+def test_a_move_to_customers_with_higher_scores_is_up(changed: ReportData, tmp_path: Path) -> None:
     mean = dict(
         published(
             tmp_path / "rfm.duckdb",
             "SELECT segment, AVG(r_score + f_score + m_score) FROM rfm_segments GROUP BY segment",
         )
     )
-    ways = {(move.before, move.after): direction(View(changed), move) for move in changed.moves}
+    ways = {(move.before, move.after): direction(SegmentView(changed), move) for move in changed.moves}
     between = {(a, b): way for (a, b), way in ways.items() if a in mean and b in mean and a != b}
     assert set(between.values()) == {"up", "down"}
     assert all((way == "up") == (mean[b] > mean[a]) for (a, b), way in between.items())
@@ -119,17 +119,17 @@ def test_a_move_to_customers_with_higher_scores_is_up(changed: Figures, tmp_path
     assert {way for (_, after), way in ways.items() if after is None} == {"gone"}
 
 
-def test_the_trend_is_the_results_that_stand(changed: Figures) -> None:
-    course = list(View(changed).course())
+def test_the_trend_is_the_results_that_stand(changed: ReportData) -> None:
+    course = list(SegmentView(changed).course())
     assert [record.as_of_date for record, _, _ in course] == [date(2024, 5, 31), date(2024, 9, 30)]
     assert course[-1][1:] == (changed.customers, changed.revenue)
     for segment in changed.segments:
-        view = View(changed, segment.name)
+        view = SegmentView(changed, segment.name)
         assert list(view.course())[-1][1:] == (view.sum.customers, view.sum.revenue)
 
 
 def test_a_result_that_was_rolled_back_is_not_in_the_trend(
-    changed: Figures, rfm: Rfm, tmp_path: Path
+    changed: ReportData, rfm: Rfm, tmp_path: Path
 ) -> None:
     ended = rfm("rollback", "--quiet")
     assert ended.code == 0, ended.stderr
@@ -145,12 +145,12 @@ def test_money_of_many_digits_stays_exact(rfm: Rfm, tmp_path: Path) -> None:
     run(rfm, tmp_path / "orders.csv")
     found = figures()
     assert found.revenue == Decimal("12345678901234567890.1235")
-    assert 'data-money="12345678901234567890.1235"' in page(found, Says())
+    assert 'data-money="12345678901234567890.1235"' in page(found, NumberFormatter())
 
 
 def test_nobody_is_named_where_nobody_is_to_be(rfm: Rfm, tmp_path: Path) -> None:
     run(rfm, orders(tmp_path / "orders.csv"))
-    nobody, some = (page(figures(top_customers=most), Says()) for most in (0, 50))
+    nobody, some = (page(figures(top_customers=most), NumberFormatter()) for most in (0, 50))
     assert ("Personal data" in nobody, "c001" in nobody) == (False, False)
     assert ("Personal data" in some, "c001" in some) == (True, True)
 
@@ -181,7 +181,7 @@ def test_any_result_has_a_report(name: str, rfm: Rfm, tmp_path: Path) -> None:
     run(rfm, tmp_path / "orders.csv", *flags)
     found = figures()
     check_against_the_table(found, tmp_path / "rfm.duckdb")
-    text = page(found, Says())
+    text = page(found, NumberFormatter())
     assert all(f'data-part="{chart}"' in text for chart in CHARTS)
     assert "There is no earlier result to compare with." in text
     assert ("There is no revenue to share." in text) >= (name == "negative revenue")
@@ -191,7 +191,7 @@ def test_frozen_edges_name_the_run_that_they_are_of(rfm: Rfm, tmp_path: Path) ->
     source = orders(tmp_path / "orders.csv")
     calibration = rfm("calibrate", source, "--json").json["run_id"]
     run(rfm, source, "--freeze", calibration)
-    assert f"Recency scores, by quantile, edges of run {calibration}" in page(figures(), Says())
+    assert f"Recency scores, by quantile, edges of run {calibration}" in page(figures(), NumberFormatter())
 
 
 def test_a_page_does_not_grow_with_its_customers(rfm: Rfm, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.config.source_location import parse
+from rfm_pipeline.config.source_location import parse_source
 from rfm_pipeline.errors import LockedError
 from rfm_pipeline.source.open import open_source
 from support.source_reader import opened, read, refusal, write
@@ -110,14 +110,14 @@ def test_another_file_takes_the_place_of_the_first(tmp_path: Path, shop: Path) -
         connection.execute("CREATE TABLE other AS SELECT 9 AS id")
     with duckdb.connect() as connection:
         for text, expected in ((f"duckdb:{shop}#kept", 1), (f"duckdb:{tmp_path / 'two.duckdb'}", 9)):
-            source = open_source(parse(text), SourceOptions(), connection, tmp_path)
+            source = open_source(parse_source(text), SourceOptions(), connection, tmp_path)
             assert connection.execute(f"SELECT id FROM {source.relation}").fetchall() == [(expected,)]
 
 
 def test_a_file_that_is_attached_already_is_used_as_it_is(tmp_path: Path, shop: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{shop}' AS destination (READ_ONLY)")
-        source = open_source(parse(f"duckdb:{shop}#orders"), SourceOptions(), connection, tmp_path)
+        source = open_source(parse_source(f"duckdb:{shop}#orders"), SourceOptions(), connection, tmp_path)
         assert source.relation == '"destination"."main"."orders"'
 
 

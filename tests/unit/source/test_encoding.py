@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rfm_pipeline.config.base import TableError
+from rfm_pipeline.config.base import SettingsError
 from rfm_pipeline.config.source import SourceOptions
 from support.source_reader import read, refusal, write
 
@@ -65,7 +65,7 @@ def test_an_encoding_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["klingon", "rot13", "zlib"])
 def test_only_text_encodings_can_be_given(encoding: str) -> None:
-    with pytest.raises(TableError, match="is not an encoding"):
+    with pytest.raises(SettingsError, match="is not an encoding"):
         SourceOptions.of({"encoding": encoding})
 
 

@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.pipeline import Pipeline
+from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.stages.clean import clean_ctes
 from rfm_pipeline.sql.stages.metrics import metrics_ctes
 from rfm_pipeline.sql.stages.scores import scores_ctes
@@ -35,7 +35,7 @@ def stage_text(question: Question, stage: str, dialect: str) -> str:
     """A stage as one statement: its CTEs, and a SELECT of the last."""
     ctes = STAGES[stage](question.spec(dialect))
     last = ctes[-1].name
-    whole = Pipeline(ctes, window_moves=False, dialect=dialect).query()
+    whole = QueryPipeline(ctes, window_moves=False, dialect=dialect).query()
     return whole.removesuffix("SELECT *\nFROM segments\nORDER BY customer_id") + f"SELECT *\nFROM {last}"
 
 
@@ -134,7 +134,7 @@ def test_only_the_first_step_reads_the_source(name: str, dialect: str) -> None:
     """One scan, whatever is asked: by name the source stands in the first step, once, and nowhere else."""
     question = QUERIES[name]
     spec = question.spec(dialect, relation="the_source")
-    first, *later = Pipeline.of(spec).steps(lambda table: f"staged_{table}")
+    first, *later = QueryPipeline.of(spec).steps(lambda table: f"staged_{table}")
     assert first.select.count("the_source") == 1
     assert not [step.name for step in later if "the_source" in step.select]
 

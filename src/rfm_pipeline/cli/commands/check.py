@@ -29,7 +29,7 @@ def check(
     from rfm_pipeline.cli.render.json import print_json
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.access import access
-    from rfm_pipeline.pipeline.plan import planned
+    from rfm_pipeline.pipeline.plan import open_plan
 
     configuration = load({**flags, **({"source": source} if source else {})}, config=config)
     allowed = access(configuration.settings())
@@ -37,7 +37,7 @@ def check(
         print_access(allowed)
     if allowed:
         allowed.refuse_missing()
-    with planned(configuration) as plan:
+    with open_plan(configuration) as plan:
         if as_json:
             print_json({**plan.to_json(), "access": allowed.to_json() if allowed else None})
         else:

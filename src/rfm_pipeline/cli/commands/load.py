@@ -43,7 +43,7 @@ def load(
     from rfm_pipeline.cli.progress import watching
     from rfm_pipeline.cli.render.json import print_json
     from rfm_pipeline.config.loader import load as load_settings
-    from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse
+    from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse_source
     from rfm_pipeline.pipeline.run_records import new_run_id
     from rfm_pipeline.warehouse.bigquery.load import Mode, load_files
     from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
@@ -51,10 +51,10 @@ def load(
     if append and replace:
         raise UsageError("--append and --replace say two things.", "give one of them.")
     *sources, to = names
-    table = parse(to)
+    table = parse_source(to)
     if not isinstance(table, BigQueryTable) or table.table.endswith("*") or not sources:
         raise UsageError(f"{to} is not a table of BigQuery to load files into.", _FORM)
-    locations = [parse(source) for source in sources]
+    locations = [parse_source(source) for source in sources]
     if any(isinstance(location, BigQueryTable) for location in locations):
         raise UsageError("What is in BigQuery needs no loading.", _FORM)
     if len(locations) > 1 and any(isinstance(location, StdinLocation) for location in locations):

@@ -63,10 +63,10 @@ def report(
       rfm report --chart movements --png movements.png
     """
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.report.data import figures_of, reported
+    from rfm_pipeline.report.data import collect_report_data, report_source
     from rfm_pipeline.report.write import check_place, picture, replace, write_report
     from rfm_pipeline.report.write import png as drawn
-    from rfm_pipeline.results.run_history import standing_at
+    from rfm_pipeline.results.run_history import read_state
     from rfm_pipeline.warehouse.factory import open_destination
 
     settings = load(flags, config=config).settings()
@@ -76,13 +76,13 @@ def report(
         if path:
             check_place(path, suffixes)
     with open_destination(settings) as destination:
-        standing = standing_at(destination)
-        with destination.reading():
-            about = reported(destination, standing)
+        standing = read_state(destination)
+        with destination.open_for_reading():
+            about = report_source(destination, standing)
             if place:
                 figures = write_report(about, settings.report, place)
             else:
-                figures = figures_of(about, top_customers=0)
+                figures = collect_report_data(about, top_customers=0)
     if chart:
         from rfm_pipeline.audiences.request import chosen_segments
 

@@ -33,12 +33,12 @@ def runs(
       rfm runs --to bigquery://shop.marketing --limit 5
     """
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.results.run_history import standing_at
+    from rfm_pipeline.results.run_history import read_state
     from rfm_pipeline.warehouse.factory import open_destination
 
     settings = load(flags, config=config).settings()
     with open_destination(settings) as destination:
-        standing, label = standing_at(destination), destination.label
+        standing, label = read_state(destination), destination.label
     records = standing.records
     if not records:
         raise UsageError(

@@ -113,7 +113,7 @@ def schedule(
     from rfm_pipeline.schedule.spec import Cloud
 
     if remove:
-        terminal.do(installation.removing(target, name), yes=yes)
+        terminal.do(installation.removal_steps(target, name), yes=yes)
         return
     when = _when(at, timezone)
     words = _command(arguments)
@@ -133,7 +133,7 @@ def schedule(
                 "write the units with --write, and copy them to /etc/systemd/system.",
             )
         terminal.say(rendered.notes)
-        terminal.do(installation.installing(target, name, rendered), yes=yes)
+        terminal.do(installation.install_steps(target, name, rendered), yes=yes)
     elif as_json:
         terminal.print_rendered_json(rendered)
     elif write:

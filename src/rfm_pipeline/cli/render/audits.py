@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.common.formatting import one_line
+from rfm_pipeline.common.formatting import replace_unprintable
 from rfm_pipeline.results.run_result import Audit, plain
 
 _WIDEST = 32
@@ -20,14 +20,17 @@ _GAP = 2
 
 def warning(audit: Audit, width: int) -> list[RenderableType]:
     """What an audit found, with its rows below it."""
-    told = Text(f"! {one_line(audit.detail)}", style="yellow")
+    told = Text(f"! {replace_unprintable(audit.detail)}", style="yellow")
     return [told, Padding(_rows(audit.rows, width - _GAP), (0, 0, 0, _GAP))] if audit.rows else [told]
 
 
 def _rows(rows: Sequence[Mapping[str, Any]], width: int) -> Table:
     """As many columns as there is room for, from the first; at least that one."""
     columns = [
-        [one_line(name), *("–" if row[name] is None else one_line(str(plain(row[name]))) for row in rows)]
+        [
+            replace_unprintable(name),
+            *("–" if row[name] is None else replace_unprintable(str(plain(row[name]))) for row in rows),
+        ]
         for name in rows[0]
     ]
     widths = [min(_WIDEST, max(map(cell_len, column))) for column in columns]

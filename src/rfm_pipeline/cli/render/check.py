@@ -16,7 +16,7 @@ def print_plan(plan: Plan) -> None:
     """The source, how its columns are read, the rules, and what stands at the destination."""
     source = Text.assemble((plan.source.label, "bold"))
     if plan.source.rows is not None:
-        source.append(f", {formatting.count(plan.source.rows, 'row')}")
+        source.append(f", {formatting.format_count(plan.source.rows, 'row')}")
     for note in plan.notes:
         source.append(f"\n{note}", style="dim")
     console().print(Group(source, Text(), _columns(plan), Text(), _rules(plan), Text(), _would(plan)))
@@ -63,13 +63,13 @@ def _rules(plan: Plan) -> Table:
 def _would(plan: Plan) -> Text:
     text = Text.assemble(("A run would publish ", "green"), plan.warehouse.destination.label)
     if plan.standing.as_of:
-        customers = formatting.count(plan.standing.customers, "customer")
+        customers = formatting.format_count(plan.standing.customers, "customer")
         text.append(f",\nin place of {customers} as of {plan.standing.as_of}")
     else:
         text.append(",\nwhere there is no result yet")
     for path in plan.settings.output:
         text.append(f",\nand write {path}")
     if plan.cost:
-        read = formatting.size(plan.cost.bytes_processed)
-        text.append(f",\nand read {read}, for about ${formatting.amount(plan.cost.dollars)}")
+        read = formatting.format_bytes(plan.cost.bytes_processed)
+        text.append(f",\nand read {read}, for about ${formatting.format_amount(plan.cost.dollars)}")
     return text.append(".")

@@ -31,7 +31,7 @@ def print_explanation(found: Explanation) -> None:
 
 def _heading(found: Explanation) -> Text:
     text = Text.assemble(
-        (formatting.one_line(found.row["customer_id"]), "bold"),
+        (formatting.replace_unprintable(found.row["customer_id"]), "bold"),
         "  ",
         (found.row["segment"], "bold cyan"),
         f"  as of {found.row['as_of_date']}",
@@ -44,16 +44,16 @@ def _heading(found: Explanation) -> Text:
 def _scores(found: Explanation) -> Table:
     recency, frequency, monetary = found.values
     shown = (
-        formatting.count(recency, "day"),
-        formatting.count(frequency, "order"),
-        formatting.amount(monetary),
+        formatting.format_count(recency, "day"),
+        formatting.format_count(frequency, "order"),
+        formatting.format_amount(monetary),
     )
     table = Table.grid(padding=(0, 3))
     for heading, style in (("", "dim"), ("value", ""), ("score", ""), ("that score is for", "dim")):
         table.add_column(heading, style=style)
     table.add_row("", *(Text(heading, style="dim") for heading in ("value", "score", "which is for")))
     for scores, value, score in zip(found.dimensions, shown, found.scores, strict=True):
-        customers = formatting.count(scores.customers[score - 1], "customer")
+        customers = formatting.format_count(scores.customers[score - 1], "customer")
         of = f"{score} of {len(scores.customers)}"
         table.add_row(scores.name, value, of, f"{dict(descriptions.edges(scores))[score]} ({customers})")
     return table
@@ -67,9 +67,9 @@ def _rule(found: Explanation) -> Text:
 
 
 def _counted(found: Explanation) -> RenderableType:
-    orders = formatting.count(found.row["frequency"], "order")
+    orders = formatting.format_count(found.row["frequency"], "order")
     text = Text(
-        f"{formatting.count(found.lines, 'line')} counted, in {orders}: {formatting.amount(found.amount)}"
+        f"{formatting.format_count(found.lines, 'line')} counted, in {orders}: {formatting.format_amount(found.amount)}"
     )
     if not found.excluded:
         return text.append(". None of the customer's lines was excluded.")
@@ -77,8 +77,8 @@ def _counted(found: Explanation) -> RenderableType:
     for justify in ("right", "left", "right", "left"):
         table.add_column(justify=justify, overflow="fold")
     for excluded in found.excluded:
-        amount = "–" if excluded.amount is None else formatting.amount(excluded.amount)
-        example = f"such as '{formatting.one_line(excluded.example)}'" if excluded.example else ""
+        amount = "–" if excluded.amount is None else formatting.format_amount(excluded.amount)
+        example = f"such as '{formatting.replace_unprintable(excluded.example)}'" if excluded.example else ""
         table.add_row(*map(Text, (f"{excluded.lines:,}", excluded.reason, amount, example)))
     lines = sum(excluded.lines for excluded in found.excluded)
     return Group(text.append(f"; {lines:,} excluded"), Padding(table, _INDENT))
@@ -92,36 +92,44 @@ def _orders(found: Explanation) -> RenderableType:
         table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
     for order in found.orders:
         cells = [str(order.day) if order.day else "–"]
-        cells += [formatting.one_line(order.order_id or "–")] if has_orders else []
-        cells += [f"{order.lines:,}", "–" if order.amount is None else formatting.amount(order.amount)]
+        cells += [formatting.replace_unprintable(order.order_id or "–")] if has_orders else []
+        cells += [f"{order.lines:,}", "–" if order.amount is None else formatting.format_amount(order.amount)]
         table.add_row(*map(Text, [*cells, _fate(order)]), style="dim" if order.reason else "")
     if not found.left_out:
         return table
-    more = formatting.count(found.left_out, "more row")
+    more = formatting.format_count(found.left_out, "more row")
     return Group(table, Text(f"and {more}, older or without a date; --all lists them", style="dim"))
 
 
 def _fate(order: OrderLines) -> str:
-    written = f", such as '{formatting.one_line(order.written)}'" if order.reason and order.written else ""
+    written = (
+        f", such as '{formatting.replace_unprintable(order.written)}'"
+        if order.reason and order.written
+        else ""
+    )
     return f"{order.reason}{written}" if order.reason else "counted"
 
 
 def _changes(found: Explanation) -> Sequence[RenderableType]:
     changes = found.changes
     if changes.why_none:
-        return [Text(f"What would change it can't be promised: {formatting.one_line(changes.why_none)}.")]
+        return [
+            Text(
+                f"What would change it can't be promised: {formatting.replace_unprintable(changes.why_none)}."
+            )
+        ]
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for way in changes.more_orders:
         usual = told.usual(way, found.row["avg_order_value"])
-        takes = f"{told.more_orders(way)}{f' ({usual})' if usual else ''}"
+        takes = f"{told.describe_more_orders(way)}{f' ({usual})' if usual else ''}"
         table.add_row(Text(way.segment, style="green"), Text(takes))
     if not changes.more_orders:
         table.add_row(Text("More orders"), Text("lead to no other segment"))
     for change in changes.no_order:
         segment = Text(change.segment or "No row at all", style="yellow")
-        table.add_row(segment, Text(told.no_order(change)))
+        table.add_row(segment, Text(told.describe_no_order(change)))
     if not changes.no_order:
         table.add_row(Text("Time alone"), Text("leads to no other segment"))
     terms = told.terms(edges_are_fixed=changes.edges_are_fixed)

@@ -30,7 +30,9 @@ def print_exported(exported: Exported) -> None:
     if exported.contacts is not None:
         told = [exported.contacts, columns_in_words(exported.columns)]
         if exported.unused:
-            told.append(f"{formatting.count(exported.unused, 'contact')} of no customer in these segments")
+            told.append(
+                f"{formatting.format_count(exported.unused, 'contact')} of no customer in these segments"
+            )
         heading.append("".join(f"\n{line}" for line in told), style="dim")
     counts = Table.grid(padding=(0, 2))
     counts.add_column(justify="right")
@@ -41,14 +43,14 @@ def print_exported(exported: Exported) -> None:
     end = Text.assemble(("Wrote ", "green"), str(exported.path))
     if exported.hashed:
         end.append(f"  hashed: {', '.join(exported.hashed)}", style="dim")
-    total = Text(f"\n{formatting.count(exported.customers, 'customer')}")
+    total = Text(f"\n{formatting.format_count(exported.customers, 'customer')}")
     console().print(Group(heading, total, counts, Text(), *notes, end))
 
 
 def _notes(exported: Exported) -> Iterator[str]:
     if exported.several:
-        having = formatting.count(exported.several, "customer has", "customers have")
+        having = formatting.format_count(exported.several, "customer has", "customers have")
         yield f"{having} several addresses, of which one is taken"
     for role, number in exported.unusable.items():
-        yield f"{formatting.count(number, 'value')} of {role.replace('_', ' ')} can't be used there: left blank"
+        yield f"{formatting.format_count(number, 'value')} of {role.replace('_', ' ')} can't be used there: left blank"
     yield from exported.notes

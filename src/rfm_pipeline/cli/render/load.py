@@ -21,7 +21,9 @@ def print_loaded(loaded: Loaded) -> None:
         columns.add_column(heading, no_wrap=True)
     for field in loaded.fields:
         columns.add_row(Text(field.name), field.type)
-    end = Text.assemble(("Loaded ", "green"), f"{formatting.count(loaded.rows, 'row')} into {loaded.table}")
+    end = Text.assemble(
+        ("Loaded ", "green"), f"{formatting.format_count(loaded.rows, 'row')} into {loaded.table}"
+    )
     if loaded.rows_now is not None and loaded.rows_now != loaded.rows:
-        end.append(f", which has {formatting.count(loaded.rows_now, 'row')} now")
+        end.append(f", which has {formatting.format_count(loaded.rows_now, 'row')} now")
     console().print(Group(source, Text(), columns, Text(), end.append(".")))

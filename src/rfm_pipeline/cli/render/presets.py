@@ -21,7 +21,7 @@ _COLOURS = ("green", "cyan", "blue", "magenta", "yellow", "red", "bright_green",
 def segment_map(name: str) -> SegmentMap:
     """The proved map of a preset."""
     settings = Configuration(flags={"preset": [name]}).settings()
-    return SegmentMap.prove(settings.segments, settings.scoring.bins_by_dimension)
+    return SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension)
 
 
 def described(name: str) -> dict[str, Any]:

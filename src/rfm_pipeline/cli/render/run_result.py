@@ -78,8 +78,8 @@ def _heading(result: RunResult) -> Text:
 
 def _lines(result: RunResult) -> Text:
     excluded = result.rows_read - result.rows_kept
-    kept = f"{result.rows_kept:,} kept ({formatting.percent(result.rows_kept, result.rows_read)})"
-    return Text(f"\n{formatting.count(result.rows_read, 'line')} read, {kept}, {excluded:,} excluded")
+    kept = f"{result.rows_kept:,} kept ({formatting.format_percent(result.rows_kept, result.rows_read)})"
+    return Text(f"\n{formatting.format_count(result.rows_read, 'line')} read, {kept}, {excluded:,} excluded")
 
 
 def _exclusions(result: RunResult, width: int) -> Padding:
@@ -87,7 +87,7 @@ def _exclusions(result: RunResult, width: int) -> Padding:
         (
             f"{excluded.lines:,}",
             excluded.reason,
-            "–" if excluded.amount is None else formatting.amount(excluded.amount),
+            "–" if excluded.amount is None else formatting.format_amount(excluded.amount),
             f"such as '{excluded.example}'" if excluded.example else "",
         )
         for excluded in result.excluded
@@ -112,8 +112,8 @@ def _exclusions(result: RunResult, width: int) -> Padding:
 
 def _customers(result: RunResult) -> Text:
     return Text.assemble(
-        (formatting.count(result.customers, "customer"), "bold"),
-        f", {formatting.count(result.orders, 'order')}, revenue {formatting.amount(result.revenue)}",
+        (formatting.format_count(result.customers, "customer"), "bold"),
+        f", {formatting.format_count(result.orders, 'order')}, revenue {formatting.format_amount(result.revenue)}",
     )
 
 
@@ -152,9 +152,9 @@ def _segments(result: RunResult, width: int) -> Table:
         (
             segment.segment,
             f"{segment.customers:,}",
-            formatting.percent(segment.customers, result.customers),
-            formatting.amount(segment.revenue),
-            formatting.percent(segment.revenue, result.revenue),
+            formatting.format_percent(segment.customers, result.customers),
+            formatting.format_amount(segment.revenue),
+            formatting.format_percent(segment.revenue, result.revenue),
         )
         for segment in result.segments
     ]
@@ -203,7 +203,7 @@ def _destinations(result: RunResult) -> Text:
         text.append(f"\nWritten   {output}")
     text.append(f"\nRun {result.run_id}, {result.duration_s:.1f} s", style="dim")
     if result.jobs:
-        read = f"{formatting.size(result.bytes_processed or 0)} read in {formatting.count(len(result.jobs), 'job')}"
+        read = f"{formatting.format_bytes(result.bytes_processed or 0)} read in {formatting.format_count(len(result.jobs), 'job')}"
         text.append(f", {read}", style="dim")
     return text
 

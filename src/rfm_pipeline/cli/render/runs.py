@@ -14,7 +14,7 @@ from rfm_pipeline.common import formatting
 from rfm_pipeline.pipeline.backfill import Backfilled
 from rfm_pipeline.pipeline.rollback import RolledBack
 from rfm_pipeline.results import descriptions
-from rfm_pipeline.results.run_history import Standing
+from rfm_pipeline.results.run_history import DestinationState
 from rfm_pipeline.results.run_record import RunRecord
 
 _STYLES: Mapping[str, str] = {
@@ -25,7 +25,7 @@ _STYLES: Mapping[str, str] = {
 }
 
 
-def print_runs(records: Sequence[RunRecord], standing: Standing, label: str, more: int) -> None:
+def print_runs(records: Sequence[RunRecord], standing: DestinationState, label: str, more: int) -> None:
     """A line a run, the newest first; below it what there is to say of it."""
     cells = [_HEADINGS, *map(_cells, reversed(records))]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -42,7 +42,8 @@ def print_runs(records: Sequence[RunRecord], standing: Standing, label: str, mor
     text.append(f"\n{label}", "dim")
     if more:
         text.append(
-            f"; {formatting.count(more, 'earlier run')}: --limit {len(records) + more} shows all", "dim"
+            f"; {formatting.format_count(more, 'earlier run')}: --limit {len(records) + more} shows all",
+            "dim",
         )
     console().print(text, soft_wrap=True)
 
@@ -57,7 +58,7 @@ def _cells(record: RunRecord) -> tuple[str, ...]:
         str(record.as_of_date or "–"),
         record.status,
         "–" if record.customers is None else f"{record.customers:,}",
-        "–" if record.revenue is None else formatting.amount(record.revenue),
+        "–" if record.revenue is None else formatting.format_amount(record.revenue),
         _took(record),
     )
 
@@ -83,7 +84,7 @@ def print_run(record: RunRecord) -> None:
 
 def print_rolled_back(done: RolledBack) -> None:
     """What the current result is again."""
-    customers = f"{formatting.count(done.customers, 'customer')}, revenue {formatting.amount(done.revenue)}"
+    customers = f"{formatting.format_count(done.customers, 'customer')}, revenue {formatting.format_amount(done.revenue)}"
     text = Text.assemble(
         ("Back ", "green"),
         f"to the result as of {done.as_of}: {customers}\n",
@@ -100,24 +101,24 @@ def print_backfilled(done: Backfilled) -> None:
     table.add_column("", no_wrap=True)
     for result in done.published:
         where = "current result" if result.status == "published" else ""
-        revenue = formatting.amount(result.revenue)
+        revenue = formatting.format_amount(result.revenue)
         table.add_row(str(result.as_of), f"{result.customers:,}", revenue, Text(where, style="dim"))
     published, skipped = len(done.published), len(done.skipped)
-    end = Text.assemble(("Published ", "green"), formatting.count(published, "date"))
+    end = Text.assemble(("Published ", "green"), formatting.format_count(published, "date"))
     shown: list[RenderableType] = [table, Text()] if published else []
     if skipped:
-        end.append(f"; {formatting.count(skipped, 'date')} stood already")
+        end.append(f"; {formatting.format_count(skipped, 'date')} stood already")
     console().print(Group(*shown, end.append(".")))
 
 
 def _remark(record: RunRecord, current: date | None) -> str:
     if record.error:
-        return formatting.one_line(record.error)
+        return formatting.replace_unprintable(record.error)
     if record.restored_run_id:
         return f"back to {record.restored_run_id}"
     warned = sum(audit.status == "warning" for audit in record.audits)
     told = [] if record.kind == "run" else [record.kind]
-    told += [formatting.count(warned, "warning")] if warned else []
+    told += [formatting.format_count(warned, "warning")] if warned else []
     if record.status == "filed" and current and record.as_of_date and record.as_of_date < current:
         told.append("in the history only")
     return ", ".join(told)
@@ -135,7 +136,7 @@ def _facts(record: RunRecord) -> dict[str, str]:
         "status": record.status,
         "as of": str(record.as_of_date or "–"),
         "started": f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC, took {_took(record)}",
-        "source": formatting.one_line(record.source or "–"),
+        "source": formatting.replace_unprintable(record.source or "–"),
         "engine": f"{record.engine}, rfm {record.version}",
         "configuration": record.config_hash,
     }
@@ -145,28 +146,28 @@ def _facts(record: RunRecord) -> dict[str, str]:
         facts["lines"] = f"{record.rows_read:,} read, {record.rows_kept:,} kept"
     if record.customers is not None and record.orders is not None and record.revenue is not None:
         facts["result"] = (
-            f"{formatting.count(record.customers, 'customer')}, {formatting.count(record.orders, 'order')},"
-            f" revenue {formatting.amount(record.revenue)}"
+            f"{formatting.format_count(record.customers, 'customer')}, {formatting.format_count(record.orders, 'order')},"
+            f" revenue {formatting.format_amount(record.revenue)}"
         )
     if record.newest_order_date:
         facts["newest order"] = str(record.newest_order_date)
     if record.history_from:
         facts["history from"] = str(record.history_from)
     if record.bytes_processed is not None:
-        facts["read"] = formatting.size(record.bytes_processed)
+        facts["read"] = formatting.format_bytes(record.bytes_processed)
         if record.bytes_billed is not None:
-            facts["read"] += f", {formatting.size(record.bytes_billed)} billed"
+            facts["read"] += f", {formatting.format_bytes(record.bytes_billed)} billed"
     if record.jobs:
         facts["jobs"] = ", ".join(record.jobs)
     if record.error:
-        facts["error"] = formatting.one_line(record.error)
+        facts["error"] = formatting.replace_unprintable(record.error)
     return facts
 
 
 def _exclusions(record: RunRecord) -> Table:
     table = _table("Excluded", "Lines", "Money")
     for excluded in record.exclusions:
-        money = "–" if excluded.amount is None else formatting.amount(excluded.amount)
+        money = "–" if excluded.amount is None else formatting.format_amount(excluded.amount)
         table.add_row(excluded.reason, f"{excluded.lines:,}", money)
     return table
 
@@ -189,7 +190,7 @@ def _segments(record: RunRecord) -> Table:
             Text(figures.segment),
             f"{figures.customers:,}",
             f"{figures.orders:,}",
-            formatting.amount(figures.revenue),
+            formatting.format_amount(figures.revenue),
         )
     return table
 

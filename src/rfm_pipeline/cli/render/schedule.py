@@ -9,7 +9,7 @@ from pathlib import Path
 from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Rendered
-from rfm_pipeline.schedule.install import Step, perform
+from rfm_pipeline.schedule.install import InstallStep, perform
 
 
 def print_rendered(rendered: Rendered) -> None:
@@ -54,7 +54,7 @@ def say(notes: Sequence[str]) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
-def do(steps: Sequence[Step], *, yes: bool) -> None:
+def do(steps: Sequence[InstallStep], *, yes: bool) -> None:
     """Shows what is to be done, asks, and does it.
 
     Raises:

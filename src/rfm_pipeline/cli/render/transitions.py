@@ -31,7 +31,7 @@ def print_transitions(found: Transitions) -> None:
         parts += [Text(), _causes(found), Text(), _moves(moves)]
     if len(moves) > _LISTED:
         parts.append(
-            Text(f"and {formatting.count(len(moves) - _LISTED, 'other')}: --csv has all", style="dim")
+            Text(f"and {formatting.format_count(len(moves) - _LISTED, 'other')}: --csv has all", style="dim")
         )
     console().print(Group(*parts))
 
@@ -44,7 +44,7 @@ def _heading(found: Transitions) -> Text:
     earlier, later = found.earlier, found.later
     text = Text.assemble((f"{earlier.as_of} → {later.as_of}", "bold"), "  ", (found.destination, "dim"))
     text.append(
-        f"\n{formatting.count(earlier.customers, 'customer')} + {found.new:,} new − {found.lapsed:,} lapsed"
+        f"\n{formatting.format_count(earlier.customers, 'customer')} + {found.new:,} new − {found.lapsed:,} lapsed"
         f" = {later.customers:,}, {found.moved:,} of them in another segment"
     )
     return text
@@ -65,7 +65,7 @@ def _segments(found: Transitions) -> Table:
         new = [flow for flow in now if flow.earlier is None]
         lapsed = [flow for flow in before if flow.later is None]
         counts = [sum(flow.customers for flow in flows) for flows in (before, came, new, left, lapsed, now)]
-        revenue = formatting.amount(sum((flow.revenue for flow in now), start=_NOTHING))
+        revenue = formatting.format_amount(sum((flow.revenue for flow in now), start=_NOTHING))
         signs = ("", "+", "+", "−", "−", "")
         cells = [f"{sign if count else ''}{count:,}" for sign, count in zip(signs, counts, strict=True)]
         table.add_row(Text(name), *cells, revenue)
@@ -74,11 +74,11 @@ def _segments(found: Transitions) -> Table:
 
 def _causes(found: Transitions) -> Text:
     told = [
-        f"{found.causes[cause]:,} {_IN_WORDS[cause]} ({formatting.percent(found.causes[cause], found.moved)})"
+        f"{found.causes[cause]:,} {_IN_WORDS[cause]} ({formatting.format_percent(found.causes[cause], found.moved)})"
         for cause in CAUSES
         if found.causes[cause]
     ]
-    return Text(f"{formatting.count(found.moved, 'customer')} moved: {', '.join(told)}")
+    return Text(f"{formatting.format_count(found.moved, 'customer')} moved: {', '.join(told)}")
 
 
 def _moves(moves: list[Flow]) -> Table:
@@ -93,7 +93,7 @@ def _moves(moves: list[Flow]) -> Table:
         table.add_row(
             Text(f"{flow.earlier} → {flow.later}"),
             f"{flow.customers:,}",
-            formatting.amount(flow.revenue),
+            formatting.format_amount(flow.revenue),
             Text(why),
         )
     return table

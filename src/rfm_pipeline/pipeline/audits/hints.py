@@ -7,27 +7,27 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from rfm_pipeline.common.formatting import one_line
+from rfm_pipeline.common.formatting import replace_unprintable
 from rfm_pipeline.config.audits import Audits
-from rfm_pipeline.config.base import kinds
-from rfm_pipeline.pipeline.audits.statistics import Staged
+from rfm_pipeline.config.base import field_types
+from rfm_pipeline.pipeline.audits.statistics import RunStatistics
 from rfm_pipeline.results.run_result import Audit, plain
 
 # What a terminal's line has room for, beside the rest of the hint.
 _ROOM = 100
 
 
-def advice(failed: Sequence[Audit], staged: Staged) -> str:
+def audit_hint(failed: Sequence[Audit], staged: RunStatistics) -> str:
     """What to do where audits failed, as a hint: the first one's advice, rows that show it, and all names."""
     names = ", ".join(audit.name for audit in failed)
     return f"{_on_the_first(failed[0], staged)}{_such_as(failed[0])} (Failed: {names}.)"
 
 
-def _on_the_first(failed: Audit, staged: Staged) -> str:
+def _on_the_first(failed: Audit, staged: RunStatistics) -> str:
     name = failed.name
     if name == "source_not_empty":
         return _on_nothing(staged)
-    if name in kinds(Audits) and name not in _BY_AUDIT:
+    if name in field_types(Audits) and name not in _BY_AUDIT:
         return "`rfm --debug` shows more; this should not happen, so please report it."
     if name in _BY_AUDIT:
         return f"{_BY_AUDIT[name]}; where it is meant, RFM_AUDITS__{name.upper()}=warn lets a run pass."
@@ -38,7 +38,7 @@ def _such_as(failed: Audit) -> str:
     """As many of an audit's rows as a line has room for."""
     told = ""
     for row in failed.rows:
-        shown = one_line(", ".join(f"{name} {_shown(value)}" for name, value in row.items()))
+        shown = replace_unprintable(", ".join(f"{name} {_shown(value)}" for name, value in row.items()))
         longer = f"{told}; {shown}" if told else shown
         if len(longer) > _ROOM:
             break
@@ -50,7 +50,7 @@ def _shown(value: object) -> str:
     return "NULL" if value is None else str(plain(value))
 
 
-def _on_nothing(staged: Staged) -> str:
+def _on_nothing(staged: RunStatistics) -> str:
     if staged.rows_read:
         first = max(staged.excluded, key=lambda excluded: excluded.lines)
         if first.reason == "invalid_amount" and (known := _advice_on_number((first.example or "").strip())):

@@ -10,16 +10,16 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from rfm_pipeline.common.formatting import count, lowered
+from rfm_pipeline.common.formatting import format_count, lower_first
 from rfm_pipeline.errors import ExpressionError, SourceError
-from rfm_pipeline.pipeline.audits.builtin import audit, outcome
-from rfm_pipeline.pipeline.audits.statistics import Finding, Staged, amiss, well
+from rfm_pipeline.pipeline.audits.builtin import audit, to_audit_result
+from rfm_pipeline.pipeline.audits.statistics import CheckResult, RunStatistics, failed, passed
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.results.run_result import Audit
 from rfm_pipeline.sql.audit_queries import MOST_ROWS, audit_sql, offenders_sql
 
 
-def audits_of(plan: Plan, staged: Staged, previous: str | None) -> tuple[Audit, ...]:
+def run_audits(plan: Plan, staged: RunStatistics, previous: str | None) -> tuple[Audit, ...]:
     """Every audit that is not off, in order: ours, then the user's own.
 
     Args:
@@ -54,14 +54,14 @@ def _own(plan: Plan, previous: str | None) -> Iterator[Audit]:
         except SourceError as error:
             # What there is to look at is staged, so that it can't be the source.
             raise ExpressionError(
-                f"The audit `{name}` can't be run: {lowered(error.message)}",
+                f"The audit `{name}` can't be run: {lower_first(error.message)}",
                 "write TRY_CAST (in BigQuery SAFE_CAST) in place of CAST; nothing was published.",
             ) from error
-        yield outcome(name, own.level, _found(name, rows))
+        yield to_audit_result(name, own.level, _found(name, rows))
 
 
-def _found(name: str, rows: Sequence[Mapping[str, Any]]) -> Finding:
+def _found(name: str, rows: Sequence[Mapping[str, Any]]) -> CheckResult:
     if not rows:
-        return well(f"`{name}` found nothing.")
-    found = f"more than {MOST_ROWS} rows" if len(rows) > MOST_ROWS else count(len(rows), "row")
-    return amiss(f"`{name}` found {found}.", *rows[:MOST_ROWS])
+        return passed(f"`{name}` found nothing.")
+    found = f"more than {MOST_ROWS} rows" if len(rows) > MOST_ROWS else format_count(len(rows), "row")
+    return failed(f"`{name}` found {found}.", *rows[:MOST_ROWS])

@@ -13,7 +13,7 @@ from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded
 
 
-class Staged(Struct, frozen=True):
+class RunStatistics(Struct, frozen=True):
     """What was counted, along two ways wherever there are two.
 
     Attributes:
@@ -59,7 +59,7 @@ class Staged(Struct, frozen=True):
     drift: Drift | None = None
 
 
-class Finding(Struct, frozen=True):
+class CheckResult(Struct, frozen=True):
     """What one check found.
 
     Attributes:
@@ -68,16 +68,16 @@ class Finding(Struct, frozen=True):
         rows: A few rows that show it.
     """
 
-    is_well: bool
+    passed: bool
     detail: str
     rows: tuple[Mapping[str, Any], ...] = ()
 
 
-def well(detail: str) -> Finding:
+def passed(detail: str) -> CheckResult:
     """Nothing is wrong."""
-    return Finding(is_well=True, detail=detail)
+    return CheckResult(passed=True, detail=detail)
 
 
-def amiss(detail: str, *rows: Mapping[str, Any]) -> Finding:
+def failed(detail: str, *rows: Mapping[str, Any]) -> CheckResult:
     """Something is wrong, and some rows may show it."""
-    return Finding(is_well=False, detail=detail, rows=rows)
+    return CheckResult(passed=False, detail=detail, rows=rows)

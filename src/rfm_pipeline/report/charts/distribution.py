@@ -10,9 +10,9 @@ from itertools import pairwise
 from msgspec import Struct
 
 from rfm_pipeline.common import formatting
-from rfm_pipeline.report.charts.svg import WIDTH, Drawing, bar, path, text
-from rfm_pipeline.report.number_format import Figure, Says
-from rfm_pipeline.report.segment_view import View
+from rfm_pipeline.report.charts.svg import WIDTH, SvgChart, bar, path, text
+from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter
+from rfm_pipeline.report.segment_view import SegmentView
 
 UNITS = {"recency": "days since the last order", "frequency": "orders", "monetary": "money"}
 """The dimensions, and what their values are."""
@@ -60,7 +60,7 @@ def _money_bounds(low: Decimal, high: Decimal) -> list[Decimal]:
     return [low, *bounds] if low < 0 else bounds
 
 
-def counts(view: View, dimension: str) -> list[tuple[Bucket, int]]:
+def counts(view: SegmentView, dimension: str) -> list[tuple[Bucket, int]]:
     """Each bucket with the customers that are shown; the buckets are those of all customers."""
     everybody = [value.low for value in view.figures.values if value.dimension == dimension]
     found = buckets(dimension, everybody)
@@ -71,7 +71,7 @@ def counts(view: View, dimension: str) -> list[tuple[Bucket, int]]:
     return list(zip(found, held, strict=True))
 
 
-def label(dimension: str, bucket: Bucket, says: Says) -> str:
+def label(dimension: str, bucket: Bucket, says: NumberFormatter) -> str:
     """A bucket in words.
 
     >>> label("frequency", Bucket(Decimal(11), Decimal(21)), Says())
@@ -85,7 +85,7 @@ def label(dimension: str, bucket: Bucket, says: Says) -> str:
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
-def distribution(view: View, dimension: str, says: Says) -> Drawing:
+def distribution(view: SegmentView, dimension: str, says: NumberFormatter) -> SvgChart:
     """How many customers have which values, with the edges between scores."""
     left, top, height = 8.0, 26.0, 130.0
     counted = counts(view, dimension)
@@ -96,14 +96,14 @@ def distribution(view: View, dimension: str, says: Says) -> Drawing:
     shapes = []
     for place, (bucket, held) in enumerate(counted):
         if held:
-            told = f"{label(dimension, bucket, says)}: {formatting.count(held, 'customer')}"
+            told = f"{label(dimension, bucket, says)}: {formatting.format_count(held, 'customer')}"
             size = max(1.0, height * held / most)
             shapes.append(bar(left + place * wide + 1, bottom - size, wide - 2, size, "one", told))
     shapes.append(path([(left, bottom), (left + room, bottom)], "grid"))
     every = max(1, math.ceil(len(counted) / 7))
     for place in range(0, len(counted), every):
         low = counted[place][0].low
-        said = says.short(low) if dimension == "monetary" and low >= 0 else Figure(_start(low))
+        said = says.short(low) if dimension == "monetary" and low >= 0 else FormattedNumber(_start(low))
         shapes.append(text(left + place * wide, bottom + 16, said, "small soft"))
     shapes.append(text(left, bottom + 34, f"{UNITS[dimension]}; dashed: edges between scores", "soft"))
     for place_of_edge in _edges(view, dimension, [bucket for bucket, _ in counted]):
@@ -111,14 +111,14 @@ def distribution(view: View, dimension: str, says: Says) -> Drawing:
         shapes.append(path([(x, top - 6), (x, bottom)], "edge"))
     peak, held = max(counted, key=lambda one: one[1])
     told = f"Most customers, {held:,}, are at {label(dimension, peak, says)} ({UNITS[dimension]})."
-    return Drawing(dimension, dimension.capitalize(), told, bottom + 42, shapes)
+    return SvgChart(dimension, dimension.capitalize(), told, bottom + 42, shapes)
 
 
 def _start(low: Decimal) -> str:
     return "< 0" if low < 0 else f"{int(low):,}"
 
 
-def _edges(view: View, dimension: str, found: Sequence[Bucket]) -> Iterator[float]:
+def _edges(view: SegmentView, dimension: str, found: Sequence[Bucket]) -> Iterator[float]:
     """Where the edges lie, counted in buckets."""
     scores = next((scores for scores in view.figures.run.edges if scores.name == dimension), None)
     for edge in sorted(set(scores.edges or ()) if scores else ()):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from rfm_pipeline.common import formatting
-from rfm_pipeline.report.charts.svg import WIDTH, Drawing, bar, number, shortened, text
-from rfm_pipeline.report.data import Move
-from rfm_pipeline.report.number_format import Says, escaped
-from rfm_pipeline.report.segment_view import View
+from rfm_pipeline.report.charts.svg import WIDTH, SvgChart, bar, number, text, truncate_label
+from rfm_pipeline.report.data import SegmentMove
+from rfm_pipeline.report.number_format import NumberFormatter, escaped
+from rfm_pipeline.report.segment_view import SegmentView
 
 NEW, LAPSED = "New to the result", "No longer in it"
 _COLOURS = {"up": "one flow", "new": "one flow", "down": "two flow", "gone": "two flow", "same": "off flow"}
@@ -19,17 +19,17 @@ _MOST_FLOWS = 150
 _HEIGHT, _GAP, _ROOM = 300.0, 17.0, 130.0
 
 
-def before_name(move: Move) -> str:
+def before_name(move: SegmentMove) -> str:
     """Where the customers were."""
     return NEW if move.before is None else move.before
 
 
-def after_name(move: Move) -> str:
+def after_name(move: SegmentMove) -> str:
     """Where they are."""
     return LAPSED if move.after is None else move.after
 
 
-def direction(view: View, move: Move) -> str:
+def direction(view: SegmentView, move: SegmentMove) -> str:
     """`new`, `gone`, `same`; or `up` or `down`, by the mean scores of both segments' customers now."""
     if move.before is None:
         return "new"
@@ -62,12 +62,12 @@ def _side(names: Sequence[str], sizes: dict[str, int], scale: float) -> _Side:
     return side
 
 
-def movements(view: View, says: Says) -> Drawing:  # noqa: ARG001 - drawn like every chart
+def movements(view: SegmentView, says: NumberFormatter) -> SvgChart:  # noqa: ARG001 - drawn like every chart
     """The flows between segments, from those that had the customers to those that have them."""
     title, moves = "Who moved", [move for move in view.moves if move.customers]
     if view.figures.before is None or not moves:
         told = "Nobody." if view.figures.before else "There is no earlier result to compare with."
-        return Drawing("movements", title, told, 50, [text(0, 26, told, "soft")])
+        return SvgChart("movements", title, told, 50, [text(0, 26, told, "soft")])
     order = [NEW, *(segment.name for segment in view.figures.segments), LAPSED]
     order += sorted({before_name(move) for move in moves} - set(order))
     lefts, rights = dict[str, int](), dict[str, int]()
@@ -90,15 +90,15 @@ def movements(view: View, says: Says) -> Drawing:  # noqa: ARG001 - drawn like e
         bar(140, bottom + 12, 11, 11, "two flow"), text(156, bottom + 22, "worse, or gone", "soft"),
         bar(260, bottom + 12, 11, 11, "off flow"), text(276, bottom + 22, "the same", "soft"),
     ]  # fmt: skip
-    return Drawing("movements", title, _told(view, moves), bottom + 30, shapes)
+    return SvgChart("movements", title, _told(view, moves), bottom + 30, shapes)
 
 
-def _told(view: View, moves: Sequence[Move]) -> str:
+def _told(view: SegmentView, moves: Sequence[SegmentMove]) -> str:
     by_direction = dict.fromkeys(_COLOURS, 0)
     for move in moves:
         by_direction[direction(view, move)] += move.customers
     return (
-        f"Since {view.figures.before}, {formatting.count(by_direction['up'], 'customer')} went to a better"
+        f"Since {view.figures.before}, {formatting.format_count(by_direction['up'], 'customer')} went to a better"
         f" segment, {by_direction['down']:,} to a worse one, {by_direction['same']:,} stayed,"
         f" {by_direction['new']:,} are new, and {by_direction['gone']:,} are no longer in the result."
     )
@@ -109,12 +109,12 @@ def _nodes(side: _Side, x: float, inner: float, anchor: str) -> list[str]:
     for name in side.names:
         y, height = side.tops[name], side.height(name)
         shapes.append(bar(inner - (6 if not anchor else 0), y, 6, height, "off"))
-        label = f"{shortened(name, 17)}"
+        label = f"{truncate_label(name, 17)}"
         shapes.append(text(x, y + min(height, 14) / 2 + 5, label, "small", anchor))
     return shapes
 
 
-def _flows(view: View, moves: Sequence[Move], left: _Side, right: _Side) -> list[str]:
+def _flows(view: SegmentView, moves: Sequence[SegmentMove], left: _Side, right: _Side) -> list[str]:
     taken_left, taken_right = dict[str, float](), dict[str, float]()
     start, end = _ROOM, WIDTH - _ROOM
     middle = (start + end) / 2
@@ -131,7 +131,7 @@ def _flows(view: View, moves: Sequence[Move], left: _Side, right: _Side) -> list
         taken_left[before] = taken_left.get(before, 0.0) + move.customers * left.scale
         taken_right[after] = taken_right.get(after, 0.0) + move.customers * left.scale
         a, b, c, d = (number(y) for y in (top, low, low + size, top + size))
-        told = escaped(f"{before} → {after}: {formatting.count(move.customers, 'customer')}")
+        told = escaped(f"{before} → {after}: {formatting.format_count(move.customers, 'customer')}")
         shapes.append(
             f'<path class="{_COLOURS[direction(view, move)]}" d="M{number(start)} {a}C{number(middle)} {a}'
             f" {number(middle)} {b} {number(end)} {b}V{c}C{number(middle)} {c} {number(middle)} {d}"

@@ -13,22 +13,22 @@ from decimal import Decimal
 from itertools import pairwise
 
 from rfm_pipeline.common import formatting
-from rfm_pipeline.report.charts.svg import TINTS, WIDTH, Drawing, bar, number, path, shortened, text
+from rfm_pipeline.report.charts.svg import TINTS, WIDTH, SvgChart, bar, number, path, text, truncate_label
 from rfm_pipeline.report.data import Value
-from rfm_pipeline.report.number_format import Figure, Says
-from rfm_pipeline.report.segment_view import Sum, View
+from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter
+from rfm_pipeline.report.segment_view import SegmentTotals, SegmentView
 
 _TOPS = (1, 5, 10, 20, 50)
 _POINTS = 60
 
 
-def segments(view: View, says: Says) -> Drawing:
+def segments(view: SegmentView, says: NumberFormatter) -> SvgChart:
     """The share of the customers and of the revenue: of each segment, or of one and of all others."""
     left, right = 148, 52
     held = view.by_segment
     if view.segment is not None:
         others = [cell for cell in view.figures.cells if not view.shows(cell.segment)]
-        held = {view.segment: held[view.segment], "All others": Sum.of(others)}
+        held = {view.segment: held[view.segment], "All others": SegmentTotals.of(others)}
     customers, revenue = view.figures.customers, view.figures.revenue
     parts = [
         (sums.customers / customers, float(sums.revenue / revenue) if revenue > 0 else 0.0)
@@ -41,18 +41,18 @@ def segments(view: View, says: Says) -> Drawing:
     ]  # fmt: skip
     for place, ((name, sums), pair) in enumerate(zip(held.items(), parts, strict=True)):
         y = 26 + place * 36
-        shapes.append(text(0, y + 17, shortened(name, 21)))
+        shapes.append(text(0, y + 17, truncate_label(name, 21)))
         shares = (says.share(sums.customers, customers), says.share(sums.revenue, revenue))
-        told = (formatting.count(sums.customers, "customer"), says.money(sums.revenue).text)
+        told = (formatting.format_count(sums.customers, "customer"), says.money(sums.revenue).text)
         for row, kind in enumerate(("one", "two")):
             wide = max(0.0, scale * pair[row])
             shapes.append(bar(left, y + 14 * row, wide, 12, kind, f"{name}: {told[row]}"))
             shapes.append(text(left + wide + 5, y + 14 * row + 10, shares[row], "small"))
     title, height = "Customers and revenue by segment", 30 + 36 * len(held)
-    return Drawing("segments", title, _segments_told(view, says), height, shapes)
+    return SvgChart("segments", title, _segments_told(view, says), height, shapes)
 
 
-def _segments_told(view: View, says: Says) -> str:
+def _segments_told(view: SegmentView, says: NumberFormatter) -> str:
     held = view.by_segment
     customers, revenue = view.figures.customers, view.figures.revenue
     first = view.segment or max(held, key=lambda name: held[name].revenue)
@@ -63,13 +63,16 @@ def _segments_told(view: View, says: Says) -> str:
     return f"{first} are {are} of the customers, and bring {bring} of the revenue."
 
 
-def grid_cells(view: View) -> dict[tuple[int, int], Sum]:
+def grid_cells(view: SegmentView) -> dict[tuple[int, int], SegmentTotals]:
     """The customers that are shown by recency and frequency score."""
     places = sorted({(cell.r, cell.f) for cell in view.cells})
-    return {place: Sum.of([cell for cell in view.cells if (cell.r, cell.f) == place]) for place in places}
+    return {
+        place: SegmentTotals.of([cell for cell in view.cells if (cell.r, cell.f) == place])
+        for place in places
+    }
 
 
-def grid(view: View, says: Says) -> Drawing:
+def grid(view: SegmentView, says: NumberFormatter) -> SvgChart:
     """How many customers each pair of recency and frequency scores has, and their mean monetary score."""
     rows, columns = view.figures.bins(0), view.figures.bins(1)
     left, top = 56, 6
@@ -101,11 +104,11 @@ def grid(view: View, says: Says) -> Drawing:
     if cells:
         r, f = max(cells, key=lambda place: cells[place].customers)
         told = f"Most customers, {cells[r, f].customers:,}, have recency score {r} and frequency score {f}."
-    return Drawing("grid", "Recency × frequency", told, y + 46, shapes)
+    return SvgChart("grid", "Recency × frequency", told, y + 46, shapes)
 
 
 def _grid_cell(
-    held: Sum, name: str, place: tuple[float, float, float, float], most: int, says: Says
+    held: SegmentTotals, name: str, place: tuple[float, float, float, float], most: int, says: NumberFormatter
 ) -> list[str]:
     x, y, width, height = place
     # By the root, as a few cells have most customers.
@@ -113,12 +116,17 @@ def _grid_cell(
     count = says.count(held.customers)
     if width < 60 and held.customers >= 10_000:
         # Without a currency, which the report's own `short` may have.
-        count = Figure(Says().short(Decimal(held.customers)).text)
+        count = FormattedNumber(NumberFormatter().short(Decimal(held.customers)).text)
     size = " small" if width < 60 else ""
     return [
         f'<g class="h{tint}">',
         bar(
-            x + 1, y + 1, width - 2, height - 2, "", f"{name}: {formatting.count(held.customers, 'customer')}"
+            x + 1,
+            y + 1,
+            width - 2,
+            height - 2,
+            "",
+            f"{name}: {formatting.format_count(held.customers, 'customer')}",
         ),
         text(x + width / 2, y + height / 2 - 1, count, f"strong{size}", "middle"),
         text(x + width / 2, y + height / 2 + 13, f"M {held.mean(2):.1f}", "small", "middle"),
@@ -136,7 +144,7 @@ def concentration_points(values: Sequence[Value]) -> list[tuple[int, Decimal]]:
     return points
 
 
-def top_shares(view: View) -> list[tuple[int, Decimal]]:
+def top_shares(view: SegmentView) -> list[tuple[int, Decimal]]:
     """For some percentages of the customers, the best first, the money that they bring.
 
     Between the ends of groups, which hold nearly equal amounts, it runs straight.
@@ -153,7 +161,7 @@ def _at(points: Sequence[tuple[int, Decimal]], customers: Decimal) -> Decimal:
     return points[-1][1]
 
 
-def concentration(view: View, says: Says) -> Drawing:
+def concentration(view: SegmentView, says: NumberFormatter) -> SvgChart:
     """Which share of the revenue the best customers bring."""
     left, top, height = 46.0, 8.0, 230.0
     room = WIDTH - left - 14
@@ -161,7 +169,7 @@ def concentration(view: View, says: Says) -> Drawing:
     customers, revenue = points[-1]
     title = "How concentrated revenue is"
     if revenue <= 0:
-        return Drawing("concentration", title, "There is no revenue to share.", 60, [
+        return SvgChart("concentration", title, "There is no revenue to share.", 60, [
             text(0, 30, "There is no revenue to share.", "soft")
         ])  # fmt: skip
     sampled = [_at(points, Decimal(customers) * step / _POINTS) for step in range(_POINTS + 1)]
@@ -200,17 +208,17 @@ def concentration(view: View, says: Says) -> Drawing:
     x, y = place(0.2, fifth)
     shapes += [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" class="one"/>',
-        text(x + 10, y + 16, f"top 20 %: {formatting.percent(fifth, revenue)}", "strong"),
+        text(x + 10, y + 16, f"top 20 %: {formatting.format_percent(fifth, revenue)}", "strong"),
         text(left, bottom + 36, "share of the customers, from who spent the most; dashed: all alike", "soft"),
     ]
     told = (
-        f"The tenth of the customers who spent the most bring {formatting.percent(tenth, revenue)} of the revenue,"
-        f" and the fifth {formatting.percent(fifth, revenue)}."
+        f"The tenth of the customers who spent the most bring {formatting.format_percent(tenth, revenue)} of the revenue,"
+        f" and the fifth {formatting.format_percent(fifth, revenue)}."
     )
-    return Drawing("concentration", title, told, bottom + 44, shapes)
+    return SvgChart("concentration", title, told, bottom + 44, shapes)
 
 
-def trend(view: View, says: Says) -> Drawing:
+def trend(view: SegmentView, says: NumberFormatter) -> SvgChart:
     """Customers and their revenue at each as-of date whose result stands."""
     course = list(view.course())
     days = [record.as_of_date.toordinal() for record, _, _ in course if record.as_of_date]
@@ -250,4 +258,4 @@ def trend(view: View, says: Says) -> Drawing:
             f"From {began} to {ended}, customers went from {course[0][1]:,} to {course[-1][1]:,} and revenue"
             f" from {says.money(course[0][2]).text} to {says.money(course[-1][2]).text}."
         )
-    return Drawing("trend", "Result by result", told, bottom + 26, shapes)
+    return SvgChart("trend", "Result by result", told, bottom + 26, shapes)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from rfm_pipeline.report.number_format import Figure, escaped
+from rfm_pipeline.report.number_format import FormattedNumber, escaped
 
 WIDTH = 440
 """The width of every chart, in its own units: as wide as a phone, so that letters stay readable there."""
@@ -73,7 +73,7 @@ def chart_css(colour: str) -> str:
     return "\n".join(f"{selector}{{{rule}}}" for selector, rule in rules.items())
 
 
-class Drawing(Struct, frozen=True):
+class SvgChart(Struct, frozen=True):
     """A chart as it is drawn.
 
     Attributes:
@@ -127,9 +127,9 @@ def number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def text(x: float, y: float, said: str | Figure, kind: str = "", anchor: str = "") -> str:
+def text(x: float, y: float, said: str | FormattedNumber, kind: str = "", anchor: str = "") -> str:
     """Letters at a place; `anchor` is `middle` or `end`."""
-    figure = said if isinstance(said, Figure) else Figure(said)
+    figure = said if isinstance(said, FormattedNumber) else FormattedNumber(said)
     classes = f' class="{kind}"' if kind else ""
     ends = f' text-anchor="{anchor}"' if anchor else ""
     place = f'x="{number(x)}" y="{number(y)}"'
@@ -153,7 +153,7 @@ def path(points: Sequence[tuple[float, float]], kind: str) -> str:
     return f'<path d="M{steps}" class="{kind}"/>'
 
 
-def shortened(name: str, most: int) -> str:
+def truncate_label(name: str, most: int) -> str:
     """A name as long as there is room for.
 
     >>> shortened("Potential Loyalists", 10)

@@ -26,7 +26,7 @@ _RECORDS = 200
 _EXCEL_HINT = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
-class Dialect(Struct, frozen=True):
+class CsvDialect(Struct, frozen=True):
     """How a CSV is written.
 
     Attributes:
@@ -46,7 +46,7 @@ class Dialect(Struct, frozen=True):
     names: tuple[str, ...]
 
 
-def find_dialect(head: str, name: str, options: SourceOptions) -> tuple[Dialect, list[str]]:
+def find_dialect(head: str, name: str, options: SourceOptions) -> tuple[CsvDialect, list[str]]:
     """Finds how a CSV is written; what the options say wins.
 
     Args:
@@ -85,7 +85,7 @@ def find_dialect(head: str, name: str, options: SourceOptions) -> tuple[Dialect,
         notes += header_notes(records[0])
     else:
         names = tuple(f"column{position}" for position in range(1, len(records[0]) + 1))
-    return Dialect(delimiter, quote, escape, skip, options.header, names), notes
+    return CsvDialect(delimiter, quote, escape, skip, options.header, names), notes
 
 
 def _above_the_header(head: str, skip_lines: int) -> tuple[int, str, str | None]:

@@ -15,7 +15,7 @@ from rfm_pipeline.common.duckdb_engine import connected
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal, text_literal
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.source.base import Scan
-from rfm_pipeline.source.csv.dialect import Dialect, find_dialect
+from rfm_pipeline.source.csv.dialect import CsvDialect, find_dialect
 from rfm_pipeline.source.csv.prescan import TextFacts, examine, place_of
 from rfm_pipeline.source.csv.quoting import quotes_are_in_place
 from rfm_pipeline.source.encoding import (
@@ -28,11 +28,11 @@ from rfm_pipeline.source.encoding import (
     recode,
     spoken,
 )
-from rfm_pipeline.source.errors import explained, misplaced_quote
+from rfm_pipeline.source.errors import misplaced_quote, translate_read_errors
 from rfm_pipeline.source.file_type import Identity, compression_argument, unpacked
 from rfm_pipeline.source.files import SourceFile
 from rfm_pipeline.source.headers import missing_columns
-from rfm_pipeline.source.temp_files import scratch_path
+from rfm_pipeline.source.temp_files import temp_path
 
 # Below Python's limit for one CSV value, 128 Ki characters.
 _DIALECT_HEAD = 100_000
@@ -43,7 +43,7 @@ class _Prepared(Struct, frozen=True):
 
     file: SourceFile
     path: Path
-    dialect: Dialect
+    dialect: CsvDialect
     arguments: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -149,7 +149,7 @@ class _Preparation:
 
     @staticmethod
     def _arguments(
-        dialect: Dialect, path: Path, compression: str | None, *, side_by_side: bool = False
+        dialect: CsvDialect, path: Path, compression: str | None, *, side_by_side: bool = False
     ) -> list[str]:
         return [
             "auto_detect = false",
@@ -165,7 +165,7 @@ class _Preparation:
             f"columns = {columns_literal((name, 'VARCHAR') for name in dialect.names)}",
         ]
 
-    def _reads_side_by_side(self, dialect: Dialect) -> bool:
+    def _reads_side_by_side(self, dialect: CsvDialect) -> bool:
         """Whether DuckDB may cut the file into pieces; it is made readable on the way, if it is not."""
         facts = self._facts(dialect)
         if facts.mixed_line_ends:
@@ -178,7 +178,7 @@ class _Preparation:
         self._refuse_unclosed_quote(dialect, facts)
         return False
 
-    def _facts(self, dialect: Dialect) -> TextFacts:
+    def _facts(self, dialect: CsvDialect) -> TextFacts:
         facts = self._examine(dialect)
         if facts.invalid_at is not None and facts.ascii_before and self._options.encoding is None:
             self._copy(WINDOWS)
@@ -192,18 +192,18 @@ class _Preparation:
             raise nul_byte(self._file.name, line)
         raise not_utf8(f"{self._file.name}, line {line:,}", byte)
 
-    def _examine(self, dialect: Dialect) -> TextFacts:
+    def _examine(self, dialect: CsvDialect) -> TextFacts:
         with self._opened() as stream:
             return examine(stream, dialect.quote)
 
-    def _refuse_unclosed_quote(self, dialect: Dialect, facts: TextFacts) -> None:
+    def _refuse_unclosed_quote(self, dialect: CsvDialect, facts: TextFacts) -> None:
         """Refuses a file that DuckDB would leave the end of out (see `quotes.py`)."""
         if dialect.escape == dialect.quote:
             with self._opened() as stream:
                 if quotes_are_in_place(stream, dialect.delimiter, dialect.quote):
                     return
         # DuckDB itself is to say where values end: with a record after the last one, does that one arrive?
-        probe = scratch_path(self._scratch, self._file.path.name, ".csv")
+        probe = temp_path(self._scratch, self._file.path.name, ".csv")
         recode(self._file, self._path, "utf-8-sig", probe, compression=self._compression)
         sentinel = "\x01"
         with probe.open("ab") as copy:
@@ -213,7 +213,7 @@ class _Preparation:
         first = identifier(dialect.names[0])
         arrived = f"COUNT(*) FILTER ({first} = {text_literal(sentinel)})"
         copies = {str(probe): self._file.name}
-        with explained("CSV", copies, self._file.name, unit="record"), connected() as connection:
+        with translate_read_errors("CSV", copies, self._file.name, unit="record"), connected() as connection:
             row = connection.execute(f"SELECT COUNT(*), {arrived} FROM {call}").fetchone()
         probe.unlink()
         assert row is not None  # an aggregate always has a row
@@ -230,7 +230,7 @@ class _Preparation:
         return head, len(head) < HEAD
 
     def _copy(self, codec: str, *, line_ends: bool = False) -> None:
-        target = scratch_path(self._scratch, self._file.path.name, ".csv")
+        target = temp_path(self._scratch, self._file.path.name, ".csv")
         recode(self._file, self._path, codec, target, compression=self._compression, line_ends=line_ends)
         self._path, self._compression = target, None
         if not is_utf8(codec):
@@ -238,10 +238,10 @@ class _Preparation:
 
     def _unpack_zstd(self) -> None:
         """Unpacks through DuckDB, for Python 3.11 can't: as a CSV of one column, line by line, in order."""
-        target = scratch_path(self._scratch, self._file.path.name, ".csv")
+        target = temp_path(self._scratch, self._file.path.name, ".csv")
         plain = "delim = '\x01', quote = '', escape = '', header = false"
         lines = f"read_csv({paths_literal([self._path])}, {plain}, auto_detect = false, compression = 'zstd',"
-        with explained("CSV", {}, self._file.name), connected() as connection:
+        with translate_read_errors("CSV", {}, self._file.name), connected() as connection:
             connection.execute(
                 f"COPY (SELECT line FROM {lines} columns = {{'line': 'VARCHAR'}}))"
                 f" TO {text_literal(str(target))} (FORMAT csv, {plain.replace(' =', '')}, nullstr '')"

@@ -33,7 +33,7 @@ _TO_THE_MINUTE = ("^(.{10}).(.{5})[:.0-9]*", r"\1 \2:00")
 _COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
 
 
-class Marks(Struct, frozen=True):
+class NumberMarks(Struct, frozen=True):
     """The marks in text numbers: before the decimals, and between thousands; none is told by the text."""
 
     decimal: str = "."
@@ -122,7 +122,7 @@ class Dialect(ABC):
             return f"CASE WHEN {self.is_finite(expression)} THEN {expression} END"
         return expression
 
-    def number(self, expression: str, kind: Kind, size: tuple[int, int], marks: Marks) -> str:
+    def number(self, expression: str, kind: Kind, size: tuple[int, int], marks: NumberMarks) -> str:
         """A number in (precision, scale), rounded half away from zero; NULL where it can't be read or held.
 
         Text is read with blanks around it and with an exponent; with a decimal comma, also with dots between

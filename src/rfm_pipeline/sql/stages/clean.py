@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rfm_pipeline.common.date_formats import AMBIGUOUS
 from rfm_pipeline.common.schema import Kind
-from rfm_pipeline.sql.dialects.base import Marks, cases
+from rfm_pipeline.sql.dialects.base import NumberMarks, cases
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
@@ -59,7 +59,7 @@ def _lines(spec: QuerySpec) -> str:
     kind = Kind.TEXT if spec.order_dates_are_text else kinds["ordered_at"]
     order_date = dialect.local_date("ordered_at", kind, settings.timezone, settings.date_format)
     columns.append(f"{order_date} AS order_date")
-    marks = Marks(settings.decimal, settings.thousands)
+    marks = NumberMarks(settings.decimal, settings.thousands)
     for role, size in SIZES.items():
         if role in kinds:
             columns.append(f"{dialect.number(role, kinds[role], size, marks)} AS {role}")

@@ -9,9 +9,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from rfm_pipeline.common.formatting import shortened
+from rfm_pipeline.common.formatting import truncate
 from rfm_pipeline.errors import ExpressionError
-from rfm_pipeline.sql.validation.expression import RefusedError, bare, unrepeatable_call
+from rfm_pipeline.sql.validation.expression import InvalidSqlError, bare, unrepeatable_call
 
 TABLES = ("segments", "previous")
 """What an audit can read."""
@@ -41,7 +41,7 @@ _FORBIDDEN = (
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def check_audit(text: str, name: str, dialect: str) -> None:
+def validate_audit_query(text: str, name: str, dialect: str) -> None:
     """Lets a query pass, or says why not.
 
     Args:
@@ -58,8 +58,8 @@ def check_audit(text: str, name: str, dialect: str) -> None:
         _check_sources(query)
         _check_tables(query)
         _check_columns(query)
-    except RefusedError as refusal:
-        refused = f"The audit `{name}` is not usable: {refusal} ({shortened(text)})."
+    except InvalidSqlError as refusal:
+        refused = f"The audit `{name}` is not usable: {refusal} ({truncate(text)})."
         raise ExpressionError(refused, HINT) from None
 
 
@@ -68,39 +68,39 @@ def _parsed(text: str, dialect: str) -> exp.Query:
     plain = bare(text, dialect)
     for mark, what in _MARKS.items():
         if mark in plain:
-            raise RefusedError(f"it has {what}")
+            raise InvalidSqlError(f"it has {what}")
     # The parser notes on stderr what it does not know, which no SELECT is.
     if not re.match(r"\s*(SELECT|WITH)\b", plain, re.IGNORECASE):
-        raise RefusedError("it is not one SELECT")
+        raise InvalidSqlError("it is not one SELECT")
     try:
         tokens = sqlglot.tokenize(text, read=dialect)
         # In parentheses on lines of their own, as it will run: no comment can take them away.
         statements = sqlglot.parse(f"SELECT * FROM (\n{text}\n) AS found", read=dialect)
     except SqlglotError:
-        raise RefusedError("it can't be parsed") from None
+        raise InvalidSqlError("it can't be parsed") from None
     except RecursionError:
-        raise RefusedError("its parentheses are nested too deeply") from None
+        raise InvalidSqlError("its parentheses are nested too deeply") from None
     if any(token.comments for token in tokens):
-        raise RefusedError("it has a comment")
+        raise InvalidSqlError("it has a comment")
     outer = statements[0] if len(statements) == 1 else None
     if not isinstance(outer, exp.Select) or {part for part, value in outer.args.items() if value} != {
         "expressions",
         "from_",
     }:
-        raise RefusedError("it is not one SELECT")
+        raise InvalidSqlError("it is not one SELECT")
     held = outer.args["from_"].this
     if not isinstance(held, exp.Subquery) or not isinstance(held.this, exp.Query) or held.args.get("joins"):
-        raise RefusedError("it is not one SELECT")
+        raise InvalidSqlError("it is not one SELECT")
     return held.this
 
 
 def _check_nodes(query: exp.Query) -> None:
     if called := unrepeatable_call(query):
-        raise RefusedError(f"it calls {called}, whose value is not a matter of the rows")
+        raise InvalidSqlError(f"it calls {called}, whose value is not a matter of the rows")
     for forbidden in query.find_all(*_FORBIDDEN):
         parameters = (exp.Parameter, exp.Placeholder, exp.SessionParameter)
         used = "a parameter" if isinstance(forbidden, parameters) else forbidden.key.replace("_", " ")
-        raise RefusedError(f"it uses {used}, and can only read")
+        raise InvalidSqlError(f"it uses {used}, and can only read")
 
 
 def _check_sources(query: exp.Query) -> None:
@@ -116,7 +116,7 @@ def _check_sources(query: exp.Query) -> None:
             is_known = isinstance(source, exp.Table | exp.Subquery | exp.Unnest | exp.Values | exp.Lateral)
         if not is_known:
             what = source.sql() if isinstance(source, exp.Expr) else place.key
-            raise RefusedError(f"it reads {what}, which is neither a table's name nor a query")
+            raise InvalidSqlError(f"it reads {what}, which is neither a table's name nor a query")
 
 
 def _check_tables(query: exp.Query) -> None:
@@ -124,12 +124,12 @@ def _check_tables(query: exp.Query) -> None:
     known = set(TABLES)
     for name, part in _parts(query):
         if name in TABLES:
-            raise RefusedError(f"it gives the name {name} to something else")
+            raise InvalidSqlError(f"it gives the name {name} to something else")
         for table in part.find_all(exp.Table):
             read = ".".join(piece.sql() for piece in table.parts) or table.sql()
             is_plain = len(table.parts) == 1 and isinstance(table.this, exp.Identifier)
             if not is_plain or not _NAME.fullmatch(table.name) or table.name.lower() not in known:
-                raise RefusedError(f"it reads {read}, and an audit reads {' and '.join(TABLES)}")
+                raise InvalidSqlError(f"it reads {read}, and an audit reads {' and '.join(TABLES)}")
         known.add(name)
 
 
@@ -138,12 +138,12 @@ def _parts(query: exp.Query) -> Iterator[tuple[str, exp.Expr]]:
     outer = query.args.get("with_")
     if any(inner is not outer for inner in query.find_all(exp.With)):
         # Then where a name is known would be a matter of where it stands.
-        raise RefusedError("it has a WITH that is not at its beginning")
+        raise InvalidSqlError("it has a WITH that is not at its beginning")
     if outer and outer.args.get("recursive"):
-        raise RefusedError("it has a WITH that may never end")
+        raise InvalidSqlError("it has a WITH that may never end")
     for cte in outer.expressions if outer else ():
         if not _NAME.fullmatch(cte.alias) or not isinstance(cte.this, exp.Query):
-            raise RefusedError(f"its WITH has {cte.alias}, which is not a plain name for a query")
+            raise InvalidSqlError(f"its WITH has {cte.alias}, which is not a plain name for a query")
         yield cte.alias.lower(), cte.this
     rest = query.copy()
     rest.set("with_", None)
@@ -154,4 +154,4 @@ def _check_columns(query: exp.Query) -> None:
     names = [name.casefold() for name in query.named_selects if name not in ("", "*")]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise RefusedError(f"it has two columns with the name {twice}")
+        raise InvalidSqlError(f"it has two columns with the name {twice}")

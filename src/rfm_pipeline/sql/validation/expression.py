@@ -44,7 +44,7 @@ HINT = (
 """What to do about an exclusion that is not usable."""
 
 
-def check_expression(text: str, reason: str, schema: Schema, dialect: str) -> None:
+def validate_expression(text: str, reason: str, schema: Schema, dialect: str) -> None:
     """Lets an expression pass, or says why not.
 
     Args:
@@ -60,7 +60,7 @@ def check_expression(text: str, reason: str, schema: Schema, dialect: str) -> No
     try:
         condition = _parsed(text, dialect)
         _check_nodes(condition)
-    except RefusedError as refusal:
+    except InvalidSqlError as refusal:
         shown = textwrap.shorten(text, 80, placeholder=" …")
         raise ExpressionError(f"The exclusion `{reason}` is not usable: {refusal} ({shown}).", HINT) from None
     for column in condition.find_all(exp.Column):
@@ -71,7 +71,7 @@ def check_expression(text: str, reason: str, schema: Schema, dialect: str) -> No
             raise unknown_column(schema, name, f"The exclusion `{reason}`", text)
 
 
-class RefusedError(Exception):
+class InvalidSqlError(Exception):
     """Why a user's SQL does not pass."""
 
 
@@ -79,27 +79,27 @@ def _parsed(text: str, dialect: str) -> exp.Expr:
     """The one expression that the text is."""
     plain = bare(text, dialect)
     if any(mark in plain for mark in ("--", "/*", "#")):
-        raise RefusedError("it has a comment")
+        raise InvalidSqlError("it has a comment")
     if ";" in plain:
-        raise RefusedError("it has a semicolon")
+        raise InvalidSqlError("it has a semicolon")
     try:
         tokens = sqlglot.tokenize(text, read=dialect)
         # The parenthesis on a line of its own: a comment that the tokens don't show can't take it away.
         statements = sqlglot.parse(f"SELECT ({text}\n)", read=dialect)
     except SqlglotError:
-        raise RefusedError("it can't be parsed") from None
+        raise InvalidSqlError("it can't be parsed") from None
     except RecursionError:
-        raise RefusedError("its parentheses are nested too deeply") from None
+        raise InvalidSqlError("its parentheses are nested too deeply") from None
     if any(token.comments for token in tokens):
-        raise RefusedError("it has a comment")
+        raise InvalidSqlError("it has a comment")
     select = statements[0] if len(statements) == 1 else None
     if not isinstance(select, exp.Select) or [name for name, value in select.args.items() if value] != [
         "expressions"
     ]:
-        raise RefusedError("it is not one expression")
+        raise InvalidSqlError("it is not one expression")
     outer = select.expressions[0]
     if len(select.expressions) != 1 or not isinstance(outer, exp.Paren):
-        raise RefusedError("it is not one expression")
+        raise InvalidSqlError("it is not one expression")
     return outer
 
 
@@ -118,16 +118,16 @@ def unrepeatable_call(tree: exp.Expr) -> str | None:
 
 def _check_nodes(condition: exp.Expr) -> None:
     if called := unrepeatable_call(condition):
-        raise RefusedError(f"it calls {called}, whose value is not a matter of the line")
+        raise InvalidSqlError(f"it calls {called}, whose value is not a matter of the line")
     for forbidden in condition.find_all(*_FORBIDDEN):
         if isinstance(forbidden, exp.Unnest) and isinstance(forbidden.parent, exp.In):
             continue  # a list of values in the line, and no set of rows
-        raise RefusedError(f"it uses {_called(forbidden)}, and only values of the line itself can decide")
+        raise InvalidSqlError(f"it uses {_called(forbidden)}, and only values of the line itself can decide")
     expression = condition
     while isinstance(expression, exp.Paren):
         expression = expression.this
     if not isinstance(expression, _BOOLEAN):
-        raise RefusedError("it is not a condition that is true or false")
+        raise InvalidSqlError("it is not a condition that is true or false")
 
 
 def bare(text: str, dialect: str) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rfm_pipeline._version import __version__
-from rfm_pipeline.config.destination_location import BigQueryDestination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.results.tables import COLUMNS, SUFFIXES, newer_version
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Table
 
 
-class DestinationDataset:
+class BigQueryDestination:
     """The tables of a destination in a dataset of BigQuery.
 
     Args:
@@ -35,7 +35,9 @@ class DestinationDataset:
 
     engine = "bigquery"
 
-    def __init__(self, jobs: JobRunner, place: BigQueryDestination, settings: BigQuerySettings) -> None:
+    def __init__(
+        self, jobs: JobRunner, place: BigQueryDestinationLocation, settings: BigQuerySettings
+    ) -> None:
         self._jobs = jobs
         self._place = place
         self._settings = settings
@@ -54,7 +56,7 @@ class DestinationDataset:
         place = self._place
         return statements.quoted(place.project, place.dataset, f"{place.table}{SUFFIXES[name]}")
 
-    def present(self) -> frozenset[str]:
+    def existing_tables(self) -> frozenset[str]:
         found = {name: find(self._jobs, self.name(name)) for name in SUFFIXES}
         there = {name: table for name, table in found.items() if table is not None}
         for name, table in there.items():
@@ -78,14 +80,14 @@ class DestinationDataset:
     def check(self) -> None:
         self._jobs.location = self._settings.location or self.location
 
-    def reading(self) -> AbstractContextManager[None]:
+    def open_for_reading(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def claimed(self, run_id: str) -> AbstractContextManager[None]:
+    def lease(self, run_id: str) -> AbstractContextManager[None]:
         self.check()
         return Lease(self._jobs, self._place, self._settings, run_id).held()
 
-    def sweep(self, run_id: str, spared: Collection[str]) -> None:
+    def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:
         doing, place = "look for what earlier runs left behind", self._place
 
         def listed() -> list[str]:
@@ -145,15 +147,15 @@ class DestinationDataset:
 
 @contextmanager
 def open_dataset(
-    place: BigQueryDestination, settings: BigQuerySettings, run_id: str
-) -> Iterator[DestinationDataset]:
+    place: BigQueryDestinationLocation, settings: BigQuerySettings, run_id: str
+) -> Iterator[BigQueryDestination]:
     """A destination without a source.
 
     Raises:
         RfmError: BigQuery can't be reached, or there is no such dataset.
     """
     jobs = runner(settings, place.project, run_id)
-    destination = DestinationDataset(jobs, place, settings)
+    destination = BigQueryDestination(jobs, place, settings)
     try:
         destination.check()
         yield destination

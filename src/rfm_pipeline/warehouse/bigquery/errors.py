@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import (
     ConfigurationError,
     CostLimitError,
@@ -70,10 +70,10 @@ def explanation(doing: str, link: str | None = None) -> Iterator[None]:
     except GoogleAuthError as error:
         raise unidentified(error) from None
     except (GoogleAPIError, RequestException) as error:
-        raise explained(error, doing, link) from error
+        raise translate_bigquery_error(error, doing, link) from error
 
 
-def explained(error: Any, doing: str, link: str | None = None) -> RfmError:
+def translate_bigquery_error(error: Any, doing: str, link: str | None = None) -> RfmError:
     """An answer of BigQuery as an error of ours."""
     errors: Any = getattr(error, "errors", None) or ()
     reason = next((item["reason"] for item in errors if isinstance(item, Mapping) and "reason" in item), "")
@@ -96,33 +96,33 @@ def _by_reason(reason: str, said: str, doing: str, link: str | None) -> RfmError
         return denied(said, doing)
     if reason == "bytesBilledLimitExceeded" or "bytes billed" in said:
         return CostLimitError(
-            f"BigQuery stopped before it would {doing}: {lowered(said)}",
+            f"BigQuery stopped before it would {doing}: {lower_first(said)}",
             f"raise --max-bytes, or narrow the run with --window or --since; {UNCHANGED}",
         )
     if reason == "notFound":
-        return WarehouseError(f"BigQuery could not {doing}: {lowered(said)}", f"{UNCHANGED[:-1]}; {look}")
+        return WarehouseError(f"BigQuery could not {doing}: {lower_first(said)}", f"{UNCHANGED[:-1]}; {look}")
     if reason in {"quotaExceeded", "billingNotEnabled"}:
         return WarehouseError(
-            f"BigQuery could not {doing}: {lowered(said)}",
+            f"BigQuery could not {doing}: {lower_first(said)}",
             f"look at the quotas and the billing of the project that runs the jobs; {UNCHANGED}",
         )
     if reason in {"resourcesExceeded", "responseTooLarge"}:
         return WarehouseError(
-            f"BigQuery has too few resources to {doing}: {lowered(said)}",
+            f"BigQuery has too few resources to {doing}: {lower_first(said)}",
             "narrow the run with --window or --since; --method ntile sorts on one worker, and others don't.",
         )
     if reason == "stopped":
         return WarehouseError(f"Somebody cancelled the job that was to {doing}.", look)
     if reason == "timeout":
         return WarehouseError(
-            f"BigQuery did not {doing} in time: {lowered(said)}", f"raise bigquery.job_timeout, or {look}"
+            f"BigQuery did not {doing} in time: {lower_first(said)}", f"raise bigquery.job_timeout, or {look}"
         )
     if re.search(r"\b[Oo]verflow|out of range|[Bb]ad .* value|[Cc]ould not cast|division by zero", said):
         return SourceError(
-            f"A value of the source is one that a condition can't take: {lowered(said)}",
+            f"A value of the source is one that a condition can't take: {lower_first(said)}",
             "write SAFE_CAST in place of CAST, and SAFE_DIVIDE for a division, in the exclusion.",
         )
-    return WarehouseError(f"BigQuery could not {doing}: {lowered(said)}", f"{UNCHANGED[:-1]}; {look}")
+    return WarehouseError(f"BigQuery could not {doing}: {lower_first(said)}", f"{UNCHANGED[:-1]}; {look}")
 
 
 def objection(error: Exception) -> str:
@@ -130,7 +130,7 @@ def objection(error: Exception) -> str:
     said = str(getattr(error, "message", "") or error)
     if match := _NOT_BOOLEAN.search(said):
         return f"its value is {_IN_WORDS.get(match['type'], match['type'])}, not true or false"
-    return lowered(first_sentence(said)).rstrip(".")
+    return lower_first(first_sentence(said)).rstrip(".")
 
 
 def denied(said: str, doing: str) -> RfmError:
@@ -138,12 +138,12 @@ def denied(said: str, doing: str) -> RfmError:
     permission = permission_in(said)
     if permission is None:
         return WarehouseError(
-            f"BigQuery denies what it takes to {doing}: {lowered(said)}",
+            f"BigQuery denies what it takes to {doing}: {lower_first(said)}",
             "`rfm check` names the permissions that are missing, and the roles that grant them.",
         )
     role = ROLES.get(permission)
     return WarehouseError(
-        f"The permission {permission} is missing to {doing}: {lowered(said)}",
+        f"The permission {permission} is missing to {doing}: {lower_first(said)}",
         f"grant {role}." if role else f"grant a role that has {permission}.",
     )
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rfm_pipeline.common.atomic_file import Draft
-from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.common.atomic_file import AtomicFile
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 
@@ -21,7 +21,7 @@ _TYPES: Mapping[str, str] = {
 }
 
 
-def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Draft:
+def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> AtomicFile:
     """Writes the rows of a result to a draft beside `path`.
 
     Args:
@@ -32,24 +32,24 @@ def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Draf
         WarehouseError: There is no room for them.
     """
     from rfm_pipeline.common.duckdb_engine import connected
-    from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder
-    from rfm_pipeline.warehouse.duckdb.errors import explained
+    from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory
+    from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
     from rfm_pipeline.warehouse.duckdb.export import write_table
 
-    with ScratchFolder(None) as scratch:
+    with SpillDirectory(None) as scratch:
         lines = scratch / "rows.ndjson"
         try:
             _write_lines(pages, lines)
         except OSError as error:
             raise WarehouseError(
-                f"The output {path} can't be written: {lowered(error.strerror or str(error))}.",
+                f"The output {path} can't be written: {lower_first(error.strerror or str(error))}.",
                 "look at the room for temporary files; nothing was published.",
             ) from error
         columns = ", ".join(f"{name}: '{_TYPES[about.holds]}'" for name, about in RESULT_COLUMNS.items())
         literal = str(lines).replace("'", "''")
         read = f"read_json('{literal}', format = 'newline_delimited', columns = {{{columns}}})"
         with connected({"temp_directory": f"{scratch}/spill"}) as connection:
-            with explained(f"write {path}"):
+            with translate_duckdb_errors(f"write {path}"):
                 connection.execute(f"CREATE TABLE result AS FROM {read}")
             return write_table(connection, "result", path, scratch)
 

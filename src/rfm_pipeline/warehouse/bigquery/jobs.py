@@ -23,17 +23,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, field
 
-from rfm_pipeline.common.cancellation import stop_if_asked
+from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.errors import RfmError, WarehouseError
 from rfm_pipeline.warehouse.base import Progress
 from rfm_pipeline.warehouse.bigquery.errors import explanation, failed_job
 from rfm_pipeline.warehouse.bigquery.retry import (
     Clock,
-    Patience,
+    RetryDecision,
+    RetryPolicy,
     UnreachableError,
-    Verdict,
-    passes,
-    verdict_of,
+    decision_for,
+    is_transient,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class JobRunner:
         self._run_id = run_id
         self._limits = limits
         self._clock = clock or Clock()
-        self.patience = Patience(limits.retry, self._clock)
+        self.patience = RetryPolicy(limits.retry, self._clock)
 
     def query(self, step: str, sql: str, progress: Progress | None = None, *, commits: bool = False) -> Any:
         """Runs one statement, or one script, to its end.
@@ -224,7 +224,7 @@ class JobRunner:
             failure = job.error_result
             if not failure:
                 return job
-            if verdict_of(failure.get("reason", "")) is not Verdict.AGAIN:
+            if decision_for(failure.get("reason", "")) is not RetryDecision.RETRY:
                 raise failed_job(failure, step, self.link(job_id))
             deadline = deadline or self._clock.now() + self._limits.retry
             self.patience.pause(
@@ -291,7 +291,7 @@ class JobRunner:
                     f"raise bigquery.job_timeout, or look at the job: {self.link(job.job_id)}",
                 )
             self._clock.sleep(pause)
-            stop_if_asked()
+            raise_if_cancelled()
             pause = min(pause * 1.5, 5.0)
             job = self.patience.ask(partial(self._job, job.job_id), f"look at {step}")
             if progress and (share := _share(job)) is not None:
@@ -321,7 +321,7 @@ class JobRunner:
                 if job.state == "DONE":
                     return job
             except Exception as error:  # noqa: BLE001 - what made us stop is what is to be told
-                if not passes(error):
+                if not is_transient(error):
                     return None
             if self._clock.now() + pause > patience:
                 return None

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.config.destination_location import BigQueryDestination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import LockedError
 from rfm_pipeline.warehouse.bigquery.errors import explanation
@@ -43,7 +43,7 @@ class Lease:
     """
 
     def __init__(
-        self, jobs: JobRunner, place: BigQueryDestination, settings: BigQuerySettings, run_id: str
+        self, jobs: JobRunner, place: BigQueryDestinationLocation, settings: BigQuerySettings, run_id: str
     ) -> None:
         self._jobs = jobs
         self._place = place

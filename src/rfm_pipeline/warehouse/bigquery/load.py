@@ -15,7 +15,7 @@ from rfm_pipeline.warehouse.bigquery.client import connect
 from rfm_pipeline.warehouse.bigquery.errors import explanation
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, Limits
 from rfm_pipeline.warehouse.bigquery.local_files import Field, LocalFiles, schema_fields
-from rfm_pipeline.warehouse.bigquery.schema import drift, type_name
+from rfm_pipeline.warehouse.bigquery.schema import schema_differences, type_name
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import LoadJobConfig, Table
@@ -241,7 +241,9 @@ def _check(table: Table, name: str, fields: tuple[Field, ...], mode: Mode) -> No
             f"There is a table {name}.", "say what becomes of its rows: --append, or --replace."
         )
     there = {field.name: type_name(field) for field in table.schema}
-    if mode == "append" and (difference := drift(there, {field.name: field.type for field in fields})):
+    if mode == "append" and (
+        difference := schema_differences(there, {field.name: field.type for field in fields})
+    ):
         raise DestinationError(
             f"The table {name} does not have the columns of the files: it {difference}.",
             "choose another table, or --replace it.",

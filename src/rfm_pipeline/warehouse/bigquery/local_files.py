@@ -12,12 +12,12 @@ from msgspec import Struct
 from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.config.source_location import Location
+from rfm_pipeline.config.source_location import SourceLocation
 from rfm_pipeline.errors import SourceError
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb
-    from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder
+    from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory
 
 _TYPES = {
     Kind.TEXT: "STRING",
@@ -58,12 +58,12 @@ class LocalFiles:
     """
 
     def __init__(
-        self, locations: Sequence[Location], options: SourceOptions, settings: DuckDBSettings
+        self, locations: Sequence[SourceLocation], options: SourceOptions, settings: DuckDBSettings
     ) -> None:
         self._locations = locations
         self._options = options
         self._settings = settings
-        self._scratch: ScratchFolder | None = None
+        self._scratch: SpillDirectory | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._relation = ""
         self.label = ""
@@ -81,10 +81,10 @@ class LocalFiles:
         from rfm_pipeline.common.duckdb_engine import connected
         from rfm_pipeline.common.duckdb_types import schema_of
         from rfm_pipeline.source.open import open_source
-        from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder
-        from rfm_pipeline.warehouse.duckdb.errors import explained
+        from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory
+        from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 
-        self._scratch = ScratchFolder(self._settings.temp_directory)
+        self._scratch = SpillDirectory(self._settings.temp_directory)
         connection = connected({"temp_directory": str(self._scratch.path / "spill")})
         self._connection = connection
         connection.execute("SET TimeZone = 'UTC'")
@@ -96,13 +96,13 @@ class LocalFiles:
         for number, location in enumerate(self._locations):
             folder = self._scratch.path / str(number)
             folder.mkdir()
-            with explained("read the source"):
+            with translate_duckdb_errors("read the source"):
                 opened.append(open_source(location, self._options, connection, folder))
         self._relation = opened[0].relation
         if opened[1:]:
             together = " UNION ALL BY NAME ".join(f"SELECT * FROM {each.relation}" for each in opened)
             self._relation = f"({together})"
-        with explained("read the source"):
+        with translate_duckdb_errors("read the source"):
             schema = schema_of(connection, self._relation)
         self.label = ", ".join(each.label for each in opened)
         self.written_as = opened[0].format
@@ -121,14 +121,14 @@ class LocalFiles:
 
     def written(self) -> tuple[Path, int]:
         """The rows as one Parquet file, and how many they are."""
-        from rfm_pipeline.warehouse.duckdb.errors import explained
+        from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 
         assert self._connection is not None  # the files were opened first
         assert self._scratch is not None
         path = self._scratch.path / "lines.parquet"
         columns = ", ".join(f"{field.expression} AS {_identifier(field.name)}" for field in self.fields)
         literal = str(path).replace("'", "''")
-        with explained("read the source"):
+        with translate_duckdb_errors("read the source"):
             row = self._connection.execute(
                 f"COPY (SELECT {columns} FROM {self._relation}) TO '{literal}'"
                 " (FORMAT parquet, COMPRESSION zstd)"

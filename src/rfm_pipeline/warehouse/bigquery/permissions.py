@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from rfm_pipeline.config.destination_location import BigQueryDestination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import WarehouseError
@@ -91,7 +91,10 @@ class Access(Struct, frozen=True):
 
 
 def look_at_access(
-    source: BigQueryTable | None, destination: BigQueryDestination, settings: BigQuerySettings, run_id: str
+    source: BigQueryTable | None,
+    destination: BigQueryDestinationLocation,
+    settings: BigQuerySettings,
+    run_id: str,
 ) -> Access:
     """Finds out who we are and what we may do.
 
@@ -123,7 +126,7 @@ def look_at_access(
     return Access(connection.principal, connection.client.project, location, tuple(permissions))
 
 
-def _dataset(jobs: JobRunner, destination: BigQueryDestination) -> tuple[str | None, Permission]:
+def _dataset(jobs: JobRunner, destination: BigQueryDestinationLocation) -> tuple[str | None, Permission]:
     from google.cloud.bigquery import DatasetReference
 
     name = f"{destination.project}.{destination.dataset}"
@@ -150,7 +153,7 @@ def _of_source(jobs: JobRunner, source: BigQueryTable) -> list[Permission]:
     return [*asked, _tried(jobs, "bigquery.tables.getData", name, f"SELECT *\nFROM {relation}")]
 
 
-def _creating(jobs: JobRunner, destination: BigQueryDestination) -> Permission:
+def _creating(jobs: JobRunner, destination: BigQueryDestinationLocation) -> Permission:
     probe = statements.quoted(destination.project, destination.dataset, f"{destination.table}__access")
     dataset = f"{destination.project}.{destination.dataset}"
     return _tried(

@@ -19,50 +19,52 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-class Verdict(Enum):
+class RetryDecision(Enum):
     """What follows a failure."""
 
-    AGAIN = "again"
+    RETRY = "again"
     """It is nobody's fault, and passes."""
-    NEVER = "never"
+    FAIL = "never"
     """It would fail again, or cost again."""
 
 
-class Rule(Struct, frozen=True):
+class RetryRule(Struct, frozen=True):
     """One line of the matrix: BigQuery's reason, what follows, and why."""
 
     reason: str
-    verdict: Verdict
+    decision: RetryDecision
     why: str
 
 
-MATRIX: tuple[Rule, ...] = (
-    Rule("rateLimitExceeded", Verdict.AGAIN, "too much at this moment, not too much"),
-    Rule("jobRateLimitExceeded", Verdict.AGAIN, "the same, of jobs"),
-    Rule("backendError", Verdict.AGAIN, "a server behind the server failed"),
-    Rule("jobBackendError", Verdict.AGAIN, "the same, while the job ran"),
-    Rule("internalError", Verdict.AGAIN, "a fault of BigQuery's own"),
-    Rule("jobInternalError", Verdict.AGAIN, "the same, while the job ran"),
-    Rule("badGateway", Verdict.AGAIN, "something between us and BigQuery failed"),
-    Rule("invalidQuery", Verdict.NEVER, "the statement stays as it is"),
-    Rule("invalid", Verdict.NEVER, "so does the request"),
-    Rule("accessDenied", Verdict.NEVER, "a person has to grant something"),
-    Rule("notFound", Verdict.NEVER, "a person has to make something"),
-    Rule("duplicate", Verdict.NEVER, "what is to be made is there"),
-    Rule("quotaExceeded", Verdict.NEVER, "a quota lasts for a day, and a run does not"),
-    Rule("billingNotEnabled", Verdict.NEVER, "a person has to pay"),
-    Rule("resourcesExceeded", Verdict.NEVER, "the query is too large as it is, and would be so again"),
-    Rule("responseTooLarge", Verdict.NEVER, "the result stays as large as it is"),
-    Rule("bytesBilledLimitExceeded", Verdict.NEVER, "this is the limit that we set"),
-    Rule("stopped", Verdict.NEVER, "somebody cancelled it"),
-    Rule("timeout", Verdict.NEVER, "it had the time that we gave it"),
+RETRY_RULES: tuple[RetryRule, ...] = (
+    RetryRule("rateLimitExceeded", RetryDecision.RETRY, "too much at this moment, not too much"),
+    RetryRule("jobRateLimitExceeded", RetryDecision.RETRY, "the same, of jobs"),
+    RetryRule("backendError", RetryDecision.RETRY, "a server behind the server failed"),
+    RetryRule("jobBackendError", RetryDecision.RETRY, "the same, while the job ran"),
+    RetryRule("internalError", RetryDecision.RETRY, "a fault of BigQuery's own"),
+    RetryRule("jobInternalError", RetryDecision.RETRY, "the same, while the job ran"),
+    RetryRule("badGateway", RetryDecision.RETRY, "something between us and BigQuery failed"),
+    RetryRule("invalidQuery", RetryDecision.FAIL, "the statement stays as it is"),
+    RetryRule("invalid", RetryDecision.FAIL, "so does the request"),
+    RetryRule("accessDenied", RetryDecision.FAIL, "a person has to grant something"),
+    RetryRule("notFound", RetryDecision.FAIL, "a person has to make something"),
+    RetryRule("duplicate", RetryDecision.FAIL, "what is to be made is there"),
+    RetryRule("quotaExceeded", RetryDecision.FAIL, "a quota lasts for a day, and a run does not"),
+    RetryRule("billingNotEnabled", RetryDecision.FAIL, "a person has to pay"),
+    RetryRule(
+        "resourcesExceeded", RetryDecision.FAIL, "the query is too large as it is, and would be so again"
+    ),
+    RetryRule("responseTooLarge", RetryDecision.FAIL, "the result stays as large as it is"),
+    RetryRule("bytesBilledLimitExceeded", RetryDecision.FAIL, "this is the limit that we set"),
+    RetryRule("stopped", RetryDecision.FAIL, "somebody cancelled it"),
+    RetryRule("timeout", RetryDecision.FAIL, "it had the time that we gave it"),
 )
 """What BigQuery's reasons mean for us. A reason that is not here is judged by the status of its answer."""
 
-PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
+TRANSIENT_STATUS_CODES = frozenset({429, 500, 502, 503, 504})
 """Answers that pass by themselves, where they give no reason that the matrix knows."""
 
-_VERDICTS: Mapping[str, Verdict] = {rule.reason: rule.verdict for rule in MATRIX}
+_DECISIONS: Mapping[str, RetryDecision] = {rule.reason: rule.decision for rule in RETRY_RULES}
 
 
 class Clock(Struct, frozen=True):
@@ -70,14 +72,14 @@ class Clock(Struct, frozen=True):
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    chance: Callable[[], float] = random.random
+    jitter: Callable[[], float] = random.random
 
 
 class UnreachableError(WarehouseError):
     """Requests to BigQuery went on failing for as long as they were to be tried."""
 
 
-class Patience:
+class RetryPolicy:
     """Tries again, and waits between, with a deadline.
 
     Args:
@@ -112,7 +114,7 @@ class Patience:
             try:
                 return call()
             except Exception as error:
-                if not passes(error) and not isinstance(error, also):
+                if not is_transient(error) and not isinstance(error, also):
                     raise
                 deadline = deadline or self._clock.now() + most
                 self.pause(failures, deadline, error, doing)
@@ -120,7 +122,7 @@ class Patience:
 
     def pause(self, failures: int, deadline: float, error: Exception, doing: str) -> None:
         """Waits twice as long as the last time, more or less: those who wait must not come back as one."""
-        pause = min(32.0, 0.5 * 2.0**failures) * (0.5 + self._clock.chance() / 2)
+        pause = min(32.0, 0.5 * 2.0**failures) * (0.5 + self._clock.jitter() / 2)
         if self._clock.now() + pause > deadline:
             if isinstance(error, RfmError):
                 raise error
@@ -135,20 +137,20 @@ class Patience:
         self._clock.sleep(pause)
 
 
-def verdict_of(reason: str) -> Verdict | None:
+def decision_for(reason: str) -> RetryDecision | None:
     """What follows a failure with a reason; None where the matrix does not know it."""
-    return _VERDICTS.get(reason)
+    return _DECISIONS.get(reason)
 
 
-def passes(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether a request that failed this way may be answered the next time."""
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import TransportError
     from requests import exceptions as http
 
     if isinstance(error, GoogleAPICallError):
-        verdict = _VERDICTS.get(reason_of(error))
-        return error.code in PASSING_STATUS if verdict is None else verdict is Verdict.AGAIN
+        verdict = _DECISIONS.get(reason_of(error))
+        return error.code in TRANSIENT_STATUS_CODES if verdict is None else verdict is RetryDecision.RETRY
     broken = (http.ChunkedEncodingError, http.ContentDecodingError, http.JSONDecodeError)
     lost = (http.ConnectionError, http.Timeout, TransportError, ConnectionError)
     return isinstance(error, (*broken, *lost))

@@ -52,10 +52,10 @@ def type_name(field: SchemaField) -> str:
 def published_drift(columns: Mapping[str, PublishedColumn], fields: Sequence[SchemaField]) -> str | None:
     """How a table differs from the one that is published; None where it doesn't, in what matters."""
     wanted = {name: TYPES[column.holds] for name, column in columns.items()}
-    return drift({field.name: type_name(field) for field in fields}, wanted)
+    return schema_differences({field.name: type_name(field) for field in fields}, wanted)
 
 
-def drift(there: dict[str, str], wanted: dict[str, str]) -> str | None:
+def schema_differences(there: dict[str, str], wanted: dict[str, str]) -> str | None:
     """The difference between two tables' columns in words; None where there is none.
 
     Args:

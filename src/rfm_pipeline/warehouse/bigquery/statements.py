@@ -39,7 +39,7 @@ def quoted(*parts: str) -> str:
     return ".".join("`" + part.replace("\\", "\\\\").replace("`", "\\`") + "`" for part in parts)
 
 
-def stage(table: str, select: str, expires: datetime, labels: Mapping[str, str]) -> str:
+def create_staging_table_sql(table: str, select: str, expires: datetime, labels: Mapping[str, str]) -> str:
     """Stages the rows of a SELECT as a table that goes away by itself.
 
     Args:

@@ -13,17 +13,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rfm_pipeline.common.atomic_file import Draft
-from rfm_pipeline.common.formatting import size
-from rfm_pipeline.common.partitioned_query import Cut
+from rfm_pipeline.common.atomic_file import AtomicFile
+from rfm_pipeline.common.formatting import format_bytes
+from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.common.schema import Kind, Partition
-from rfm_pipeline.config.destination_location import BigQueryDestination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import ConfigurationError, CostLimitError, SourceError
 from rfm_pipeline.warehouse.base import Cost, Progress, SourceTable, Usage
 from rfm_pipeline.warehouse.bigquery import statements
-from rfm_pipeline.warehouse.bigquery.destination import DestinationDataset
+from rfm_pipeline.warehouse.bigquery.destination import BigQueryDestination
 from rfm_pipeline.warehouse.bigquery.errors import explanation, objection
 from rfm_pipeline.warehouse.bigquery.export import write_rows
 from rfm_pipeline.warehouse.bigquery.jobs import label_value
@@ -55,7 +55,7 @@ class BigQueryWarehouse:
     def __init__(
         self,
         source: BigQueryTable | LocalFiles,
-        destination: BigQueryDestination,
+        destination: BigQueryDestinationLocation,
         settings: BigQuerySettings,
         run_id: str,
     ) -> None:
@@ -67,7 +67,7 @@ class BigQueryWarehouse:
         self._labels = {"created_by": "rfm-pipeline", "rfm_run": label_value(run_id)}
         self._expires = datetime.now(UTC) + _STAGED_FOR
         self._staged: dict[str, str] = {}
-        self.destination = DestinationDataset(self.jobs, destination, settings)
+        self.destination = BigQueryDestination(self.jobs, destination, settings)
         self._recalled: dict[str, str] = {}
         self._is_kept = False
         self._is_loaded = isinstance(source, BigQueryTable)
@@ -134,9 +134,9 @@ class BigQueryWarehouse:
         most = self._settings.most_bytes
         if found > most:
             # A little more, for tables grow.
-            enough = size(max(found + found // 10, 2**20))
+            enough = format_bytes(max(found + found // 10, 2**20))
             raise CostLimitError(
-                f"The run would read {size(found)}, about ${dollars:,.2f}, and the limit is {size(most)}.",
+                f"The run would read {format_bytes(found)}, about ${dollars:,.2f}, and the limit is {format_bytes(most)}.",
                 f"raise it with --max-bytes '{enough}', or narrow the run with --since or --window.",
             )
         return Cost(found, dollars)
@@ -148,23 +148,25 @@ class BigQueryWarehouse:
     def table(self, name: str) -> str:
         return self._recalled.get(name) or self._staged_table(name)
 
-    def recall(self, name: str, select: str) -> None:
+    def copy_from_destination(self, name: str, select: str) -> None:
         # It is read where it stands.
         self._recalled[name] = f"(\n{select}\n)"
 
-    def create(
+    def materialize(
         self,
         name: str,
         select: str,
         progress: Progress | None = None,
-        cut: Cut | None = None,  # noqa: ARG002 - BigQuery has the memory
+        cut: PartitionedQuery | None = None,  # noqa: ARG002 - BigQuery has the memory
     ) -> None:
         if isinstance(self._source, LocalFiles) and not self._is_loaded:
             self._load(self._source)
             self.estimate(select)
         table = self._staged_table(name)
         self._staged[name] = self._staged_name(name)
-        self.jobs.query(name, statements.stage(table, select, self._expires, self._labels), progress)
+        self.jobs.query(
+            name, statements.create_staging_table_sql(table, select, self._expires, self._labels), progress
+        )
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         self._looks += 1
@@ -181,13 +183,13 @@ class BigQueryWarehouse:
                 return objection(error)
         return None
 
-    def export(self, name: str, path: Path) -> Draft:
+    def export(self, name: str, path: Path) -> AtomicFile:
         self._looks += 1
         select = f"SELECT *\nFROM {self._staged_table(name)}"
         job = self.jobs.query(f"export-{self._looks}", select)
         return write_rows(self.jobs.pages(job), path)
 
-    def keep(self) -> str:
+    def retain_staged_tables(self) -> str:
         self._is_kept = True
         hours = int(_STAGED_FOR.total_seconds() // 3600)
         return f"what was staged is in {self._staged_name('*')} for {hours} hours"
@@ -247,7 +249,7 @@ def _notes(table: Table) -> tuple[str, ...]:
         return ("a view",)
     if not table.num_bytes or table.num_rows is None:
         return ()
-    return (f"{table.num_rows:,} rows, {size(table.num_bytes)}",)
+    return (f"{table.num_rows:,} rows, {format_bytes(table.num_bytes)}",)
 
 
 def _partition(table: Table) -> Partition | None:

@@ -6,16 +6,16 @@ from pathlib import Path
 from types import TracebackType
 
 from rfm_pipeline.common.duckdb_engine import connected, duckdb
-from rfm_pipeline.common.file_lock import HeldFolder
-from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.common.file_lock import LockedTempDir
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import ConfigurationError, WarehouseError
-from rfm_pipeline.warehouse.duckdb.errors import explained
+from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 
 _PREFIX = "rfm-"
 
 
-class ScratchFolder:
+class SpillDirectory:
     """A temporary folder that is gone at the end, or with the next run where the end came without warning.
 
     Args:
@@ -33,11 +33,11 @@ class ScratchFolder:
                 f"The temporary folder {root} {what}.", "set duckdb.temp_directory to a folder with room."
             )
         try:
-            self._folder = HeldFolder(root, _PREFIX)
+            self._folder = LockedTempDir(root, _PREFIX)
         except OSError as error:
             raise WarehouseError(
                 f"No temporary folder can be made in {root or 'the folder for temporary files'}:"
-                f" {lowered(error.strerror or str(error))}.",
+                f" {lower_first(error.strerror or str(error))}.",
                 "set duckdb.temp_directory to a folder that can be written to.",
             ) from None
         self.path = self._folder.path
@@ -74,7 +74,7 @@ def connect(settings: DuckDBSettings, scratch: Path) -> duckdb.DuckDBPyConnectio
         config["memory_limit"] = settings.memory_limit
     if settings.threads:
         config["threads"] = str(settings.threads)
-    with explained("start DuckDB"):
+    with translate_duckdb_errors("start DuckDB"):
         connection = connected(config)
         connection.execute("SET TimeZone = 'UTC'")
         if not settings.threads:

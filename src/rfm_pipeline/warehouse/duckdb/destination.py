@@ -20,14 +20,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rfm_pipeline._version import __version__
-from rfm_pipeline.common.cancellation import stop_if_asked
+from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.file_lock import FileLock
-from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import DestinationError, LockedError, WarehouseError
 from rfm_pipeline.results.tables import COLUMNS, SUFFIXES, PublishedColumn, newer_version
-from rfm_pipeline.warehouse.duckdb.errors import UNCHANGED, explained, held, lock_holder, unopened
+from rfm_pipeline.warehouse.duckdb.errors import (
+    UNCHANGED,
+    held,
+    lock_holder,
+    translate_duckdb_errors,
+    unopened,
+)
 
 T = TypeVar("T")
 _CATALOG = "destination"
@@ -44,7 +50,7 @@ _TYPES = {
 }
 
 
-class DestinationFile:
+class DuckDBDestination:
     """The tables of a destination in a DuckDB file.
 
     Args:
@@ -72,11 +78,11 @@ class DestinationFile:
     def table(self, name: str) -> str:
         return quoted(_CATALOG, "main", f"{self._table}{SUFFIXES[name]}")
 
-    def present(self) -> frozenset[str]:
+    def existing_tables(self) -> frozenset[str]:
         self._check_is_file()
         if not self._file.exists():
             return frozenset()
-        with self.reading():
+        with self.open_for_reading():
             columns = self._connection.execute(
                 "SELECT LOWER(table_name), table_type = 'VIEW', column_name, data_type"
                 " FROM information_schema.columns"
@@ -100,29 +106,32 @@ class DestinationFile:
         return frozenset(there)
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
-        with self.reading():
+        with self.open_for_reading():
             cursor = self._connection.execute(select)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
+    def open_for_reading(self) -> Iterator[None]:
         if self._is_attached or not self._file.exists():
             yield
             return
-        with explained(f"look at {self._file}", file=self._file), self._attached(self._file, read_only=True):
+        with (
+            translate_duckdb_errors(f"look at {self._file}", file=self._file),
+            self._attached(self._file, read_only=True),
+        ):
             yield
 
     def apply(self, statements: Sequence[str], step: str) -> None:  # noqa: ARG002 - DuckDB names no jobs
         self.check()
         self._release_others()
-        with explained(f"write {self._file}", file=self._file):
+        with translate_duckdb_errors(f"write {self._file}", file=self._file):
             if self._file.exists() or not self._made(statements):
                 with self._attached(self._file, read_only=False):
                     self._transact(statements)
 
     @contextmanager
-    def claimed(self, run_id: str) -> Iterator[None]:
+    def lease(self, run_id: str) -> Iterator[None]:
         self.check()
         lock = FileLock(self._file.with_name(f"{self._file.name}.{self._table}.lease"))
         about = {
@@ -135,7 +144,7 @@ class DestinationFile:
             is_ours = lock.acquire(json.dumps(about))
         except OSError as error:
             raise WarehouseError(
-                f"The lease of {self._file} can't be taken: {lowered(error.strerror or str(error))}.",
+                f"The lease of {self._file} can't be taken: {lower_first(error.strerror or str(error))}.",
                 f"look at the disk's room and permissions; {UNCHANGED}",
             ) from None
         if not is_ours:
@@ -165,7 +174,7 @@ class DestinationFile:
         if self._file.is_dir():
             raise DestinationError(f"{self._file} is a folder.", "name a file: --to duckdb:rfm.duckdb.")
 
-    def keep(self, run_id: str, tables: Sequence[str]) -> str:
+    def retain_tables(self, run_id: str, tables: Sequence[str]) -> str:
         """Copies tables in memory into a file beside the destination; what can be done with it, in words."""
         file = self._file.with_name(f"{self._file.stem}.{self._table}{_REFUSED}{run_id}.duckdb")
         try:
@@ -200,7 +209,7 @@ class DestinationFile:
                 left.unlink(missing_ok=True)
         return True
 
-    def sweep(self, run_id: str, spared: Collection[str]) -> None:  # noqa: ARG002 - what is kept has a file
+    def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:  # noqa: ARG002 - what is kept has a file
         folder, oldest = self._file.parent, time.time() - _KEPT_DAYS * 24 * 60 * 60
         for left in folder.glob(f".{glob.escape(self._file.name)}.{self._table}.*.new*"):
             left.unlink(missing_ok=True)
@@ -298,7 +307,7 @@ class DestinationFile:
                 if time.monotonic() + pause > deadline:
                     raise held(self._file, holder) from None
             threading.Event().wait(pause)
-            stop_if_asked()
+            raise_if_cancelled()
             pause = min(pause * 1.5, 1.0)
 
     # What is there

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_types import kind_of
-from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import DestinationError, LockedError, RfmError, SourceError, WarehouseError
 from rfm_pipeline.source.base import OpenedSource
 from rfm_pipeline.source.errors import explain_failure
@@ -32,7 +32,9 @@ _TABLE_FUNCTION = re.compile(r'"(?P<name>\w+)" is a table function')
 
 
 @contextmanager
-def explained(doing: str, source: OpenedSource | None = None, file: Path | None = None) -> Iterator[None]:
+def translate_duckdb_errors(
+    doing: str, source: OpenedSource | None = None, file: Path | None = None
+) -> Iterator[None]:
     """Turns what DuckDB says into an error of ours.
 
     Args:
@@ -69,12 +71,12 @@ def _explanation(error: duckdb.Error, doing: str) -> RfmError:
         )
     if isinstance(error, duckdb.OutOfRangeException):
         return SourceError(
-            f"A number is too large to {doing}: {lowered(first_line(error)).partition('. ')[0].rstrip('.')}.",
+            f"A number is too large to {doing}: {lower_first(first_line(error)).partition('. ')[0].rstrip('.')}.",
             "look for amounts of more than eighteen digits, and at arithmetic in exclusions.",
         )
     if isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException):
         return SourceError(
-            f"The source can't be read to the end: {lowered(first_line(error))}",
+            f"The source can't be read to the end: {lower_first(first_line(error))}",
             "look at how it was exported.",
         )
     reason = system_reason(error)
@@ -83,7 +85,7 @@ def _explanation(error: duckdb.Error, doing: str) -> RfmError:
             f"DuckDB could not {doing}: {reason}.", f"look at the disk's room and permissions; {UNCHANGED}"
         )
     return WarehouseError(
-        f"DuckDB could not {doing}: {lowered(first_line(error))}", "`rfm --debug` shows all that it said."
+        f"DuckDB could not {doing}: {lower_first(first_line(error))}", "`rfm --debug` shows all that it said."
     )
 
 
@@ -95,7 +97,7 @@ def _out_of_memory(error: duckdb.Error, doing: str) -> WarehouseError:
             f"DuckDB has too little room on disk to {doing}: its temporary folder holds {limit['limit']}.",
             "set duckdb.temp_directory to a folder with more room, or raise --memory-limit.",
         )
-    why = f"its limit is {limit['limit']}." if limit else lowered(first_line(error))
+    why = f"its limit is {limit['limit']}." if limit else lower_first(first_line(error))
     return WarehouseError(
         f"DuckDB has too little memory to {doing}: {why}",
         "raise --memory-limit, or give duckdb.temp_directory more room.",
@@ -114,12 +116,12 @@ def unopened(file: Path, error: duckdb.Error) -> RfmError:
         return DestinationError(f"{file} {what} not a DuckDB database.", "choose another file with --to.")
     if "newer version" in message or "storage version" in message.casefold():
         return DestinationError(
-            f"{file} was written by another version of DuckDB: {lowered(message)}",
+            f"{file} was written by another version of DuckDB: {lower_first(message)}",
             "choose another file with --to, or bring duckdb to that version.",
         )
     reason = system_reason(error)
     return WarehouseError(
-        f"{file} can't be opened: {reason or lowered(message.rstrip('.'))}.",
+        f"{file} can't be opened: {reason or lower_first(message.rstrip('.'))}.",
         f"look at its permissions and at the disk, or choose another file with --to; {UNCHANGED}",
     )
 
@@ -157,7 +159,7 @@ def objection(error: duckdb.Error) -> str:
         return f"{match['name']} reads a table, and only values of the line itself can decide"
     if re.search(r"cannot contain (aggregates|window)|UNNEST not supported", text):
         return "it looks at several lines, and only values of the line itself can decide"
-    return lowered(first_line(error)).rstrip(".")
+    return lower_first(first_line(error)).rstrip(".")
 
 
 def not_boolean(duckdb_type: str) -> str:
@@ -175,7 +177,7 @@ def first_line(error: Exception) -> str:
 def system_reason(error: Exception) -> str | None:
     """What the operating system said, in lower case: `no space left on device`."""
     match = _SYSTEM.search(str(error).splitlines()[0]) if str(error) else None
-    return lowered(match["reason"] or match["last"]) if match else None
+    return lower_first(match["reason"] or match["last"]) if match else None
 
 
 def _kind(duckdb_type: str) -> str:

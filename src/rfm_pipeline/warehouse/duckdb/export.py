@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rfm_pipeline.common.atomic_file import Draft
+from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_types import bound_columns
-from rfm_pipeline.common.formatting import lowered
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.warehouse.duckdb.errors import first_line, system_reason
 
@@ -49,7 +49,7 @@ def check_output(path: Path) -> None:
         _xlsxwriter()
 
 
-def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, scratch: Path) -> Draft:
+def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, scratch: Path) -> AtomicFile:
     """Writes the rows of a table, sorted by customer, to a draft beside the place where they are to be.
 
     Args:
@@ -67,7 +67,9 @@ def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, s
     return draft
 
 
-def write_private(connection: duckdb.DuckDBPyConnection, select: str, path: Path, scratch: Path) -> Draft:
+def write_private(
+    connection: duckdb.DuckDBPyConnection, select: str, path: Path, scratch: Path
+) -> AtomicFile:
     """Writes the rows of a SELECT, as they are, to a draft that nobody but its owner can ever read.
 
     Args:
@@ -86,10 +88,10 @@ def write_private(connection: duckdb.DuckDBPyConnection, select: str, path: Path
 
 
 @contextmanager
-def _drafted(path: Path, and_then: str = "") -> Iterator[Draft]:
+def _drafted(path: Path, and_then: str = "") -> Iterator[AtomicFile]:
     draft = None
     try:
-        draft = Draft(path)
+        draft = AtomicFile(path)
         yield draft
     except BaseException as error:
         if draft:
@@ -98,7 +100,7 @@ def _drafted(path: Path, and_then: str = "") -> Iterator[Draft]:
             raise
         said = error.strerror if isinstance(error, OSError) else system_reason(error)
         raise WarehouseError(
-            f"The output {path} can't be written: {lowered(said or first_line(error)).rstrip('.')}.",
+            f"The output {path} can't be written: {lower_first(said or first_line(error)).rstrip('.')}.",
             f"look at the disk's room and the folder's permissions{and_then}.",
         ) from error
 

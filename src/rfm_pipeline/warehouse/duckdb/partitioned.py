@@ -14,7 +14,7 @@ from pathlib import Path
 from rfm_pipeline.common.duckdb_engine import duckdb, watched
 from rfm_pipeline.common.duckdb_quoting import paths_literal, text_literal
 from rfm_pipeline.common.duckdb_types import bound_columns
-from rfm_pipeline.common.partitioned_query import PART, Cut
+from rfm_pipeline.common.partitioned_query import PARTITION_RELATION, PartitionedQuery
 from rfm_pipeline.source.base import OpenedSource
 from rfm_pipeline.source.file_suffix import is_compressed
 from rfm_pipeline.warehouse.base import Progress
@@ -47,7 +47,7 @@ def estimated_lines(source: OpenedSource) -> int | None:
     return source.size_bytes // (_COMPRESSED_BYTES_A_LINE if compressed else _BYTES_A_LINE)
 
 
-def parts_needed(connection: duckdb.DuckDBPyConnection, cut: Cut, lines: int | None) -> int:
+def parts_needed(connection: duckdb.DuckDBPyConnection, cut: PartitionedQuery, lines: int | None) -> int:
     """Into how many parts a step has to be cut; 1 is the whole at once.
 
     Args:
@@ -62,17 +62,19 @@ def parts_needed(connection: duckdb.DuckDBPyConnection, cut: Cut, lines: int | N
     # Seldom can a source be that large, and no other is looked at.
     if lines is None or lines * BYTES_A_GROUP <= _SPILLS_WELL * memory or not comes_back(connection, cut):
         return 1
-    watched(connection, f"CREATE OR REPLACE TEMP TABLE {PART} AS\n{cut.lines}\nLIMIT {_HEAD}")
-    kept = f"SELECT COUNT(*) FROM {PART} WHERE {cut.key} IS NOT NULL"
-    ((groups, head),) = connection.execute(f"SELECT ({cut.groups}), ({kept})").fetchall()
-    connection.execute(f"DROP TABLE {PART}")
+    watched(
+        connection, f"CREATE OR REPLACE TEMP TABLE {PARTITION_RELATION} AS\n{cut.input_sql}\nLIMIT {_HEAD}"
+    )
+    kept = f"SELECT COUNT(*) FROM {PARTITION_RELATION} WHERE {cut.partition_key} IS NOT NULL"
+    ((groups, head),) = connection.execute(f"SELECT ({cut.group_count_sql}), ({kept})").fetchall()
+    connection.execute(f"DROP TABLE {PARTITION_RELATION}")
     need = lines * BYTES_A_GROUP * (groups / head if head >= _FEW else 1)
     return 1 if need <= _SPILLS_WELL * memory else min(_MOST_PARTS, ceil(need / (_SHARE * memory)))
 
 
-def comes_back(connection: duckdb.DuckDBPyConnection, cut: Cut) -> bool:
+def comes_back(connection: duckdb.DuckDBPyConnection, cut: PartitionedQuery) -> bool:
     """Whether the lines come back from a file as they went there, and are hashed as they are compared."""
-    types = [str(type_) for _, type_ in bound_columns(connection, cut.lines)]
+    types = [str(type_) for _, type_ in bound_columns(connection, cut.input_sql)]
     if not all(type_ in _SAME or type_.startswith("DECIMAL") for type_ in types):
         return False
     # A text's type does not tell its collation; the statements that made the tables do.
@@ -83,7 +85,7 @@ def comes_back(connection: duckdb.DuckDBPyConnection, cut: Cut) -> bool:
 def create_in_parts(
     connection: duckdb.DuckDBPyConnection,
     name: str,
-    cut: Cut,
+    cut: PartitionedQuery,
     *,
     count: int,
     folder: Path,
@@ -109,24 +111,26 @@ def create_in_parts(
     try:
         watched(
             connection,
-            f"COPY (\nSELECT *, CAST(hash({cut.key}) % {count} AS SMALLINT) AS part\n"
-            f"FROM (\n{cut.lines}\n)\n)"
+            f"COPY (\nSELECT *, CAST(hash({cut.partition_key}) % {count} AS SMALLINT) AS part\n"
+            f"FROM (\n{cut.input_sql}\n)\n)"
             f" TO {text_literal(str(folder))} (FORMAT parquet, PARTITION_BY (part), {pieces})",
             _within(progress, 0, 0.6),
         )
         # The table, and its types, before there is a row.
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {PART} AS FROM (\n{cut.lines}\n) LIMIT 0")
-        connection.execute(f"CREATE OR REPLACE TABLE {name} AS\n{cut.select}")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {PARTITION_RELATION} AS FROM (\n{cut.input_sql}\n) LIMIT 0"
+        )
+        connection.execute(f"CREATE OR REPLACE TABLE {name} AS\n{cut.partition_sql}")
         parts = sorted(folder.iterdir())
         for place, part in enumerate(parts):
             files = paths_literal(sorted(part.glob("*.parquet")))
             connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {PART} AS FROM read_parquet({files}, hive_partitioning = false)"
+                f"CREATE OR REPLACE TEMP VIEW {PARTITION_RELATION} AS FROM read_parquet({files}, hive_partitioning = false)"
             )
             within = _within(progress, 0.6 + 0.4 * place / len(parts), 0.4 / len(parts))
-            watched(connection, f"INSERT INTO {name}\n{cut.select}", within)
+            watched(connection, f"INSERT INTO {name}\n{cut.partition_sql}", within)
             shutil.rmtree(part)
-        connection.execute(f"DROP VIEW {PART}")
+        connection.execute(f"DROP VIEW {PARTITION_RELATION}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

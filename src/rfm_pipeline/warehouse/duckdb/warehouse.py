@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rfm_pipeline.common.atomic_file import Draft
+from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.duckdb_engine import duckdb, watched
 from rfm_pipeline.common.duckdb_types import bound_columns
-from rfm_pipeline.common.partitioned_query import Cut
+from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.source.base import OpenedSource, Opener
 from rfm_pipeline.warehouse.base import Progress, SourceTable, Usage
-from rfm_pipeline.warehouse.duckdb.connection import ScratchFolder, connect
-from rfm_pipeline.warehouse.duckdb.destination import DestinationFile
-from rfm_pipeline.warehouse.duckdb.errors import explained, not_boolean, objection
+from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
+from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
+from rfm_pipeline.warehouse.duckdb.errors import not_boolean, objection, translate_duckdb_errors
 from rfm_pipeline.warehouse.duckdb.export import write_table
 from rfm_pipeline.warehouse.duckdb.partitioned import create_in_parts, estimated_lines, parts_needed
 
@@ -50,16 +50,16 @@ class DuckDBWarehouse:
         self._run_id = run_id
         self._opened: OpenedSource | None = None
         self._staged: dict[str, None] = {}
-        self._scratch = ScratchFolder(settings.temp_directory)
+        self._scratch = SpillDirectory(settings.temp_directory)
         try:
             self._connection = connect(settings, self._scratch.path)
         except BaseException:
             self._scratch.cleanup()
             raise
-        self.destination = DestinationFile(self._connection, file, table, settings)
+        self.destination = DuckDBDestination(self._connection, file, table, settings)
 
     def open_source(self) -> SourceTable:
-        with explained("read the source"):
+        with translate_duckdb_errors("read the source"):
             opened = self._source(self._connection, self._scratch.path)
         self._opened = opened
         return SourceTable(
@@ -74,8 +74,8 @@ class DuckDBWarehouse:
             written_as=opened.format,
         )
 
-    def recall(self, name: str, select: str) -> None:
-        with self.destination.reading():
+    def copy_from_destination(self, name: str, select: str) -> None:
+        with self.destination.open_for_reading():
             self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS\n{select}")
 
     def estimate(self, select: str) -> None:  # noqa: ARG002 - reading costs nothing, whatever is read
@@ -87,11 +87,11 @@ class DuckDBWarehouse:
     def table(self, name: str) -> str:
         return name
 
-    def create(
-        self, name: str, select: str, progress: Progress | None = None, cut: Cut | None = None
+    def materialize(
+        self, name: str, select: str, progress: Progress | None = None, cut: PartitionedQuery | None = None
     ) -> None:
         self._staged[name] = None
-        with explained("compute the segments", self._opened):
+        with translate_duckdb_errors("compute the segments", self._opened):
             count = parts_needed(self._connection, cut, self._lines(cut)) if cut else 1
             if cut and count > 1:
                 folder = self._scratch.path / "parts"
@@ -99,15 +99,15 @@ class DuckDBWarehouse:
             else:
                 watched(self._connection, f"CREATE OR REPLACE TABLE {name} AS\n{select}", progress)
 
-    def _lines(self, cut: Cut) -> int | None:
+    def _lines(self, cut: PartitionedQuery) -> int | None:
         """How many lines a step reads, as far as that is known."""
-        if cut.table is None:
+        if cut.row_count_table is None:
             return estimated_lines(self._opened) if self._opened else None
-        ((lines,),) = self._connection.execute(f"SELECT COUNT(*) FROM {cut.table}").fetchall()
+        ((lines,),) = self._connection.execute(f"SELECT COUNT(*) FROM {cut.row_count_table}").fetchall()
         return int(lines)
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
-        with explained("look at the staged result"):
+        with translate_duckdb_errors("look at the staged result"):
             cursor = self._connection.execute(select)
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -123,13 +123,13 @@ class DuckDBWarehouse:
             return objection(error)
         return None if str(type_) == "BOOLEAN" else not_boolean(str(type_))
 
-    def export(self, name: str, path: Path) -> Draft:
-        with explained(f"write {path}"):
+    def export(self, name: str, path: Path) -> AtomicFile:
+        with translate_duckdb_errors(f"write {path}"):
             return write_table(self._connection, name, path, self._scratch.path)
 
-    def keep(self) -> str:
-        with explained("keep the staged tables"):
-            return self.destination.keep(self._run_id, list(self._staged))
+    def retain_staged_tables(self) -> str:
+        with translate_duckdb_errors("keep the staged tables"):
+            return self.destination.retain_tables(self._run_id, list(self._staged))
 
     def keep_only(self, name: str) -> duckdb.DuckDBPyConnection:
         """Drops every staged table but one, and lets go of the source; gives the connection that has it."""

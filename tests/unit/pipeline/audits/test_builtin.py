@@ -10,21 +10,21 @@ import pytest
 from msgspec.structs import replace
 
 from rfm_pipeline.config.audits import Audits
-from rfm_pipeline.config.base import kinds
+from rfm_pipeline.config.base import field_types
 from rfm_pipeline.pipeline.audits.builtin import AUDITS, audit
-from rfm_pipeline.pipeline.audits.hints import advice
-from rfm_pipeline.pipeline.audits.statistics import Staged
+from rfm_pipeline.pipeline.audits.hints import audit_hint
+from rfm_pipeline.pipeline.audits.statistics import RunStatistics
 from rfm_pipeline.results.run_result import Audit, DimensionScores, Excluded
 from support.audit_statistics import WELL
 
 
-def found(name: str, staged: Staged, **configured: Any) -> Audit:
+def found(name: str, staged: RunStatistics, **configured: Any) -> Audit:
     (one,) = [made for made in audit(staged, Audits.of(configured)) if made.name == name]
     return one
 
 
 def test_the_audits_are_made_in_the_order_of_their_settings() -> None:
-    assert [check.__name__ for check in AUDITS] == [name for name in kinds(Audits) if name != "queries"]
+    assert [check.__name__ for check in AUDITS] == [name for name in field_types(Audits) if name != "queries"]
     settings = Audits.of({"max_age": "3 days"})
     assert [made.name for made in audit(WELL, settings)] == [check.__name__ for check in AUDITS]
 
@@ -36,7 +36,7 @@ def test_what_is_well_passes_every_audit() -> None:
 
 
 TWO_WAYS = "'1,234' can be read in two ways: --thousands ',' reads 1234, and --decimal ',' reads 1.234"
-FAILING: dict[str, tuple[Staged, str]] = {
+FAILING: dict[str, tuple[RunStatistics, str]] = {
     "source_not_empty": (replace(WELL, rows_read=0, rows_kept=0, excluded=()), "orders.csv has no lines."),
     "reconciliation": (replace(WELL, rows_kept=6), "10 rows were read, 6 kept and 3 excluded."),
     "customers_unique": (replace(WELL, rows=5), "5 rows for 4 customers, of 4 with kept lines."),
@@ -142,7 +142,7 @@ def test_an_empty_source_fails_one_audit_and_the_others_have_nothing_to_say() ->
 def test_all_that_failed_are_named_and_the_rows_that_fit_are_shown() -> None:
     rows = tuple({"customer_id": f"customer {n}", "copies": n, "since": None} for n in range(1, 6))
     failed = [Audit("rich", "failed", "`rich` found 5 rows.", rows), Audit("rows_dropped", "failed", "Fell.")]
-    told, _, rest = advice(failed, WELL).partition(" Such as: ")
+    told, _, rest = audit_hint(failed, WELL).partition(" Such as: ")
     assert told == 'look at what `audits.queries.rich` found, or give it level = "warn".'
     shown = "customer_id customer 1, copies 1, since NULL; customer_id customer 2, copies 2, since NULL"
     assert rest == f"{shown}. (Failed: rich, rows_dropped.)"
@@ -150,14 +150,14 @@ def test_all_that_failed_are_named_and_the_rows_that_fit_are_shown() -> None:
 
 def test_rows_in_a_hint_end_no_line_and_are_left_out_where_they_are_too_long() -> None:
     row = {"customer_id": "a\nb\x1b[31m", "monetary": Decimal("4310.500000000")}
-    hint = advice([Audit("rich", "failed", "Found.", (row, {"customer_id": "x" * 200}))], WELL)
+    hint = audit_hint([Audit("rich", "failed", "Found.", (row, {"customer_id": "x" * 200}))], WELL)
     assert "Such as: customer_id a\ufffdb\ufffd[31m, monetary 4310.50. (Failed" in hint
-    assert "Such as" not in advice([Audit("rich", "failed", "Found.", ({"text": "x" * 200},))], WELL)
+    assert "Such as" not in audit_hint([Audit("rich", "failed", "Found.", ({"text": "x" * 200},))], WELL)
 
 
 @pytest.mark.parametrize("name", [check.__name__ for check in AUDITS])
 def test_each_audit_has_advice_of_its_own(name: str) -> None:
     staged = FAILING[name][0] if name in FAILING else WELL
-    hint = advice([Audit(name, "failed", "It failed.")], staged)
+    hint = audit_hint([Audit(name, "failed", "It failed.")], staged)
     assert hint.endswith(f" (Failed: {name}.)")
     assert "audits.queries" not in hint

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.pipeline.audits.builtin import audit
-from rfm_pipeline.pipeline.audits.statistics import Staged
-from rfm_pipeline.results.run_record import RunRecord, SegmentFigures
+from rfm_pipeline.pipeline.audits.statistics import RunStatistics
+from rfm_pipeline.results.run_record import RunRecord, SegmentTotals
 from rfm_pipeline.results.run_result import Audit
 
 COMPARING = ("rows_dropped", "customers_dropped", "duplicate_load", "segment_shares")
@@ -33,11 +33,11 @@ LAST = RunRecord(
     revenue=Decimal(50_000),
     newest_order_date=date(2024, 2, 29),
     segments=(
-        SegmentFigures("Champions", 20, 200, Decimal(30_000)),
-        SegmentFigures("Lost", 80, 200, Decimal(20_000)),
+        SegmentTotals("Champions", 20, 200, Decimal(30_000)),
+        SegmentTotals("Lost", 80, 200, Decimal(20_000)),
     ),
 )
-NOW = Staged(
+NOW = RunStatistics(
     rows_declared=None,
     rows_read=1_210,
     rows_kept=1_010,
@@ -59,7 +59,7 @@ NOW = Staged(
 )
 
 
-def found(name: str, staged: Staged, **configured: Any) -> Audit:
+def found(name: str, staged: RunStatistics, **configured: Any) -> Audit:
     (one,) = [made for made in audit(staged, Audits.of(configured)) if made.name == name]
     return one
 

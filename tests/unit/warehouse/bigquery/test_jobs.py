@@ -12,16 +12,16 @@ import requests
 from google.api_core import exceptions
 
 from rfm_pipeline.errors import CostLimitError, WarehouseError
-from rfm_pipeline.warehouse.bigquery.errors import ROLES, explained
+from rfm_pipeline.warehouse.bigquery.errors import ROLES, translate_bigquery_error
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, Limits, label_value
 from rfm_pipeline.warehouse.bigquery.retry import (
-    MATRIX,
-    PASSING_STATUS,
+    RETRY_RULES,
+    TRANSIENT_STATUS_CODES,
     Clock,
-    Patience,
+    RetryDecision,
+    RetryPolicy,
     UnreachableError,
-    Verdict,
-    passes,
+    is_transient,
 )
 
 AGAIN = {
@@ -56,12 +56,12 @@ def answer(status: int, reason: str = "", said: str = "m") -> exceptions.GoogleA
 
 
 def test_the_matrix_is_that_of_the_design() -> None:
-    verdicts = {rule.reason: rule.verdict for rule in MATRIX}
-    assert len(verdicts) == len(MATRIX)
-    assert {reason for reason, verdict in verdicts.items() if verdict is Verdict.AGAIN} == AGAIN
-    assert {reason for reason, verdict in verdicts.items() if verdict is Verdict.NEVER} >= NEVER
-    assert {429, 500, 502, 503, 504} == PASSING_STATUS
-    assert all(rule.why for rule in MATRIX)
+    verdicts = {rule.reason: rule.decision for rule in RETRY_RULES}
+    assert len(verdicts) == len(RETRY_RULES)
+    assert {reason for reason, verdict in verdicts.items() if verdict is RetryDecision.RETRY} == AGAIN
+    assert {reason for reason, verdict in verdicts.items() if verdict is RetryDecision.FAIL} >= NEVER
+    assert {429, 500, 502, 503, 504} == TRANSIENT_STATUS_CODES
+    assert all(rule.why for rule in RETRY_RULES)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_matrix_is_that_of_the_design() -> None:
     ],
 )
 def test_what_passes_is_told_from_what_stays(error: Exception, does: bool) -> None:
-    assert passes(error) is does
+    assert is_transient(error) is does
 
 
 def test_each_wait_is_twice_as_long_up_to_half_a_minute_and_all_end_at_the_deadline() -> None:
@@ -91,7 +91,7 @@ def test_each_wait_is_twice_as_long_up_to_half_a_minute_and_all_end_at_the_deadl
         raise answer(503)
 
     with pytest.raises(UnreachableError, match="could not be reached to try: m"):
-        Patience(120, time.clock).ask(fail, "try")
+        RetryPolicy(120, time.clock).ask(fail, "try")
     assert time.slept == [0.5, 1, 2, 4, 8, 16, 32, 32]
     assert sum(time.slept) <= 120
 
@@ -99,7 +99,7 @@ def test_each_wait_is_twice_as_long_up_to_half_a_minute_and_all_end_at_the_deadl
 def test_waits_differ_by_chance_and_are_never_less_than_half() -> None:
     time = Time(chance=0.0)
     with pytest.raises(UnreachableError):
-        Patience(10, time.clock).ask(lambda: (_ for _ in ()).throw(answer(500)), "try")
+        RetryPolicy(10, time.clock).ask(lambda: (_ for _ in ()).throw(answer(500)), "try")
     assert time.slept[:3] == [0.25, 0.5, 1]
 
 
@@ -112,7 +112,7 @@ def test_what_stays_is_not_tried_again() -> None:
         raise answer(403, "accessDenied")
 
     with pytest.raises(exceptions.Forbidden):
-        Patience(120, time.clock).ask(fail, "try")
+        RetryPolicy(120, time.clock).ask(fail, "try")
     assert (len(tried), time.slept) == (1, [])
 
 
@@ -234,13 +234,13 @@ def test_labels_are_what_bigquery_takes() -> None:
 def test_a_missing_permission_is_named_with_the_role_that_grants_it() -> None:
     for permission, role in ROLES.items():
         said = f"Access Denied: Table a:b.c: Permission {permission} denied on table a:b.c"
-        error = explained(answer(403, "accessDenied", said), "read it")
+        error = translate_bigquery_error(answer(403, "accessDenied", said), "read it")
         assert (error.exit_code, permission in error.message) == (4, True)
         assert error.hint == f"grant {role}."
 
 
 def test_a_breach_of_the_limit_has_an_exit_code_of_its_own() -> None:
     said = "Query exceeded limit for bytes billed: 1000. 2000 or higher required."
-    error = explained(answer(400, "bytesBilledLimitExceeded", said), "read")
+    error = translate_bigquery_error(answer(400, "bytesBilledLimitExceeded", said), "read")
     assert isinstance(error, CostLimitError)
     assert "2000 or higher required" in error.message
