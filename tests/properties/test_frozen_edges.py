@@ -57,7 +57,7 @@ def test_frozen_to_its_own_edges_a_run_publishes_what_it_published(
     assert frozen.result.drift.customers == 0
     for one, other in zip(frozen.result.dimensions, fresh.result.dimensions, strict=True):
         assert (one.edges, one.customers) == (other.edges, other.customers)
-        assert one.fresh == (other.edges if one.method == "quantile" else None)
+        assert one.recomputed == (other.edges if one.method == "quantile" else None)
 
 
 @examples
@@ -80,7 +80,7 @@ def test_by_frozen_edges_the_scores_of_a_customer_depend_on_that_customer_alone(
 
 @examples
 @given(seeds, rules(), by_quantiles)
-def test_who_would_score_otherwise_are_those_whose_fresh_scores_are_others(
+def test_customers_rescored_are_those_whose_fresh_scores_are_others(
     seed: int, asked: dict[str, Any], scored: dict[str, Any]
 ) -> None:
     lines = shop(seed)

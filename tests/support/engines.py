@@ -135,7 +135,7 @@ def staged_types(question: Question, name: str) -> dict[str, str]:
             **{
                 f"{dimension.name[0]}_{kind}_{k}": "NUMERIC" if dimension.name == "monetary" else "INT64"
                 for dimension in spec.settings.scoring.dimensions
-                for kind in ("edge", "fresh")
+                for kind in ("edge", "recomputed")
                 for k in range(1, dimension.bins)
             },
         }

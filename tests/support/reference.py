@@ -63,7 +63,7 @@ class Expected:
     excluded: dict[str, tuple[int, Decimal | None]]
     edges: dict[str, list[Decimal]]
     """The fresh ones, from the worst score up; a value has to lie above them."""
-    would_score_otherwise: list[str]
+    customers_rescored: list[str]
     """Customers whose scores would be others by these."""
 
 

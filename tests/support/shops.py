@@ -85,7 +85,7 @@ def whole(file: Path) -> tuple[str, int]:
         ).fetchone()
         published = connection.execute(
             "SELECT run_id, as_of_date::TEXT, customers FROM rfm_segments_runs"
-            " WHERE status IN ('published', 'filed') AND kind <> 'rollback'"
+            " WHERE status IN ('published', 'history_only') AND kind <> 'rollback'"
         ).fetchall()
         dates = connection.execute(
             "SELECT as_of_date::TEXT, MIN(run_id), MAX(run_id), COUNT(*) FROM rfm_segments_history GROUP BY 1"

@@ -1,8 +1,7 @@
-"""Dates on the command line, and `--to`, which is one for the commands that go from a date to another."""
+"""Dates on the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 
 from rfm_pipeline.errors import UsageError
@@ -23,24 +22,3 @@ def as_of_date(flag: str, text: str) -> date:
     raise UsageError(
         f"{flag} is '{text}', which is not a date such as 2025-12-31.", "write year, month and day."
     )
-
-
-def date_and_destination(texts: Sequence[str]) -> tuple[date | None, str | None]:
-    """What `--to` gives to a command with two dates: the later one, the destination, or both.
-
-    A destination names a scheme or a file, which no date does, so that neither is taken for the other.
-
-    Raises:
-        UsageError: It gives one of the two twice, or something that is neither.
-    """
-    destinations = [
-        text for text in texts if ":" in text or text.casefold().endswith((".duckdb", ".ddb", ".db"))
-    ]
-    dates = [as_of_date("--to", text) for text in texts if text not in destinations]
-    for kind, given in (("dates", dates), ("destinations", destinations)):
-        if len(given) > 1:
-            listed = " and ".join(map(str, given))
-            raise UsageError(
-                f"--to gives two {kind}: {listed}.", "give one date, and one destination, at most."
-            )
-    return next(iter(dates), None), next(iter(destinations), None)

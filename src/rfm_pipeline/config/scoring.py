@@ -95,7 +95,7 @@ class Scoring(SettingsTable, frozen=True):
     """How customers are scored: one setting for all three dimensions, and what each does differently.
 
     Attributes:
-        edges: Whose edges the method `quantile` scores by: `fresh` ones, of the customers as they are, or
+        edges: Whose edges the method `quantile` scores by: `recomputed` ones, of the customers as they are, or
             `frozen` ones, of an earlier run. The other methods have none of either.
         calibration: That run's id; None, written `latest`, is the newest calibration.
     """
@@ -104,7 +104,7 @@ class Scoring(SettingsTable, frozen=True):
 
     bins: Bins = 4
     method: Method = "quantile"
-    edges: Literal["fresh", "frozen"] = "fresh"
+    edges: Literal["recomputed", "frozen"] = "recomputed"
     calibration: str | None = None
     recency: DimensionOverride = DimensionOverride()
     frequency: DimensionOverride = DimensionOverride()
@@ -133,9 +133,9 @@ class Scoring(SettingsTable, frozen=True):
     def __post_init__(self) -> None:
         # Building them checks them, here, where the message can name the setting.
         dimensions = self.dimensions
-        if self.calibration is not None and self.edges == "fresh":
+        if self.calibration is not None and self.edges == "recomputed":
             raise ConfigurationError(
-                f"`scoring.calibration` is the run '{self.calibration}', and with edges = 'fresh' no run's"
+                f"`scoring.calibration` is the run '{self.calibration}', and with edges = 'recomputed' no run's"
                 " edges are used.",
                 "set `scoring.edges` to 'frozen', or leave `scoring.calibration` out.",
             )
@@ -143,5 +143,5 @@ class Scoring(SettingsTable, frozen=True):
             raise ConfigurationError(
                 "`scoring.edges` is 'frozen', and no dimension has edges to freeze: only those of"
                 " method = 'quantile' are a run's.",
-                "set `scoring.edges` to 'fresh', or another method for a dimension.",
+                "set `scoring.edges` to 'recomputed', or another method for a dimension.",
             )

@@ -14,11 +14,11 @@ from rfm_pipeline.pipeline.run import execute_run
 from rfm_pipeline.results.run_result import RunResult
 
 # A configuration whose runs are frozen is the one that is calibrated anew.
-_CALIBRATION = {"scoring": {"edges": "fresh", "calibration": "latest"}, "output": ()}
+_CALIBRATION = {"scoring": {"edges": "recomputed", "calibration": "latest"}, "output": ()}
 
 
 def calibrate(configuration: Configuration, watcher: RunObserver, *, today: date | None = None) -> RunResult:
-    """Stages and audits as a run does, and puts the edges on record. They are fresh, whatever is configured.
+    """Stages and audits as a run does, and puts the edges on record. They are recomputed, whatever is configured.
 
     Args:
         configuration: All layers of settings; outputs are not written.

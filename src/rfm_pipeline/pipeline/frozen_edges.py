@@ -15,7 +15,7 @@ from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import DimensionScores
 
 _LISTED = 5
-_HAS_EDGES = {"published", "filed", "calibrated"}
+_HAS_EDGES = {"published", "history_only", "calibrated"}
 _CALIBRATE = "`rfm calibrate` makes a calibration with these settings"
 
 

@@ -55,7 +55,7 @@ class Plan(Struct, frozen=True):
         standing: What stands at the destination now.
         warehouse: Where it runs.
         cost: What it would read, and at what price; None where reading costs nothing, or nobody asked.
-        frozen: The earlier run whose edges customers are scored by; None where edges are fresh.
+        frozen: The earlier run whose edges customers are scored by; None where edges are recomputed.
     """
 
     settings: Settings

@@ -121,7 +121,7 @@ def _target(standing: DestinationState, wanted: str | None, label: str) -> RunRe
     if found is None:
         raise UsageError(f"{label} knows of no run {wanted}.", "`rfm runs` lists the runs on record.")
     if not found.is_in_history:
-        why = {"refused": "an audit refused it", "calibrated": "it was a calibration"}
+        why = {"rejected": "an audit refused it", "calibrated": "it was a calibration"}
         what = (
             "was a rollback itself"
             if found.kind == "rollback"

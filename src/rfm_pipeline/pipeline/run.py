@@ -80,7 +80,7 @@ def execute_run(
         plan = stack.enter_context(open_plan(configuration, today=today, run_id=begun.run_id))
         if is_done(plan):
             return None
-        refused = [run.run_id for run in plan.standing.records if run.status == "refused"]
+        refused = [run.run_id for run in plan.standing.records if run.status == "rejected"]
         plan.warehouse.destination.remove_orphans(begun.run_id, refused)
         outputs = stack.enter_context(OutputFiles(plan.settings.output))
         with _failure_recorded(begun, plan):
@@ -112,7 +112,7 @@ def _record_unless_refused(
     """What is to be put on record; a result that failed its audits is kept aside, and goes on record so."""
     if is_refused(result):
         error = audit_error(result, counted, plan.warehouse.retain_staged_tables())
-        refused = replace(result, status="refused")
+        refused = replace(result, status="rejected")
         save_run_record(
             plan, build_run_record(begun, plan, refused, newest_order=counted.newest, error=error.message)
         )

@@ -17,7 +17,7 @@ from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded, SegmentResult
 from rfm_pipeline.sql.edge_drift import edge_drift_sql
 from rfm_pipeline.sql.stages.clean import has_example
-from rfm_pipeline.sql.stages.scores import edge_names, fresh_names
+from rfm_pipeline.sql.stages.scores import edge_names, recomputed_edge_names
 
 
 class LineCounts(Struct, frozen=True):
@@ -178,7 +178,7 @@ def dimension_scores(plan: Plan, cells: Sequence[ScoreCell]) -> tuple[DimensionS
                 _known(edges, dimension, edge_names(dimension)),
                 customers,
                 frozen.run_id if frozen else None,
-                _known(edges, dimension, fresh_names(plan.spec, dimension)) if frozen else None,
+                _known(edges, dimension, recomputed_edge_names(plan.spec, dimension)) if frozen else None,
             )
         )
     return tuple(found)

@@ -139,7 +139,7 @@ def _result(begun: RunStart, plan: Plan, counted: RunStatistics, cells: Sequence
     segments, usage = segment_results(plan, cells), plan.warehouse.usage()
     as_of, current = (cells[0].as_of if cells else None), plan.standing.as_of
     is_older = as_of is not None and current is not None and as_of < current
-    status = "filed" if is_older else "published"
+    status = "history_only" if is_older else "published"
     return RunResult(
         run_id=begun.run_id,
         status="calibrated" if begun.kind == "calibration" else status,

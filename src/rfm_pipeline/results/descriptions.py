@@ -81,17 +81,19 @@ def drift(drift: Drift, dimensions: Sequence[DimensionScores], customers: int) -
         dimensions: Those that were scored.
         customers: All of them.
     """
-    moved = [scores for scores in dimensions if scores.fresh is not None and scores.fresh != scores.edges]
-    told = f"Edges of run {drift.run_id}, as of {drift.as_of}; fresh ones would be"
+    moved = [
+        scores for scores in dimensions if scores.recomputed is not None and scores.recomputed != scores.edges
+    ]
+    told = f"Edges of run {drift.run_id}, as of {drift.as_of}; recomputed edges would be"
     if not moved:
         return f"{told} the same."
-    fresh = "; ".join(f"{scores.name} {_listed(scores)}" for scores in moved)
+    listed = "; ".join(f"{scores.name} {_listed(scores)}" for scores in moved)
     otherwise = f"{format_count(drift.customers, 'customer')} ({format_percent(drift.customers, customers)})"
-    return f"{told}: {fresh}. {otherwise} would score otherwise."
+    return f"{told}: {listed}. {otherwise} would score otherwise."
 
 
 def _listed(scores: DimensionScores) -> str:
-    edges = scores.fresh or ()
+    edges = scores.recomputed or ()
     if scores.name == "monetary":
         return ", ".join(map(format_amount, edges))
     whole = ", ".join(f"{int(edge):,}" for edge in edges)

@@ -75,7 +75,7 @@ def active_results_by_date(records: Iterable[RunRecord]) -> dict[date, RunRecord
     withdrawn: set[date] = set()
     for record in sorted(records, key=lambda record: (record.finished_at, record.run_id)):
         day = record.as_of_date
-        if day is None or record.status not in {"published", "filed"}:
+        if day is None or record.status not in {"published", "history_only"}:
             continue
         if record.kind == "rollback":
             withdrawn = {other for other in written if other > day}

@@ -66,7 +66,7 @@ class RunRecord(Struct, frozen=True):
     @property
     def is_in_history(self) -> bool:
         """Whether it wrote the rows of its as-of date."""
-        return self.status in {"published", "filed"} and self.kind != "rollback"
+        return self.status in {"published", "history_only"} and self.kind != "rollback"
 
     def to_row(self) -> dict[str, Any]:
         """The values of its columns, by name; what is nested as JSON."""
@@ -115,7 +115,7 @@ class RunRecord(Struct, frozen=True):
                     _decimals(found["edges"]),
                     tuple(found["customers"]),
                     found.get("edges_from"),
-                    _decimals(found.get("fresh")),
+                    _decimals(found.get("recomputed")),
                 )
                 for found in nested["edges"]
             ),
@@ -151,7 +151,7 @@ def _scores(scores: DimensionScores) -> dict[str, Any]:
         "edges": plain_edges(scores.name, scores.edges),
         "customers": list(scores.customers),
         "edges_from": scores.edges_from,
-        "fresh": plain_edges(scores.name, scores.fresh),
+        "recomputed": plain_edges(scores.name, scores.recomputed),
     }
 
 

@@ -34,7 +34,7 @@ class DimensionScores(Struct, frozen=True):
         edges: The edges in the form that `[scoring]` takes; None for `ntile`, which has none.
         customers: Customers for each score from 1 up.
         edges_from: The run that frozen edges are of; None where they are not frozen.
-        fresh: What the edges would be if they were not.
+        recomputed: What the edges would be if they were not.
     """
 
     name: str
@@ -42,7 +42,7 @@ class DimensionScores(Struct, frozen=True):
     edges: tuple[Decimal, ...] | None
     customers: tuple[int, ...]
     edges_from: str | None = None
-    fresh: tuple[Decimal, ...] | None = None
+    recomputed: tuple[Decimal, ...] | None = None
 
     @property
     def collapsed(self) -> tuple[int, ...]:
@@ -145,12 +145,12 @@ class RunResult(Struct, frozen=True):
             "revenue": money(self.revenue),
             "edges": {_measure(scores): plain_edges(scores.name, scores.edges) for scores in self.dimensions},
             "edges_from": self.drift.run_id if self.drift else None,
-            "fresh_edges": {
-                _measure(scores): plain_edges(scores.name, scores.fresh) for scores in self.dimensions
+            "recomputed_edges": {
+                _measure(scores): plain_edges(scores.name, scores.recomputed) for scores in self.dimensions
             }
             if self.drift
             else None,
-            "would_score_otherwise": self.drift.customers if self.drift else None,
+            "customers_rescored": self.drift.customers if self.drift else None,
             "collapsed_scores": {scores.name: list(scores.collapsed) for scores in self.dimensions},
             "segments": [
                 {

@@ -57,7 +57,7 @@ RUN_COLUMNS: Mapping[str, PublishedColumn] = {
     "kind": PublishedColumn("text", "What it was: run, backfill, rollback or calibration."),
     "status": PublishedColumn(
         "text",
-        "How it ended: published, filed (in the history only), calibrated, refused (by an audit) or failed.",
+        "How it ended: published, history_only, calibrated, rejected (by an audit) or failed.",
     ),
     "started_at": PublishedColumn("instant", "When it began, in UTC."),
     "finished_at": PublishedColumn("instant", "When it ended, in UTC."),

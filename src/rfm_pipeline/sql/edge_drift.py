@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfm_pipeline.sql.query_spec import QuerySpec
-from rfm_pipeline.sql.stages.scores import INITIALS, fresh_names, score_by
+from rfm_pipeline.sql.stages.scores import INITIALS, recomputed_edge_names, score_by
 
 
 def edge_drift_sql(spec: QuerySpec, result: str, edges: str) -> str:
@@ -15,7 +15,7 @@ def edge_drift_sql(spec: QuerySpec, result: str, edges: str) -> str:
         edges: The staged edges, likewise.
     """
     otherwise = "\n  OR ".join(
-        f"{INITIALS[dimension.name]}_score <> {score_by(dimension, fresh_names(spec, dimension))}"
+        f"{INITIALS[dimension.name]}_score <> {score_by(dimension, recomputed_edge_names(spec, dimension))}"
         for dimension in spec.settings.scoring.dimensions
         if dimension.name in spec.frozen
     )

@@ -118,8 +118,8 @@ recency_cumulative AS (
 -- One row: the edges of recency.
 recency_edges AS (
   SELECT
-    -MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) - 1 AS r_fresh_1,
-    -MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) - 1 AS r_fresh_2
+    -MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) - 1 AS r_recomputed_1,
+    -MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) - 1 AS r_recomputed_2
   FROM recency_cumulative
 ),
 
@@ -179,21 +179,21 @@ monetary_cumulative AS (
 -- One row: the edges of monetary.
 monetary_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 2 >= customers * 1 THEN value END) AS m_fresh_1
+    MIN(CASE WHEN up_to * 2 >= customers * 1 THEN value END) AS m_recomputed_1
   FROM monetary_cumulative
 ),
 
--- One row: the edges between scores, an earlier run's, and beside them today's, called fresh. A recency edge is the most days for its score.
+-- One row: the edges between scores, an earlier run's, and beside them today's, called recomputed. A recency edge is the most days for its score.
 edges AS (
   SELECT
     CAST(47 AS BIGINT) AS r_edge_1,
     CAST(-1 AS BIGINT) AS r_edge_2,
-    r_fresh_1,
-    r_fresh_2,
+    r_recomputed_1,
+    r_recomputed_2,
     CAST(1 AS BIGINT) AS f_edge_1,
     CAST(2 AS BIGINT) AS f_edge_2,
     CAST(123456789012.123456789 AS DECIMAL(38, 9)) AS m_edge_1,
-    m_fresh_1
+    m_recomputed_1
   FROM recency_edges
   CROSS JOIN monetary_edges
 ),

@@ -383,7 +383,7 @@ def test_an_audit_that_fails_publishes_nothing(bigquery_shop: Shop, rfm: Rfm, pr
     kept = [name for name in bigquery_shop.tables() if "__" in name]
     assert [name.rpartition("__")[2] for name in kept] == ["customers", "edges", "result"]
     record = rfm("runs", "--to", bigquery_shop.destination, "--json").json["runs"][0]
-    assert (record["status"], record["error"]) == ("refused", sentence)
+    assert (record["status"], record["error"]) == ("rejected", sentence)
     assert hint.endswith(f"{kept[0].rpartition('__')[0]}__* for 24 hours.")
     # The next run leaves them alone.
     assert rfm("run", source, "--to", bigquery_shop.destination).code == 0
@@ -470,7 +470,7 @@ def test_transitions_are_those_of_duckdb(bigquery_shop: Shop, rfm: Rfm, proxy: P
     for as_of in ("2024-01-31", "2024-02-25", "2024-03-01"):
         assert rfm("run", source, "--to", bigquery_shop.destination, "--as-of", as_of).code == 0
         assert rfm("run", "orders.csv", "--as-of", as_of).code == 0
-    for dates in ((), ("--from", "2024-01-31", "--to", "2024-03-01")):
+    for dates in ((), ("--from", "2024-01-31", "--until", "2024-03-01")):
         there = rfm("transitions", *dates, "--to", bigquery_shop.destination, "--json")
         assert there.code == 0, there.stderr
         here = rfm("transitions", *dates, "--json").json

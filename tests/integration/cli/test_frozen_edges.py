@@ -81,7 +81,7 @@ def test_what_is_frozen_is_calibrated_anew_by_the_edges_of_the_day(
     assert said["edges_from"] is None
     fresh = rfm("run", later, "--config", "/dev/null", "--json").json
     assert said["edges"] == fresh["edges"]
-    assert on_record[1].rules["scoring"]["edges"] == "fresh"
+    assert on_record[1].rules["scoring"]["edges"] == "recomputed"
 
 
 def test_a_calibration_that_fails_an_audit_is_not_on_record(
@@ -107,9 +107,9 @@ def test_frozen_to_its_own_edges_a_run_publishes_what_it_published(
     fresh = rfm("run", orders, "--to", "duckdb:fresh.duckdb", "--json").json
     frozen = rfm("run", orders, "--freeze", calibrated["run_id"], "--json").json
     assert without_run_id(tmp_path / "rfm.duckdb") == without_run_id(tmp_path / "fresh.duckdb")
-    assert frozen["edges"] == frozen["fresh_edges"] == fresh["edges"]
-    assert (frozen["edges_from"], frozen["would_score_otherwise"]) == (calibrated["run_id"], 0)
-    assert {fresh[name] for name in ("edges_from", "fresh_edges", "would_score_otherwise")} == {None}
+    assert frozen["edges"] == frozen["recomputed_edges"] == fresh["edges"]
+    assert (frozen["edges_from"], frozen["customers_rescored"]) == (calibrated["run_id"], 0)
+    assert {fresh[name] for name in ("edges_from", "recomputed_edges", "customers_rescored")} == {None}
 
 
 def test_scores_stay_when_better_customers_come_and_the_drift_is_told(
@@ -125,10 +125,10 @@ def test_scores_stay_when_better_customers_come_and_the_drift_is_told(
     )
     assert before == {customer: now[customer] for customer in before}
     assert frozen["edges"] == calibrated["edges"]
-    assert frozen["fresh_edges"] == fresh["edges"] != frozen["edges"]
+    assert frozen["recomputed_edges"] == fresh["edges"] != frozen["edges"]
     moved = [customer for customer, scores in now.items() if scores[:3] != other[customer][:3]]
     assert 3 <= len(moved) < len(now) == 10
-    assert frozen["would_score_otherwise"] == len(moved)
+    assert frozen["customers_rescored"] == len(moved)
 
 
 def test_the_terminal_tells_the_drift_below_the_edges(
@@ -138,19 +138,19 @@ def test_the_terminal_tells_the_drift_below_the_edges(
     run_id = on_record[0].run_id
     told = " ".join(rfm("run", orders, "--freeze", run_id).stdout.split())
     assert "score recency (frozen) frequency (frozen) monetary (frozen)" in told
-    assert f"Edges of run {run_id}, as of 2024-03-01; fresh ones would be the same. Segment" in told
+    assert f"Edges of run {run_id}, as of 2024-03-01; recomputed edges would be the same. Segment" in told
     ended = rfm("run", later, "--freeze", run_id, "--json").json
     told = " ".join(rfm("run", later, "--freeze", run_id).stdout.split())
-    fresh = ended["fresh_edges"]
+    fresh = ended["recomputed_edges"]
     days, orders_, money = (
         ", ".join(map(str, fresh[name])) for name in ("recency_days", "frequency", "monetary")
     )
-    moved = ended["would_score_otherwise"]
+    moved = ended["customers_rescored"]
     assert (
-        f"fresh ones would be: recency {days} days; frequency {orders_} orders; monetary {money}."
+        f"recomputed edges would be: recency {days} days; frequency {orders_} orders; monetary {money}."
         f" {moved} customers ({moved * 10}.0 %) would score otherwise."
     ) in told
-    assert "fresh ones" not in rfm("run", later).stdout
+    assert "recomputed edges" not in rfm("run", later).stdout
 
 
 def test_the_newest_calibration_is_taken_where_none_is_named(
@@ -173,7 +173,7 @@ def test_only_quantiles_are_frozen(
     fresh = rfm("run", later, "--json").json
     said = rfm("run", later, "--freeze", "latest", "--json").json
     assert said["edges"]["recency_days"] == [30, 90, 365]
-    assert said["fresh_edges"] == {
+    assert said["recomputed_edges"] == {
         "recency_days": None,
         "frequency": None,
         "monetary": fresh["edges"]["monetary"],
@@ -204,7 +204,7 @@ def test_a_check_and_the_printed_query_have_the_frozen_edges(
     text = rfm("sql", orders, "--freeze", run_id, "--dialect", "bigquery").stdout
     assert f"--   edges: frozen, of run {run_id}, as of 2024-03-01\n" in text
     assert "NUMERIC '7.00' AS m_edge_2" in text
-    assert "AS m_fresh_2" in text
+    assert "AS m_recomputed_2" in text
     assert "edges" not in rfm("check", orders, "--json").json["rules"]
 
 
@@ -269,13 +269,16 @@ def test_edges_of_another_method_are_refused(
     [
         (
             'calibration = "x"',
-            "`scoring.calibration` is the run 'x', and with edges = 'fresh' no run's edges are",
+            "`scoring.calibration` is the run 'x', and with edges = 'recomputed' no run's edges are",
         ),
         (
             'edges = "frozen"\nmethod = "ntile"',
             "`scoring.edges` is 'frozen', and no dimension has edges to freeze",
         ),
-        ('edges = "melted"', "The setting `scoring.edges` is 'melted', and must be 'fresh' or 'frozen'."),
+        (
+            'edges = "melted"',
+            "The setting `scoring.edges` is 'melted', and must be 'recomputed' or 'frozen'.",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(
@@ -320,7 +323,7 @@ def frozen_to(run: str | None = None) -> Any:
 
 
 def test_a_newer_run_is_no_newer_calibration_and_can_be_named() -> None:
-    records = [on(3, "published"), on(2, "calibrated"), on(1, "calibrated"), on(4, "refused")]
+    records = [on(3, "published"), on(2, "calibrated"), on(1, "calibrated"), on(4, "rejected")]
     assert frozen_edges(records, frozen_to()).run_id == "run-2"
     found = frozen_edges(records, frozen_to("run-3"))
     assert (found.run_id, found.as_of_date) == ("run-3", date(2025, 1, 3))
@@ -328,7 +331,7 @@ def test_a_newer_run_is_no_newer_calibration_and_can_be_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"status": "refused"}, {"status": "failed"}, {"kind": "rollback", "edges": ()}]
+    "given", [{"status": "rejected"}, {"status": "failed"}, {"kind": "rollback", "edges": ()}]
 )
 def test_a_run_that_came_to_no_result_has_no_edges(given: dict[str, Any]) -> None:
     records = [on(1, "published"), replace(on(2, "published"), **given)]
@@ -340,11 +343,11 @@ def test_a_run_that_came_to_no_result_has_no_edges(given: dict[str, Any]) -> Non
 
 
 def test_edges_go_to_the_table_of_runs_and_come_back() -> None:
-    frozen = replace(EDGES[2], edges_from="run-1", fresh=(Decimal("0.10"), Decimal(2), Decimal(10**20)))
+    frozen = replace(EDGES[2], edges_from="run-1", recomputed=(Decimal("0.10"), Decimal(2), Decimal(10**20)))
     ntile = DimensionScores("frequency", "ntile", None, (2, 2))
     # In days, edges are whole.
     recency = replace(EDGES[0], edges=(Decimal(1), Decimal(2), Decimal(3)))
     record = on(5, "published", edges=(recency, ntile, frozen))
     row = record.to_row()
-    assert json.loads(row["edges"])[2]["fresh"] == ["0.10", "2.00", "100000000000000000000.00"]
+    assert json.loads(row["edges"])[2]["recomputed"] == ["0.10", "2.00", "100000000000000000000.00"]
     assert RunRecord.from_row(row) == replace(record, rules={})

@@ -190,7 +190,10 @@ def test_the_configured_report_changes_nothing_of_what_a_configuration_is(rfm: R
 
 @pytest.mark.parametrize(
     "command",
-    [["calibrate", "orders.csv"], ["backfill", "orders.csv", "--from", "2024-11-01", "--to", "2024-11-02"]],
+    [
+        ["calibrate", "orders.csv"],
+        ["backfill", "orders.csv", "--from", "2024-11-01", "--until", "2024-11-02"],
+    ],
     ids=["calibrate", "backfill"],
 )
 def test_only_a_run_writes_the_configured_report(command: list[str], rfm: Rfm, shop: Path) -> None:

@@ -174,11 +174,11 @@ def test_dates_are_chosen_and_what_does_not_stand_is_no_date(published: Path, rf
     assert rfm("run", "orders.csv", "--as-of", "2024-02-15").code == 0
     found = rfm("transitions", "--json").json
     assert (found["from"]["as_of"], found["to"]["as_of"]) == ("2024-02-15", LATER)
-    found = rfm("transitions", "--from", EARLIER, "--to", "2024-02-15", "--json").json
+    found = rfm("transitions", "--from", EARLIER, "--until", "2024-02-15", "--json").json
     assert (found["from"]["as_of"], found["to"]["as_of"]) == (EARLIER, "2024-02-15")
-    assert rfm("transitions", "--from", EARLIER, "--to", LATER, "--to", "duckdb:rfm.duckdb").code == 0
+    assert rfm("transitions", "--from", EARLIER, "--until", LATER, "--to", "duckdb:rfm.duckdb").code == 0
     assert rfm("rollback").code == 0
-    sentence, hint = refused(rfm("transitions", "--to", LATER))
+    sentence, hint = refused(rfm("transitions", "--until", LATER))
     assert sentence == f"duckdb:rfm.duckdb#rfm_segments has no result as of {LATER}."
     assert hint == f"the nearest that stand are as of {EARLIER}, 2024-02-15."
     assert rfm("transitions", "--json").json["to"]["as_of"] == "2024-02-15"
@@ -193,7 +193,7 @@ def test_what_can_not_be_compared_is_said(shop: Path, rfm: Rfm) -> None:
     assert sentence == f"duckdb:rfm.duckdb#rfm_segments has no result before {LATER} to compare with."
     assert "rfm backfill" in hint
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
-    sentence, _ = refused(rfm("transitions", "--from", LATER, "--to", EARLIER))
+    sentence, _ = refused(rfm("transitions", "--from", LATER, "--until", EARLIER))
     assert sentence == f"From {LATER} to {EARLIER} is no way forward."
     sentence, _ = refused(rfm("transitions", "--csv", "--json"))
     assert sentence == "--csv and --json are two forms of one output."

@@ -63,10 +63,13 @@ def test_an_older_date_goes_into_the_history_alone(orders: Path, rfm: Rfm) -> No
     ran(rfm, "run", orders, "--as-of", day(30))
     shown = current(file)
     found = rfm("run", orders, "--as-of", day(10), "--json").json
-    assert found["status"] == "filed"
+    assert found["status"] == "history_only"
     assert current(file) == shown
     assert list(history(file)) == [day(10), day(30)]
-    assert [(run["kind"], run["status"]) for run in runs(file)] == [("run", "published"), ("run", "filed")]
+    assert [(run["kind"], run["status"]) for run in runs(file)] == [
+        ("run", "published"),
+        ("run", "history_only"),
+    ]
     # What was known when the later date was written stays; a rerun knows more.
     assert {row["previous_segment"] for row in history(file)[day(30)]} == {None}
     ran(rfm, "run", orders, "--as-of", day(30))
@@ -83,7 +86,7 @@ def test_a_backfill_writes_what_daily_runs_would_have_written(
     every: str, numbers: range | tuple[int, ...], orders: Path, rfm: Rfm
 ) -> None:
     filled, daily = orders.parent / "filled.duckdb", orders.parent / "daily.duckdb"
-    span = ("--from", day(numbers[0]), "--to", day(numbers[-1]))
+    span = ("--from", day(numbers[0]), "--until", day(numbers[-1]))
     ran(rfm, "backfill", orders, *span, "--every", every, "--to", f"duckdb:{filled}")
     for number in numbers:
         ran(rfm, "run", orders, "--as-of", day(number), "--to", f"duckdb:{daily}")
@@ -99,16 +102,21 @@ def test_a_backfill_before_the_current_result_leaves_it(orders: Path, rfm: Rfm) 
     file = orders.parent / "rfm.duckdb"
     ran(rfm, "run", orders, "--as-of", day(LATER))
     shown = current(file)
-    ran(rfm, "backfill", orders, "--from", day(10), "--to", day(12))
+    ran(rfm, "backfill", orders, "--from", day(10), "--until", day(12))
     assert current(file) == shown
-    assert [run["status"] for run in runs(file)] == ["published", "filed", "filed", "filed"]
+    assert [run["status"] for run in runs(file)] == [
+        "published",
+        "history_only",
+        "history_only",
+        "history_only",
+    ]
 
 
 def test_a_backfill_goes_on_where_it_was_stopped(
     orders: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = orders.parent / "rfm.duckdb"
-    arguments = ("backfill", orders, "--from", day(20), "--to", day(29), "--json")
+    arguments = ("backfill", orders, "--from", day(20), "--until", day(29), "--json")
     publish = "rfm_pipeline.pipeline.run._publish"
     from rfm_pipeline.pipeline import run as runner
 
@@ -135,7 +143,7 @@ def test_a_backfill_goes_on_where_it_was_stopped(
 
 
 def test_a_backfill_by_other_rules_writes_all_dates_again(orders: Path, rfm: Rfm) -> None:
-    span = ("--from", day(20), "--to", day(22), "--json")
+    span = ("--from", day(20), "--until", day(22), "--json")
     ran(rfm, "backfill", orders, *span)
     assert len(rfm("backfill", orders, *span, "--bins", "5", "--preset", "grid").json["published"]) == 3
 
@@ -143,7 +151,7 @@ def test_a_backfill_by_other_rules_writes_all_dates_again(orders: Path, rfm: Rfm
 def test_a_backfill_writes_again_what_was_written_before_its_predecessor(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
     ran(rfm, "run", orders, "--as-of", day(22))
-    done = rfm("backfill", orders, "--from", day(20), "--to", day(22), "--json").json
+    done = rfm("backfill", orders, "--from", day(20), "--until", day(22), "--json").json
     assert [entry["as_of"] for entry in done["published"]] == [day(20), day(21), day(22)]
     walked(history(file))
 
@@ -230,7 +238,7 @@ def test_every_run_is_on_record_with_what_it_found(orders: Path, rfm: Rfm) -> No
     said = rfm("run", orders, "--as-of", day(20), "--exclude", "first=customer_id = 'c001'", "--json").json
     assert rfm("run", orders, "--as-of", "2001-01-01").code == 3
     listed = rfm("runs", "--json").json["runs"]
-    assert [(run["status"], run["kind"]) for run in listed] == [("refused", "run"), ("published", "run")]
+    assert [(run["status"], run["kind"]) for run in listed] == [("rejected", "run"), ("published", "run")]
     assert listed[0]["error"].startswith("Nothing was published, because an audit failed")
     shown = rfm("runs", said["run_id"], "--json").json
     assert shown == listed[1]
@@ -251,7 +259,7 @@ def test_every_run_is_on_record_with_what_it_found(orders: Path, rfm: Rfm) -> No
     told = rfm("runs", said["run_id"]).stdout
     for words in (said["run_id"], "published", "future_dated", "rows_dropped", "Champions"):
         assert words in told
-    assert "refused" in rfm("runs").stdout
+    assert "rejected" in rfm("runs").stdout
     assert len(rfm("runs", "--limit", "1", "--json").json["runs"]) == 1
 
 

@@ -122,12 +122,12 @@ def test_duckdb_has_the_edges_of_today_beside_an_earlier_run_s_and_counts_who_wo
             connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
         (edges,) = rows_of(connection.execute("FROM stage_edges"))
         counted = connection.execute(edge_drift_sql(spec, "stage_segments", "stage_edges")).fetchone()
-    assert counted == (len(wanted.would_score_otherwise),)
-    event(f"would score otherwise: {min(len(wanted.would_score_otherwise), 3)}")
+    assert counted == (len(wanted.customers_rescored),)
+    event(f"would score otherwise: {min(len(wanted.customers_rescored), 3)}")
     for name, given_edges in question.frozen.items():
         bins = len(given_edges) + 1
         used = [edges[f"{name[0]}_edge_{k}"] for k in range(1, bins)]
-        fresh = [edges[f"{name[0]}_fresh_{k}"] for k in range(1, bins)]
+        fresh = [edges[f"{name[0]}_recomputed_{k}"] for k in range(1, bins)]
         assert (used[::-1] if name == "recency" else used) == list(map(Decimal, given_edges))
         if wanted.segments:
             found = [-edge - 1 for edge in fresh] if name == "recency" else fresh
@@ -148,7 +148,7 @@ def test_google_scores_by_an_earlier_run_s_edges_and_counts_as_duckdb_does(quest
         {name: staged_types(question, name) for name in names},
         {name: answer.tables[name] for name in names},
     )
-    assert counted == [{"customers": len(wanted.would_score_otherwise)}]
+    assert counted == [{"customers": len(wanted.customers_rescored)}]
 
 
 @pytest.mark.parametrize("edge", ["123456789012.123456789", "0.1", "99999999999999999.999999998"])

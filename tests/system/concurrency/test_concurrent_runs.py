@@ -58,7 +58,7 @@ def test_while_one_is_at_work_nine_others_exit_5_and_name_it(tmp_path: Path) -> 
         for arguments in (
             *(("run", "orders.csv") for _ in range(MANY - 3)),
             ("rollback",),
-            ("backfill", "orders.csv", "--from", day(10), "--to", day(12)),
+            ("backfill", "orders.csv", "--from", day(10), "--until", day(12)),
         )
     ]
     for other in others:

@@ -19,7 +19,7 @@ class Every(StrEnum):
     MONTH = "month"
 
 
-_NO_USE = {flag.parameter for flag in FLAGS if flag.setting[0] in {"as_of", "output", "to"}}
+_NO_USE = {flag.parameter for flag in FLAGS if flag.setting[0] in {"as_of", "output"}}
 
 
 @takes_settings(*_NO_USE)
@@ -30,14 +30,8 @@ def backfill(
     start: Annotated[
         str | None, typer.Option("--from", help="The first as-of date.", show_default=False)
     ] = None,
-    to: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--to",
-            help="The last as-of date. As elsewhere, also where results are published: duckdb:FILE, or"
-            " bigquery://project.dataset.",
-            show_default=False,
-        ),
+    end: Annotated[
+        str | None, typer.Option("--until", help="The last as-of date.", show_default=False)
     ] = None,
     every: Annotated[Every, typer.Option(help="How far the dates are apart, from the first on.")] = Every.DAY,
     config: Config = None,
@@ -52,26 +46,25 @@ def backfill(
     the current result's goes into the history only.
 
     Examples:
-      rfm backfill orders.parquet --from 2025-01-01 --to 2025-12-31
+      rfm backfill orders.parquet --from 2025-01-01 --until 2025-12-31
 
-      rfm backfill orders.parquet --from 2024-01-31 --to 2025-12-31 --every month --to duckdb:shop.duckdb
+      rfm backfill orders.parquet --from 2024-01-31 --until 2025-12-31 --every month --to duckdb:shop.duckdb
     """
-    from rfm_pipeline.cli.date_options import as_of_date, date_and_destination
+    from rfm_pipeline.cli.date_options import as_of_date
     from rfm_pipeline.cli.session import publishing
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.backfill import as_of_dates
     from rfm_pipeline.pipeline.backfill import backfill as fill
 
-    last, destination = date_and_destination(to or [])
-    if start is None or last is None:
+    if start is None or end is None:
         raise UsageError(
-            "A backfill goes from a date to a date.",
-            "for example --from 2025-01-01 --to 2025-12-31 --every week.",
+            "A backfill needs its first and its last as-of date.",
+            "for example --from 2025-01-01 --until 2025-12-31 --every week.",
         )
-    days = as_of_dates(as_of_date("--from", start), last, every.value)
-    given = {"source": source, "to": destination}
+    days = as_of_dates(as_of_date("--from", start), as_of_date("--until", end), every.value)
+    if source:
+        flags["source"] = source
     with publishing("backfill", quiet=quiet) as now:
-        flags |= {name: value for name, value in given.items() if value}
         configuration = now.about(load(flags, config=config))
         done = fill(configuration, days, now.watcher, now.done)
     if as_json:

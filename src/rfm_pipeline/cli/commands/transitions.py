@@ -10,7 +10,7 @@ from rfm_pipeline.cli.options import OF_DESTINATION, Config, Json, takes_setting
 from rfm_pipeline.errors import UsageError
 
 
-@takes_settings(*OF_DESTINATION, "to")
+@takes_settings(*OF_DESTINATION)
 def transitions(
     *,
     flags: dict[str, Any],
@@ -20,13 +20,10 @@ def transitions(
             "--from", help="The earlier as-of date; the one before, unless given.", show_default=False
         ),
     ] = None,
-    to: Annotated[
-        list[str] | None,
+    end: Annotated[
+        str | None,
         typer.Option(
-            "--to",
-            help="The later as-of date; the current result's, unless given. As elsewhere, also where results"
-            " are published: duckdb:FILE, or bigquery://project.dataset.",
-            show_default=False,
+            "--until", help="The later as-of date; the current result's, unless given.", show_default=False
         ),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the flows as CSV.")] = False,
@@ -41,20 +38,18 @@ def transitions(
     Examples:
       rfm transitions
 
-      rfm transitions --from 2025-11-30 --to 2025-12-31 --csv > moves.csv
+      rfm transitions --from 2025-11-30 --until 2025-12-31 --csv > moves.csv
 
       rfm transitions --from 2025-11-30 --to bigquery://shop.marketing --json
     """
-    from rfm_pipeline.cli.date_options import as_of_date, date_and_destination
+    from rfm_pipeline.cli.date_options import as_of_date
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.transitions import transitions as between
 
     if as_csv and as_json:
         raise UsageError("--csv and --json are two forms of one output.", "give one of them.")
-    last, destination = date_and_destination(to or [])
     first = as_of_date("--from", start) if start else None
-    if destination:
-        flags["to"] = destination
+    last = as_of_date("--until", end) if end else None
     found = between(load(flags, config=config), first, last)
     if as_json:
         from rfm_pipeline.cli.render.json import print_json

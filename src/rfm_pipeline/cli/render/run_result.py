@@ -193,7 +193,7 @@ def _bar(share: float, width: int) -> str:
 
 def _destinations(result: RunResult) -> Text:
     text = Text.assemble(("Published ", "green"), result.destination)
-    if result.status == "filed":
+    if result.status == "history_only":
         why = f"as of {result.as_of} is older than the current result, which stays as it is"
         text = Text.assemble(("Filed ", "yellow"), f"in the history of {result.destination}: {why}")
     elif result.status == "calibrated":

@@ -19,8 +19,8 @@ from rfm_pipeline.results.run_record import RunRecord
 
 _STYLES: Mapping[str, str] = {
     "published": "green",
-    "filed": "cyan",
-    "refused": "bold red",
+    "history_only": "cyan",
+    "rejected": "bold red",
     "failed": "bold red",
 }
 
@@ -119,7 +119,7 @@ def _remark(record: RunRecord, current: date | None) -> str:
     warned = sum(audit.status == "warning" for audit in record.audits)
     told = [] if record.kind == "run" else [record.kind]
     told += [formatting.format_count(warned, "warning")] if warned else []
-    if record.status == "filed" and current and record.as_of_date and record.as_of_date < current:
+    if record.status == "history_only" and current and record.as_of_date and record.as_of_date < current:
         told.append("in the history only")
     return ", ".join(told)
 

@@ -27,7 +27,7 @@ def scores_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
     for dimension in dimensions:
         if dimension.method == "quantile":
             ctes += _quantile_ctes(spec, dimension)
-    whose = ", an earlier run's, and beside them today's, called fresh" if spec.frozen else ""
+    whose = ", an earlier run's, and beside them today's, called recomputed" if spec.frozen else ""
     between = f"One row: the edges between scores{whose}. A recency edge is the most days for its score."
     ctes.append(Cte("edges", between, _edges(spec)))
     row = "One row per customer, scored 1 (worst) to the number of bins."
@@ -44,13 +44,13 @@ def edge_names(dimension: Dimension) -> list[str]:
     return [f"{INITIALS[dimension.name]}_edge_{k}" for k in range(1, dimension.bins)]
 
 
-def fresh_names(spec: QuerySpec, dimension: Dimension) -> list[str]:
+def recomputed_edge_names(spec: QuerySpec, dimension: Dimension) -> list[str]:
     """The columns of `edges` with the quantiles of today, which are others where the edges are frozen."""
     if dimension.method != "quantile":
         return []
     if dimension.name not in spec.frozen:
         return edge_names(dimension)
-    return [f"{INITIALS[dimension.name]}_fresh_{k}" for k in range(1, dimension.bins)]
+    return [f"{INITIALS[dimension.name]}_recomputed_{k}" for k in range(1, dimension.bins)]
 
 
 def _quantile_ctes(spec: QuerySpec, dimension: Dimension) -> list[Cte]:
@@ -65,7 +65,7 @@ def _quantile_ctes(spec: QuerySpec, dimension: Dimension) -> list[Cte]:
             _cumulative(name),
         ]
     edges = []
-    for k, column in enumerate(fresh_names(spec, dimension), start=1):
+    for k, column in enumerate(recomputed_edge_names(spec, dimension), start=1):
         edge = f"MIN(CASE WHEN up_to * {dimension.bins} >= customers * {k} THEN value END)"
         # "Above an edge" in days is "at most one day less".
         edges.append(f"-{edge} - 1 AS {column}" if name == "recency" else f"{edge} AS {column}")
@@ -138,7 +138,7 @@ def _edges(spec: QuerySpec) -> str:
         given = dimension.edges if dimension.method == "fixed" else spec.frozen.get(dimension.name, ())
         columns += _given(spec, dimension, given)
         if dimension.method == "quantile":
-            columns += fresh_names(spec, dimension)
+            columns += recomputed_edge_names(spec, dimension)
             sources.append(f"{dimension.name}_edges")
     if not columns:
         return "SELECT 0 AS no_edges"
