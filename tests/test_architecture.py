@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rfm_pipeline.cli.help import COMMANDS
-from rfm_pipeline.common.duckdb_engine import connected
+from rfm_pipeline.common.duckdb_engine import connect_in_memory
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "rfm_pipeline"
@@ -245,7 +245,7 @@ def test_databases_are_opened_in_one_way_which_draws_nothing_on_stdout() -> None
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"duckdb.connect", "_duckdb.connect"}
     }
     assert found == {"common.duckdb_engine"}
-    with connected() as connection:
+    with connect_in_memory() as connection:
         draws = connection.execute("SELECT current_setting('enable_progress_bar_print')").fetchone()
     assert draws == (False,)
 

@@ -1,1 +1,1 @@
-"""Building blocks that every other package may use; they know nothing of RFM."""
+"""General building blocks without knowledge of RFM, used by every other package."""

@@ -1,4 +1,4 @@
-"""A file that is written beside its place, and moved there once it is whole and wanted."""
+"""Atomic file writes: the content goes to a temporary file, which then replaces the target in one step."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from rfm_pipeline.common.file_lock import LockedTempDir
 
 
 class AtomicFile:
-    """A draft of a file, in a hidden folder of its own beside the place; a dead run's goes with the next one.
+    """A file that is written in a hidden directory beside its target, and then moved over the target.
+
+    The directory of a process that died is removed when another `AtomicFile` is created in the same
+    directory.
 
     Attributes:
-        path: Where it is written, with the name that the file is to have.
+        path: File to write to; it has the target's name.
 
     Args:
-        place: Where the file is to be.
+        target: Path of the finished file.
 
     Raises:
-        OSError: Nothing can be written there.
+        OSError: If the temporary directory can't be created.
     """
 
-    def __init__(self, place: Path) -> None:
-        # On the same disk, for moving it to be one step.
-        self._folder = LockedTempDir(place.absolute().parent, ".rfm-")
-        self._place = place
-        self.path = self._folder.path / place.name
+    def __init__(self, target: Path) -> None:
+        # On the target's file system, so that the move is a rename.
+        self._directory = LockedTempDir(target.absolute().parent, ".rfm-")
+        self._target = target
+        self.path = self._directory.path / target.name
 
     def move(self) -> None:
-        """Moves it to its place, in the place of what was there.
+        """Rename the file to its target, replacing an existing one.
 
         Raises:
-            OSError: It can't be moved.
+            OSError: If the file can't be renamed.
         """
-        self.path.replace(self._place)
+        self.path.replace(self._target)
 
     def cleanup(self) -> None:
-        """Removes what was not moved."""
-        self._folder.cleanup()
+        """Remove the temporary directory, with the file if it was not moved."""
+        self._directory.cleanup()

@@ -1,21 +1,21 @@
-"""Signals that have asked this program to stop.
+"""Cooperative cancellation.
 
-A signal interrupts what the main thread is doing. Where Python ignores exceptions, as when an object goes
-away while modules are imported, or where an extension does, the interruption comes to nothing: early in a
-run, one in a hundred. So whatever takes long asks here as well.
+Python drops a KeyboardInterrupt that a signal handler raises inside a finalizer, for example when an object
+is collected during an import, and so do some extension modules. Early in a run this happened to one signal in
+a hundred. Long-running loops therefore call `raise_if_cancelled()` as well.
 """
 
 from __future__ import annotations
 
 received_signals: list[int] = []
-"""Their numbers, as they came; whoever catches signals keeps it."""
+"""Signal numbers received so far, oldest first. The signal handler of the command line appends to it."""
 
 
 def raise_if_cancelled() -> None:
-    """Interrupts again where a signal has asked for it.
+    """Raise an exception if SIGINT or SIGTERM has been received.
 
     Raises:
-        KeyboardInterrupt: One has.
+        KeyboardInterrupt: If a signal is in `received_signals`.
     """
     if received_signals:
         raise KeyboardInterrupt

@@ -1,7 +1,7 @@
-"""Written forms of dates: ISO, and formats that a person configures.
+"""Date formats of text columns: ISO 8601, and strptime-like formats from the configuration.
 
-Engines read the same format string differently (how many digits a day takes, blanks, case), so a format is
-also turned into a regular expression that a text must match before an engine reads it.
+Engines parse the same format string differently (digits of a day, blanks, case). Each format is therefore
+also translated into a regular expression, which a value must match before an engine parses it.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 ISO = "iso"
 """ISO 8601: `2011-12-09`, `2011-12-09 08:26`, `2011-12-09T08:26:00.5Z`."""
 
-AMBIGUOUS = r"^\s*(0?[1-9]|1[0-2])[/.-](0?[1-9]|1[0-2])[/.-]([0-9]{4}|[0-9]{2})\b"
-"""A date whose day and month can't be told apart: `03/04/2011`. RE2, as both engines use."""
+AMBIGUOUS_DATE_PATTERN = r"^\s*(0?[1-9]|1[0-2])[/.-](0?[1-9]|1[0-2])[/.-]([0-9]{4}|[0-9]{2})\b"
+"""Matches a date whose day and month are ambiguous: `03/04/2011`. RE2 syntax, which both engines use."""
 
 FORMAT_CODES = {
     "%Y": "[12][0-9]{3}",
@@ -27,26 +27,27 @@ FORMAT_CODES = {
     "%S": "[0-5]?[0-9]",
     "%p": "(?i:[AP]M)",
 }
-"""The codes that a date format may use, and what each matches. RE2, as both engines use."""
+"""Supported format codes, each with the regular expression of its values (RE2 syntax)."""
 
 _NUMERIC = {"%Y", "%y", "%m", "%d", "%H", "%I", "%M", "%S"}
-_TWO_DIGITS = {"%Y": "[12][0-9]{3}", "%M": "[0-5][0-9]", "%S": "[0-5][0-9]"}
+_FIXED_WIDTH = {"%Y": "[12][0-9]{3}", "%M": "[0-5][0-9]", "%S": "[0-5][0-9]"}
 _CODE = re.compile(r"%.?", re.DOTALL)
 
 
 def check_format(text: str) -> None:
-    """Says what is wrong with a date format.
+    """Validate a date format.
 
     Raises:
-        ValueError: It uses a code that is not known, or does not give a year, a month and a day.
+        ValueError: If the format has an unknown code, repeats a code, or lacks the year, the month or the
+            day.
     """
     if text == ISO:
         return
     codes = _CODE.findall(text)
     unknown = [code for code in codes if code not in FORMAT_CODES]
     if unknown:
-        known = " ".join(FORMAT_CODES)
-        raise ValueError(f"the date format '{text}' uses {unknown[0]}, which is none of {known}")
+        supported = " ".join(FORMAT_CODES)
+        raise ValueError(f"the date format '{text}' uses {unknown[0]}, which is none of {supported}")
     if len(set(codes)) < len(codes):
         raise ValueError(f"the date format '{text}' uses a code twice")
     if not ({"%Y", "%y"} & set(codes) and {"%m", "%b", "%B"} & set(codes) and "%d" in codes):
@@ -54,21 +55,21 @@ def check_format(text: str) -> None:
 
 
 def format_regex(text: str) -> str:
-    r"""A regular expression that matches what is written in a format, and nothing else.
+    r"""Return an anchored regular expression that matches the dates written in the format `text`.
 
     >>> format_regex("%d.%m.%Y")
     '^[0-9]{1,2}\\.[0-9]{1,2}\\.[12][0-9]{3}$'
     """
     parts = [part for part in re.split(r"(%.)", text) if part]
     pattern = ""
-    for position, part in enumerate(parts):
+    for index, part in enumerate(parts):
         if part not in FORMAT_CODES:
             pattern += re.sub(r"(\\ )+", " +", re.escape(part))
             continue
-        before = parts[position - 1] if position else ""
-        after = parts[position + 1] if position + 1 < len(parts) else ""
-        # Where digits follow digits, only their number tells where one value ends.
-        tight = {before, after} & _NUMERIC or before[-1:].isdigit() or after[:1].isdigit()
-        loose = FORMAT_CODES[part]
-        pattern += _TWO_DIGITS.get(part, "[0-9]{2}") if tight and part in _NUMERIC else loose
+        before = parts[index - 1] if index else ""
+        after = parts[index + 1] if index + 1 < len(parts) else ""
+        # Without a separator between two numbers, only a fixed width tells where the first one ends.
+        touches_digits = {before, after} & _NUMERIC or before[-1:].isdigit() or after[:1].isdigit()
+        is_fixed_width = touches_digits and part in _NUMERIC
+        pattern += _FIXED_WIDTH.get(part, "[0-9]{2}") if is_fixed_width else FORMAT_CODES[part]
     return f"^{pattern}$"

@@ -1,56 +1,63 @@
-"""DuckDB's engine alone: `_duckdb`, which the package `duckdb` shows under the same names.
+"""DuckDB connections, interruptible statements, and result rows.
 
-The package puts relations, expressions and bridges to data frames around it. Loading those takes as much
-processor time as segmenting half a million lines, and a run needs SQL only.
+Imports the extension module `_duckdb`, which has the same names as the package `duckdb`. The package also
+loads relations, expressions and data frame converters; loading those takes as much CPU time as segmenting
+half a million lines, and a run needs SQL only.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
 
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 
 try:
     import _duckdb as duckdb
-except ImportError:  # a release in which the engine has another name
+except ImportError:  # a release in which the extension module has another name
     import duckdb  # type: ignore[no-redef]
 
-__all__ = ["connected", "duckdb", "watched"]
+__all__ = ["connect_in_memory", "duckdb", "execute_interruptibly", "fetch_dicts", "lock_holder"]
+
+_LOCK_CONFLICT = re.compile(r"Could not set lock on file|being used by another process")
+_LOCK_HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 
-def connected(config: Mapping[str, str] | None = None) -> duckdb.DuckDBPyConnection:
-    """A database in memory; the one way to open one.
+def connect_in_memory(config: Mapping[str, str] | None = None) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database; the only function of the package that opens one.
 
-    By itself DuckDB draws a bar on stdout while a statement takes more than two seconds; but stdout has the
-    results.
+    DuckDB's own progress bar is turned off: it writes to stdout, which is reserved for results.
 
     Args:
-        config: DuckDB's settings by their names.
+        config: DuckDB settings by name.
 
     Raises:
-        duckdb.Error: DuckDB does not start with them.
+        duckdb.Error: If DuckDB rejects a setting.
     """
     connection = duckdb.connect(":memory:", config=dict(config or {}))
     connection.execute("SET enable_progress_bar_print = false")
     return connection
 
 
-def watched(
+def execute_interruptibly(
     connection: duckdb.DuckDBPyConnection, statement: str, progress: Callable[[float], None] | None = None
 ) -> None:
-    """Runs a statement that may take long, telling how far it is; a stop signal ends it at once.
+    """Execute a statement that may take long, report its progress, and stop it at once on SIGINT or SIGTERM.
 
-    The main thread waits. If it ran the statement itself, a signal would be seen between two of DuckDB's
-    tasks, and one of them can take minutes.
+    The statement runs in a worker thread while the main thread waits. In the main thread, Python would handle
+    a signal only between two of DuckDB's tasks, and a task can take minutes.
 
     Args:
-        connection: Where it runs.
-        statement: What runs; its rows, if any, can be fetched from the connection.
-        progress: Told the share that is done, from 0 to 1.
+        connection: The connection to execute on; the caller can fetch the rows from it afterwards.
+        statement: One SQL statement.
+        progress: Called repeatedly with the completed share, from 0 to 1.
 
     Raises:
-        duckdb.Error: It failed.
+        duckdb.Error: If the statement fails.
+        KeyboardInterrupt: If a signal has been received.
     """
     if progress is not None:
         connection.execute("SET enable_progress_bar = true")
@@ -63,9 +70,33 @@ def watched(
                 if progress and percentage >= 0:
                     progress(percentage / 100)
         except BaseException:
-            # Again and again: an interruption is lost if the statement has not begun yet.
+            # Repeatedly, because DuckDB ignores an interruption that comes before the statement has started.
             while not running.done():
                 connection.interrupt()
                 wait([running], timeout=0.1)
             raise
     running.result()
+
+
+def fetch_dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return all rows of the last executed query, each as a dict from column name to value.
+
+    >>> fetch_dicts(connect_in_memory().execute("SELECT 'Champions' AS segment, 35 AS customers"))
+    [{'segment': 'Champions', 'customers': 35}]
+    """
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def lock_holder(error: duckdb.Error) -> str | None:
+    """Describe the process that has locked a database file, given the error of opening or attaching the file.
+
+    Returns:
+        Program and process id, such as `python3 (process 4711)`; "another process" if DuckDB does not name
+        it; None if `error` is no lock conflict.
+    """
+    message = str(error)
+    if not _LOCK_CONFLICT.search(message):
+        return None
+    match = _LOCK_HOLDER.search(message)
+    return f"{Path(match['program']).name} (process {match['pid']})" if match else "another process"

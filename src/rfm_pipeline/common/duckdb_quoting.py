@@ -1,4 +1,4 @@
-"""User text inside a query: string literals, paths and identifiers, quoted for DuckDB."""
+"""Quoting of text, identifiers and paths for DuckDB SQL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def text_literal(value: str) -> str:
-    """A string literal.
+    """Return `value` as a string literal.
 
     >>> text_literal("it's")
     "'it''s'"
@@ -17,7 +17,7 @@ def text_literal(value: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """A quoted identifier.
+    """Return `name` as a quoted identifier.
 
     >>> identifier("Customer ID")
     '"Customer ID"'
@@ -26,9 +26,9 @@ def identifier(name: str) -> str:
 
 
 def paths_literal(paths: Iterable[Path]) -> str:
-    """The files for a table function: one literal, or a list of them.
+    """Return the first argument of a table function such as `read_csv`: a string literal, or a list of them.
 
-    DuckDB takes each for a glob, so the characters that a glob treats specially are bracketed.
+    DuckDB treats each path as a glob pattern, so the special characters of glob patterns are put in brackets.
 
     >>> paths_literal([Path("orders [1].csv")])
     "'orders [[]1].csv'"
@@ -38,7 +38,7 @@ def paths_literal(paths: Iterable[Path]) -> str:
 
 
 def columns_literal(columns: Iterable[tuple[str, str]]) -> str:
-    """The `columns` argument of `read_csv` and `read_json`: names and types.
+    """Return the `columns` argument of `read_csv` or `read_json` for pairs of column name and DuckDB type.
 
     >>> columns_literal([("Invoice", "VARCHAR")])
     "{'Invoice': 'VARCHAR'}"

@@ -1,4 +1,4 @@
-"""DuckDB's column types as kinds of value."""
+"""Mapping of DuckDB column types to the engine-independent `Kind`."""
 
 from __future__ import annotations
 
@@ -33,13 +33,10 @@ _KINDS = {
 
 
 def kind_of(duckdb_type: str) -> Kind:
-    """The kind of value that a DuckDB type holds.
+    """Return the `Kind` of a DuckDB type; `Kind.OTHER` for types that no column role accepts.
 
     Args:
-        duckdb_type: The type as DuckDB prints it: `DECIMAL(18,2)`, `TIMESTAMP WITH TIME ZONE`.
-
-    Returns:
-        Its kind; `Kind.OTHER` for anything that no role takes.
+        duckdb_type: Type name as DuckDB prints it: `DECIMAL(18,2)`, `TIMESTAMP WITH TIME ZONE`.
 
     >>> kind_of("DECIMAL(18,2)")
     <Kind.DECIMAL: 'decimal'>
@@ -50,31 +47,36 @@ def kind_of(duckdb_type: str) -> Kind:
 
 
 def schema_of(connection: duckdb.DuckDBPyConnection, relation: str) -> Schema:
-    """The columns of a relation, fields of a struct after the struct; no row is read.
+    """Return the columns of a relation without reading rows; fields of a struct follow the struct.
+
+    Args:
+        connection: The connection in which the relation exists.
+        relation: SQL text that may stand behind FROM.
 
     Raises:
-        duckdb.Error: The relation can't be bound.
+        duckdb.Error: If the relation can't be bound.
     """
     columns: list[Column] = []
-    for name, type_ in bound_columns(connection, f"SELECT * FROM {relation}"):
+    for name, type_ in describe_columns(connection, f"SELECT * FROM {relation}"):
         columns.extend(_with_fields((name,), type_))
     return tuple(columns)
 
 
-def bound_columns(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[str, Any]]:
-    """The names and types of what a SELECT gives; no row is read.
+def describe_columns(connection: duckdb.DuckDBPyConnection, select: str) -> list[tuple[str, Any]]:
+    """Return name and DuckDB type of each column of a SELECT, in order, without reading rows.
 
     Raises:
-        duckdb.Error: It can't be bound.
+        duckdb.Error: If the SELECT can't be bound.
     """
-    bound = connection.execute(f"{select} LIMIT 0")
-    described = bound.description or ()
-    # A result that nobody fetched is unfinished, and holds the connection.
-    bound.fetchall()
-    return [(column[0], column[1]) for column in described]
+    result = connection.execute(f"{select} LIMIT 0")
+    description = result.description or ()
+    # A result that is not fetched stays open and blocks the connection.
+    result.fetchall()
+    return [(column[0], column[1]) for column in description]
 
 
 def _with_fields(path: tuple[str, ...], type_: Any) -> Iterator[Column]:
+    """Yield the column at `path`, then the fields of a struct, depth first."""
     yield Column(path, kind_of(str(type_)), str(type_))
     if type_.id == "struct":
         for name, field in type_.children:

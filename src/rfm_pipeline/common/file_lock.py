@@ -1,4 +1,9 @@
-"""Files and folders that one process holds. Who dies holds nothing: the operating system sees to it."""
+"""Advisory file locks (flock, msvcrt), and temporary directories that are locked while they are in use.
+
+The operating system releases a lock when its process ends. The library `filelock` was weighed: on Unix it
+leaves the lock file behind and keeps no note in it, while this lock removes its file and stores a note that
+names the holder.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,11 @@ from pathlib import Path
 if sys.platform == "win32":
     import msvcrt
 
-    # Beyond what is written into it, so that others can read who holds it.
-    _FAR = 1 << 30
+    # Windows denies others to read a locked byte; this one lies behind the note.
+    _LOCKED_BYTE = 1 << 30
 
     def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         os.lseek(descriptor, 0, os.SEEK_SET)
 
@@ -28,24 +33,27 @@ else:
 
 
 class FileLock:
-    """A lock on a file, which is made where there is none, and removed with the lock.
+    """Exclusive lock on a file, which is created to acquire the lock and removed to release it.
 
     Args:
-        path: The file.
+        path: The lock file.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
-    def acquire(self, about: str = "") -> bool:
-        """Takes the lock; False where another process holds it.
+    def acquire(self, note: str = "") -> bool:
+        """Acquire the lock without waiting.
 
         Args:
-            about: What is written into the file, for others to read.
+            note: Text that is written into the file, for `read_note` of other processes.
+
+        Returns:
+            True if the lock was acquired; False if another process holds it.
 
         Raises:
-            OSError: The file can't be made or written.
+            OSError: If the file can't be created or written.
         """
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -57,24 +65,25 @@ class FileLock:
             except BaseException:
                 os.close(descriptor)
                 raise
-            # The one that held it may have removed it between the two: then this is a file without a name.
-            if self._is_there(descriptor):
+            # The previous holder may have removed the file between the open and the lock. The lock would then
+            # be on a file without a name, which no other process can find.
+            if self._is_at_path(descriptor):
                 break
             os.close(descriptor)
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, about.encode())
+        os.write(descriptor, note.encode())
         self._descriptor = descriptor
         return True
 
-    def about(self) -> str:
-        """What its holder wrote into it; empty where that can't be read."""
+    def read_note(self) -> str:
+        """Return the note of the lock's holder; an empty string if it can't be read."""
         try:
             return self._path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
 
     def release(self) -> None:
-        """Removes the file, and with it the lock."""
+        """Remove the file and release the lock; do nothing if the lock is not held."""
         if self._descriptor is None:
             return
         with suppress(OSError):
@@ -82,11 +91,11 @@ class FileLock:
         os.close(self._descriptor)
         self._descriptor = None
         if sys.platform == "win32":
-            # There, an open file can't be removed.
+            # Windows does not remove an open file, so the attempt above failed.
             with suppress(OSError):
                 self._path.unlink()
 
-    def _is_there(self, descriptor: int) -> bool:
+    def _is_at_path(self, descriptor: int) -> bool:
         try:
             return os.path.samestat(os.fstat(descriptor), self._path.stat())
         except OSError:
@@ -94,63 +103,70 @@ class FileLock:
 
 
 class LockedTempDir:
-    """A folder for what is written on the way, gone at the end; where that never came, with the next one.
+    """Temporary directory with a lock file that marks it as in use.
 
-    A lock in it says that somebody is at work. Whoever makes one removes those beside it that nobody holds.
+    Creating one also removes orphans: directories of the same prefix beside it that no process has locked.
+
+    Attributes:
+        path: The directory.
 
     Args:
-        root: Where it is made; None is the system's folder for temporary files.
-        prefix: What its name begins with, as the names of those beside it do.
+        root: Parent directory; None for the system's directory of temporary files.
+        prefix: First part of the directory's name.
 
     Raises:
-        OSError: No folder can be made there.
+        OSError: If the directory can't be created.
     """
 
     def __init__(self, root: Path | None, prefix: str) -> None:
-        self.path, self._lock = _held_folder(root, prefix)
-        _sweep(self.path.parent, prefix)
+        self.path, self._lock = _create_locked(root, prefix)
+        _remove_orphans(self.path.parent, prefix)
 
     def cleanup(self) -> None:
-        """Removes it, with what is in it."""
+        """Remove the directory with its contents."""
         _remove(self.path, self._lock)
 
 
-_LOCK = "lock"
-# As long as what `tempfile` puts behind a prefix.
-_ANY = "?" * 8
+_LOCK_NAME = "lock"
+# `tempfile.mkdtemp` appends eight characters to the prefix.
+_RANDOM_SUFFIX_PATTERN = "?" * 8
 
 
-def _held_folder(root: Path | None, prefix: str) -> tuple[Path, FileLock]:
+def _create_locked(root: Path | None, prefix: str) -> tuple[Path, FileLock]:
     while True:
         path = Path(tempfile.mkdtemp(prefix=prefix, dir=root))
-        lock = FileLock(path / _LOCK)
-        # Another one that sweeps may come between the two.
+        lock = FileLock(path / _LOCK_NAME)
+        # Another process may remove the new directory as an orphan before it is locked.
         with suppress(FileNotFoundError):
             if lock.acquire():
                 return path, lock
 
 
-def _remove(folder: Path, lock: FileLock) -> None:
-    """Removes a folder whose lock is ours: whoever is killed on the way leaves it with its lock, or empty."""
+def _remove(directory: Path, lock: FileLock) -> None:
+    """Remove a directory whose `lock` this process holds.
+
+    The lock file is removed last, so that a directory left by a killed process has a lock file or is empty.
+    """
     with suppress(OSError):
-        for inside in folder.iterdir():
-            if inside.is_dir() and not inside.is_symlink():
-                shutil.rmtree(inside, ignore_errors=True)
-            elif inside.name != _LOCK:
+        for entry in directory.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != _LOCK_NAME:
                 with suppress(OSError):
-                    inside.unlink()
+                    entry.unlink()
     lock.release()
     with suppress(OSError):
-        folder.rmdir()
+        directory.rmdir()
 
 
-def _sweep(root: Path, prefix: str) -> None:
+def _remove_orphans(root: Path, prefix: str) -> None:
     with suppress(OSError):
-        for folder in root.glob(f"{prefix}{_ANY}/"):
-            lock = FileLock(folder / _LOCK)
-            if not (folder / _LOCK).exists():
-                # Not ours to empty; of ours, it has nothing in it.
+        for directory in root.glob(f"{prefix}{_RANDOM_SUFFIX_PATTERN}/"):
+            lock = FileLock(directory / _LOCK_NAME)
+            if not (directory / _LOCK_NAME).exists():
+                # Either an orphan whose lock file is already gone, which is empty, or a directory of another
+                # program, which `rmdir` leaves alone unless it is empty.
                 with suppress(OSError):
-                    folder.rmdir()
+                    directory.rmdir()
             elif lock.acquire():
-                _remove(folder, lock)
+                _remove(directory, lock)

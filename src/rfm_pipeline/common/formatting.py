@@ -1,45 +1,44 @@
-"""Figures in words: what a person reads where a machine has numbers."""
+"""Formatting of counts, sizes, money and sentences for people (machine-readable output uses plain values)."""
 
 from __future__ import annotations
 
 import textwrap
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
-# Python's own 28 digits are fewer than a sum of money may have.
-_WIDE = Context(prec=76)
+from rfm_pipeline.common.decimals import WIDE
 
 
 def replace_unprintable(text: str) -> str:
-    r"""A text that some file or person may have written, with nothing in it that could end a line.
+    r"""Return untrusted text with each unprintable character, such as a line break, replaced by `�`.
 
-    >>> one_line("a\nb")
+    >>> replace_unprintable("a\nb")
     'a�b'
     """
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def truncate(text: str) -> str:
-    r"""A text of several lines as part of a sentence.
+    r"""Return text of several lines as one line of at most 80 characters.
 
-    >>> shortened("SELECT 1\n  AS one")
+    >>> truncate("SELECT 1\n  AS one")
     'SELECT 1 AS one'
     """
     return textwrap.shorten(text, 80, placeholder=" …")
 
 
 def format_count(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun.
+    """Return a number with its noun, in the singular or the plural (`many`; by default `one` + "s").
 
-    >>> count(1, "customer"), count(4338, "customer")
+    >>> format_count(1, "customer"), format_count(4338, "customer")
     ('1 customer', '4,338 customers')
     """
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def format_bytes(number: int) -> str:
-    """An amount of data, in the thousands that a person says it in.
+    """Return a number of bytes in binary units, to one decimal.
 
-    >>> size(512), size(1_610_612_736), size(2**40)
+    >>> format_bytes(512), format_bytes(1_610_612_736), format_bytes(2**40)
     ('512 bytes', '1.5 GiB', '1 TiB')
     """
     if number < 1024:
@@ -50,27 +49,36 @@ def format_bytes(number: int) -> str:
 
 
 def lower_first(sentence: str) -> str:
-    """A sentence as it goes on after a colon.
+    """Return a sentence with its first letter in lower case, unless it begins with an abbreviation.
 
-    >>> lowered("Is a directory"), lowered("CSV is meant")
+    >>> lower_first("Is a directory"), lower_first("CSV is meant")
     ('is a directory', 'CSV is meant')
     """
     return sentence if sentence[1:2].isupper() else f"{sentence[:1].lower()}{sentence[1:]}"
 
 
-def format_amount(value: Decimal) -> str:
-    """Money to two decimals, with thousands apart.
+def capitalize_first(sentence: str) -> str:
+    """Return a sentence with its first letter in upper case; unlike `str.capitalize`, the rest is unchanged.
 
-    >>> amount(Decimal("8911407.904"))
+    >>> capitalize_first("the destination holds no result of April")
+    'The destination holds no result of April'
+    """
+    return f"{sentence[:1].upper()}{sentence[1:]}"
+
+
+def format_amount(value: Decimal) -> str:
+    """Return an amount of money with two decimals and a thousands separator.
+
+    >>> format_amount(Decimal("8911407.904"))
     '8,911,407.90'
     """
     return f"{_rounded(value, '0.01'):,}"
 
 
 def format_percent(part: Decimal | int, whole: Decimal | int) -> str:
-    """A share in percent, to one decimal; a dash where the whole is nothing.
+    """Return `part / whole` in percent, to one decimal; a dash if `whole` is 0.
 
-    >>> percent(1, 3)
+    >>> format_percent(1, 3)
     '33.3 %'
     """
     if not whole:
@@ -79,5 +87,5 @@ def format_percent(part: Decimal | int, whole: Decimal | int) -> str:
 
 
 def _rounded(value: Decimal, to: str) -> Decimal:
-    # Adding nothing in the widest money's precision takes the sign off a zero.
-    return _WIDE.add(value.quantize(Decimal(to), ROUND_HALF_UP, _WIDE), Decimal(0))
+    # Adding zero turns -0.00 into 0.00.
+    return WIDE.add(value.quantize(Decimal(to), ROUND_HALF_UP, WIDE), Decimal(0))

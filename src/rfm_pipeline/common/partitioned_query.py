@@ -1,23 +1,24 @@
-"""How a step can be cut into parts that need nothing of one another, where its lines outgrow the memory."""
+"""Query steps that can be computed per hash partition of their input, used when the input exceeds memory."""
 
 from __future__ import annotations
 
 from msgspec import Struct
 
 PARTITION_RELATION = "part_of_lines"
-"""The relation that a cut step reads: the lines of one part."""
+"""Relation that `PartitionedQuery.partition_sql` reads: the input lines of one partition."""
 
 
 class PartitionedQuery(Struct, frozen=True):
-    """A step as parts: the rows of all parts together are the rows of the step.
+    """SQL to compute one step partition by partition; the union of all partitions equals the step's rows.
 
     Attributes:
-        lines: The SELECT of the lines, which reads what the step reads.
-        key: An expression over their columns; lines of which it is equal belong to one part. NULL where a
-            line is excluded.
-        groups: A SELECT of how many groups the kept lines in `PART` are first added up to, as `groups`.
-        select: The SELECT of the step over the lines in `PART`.
-        table: The table of an earlier step that has as many rows as there are lines; None is the source.
+        input_sql: SELECT of all input lines.
+        partition_key: SQL expression over the columns of `input_sql`. Lines with equal keys belong to the
+            same partition; the key is NULL for excluded lines.
+        group_count_sql: SELECT of one integer, `groups`: the number of distinct groups among the kept lines
+            in `PARTITION_RELATION`.
+        partition_sql: SELECT of the step that reads `PARTITION_RELATION` in place of `input_sql`.
+        row_count_table: Staged table with one row per input line; None if the input is the source.
     """
 
     input_sql: str

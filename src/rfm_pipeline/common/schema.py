@@ -1,4 +1,4 @@
-"""What a source looks like: its columns, and the kinds of value in which engines agree."""
+"""Schema of a source: its columns, with kinds of values that are the same for all engines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Kind(StrEnum):
-    """What a column holds, above the type names of any one engine."""
+    """Kind of a column's values, independent of the engine's type names."""
 
     TEXT = "text"
     INTEGER = "integer"
@@ -17,23 +17,23 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     DATE = "date"
     TIMESTAMP = "timestamp"
-    """A local date and time, without a zone."""
+    """Local date and time, without a time zone."""
     TIMESTAMPTZ = "timestamptz"
-    """An instant."""
+    """Instant: date and time with a time zone."""
     OTHER = "other"
-    """Anything that no role takes: binary, nested, intervals."""
+    """Type that no column role accepts: binary, nested, intervals."""
 
 
 NUMBERS = frozenset({Kind.INTEGER, Kind.DECIMAL, Kind.FLOAT})
 
 
 class Column(Struct, frozen=True):
-    """A column of a source, or a field inside a nested one.
+    """Column of a source, or field inside a nested column.
 
     Attributes:
-        path: The names from the column inwards: `("Invoice",)`, or `("ecommerce", "transaction_id")`.
-        kind: What it holds.
-        declared: The engine's own name of its type, for messages.
+        path: Names from the column inwards: `("Invoice",)`, or `("ecommerce", "transaction_id")`.
+        kind: Kind of its values.
+        declared: The engine's name of its type, for messages.
     """
 
     path: tuple[str, ...]
@@ -42,21 +42,21 @@ class Column(Struct, frozen=True):
 
     @property
     def name(self) -> str:
-        """The name as a person writes it: `Invoice`, `ecommerce.transaction_id`."""
+        """Full name, with dots between the parts: `Invoice`, `ecommerce.transaction_id`."""
         return ".".join(self.path)
 
 
 Schema = tuple[Column, ...]
-"""The columns of a source in their order; fields of nested columns follow the column that holds them."""
+"""Columns of a source in order; the fields of a nested column follow the column."""
 
 
 class Partition(Struct, frozen=True):
-    """How a source is cut into partitions, so that a filter on dates reads only some of them.
+    """Partitioning of a source table; a filter on dates then reads only some of the partitions.
 
     Attributes:
-        column: What the filter is on: the name of a column, or None for the day on which rows came in.
-        kind: Its kind.
-        is_required: Whether a query without such a filter is refused.
+        column: Name of the partitioning column; None if the table is partitioned by ingestion day.
+        kind: Kind of the partitioning column.
+        is_required: Whether the engine rejects queries without a filter on the partitioning column.
     """
 
     column: str | None

@@ -14,7 +14,7 @@ from typing import Any
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal
-from rfm_pipeline.common.duckdb_types import bound_columns
+from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.base import Scan
@@ -108,13 +108,13 @@ def _sniffed(
     records = -1 if size <= _SAMPLED_WHOLE else 20480
     sampling = f"union_by_name = true, sample_size = {records}, maximum_sample_files = {max(32, len(files))}"
     try:
-        return bound_columns(connection, f"SELECT * FROM read_json({call}, {sampling})")
+        return describe_columns(connection, f"SELECT * FROM read_json({call}, {sampling})")
     except duckdb.BinderException as error:
         if "expected records" not in str(error):
             raise
         # Records whose keys differ much look like maps; with maps ruled out, they are records.
         sampling += ", map_inference_threshold = -1, field_appearance_threshold = 0"
-        return bound_columns(connection, f"SELECT * FROM read_json({call}, {sampling})")
+        return describe_columns(connection, f"SELECT * FROM read_json({call}, {sampling})")
 
 
 def _as_text(type_: Any) -> str:

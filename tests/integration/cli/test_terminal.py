@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from rfm_pipeline.common.duckdb_engine import watched
+from rfm_pipeline.common.duckdb_engine import execute_interruptibly
 from support.orders import ORDERS
 
 ESCAPE = "\x1b"
@@ -344,6 +344,6 @@ def test_a_stop_that_was_lost_ends_a_statement_that_takes_long(monkeypatch: pyte
     connection = duckdb.connect()
     endless = "SELECT COUNT(*) FROM range(10_000_000_000) AS a(i), range(1_000) AS b(j) WHERE i * j = -1"
     with pytest.raises(KeyboardInterrupt):
-        watched(connection, endless)
+        execute_interruptibly(connection, endless)
     # What was broken off holds nothing.
     assert connection.execute("SELECT 1").fetchone() == (1,)

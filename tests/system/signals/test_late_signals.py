@@ -10,7 +10,7 @@ import pytest
 
 from rfm_pipeline.cli.render import run_result as terminal
 from rfm_pipeline.common.cancellation import received_signals
-from rfm_pipeline.config.notifications import VARIABLE
+from rfm_pipeline.config.notifications import WEBHOOK_VARIABLE
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.pipeline import run as runner
 from rfm_pipeline.pipeline.output_files import OutputFiles
@@ -24,7 +24,7 @@ STANDS = "Stopped; the result had been published."
 @pytest.fixture
 def chat(rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
     with chatting() as running:
-        monkeypatch.setenv(VARIABLE, running.address)
+        monkeypatch.setenv(WEBHOOK_VARIABLE, running.address)
         yield running
 
 

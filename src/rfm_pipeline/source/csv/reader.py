@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from rfm_pipeline.common.duckdb_engine import connected
+from rfm_pipeline.common.duckdb_engine import connect_in_memory
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal, text_literal
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.source.base import Scan
@@ -213,7 +213,7 @@ class _Preparation:
         first = identifier(dialect.names[0])
         arrived = f"COUNT(*) FILTER ({first} = {text_literal(sentinel)})"
         copies = {str(probe): self._file.name}
-        with translate_read_errors("CSV", copies, self._file.name, unit="record"), connected() as connection:
+        with translate_read_errors("CSV", copies, self._file.name, unit="record"), connect_in_memory() as connection:
             row = connection.execute(f"SELECT COUNT(*), {arrived} FROM {call}").fetchone()
         probe.unlink()
         assert row is not None  # an aggregate always has a row
@@ -241,7 +241,7 @@ class _Preparation:
         target = temp_path(self._scratch, self._file.path.name, ".csv")
         plain = "delim = '\x01', quote = '', escape = '', header = false"
         lines = f"read_csv({paths_literal([self._path])}, {plain}, auto_detect = false, compression = 'zstd',"
-        with translate_read_errors("CSV", {}, self._file.name), connected() as connection:
+        with translate_read_errors("CSV", {}, self._file.name), connect_in_memory() as connection:
             connection.execute(
                 f"COPY (SELECT line FROM {lines} columns = {{'line': 'VARCHAR'}}))"
                 f" TO {text_literal(str(target))} (FORMAT csv, {plain.replace(' =', '')}, nullstr '')"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rfm_pipeline.common.date_formats import AMBIGUOUS
+from rfm_pipeline.common.date_formats import AMBIGUOUS_DATE_PATTERN
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.sql.dialects.base import NumberMarks, cases
 from rfm_pipeline.sql.exclusions import condition_sql
@@ -110,7 +110,7 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     if mapping.order_id:
         yield "missing_order", "order_id IS NULL"
     if spec.may_be_ambiguous:
-        yield AMBIGUOUS_DATE, f"order_date IS NULL AND {dialect.matches('written_date', AMBIGUOUS)}"
+        yield AMBIGUOUS_DATE, f"order_date IS NULL AND {dialect.matches('written_date', AMBIGUOUS_DATE_PATTERN)}"
     yield "invalid_date", "order_date IS NULL"
     yield "invalid_amount", _unread_amount(spec)
     yield "future_dated", f"order_date > {dialect.literal(spec.as_of or spec.today)}"

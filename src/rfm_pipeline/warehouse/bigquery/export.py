@@ -31,7 +31,7 @@ def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Atom
     Raises:
         WarehouseError: There is no room for them.
     """
-    from rfm_pipeline.common.duckdb_engine import connected
+    from rfm_pipeline.common.duckdb_engine import connect_in_memory
     from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory
     from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
     from rfm_pipeline.warehouse.duckdb.export import write_table
@@ -48,7 +48,7 @@ def write_rows(pages: Iterable[Sequence[Mapping[str, Any]]], path: Path) -> Atom
         columns = ", ".join(f"{name}: '{_TYPES[about.holds]}'" for name, about in RESULT_COLUMNS.items())
         literal = str(lines).replace("'", "''")
         read = f"read_json('{literal}', format = 'newline_delimited', columns = {{{columns}}})"
-        with connected({"temp_directory": f"{scratch}/spill"}) as connection:
+        with connect_in_memory({"temp_directory": f"{scratch}/spill"}) as connection:
             with translate_duckdb_errors(f"write {path}"):
                 connection.execute(f"CREATE TABLE result AS FROM {read}")
             return write_table(connection, "result", path, scratch)

@@ -78,14 +78,14 @@ class LocalFiles:
         Raises:
             SourceError: They can't be read.
         """
-        from rfm_pipeline.common.duckdb_engine import connected
+        from rfm_pipeline.common.duckdb_engine import connect_in_memory
         from rfm_pipeline.common.duckdb_types import schema_of
         from rfm_pipeline.source.open import open_source
         from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory
         from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 
         self._scratch = SpillDirectory(self._settings.temp_directory)
-        connection = connected({"temp_directory": str(self._scratch.path / "spill")})
+        connection = connect_in_memory({"temp_directory": str(self._scratch.path / "spill")})
         self._connection = connection
         connection.execute("SET TimeZone = 'UTC'")
         if self._settings.memory_limit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-from rfm_pipeline.common.duckdb_engine import connected, duckdb
+from rfm_pipeline.common.duckdb_engine import connect_in_memory, duckdb
 from rfm_pipeline.common.file_lock import LockedTempDir
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.engines import DuckDBSettings
@@ -75,7 +75,7 @@ def connect(settings: DuckDBSettings, scratch: Path) -> duckdb.DuckDBPyConnectio
     if settings.threads:
         config["threads"] = str(settings.threads)
     with translate_duckdb_errors("start DuckDB"):
-        connection = connected(config)
+        connection = connect_in_memory(config)
         connection.execute("SET TimeZone = 'UTC'")
         if not settings.threads:
             _set_threads(connection)

@@ -148,7 +148,7 @@ class DuckDBDestination:
                 f"look at the disk's room and permissions; {UNCHANGED}",
             ) from None
         if not is_ours:
-            raise leased(self.label, lock.about())
+            raise leased(self.label, lock.read_note())
         try:
             yield
         finally:

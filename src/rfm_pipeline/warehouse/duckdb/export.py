@@ -11,7 +11,7 @@ from typing import Any
 
 from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.duckdb_engine import duckdb
-from rfm_pipeline.common.duckdb_types import bound_columns
+from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.warehouse.duckdb.errors import first_line, system_reason
@@ -146,7 +146,7 @@ def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Pa
 
 def _refuse_long_ids(connection: duckdb.DuckDBPyConnection, select: str) -> None:
     """A longer text would be cut off, and two customers could become one."""
-    if "customer_id" not in {name for name, _ in bound_columns(connection, f"SELECT * FROM ({select})")}:
+    if "customer_id" not in {name for name, _ in describe_columns(connection, f"SELECT * FROM ({select})")}:
         return
     longest = connection.execute(
         f"SELECT customer_id FROM ({select}) WHERE LENGTH(customer_id) > {_CELL} LIMIT 1"

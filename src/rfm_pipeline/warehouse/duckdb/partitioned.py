@@ -11,9 +11,9 @@ from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 
-from rfm_pipeline.common.duckdb_engine import duckdb, watched
+from rfm_pipeline.common.duckdb_engine import duckdb, execute_interruptibly
 from rfm_pipeline.common.duckdb_quoting import paths_literal, text_literal
-from rfm_pipeline.common.duckdb_types import bound_columns
+from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.common.partitioned_query import PARTITION_RELATION, PartitionedQuery
 from rfm_pipeline.source.base import OpenedSource
 from rfm_pipeline.source.file_suffix import is_compressed
@@ -62,7 +62,7 @@ def parts_needed(connection: duckdb.DuckDBPyConnection, cut: PartitionedQuery, l
     # Seldom can a source be that large, and no other is looked at.
     if lines is None or lines * BYTES_A_GROUP <= _SPILLS_WELL * memory or not comes_back(connection, cut):
         return 1
-    watched(
+    execute_interruptibly(
         connection, f"CREATE OR REPLACE TEMP TABLE {PARTITION_RELATION} AS\n{cut.input_sql}\nLIMIT {_HEAD}"
     )
     kept = f"SELECT COUNT(*) FROM {PARTITION_RELATION} WHERE {cut.partition_key} IS NOT NULL"
@@ -74,7 +74,7 @@ def parts_needed(connection: duckdb.DuckDBPyConnection, cut: PartitionedQuery, l
 
 def comes_back(connection: duckdb.DuckDBPyConnection, cut: PartitionedQuery) -> bool:
     """Whether the lines come back from a file as they went there, and are hashed as they are compared."""
-    types = [str(type_) for _, type_ in bound_columns(connection, cut.input_sql)]
+    types = [str(type_) for _, type_ in describe_columns(connection, cut.input_sql)]
     if not all(type_ in _SAME or type_.startswith("DECIMAL") for type_ in types):
         return False
     # A text's type does not tell its collation; the statements that made the tables do.
@@ -109,7 +109,7 @@ def create_in_parts(
     pieces = "ROW_GROUP_SIZE 30720, DICTIONARY_SIZE_LIMIT 1, PARQUET_VERSION v2"
     connection.execute("SET partitioned_write_flush_threshold = 8192")
     try:
-        watched(
+        execute_interruptibly(
             connection,
             f"COPY (\nSELECT *, CAST(hash({cut.partition_key}) % {count} AS SMALLINT) AS part\n"
             f"FROM (\n{cut.input_sql}\n)\n)"
@@ -128,7 +128,7 @@ def create_in_parts(
                 f"CREATE OR REPLACE TEMP VIEW {PARTITION_RELATION} AS FROM read_parquet({files}, hive_partitioning = false)"
             )
             within = _within(progress, 0.6 + 0.4 * place / len(parts), 0.4 / len(parts))
-            watched(connection, f"INSERT INTO {name}\n{cut.partition_sql}", within)
+            execute_interruptibly(connection, f"INSERT INTO {name}\n{cut.partition_sql}", within)
             shutil.rmtree(part)
         connection.execute(f"DROP VIEW {PARTITION_RELATION}")
     finally:
