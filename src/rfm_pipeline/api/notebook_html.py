@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rfm_pipeline.api.segmentation import SegmentSummary
+
 from html import escape
 
 from rfm_pipeline.common import formatting
-from rfm_pipeline.results.run_result import RunResult, SegmentResult, share
+from rfm_pipeline.results.json_values import share
+from rfm_pipeline.results.run_result import RunResult
 
 _CELL = "padding:.25em .75em;border-bottom:1px solid rgba(127,127,127,.25)"
 _NUMBER = f"{_CELL};text-align:right;font-variant-numeric:tabular-nums"
 _BAR = "display:inline-block;height:.6em;border-radius:2px;background:#3b7ea1;vertical-align:middle"
 
 
-def page_of(result: RunResult, headline: str) -> str:
+def page_of(result: RunResult, segments: Sequence[SegmentSummary], headline: str) -> str:
     """The segments of a result with their customers and money, as HTML without scripts.
 
     Args:
         result: What was found.
         headline: The figures of all customers, in words.
     """
-    excluded = result.rows_read - result.rows_kept
-    lines = f"{result.rows_read:,} lines read, {excluded:,} of them excluded"
-    rows = "".join(_row(segment, result) for segment in result.segments)
+    excluded = result.statistics.rows_read - result.statistics.rows_kept
+    lines = f"{result.statistics.rows_read:,} lines read, {excluded:,} of them excluded"
+    rows = "".join(_row(segment, result) for segment in segments)
     heads = "".join(
         f'<th scope="col" style="{_NUMBER if number else f"{_CELL};text-align:left"}">{name}</th>'
         for name, number in (
@@ -42,10 +49,10 @@ def page_of(result: RunResult, headline: str) -> str:
     )
 
 
-def _row(segment: SegmentResult, result: RunResult) -> str:
-    width = 8 * (share(segment.customers, result.customers) or 0)
-    of_customers = formatting.format_percent(segment.customers, result.customers)
-    of_revenue = formatting.format_percent(segment.revenue, result.revenue) if result.revenue > 0 else ""
+def _row(segment: SegmentSummary, result: RunResult) -> str:
+    width = 8 * (share(segment.customers, result.statistics.customers) or 0)
+    of_customers = formatting.format_percent(segment.customers, result.statistics.customers)
+    of_revenue = formatting.format_percent(segment.revenue, result.statistics.revenue) if result.statistics.revenue > 0 else ""
     title = escape(" ".join(filter(None, (segment.description, segment.action))))
     return (
         f'<tr title="{title}"><th scope="row" style="{_CELL};text-align:left">{escape(segment.segment)}</th>'

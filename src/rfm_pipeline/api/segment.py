@@ -17,7 +17,7 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.plan import open_plan
 from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run_records import RunStart, build_run_record, new_run_id
-from rfm_pipeline.pipeline.staging import audit_error, is_refused, stage_result
+from rfm_pipeline.pipeline.staging import audit_error, stage_result
 
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "columns": ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund"),
@@ -132,10 +132,12 @@ def _segmented(source: Any, configuration: Configuration) -> Segmentation:
     begun = RunStart(new_run_id(), "run")
     with ExitStack() as stack:
         plan = stack.enter_context(open_plan(configuration, publishes=False, opens=opens))
-        result, counted = stage_result(begun, plan, NullObserver())
-        if is_refused(result):
-            raise audit_error(result, counted)
+        result = stage_result(begun, plan, NullObserver())
+        if result.is_rejected:
+            raise audit_error(result)
         assert isinstance(plan.warehouse, DuckDBWarehouse)
         connection = plan.warehouse.keep_only("result")
-        record = build_run_record(begun, plan, result, newest_order=counted.newest)
-        return Segmentation(result, record, configuration, connection, stack.pop_all().close)
+        record = build_run_record(begun, plan, result)
+        return Segmentation(
+            result, record, plan.spec.segment_map, configuration, connection, stack.pop_all().close
+        )

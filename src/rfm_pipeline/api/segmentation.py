@@ -19,9 +19,11 @@ from rfm_pipeline.api.argument_hints import hints_as_arguments
 from rfm_pipeline.api.notebook_html import page_of
 from rfm_pipeline.common import formatting
 from rfm_pipeline.config.loader import Configuration, merge
+from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.run_result import Audit, Excluded, RunResult
+from rfm_pipeline.results.run_result import RunResult
+from rfm_pipeline.results.statistics import Audit, Excluded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,20 +78,22 @@ class Segmentation:
         self,
         result: RunResult,
         record: RunRecord,
+        segment_map: SegmentMap,
         configuration: Configuration,
         connection: Any,
         close: Callable[[], object],
     ) -> None:
         self._result = result
         self._record = record
+        self._segment_map = segment_map
         self._configuration = configuration
         self._connection = connection
         self._close = weakref.finalize(self, close)
         assert result.as_of is not None  # an empty result does not pass the audits
         self.as_of: date = result.as_of
-        self.customers: int = result.customers
-        self.orders: int = result.orders
-        self.revenue: Decimal = result.revenue
+        self.customers: int = result.statistics.customers
+        self.orders: int = result.statistics.orders
+        self.revenue: Decimal = result.statistics.revenue
 
     # What was found
 
@@ -105,10 +109,12 @@ class Segmentation:
                 found.orders,
                 found.revenue,
                 shares["revenue_share"],
-                found.description,
-                found.action,
+                segment.description,
+                segment.action,
             )
-            for found, shares in zip(self._result.segments, told, strict=True)
+            for segment, found, shares in zip(
+                self._segment_map.segments, self._result.statistics.segments, told, strict=True
+            )
         )
 
     @property
@@ -118,12 +124,12 @@ class Segmentation:
         In days they are the most for each score, best first; else a value above k edges scores 1 + k.
         """
         names = ("recency_days", "frequency", "monetary")
-        return {name: scores.edges for name, scores in zip(names, self._result.dimensions, strict=True)}
+        return {name: scores.edges for name, scores in zip(names, self._result.statistics.edges, strict=True)}
 
     @property
     def exclusions(self) -> tuple[Excluded, ...]:
         """The lines that did not count, by reason, the most first."""
-        return self._result.excluded
+        return self._result.statistics.exclusions
 
     @property
     def audits(self) -> tuple[Audit, ...]:
@@ -189,7 +195,7 @@ class Segmentation:
             RfmError: The file can't be written, or a setting is none.
         """
         from rfm_pipeline.report.data import ReportSource
-        from rfm_pipeline.report.write import check_place, write_report
+        from rfm_pipeline.report.write import check_report_path, write_report
 
         given = {"currency": currency, "locale": locale, "top_customers": top_customers}
         said = {name: value for name, value in given.items() if value is not None}
@@ -197,15 +203,15 @@ class Segmentation:
         about = ReportSource(self._result.source, self._selected, "duckdb", "result", None, runs)
         with hints_as_arguments():
             flags = merge([self._configuration.flags, {"report": said}])
-            settings = replace(self._configuration, flags=flags).settings().report
-            check_place(Path(path))
+            settings = replace(self._configuration, flags=flags).settings.report
+            check_report_path(Path(path))
             write_report(about, settings, Path(path))
 
     def _selected(self, select: str) -> list[dict[str, Any]]:
         self._check_open()
-        cursor = self._connection.cursor().execute(select)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        from rfm_pipeline.common.duckdb_engine import fetch_dicts
+
+        return fetch_dicts(self._connection.cursor().execute(select))
 
     def _check_open(self) -> None:
         if not self._close.alive:
@@ -250,7 +256,7 @@ class Segmentation:
 
     def _repr_html_(self) -> str:
         """The segments as a table, for a notebook."""
-        return page_of(self._result, self._in_words())
+        return page_of(self._result, self.summary, self._in_words())
 
 
 @contextmanager

@@ -1,29 +1,27 @@
-"""What the current credentials may do at the destination."""
+"""What the current credentials may do at the source and the destination."""
 
 from __future__ import annotations
 
 import secrets
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, parse_destination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.config.source_location import BigQueryTable, parse_source
+from rfm_pipeline.config.source_location import BigQueryTable
 
 if TYPE_CHECKING:
     from rfm_pipeline.warehouse.bigquery.permissions import Access
 
 
 def access(settings: Settings) -> Access | None:
-    """Who we are and what we may do, where the result goes to BigQuery; None elsewhere.
+    """Return the identity and its permissions if results go to BigQuery; None if they do not.
 
     Raises:
-        RfmError: That can't be found out.
+        RfmError: If the permissions can't be determined.
     """
-    destination = parse_destination(settings.to)
-    location = parse_source(settings.source) if settings.source else None
-    if not isinstance(destination, BigQueryDestinationLocation):
+    if not isinstance(settings.to, BigQueryDestinationLocation):
         return None
     from rfm_pipeline.warehouse.bigquery.permissions import look_at_access
 
-    table = location if isinstance(location, BigQueryTable) else None
-    return look_at_access(table, destination, settings.bigquery, f"check-{secrets.token_hex(6)}")
+    table = settings.source if isinstance(settings.source, BigQueryTable) else None
+    return look_at_access(table, settings.to, settings.bigquery, f"check-{secrets.token_hex(6)}")

@@ -1,4 +1,4 @@
-"""Filling the history: a run for each of many as-of dates, from the oldest on."""
+"""`rfm backfill`: fill the history with a run for each of many as-of dates, the oldest first."""
 
 from __future__ import annotations
 
@@ -16,67 +16,69 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import CostLimitError, RfmError, UsageError
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.pipeline.progress import RunObserver
-from rfm_pipeline.pipeline.run import execute_run
+from rfm_pipeline.pipeline.run import execute_run, start_run
+from rfm_pipeline.results.json_values import to_plain
 from rfm_pipeline.results.run_history import previous_date
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
 
 Every = Literal["day", "week", "month"]
-_MOST = 10_000
+_MAX_DATES = 10_000
 
 
 class Backfilled(Struct, frozen=True):
-    """What a backfill did.
+    """The outcome of a backfill.
 
     Attributes:
-        published: The results, by date.
-        skipped: The dates that stood already.
+        published: The published results, oldest date first.
+        skipped: The dates whose results were current already.
     """
 
     published: tuple[RunResult, ...]
     skipped: tuple[date, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """One object with plain values, as `rfm backfill --json` prints it."""
+        """Return plain values, as `rfm backfill --json` prints them."""
         return {
             "published": [
                 {
-                    "as_of": result.as_of.isoformat() if result.as_of else None,
+                    "as_of": to_plain(result.as_of),
                     "run_id": result.run_id,
                     "status": result.status,
-                    "customers": result.customers,
+                    "customers": result.statistics.customers,
                 }
                 for result in self.published
             ],
-            "skipped": [day.isoformat() for day in self.skipped],
+            "skipped": to_plain(self.skipped),
         }
 
 
 def as_of_dates(first: date, last: date, every: Every) -> tuple[date, ...]:
-    """The dates from one to another; months end where they end.
+    """Return the dates from the first to the last; a day that a month does not have becomes its last day.
 
     >>> [str(day) for day in as_of_dates(date(2025, 1, 31), date(2025, 4, 1), "month")]
     ['2025-01-31', '2025-02-28', '2025-03-31']
 
     Raises:
-        UsageError: There is none, or there are too many.
+        UsageError: If there is no date, or more than 10,000.
     """
     if first > last:
-        raise UsageError(f"--from is {first}, after --to, {last}.", "give the earlier date first.")
-    found: list[date] = []
-    for day in _from(first, every):
+        raise UsageError(f"--from is {first}, after --until, {last}.", "give the earlier date first.")
+    dates: list[date] = []
+    for day in _dates_from(first, every):
         if day > last:
-            return tuple(found)
-        if len(found) == _MOST:
+            return tuple(dates)
+        if len(dates) == _MAX_DATES:
             break
-        found.append(day)
+        dates.append(day)
     raise UsageError(
-        f"From {first} to {last} there are more than {_MOST:,} dates.", "choose fewer, or --every month."
+        f"From {first} to {last} there are more than {_MAX_DATES:,} dates.",
+        "choose fewer, or --every month.",
     )
 
 
-def _from(first: date, every: Every) -> Iterator[date]:
-    for number in range(_MOST + 1):
+def _dates_from(first: date, every: Every) -> Iterator[date]:
+    for number in range(_MAX_DATES + 1):
         if every == "month":
             year, month = divmod(first.year * 12 + first.month - 1 + number, 12)
             yield date(year, month + 1, min(first.day, monthrange(year, month + 1)[1]))
@@ -87,36 +89,42 @@ def _from(first: date, every: Every) -> Iterator[date]:
 def backfill(
     configuration: Configuration,
     days: Sequence[date],
-    watcher: RunObserver,
-    told: Callable[[RunResult], object],
+    observer: RunObserver,
+    on_published: Callable[[RunResult], object],
     *,
     today: date | None = None,
 ) -> Backfilled:
-    """Publishes the result of each date that does not stand yet; it goes on where an earlier one stopped.
+    """Publish the result of each date that is not current; a repeated backfill continues where one stopped.
 
     Args:
         configuration: All layers of settings; outputs are not written.
         days: As-of dates in ascending order.
-        watcher: Told what each run is doing.
-        told: Told of each result as soon as it is published.
-        today: As for `planned`.
+        observer: Receives the progress of each run.
+        on_published: Called with each result as soon as it is published.
+        today: As for `open_plan`.
 
     Raises:
-        UsageError: A date is yet to come.
-        RfmError: What is wrong with the first date that can't be published; those before it are.
+        UsageError: If a date lies in the future.
+        RfmError: If a date can't be published; the dates before it are.
     """
-    settings = configuration.settings()
-    now = today or datetime.now(ZoneInfo(settings.timezone)).date()
+    now = today or datetime.now(ZoneInfo(configuration.settings.timezone)).date()
     if days[-1] > now:
         raise UsageError(f"{days[-1]} is yet to come: today is {now}.", "end with a date that has been.")
     published: list[RunResult] = []
     skipped: list[date] = []
     for number, day in enumerate(days, start=1):
-        dated = _Dated(watcher, f"As of {day} ({number} of {len(days)})")
-        asked = replace(configuration, flags={**configuration.flags, "as_of": day.isoformat(), "output": ()})
-        remaining = _Remaining(day, len(days) - number + 1)
+        dated = _DatedObserver(observer, f"As of {day} ({number} of {len(days)})")
+        flags = {**configuration.flags, "as_of": day.isoformat(), "output": ()}
         try:
-            result = execute_run(remaining.stands, asked, dated, kind="backfill", today=today)
+            with start_run(replace(configuration, flags=flags), dated, kind="backfill", today=today) as (
+                start,
+                plan,
+            ):
+                if is_current(plan.state.dates, day, plan):
+                    skipped.append(day)
+                    continue
+                _check_cost(plan, remaining_dates=len(days) - number + 1)
+                result = execute_run(start, plan, dated)
         except KeyboardInterrupt as error:
             if not published or error.args:
                 raise
@@ -125,65 +133,58 @@ def backfill(
         except RfmError as error:
             error.message = f"As of {day}: {error.message}"
             raise
-        if result is None:
-            skipped.append(day)
-            continue
         published.append(result)
-        told(result)
+        on_published(result)
     return Backfilled(tuple(published), tuple(skipped))
 
 
-class _Dated(Struct, frozen=True):
-    """A watcher that is also told which date it is."""
+class _DatedObserver(Struct, frozen=True):
+    """An observer that puts the as-of date in front of each step's name."""
 
-    watcher: RunObserver
+    observer: RunObserver
     date: str
 
     def begin(self, run_id: str) -> None:
-        self.watcher.begin(run_id)
+        self.observer.begin(run_id)
 
     def step(self, name: str) -> None:
-        self.watcher.step(f"{self.date}: {lower_first(name)}")
+        self.observer.step(f"{self.date}: {lower_first(name)}")
 
     def progress(self, share: float) -> None:
-        self.watcher.progress(share)
+        self.observer.progress(share)
 
 
-class _Remaining(Struct, frozen=True):
-    """What is asked before each date."""
+def _check_cost(plan: Plan, remaining_dates: int) -> None:
+    """Raise if the remaining dates together would cost more than the limit.
 
-    day: date
-    dates: int
-
-    def stands(self, plan: Plan) -> bool:
-        """Whether the date need not be computed.
-
-        Raises:
-            CostLimitError: What remains would cost more than the limit.
-        """
-        if is_current(plan.standing.dates, self.day, plan):
-            return True
-        most = plan.settings.bigquery.most_bytes
-        if plan.cost and (together := plan.cost.bytes_processed * self.dates) > most:
-            raise CostLimitError(
-                f"The backfill would read {format_bytes(together)} for {format_count(self.dates, 'date')}, and the limit is"
-                f" {format_bytes(most)}.",
-                "raise it with --max-bytes, choose fewer dates, or --every month.",
-            )
-        return False
-
-
-def is_current(standing: Mapping[date, RunRecord], day: date, plan: Plan) -> bool:
-    """Whether a date stands as a run would write it now, from the same source by the same rules.
-
-    Where the date before it was written later, it isn't: `previous_segment` would be another.
+    Raises:
+        CostLimitError: If they would.
     """
-    record = standing.get(day)
+    limit = plan.settings.bigquery.byte_limit
+    if plan.cost and (total := plan.cost.bytes_processed * remaining_dates) > limit:
+        raise CostLimitError(
+            f"The backfill would read {format_bytes(total)} for {format_count(remaining_dates, 'date')},"
+            f" and the limit is {format_bytes(limit)}.",
+            "raise it with --max-bytes, choose fewer dates, or --every month.",
+        )
+
+
+def is_current(active: Mapping[date, RunRecord], day: date, plan: Plan) -> bool:
+    """Return whether the active result of a date is the one that a run of the plan would publish.
+
+    It is not if the date before it was published later, since `previous_segment` would differ.
+
+    Args:
+        active: The last run of each active as-of date.
+        day: The as-of date.
+        plan: The plan for that date.
+    """
+    record = active.get(day)
     if record is None or record.config_hash != plan.settings.config_hash:
         return False
-    if record.source != plan.settings.source:
+    if record.source != plan.settings.source_name:
         return False
     if plan.frozen and {scores.edges_from for scores in record.edges} - {None, plan.frozen.run_id}:
         return False
-    before = previous_date(standing, day)
-    return before is None or standing[before].finished_at <= record.finished_at
+    before = previous_date(active, day)
+    return before is None or active[before].finished_at <= record.finished_at

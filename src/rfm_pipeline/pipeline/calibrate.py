@@ -1,4 +1,4 @@
-"""`rfm calibrate`: a run that publishes nothing, and leaves its edges for later runs to score by."""
+"""`rfm calibrate`: a run that publishes no result, and records the edges that later runs score by."""
 
 from __future__ import annotations
 
@@ -10,30 +10,28 @@ from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.pipeline.progress import RunObserver
-from rfm_pipeline.pipeline.run import execute_run
+from rfm_pipeline.pipeline.run import run
 from rfm_pipeline.results.run_result import RunResult
 
-# A configuration whose runs are frozen is the one that is calibrated anew.
+# The configuration of runs with frozen edges is also the one to calibrate anew.
 _CALIBRATION = {"scoring": {"edges": "recomputed", "calibration": "latest"}, "output": ()}
 
 
-def calibrate(configuration: Configuration, watcher: RunObserver, *, today: date | None = None) -> RunResult:
-    """Stages and audits as a run does, and puts the edges on record. They are recomputed, whatever is configured.
+def calibrate(configuration: Configuration, observer: RunObserver, *, today: date | None = None) -> RunResult:
+    """Stage and audit as a run does, and record the edges, which are recomputed whatever is configured.
 
     Args:
         configuration: All layers of settings; outputs are not written.
-        watcher: Told what is going on.
-        today: As for `planned`.
+        observer: Receives the progress.
+        today: As for `open_plan`.
 
     Raises:
-        AuditError: An audit failed.
-        RfmError: Anything else; there is no calibration either.
+        AuditError: If an audit failed; no calibration is recorded.
+        RfmError: If anything else failed; no calibration is recorded either.
     """
-    asked = replace(configuration, flags=merge([configuration.flags, _CALIBRATION]))
-    _refuse_nothing_to_freeze(asked.settings())
-    result = execute_run(lambda _: False, asked, watcher, kind="calibration", today=today)
-    assert result is not None  # nothing was to stop it
-    return result
+    calibration = replace(configuration, flags=merge([configuration.flags, _CALIBRATION]))
+    _refuse_nothing_to_freeze(calibration.settings)
+    return run(calibration, observer, kind="calibration", today=today)
 
 
 def _refuse_nothing_to_freeze(settings: Settings) -> None:

@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from rfm_pipeline.config.scoring import Dimension
+from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.run_result import DimensionScores
+from rfm_pipeline.results.statistics import DimensionScores
 
 _LISTED = 5
 _HAS_EDGES = {"published", "history_only", "calibrated"}
@@ -95,7 +95,9 @@ def _or_name_one_of(records: Sequence[RunRecord]) -> str:
     return f"; or name a run, {newest}which are {', '.join(ids[:_LISTED])}" if ids else ""
 
 
-def _fitting(dimension: Dimension, scores: DimensionScores | None, record: RunRecord) -> tuple[Decimal, ...]:
+def _fitting(
+    dimension: DimensionScoring, scores: DimensionScores | None, record: RunRecord
+) -> tuple[Decimal, ...]:
     wanted = f"`scoring.{dimension.name}` is {dimension.bins} bins by quantile edges"
     known = () if scores is None or scores.edges is None else scores.edges
     if scores is None or scores.method != "quantile" or len(known) != dimension.bins - 1:

@@ -50,7 +50,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # [scoring]
 # bins = 4                          # scores run from 1 (worst) to this
 # method = "quantile"               # or "fixed", "ntile"
-# edges = "recomputed"                   # or "frozen": an earlier run's quantiles, so that scores can be compared
+# edges = "recomputed"              # or "frozen": an earlier run's quantiles, so that scores can be compared
 # calibration = "latest"            # whose they are: the newest `rfm calibrate`, or the id of a run
 # [scoring.recency]                 # one dimension may differ
 # method = "fixed"

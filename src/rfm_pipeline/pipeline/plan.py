@@ -1,4 +1,7 @@
-"""Planning a run: everything is checked before anything is read through or written."""
+"""Planning a run: validate the request, open the engine and the source, estimate the cost.
+
+All that can be checked is checked here, before the source is read and before anything is written.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.common.formatting import truncate
@@ -22,12 +26,11 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.presets import recognise
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.config.source_location import FileLocation, parse_source
+from rfm_pipeline.config.source_location import FileLocation
 from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
 from rfm_pipeline.results.run_history import DestinationState, read_state
 from rfm_pipeline.sql.audit_queries import audit_sql
-from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.partition_pruning import narrowed, narrowing
@@ -43,42 +46,45 @@ if TYPE_CHECKING:
 
 
 class Plan(Struct, frozen=True):
-    """A run that is ready to start: everything was checked, and nothing but the source's head was read.
+    """A run that is ready to start: everything is checked, and nothing is read but the head of the source.
 
     Attributes:
-        settings: All that was configured, with the preset that the source was recognised by.
-        recognised: That preset's name; None where the source was not recognised, or columns were configured.
+        settings: The settings, with the preset that the source was recognised by.
+        recognised: Name of that preset; None if the source was not recognised, or columns are configured.
         source: The source and its columns.
-        mapping: Which column plays which role.
-        spec: What the query is to answer.
+        spec: What the query computes.
         pipeline: The query.
-        standing: What stands at the destination now.
-        warehouse: Where it runs.
-        cost: What it would read, and at what price; None where reading costs nothing, or nobody asked.
-        frozen: The earlier run whose edges customers are scored by; None where edges are recomputed.
+        state: What the destination holds now.
+        warehouse: The engine.
+        cost: What the run would read, and its price; None if reading is free, or no estimate was requested.
+        frozen: The earlier run whose edges score the customers; None if edges are recomputed.
     """
 
     settings: Settings
     recognised: str | None
     source: SourceTable
-    mapping: ColumnMapping
     spec: QuerySpec
     pipeline: QueryPipeline
-    standing: DestinationState
     warehouse: Warehouse
+    state: DestinationState = DestinationState()
     cost: Cost | None = None
     frozen: FrozenEdges | None = None
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What was found out about the source that a person wants to know."""
-        known = (f"recognised by its columns: preset {self.recognised}",) if self.recognised else ()
-        unread = narrowing(self.source.partition, self.mapping, self.settings)
-        ties = (f"ntile: {SPLITS_TIES[self.warehouse.engine]}",) if self.spec.splits_ties else ()
-        return (*known, *self.source.notes, *unread, *ties)
+    def mapping(self) -> ColumnMapping:
+        """The column of each role."""
+        return self.spec.mapping
 
-    def in_words(self) -> dict[str, str]:
-        """The rules of the run, each by name."""
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Facts about the source and the method worth knowing, one sentence each."""
+        preset = (f"recognised by its columns: preset {self.recognised}",) if self.recognised else ()
+        pruning = narrowing(self.source.partition, self.mapping, self.settings)
+        ties = (f"ntile: {SPLITS_TIES[self.warehouse.engine]}",) if self.spec.splits_ties else ()
+        return (*preset, *self.source.notes, *pruning, *ties)
+
+    def rules(self) -> dict[str, str]:
+        """Return the rules of the run by name, as `rfm check` and the printed query list them."""
         settings = self.settings
         window = [f"the last {settings.window}"] if settings.window else []
         window += [f"since {settings.since}"] if settings.since else []
@@ -100,11 +106,11 @@ class Plan(Struct, frozen=True):
             rules["skipped"] = ", ".join(settings.skip)
         if settings.exclude:
             rules["excluded"] = ", ".join(settings.exclude)
-        rules["audits"] = settings.audits.in_words()
+        rules["audits"] = settings.audits.summary()
         return rules
 
     def to_json(self) -> dict[str, Any]:
-        """The plan as plain values, as `rfm check --json` prints it."""
+        """Return plain values, as `rfm check --json` prints them."""
         return {
             "source": self.source.label,
             "rows": self.source.rows,
@@ -119,13 +125,13 @@ class Plan(Struct, frozen=True):
                 }
                 for role, column in self.mapping.roles().items()
             },
-            "rules": self.in_words(),
+            "rules": self.rules(),
             "segments": [segment.name for segment in self.spec.segment_map.segments],
             "audits": self.settings.audits.to_json(),
             "destination": self.warehouse.destination.label,
             "published": {
-                "as_of": self.standing.as_of.isoformat() if self.standing.as_of else None,
-                "customers": self.standing.customers,
+                "as_of": self.state.as_of.isoformat() if self.state.as_of else None,
+                "customers": self.state.customers,
             },
             "outputs": [str(path) for path in self.settings.output],
             "cost": None
@@ -146,96 +152,130 @@ def open_plan(
     publishes: bool = True,
     opens: Opener | None = None,
 ) -> Iterator[Plan]:
-    """Checks everything that can be checked before a run, and holds the engine open for it.
+    """Plan a run, and keep its engine open inside the `with` block.
 
     Args:
         configuration: All layers of settings.
-        today: The date after which nothing can have been ordered; None is the clock's, in `timezone`.
-        run_id: The run that this is the plan of, which holds the destination's lease; None where there is to
-            be none.
-        publishes: Whether the cost and the destination matter, or the query alone.
+        today: The date after which no order can be dated; None is the current date in `timezone`.
+        run_id: Id of the run, which takes the destination's lease; None to plan without a lease.
+        publishes: Whether the destination and the cost matter, or the query alone.
         opens: As for `open_warehouse`.
 
     Raises:
-        RfmError: The first thing that is wrong.
+        RfmError: If any check fails; the first one does.
     """
-    settings = configuration.settings()
-    if publishes:
-        settings.notify.address(os.environ)  # Not on the day on which somebody is to be told.
-    SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension)
-    for path in settings.output:
-        check_output(path)
-        _refuse_reading_what_is_written(path, settings.source)
-    if publishes and settings.report.file:
-        from rfm_pipeline.report.write import check_place
-
-        check_place(settings.report.file)
-        _refuse_reading_what_is_written(settings.report.file, settings.source)
+    segment_map = validate_request(configuration.settings, publishes=publishes)
     with ExitStack() as stack:
         name = run_id or f"check-{secrets.token_hex(6)}"
-        warehouse = open_warehouse(settings, name, publishes=publishes, opens=opens)
+        warehouse = open_warehouse(configuration.settings, name, publishes=publishes, opens=opens)
         stack.callback(warehouse.close)
         if publishes:
             warehouse.destination.check()
         if run_id:
             stack.enter_context(warehouse.destination.lease(run_id))
-        source = warehouse.open_source()
-        recognised = None
-        if not configuration.names_columns:
-            recognised = recognise([column.name for column in source.schema])
-            settings = configuration.settings(recognised)
-        frozen = None
-        if settings.scoring.edges == "frozen":
-            known = read_state(warehouse.destination) if publishes else _standing(settings)
-            frozen = frozen_edges(known.records, settings)
-        spec = _spec(settings, source, dialect_of(warehouse.engine), today, frozen)
-        _check_conditions(spec, warehouse)
-        if publishes:
-            _check_audits(spec, warehouse)
-        pipeline = QueryPipeline.of(spec)
-        # Before anything that costs something.
-        cost = warehouse.estimate(pipeline.steps(warehouse.table)[0].select) if publishes else None
-        yield Plan(
-            settings,
-            recognised,
-            source,
-            spec.mapping,
-            spec,
-            pipeline,
-            # After the estimate, for looking may be a query too.
-            read_state(warehouse.destination) if publishes else DestinationState(),
-            warehouse,
-            cost,
-            frozen,
-        )
+        plan = build_plan(configuration, warehouse, segment_map, today, publishes=publishes)
+        yield estimate(plan) if publishes else plan
 
 
-def _refuse_reading_what_is_written(output: Path, source: str | None) -> None:
-    """An output must not replace the source, nor be part of it for the next run."""
-    location = parse_source(source) if source else None
+def validate_request(settings: Settings, *, publishes: bool) -> SegmentMap:
+    """Validate what can be validated without opening anything.
+
+    Returns:
+        The validated segment map.
+
+    Raises:
+        RfmError: If the webhook, the segment map, or the path of an output or of the report is not usable.
+    """
+    if publishes:
+        settings.notify.webhook_url(os.environ)  # Not only on the day on which a message has to be sent.
+    segment_map = SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension)
+    for path in settings.output:
+        check_output(path)
+        _refuse_to_overwrite_source(path, settings)
+    if publishes and settings.report.file:
+        from rfm_pipeline.report.write import check_report_path
+
+        check_report_path(settings.report.file)
+        _refuse_to_overwrite_source(settings.report.file, settings)
+    return segment_map
+
+
+def build_plan(
+    configuration: Configuration,
+    warehouse: Warehouse,
+    segment_map: SegmentMap,
+    today: date | None,
+    *,
+    publishes: bool,
+) -> Plan:
+    """Open the source, and build the query that fits its columns.
+
+    Raises:
+        RfmError: If the source can't be opened, a column is missing, or the user's SQL is not valid.
+    """
+    source, recognised = warehouse.open_source(), None
+    if not configuration.names_columns:
+        recognised = recognise([column.name for column in source.schema])
+    # The preset of an export holds columns and exclusions, no segment map: the validated map stays valid.
+    settings = (configuration.with_preset(recognised) if recognised else configuration).settings
+    frozen = _frozen_edges(settings, warehouse, publishes=publishes)
+    spec = _query_spec(settings, source, warehouse, segment_map, today=today, frozen=frozen)
+    _check_exclusions(spec, warehouse)
+    if publishes:
+        _check_audits(spec, warehouse)
+    return Plan(settings, recognised, source, spec, QueryPipeline.of(spec), warehouse, frozen=frozen)
+
+
+def estimate(plan: Plan) -> Plan:
+    """Return the plan with its cost and with the state of the destination.
+
+    Raises:
+        CostLimitError: If the run would cost more than the configured limit.
+        RfmError: If the destination can't be read.
+    """
+    cost = plan.warehouse.estimate(plan.pipeline.steps(plan.warehouse.table)[0].select)
+    # After the estimate, as reading the state may be a query that costs something.
+    return replace(plan, cost=cost, state=read_state(plan.warehouse.destination))
+
+
+def _refuse_to_overwrite_source(output: Path, settings: Settings) -> None:
+    """Raise if an output would replace the source, or be part of the source in the next run."""
+    location = settings.source
     if not isinstance(location, FileLocation):
         return
     path, written = Path(location.text), output.resolve()
     if path.is_dir():
-        read = written.is_relative_to(path.resolve())
+        is_read = written.is_relative_to(path.resolve())
     elif path.exists():
-        read = written == path.resolve()
+        is_read = written == path.resolve()
     else:
-        read = output.absolute().match(str(path.absolute()))
-    if read:
-        what = "is the source itself" if path.is_file() else f"would be part of the source {source}"
+        is_read = output.absolute().match(str(path.absolute()))
+    if is_read:
+        what = "is the source itself" if path.is_file() else f"would be part of the source {location}"
         raise ConfigurationError(f"The output {output} {what}.", "write it somewhere else.")
 
 
-def _standing(settings: Settings) -> DestinationState:
-    """What stands at the destination, for a query that is frozen to a run there."""
+def _frozen_edges(settings: Settings, warehouse: Warehouse, *, publishes: bool) -> FrozenEdges | None:
+    """The earlier run whose edges the settings name; None if edges are recomputed."""
+    if settings.scoring.edges != "frozen":
+        return None
+    if publishes:
+        return frozen_edges(read_state(warehouse.destination).records, settings)
+    # The warehouse of a query alone has another destination than the one whose runs are on record.
     with open_destination(settings) as destination:
-        return read_state(destination)
+        return frozen_edges(read_state(destination).records, settings)
 
 
-def _spec(
-    settings: Settings, source: SourceTable, dialect: Dialect, today: date | None, frozen: FrozenEdges | None
+def _query_spec(
+    settings: Settings,
+    source: SourceTable,
+    warehouse: Warehouse,
+    segment_map: SegmentMap,
+    *,
+    today: date | None,
+    frozen: FrozenEdges | None,
 ) -> QuerySpec:
+    dialect = dialect_of(warehouse.engine)
     mapping = map_columns(source.schema, settings.columns.by_role(), source.written_as)
     if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
         raise ColumnError(
@@ -248,14 +288,15 @@ def _spec(
         schema=source.schema,
         mapping=mapping,
         relation=narrowed(source.relation, source.partition, mapping, settings, dialect),
-        segment_map=SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension),
+        segment_map=segment_map,
         today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
         dialect=dialect,
         frozen=frozen.edges if frozen else {},
     )
 
 
-def _check_conditions(spec: QuerySpec, warehouse: Warehouse) -> None:
+def _check_exclusions(spec: QuerySpec, warehouse: Warehouse) -> None:
+    """Let the engine check the user's exclusions against the columns of the source."""
     for name, condition in {**spec.settings.skip, **spec.settings.exclude}.items():
         text = condition_sql(condition, name, spec.schema, spec.dialect)
         if objection := warehouse.check_condition(text, spec.relation):
@@ -265,13 +306,13 @@ def _check_conditions(spec: QuerySpec, warehouse: Warehouse) -> None:
 
 
 def _check_audits(spec: QuerySpec, warehouse: Warehouse) -> None:
-    """Lets the engine look at the user's own audits before anything is staged, over tables without rows."""
-    for name, own in spec.settings.audits.own.items():
+    """Let the engine check the user's own audits, over tables without rows, before anything is staged."""
+    for name, own in spec.settings.audits.custom.items():
         if own.level == "off":
             continue
         text = audit_sql(own.query, name, None, None, spec.dialect)
         if objection := warehouse.check_condition("TRUE", f"(\n{text}\n) AS found"):
             from rfm_pipeline.sql.validation.audit_query import HINT
 
-            refused = f"The audit `{name}` is not usable: {objection.rstrip('!')} ({truncate(own.query)})."
-            raise ExpressionError(refused, HINT)
+            message = f"The audit `{name}` is not usable: {objection.rstrip('!')} ({truncate(own.query)})."
+            raise ExpressionError(message, HINT)

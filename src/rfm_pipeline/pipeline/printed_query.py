@@ -45,7 +45,7 @@ def query(configuration: Configuration, dialect: str, table: str | None) -> str:
 
 def _title(plan: Plan) -> str:
     """What the query answers, as comments. A name that is in it must not end one."""
-    rules = plan.in_words()
+    rules = plan.rules()
     # They are made of the result, and are no part of the query.
     del rules["audits"]
     if not plan.spec.as_of:

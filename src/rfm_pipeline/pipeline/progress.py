@@ -1,4 +1,4 @@
-"""Progress of a run, for whoever displays it."""
+"""Progress of a run, reported to an observer such as the terminal or the JSON log."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from typing import Protocol
 
 
 class RunObserver(Protocol):
-    """Told what a run is doing."""
+    """Receives the progress of a run."""
 
     def begin(self, run_id: str) -> None:
-        """A run begins, and this is its id."""
+        """The run with this id starts."""
 
     def step(self, name: str) -> None:
-        """A step begins; the one before it is over."""
+        """A step starts; the previous step has ended."""
 
     def progress(self, share: float) -> None:
-        """The share of the step that is done, from 0 to 1."""
+        """This share of the step is done, from 0 to 1."""
 
 
 class NullObserver:
-    """Watches a run, and tells nobody."""
+    """An observer that ignores everything."""
 
     def begin(self, run_id: str) -> None:
-        """Says nothing."""
+        """Ignore the start of a run."""
 
     def step(self, name: str) -> None:
-        """Says nothing."""
+        """Ignore the start of a step."""
 
     def progress(self, share: float) -> None:
-        """Says nothing."""
+        """Ignore progress."""

@@ -14,9 +14,10 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_records import RunStart, new_run_id, now
 from rfm_pipeline.results.destination import Destination
+from rfm_pipeline.results.json_values import money
 from rfm_pipeline.results.run_history import DestinationState, previous_date, read_state, tables_of
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.run_result import money
+from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.publish import record_sql, restore_sql
 from rfm_pipeline.warehouse.factory import open_destination
@@ -70,7 +71,7 @@ def rollback(configuration: Configuration, wanted: str | None, watcher: RunObser
         UsageError: There is no such result in the history.
         LockedError: A run is at work on the destination.
     """
-    settings = configuration.settings()
+    settings = configuration.settings
     begun = RunStart(new_run_id(), "rollback")
     watcher.begin(begun.run_id)
     watcher.step("Looking at the history")
@@ -87,10 +88,7 @@ def rollback(configuration: Configuration, wanted: str | None, watcher: RunObser
             started_at=begun.started_at,
             finished_at=now(),
             restored_run_id=target.run_id,
-            bytes_processed=None,
-            bytes_billed=None,
-            slot_ms=None,
-            jobs=(),
+            usage=Usage(),
             history_from=None,
         )
         watcher.step("Publishing")
@@ -103,7 +101,7 @@ def rollback(configuration: Configuration, wanted: str | None, watcher: RunObser
         as_of=target.as_of_date,
         before=standing.as_of,
         customers=target.customers or 0,
-        revenue=target.revenue or Decimal(0),
+        revenue=target.statistics.revenue if target.statistics else Decimal(0),
         destination=destination.label,
     )
 

@@ -1,13 +1,12 @@
-"""The orchestrator: plan, stage, audit, publish, record. The only room that knows all the others.
+"""Running the pipeline: plan, stage, audit, publish, record.
 
-Nothing here prints; what goes on is told to a `RunObserver`.
+Nothing here prints; a `RunObserver` receives the progress.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
 from msgspec.structs import replace
@@ -16,7 +15,6 @@ from rfm_pipeline.common.cancellation import received_signals
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, WarehouseError
-from rfm_pipeline.pipeline.audits.statistics import RunStatistics
 from rfm_pipeline.pipeline.output_files import OutputFiles
 from rfm_pipeline.pipeline.plan import Plan, open_plan
 from rfm_pipeline.pipeline.progress import RunObserver
@@ -26,107 +24,110 @@ from rfm_pipeline.pipeline.run_records import (
     build_run_record,
     new_run_id,
     now,
+    save_run_record,
 )
-from rfm_pipeline.pipeline.staging import audit_error, is_refused, stage_result
+from rfm_pipeline.pipeline.staging import audit_error, stage_result
 from rfm_pipeline.results.run_history import read_state, tables_of
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.sql.publish import publish_sql, record_sql
 
-_log = logging.getLogger(__name__)
 
-
-def run(configuration: Configuration, watcher: RunObserver, *, today: date | None = None) -> RunResult:
-    """Stages, audits, publishes and records.
+def run(
+    configuration: Configuration, observer: RunObserver, *, kind: str = "run", today: date | None = None
+) -> RunResult:
+    """Plan, stage, audit, publish and record one result.
 
     Args:
         configuration: All layers of settings.
-        watcher: Told what is going on.
+        observer: Receives the progress.
+        kind: `run`, or `calibration`, which publishes nothing but its record.
         today: As for `open_plan`.
 
     Raises:
-        AuditError: An audit failed; nothing was published.
-        RfmError: Anything else; nothing was published either.
+        AuditError: If an audit failed; nothing was published.
+        RfmError: If anything else failed; nothing was published either.
     """
-    result = execute_run(lambda _: False, configuration, watcher, today=today)
-    assert result is not None  # nothing was to stop it
-    return result
+    with start_run(configuration, observer, kind=kind, today=today) as (start, plan):
+        return execute_run(start, plan, observer)
 
 
-def execute_run(
-    is_done: Callable[[Plan], bool],
-    configuration: Configuration,
-    watcher: RunObserver,
-    *,
-    kind: str = "run",
-    today: date | None = None,
-) -> RunResult | None:
-    """As `run`, but for a run that turns out to have been done before; then None.
+@contextmanager
+def start_run(
+    configuration: Configuration, observer: RunObserver, *, kind: str, today: date | None = None
+) -> Iterator[tuple[RunStart, Plan]]:
+    """Plan a run, and hold the destination's lease inside the `with` block.
 
     Args:
-        is_done: Asked once it is known what stands at the destination.
         configuration: All layers of settings.
-        watcher: Told what is going on.
-        kind: What goes on record: `run`, `backfill`, or `calibration`, which goes on record alone.
+        observer: Receives the progress.
+        kind: Kind of the run, as it is recorded: `run`, `backfill` or `calibration`.
         today: As for `open_plan`.
 
     Raises:
-        RfmError: As for `run`.
+        RfmError: If any check fails.
     """
-    begun = RunStart(new_run_id(), kind)
-    watcher.begin(begun.run_id)
-    watcher.step("Looking at the source")
-    with ExitStack() as stack:
-        plan = stack.enter_context(open_plan(configuration, today=today, run_id=begun.run_id))
-        if is_done(plan):
-            return None
-        refused = [run.run_id for run in plan.standing.records if run.status == "rejected"]
-        plan.warehouse.destination.remove_orphans(begun.run_id, refused)
-        outputs = stack.enter_context(OutputFiles(plan.settings.output))
-        with _failure_recorded(begun, plan):
-            result, counted = stage_result(begun, plan, watcher)
-            record = _record_unless_refused(begun, plan, result, counted)
+    start = RunStart(new_run_id(), kind)
+    observer.begin(start.run_id)
+    observer.step("Looking at the source")
+    with open_plan(configuration, today=today, run_id=start.run_id) as plan:
+        yield start, plan
+
+
+def execute_run(start: RunStart, plan: Plan, observer: RunObserver) -> RunResult:
+    """Stage, audit, publish and record the planned result.
+
+    Raises:
+        AuditError: If an audit failed; nothing was published, and the rejected result is on record.
+        RfmError: If anything else failed; nothing was published, and the failure is on record.
+    """
+    destination = plan.warehouse.destination
+    rejected = [record.run_id for record in plan.state.records if record.status == "rejected"]
+    destination.remove_orphans(start.run_id, rejected)
+    with OutputFiles(plan.settings.output) as outputs:
+        with _failure_recorded(start, plan):
+            result = stage_result(start, plan, observer)
+            record = _record_or_reject(start, plan, result)
             if outputs.names:
-                watcher.step("Writing the outputs")
+                observer.step("Writing the outputs")
             outputs.write(plan.warehouse, "result")
-        watcher.step("Publishing")
+        observer.step("Publishing")
         _publish(plan, record)
         with _after_commit():
             outputs.move()
-            reports = _reported(plan) if kind == "run" else ()
-        usage, took = plan.warehouse.usage(), now() - begun.started_at
+            reports = _write_report(plan) if start.kind == "run" else ()
         return replace(
             result,
             outputs=(*outputs.names, *reports),
-            duration_s=took.total_seconds(),
-            bytes_processed=usage.bytes_processed,
-            bytes_billed=usage.bytes_billed,
-            slot_ms=usage.slot_ms,
-            jobs=usage.jobs,
+            duration_s=(now() - start.started_at).total_seconds(),
+            usage=plan.warehouse.usage(),
         )
 
 
-def _record_unless_refused(
-    begun: RunStart, plan: Plan, result: RunResult, counted: RunStatistics
-) -> RunRecord:
-    """What is to be put on record; a result that failed its audits is kept aside, and goes on record so."""
-    if is_refused(result):
-        error = audit_error(result, counted, plan.warehouse.retain_staged_tables())
-        refused = replace(result, status="rejected")
-        save_run_record(
-            plan, build_run_record(begun, plan, refused, newest_order=counted.newest, error=error.message)
-        )
+def _record_or_reject(start: RunStart, plan: Plan, result: RunResult) -> RunRecord:
+    """Return the record to publish with the result.
+
+    Raises:
+        AuditError: If an audit failed. The rejected result is retained for inspection, and recorded.
+    """
+    if result.is_rejected:
+        error = audit_error(result, plan.warehouse.retain_staged_tables())
+        rejected = replace(result, status="rejected")
+        save_run_record(plan, build_run_record(start, plan, rejected, error=error.message))
         raise error
-    oldest = _history_from(plan, result.as_of)
-    return build_run_record(begun, plan, result, newest_order=counted.newest, history_from=oldest)
+    return build_run_record(start, plan, result, history_from=_history_from(plan, result.as_of))
 
 
 def _history_from(plan: Plan, as_of: date | None) -> date | None:
-    """The first as-of date that the history keeps; None where it keeps all."""
+    """The oldest as-of date that the history keeps; None if it keeps all.
+
+    Raises:
+        ConfigurationError: If `as_of` itself is older.
+    """
     keep = plan.settings.history.keep
     if keep is None or as_of is None:
         return None
-    oldest = keep.first_day(max([as_of, *plan.standing.dates]))
+    oldest = keep.first_day(max([as_of, *plan.state.dates]))
     if as_of < oldest:
         raise ConfigurationError(
             f"The history keeps {keep}, which begin on {oldest}, and this result is as of {as_of}.",
@@ -136,6 +137,7 @@ def _history_from(plan: Plan, as_of: date | None) -> date | None:
 
 
 def _publish(plan: Plan, record: RunRecord) -> None:
+    """Publish the staged result and its record in one transaction; of a calibration, the record alone."""
     destination, dialect = plan.warehouse.destination, plan.spec.dialect
     tables, changes = tables_of(destination), []
     if record.status != "calibrated":
@@ -153,10 +155,10 @@ def _publish(plan: Plan, record: RunRecord) -> None:
 
 @contextmanager
 def _after_commit() -> Iterator[None]:
-    """Whatever breaks off in here, the result stands, and that is what is said of it.
+    """Report a cancellation after the commit as such: the result is published.
 
     Raises:
-        KeyboardInterrupt: A signal asked us to stop, be it before, when the publish was not to be broken off.
+        KeyboardInterrupt: If a signal arrived, including one that was deferred during the commit.
     """
     try:
         yield
@@ -166,11 +168,11 @@ def _after_commit() -> Iterator[None]:
         raise KeyboardInterrupt("Stopped; the result had been published.") from error
 
 
-def _reported(plan: Plan) -> tuple[str, ...]:
-    """Writes the report of what stands now, where one is asked for; where it is.
+def _write_report(plan: Plan) -> tuple[str, ...]:
+    """Write the report of the published result if one is configured; return its path.
 
     Raises:
-        WarehouseError: It can't be written; the result is published all the same.
+        WarehouseError: If it can't be written; the result is published all the same.
     """
     settings, destination = plan.settings.report, plan.warehouse.destination
     if settings.file is None:
@@ -190,27 +192,14 @@ def _reported(plan: Plan) -> tuple[str, ...]:
 
 
 @contextmanager
-def _failure_recorded(begun: RunStart, plan: Plan) -> Iterator[None]:
-    """Puts on record why a run came to no result. Not the publish: whether that failed may not be known."""
+def _failure_recorded(start: RunStart, plan: Plan) -> Iterator[None]:
+    """Record why a run computed no result. The publish stays outside: whether it failed may be unknown."""
     try:
         yield
     except AuditError:
-        # Put on record with all that it found.
+        # Recorded already, with the statistics.
         raise
     except Exception as error:
-        said = error.message if isinstance(error, RfmError) else f"a bug: {type(error).__name__}"
-        save_run_record(plan, build_failure_record(begun, plan, said))
+        reason = error.message if isinstance(error, RfmError) else f"a bug: {type(error).__name__}"
+        save_run_record(plan, build_failure_record(start, plan, reason))
         raise
-
-
-def save_run_record(plan: Plan, record: RunRecord) -> None:
-    """Records a run that published nothing, where there is a record: it makes no destination of its own."""
-    if "runs" not in plan.standing.tables:
-        return
-    destination = plan.warehouse.destination
-    statements = record_sql(tables_of(destination), record.to_row(), plan.spec.dialect)
-    try:
-        destination.apply(statements, "record")
-    except RfmError as error:
-        # What stopped the run is what is to be told.
-        _log.info("the run can't be put on record: %s", error.message)

@@ -1,37 +1,44 @@
-"""What a run puts on record, made of what it found."""
+"""Building the record of a run, successful or not, and saving it at the destination."""
 
 from __future__ import annotations
 
+import logging
 import secrets
 from datetime import UTC, date, datetime
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rfm_pipeline._version import __version__
 from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.errors import RfmError
 from rfm_pipeline.pipeline.plan import Plan
-from rfm_pipeline.results.run_record import RunRecord, SegmentTotals
+from rfm_pipeline.results.run_history import tables_of
+from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
+from rfm_pipeline.sql.publish import record_sql
+
+_log = logging.getLogger(__name__)
 
 
 def now() -> datetime:
-    """The time in UTC, as records have it."""
+    """Return the current time in UTC without a time zone, as records hold it."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 def new_run_id() -> str:
-    """An id that sorts by time and never comes twice: `20251231T060000-1f9c3a`."""
+    """Return a new id, such as `20251231T060000-1f9c3a`: ids sort by time and are unique."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 class RunStart(Struct, frozen=True):
-    """What is known of a run when it begins.
+    """What is known of a run when it starts.
 
     Attributes:
-        run_id: Its id.
-        kind: What it is: `run`, `backfill`, `rollback` or `calibration`.
-        started_at: When, in UTC.
+        run_id: Id of the run.
+        kind: `run`, `backfill`, `rollback` or `calibration`.
+        started_at: Start time in UTC.
     """
 
     run_id: str
@@ -40,76 +47,73 @@ class RunStart(Struct, frozen=True):
 
 
 def build_run_record(
-    begun: RunStart,
+    start: RunStart,
     plan: Plan,
     result: RunResult,
     *,
-    newest_order: date | None = None,
     history_from: date | None = None,
     error: str | None = None,
 ) -> RunRecord:
-    """The record of a run that came to a result, which was published or refused."""
-    return RunRecord(
-        run_id=begun.run_id,
-        kind=begun.kind,
-        status=result.status,
-        started_at=begun.started_at,
-        finished_at=now(),
-        as_of_date=result.as_of,
-        source=plan.settings.source,
-        engine=result.engine,
-        version=__version__,
-        config_hash=plan.settings.config_hash,
-        rules=rules_of(plan.settings),
-        rows_read=result.rows_read,
-        rows_kept=result.rows_kept,
-        amount_kept=result.amount_kept,
-        customers=result.customers,
-        orders=result.orders,
-        revenue=result.revenue,
-        newest_order_date=newest_order,
-        exclusions=result.excluded,
-        edges=result.dimensions,
-        segments=tuple(
-            SegmentTotals(segment.segment, segment.customers, segment.orders, segment.revenue)
-            for segment in result.segments
-        ),
+    """Build the record of a run that computed a result, which is published or rejected.
+
+    Args:
+        start: The start of the run.
+        plan: The plan of the run.
+        result: The result.
+        history_from: The oldest as-of date that retention keeps; None if it keeps all.
+        error: Why the result was rejected; None if it is published.
+    """
+    return replace(
+        _new_record(start, plan, result.status, result.as_of),
+        statistics=result.statistics,
         audits=result.audits,
-        bytes_processed=result.bytes_processed,
-        bytes_billed=result.bytes_billed,
-        slot_ms=result.slot_ms,
-        jobs=result.jobs,
+        usage=result.usage,
         history_from=history_from,
         error=error,
     )
 
 
-def build_failure_record(begun: RunStart, plan: Plan, error: str) -> RunRecord:
-    """The record of a run that came to no result."""
-    usage = plan.warehouse.usage()
+def build_failure_record(start: RunStart, plan: Plan, error: str) -> RunRecord:
+    """Build the record of a run that computed no result."""
+    return replace(
+        _new_record(start, plan, "failed", plan.spec.as_of), usage=plan.warehouse.usage(), error=error
+    )
+
+
+def _new_record(start: RunStart, plan: Plan, status: str, as_of: date | None) -> RunRecord:
     return RunRecord(
-        run_id=begun.run_id,
-        kind=begun.kind,
-        status="failed",
-        started_at=begun.started_at,
+        run_id=start.run_id,
+        kind=start.kind,
+        status=status,
+        started_at=start.started_at,
         finished_at=now(),
-        as_of_date=plan.spec.as_of,
-        source=plan.settings.source,
+        as_of_date=as_of,
+        source=plan.settings.source_name,
         engine=plan.warehouse.engine,
         version=__version__,
         config_hash=plan.settings.config_hash,
         rules=rules_of(plan.settings),
-        bytes_processed=usage.bytes_processed,
-        bytes_billed=usage.bytes_billed,
-        slot_ms=usage.slot_ms,
-        jobs=usage.jobs,
-        error=error,
     )
 
 
 def rules_of(settings: Settings) -> dict[str, object]:
-    """Scoring and segments as they were configured, in plain values."""
+    """Return scoring and segments as configured, in plain values."""
     return {
         "scoring": msgspec.to_builtins(settings.scoring, enc_hook=str),
         "segments": msgspec.to_builtins(settings.segments, enc_hook=str),
     }
+
+
+def save_run_record(plan: Plan, record: RunRecord) -> None:
+    """Save the record of a run that published nothing, if the runs table exists already.
+
+    A failure to save is logged, not raised: what stopped the run is what the user has to see.
+    """
+    if "runs" not in plan.state.tables:
+        return
+    destination = plan.warehouse.destination
+    statements = record_sql(tables_of(destination), record.to_row(), plan.spec.dialect)
+    try:
+        destination.apply(statements, "record")
+    except RfmError as error:
+        _log.info("the run can't be put on record: %s", error.message)

@@ -1,33 +1,35 @@
-"""What the staged tables come to: counted once, for the audits and for what is told of the result."""
+"""Statistics of the staged tables, counted once for the audits, the result and the record."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
-from rfm_pipeline.config.scoring import Dimension
-from rfm_pipeline.pipeline.audits.statistics import RunStatistics
-from rfm_pipeline.pipeline.plan import Plan
-from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded, SegmentResult
+from rfm_pipeline.common.decimals import exact_sum
+from rfm_pipeline.config.scoring import DimensionScoring
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.pipeline.frozen_edges import FrozenEdges
+from rfm_pipeline.results.statistics import DimensionScores, Drift, Excluded, RunStatistics, SegmentFigures
 from rfm_pipeline.sql.edge_drift import edge_drift_sql
+from rfm_pipeline.sql.query_spec import QuerySpec
 from rfm_pipeline.sql.stages.clean import has_example
 from rfm_pipeline.sql.stages.scores import edge_names, recomputed_edge_names
+from rfm_pipeline.warehouse.base import Warehouse
 
 
 class LineCounts(Struct, frozen=True):
-    """What the lines came to.
+    """Counts of the lines that were read.
 
     Attributes:
-        customers: Customers with kept lines.
-        kept: Kept lines.
-        amount: Their money.
-        excluded: The others, by reason, the most first.
+        customers: Distinct customers of the kept lines.
+        kept: Number of kept lines.
+        amount: Sum of the amounts of the kept lines.
+        excluded: The other lines by reason, the most frequent reason first.
     """
 
     customers: int
@@ -36,12 +38,12 @@ class LineCounts(Struct, frozen=True):
     excluded: tuple[Excluded, ...]
 
 
-def count_lines(plan: Plan) -> LineCounts:
-    """What `customers` says of the lines."""
-    example = "MIN(written)" if has_example(plan.spec) else plan.spec.dialect.cast("NULL", "text")
-    rows = plan.warehouse.rows(
+def count_lines(warehouse: Warehouse, spec: QuerySpec) -> LineCounts:
+    """Count kept and excluded lines in the staged table `customers`."""
+    example = "MIN(written)" if has_example(spec) else spec.dialect.cast("NULL", "text")
+    rows = warehouse.rows(
         "SELECT reason, COUNT(*) AS customers, SUM(lines) AS lines, SUM(monetary) AS amount,"
-        f" {example} AS example FROM {plan.warehouse.table('customers')} GROUP BY reason"
+        f" {example} AS example FROM {warehouse.table('customers')} GROUP BY reason"
         " ORDER BY lines DESC, reason"
     )
     excluded = tuple(
@@ -56,13 +58,13 @@ def count_lines(plan: Plan) -> LineCounts:
 
 
 class ScoreCell(Struct, frozen=True):
-    """The staged customers of one segment with the same three scores.
+    """The staged customers of one segment that have the same three scores.
 
     Attributes:
-        segment: Its name; None is a fault that an audit finds.
+        segment: Name of the segment; None is a fault that an audit reports.
         scores: Recency, frequency and monetary score.
-        customers, orders, revenue: How many, their orders and their money.
-        as_of: The date from which their recency is counted.
+        customers, orders, revenue: Number of customers, their orders and their monetary value.
+        as_of: The as-of date of the result.
     """
 
     segment: str | None
@@ -73,18 +75,19 @@ class ScoreCell(Struct, frozen=True):
     as_of: date
 
     def in_range(self, bins: Sequence[int]) -> bool:
-        """Whether each score lies from 1 to the bins of its dimension."""
+        """Return whether each score lies from 1 to the bins of its dimension."""
         return all(
-            score is not None and 1 <= score <= most for score, most in zip(self.scores, bins, strict=True)
+            score is not None and 1 <= score <= highest
+            for score, highest in zip(self.scores, bins, strict=True)
         )
 
 
-def count_score_cells(plan: Plan, table: str = "result") -> tuple[ScoreCell, ...]:
-    """Staged customers with their scores, counted in one pass; what is told of them adds these up."""
-    rows = plan.warehouse.rows(
+def count_score_cells(warehouse: Warehouse, table: str = "result") -> tuple[ScoreCell, ...]:
+    """Count the staged customers of `table` per segment and scores, in one pass over the table."""
+    rows = warehouse.rows(
         "SELECT segment, r_score, f_score, m_score, COUNT(*) AS customers, SUM(frequency) AS orders,"
         " SUM(monetary) AS revenue, MIN(as_of_date) AS as_of_date"
-        f" FROM {plan.warehouse.table(table)} GROUP BY segment, r_score, f_score, m_score"
+        f" FROM {warehouse.table(table)} GROUP BY segment, r_score, f_score, m_score"
     )
     return tuple(
         ScoreCell(
@@ -99,104 +102,113 @@ def count_score_cells(plan: Plan, table: str = "result") -> tuple[ScoreCell, ...
     )
 
 
-def collect_statistics(
-    plan: Plan, lines: LineCounts, cells: Sequence[ScoreCell], last: RunRecord | None = None
-) -> RunStatistics:
-    """What the audits look at; `last` is the run to compare this one with."""
-    (counted,) = plan.warehouse.rows(
+class StagedCounts(Struct, frozen=True):
+    """Counts over the staging tables of a run.
+
+    Attributes:
+        lines: Counts of the lines that were read.
+        cells: The staged customers by segment and scores.
+        customers: Distinct customers of the staged result.
+        oldest_order_date, newest_order_date: Dates of the first and the last order; None if there is none.
+    """
+
+    lines: LineCounts
+    cells: tuple[ScoreCell, ...]
+    customers: int
+    oldest_order_date: date | None
+    newest_order_date: date | None
+
+    @property
+    def as_of(self) -> date | None:
+        """The as-of date of the result; None if it has no customers."""
+        return self.cells[0].as_of if self.cells else None
+
+
+def count_staged(warehouse: Warehouse, spec: QuerySpec) -> StagedCounts:
+    """Count the staging tables `customers` and `result`."""
+    lines, cells = count_lines(warehouse, spec), count_score_cells(warehouse)
+    (row,) = warehouse.rows(
         "SELECT COUNT(DISTINCT customer_id) AS customers, MIN(first_order_date) AS oldest,"
-        f" MAX(last_order_date) AS newest FROM {plan.warehouse.table('result')}"
+        f" MAX(last_order_date) AS newest FROM {warehouse.table('result')}"
     )
-    held = Counter[str | None]()
-    for cell in cells:
-        held[cell.segment] += cell.customers
-    today = plan.spec.today
-    bins = plan.settings.scoring.bins_by_dimension
+    return StagedCounts(lines, cells, row["customers"], row["oldest"], row["newest"])
+
+
+def collect_statistics(
+    warehouse: Warehouse, spec: QuerySpec, counts: StagedCounts, frozen: FrozenEdges | None
+) -> RunStatistics:
+    """Combine the counts of the staging tables and the edges into the statistics of the run."""
+    lines, cells = counts.lines, counts.cells
     return RunStatistics(
-        rows_declared=plan.source.rows,
         rows_read=lines.kept + sum(reason.lines for reason in lines.excluded),
         rows_kept=lines.kept,
         amount_kept=lines.amount,
-        excluded=lines.excluded,
-        customers_kept=lines.customers,
-        rows=sum(cell.customers for cell in cells),
-        customers=counted["customers"],
-        monetary=_total(cell.revenue for cell in cells),
-        without_segment=sum(cell.customers for cell in cells if cell.segment is None),
-        out_of_range=sum(cell.customers for cell in cells if not cell.in_range(bins)),
-        dimensions=dimension_scores(plan, cells),
-        source=plan.source.label,
-        drift=_drift(plan),
+        exclusions=lines.excluded,
+        customers=counts.customers,
         orders=sum(cell.orders for cell in cells),
-        oldest=counted["oldest"],
-        newest=counted["newest"],
-        has_order_ids=plan.mapping.order_id is not None,
-        segments={segment.name: held[segment.name] for segment in plan.spec.segment_map.segments},
-        unasked=frozenset({"future_dated", "outside_window", *plan.settings.skip}),
-        up_to=min(plan.spec.as_of or today, today),
-        config_hash=plan.settings.config_hash,
-        last=last,
+        revenue=exact_sum(cell.revenue for cell in cells),
+        newest_order_date=counts.newest_order_date,
+        edges=dimension_scores(warehouse, spec, cells, frozen),
+        segments=segment_figures(spec.segment_map, cells),
     )
 
 
-def segment_results(plan: Plan, cells: Sequence[ScoreCell]) -> tuple[SegmentResult, ...]:
-    """Every segment of the map, the empty ones too, in the order of the map."""
+def segment_figures(segment_map: SegmentMap, cells: Sequence[ScoreCell]) -> tuple[SegmentFigures, ...]:
+    """Add the cells up to the segments of the map, in its order; segments without customers are included."""
+    customers, orders = Counter[str | None](), Counter[str | None]()
+    for cell in cells:
+        customers[cell.segment] += cell.customers
+        orders[cell.segment] += cell.orders
     return tuple(
-        SegmentResult(
+        SegmentFigures(
             segment.name,
-            segment.description,
-            segment.action,
-            sum(cell.customers for cell in held),
-            sum(cell.orders for cell in held),
-            _total(cell.revenue for cell in held),
+            customers[segment.name],
+            orders[segment.name],
+            exact_sum(cell.revenue for cell in cells if cell.segment == segment.name),
         )
-        for segment in plan.spec.segment_map.segments
-        for held in ([cell for cell in cells if cell.segment == segment.name],)
+        for segment in segment_map.segments
     )
 
 
-def _total(amounts: Iterable[Decimal]) -> Decimal:
-    # Decimals add up in 28 digits unless they are told otherwise; an engine's have 38.
-    with localcontext(prec=76):
-        return sum(amounts, Decimal(0))
-
-
-def dimension_scores(plan: Plan, cells: Sequence[ScoreCell]) -> tuple[DimensionScores, ...]:
-    """The edges of each dimension, and how many customers have each score."""
-    (edges,) = plan.warehouse.rows(f"SELECT * FROM {plan.warehouse.table('edges')}")
-    found = []
-    for place, dimension in enumerate(plan.settings.scoring.dimensions):
-        frozen = plan.frozen if dimension.name in plan.spec.frozen else None
+def dimension_scores(
+    warehouse: Warehouse, spec: QuerySpec, cells: Sequence[ScoreCell], frozen: FrozenEdges | None
+) -> tuple[DimensionScores, ...]:
+    """Read the edges of each dimension, and count the customers of each score."""
+    (edges,) = warehouse.rows(f"SELECT * FROM {warehouse.table('edges')}")
+    scored = []
+    for position, dimension in enumerate(spec.settings.scoring.dimensions):
+        is_frozen = dimension.name in spec.frozen
         customers = tuple(
-            sum(cell.customers for cell in cells if cell.scores[place] == score)
+            sum(cell.customers for cell in cells if cell.scores[position] == score)
             for score in range(1, dimension.bins + 1)
         )
-        found.append(
+        recomputed = _edges(edges, dimension, recomputed_edge_names(spec, dimension)) if is_frozen else None
+        scored.append(
             DimensionScores(
                 dimension.name,
                 dimension.method,
-                _known(edges, dimension, edge_names(dimension)),
+                _edges(edges, dimension, edge_names(dimension)),
                 customers,
-                frozen.run_id if frozen else None,
-                _known(edges, dimension, recomputed_edge_names(plan.spec, dimension)) if frozen else None,
+                frozen.run_id if frozen and is_frozen else None,
+                recomputed,
             )
         )
-    return tuple(found)
+    return tuple(scored)
 
 
-def _known(
-    edges: Mapping[str, Any], dimension: Dimension, names: Sequence[str]
+def _edges(
+    row: Mapping[str, Any], dimension: DimensionScoring, names: Sequence[str]
 ) -> tuple[Decimal, ...] | None:
-    """Some edges of a dimension as results report them, which is best first in days; None for `ntile`."""
+    """Return edges of a dimension as results report them: best first in days; None for `ntile`."""
     if not names:
         return None
-    values = [edges[name] for name in (reversed(names) if dimension.name == "recency" else names)]
+    values = [row[name] for name in (reversed(names) if dimension.name == "recency" else names)]
     return tuple(Decimal(value) for value in values if value is not None)
 
 
-def _drift(plan: Plan) -> Drift | None:
-    if plan.frozen is None:
+def measure_drift(warehouse: Warehouse, spec: QuerySpec, frozen: FrozenEdges | None) -> Drift | None:
+    """Count the customers whose scores would differ with recomputed edges; None if no edges are frozen."""
+    if frozen is None:
         return None
-    table = plan.warehouse.table
-    (counted,) = plan.warehouse.rows(edge_drift_sql(plan.spec, table("result"), table("edges")))
-    return Drift(plan.frozen.run_id, plan.frozen.as_of_date, counted["customers"])
+    (row,) = warehouse.rows(edge_drift_sql(spec, warehouse.table("result"), warehouse.table("edges")))
+    return Drift(frozen.run_id, frozen.as_of_date, row["customers"])

@@ -1,108 +1,99 @@
-"""Staging of a run: compute the result, collect its statistics, audit it."""
+"""Staging a run: compute the result in staging tables, collect its statistics, audit it.
+
+`rfm run` publishes what is staged here; `segment` and `rfm explain` only read it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
 
-from rfm_pipeline.common.formatting import format_count
+from rfm_pipeline.common.formatting import capitalize_first, format_count
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.errors import AuditError, ColumnError
 from rfm_pipeline.pipeline.audits.hints import audit_hint
 from rfm_pipeline.pipeline.audits.run import run_audits
-from rfm_pipeline.pipeline.audits.statistics import RunStatistics
+from rfm_pipeline.pipeline.audits.statistics import AuditInput
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_records import RunStart
 from rfm_pipeline.pipeline.run_statistics import (
-    ScoreCell,
+    StagedCounts,
     collect_statistics,
-    count_lines,
-    count_score_cells,
-    segment_results,
+    count_staged,
+    measure_drift,
 )
 from rfm_pipeline.results.run_history import previous_date
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.run_result import Excluded, RunResult
+from rfm_pipeline.results.run_result import RunResult
+from rfm_pipeline.results.statistics import Excluded, RunStatistics
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
 
-_STEPS = {
+_STEP_NAMES = {
     "order_days": "Reading, cleaning and measuring",
     "customers": "Reading, cleaning and measuring",
     "edges": "Finding the edges",
 }
+"""The names that the user sees of the steps that fill a staging table."""
 
 
-def stage_result(begun: RunStart, plan: Plan, watcher: RunObserver) -> tuple[RunResult, RunStatistics]:
-    """Stages the result as the table `result`, and audits it.
-
-    Returns:
-        What was found, the audits among it, and what they looked at.
+def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResult:
+    """Compute the staging table `result`, and audit it.
 
     Raises:
-        ColumnError: A date can be read in two ways.
-        RfmError: The engine failed.
+        ColumnError: If a date can be read in two ways.
+        RfmError: If the engine fails.
     """
     warehouse = plan.warehouse
     *steps, segments = plan.pipeline.steps(warehouse.table)
     for step in steps:
-        watcher.step(_STEPS[step.name])
-        warehouse.materialize(step.name, step.select, watcher.progress, step.partitioned)
-    watcher.step("Scoring and segmenting")
-    _stage_result(begun, plan, f"(\n{segments.select}\n)", watcher)
-    watcher.step("Auditing")
-    lines = count_lines(plan)
-    refuse_ambiguous_dates(lines.excluded, plan.mapping)
-    # All of it before the publish, after which nothing may fail that would look as if there were none.
-    cells = count_score_cells(plan)
-    counted = collect_statistics(plan, lines, cells, _last_run(plan, cells))
-    return _result(begun, plan, counted, cells), counted
+        observer.step(_STEP_NAMES[step.name])
+        warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
+    observer.step("Scoring and segmenting")
+    _materialize_result(start, plan, f"(\n{segments.select}\n)", observer)
+    observer.step("Auditing")
+    counts = count_staged(warehouse, plan.spec)
+    refuse_ambiguous_dates(counts.lines.excluded, plan.mapping)
+    statistics = collect_statistics(warehouse, plan.spec, counts, plan.frozen)
+    audited = _audit_input(plan, statistics, counts)
+    return RunResult(
+        run_id=start.run_id,
+        status=_status(start, plan, counts.as_of),
+        as_of=counts.as_of,
+        engine=warehouse.engine,
+        source=plan.source.label,
+        destination=warehouse.destination.label,
+        statistics=statistics,
+        audits=run_audits(plan, audited, _current_result(plan)),
+        usage=warehouse.usage(),
+        columns={role: column.name for role, column in plan.mapping.roles().items()},
+        notes=plan.notes,
+        drift=audited.drift,
+    )
 
 
-def _stage_result(begun: RunStart, plan: Plan, segments: str, watcher: RunObserver) -> None:
-    """The published rows: the segments, a SELECT in parentheses, with where each customer came from."""
-    warehouse, dialect, previous = plan.warehouse, plan.spec.dialect, None
-    if (before := _date_before(plan, segments)) is not None:
-        history = warehouse.destination.table("history")
-        warehouse.copy_from_destination("previous", previous_sql(history, before, dialect))
-        previous = warehouse.table("previous")
-    warehouse.materialize("result", result_sql(segments, previous, begun.run_id, dialect), watcher.progress)
+def audit_error(result: RunResult, retained: str = "") -> AuditError:
+    """Return the error of a result that failed an audit.
 
-
-def _date_before(plan: Plan, segments: str) -> date | None:
-    """The standing as-of date before this run's; None where there is none."""
-    standing = plan.standing.dates
-    if not standing or "history" not in plan.standing.tables:
-        return None
-    (row,) = plan.warehouse.rows(f"SELECT MAX(as_of_date) AS as_of_date FROM {segments}")
-    return previous_date(standing, row["as_of_date"]) if row["as_of_date"] else None
-
-
-def _last_run(plan: Plan, cells: Sequence[ScoreCell]) -> RunRecord | None:
-    """The run to compare this one with: that of the newest date up to this one's, from the same source."""
-    standing = plan.standing.dates
-    days = [day for day in standing if cells and day <= cells[0].as_of]
-    last = standing[max(days)] if days else None
-    return last if last and last.source == plan.settings.source else None
-
-
-def _standing_result(plan: Plan) -> str | None:
-    """The current result, for the user's own audits to look at; None where there is none, or nobody looks."""
-    warehouse = plan.warehouse
-    if not plan.settings.audits.own or "current" not in plan.standing.tables:
-        return None
-    current = warehouse.destination.table("current")
-    warehouse.copy_from_destination("standing", f"SELECT {', '.join(RESULT_COLUMNS)}\nFROM {current}")
-    return warehouse.table("standing")
+    Args:
+        result: The result.
+        retained: Where the staging tables can be inspected, a sentence without its capital; may be empty.
+    """
+    failed = [audit for audit in result.audits if audit.status == "failed"]
+    inspect = f" {capitalize_first(retained)}." if retained else ""
+    return AuditError(
+        f"Nothing was published, because an audit failed: {failed[0].detail}",
+        f"{audit_hint(failed, result.statistics)}{inspect}",
+    )
 
 
 def refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping) -> None:
-    """Stops where a date can be read in two ways.
+    """Raise if a line was excluded because its date can be read in two ways.
 
     Raises:
-        ColumnError: A line was excluded for that.
+        ColumnError: If there is such a line; the error shows its date.
     """
     for reason in excluded:
         if reason.reason == AMBIGUOUS_DATE:
@@ -114,56 +105,66 @@ def refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping)
             )
 
 
-def is_refused(result: RunResult) -> bool:
-    """Whether an audit failed, so that nothing may be published."""
-    return any(audit.status == "failed" for audit in result.audits)
+def _materialize_result(start: RunStart, plan: Plan, segments: str, observer: RunObserver) -> None:
+    """Compute the rows to publish: `segments`, a SELECT in parentheses, with each earlier segment."""
+    warehouse, dialect, previous = plan.warehouse, plan.spec.dialect, None
+    if (before := _previous_as_of(plan, segments)) is not None:
+        history = warehouse.destination.table("history")
+        warehouse.copy_from_destination("previous", previous_sql(history, before, dialect))
+        previous = warehouse.table("previous")
+    warehouse.materialize("result", result_sql(segments, previous, start.run_id, dialect), observer.progress)
 
 
-def audit_error(result: RunResult, staged: RunStatistics, kept: str = "") -> AuditError:
-    """The error in which a refused result ends.
-
-    Args:
-        result: What was found.
-        staged: What the audits looked at.
-        kept: Where it can be looked at, in words.
-    """
-    failed = [audit for audit in result.audits if audit.status == "failed"]
-    look = f" {kept[0].upper()}{kept[1:]}." if kept else ""
-    return AuditError(
-        f"Nothing was published, because an audit failed: {failed[0].detail}",
-        f"{audit_hint(failed, staged)}{look}",
-    )
+def _previous_as_of(plan: Plan, segments: str) -> date | None:
+    """The active as-of date before this run's; None if there is none."""
+    active = plan.state.dates
+    if not active or "history" not in plan.state.tables:
+        return None
+    (row,) = plan.warehouse.rows(f"SELECT MAX(as_of_date) AS as_of_date FROM {segments}")
+    return previous_date(active, row["as_of_date"]) if row["as_of_date"] else None
 
 
-def _result(begun: RunStart, plan: Plan, counted: RunStatistics, cells: Sequence[ScoreCell]) -> RunResult:
-    segments, usage = segment_results(plan, cells), plan.warehouse.usage()
-    as_of, current = (cells[0].as_of if cells else None), plan.standing.as_of
-    is_older = as_of is not None and current is not None and as_of < current
-    status = "history_only" if is_older else "published"
-    return RunResult(
-        run_id=begun.run_id,
-        status="calibrated" if begun.kind == "calibration" else status,
-        as_of=as_of,
-        engine=plan.warehouse.engine,
+def _current_result(plan: Plan) -> str | None:
+    """The staged copy of the current result, which the user's own audits may read; None if none does."""
+    warehouse = plan.warehouse
+    if not plan.settings.audits.custom or "current" not in plan.state.tables:
+        return None
+    current = warehouse.destination.table("current")
+    warehouse.copy_from_destination("standing", f"SELECT {', '.join(RESULT_COLUMNS)}\nFROM {current}")
+    return warehouse.table("standing")
+
+
+def _audit_input(plan: Plan, statistics: RunStatistics, counts: StagedCounts) -> AuditInput:
+    bins, today = plan.settings.scoring.bins_by_dimension, plan.spec.today
+    return AuditInput(
+        statistics=statistics,
+        rows_declared=plan.source.rows,
+        customers_kept=counts.lines.customers,
+        staged_rows=sum(cell.customers for cell in counts.cells),
+        without_segment=sum(cell.customers for cell in counts.cells if cell.segment is None),
+        out_of_range=sum(cell.customers for cell in counts.cells if not cell.in_range(bins)),
         source=plan.source.label,
-        rows_read=counted.rows_read,
-        rows_kept=counted.rows_kept,
-        amount_kept=counted.amount_kept,
-        excluded=counted.excluded,
-        customers=counted.customers,
-        orders=sum(segment.orders for segment in segments),
-        revenue=counted.monetary,
-        dimensions=counted.dimensions,
-        segments=segments,
-        audits=run_audits(plan, counted, _standing_result(plan)),
-        destination=plan.warehouse.destination.label,
-        outputs=(),
-        duration_s=0.0,
-        bytes_processed=usage.bytes_processed,
-        bytes_billed=usage.bytes_billed,
-        slot_ms=usage.slot_ms,
-        jobs=usage.jobs,
-        columns={role: column.name for role, column in plan.mapping.roles().items()},
-        notes=plan.notes,
-        drift=counted.drift,
+        oldest_order_date=counts.oldest_order_date,
+        has_order_ids=plan.mapping.order_id is not None,
+        expected_exclusions=frozenset({"future_dated", "outside_window", *plan.settings.skip}),
+        up_to=min(plan.spec.as_of or today, today),
+        config_hash=plan.settings.config_hash,
+        last=_last_run(plan, counts.as_of),
+        drift=measure_drift(plan.warehouse, plan.spec, plan.frozen),
     )
+
+
+def _last_run(plan: Plan, as_of: date | None) -> RunRecord | None:
+    """The run to compare with: that of the newest date up to `as_of`, if it read the same source."""
+    active = plan.state.dates
+    days = [day for day in active if as_of and day <= as_of]
+    last = active[max(days)] if days else None
+    return last if last and last.source == plan.settings.source_name else None
+
+
+def _status(start: RunStart, plan: Plan, as_of: date | None) -> str:
+    if start.kind == "calibration":
+        return "calibrated"
+    current = plan.state.as_of
+    is_older = as_of is not None and current is not None and as_of < current
+    return "history_only" if is_older else "published"

@@ -15,9 +15,9 @@ from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.run_records import new_run_id
+from rfm_pipeline.results.json_values import money
 from rfm_pipeline.results.run_history import DestinationState, previous_date, read_state
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.run_result import money
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
 from rfm_pipeline.warehouse.factory import open_destination
@@ -167,7 +167,7 @@ def transitions(
             order.
         RfmError: The destination can't be read.
     """
-    with open_destination(configuration.settings(), new_run_id()) as destination:
+    with open_destination(configuration.settings, new_run_id()) as destination:
         standing, label = read_state(destination), destination.label
         first, last = _ends(standing, earlier, later, label)
         dialect = dialect_of(destination.engine)
@@ -266,10 +266,12 @@ def _end(record: RunRecord, flows: Sequence[Flow], told: Callable[[Flow], tuple[
 
 def _check_counted(record: RunRecord, end: End) -> None:
     """What was counted has to be what the run wrote: no causes are told of rows that somebody made up."""
-    if (end.customers, end.revenue) == (record.customers, record.revenue):
+    statistics = record.statistics
+    assert statistics is not None  # an active result has some
+    if (end.customers, end.revenue) == (statistics.customers, statistics.revenue):
         return
     found = _in_words(end.customers, end.revenue)
-    wrote = _in_words(record.customers or 0, record.revenue or Decimal(0))
+    wrote = _in_words(statistics.customers, statistics.revenue)
     raise UsageError(
         f"The history has {found} as of {end.as_of}, and the run {end.run_id} wrote {wrote}: somebody"
         " changed them.",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from rfm_pipeline.common.formatting import format_amount, format_count, format_percent
-from rfm_pipeline.results.run_result import DimensionScores, Drift
+from rfm_pipeline.results.statistics import DimensionScores, Drift
 
 
 def edges(scores: DimensionScores) -> list[tuple[int, str]]:

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
-from rfm_pipeline.results.run_result import Audit, DimensionScores, Excluded, money, plain, plain_edges
+from rfm_pipeline.results.json_values import to_plain
+from rfm_pipeline.results.statistics import Audit, DimensionScores, RunStatistics, Usage
+from rfm_pipeline.results.tables import RUN_COLUMNS
 
-_NESTED = ("rules", "exclusions", "edges", "segments", "audits", "jobs")
-
-
-class SegmentTotals(Struct, frozen=True):
-    """One segment of a run: customers, their orders, their money."""
-
-    segment: str
-    customers: int
-    orders: int
-    revenue: Decimal
+_JSON_COLUMNS = ("rules", "exclusions", "edges", "segments", "audits", "jobs")
+"""The columns of the runs table whose values are JSON text."""
+_NOT_RECORDED = {"exclusions": "example", "audits": "rows"}
+"""Values of the source, which belong to no record, by the column whose JSON would hold them."""
 
 
 class RunRecord(Struct, frozen=True):
-    """One row of the table of runs; `layout.RUN_COLUMNS` says what its columns mean.
+    """One run on record: one row of the runs table, whose columns `results.tables.RUN_COLUMNS` describes.
 
     Attributes:
-        started_at, finished_at: In UTC, without a zone.
-        rules: `scoring` and `segments` as they were configured, in plain values.
-        exclusions, edges, segments, audits: As the run found them.
+        run_id: Id of the run.
+        kind: `run`, `backfill`, `rollback` or `calibration`.
+        status: `published`, `history_only`, `calibrated`, `rejected` or `failed`.
+        started_at, finished_at: In UTC, without a time zone.
+        as_of_date: The as-of date; None if the run failed before it was known.
+        source: The source as configured; None if it was a data frame.
+        engine, version, config_hash: What computed the result, and from which settings.
+        rules: `scoring` and `segments` as configured, in plain values.
+        statistics: What was computed; None if the run failed.
+        audits: The audits without the rows that they found.
+        usage: What the run cost.
+        restored_run_id: Of a rollback, the run whose result it restored.
+        history_from: The oldest as-of date that retention kept; None if all were kept.
+        error: Why nothing was published; None if something was.
     """
 
     run_id: str
@@ -44,125 +51,77 @@ class RunRecord(Struct, frozen=True):
     version: str = ""
     config_hash: str = ""
     rules: Mapping[str, Any] = field(default_factory=dict)
-    rows_read: int | None = None
-    rows_kept: int | None = None
-    amount_kept: Decimal | None = None
-    customers: int | None = None
-    orders: int | None = None
-    revenue: Decimal | None = None
-    newest_order_date: date | None = None
-    exclusions: tuple[Excluded, ...] = ()
-    edges: tuple[DimensionScores, ...] = ()
-    segments: tuple[SegmentTotals, ...] = ()
+    statistics: RunStatistics | None = None
     audits: tuple[Audit, ...] = ()
-    bytes_processed: int | None = None
-    bytes_billed: int | None = None
-    slot_ms: int | None = None
-    jobs: tuple[str, ...] = ()
+    usage: Usage = Usage()
     restored_run_id: str | None = None
     history_from: date | None = None
     error: str | None = None
 
     @property
+    def customers(self) -> int | None:
+        """Customers of the result; None if the run failed."""
+        return self.statistics.customers if self.statistics else None
+
+    @property
+    def edges(self) -> tuple[DimensionScores, ...]:
+        """How each dimension was scored; empty if the run failed."""
+        return self.statistics.edges if self.statistics else ()
+
+    @property
     def is_in_history(self) -> bool:
-        """Whether it wrote the rows of its as-of date."""
+        """Whether the run wrote the history's rows of its as-of date."""
         return self.status in {"published", "history_only"} and self.kind != "rollback"
 
     def to_row(self) -> dict[str, Any]:
-        """The values of its columns, by name; what is nested as JSON."""
-        row = {name: getattr(self, name) for name in self.__struct_fields__}
-        for name, nested in (
-            ("rules", self.rules),
-            ("exclusions", [_excluded(excluded) for excluded in self.exclusions]),
-            ("edges", [_scores(scores) for scores in self.edges]),
-            ("segments", [_figures(figures) for figures in self.segments]),
-            ("audits", [_audit(audit) for audit in self.audits]),
-            ("jobs", list(self.jobs)),
-        ):
-            row[name] = json.dumps(nested, ensure_ascii=False, default=plain)
+        """Return the values of the columns by name; nested values are JSON text."""
+        row = self._columns()
+        for name, nested in self._nested().items():
+            row[name] = msgspec.json.encode(nested).decode()
         return row
 
     def to_json(self) -> dict[str, Any]:
-        """One object with plain values, as `rfm runs --json` prints it."""
-        said = {
-            name: value.isoformat() if isinstance(value, date) else value
-            for name, value in self.to_row().items()
-        }
-        for name in _NESTED:
-            said[name] = json.loads(said[name])
-        for name, value in (("amount_kept", self.amount_kept), ("revenue", self.revenue)):
-            said[name] = None if value is None else money(value)
-        return said
+        """Return plain values, as `rfm runs --json` prints them."""
+        plain: dict[str, Any] = to_plain({**self._columns(), **self._nested()})
+        return plain
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> RunRecord:
-        """A record from the values of its columns."""
-        nested = {name: json.loads(row[name] or "null") or () for name in _NESTED}
-        values = {name: row[name] for name in cls.__struct_fields__ if name not in nested}
+        """Build a record from the values of the columns by name; the inverse of `to_row`."""
+        values: dict[str, Any] = {
+            name: msgspec.json.decode(value or "null") or () if name in _JSON_COLUMNS else value
+            for name, value in row.items()
+        }
         for name in ("started_at", "finished_at"):
             values[name] = values[name].replace(tzinfo=None)
-        return cls(
-            **values,
-            rules=dict(nested["rules"]),
-            exclusions=tuple(
-                Excluded(found["reason"], found["lines"], _decimal(found["amount"]))
-                for found in nested["exclusions"]
-            ),
-            edges=tuple(
-                DimensionScores(
-                    found["dimension"],
-                    found["method"],
-                    _decimals(found["edges"]),
-                    tuple(found["customers"]),
-                    found.get("edges_from"),
-                    _decimals(found.get("recomputed")),
-                )
-                for found in nested["edges"]
-            ),
-            segments=tuple(
-                SegmentTotals(
-                    found["segment"], found["customers"], found["orders"], Decimal(found["revenue"])
-                )
-                for found in nested["segments"]
-            ),
-            audits=tuple(
-                Audit(found["name"], found["status"], found["detail"]) for found in nested["audits"]
-            ),
-            jobs=tuple(nested["jobs"]),
+        statistics = {name: values.pop(name) for name in RunStatistics.__struct_fields__}
+        usage = {name: values.pop(name) for name in Usage.__struct_fields__}
+        return msgspec.convert(
+            {
+                **values,
+                "rules": dict(values["rules"]),
+                "statistics": None if statistics["rows_read"] is None else statistics,
+                "usage": usage,
+            },
+            cls,
         )
 
+    def _columns(self) -> dict[str, Any]:
+        values = {**asdict(self), **asdict(self.usage)}
+        values |= {name: getattr(self.statistics, name, None) for name in RunStatistics.__struct_fields__}
+        return {name: values[name] for name in RUN_COLUMNS}
 
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def _decimals(texts: Sequence[str | int] | None) -> tuple[Decimal, ...] | None:
-    return None if texts is None else tuple(map(Decimal, texts))
-
-
-def _excluded(excluded: Excluded) -> dict[str, Any]:
-    return {"reason": excluded.reason, "lines": excluded.lines, "amount": excluded.amount}
-
-
-def _scores(scores: DimensionScores) -> dict[str, Any]:
-    return {
-        "dimension": scores.name,
-        "method": scores.method,
-        "edges": plain_edges(scores.name, scores.edges),
-        "customers": list(scores.customers),
-        "edges_from": scores.edges_from,
-        "recomputed": plain_edges(scores.name, scores.recomputed),
-    }
-
-
-def _figures(figures: SegmentTotals) -> dict[str, Any]:
-    return {
-        "segment": figures.segment,
-        "customers": figures.customers,
-        "orders": figures.orders,
-        "revenue": figures.revenue,
-    }
-
-
-def _audit(audit: Audit) -> dict[str, Any]:
-    return {"name": audit.name, "status": audit.status, "detail": audit.detail}
+    def _nested(self) -> dict[str, Any]:
+        found = self.statistics
+        nested = {
+            "rules": dict(self.rules),
+            "exclusions": to_plain(found.exclusions) if found else [],
+            "edges": [scores.to_json() for scores in self.edges],
+            "segments": to_plain(found.segments) if found else [],
+            "audits": to_plain(self.audits),
+            "jobs": list(self.usage.jobs),
+        }
+        for column, name in _NOT_RECORDED.items():
+            for value in nested[column]:
+                del value[name]
+        return nested

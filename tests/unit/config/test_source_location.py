@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rfm_pipeline.config.source_location import (
     BigQueryTable,
@@ -38,14 +39,17 @@ from rfm_pipeline.errors import UsageError
     ],
 )
 def test_each_form_of_source_is_told_apart(text: str, location: object) -> None:
-    assert parse_source(text) == location
+    parsed = parse_source(text)
+    assert str(parsed) == text
+    assert replace(parsed, typed="") == location
 
 
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    assert parse_source("~/orders.csv") == FileLocation(str(tmp_path / "orders.csv"))
-    assert parse_source("duckdb:~/shop.duckdb#orders") == DuckDBTable(tmp_path / "shop.duckdb", "orders")
+    file, table = "~/orders.csv", "duckdb:~/shop.duckdb#orders"
+    assert parse_source(file) == FileLocation(str(tmp_path / "orders.csv"), file)
+    assert parse_source(table) == DuckDBTable(tmp_path / "shop.duckdb", "orders", table)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_a_malformed_source_is_answered_with_the_form(text: str, hint: str) -> N
 
 def test_taking_a_source_apart_loads_no_engine() -> None:
     program = (
-        "import sys; from rfm_pipeline.source import parse, SourceOptions; parse('x.csv');"
+        "import sys; from rfm_pipeline.config.source_location import parse_source; parse_source('x.csv');"
         " sys.exit('duckdb' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

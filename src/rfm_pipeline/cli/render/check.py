@@ -55,16 +55,16 @@ def _rules(plan: Plan) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in plan.in_words().items():
+    for name, value in plan.rules().items():
         table.add_row(name, Text(value))
     return table
 
 
 def _would(plan: Plan) -> Text:
     text = Text.assemble(("A run would publish ", "green"), plan.warehouse.destination.label)
-    if plan.standing.as_of:
-        customers = formatting.format_count(plan.standing.customers, "customer")
-        text.append(f",\nin place of {customers} as of {plan.standing.as_of}")
+    if plan.state.as_of:
+        customers = formatting.format_count(plan.state.customers, "customer")
+        text.append(f",\nin place of {customers} as of {plan.state.as_of}")
     else:
         text.append(",\nwhere there is no result yet")
     for path in plan.settings.output:

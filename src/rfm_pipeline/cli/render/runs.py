@@ -16,6 +16,7 @@ from rfm_pipeline.pipeline.rollback import RolledBack
 from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.run_history import DestinationState
 from rfm_pipeline.results.run_record import RunRecord
+from rfm_pipeline.results.statistics import RunStatistics
 
 _STYLES: Mapping[str, str] = {
     "published": "green",
@@ -58,7 +59,7 @@ def _cells(record: RunRecord) -> tuple[str, ...]:
         str(record.as_of_date or "–"),
         record.status,
         "–" if record.customers is None else f"{record.customers:,}",
-        "–" if record.revenue is None else formatting.format_amount(record.revenue),
+        formatting.format_amount(record.statistics.revenue) if record.statistics else "–",
         _took(record),
     )
 
@@ -71,12 +72,13 @@ def print_run(record: RunRecord) -> None:
     for name, value in _facts(record).items():
         facts.add_row(name, Text(value))
     parts: list[RenderableType] = [facts]
-    if record.exclusions:
-        parts += [Text(), _exclusions(record)]
+    statistics = record.statistics
+    if statistics and statistics.exclusions:
+        parts += [Text(), _exclusions(statistics)]
     if record.edges:
         parts += [Text(), _edges(record)]
-    if record.segments:
-        parts += [Text(), _segments(record)]
+    if statistics and statistics.segments:
+        parts += [Text(), _segments(statistics)]
     if record.audits:
         parts += [Text(), _audits(record)]
     console().print(Group(*parts))
@@ -101,8 +103,8 @@ def print_backfilled(done: Backfilled) -> None:
     table.add_column("", no_wrap=True)
     for result in done.published:
         where = "current result" if result.status == "published" else ""
-        revenue = formatting.format_amount(result.revenue)
-        table.add_row(str(result.as_of), f"{result.customers:,}", revenue, Text(where, style="dim"))
+        revenue = formatting.format_amount(result.statistics.revenue)
+        table.add_row(str(result.as_of), f"{result.statistics.customers:,}", revenue, Text(where, style="dim"))
     published, skipped = len(done.published), len(done.skipped)
     end = Text.assemble(("Published ", "green"), formatting.format_count(published, "date"))
     shown: list[RenderableType] = [table, Text()] if published else []
@@ -142,31 +144,31 @@ def _facts(record: RunRecord) -> dict[str, str]:
     }
     if record.restored_run_id:
         facts["brought back"] = record.restored_run_id
-    if record.rows_read is not None and record.rows_kept is not None:
-        facts["lines"] = f"{record.rows_read:,} read, {record.rows_kept:,} kept"
-    if record.customers is not None and record.orders is not None and record.revenue is not None:
-        facts["result"] = (
-            f"{formatting.format_count(record.customers, 'customer')}, {formatting.format_count(record.orders, 'order')},"
-            f" revenue {formatting.format_amount(record.revenue)}"
+    if found := record.statistics:
+        facts["lines"] = f"{found.rows_read:,} read, {found.rows_kept:,} kept"
+        customers, orders = (
+            formatting.format_count(found.customers, "customer"),
+            formatting.format_count(found.orders, "order"),
         )
-    if record.newest_order_date:
-        facts["newest order"] = str(record.newest_order_date)
+        facts["result"] = f"{customers}, {orders}, revenue {formatting.format_amount(found.revenue)}"
+        if found.newest_order_date:
+            facts["newest order"] = str(found.newest_order_date)
     if record.history_from:
         facts["history from"] = str(record.history_from)
-    if record.bytes_processed is not None:
-        facts["read"] = formatting.format_bytes(record.bytes_processed)
-        if record.bytes_billed is not None:
-            facts["read"] += f", {formatting.format_bytes(record.bytes_billed)} billed"
-    if record.jobs:
-        facts["jobs"] = ", ".join(record.jobs)
+    if record.usage.bytes_processed is not None:
+        facts["read"] = formatting.format_bytes(record.usage.bytes_processed)
+        if record.usage.bytes_billed is not None:
+            facts["read"] += f", {formatting.format_bytes(record.usage.bytes_billed)} billed"
+    if record.usage.jobs:
+        facts["jobs"] = ", ".join(record.usage.jobs)
     if record.error:
         facts["error"] = formatting.replace_unprintable(record.error)
     return facts
 
 
-def _exclusions(record: RunRecord) -> Table:
+def _exclusions(statistics: RunStatistics) -> Table:
     table = _table("Excluded", "Lines", "Money")
-    for excluded in record.exclusions:
+    for excluded in statistics.exclusions:
         money = "–" if excluded.amount is None else formatting.format_amount(excluded.amount)
         table.add_row(excluded.reason, f"{excluded.lines:,}", money)
     return table
@@ -183,9 +185,9 @@ def _edges(record: RunRecord) -> Table:
     return table
 
 
-def _segments(record: RunRecord) -> Table:
+def _segments(statistics: RunStatistics) -> Table:
     table = _table("Segment", "Customers", "Orders", "Revenue")
-    for figures in record.segments:
+    for figures in statistics.segments:
         table.add_row(
             Text(figures.segment),
             f"{figures.customers:,}",

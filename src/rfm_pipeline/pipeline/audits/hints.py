@@ -10,23 +10,23 @@ from datetime import datetime
 from rfm_pipeline.common.formatting import replace_unprintable
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.base import field_types
-from rfm_pipeline.pipeline.audits.statistics import RunStatistics
-from rfm_pipeline.results.run_result import Audit, plain
+from rfm_pipeline.results.json_values import plain
+from rfm_pipeline.results.statistics import Audit, RunStatistics
 
 # What a terminal's line has room for, beside the rest of the hint.
 _ROOM = 100
 
 
-def audit_hint(failed: Sequence[Audit], staged: RunStatistics) -> str:
+def audit_hint(failed: Sequence[Audit], statistics: RunStatistics) -> str:
     """What to do where audits failed, as a hint: the first one's advice, rows that show it, and all names."""
     names = ", ".join(audit.name for audit in failed)
-    return f"{_on_the_first(failed[0], staged)}{_such_as(failed[0])} (Failed: {names}.)"
+    return f"{_on_the_first(failed[0], statistics)}{_such_as(failed[0])} (Failed: {names}.)"
 
 
-def _on_the_first(failed: Audit, staged: RunStatistics) -> str:
+def _on_the_first(failed: Audit, statistics: RunStatistics) -> str:
     name = failed.name
     if name == "source_not_empty":
-        return _on_nothing(staged)
+        return _on_nothing(statistics)
     if name in field_types(Audits) and name not in _BY_AUDIT:
         return "`rfm --debug` shows more; this should not happen, so please report it."
     if name in _BY_AUDIT:
@@ -50,9 +50,9 @@ def _shown(value: object) -> str:
     return "NULL" if value is None else str(plain(value))
 
 
-def _on_nothing(staged: RunStatistics) -> str:
-    if staged.rows_read:
-        first = max(staged.excluded, key=lambda excluded: excluded.lines)
+def _on_nothing(statistics: RunStatistics) -> str:
+    if statistics.rows_read:
+        first = max(statistics.exclusions, key=lambda excluded: excluded.lines)
         if first.reason == "invalid_amount" and (known := _advice_on_number((first.example or "").strip())):
             return known
         if first.reason == "invalid_date" and _is_iso_date((first.example or "").strip()):

@@ -1,132 +1,148 @@
-"""Checks of the staged result against the last run: what fell, doubled or jumped between the two.
+"""Regression audits: compare the staged result with the last run.
 
-Runs are compared where the same configuration made both. Where another did, or there was no run, there is
-nothing that a difference could be held against, and each check passes and says so.
+Runs are compared only if both have the same configuration. Without a comparable run each audit passes, and
+its detail says that nothing was compared.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
-from rfm_pipeline.common.formatting import format_percent
-from rfm_pipeline.config.audits import Dropped, DuplicateLoad, SegmentShares
-from rfm_pipeline.pipeline.audits.statistics import CheckResult, RunStatistics, failed, passed
+from rfm_pipeline.common.formatting import capitalize_first, format_percent
+from rfm_pipeline.config.audits import DropAudit, DuplicateLoadAudit, SegmentSharesAudit
+from rfm_pipeline.pipeline.audits.statistics import AuditInput, CheckResult, failed, passed
 from rfm_pipeline.results.run_record import RunRecord
+from rfm_pipeline.results.statistics import RunStatistics
 
-# The share by which customers may grow, and be hardly more.
-_HARDLY = Decimal("0.1")
+_NEGLIGIBLE_GROWTH = Decimal("0.1")
+"""The share by which customers may grow in a load that has the same lines twice."""
 
 
-def _compared(staged: RunStatistics, compare: Callable[[RunRecord], CheckResult]) -> CheckResult:
-    last = staged.last
+class _Comparison(NamedTuple):
+    """The statistics of the staged run and of the last one, whose label is `last`."""
+
+    now: RunStatistics
+    before: RunStatistics
+    last: str
+
+
+def _compared(run: AuditInput, compare: Callable[[_Comparison], CheckResult]) -> CheckResult:
+    last = run.last
     if last is None:
         return passed("There is no earlier run to compare this one with.")
-    if last.config_hash != staged.config_hash:
-        return passed(f"Not compared with {_run(last)}, which had another configuration.")
-    if not staged.rows_kept:
+    if last.config_hash != run.config_hash:
+        return passed(f"Not compared with {_label(last)}, which had another configuration.")
+    if not run.statistics.rows_kept or last.statistics is None:
         return passed("There is nothing to compare.")
-    return compare(last)
+    return compare(_Comparison(run.statistics, last.statistics, _label(last)))
 
 
-def rows_dropped(staged: RunStatistics, rule: Dropped) -> CheckResult:
-    """The source has not lost many of its lines: an export that broke off has."""
-    return _compared(staged, lambda last: _dropped("lines", last.rows_read, staged.rows_read, last, rule))
-
-
-def customers_dropped(staged: RunStatistics, rule: Dropped) -> CheckResult:
-    """Nor the result many of its customers."""
-    return _compared(staged, lambda last: _dropped("customers", last.customers, staged.customers, last, rule))
-
-
-def _dropped(what: str, before: int | None, now: int, last: RunRecord, rule: Dropped) -> CheckResult:
-    if not before:
-        return passed(_sentence(f"{_run(last)} had no {what}"))
-    told = f"there are {now:,} {what}, and {_run(last)} had {before:,}"
-    fell = before - now
-    if fell <= before * rule.limit:
-        return passed(_sentence(told))
-    return failed(f"The {what} fell by {format_percent(fell, before)}: {told}.")
-
-
-def duplicate_load(staged: RunStatistics, rule: DuplicateLoad) -> CheckResult:
-    """The lines were not loaded twice: then they and their money multiply, and the customers don't.
-
-    Customers who order more do the same, over time. So lines and money are taken per order: an order that
-    was loaded twice has each of its lines twice, and honest growth brings more orders, not larger ones. Where
-    lines have no order's id, they are taken per day of the history, from its first order to its last: a day
-    that goes by brings lines and a day, and what was loaded twice brings lines alone. Both lines and money
-    must reach the limit, for an export that now has a line for each item has more lines, and no more money.
-    """
-    return _compared(staged, lambda last: _duplicate_load(staged, rule, last))
-
-
-def _duplicate_load(staged: RunStatistics, rule: DuplicateLoad, last: RunRecord) -> CheckResult:
-    name, now, before = _measures(staged, last)
-    if not (now and before and last.rows_kept and last.customers and last.revenue and last.revenue > 0):
-        return passed(_sentence(f"{_run(last)} has too little to be compared with"))
-    scale = Decimal(before) / now
-    lines, money = scale * staged.rows_kept / last.rows_kept, scale * staged.monetary / last.revenue
-    told = f"lines per {name} are {lines:.2f} times those of {_run(last)}, and their money {money:.2f} times"
-    has_new = staged.customers > last.customers * (1 + _HARDLY)
-    if has_new or min(lines, money) < Decimal(str(rule.limit)):
-        return passed(_sentence(told))
-    return failed(
-        f"The lines may have been loaded twice: {told}, with {staged.customers:,} customers in place of"
-        f" {last.customers:,}."
+def rows_dropped(run: AuditInput, rule: DropAudit) -> CheckResult:
+    """The source has not lost many of its lines, as a truncated export has."""
+    return _compared(
+        run, lambda runs: _dropped("lines", runs.before.rows_read, runs.now.rows_read, runs.last, rule)
     )
 
 
-def _measures(staged: RunStatistics, last: RunRecord) -> tuple[str, int, int]:
-    """What lines are counted by, and how many there are of it, now and in the last run."""
-    if staged.has_order_ids:
-        return "order", staged.orders, last.orders or 0
-    if staged.oldest is None or staged.newest is None or last.newest_order_date is None:
-        return "day", 0, 0
-    days = ((day - staged.oldest).days + 1 for day in (staged.newest, last.newest_order_date))
-    # Of a history that began after the last run, nothing was there to be loaded twice.
-    return "day", *(max(count, 0) for count in days)  # type: ignore[return-value]
+def customers_dropped(run: AuditInput, rule: DropAudit) -> CheckResult:
+    """The result has not lost many of its customers."""
+    return _compared(
+        run, lambda runs: _dropped("customers", runs.before.customers, runs.now.customers, runs.last, rule)
+    )
 
 
-def segment_shares(staged: RunStatistics, rule: SegmentShares) -> CheckResult:
-    """No segment holds far more or fewer of the customers than it did."""
-    return _compared(staged, lambda last: _segment_shares(staged, rule, last))
+def _dropped(noun: str, before: int, now: int, last: str, rule: DropAudit) -> CheckResult:
+    if not before:
+        return passed(_sentence(f"{last} had no {noun}"))
+    counts = f"there are {now:,} {noun}, and {last} had {before:,}"
+    drop = before - now
+    if drop <= before * rule.limit:
+        return passed(_sentence(counts))
+    return failed(f"The {noun} fell by {format_percent(drop, before)}: {counts}.")
 
 
-def _segment_shares(staged: RunStatistics, rule: SegmentShares, last: RunRecord) -> CheckResult:
-    before = {figures.segment: figures.customers for figures in last.segments}
-    all_before, all_now = sum(before.values()), sum(staged.segments.values())
-    if not (all_before and all_now):
-        return passed(_sentence(f"{_run(last)} has no customers to be compared with"))
-    # In the order of the map, and behind it what it no longer has.
+def duplicate_load(run: AuditInput, rule: DuplicateLoadAudit) -> CheckResult:
+    """The lines were not loaded twice: then lines and money double, and customers do not.
+
+    Growth over time raises lines and money too, so both are taken per order: a second load doubles the lines
+    of each order, growth brings more orders. Without order ids both are taken per day from the first order to
+    the last: growth brings days, a second load does not. Both lines and money must reach the limit, since an
+    export that changes to one line per item has more lines and no more money.
+    """
+    return _compared(run, lambda runs: _duplicate_load(run, rule, runs))
+
+
+def _duplicate_load(run: AuditInput, rule: DuplicateLoadAudit, runs: _Comparison) -> CheckResult:
+    now, before, last = runs
+    unit, units_now, units_before = _units(run, now, before)
+    if not (units_now and units_before and before.rows_kept and before.customers and before.revenue > 0):
+        return passed(_sentence(f"{last} has too little to be compared with"))
+    scale = Decimal(units_before) / units_now
+    lines, money = scale * now.rows_kept / before.rows_kept, scale * now.revenue / before.revenue
+    ratios = f"lines per {unit} are {lines:.2f} times those of {last}, and their money {money:.2f} times"
+    has_new_customers = now.customers > before.customers * (1 + _NEGLIGIBLE_GROWTH)
+    if has_new_customers or min(lines, money) < Decimal(str(rule.limit)):
+        return passed(_sentence(ratios))
+    return failed(
+        f"The lines may have been loaded twice: {ratios}, with {now.customers:,} customers in place of"
+        f" {before.customers:,}."
+    )
+
+
+def _units(run: AuditInput, now: RunStatistics, before: RunStatistics) -> tuple[str, int, int]:
+    """The unit that lines are counted by, and its number in this run and in the last one."""
+    if run.has_order_ids:
+        return "order", now.orders, before.orders
+    oldest = run.oldest_order_date
+    return "day", _days(oldest, now.newest_order_date), _days(oldest, before.newest_order_date)
+
+
+def _days(first: date | None, last: date | None) -> int:
+    """Days from the first to the last; 0 if one is unknown, or if the history begins after `last`."""
+    return max((last - first).days + 1, 0) if first and last else 0
+
+
+def segment_shares(run: AuditInput, rule: SegmentSharesAudit) -> CheckResult:
+    """The share of customers of no segment has changed much."""
+    return _compared(run, lambda runs: _segment_shares(rule, runs))
+
+
+def _segment_shares(rule: SegmentSharesAudit, runs: _Comparison) -> CheckResult:
+    now = {figures.segment: figures.customers for figures in runs.now.segments}
+    before = {figures.segment: figures.customers for figures in runs.before.segments}
+    all_now, all_before = sum(now.values()), sum(before.values())
+    if not (all_now and all_before):
+        return passed(_sentence(f"{runs.last} has no customers to be compared with"))
+    # In the order of the map; segments that the map no longer has come last.
     shares = {
-        name: (Decimal(before.get(name, 0)) / all_before, Decimal(staged.segments.get(name, 0)) / all_now)
-        for name in {**staged.segments, **before}
+        name: (Decimal(before.get(name, 0)) / all_before, Decimal(now.get(name, 0)) / all_now)
+        for name in {**now, **before}
     }
-    moved = {name: abs(now - then) for name, (then, now) in shares.items()}
-    jumped = [name for name in shares if moved[name] > Decimal(str(rule.limit))]
-    if not jumped:
-        most = max(moved.values())
-        return passed(f"No segment's share moved by more than {format_percent(most, 1)} since {_run(last)}.")
-    jumped.sort(key=lambda name: -moved[name])
-    then, now = shares[jumped[0]]
+    changes = {name: abs(share_now - share_before) for name, (share_before, share_now) in shares.items()}
+    exceeding = [name for name in shares if changes[name] > Decimal(str(rule.limit))]
+    if not exceeding:
+        largest = format_percent(max(changes.values()), 1)
+        return passed(f"No segment's share moved by more than {largest} since {runs.last}.")
+    exceeding.sort(key=lambda name: -changes[name])
     rows = [
         {
             "segment": name,
             "before": format_percent(shares[name][0], 1),
             "now": format_percent(shares[name][1], 1),
         }
-        for name in jumped[:5]
+        for name in exceeding[:5]
     ]
-    return failed(
-        f"{jumped[0]} has {format_percent(now, 1)} of the customers, and in {_run(last)} it had {format_percent(then, 1)}.",
-        *rows,
-    )
+    first = rows[0]
+    now_share = f"{first['segment']} has {first['now']} of the customers"
+    return failed(f"{now_share}, and in {runs.last} it had {first['before']}.", *rows)
 
 
-def _run(record: RunRecord) -> str:
+def _label(record: RunRecord) -> str:
     return f"the run as of {record.as_of_date}" if record.as_of_date else f"the run {record.run_id}"
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    return f"{capitalize_first(text)}."

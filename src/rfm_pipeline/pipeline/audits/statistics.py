@@ -1,58 +1,47 @@
-"""What audits look at, and what each of them finds."""
+"""Input and output types of the audits."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.run_result import DimensionScores, Drift, Excluded
+from rfm_pipeline.results.statistics import Drift, RunStatistics
 
 
-class RunStatistics(Struct, frozen=True):
-    """What was counted, along two ways wherever there are two.
+class AuditInput(Struct, frozen=True):
+    """What the audits check: the statistics of a run, and counts made a second way wherever there is one.
 
     Attributes:
-        rows_declared: Rows by the source's own metadata; None where it doesn't say.
-        rows_read, rows_kept, amount_kept: Counted where lines are cleaned.
-        customers_kept: Customers among the kept lines.
-        rows, customers, monetary: Counted in the staged result.
-        without_segment, out_of_range: Staged customers with no segment, or a score outside its bins.
-        source: What a person calls it.
-        orders: Orders of the staged customers.
-        oldest, newest: The dates of their first and last order; None where there is none.
-        has_order_ids: Whether an order may have several lines; without, each line is its own.
-        segments: Customers by segment.
-        unasked: The reasons that exclude what nobody asked for: other days, and what is no line at all.
-        up_to: The day up to which there could be orders: the as-of date where one is given, or today.
-        config_hash: What can change the result, as `Settings` has it.
-        last: The run to compare this one with; None where there is none.
-        drift: Where customers are scored by frozen edges, how far these are from those of today.
+        statistics: The statistics of the run. Customers and revenue are counted in the staged result.
+        rows_declared: Rows of the source by its own metadata; None if it has none.
+        customers_kept: Distinct customers of the kept lines, counted where lines are cleaned.
+        staged_rows: Rows of the staged result.
+        without_segment: Staged customers without a segment.
+        out_of_range: Staged customers with a score outside its bins.
+        source: Label of the source, to begin a sentence.
+        oldest_order_date: Date of the oldest order; None if there is no order.
+        has_order_ids: Whether orders have ids; without ids each line is an order.
+        expected_exclusions: Reasons for lines that were not requested, such as lines of other days.
+        up_to: The last day on which orders can be dated: the as-of date if one is given, or today.
+        config_hash: Hash of the settings that decide the result.
+        last: The run to compare with; None if there is none.
+        drift: How far frozen edges are from today's; None if no edges are frozen.
     """
 
+    statistics: RunStatistics
     rows_declared: int | None
-    rows_read: int
-    rows_kept: int
-    amount_kept: Decimal
-    excluded: tuple[Excluded, ...]
     customers_kept: int
-    rows: int
-    customers: int
-    monetary: Decimal
-    without_segment: int
-    out_of_range: int
-    dimensions: tuple[DimensionScores, ...]
+    staged_rows: int
+    without_segment: int = 0
+    out_of_range: int = 0
     source: str = "The source"
-    orders: int = 0
-    oldest: date | None = None
-    newest: date | None = None
+    oldest_order_date: date | None = None
     has_order_ids: bool = True
-    segments: Mapping[str, int] = field(default_factory=dict)
-    unasked: frozenset[str] = frozenset({"future_dated", "outside_window"})
+    expected_exclusions: frozenset[str] = frozenset({"future_dated", "outside_window"})
     up_to: date = date.max
     config_hash: str = ""
     last: RunRecord | None = None
@@ -60,12 +49,12 @@ class RunStatistics(Struct, frozen=True):
 
 
 class CheckResult(Struct, frozen=True):
-    """What one check found.
+    """Result of one check.
 
     Attributes:
-        is_well: Whether it is as it should be.
-        detail: What was found, in one sentence.
-        rows: A few rows that show it.
+        passed: Whether the check passed.
+        detail: The finding, one sentence.
+        rows: A few rows that show the problem.
     """
 
     passed: bool
@@ -74,10 +63,10 @@ class CheckResult(Struct, frozen=True):
 
 
 def passed(detail: str) -> CheckResult:
-    """Nothing is wrong."""
+    """Return a passing result; `detail` is one sentence shown to the user."""
     return CheckResult(passed=True, detail=detail)
 
 
-def failed(detail: str, *rows: Mapping[str, Any]) -> CheckResult:
-    """Something is wrong, and some rows may show it."""
-    return CheckResult(passed=False, detail=detail, rows=rows)
+def failed(detail: str, *sample_rows: Mapping[str, Any]) -> CheckResult:
+    """Return a failing result with a few `sample_rows` that show the problem."""
+    return CheckResult(passed=False, detail=detail, rows=sample_rows)

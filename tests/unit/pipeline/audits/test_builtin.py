@@ -7,55 +7,61 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.base import field_types
-from rfm_pipeline.pipeline.audits.builtin import AUDITS, audit
+from rfm_pipeline.pipeline.audits.builtin import AUDITS, run_builtin_audits
 from rfm_pipeline.pipeline.audits.hints import audit_hint
-from rfm_pipeline.pipeline.audits.statistics import RunStatistics
-from rfm_pipeline.results.run_result import Audit, DimensionScores, Excluded
-from support.audit_statistics import WELL
+from rfm_pipeline.pipeline.audits.statistics import AuditInput
+from rfm_pipeline.results.statistics import Audit, DimensionScores, Excluded
+from support.audit_statistics import PASSING, changed, segments
 
 
-def found(name: str, staged: RunStatistics, **configured: Any) -> Audit:
-    (one,) = [made for made in audit(staged, Audits.of(configured)) if made.name == name]
+def found(name: str, staged: AuditInput, **configured: Any) -> Audit:
+    (one,) = [made for made in run_builtin_audits(staged, Audits.of(configured)) if made.name == name]
     return one
 
 
 def test_the_audits_are_made_in_the_order_of_their_settings() -> None:
     assert [check.__name__ for check in AUDITS] == [name for name in field_types(Audits) if name != "queries"]
     settings = Audits.of({"max_age": "3 days"})
-    assert [made.name for made in audit(WELL, settings)] == [check.__name__ for check in AUDITS]
+    assert [made.name for made in run_builtin_audits(PASSING, settings)] == [
+        check.__name__ for check in AUDITS
+    ]
 
 
 def test_what_is_well_passes_every_audit() -> None:
-    made = audit(WELL, Audits.of({"max_age": "3 days"}))
+    made = run_builtin_audits(PASSING, Audits.of({"max_age": "3 days"}))
     assert {one.status for one in made} == {"passed"}
     assert all(one.detail.endswith(".") and not one.rows for one in made)
 
 
 TWO_WAYS = "'1,234' can be read in two ways: --thousands ',' reads 1234, and --decimal ',' reads 1.234"
-FAILING: dict[str, tuple[RunStatistics, str]] = {
-    "source_not_empty": (replace(WELL, rows_read=0, rows_kept=0, excluded=()), "orders.csv has no lines."),
-    "reconciliation": (replace(WELL, rows_kept=6), "10 rows were read, 6 kept and 3 excluded."),
-    "customers_unique": (replace(WELL, rows=5), "5 rows for 4 customers, of 4 with kept lines."),
-    "scores_in_range": (replace(WELL, out_of_range=2), "2 customers have a score outside the bins."),
-    "segments_total": (replace(WELL, without_segment=1), "1 customer has no segment."),
+FAILING: dict[str, tuple[AuditInput, str]] = {
+    "source_not_empty": (
+        changed(PASSING, rows_read=0, rows_kept=0, exclusions=()),
+        "orders.csv has no lines.",
+    ),
+    "reconciliation": (changed(PASSING, rows_kept=6), "10 rows were read, 6 kept and 3 excluded."),
+    "customers_unique": (changed(PASSING, staged_rows=5), "5 rows for 4 customers, of 4 with kept lines."),
+    "scores_in_range": (changed(PASSING, out_of_range=2), "2 customers have a score outside the bins."),
+    "segments_total": (changed(PASSING, without_segment=1), "1 customer has no segment."),
     "bins_collapsed": (
-        replace(WELL, dimensions=(DimensionScores("monetary", "quantile", (Decimal(3),), (4, 0)),)),
+        changed(PASSING, edges=(DimensionScores("monetary", "quantile", (Decimal(3),), (4, 0)),)),
         "No customer has a monetary score of 2: equal values get equal scores.",
     ),
     "amounts_read": (
-        replace(WELL, excluded=(Excluded("invalid_amount", 3, None, "1,234"),)),
+        changed(PASSING, exclusions=(Excluded("invalid_amount", 3, None, "1,234"),)),
         f"3 lines left out as invalid_amount: {TWO_WAYS}.",
     ),
     "excluded_share": (
-        replace(WELL, rows_kept=2, excluded=(Excluded("missing_customer", 6), Excluded("invalid_date", 2))),
+        changed(
+            PASSING, rows_kept=2, exclusions=(Excluded("missing_customer", 6), Excluded("invalid_date", 2))
+        ),
         "8 of 10 lines (80.0 %) were excluded, 6 as missing_customer.",
     ),
     "max_age": (
-        replace(WELL, newest=date(2024, 2, 29)),
+        changed(PASSING, newest_order_date=date(2024, 2, 29)),
         "The newest order is of 2024-02-29, 4 days before 2024-03-04, and may be 3 days old.",
     ),
 }
@@ -75,7 +81,7 @@ def test_a_failing_audit_comes_to_what_its_level_says(name: str, level: str) -> 
 
 @pytest.mark.parametrize("name", [name for name in FAILING if name != "source_not_empty"])
 def test_an_audit_that_is_off_is_not_made(name: str) -> None:
-    assert name not in {made.name for made in audit(FAILING[name][0], Audits.of({name: "off"}))}
+    assert name not in {made.name for made in run_builtin_audits(FAILING[name][0], Audits.of({name: "off"}))}
 
 
 def test_by_default_faults_block_and_what_is_true_to_the_data_warns() -> None:
@@ -93,7 +99,7 @@ def test_by_default_faults_block_and_what_is_true_to_the_data_warns() -> None:
 
 @pytest.mark.parametrize(("lines", "status"), [(7, "passed"), (8, "warning")])
 def test_a_share_may_be_as_large_as_its_limit(lines: int, status: str) -> None:
-    staged = replace(WELL, rows_read=7 + lines, excluded=(Excluded("missing_customer", lines),))
+    staged = changed(PASSING, rows_read=7 + lines, exclusions=(Excluded("missing_customer", lines),))
     assert found("excluded_share", staged).status == status
 
 
@@ -104,7 +110,9 @@ def test_lines_that_nobody_asked_for_are_no_share_of_anything() -> None:
         Excluded("continuation_line", 500),
         Excluded("missing_customer", 3),
     )
-    staged = replace(WELL, excluded=excluded, unasked=WELL.unasked | {"continuation_line"})
+    staged = changed(
+        PASSING, exclusions=excluded, expected_exclusions=PASSING.expected_exclusions | {"continuation_line"}
+    )
     assert found("excluded_share", staged).detail == "3 of 10 lines (30.0 %) were excluded."
     assert found("excluded_share", staged, excluded_share=0.29).status == "warning"
 
@@ -123,16 +131,16 @@ def test_lines_that_nobody_asked_for_are_no_share_of_anything() -> None:
     ],
 )
 def test_the_newest_order_may_be_as_old_as_its_limit(limit: str, newest: date, status: str) -> None:
-    assert found("max_age", replace(WELL, newest=newest), max_age=limit).status == status
+    assert found("max_age", changed(PASSING, newest_order_date=newest), max_age=limit).status == status
 
 
 def test_an_empty_source_fails_one_audit_and_the_others_have_nothing_to_say() -> None:
-    empty = replace(
-        WELL, rows_declared=0, rows_read=0, rows_kept=0, amount_kept=Decimal(0), excluded=(), orders=0,
-        rows=0, customers=0, customers_kept=0, monetary=Decimal(0), oldest=None, newest=None,
-        segments={"Lost": 0},
+    empty = changed(
+        PASSING, rows_declared=0, rows_read=0, rows_kept=0, amount_kept=Decimal(0), exclusions=(), orders=0,
+        staged_rows=0, customers=0, customers_kept=0, revenue=Decimal(0), oldest_order_date=None,
+        newest_order_date=None, segments=segments({"Lost": 0}),
     )  # fmt: skip
-    made = audit(empty, Audits.of({"max_age": "3 days"}))
+    made = run_builtin_audits(empty, Audits.of({"max_age": "3 days"}))
     assert [one.name for one in made if one.status != "passed"] == ["source_not_empty"]
 
 
@@ -142,7 +150,7 @@ def test_an_empty_source_fails_one_audit_and_the_others_have_nothing_to_say() ->
 def test_all_that_failed_are_named_and_the_rows_that_fit_are_shown() -> None:
     rows = tuple({"customer_id": f"customer {n}", "copies": n, "since": None} for n in range(1, 6))
     failed = [Audit("rich", "failed", "`rich` found 5 rows.", rows), Audit("rows_dropped", "failed", "Fell.")]
-    told, _, rest = audit_hint(failed, WELL).partition(" Such as: ")
+    told, _, rest = audit_hint(failed, PASSING.statistics).partition(" Such as: ")
     assert told == 'look at what `audits.queries.rich` found, or give it level = "warn".'
     shown = "customer_id customer 1, copies 1, since NULL; customer_id customer 2, copies 2, since NULL"
     assert rest == f"{shown}. (Failed: rich, rows_dropped.)"
@@ -150,14 +158,18 @@ def test_all_that_failed_are_named_and_the_rows_that_fit_are_shown() -> None:
 
 def test_rows_in_a_hint_end_no_line_and_are_left_out_where_they_are_too_long() -> None:
     row = {"customer_id": "a\nb\x1b[31m", "monetary": Decimal("4310.500000000")}
-    hint = audit_hint([Audit("rich", "failed", "Found.", (row, {"customer_id": "x" * 200}))], WELL)
+    hint = audit_hint(
+        [Audit("rich", "failed", "Found.", (row, {"customer_id": "x" * 200}))], PASSING.statistics
+    )
     assert "Such as: customer_id a\ufffdb\ufffd[31m, monetary 4310.50. (Failed" in hint
-    assert "Such as" not in audit_hint([Audit("rich", "failed", "Found.", ({"text": "x" * 200},))], WELL)
+    assert "Such as" not in audit_hint(
+        [Audit("rich", "failed", "Found.", ({"text": "x" * 200},))], PASSING.statistics
+    )
 
 
 @pytest.mark.parametrize("name", [check.__name__ for check in AUDITS])
 def test_each_audit_has_advice_of_its_own(name: str) -> None:
-    staged = FAILING[name][0] if name in FAILING else WELL
-    hint = audit_hint([Audit(name, "failed", "It failed.")], staged)
+    staged = FAILING[name][0] if name in FAILING else PASSING
+    hint = audit_hint([Audit(name, "failed", "It failed.")], staged.statistics)
     assert hint.endswith(f" (Failed: {name}.)")
     assert "audits.queries" not in hint

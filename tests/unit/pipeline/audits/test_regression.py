@@ -12,12 +12,23 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from rfm_pipeline.config.audits import Audits
-from rfm_pipeline.pipeline.audits.builtin import audit
-from rfm_pipeline.pipeline.audits.statistics import RunStatistics
-from rfm_pipeline.results.run_record import RunRecord, SegmentTotals
-from rfm_pipeline.results.run_result import Audit
+from rfm_pipeline.pipeline.audits.builtin import run_builtin_audits
+from rfm_pipeline.pipeline.audits.statistics import AuditInput
+from rfm_pipeline.results.run_record import RunRecord
+from rfm_pipeline.results.statistics import Audit
+from support.audit_statistics import EMPTY, changed, segments
 
 COMPARING = ("rows_dropped", "customers_dropped", "duplicate_load", "segment_shares")
+LAST_STATISTICS = replace(
+    EMPTY,
+    rows_read=1_200,
+    rows_kept=1_000,
+    customers=100,
+    orders=400,
+    revenue=Decimal(50_000),
+    newest_order_date=date(2024, 2, 29),
+    segments=segments({"Champions": 20, "Lost": 80}),
+)
 LAST = RunRecord(
     run_id="20240229T060000-abc123",
     kind="run",
@@ -26,41 +37,35 @@ LAST = RunRecord(
     finished_at=datetime(2024, 3, 1, 6, 1),  # noqa: DTZ001
     as_of_date=date(2024, 2, 29),
     config_hash="c0ffee",
-    rows_read=1_200,
-    rows_kept=1_000,
-    customers=100,
-    orders=400,
-    revenue=Decimal(50_000),
-    newest_order_date=date(2024, 2, 29),
-    segments=(
-        SegmentTotals("Champions", 20, 200, Decimal(30_000)),
-        SegmentTotals("Lost", 80, 200, Decimal(20_000)),
-    ),
+    statistics=LAST_STATISTICS,
 )
-NOW = RunStatistics(
+NOW = AuditInput(
+    statistics=replace(
+        LAST_STATISTICS,
+        rows_read=1_210,
+        rows_kept=1_010,
+        amount_kept=Decimal(50_500),
+        customers=101,
+        orders=404,
+        revenue=Decimal(50_500),
+        newest_order_date=date(2024, 3, 1),
+        segments=segments({"Champions": 21, "Lost": 80}),
+    ),
     rows_declared=None,
-    rows_read=1_210,
-    rows_kept=1_010,
-    amount_kept=Decimal(50_500),
-    excluded=(),
     customers_kept=101,
-    rows=101,
-    customers=101,
-    monetary=Decimal(50_500),
-    without_segment=0,
-    out_of_range=0,
-    dimensions=(),
-    orders=404,
-    oldest=date(2024, 1, 1),
-    newest=date(2024, 3, 1),
-    segments={"Champions": 21, "Lost": 80},
+    staged_rows=101,
+    oldest_order_date=date(2024, 1, 1),
     config_hash="c0ffee",
     last=LAST,
 )
 
 
-def found(name: str, staged: RunStatistics, **configured: Any) -> Audit:
-    (one,) = [made for made in audit(staged, Audits.of(configured)) if made.name == name]
+def last_run(**changes: Any) -> RunRecord:
+    return replace(LAST, statistics=replace(LAST_STATISTICS, **changes))
+
+
+def found(name: str, staged: AuditInput, **configured: Any) -> Audit:
+    (one,) = [made for made in run_builtin_audits(staged, Audits.of(configured)) if made.name == name]
     return one
 
 
@@ -69,10 +74,16 @@ def test_a_day_like_the_last_one_passes(name: str) -> None:
     assert found(name, NOW).status == "passed"
 
 
-FALLEN = replace(
-    NOW, rows_read=1, rows_kept=1, customers=1, orders=1, monetary=Decimal(1), segments={"Champions": 1}
+FALLEN = changed(
+    NOW,
+    rows_read=1,
+    rows_kept=1,
+    customers=1,
+    orders=1,
+    revenue=Decimal(1),
+    segments=segments({"Champions": 1}),
 )
-TWICE = replace(NOW, rows_read=2_420, rows_kept=2_020, monetary=Decimal(101_000))
+TWICE = changed(NOW, rows_read=2_420, rows_kept=2_020, revenue=Decimal(101_000))
 
 
 @pytest.mark.parametrize("name", COMPARING)
@@ -90,32 +101,32 @@ def test_without_an_earlier_run_or_with_another_configuration_nothing_is_compare
 @pytest.mark.parametrize("name", COMPARING)
 @pytest.mark.parametrize(("level", "status"), [("block", "failed"), ("warn", "warning")])
 def test_a_change_comes_to_what_the_level_says(name: str, level: str, status: str) -> None:
-    changed = TWICE if name == "duplicate_load" else FALLEN
-    assert found(name, changed, **{name: level}).status == status
-    assert name not in {made.name for made in audit(changed, Audits.of({name: "off"}))}
+    failing = TWICE if name == "duplicate_load" else FALLEN
+    assert found(name, failing, **{name: level}).status == status
+    assert name not in {made.name for made in run_builtin_audits(failing, Audits.of({name: "off"}))}
 
 
 # What fell
 
 
 def test_lines_and_customers_may_fall_by_their_limit_and_no_further() -> None:
-    assert found("rows_dropped", replace(NOW, rows_read=600)).status == "passed"
-    fallen = found("rows_dropped", replace(NOW, rows_read=599))
+    assert found("rows_dropped", changed(NOW, rows_read=600)).status == "passed"
+    fallen = found("rows_dropped", changed(NOW, rows_read=599))
     assert (fallen.status, fallen.detail) == (
         "failed",
         "The lines fell by 50.1 %: there are 599 lines, and the run as of 2024-02-29 had 1,200.",
     )
-    assert found("rows_dropped", replace(NOW, rows_read=599), rows_dropped=0.6).status == "passed"
-    assert found("rows_dropped", replace(NOW, rows_read=1_199), rows_dropped=0).status == "failed"
-    assert found("customers_dropped", replace(NOW, customers=50)).status == "passed"
-    fallen = found("customers_dropped", replace(NOW, customers=49))
+    assert found("rows_dropped", changed(NOW, rows_read=599), rows_dropped=0.6).status == "passed"
+    assert found("rows_dropped", changed(NOW, rows_read=1_199), rows_dropped=0).status == "failed"
+    assert found("customers_dropped", changed(NOW, customers=50)).status == "passed"
+    fallen = found("customers_dropped", changed(NOW, customers=49))
     assert fallen.status == "failed"
     assert "there are 49 customers, and the run as of 2024-02-29 had 100" in fallen.detail
 
 
 def test_a_run_that_read_nothing_is_no_measure() -> None:
-    last = replace(LAST, rows_read=None, customers=0, rows_kept=0, revenue=None, orders=None, segments=())
-    assert {found(name, replace(NOW, last=last)).status for name in COMPARING} == {"passed"}
+    last = replace(LAST, statistics=EMPTY)
+    assert {found(name, changed(NOW, last=last)).status for name in COMPARING} == {"passed"}
 
 
 # What was loaded twice
@@ -134,7 +145,7 @@ def test_a_load_that_was_made_twice_is_seen_by_its_orders() -> None:
 @pytest.mark.parametrize("orders_too", [True, False])
 def test_without_order_ids_it_is_seen_by_the_days(orders_too: bool) -> None:
     # Each line is its own order: there are twice as many of those as well.
-    staged = replace(TWICE, has_order_ids=False, orders=2_020 if orders_too else 404)
+    staged = changed(TWICE, has_order_ids=False, orders=2_020 if orders_too else 404)
     made = found("duplicate_load", staged)
     assert made.status == "failed"
     # 60 days and a 61st: 2.02 times the lines, in 61 days in place of 60.
@@ -142,17 +153,17 @@ def test_without_order_ids_it_is_seen_by_the_days(orders_too: bool) -> None:
 
 
 HONEST = {
-    "a busy year with the same customers": replace(
-        NOW, rows_kept=2_500, orders=1_000, monetary=Decimal(125_000), newest=date(2024, 12, 31)
+    "a busy year with the same customers": changed(
+        NOW, rows_kept=2_500, orders=1_000, revenue=Decimal(125_000), newest_order_date=date(2024, 12, 31)
     ),
-    "a second month of the same customers, without order ids": replace(
-        NOW, rows_kept=2_000, orders=2_000, monetary=Decimal(100_000),
-        has_order_ids=False, newest=date(2024, 4, 29),
+    "a second month of the same customers, without order ids": changed(
+        NOW, rows_kept=2_000, orders=2_000, revenue=Decimal(100_000),
+        has_order_ids=False, newest_order_date=date(2024, 4, 29),
     ),
-    "twice the lines with twice the customers": replace(TWICE, customers=200),
-    "a line for each item, where there was one for each order": replace(TWICE, monetary=Decimal(50_500)),
-    "prices that doubled": replace(NOW, monetary=Decimal(101_000)),
-    "larger orders": replace(NOW, rows_kept=1_500, monetary=Decimal(75_000)),
+    "twice the lines with twice the customers": changed(TWICE, customers=200),
+    "a line for each item, where there was one for each order": changed(TWICE, revenue=Decimal(50_500)),
+    "prices that doubled": changed(NOW, revenue=Decimal(101_000)),
+    "larger orders": changed(NOW, rows_kept=1_500, revenue=Decimal(75_000)),
 }  # fmt: skip
 
 
@@ -178,22 +189,24 @@ def test_a_shop_that_goes_on_as_before_passes_and_its_double_does_not(
     def until(days: int) -> date:
         return date.fromordinal(date(2020, 1, 1).toordinal() + days - 1)
 
-    last = replace(
-        LAST, **counted(days), revenue=Decimal(10 * days * per_day * lines), newest_order_date=until(days)
+    last = last_run(
+        **counted(days), revenue=Decimal(10 * days * per_day * lines), newest_order_date=until(days)
     )
-    now = replace(
+    now = changed(
         NOW,
         **counted(days + later),
-        monetary=Decimal(10 * (days + later) * per_day * lines),
-        oldest=until(1),
-        newest=until(days + later),
+        revenue=Decimal(10 * (days + later) * per_day * lines),
+        oldest_order_date=until(1),
+        newest_order_date=until(days + later),
         customers=100,
         has_order_ids=has_order_ids,
         last=last,
     )
     assert found("duplicate_load", now).status == "passed"
-    orders = now.orders if has_order_ids else 2 * now.orders
-    twice = replace(now, rows_kept=2 * now.rows_kept, orders=orders, monetary=2 * now.monetary)
+    orders = now.statistics.orders if has_order_ids else 2 * now.statistics.orders
+    twice = changed(
+        now, rows_kept=2 * now.statistics.rows_kept, orders=orders, revenue=2 * now.statistics.revenue
+    )
     assert found("duplicate_load", twice).status == "failed"
 
 
@@ -201,7 +214,7 @@ def test_a_shop_that_goes_on_as_before_passes_and_its_double_does_not(
 
 
 def test_a_segment_that_jumped_is_named_with_both_of_its_shares() -> None:
-    jumped = found("segment_shares", replace(NOW, segments={"Champions": 50, "Lost": 50}))
+    jumped = found("segment_shares", changed(NOW, segments=segments({"Champions": 50, "Lost": 50})))
     assert jumped == Audit(
         "segment_shares",
         "warning",
@@ -214,14 +227,19 @@ def test_a_segment_that_jumped_is_named_with_both_of_its_shares() -> None:
 
 
 def test_segments_are_compared_by_name_whether_both_have_them_or_not() -> None:
-    assert found("segment_shares", replace(NOW, segments={"Lost": 80, "Champions": 20})).status == "passed"
-    renamed = found("segment_shares", replace(NOW, segments={"Best": 20, "Lost": 80}), segment_shares=0.19)
+    assert (
+        found("segment_shares", changed(NOW, segments=segments({"Lost": 80, "Champions": 20}))).status
+        == "passed"
+    )
+    renamed = found(
+        "segment_shares", changed(NOW, segments=segments({"Best": 20, "Lost": 80})), segment_shares=0.19
+    )
     assert {row["segment"] for row in renamed.rows} == {"Best", "Champions"}
 
 
 def test_a_share_may_move_by_its_limit() -> None:
-    moved = replace(NOW, segments={"Champions": 40, "Lost": 60})
+    moved = changed(NOW, segments=segments({"Champions": 40, "Lost": 60}))
     assert found("segment_shares", moved).status == "passed"
     assert found("segment_shares", moved, segment_shares=0.19).status == "warning"
     few = {name: customers * 7 for name, customers in {"Champions": 1, "Lost": 4}.items()}
-    assert found("segment_shares", replace(NOW, segments=few), segment_shares=0).status == "passed"
+    assert found("segment_shares", changed(NOW, segments=segments(few)), segment_shares=0).status == "passed"

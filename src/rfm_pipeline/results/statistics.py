@@ -1,0 +1,141 @@
+"""Statistics of a run: lines read, kept and excluded, customers scored, audits, and what the run cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+
+from rfm_pipeline.results.json_values import plain_edges, to_plain
+
+
+class Excluded(Struct, frozen=True):
+    """The lines that were excluded for one reason.
+
+    Attributes:
+        reason: Name of the exclusion, such as `missing_customer`.
+        lines: Number of lines.
+        amount: Sum of the amounts that could be read; None if none could.
+        example: A value that could not be read, as written in the source. It is shown, never recorded.
+    """
+
+    reason: str
+    lines: int
+    amount: Decimal | None = None
+    example: str | None = None
+
+
+class DimensionScores(Struct, frozen=True, rename={"name": "dimension"}):
+    """How one dimension was scored.
+
+    Attributes:
+        name: `recency`, `frequency` or `monetary`.
+        method: `quantile`, `fixed` or `ntile`.
+        edges: The edges in the form that `[scoring]` takes; None for `ntile`, which has none.
+        customers: Number of customers per score, from score 1 up.
+        edges_from: Id of the run that frozen edges come from; None if the edges are not frozen.
+        recomputed: The edges that today's customers would give; None if the edges are not frozen.
+    """
+
+    name: str
+    method: str
+    edges: tuple[Decimal, ...] | None
+    customers: tuple[int, ...]
+    edges_from: str | None = None
+    recomputed: tuple[Decimal, ...] | None = None
+
+    @property
+    def collapsed(self) -> tuple[int, ...]:
+        """The scores that no customer has, because equal values get equal scores."""
+        return tuple(score for score, count in enumerate(self.customers, start=1) if count == 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values: edges in money are decimal strings, the others integers."""
+        edges = {name: plain_edges(self.name, getattr(self, name)) for name in ("edges", "recomputed")}
+        return {**to_plain(self), **edges}
+
+
+class Drift(Struct, frozen=True):
+    """How far frozen edges are from the edges of today's customers.
+
+    Attributes:
+        run_id: Id of the run that the frozen edges come from.
+        as_of: As-of date of that run.
+        customers: Number of customers whose scores would differ with recomputed edges.
+    """
+
+    run_id: str
+    as_of: date | None
+    customers: int
+
+
+class SegmentFigures(Struct, frozen=True):
+    """Customers, orders and revenue of one segment."""
+
+    segment: str
+    customers: int
+    orders: int
+    revenue: Decimal
+
+
+class Audit(Struct, frozen=True):
+    """Result of one audit.
+
+    Attributes:
+        name: Name of the audit.
+        status: `passed`, `warning`, or `failed`; after a failed audit nothing is published.
+        detail: The finding, one sentence.
+        rows: A few rows that show the problem; none if the audit passed.
+    """
+
+    name: str
+    status: str
+    detail: str
+    rows: tuple[Mapping[str, Any], ...] = ()
+
+
+class RunStatistics(Struct, frozen=True):
+    """What a run computed, as its result and its record hold it. The names are those of the runs table.
+
+    Attributes:
+        rows_read: Lines of the source.
+        rows_kept: Lines that count.
+        amount_kept: Sum of the amounts of the kept lines.
+        exclusions: The other lines by reason, the most frequent reason first.
+        customers: Distinct customers of the result.
+        orders: Distinct orders of these customers.
+        revenue: Sum of the customers' monetary values.
+        newest_order_date: Date of the newest order; None if there is no order.
+        edges: How each dimension was scored: recency, frequency, monetary.
+        segments: Every segment of the map, empty ones too, in the order of the map.
+    """
+
+    rows_read: int
+    rows_kept: int
+    amount_kept: Decimal
+    exclusions: tuple[Excluded, ...]
+    customers: int
+    orders: int
+    revenue: Decimal
+    newest_order_date: date | None
+    edges: tuple[DimensionScores, ...]
+    segments: tuple[SegmentFigures, ...]
+
+
+class Usage(Struct, frozen=True):
+    """Resources that a run used in the warehouse.
+
+    Attributes:
+        bytes_processed: Bytes read; None if unknown, as on DuckDB.
+        bytes_billed: Bytes paid for; None if unknown.
+        slot_ms: Milliseconds of all BigQuery slots together; None if unknown.
+        jobs: Ids of the jobs, in order.
+    """
+
+    bytes_processed: int | None = None
+    bytes_billed: int | None = None
+    slot_ms: int | None = None
+    jobs: tuple[str, ...] = ()
