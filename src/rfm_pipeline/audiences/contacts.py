@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.config.audiences import ExportSettings
-from rfm_pipeline.config.column_mapping import find_column, folded
+from rfm_pipeline.config.column_mapping import find_column, normalize_name
 from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse_source
 from rfm_pipeline.errors import ColumnError, UsageError
 from rfm_pipeline.sql.dialects.registry import dialect_of
@@ -121,7 +121,7 @@ def _columns(schema: Schema, settings: ExportSettings, roles: frozenset[str]) ->
 
 def _detected(schema: Schema, role: str, groups: tuple[tuple[str, ...], ...]) -> Column:
     for names in groups:
-        found = [column for column in schema if len(column.path) == 1 and folded(column.name) in names]
+        found = [column for column in schema if len(column.path) == 1 and normalize_name(column.name) in names]
         if len(found) > 1:
             listed = ", ".join(f"`{column.name}`" for column in found)
             raise ColumnError(

@@ -1,4 +1,4 @@
-"""Where the contacts of customers are: the settings of `[export]`."""
+"""Settings of `[export]`: the file of customer contacts and its columns."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from rfm_pipeline.config.base import SettingsTable
 from rfm_pipeline.config.source import SourceOptions
 
 CONTACT_ROLES = ("customer_id", "email", "phone", "first_name", "last_name", "country", "zip")
-"""What a column of the contacts can be."""
+"""Roles that a column of the contacts can have."""
 
 
 class ExportSettings(SettingsTable, frozen=True):
-    """The contacts of customers, and which of their columns is what.
+    """Location of the customers' contacts, and the column of each role.
 
     Attributes:
-        contacts: A file, a glob, a folder or `duckdb:FILE#table`; None where there is none.
-        customer_id, email: Columns of the contacts; None is found by name. Without contacts, `email` may be
-            `customer_id`: the customers' ids are their addresses.
-        phone, first_name, last_name, country, zip: Columns that are used only where they are named, so that
-            nothing personal leaves that nobody asked for.
-        read: How their files are written, where that is not found.
+        contacts: File, glob, folder or `duckdb:FILE#table`; None if there are no contacts.
+        customer_id, email: Column names; None to find the column by its name. Without contacts, `email` may
+            be `customer_id` if the customer ids are e-mail addresses.
+        phone, first_name, last_name, country, zip: Column names; None to leave the column out. These columns
+            are never found by name, so that only requested personal data is exported.
+        read: Format of the contact files, where it is not detected.
     """
 
     contacts: str | None = None
@@ -34,5 +34,5 @@ class ExportSettings(SettingsTable, frozen=True):
     read: SourceOptions = SourceOptions()
 
     def by_role(self) -> dict[str, str | None]:
-        """The column that was configured for each role."""
+        """Return the configured column of each role; None if the role is not configured."""
         return {name: value for name, value in msgspec.structs.asdict(self).items() if name in CONTACT_ROLES}

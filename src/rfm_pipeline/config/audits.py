@@ -1,4 +1,4 @@
-"""What is audited before a result is published: the settings of `[audits]`."""
+"""Settings of `[audits]`: the level and the limit of each audit of a staged result."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from rfm_pipeline.config.base import SettingsError, SettingsTable, field_types
-from rfm_pipeline.config.window import Window, window
+from rfm_pipeline.config.window import Window, parse_window
 
 Level = Literal["block", "warn", "off"]
-"""What comes of an audit that fails: nothing is published, or it is told. `off` is not looked at."""
+"""Effect of an audit that fails: `block` prevents the publish, `warn` reports it; `off` skips the audit."""
 
-# As an exclusion's: it appears in results, and reads well there.
+# An identifier, as for names of exclusions: it appears in results and JSON.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
-def _between(least: float, most: float) -> Callable[[Any], object]:
-    """Lets a number between two pass, and what is no number, which is told by its type."""
+def _between(low: float, high: float) -> Callable[[Any], object]:
+    """Return a parser that rejects numbers outside a range; other values are left to the type check."""
 
-    def checked(value: Any) -> object:
+    def check(value: Any) -> object:
         try:
             number = float(value)
         except (TypeError, ValueError):
             return value
-        # With NaN, no comparison is true.
-        if not least <= number <= most:
-            raise SettingsError((), expected=f"from {least:g} to {most:g}", value=value)
+        # The negated comparison also rejects NaN.
+        if not low <= number <= high:
+            raise SettingsError((), expected=f"from {low:g} to {high:g}", value=value)
         return value
 
-    return checked
+    return check
 
 
 def _level(value: object) -> object:
-    """A level alone stands for an audit that has nothing else."""
+    """Parse the short form of an audit that has only a level."""
     return {"level": value} if isinstance(value, str) else value
 
 
 def _level_or_limit(value: object) -> object:
-    """A level or a limit alone stands for an audit that has both. In a variable, numbers are text too."""
+    """Parse the short form of an audit: its level or its limit, which may be text in a variable."""
     if isinstance(value, Mapping | SettingsTable):
         return value
     is_limit = not isinstance(value, str) or value.strip()[:1] in set("0123456789.+-")
@@ -49,61 +49,63 @@ def _level_or_limit(value: object) -> object:
 
 def _only_block(value: object) -> object:
     if value in ("warn", "off"):
-        raise ValueError("a result without customers is never published: source_not_empty can only block")
+        raise ValueError(
+            "source_not_empty can only be 'block': a result without customers is never published"
+        )
     return value
 
 
-class NotEmpty(SettingsTable, frozen=True):
-    """An audit that always blocks: a result without customers has no as-of date to be kept under."""
+class SourceNotEmptyAudit(SettingsTable, frozen=True):
+    """Audit that always blocks, because a result without customers has no as-of date."""
 
-    FORMS: ClassVar = {"level": _only_block}
+    PARSERS: ClassVar = {"level": _only_block}
 
     level: Level = "block"
 
 
 class BlockingAudit(SettingsTable, frozen=True):
-    """An audit that blocks unless something else is said."""
+    """Audit without a limit that blocks by default."""
 
     level: Level = "block"
 
 
 class WarningAudit(SettingsTable, frozen=True):
-    """An audit that warns unless something else is said."""
+    """Audit without a limit that warns by default."""
 
     level: Level = "warn"
 
 
-class ExcludedShare(SettingsTable, frozen=True):
-    """The share of the lines that may be excluded."""
+class ExcludedShareAudit(SettingsTable, frozen=True):
+    """Audit of the excluded share of the lines; `limit` is the maximum share."""
 
-    FORMS: ClassVar = {"limit": _between(0, 1)}
+    PARSERS: ClassVar = {"limit": _between(0, 1)}
 
     level: Level = "warn"
     limit: float = 0.5
 
 
-class Dropped(SettingsTable, frozen=True):
-    """The share by which a count may fall since the last run."""
+class DropAudit(SettingsTable, frozen=True):
+    """Audit of a count; `limit` is the maximum drop since the last run, as a share of the earlier count."""
 
-    FORMS: ClassVar = {"limit": _between(0, 1)}
+    PARSERS: ClassVar = {"limit": _between(0, 1)}
 
     level: Level = "block"
     limit: float = 0.5
 
 
-class DuplicateLoad(SettingsTable, frozen=True):
-    """How many times as much as in the last run has been loaded twice."""
+class DuplicateLoadAudit(SettingsTable, frozen=True):
+    """Audit for data that was loaded twice; `limit` is the factor to the last run from which it fails."""
 
-    FORMS: ClassVar = {"limit": _between(1.1, 100)}
+    PARSERS: ClassVar = {"limit": _between(1.1, 100)}
 
     level: Level = "block"
     limit: float = 1.8
 
 
-class MaxAge(SettingsTable, frozen=True):
-    """How old the newest order may be. Without a limit it is not looked at, and with one it blocks."""
+class MaxAgeAudit(SettingsTable, frozen=True):
+    """Audit of the newest order's age; `limit` is the maximum. Without a limit, it is off by default."""
 
-    FORMS: ClassVar = {"limit": window}
+    PARSERS: ClassVar = {"limit": parse_window}
 
     level: Level | None = None
     limit: Window | None = None
@@ -113,17 +115,17 @@ class MaxAge(SettingsTable, frozen=True):
             raise ValueError("`audits.max_age` needs a limit, such as '3 days'")
 
 
-class SegmentShares(SettingsTable, frozen=True):
-    """By how much of all customers a segment may grow or shrink since the last run."""
+class SegmentSharesAudit(SettingsTable, frozen=True):
+    """Audit of each segment's share of customers; `limit` is the maximum change since the last run."""
 
-    FORMS: ClassVar = {"limit": _between(0, 1)}
+    PARSERS: ClassVar = {"limit": _between(0, 1)}
 
     level: Level = "warn"
     limit: float = 0.2
 
 
-class OwnAudit(SettingsTable, frozen=True):
-    """A query of the user's that must find nothing: `{ query = "SELECT ...", level = "warn" }`."""
+class CustomAudit(SettingsTable, frozen=True):
+    """User-defined audit, a query that must return no rows: `{ query = "SELECT ...", level = "warn" }`."""
 
     query: str
     level: Level = "block"
@@ -132,9 +134,9 @@ class OwnAudit(SettingsTable, frozen=True):
 def _named_queries(value: object) -> object:
     for name in value if isinstance(value, Mapping) else ():
         if not _NAME.fullmatch(name):
-            raise ValueError(f"'{name}' names no audit: use lower-case letters, digits and underscores")
+            raise ValueError(f"'{name}' can't name an audit: use lower-case letters, digits and underscores")
         if name in field_types(Audits):
-            raise ValueError(f"'{name}' is an audit of the pipeline's own: choose another name")
+            raise ValueError(f"'{name}' is the name of a built-in audit: choose another name")
     return value
 
 
@@ -150,54 +152,55 @@ _SHORT_FORMS: Mapping[str, Callable[[Any], Any]] = {
 
 
 class Audits(SettingsTable, frozen=True):
-    """Every audit, in the order in which they are made: its level, and its limit where it has one.
+    """All audits, in the order in which they run, each with its level and, where it has one, its limit.
 
-    Either stands for both where it stands alone: `excluded_share = "off"`, `max_age = "3 days"`.
+    The short form of an audit is its level or its limit alone: `excluded_share = "off"`, `max_age = "3
+        days"`.
     """
 
-    FORMS: ClassVar = {**_SHORT_FORMS, "queries": _named_queries}
+    PARSERS: ClassVar = {**_SHORT_FORMS, "queries": _named_queries}
 
-    source_not_empty: NotEmpty = NotEmpty()
+    source_not_empty: SourceNotEmptyAudit = SourceNotEmptyAudit()
     reconciliation: BlockingAudit = BlockingAudit()
     customers_unique: BlockingAudit = BlockingAudit()
     scores_in_range: BlockingAudit = BlockingAudit()
     segments_total: BlockingAudit = BlockingAudit()
     bins_collapsed: WarningAudit = WarningAudit()
     amounts_read: WarningAudit = WarningAudit()
-    excluded_share: ExcludedShare = ExcludedShare()
-    max_age: MaxAge = MaxAge()
-    rows_dropped: Dropped = Dropped()
-    customers_dropped: Dropped = Dropped()
-    duplicate_load: DuplicateLoad = DuplicateLoad()
-    segment_shares: SegmentShares = SegmentShares()
-    queries: dict[str, str | OwnAudit] = msgspec.field(default_factory=dict)
+    excluded_share: ExcludedShareAudit = ExcludedShareAudit()
+    max_age: MaxAgeAudit = MaxAgeAudit()
+    rows_dropped: DropAudit = DropAudit()
+    customers_dropped: DropAudit = DropAudit()
+    duplicate_load: DuplicateLoadAudit = DuplicateLoadAudit()
+    segment_shares: SegmentSharesAudit = SegmentSharesAudit()
+    queries: dict[str, str | CustomAudit] = msgspec.field(default_factory=dict)
 
     @property
-    def own(self) -> dict[str, OwnAudit]:
-        """The user's own audits by name."""
+    def custom(self) -> dict[str, CustomAudit]:
+        """Audits defined by the user, by name."""
         return {
-            name: audit if isinstance(audit, OwnAudit) else OwnAudit(query=audit)
+            name: audit if isinstance(audit, CustomAudit) else CustomAudit(query=audit)
             for name, audit in self.queries.items()
         }
 
     @property
     def levels(self) -> dict[str, Level]:
-        """The level of each audit by name, the user's own behind ours."""
-        ours = {name: getattr(self, name) for name in field_types(Audits) if name != "queries"}
-        unsaid: Level = "off" if self.max_age.limit is None else "block"
-        return {name: audit.level or unsaid for name, audit in {**ours, **self.own}.items()}
+        """Level of each audit by name: first the built-in audits, then those of the user."""
+        builtin = {name: getattr(self, name) for name in field_types(Audits) if name != "queries"}
+        max_age_default: Level = "off" if self.max_age.limit is None else "block"
+        return {name: audit.level or max_age_default for name, audit in {**builtin, **self.custom}.items()}
 
-    def in_words(self) -> str:
-        """How many block and how many warn, which are off, and which are the user's own."""
+    def summary(self) -> str:
+        """Return the numbers of blocking and warning audits, and the names of those off and user-defined."""
         levels = self.levels
-        counted = ", ".join(f"{list(levels.values()).count(level)} {level}" for level in ("block", "warn"))
+        counts = ", ".join(f"{list(levels.values()).count(level)} {level}" for level in ("block", "warn"))
         off = ", ".join(name for name, level in levels.items() if level == "off")
-        named = [f"off: {off}"] if off else []
-        named += [f"your own: {', '.join(self.queries)}"] if self.queries else []
-        return "; ".join([counted, *named])
+        names = [f"off: {off}"] if off else []
+        names += [f"your own: {', '.join(self.queries)}"] if self.queries else []
+        return "; ".join([counts, *names])
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Each audit as plain values: its name, its level, and its limit where it has one."""
+        """Return name, level and, where there is one, limit of each audit, as JSON values."""
         limits = {name: getattr(getattr(self, name, None), "limit", None) for name in self.levels}
         limits["max_age"] = str(self.max_age.limit) if self.max_age.limit else None
         return [
@@ -206,17 +209,17 @@ class Audits(SettingsTable, frozen=True):
         ]
 
 
-def in_full(layer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A layer of settings with each audit as a table: one layer may say its level, another its limit."""
+def expand_short_forms(layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a layer with each audit as a table, so that layers can set level and limit separately."""
     audits = layer.get("audits")
     if not isinstance(audits, Mapping):
         return layer
-    full = {
+    expanded = {
         name: _SHORT_FORMS[name](value) if name in _SHORT_FORMS else value for name, value in audits.items()
     }
-    queries = full.get("queries")
+    queries = expanded.get("queries")
     if isinstance(queries, Mapping):
-        full["queries"] = {
+        expanded["queries"] = {
             name: {"query": query} if isinstance(query, str) else query for name, query in queries.items()
         }
-    return {**layer, "audits": full}
+    return {**layer, "audits": expanded}

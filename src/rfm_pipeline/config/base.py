@@ -1,4 +1,9 @@
-"""Tables of settings: what TOML, JSON or text must hold to be one, and what is wrong where it does not."""
+"""Base class of the settings tables: converts TOML, JSON and text to typed values, and validates them.
+
+Weighed and not used: pydantic-settings takes four to eight times as long to import as msgspec, which every
+command would pay; dynaconf returns untyped values. Own code also lets a message name the layer that has the
+invalid value: the flag, the variable or the file (`config.diagnostics`).
+"""
 
 from __future__ import annotations
 
@@ -11,10 +16,10 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 import msgspec
 
 SettingPath = tuple[str | int, ...]
-"""Where a value is: names from the outermost table inwards, and places in lists."""
+"""Location of a value: setting names from the outermost table inwards, and indexes in lists, from 0."""
 
-# What msgspec expects, by its own name for it.
-_EXPECTED: Mapping[str, str] = {
+# Type names in msgspec's messages -> words for users.
+_TYPE_WORDS: Mapping[str, str] = {
     "int": "a whole number",
     "float": "a number",
     "decimal": "a number",
@@ -23,22 +28,23 @@ _EXPECTED: Mapping[str, str] = {
     "object": "a table",
     "array": "a list",
 }
-_BOUNDS: Mapping[str, str] = {">=": "at least", ">": "above", "<=": "at most"}
-_TRUTHS: Mapping[str, bool] = {
+_BOUND_WORDS: Mapping[str, str] = {">=": "at least", ">": "above", "<=": "at most"}
+_BOOL_WORDS: Mapping[str, bool] = {
     **dict.fromkeys(("1", "on", "t", "true", "y", "yes"), True),
     **dict.fromkeys(("0", "off", "f", "false", "n", "no"), False),
 }
 
 
 class SettingsError(ValueError):
-    """What is wrong with a value in a table. With nothing but a location, there is no value, and must be.
+    """Invalid value of a setting. If only `location` is given, a required setting is missing.
 
     Attributes:
-        location: Where it is.
-        sentence: What is wrong, where a check of ours says it.
-        expected: What it must be, in words.
-        value: What it is instead.
-        known: The names that there are, where the location ends in none of them.
+        location: Location of the setting in the table.
+        sentence: Complete message of a validation function; empty if the message is built from the other
+            attributes.
+        expected: Description of a valid value, such as "a whole number".
+        value: The invalid value.
+        known: Valid names, if the last name of `location` is not one of them.
     """
 
     def __init__(
@@ -59,52 +65,54 @@ class SettingsError(ValueError):
 
 
 class SettingsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of settings. What `of` made has been checked.
+    """Base class of a table of settings, such as `[scoring]`. Instances made by `of` are valid.
 
     Attributes:
-        FORMS: By the name of a setting, what reads the forms in which it may be written. It passes on what it
-            does not know, and raises ValueError with a sentence, or TableError with a place in its value.
+        PARSERS: Functions by setting name that convert the accepted spellings of a value to its type. A
+            parser returns a value that it does not recognize unchanged, for the type check; it raises
+            ValueError with a message, or SettingsError with a location relative to the value.
     """
 
-    FORMS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+    PARSERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
 
     @classmethod
     def of(cls, raw: Mapping[str, Any]) -> Self:
-        """Makes a table of what TOML gives. Text will do for a number, as variables have nothing else.
+        """Return the validated table of parsed TOML; numbers may be text, as in environment variables.
 
         Raises:
-            TableError: The first thing that is wrong; a name that is not known comes before all else.
-            ConfigurationError: A check says so.
+            SettingsError: If a value is invalid: for the first unknown name, or else for the first invalid
+                value.
+            ConfigurationError: If a validation function rejects the values.
         """
         problems: list[SettingsError] = []
         table = _read(raw, cls, (), problems)
         if problems:
-            # A name that is misspelt is also one that is missing: the first tells more.
+            # A misspelt name may also cause a missing one; the message about the misspelling helps more.
             raise min(problems, key=lambda problem: not problem.known)
         assert isinstance(table, cls)
         return table
 
 
 def parse_bool(value: object) -> object:
-    """True or false in words, as variables have it: `yes`, `off`."""
-    return _TRUTHS.get(value.casefold(), value) if isinstance(value, str) else value
+    """Return True or False for text such as `yes` or `off`; any other value unchanged."""
+    return _BOOL_WORDS.get(value.casefold(), value) if isinstance(value, str) else value
 
 
-def stripped(value: object) -> object:
-    """A text without the spaces around it."""
+def strip_text(value: object) -> object:
+    """Return text without surrounding whitespace; any other value unchanged."""
     return value.strip() if isinstance(value, str) else value
 
 
 @cache
 def field_types(table: type[SettingsTable]) -> Mapping[str, Any]:
-    """The settings of a table, each with its type."""
+    """Return the type of each setting of a table, by name."""
     return {field.name: field.type for field in msgspec.structs.fields(table)}
 
 
 def type_at(kind: Any, location: SettingPath) -> Any:
-    """The type of the setting at a location in another type, None where there is none.
+    """Return the type of the setting at `location` inside the type `kind`; None if there is no such setting.
 
-    What is in a list has the list's own: it speaks of the same table.
+    An index does not change the type: a list's element has the same settings table as the list.
     """
     for part in location:
         if get_origin(kind) is dict:
@@ -116,14 +124,14 @@ def type_at(kind: Any, location: SettingPath) -> Any:
 
 
 def settings_table_in(kind: Any) -> type[SettingsTable] | None:
-    """The table that a type speaks of, however deep."""
+    """Return the settings table inside a type such as `tuple[RuleConfig, ...]`; None if there is none."""
     return next(
         (part for part in _parts(kind) if isinstance(part, type) and issubclass(part, SettingsTable)), None
     )
 
 
-def has_parts(kind: Any) -> bool:
-    """Whether a value of a type may be a table or a list."""
+def is_compound(kind: Any) -> bool:
+    """Return whether a value of the type may be a table or a list."""
     return settings_table_in(kind) is not None or get_origin(kind) is dict or _is_list(kind)
 
 
@@ -132,7 +140,7 @@ def _is_list(kind: Any) -> bool:
 
 
 def _parts(kind: Any) -> Iterator[Any]:
-    """A type, and all that it is made of."""
+    """Yield a type and all types that it is composed of, such as the members of a union."""
     yield kind
     for part in get_args(kind):
         yield from _parts(part)
@@ -143,26 +151,26 @@ def _read(raw: Any, kind: Any, at: SettingPath, problems: list[SettingsError]) -
     if problems:
         return None
     try:
-        return msgspec.convert(prepared, kind, strict=False, dec_hook=_own_kind)
+        return msgspec.convert(prepared, kind, strict=False, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
-        problems.append(_explained(error, prepared, kind, at))
+        problems.append(_to_settings_error(error, prepared, kind, at))
 
 
 def _prepared(raw: Any, kind: Any, at: SettingPath, problems: list[SettingsError]) -> Any:
-    """A value with all that is in it read from the forms in which it may be written."""
+    """Return a value with all nested settings converted by their parsers."""
     if _is_list(kind):
         if not isinstance(raw, list | tuple):
             return raw
         return [
-            _prepared(value, settings_table_in(kind), (*at, place), problems)
-            for place, value in enumerate(raw)
+            _prepared(value, settings_table_in(kind), (*at, index), problems)
+            for index, value in enumerate(raw)
         ]
     if isinstance(raw, str) and any(part in (int, float) for part in _parts(kind)):
         return raw.strip()
     if not isinstance(raw, Mapping):
         return raw
     if get_origin(kind) is dict:
-        # One by one, as msgspec does not say in which of them a problem is.
+        # One by one, because msgspec's message does not name the key of the invalid value.
         return {name: _read(value, get_args(kind)[1], (*at, name), problems) for name, value in raw.items()}
     table = settings_table_in(kind)
     return raw if table is None else _prepared_table(raw, table, at, problems)
@@ -171,26 +179,26 @@ def _prepared(raw: Any, kind: Any, at: SettingPath, problems: list[SettingsError
 def _prepared_table(
     raw: Mapping[str, Any], table: type[SettingsTable], at: SettingPath, problems: list[SettingsError]
 ) -> dict[str, Any]:
-    prepared, known = {}, field_types(table)
+    prepared, types = {}, field_types(table)
     for name, value in raw.items():
         here = (*at, name)
-        if name not in known:
-            problems.append(SettingsError(here, known=tuple(sorted(known))))
+        if name not in types:
+            problems.append(SettingsError(here, known=tuple(sorted(types))))
             continue
         try:
-            formed = table.FORMS[name](value) if name in table.FORMS else value
+            parsed = table.PARSERS[name](value) if name in table.PARSERS else value
         except SettingsError as error:
             error.location = (*here, *error.location)
             problems.append(error)
         except ValueError as error:
             problems.append(SettingsError(here, sentence=str(error)))
         else:
-            prepared[name] = _prepared(formed, known[name], here, problems)
+            prepared[name] = _prepared(parsed, types[name], here, problems)
     return prepared
 
 
-def _own_kind(kind: type, value: Any) -> Any:
-    """Makes what msgspec does not know by itself."""
+def _decode_path(kind: type, value: Any) -> Any:
+    """Convert text to a path: msgspec's hook for types that it does not support."""
     if isinstance(value, kind):
         return value
     if kind is Path and isinstance(value, str | Path):
@@ -198,10 +206,12 @@ def _own_kind(kind: type, value: Any) -> Any:
     raise TypeError("a path" if kind is Path else f"of type {kind}")
 
 
-def _explained(error: msgspec.ValidationError, prepared: Any, kind: Any, at: SettingPath) -> SettingsError:
+def _to_settings_error(
+    error: msgspec.ValidationError, prepared: Any, kind: Any, at: SettingPath
+) -> SettingsError:
     message, _, path = str(error).partition(" - at `$")
     steps: SettingPath = tuple(
-        int(place) if place else name for name, place in re.findall(r"\.(\w+)|\[(\d+)\]", path)
+        int(index) if index else name for name, index in re.findall(r"\.(\w+)|\[(\d+)\]", path)
     )
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", message):
         return SettingsError((*at, *steps, missing[1]))
@@ -210,12 +220,12 @@ def _explained(error: msgspec.ValidationError, prepared: Any, kind: Any, at: Set
     value = prepared
     for step in steps:
         value = value[step]
-    expected = str(error.__cause__ or _in_words(message, type_at(kind, steps)))
+    expected = str(error.__cause__ or _expected_words(message, type_at(kind, steps)))
     return SettingsError((*at, *steps), expected=expected, value=value)
 
 
-def _in_words(message: str, kind: Any) -> str:
-    """What was expected, from what msgspec says: Expected `int | null`, got `str`; Expected `int` >= 2."""
+def _expected_words(message: str, kind: Any) -> str:
+    """Describe a valid value, given msgspec's message, such as "Expected `int | null`, got `str`"."""
     options = [
         repr(option) for part in _parts(kind) if get_origin(part) is Literal for option in get_args(part)
     ]
@@ -224,8 +234,8 @@ def _in_words(message: str, kind: Any) -> str:
     if "of length" in message:
         return "a list with something in it" if "array" in message else "one character"
     if bound := re.search(r"(>=|>|<=) ([\d.]+)$", message):
-        return f"{_BOUNDS[bound[1]]} {float(bound[2]):,.0f}"
+        return f"{_BOUND_WORDS[bound[1]]} {float(bound[2]):,.0f}"
     expected = re.search(r"`(.+?)`", message)
-    # What is no decimal is the one thing that it puts without quotes.
+    # msgspec's message about an invalid decimal is the only one without a type in backticks.
     names = expected[1].split(" | ") if expected else ["decimal"]
-    return " or ".join(_EXPECTED.get(name, name) for name in names if name != "null")
+    return " or ".join(_TYPE_WORDS.get(name, name) for name in names if name != "null")

@@ -1,7 +1,7 @@
-"""Which column plays which role: found by its name, or as configured.
+"""Mapping of roles (customer, order, date, amount) to columns, as configured or detected by column name.
 
-Names are compared without case, spaces and punctuation, so `Customer ID`, `customer_id` and `CustomerID`
-are one name. Two columns that could both play a role are an error, never a guess.
+Names are compared without case, spaces and punctuation, so `Customer ID`, `customer_id` and `CustomerID` are
+equal. If two columns could have a role, an error asks the user to choose one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from rfm_pipeline.errors import ColumnError
 ROLES = ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund")
 
 NO_COLUMN = "none"
-"""What a person writes for a role that no column is to play: `--order-id none`."""
+"""Value of a role that no column shall have: `--order-id none`."""
 
-# For each role, groups of names from the plainest to the weakest: a name of a later group is only looked at
-# where no earlier group has a column. An e-mail address identifies a customer only where nothing better does.
-NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+# Groups of normalized names for each role, most specific first. A group is only used if the source has no
+# column of an earlier group; an e-mail address, for example, identifies a customer only if there is no
+# customer id.
+COLUMN_NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "customer_id": (
         (
             "customerid", "customer", "customerno", "customernumber", "customerkey", "customercode",
@@ -61,9 +62,9 @@ NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 
 class ColumnMapping(Struct, frozen=True):
-    """The column that plays each role, and how it was chosen.
+    """Column of each role; None if no column has the role.
 
-    The line amount is `amount`, or `quantity` × `unit_price`; `refund`, where there is one, is taken off it.
+    The amount of a line is `amount`, or `quantity` × `unit_price`; `refund`, if there is one, is subtracted.
     """
 
     customer_id: Column
@@ -74,72 +75,80 @@ class ColumnMapping(Struct, frozen=True):
     unit_price: Column | None = None
     refund: Column | None = None
     configured: frozenset[str] = frozenset()
-    """The roles that were configured; the others were found by name."""
+    """Roles whose column is configured; the columns of the others were detected by name."""
 
     def roles(self) -> dict[str, Column]:
-        """Each role that a column plays, in the order of `ROLES`."""
+        """Return the roles that have a column, in the order of `ROLES`, each with its column."""
         return {role: column for role in ROLES if isinstance(column := getattr(self, role), Column)}
 
 
 def map_columns(
-    schema: Schema, configured: Mapping[str, str | None], written_as: str | None = None
+    schema: Schema, configured: Mapping[str, str | None], file_type: str | None = None
 ) -> ColumnMapping:
-    """Chooses the column for each role.
+    """Return the column of each role.
 
     Args:
         schema: The columns of the source.
-        configured: Role to column name, as in `[columns]`; `none` for a role that no column is to play.
-            Roles that are absent or None are found by name.
-        written_as: How the source is written, such as `CSV`, for the advice; None is a table of an engine.
+        configured: Column names by role, as in `[columns]`; `none` for a role that no column shall have.
+            Roles that are absent or None are detected by name.
+        file_type: File type of the source, such as `CSV`, for the hints of errors; None for a table of an
+            engine.
 
     Raises:
-        ColumnError: A configured column is not there, a role has no candidate or several, or a column's type
-            can't play its role.
+        ColumnError: If a configured column does not exist, a required role has no candidate or several, or a
+            column has a type that its role does not accept.
     """
-    given = {role: name for role, name in configured.items() if name is not None}
+    names = {role: name for role, name in configured.items() if name is not None}
     chosen: dict[str, Column | None] = {
         role: None if name.casefold() == NO_COLUMN else _configured_column(schema, role, name)
-        for role, name in given.items()
+        for role, name in names.items()
     }
     taken = {column.path for column in chosen.values() if column}
-    money_given = {"amount", "quantity", "unit_price"} & {role for role in chosen if chosen[role]}
+    money_roles = {"amount", "quantity", "unit_price"} & {role for role in chosen if chosen[role]}
     for role in ("customer_id", "order_id", "ordered_at"):
         if role not in chosen:
             chosen[role] = _detected(schema, role, taken)
-    if not money_given:
+    if not money_roles:
         chosen |= _detected_money(schema, taken, frozenset(chosen))
-    elif "unit_price" in money_given and "quantity" not in chosen:
+    elif "unit_price" in money_roles and "quantity" not in chosen:
         chosen["quantity"] = _detected(schema, "quantity", taken)
-    elif "quantity" in money_given and "unit_price" not in chosen and "amount" not in money_given:
+    elif "quantity" in money_roles and "unit_price" not in chosen and "amount" not in money_roles:
         chosen["unit_price"] = _detected(schema, "unit_price", taken)
     if chosen.get("unit_price") and not chosen.get("quantity") and not chosen.get("amount"):
-        # A price without a quantity is one item a line: the price is the amount.
+        # Without a quantity, each line is one item, whose price is the amount.
         chosen["amount"] = chosen.pop("unit_price")
-    return _checked(schema, chosen, frozenset(given), written_as)
+    return _validated(schema, chosen, frozenset(names), file_type)
 
 
-def folded(name: str) -> str:
-    """A column name as names are compared: letters and digits only, in one case."""
+def normalize_name(name: str) -> str:
+    """Return a column name for comparison: letters and digits only, case-folded."""
     return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def find_column(schema: Schema, name: str) -> Column | None:
-    """The column that a person means by `name`: to the letter, or else in another case if only one fits."""
+    """Return the column `name`, or else the only one that differs from it in case; None if there is none."""
     for column in schema:
         if column.name == name:
             return column
-    loose = [column for column in schema if column.name.casefold() == name.casefold()]
-    return loose[0] if len(loose) == 1 else None
+    matches = [column for column in schema if column.name.casefold() == name.casefold()]
+    return matches[0] if len(matches) == 1 else None
 
 
-def unknown_column(schema: Schema, name: str, asked_by: str, advice: str = "") -> ColumnError:
-    """The error for a column that is not there, with the closest name as a hint, after any other advice."""
+def unknown_column(schema: Schema, name: str, subject: str, hint: str = "") -> ColumnError:
+    """Return the error for a column that the source does not have.
+
+    Args:
+        schema: The columns of the source.
+        name: Name of the missing column.
+        subject: The setting that names the column, as the subject of the message: "The role amount".
+        hint: Text before the closest column name in the error's hint.
+    """
     names = [column.name for column in schema]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    meant = f"did you mean `{close[0]}`? " if close else ""
+    suggestion = f"did you mean `{close[0]}`? " if close else ""
     return ColumnError(
-        f"{asked_by} names the column `{name}`, which the source does not have.",
-        f"{advice}{meant}{'the' if advice and not meant else 'The'} source has {_listed(names)}.",
+        f"{subject} names the column `{name}`, which the source does not have.",
+        f"{hint}{suggestion}{'the' if hint and not suggestion else 'The'} source has {_listed(names)}.",
     )
 
 
@@ -151,12 +160,16 @@ def _configured_column(schema: Schema, role: str, name: str) -> Column:
 
 
 def _detected(schema: Schema, role: str, taken: set[tuple[str, ...]]) -> Column | None:
-    for names in NAMES[role]:
-        found = [c for c in schema if len(c.path) == 1 and folded(c.name) in names and c.path not in taken]
-        if len(found) > 1:
-            raise _two_candidates(role, [column.name for column in found])
-        if found:
-            return found[0]
+    for names in COLUMN_NAMES[role]:
+        candidates = [
+            column
+            for column in schema
+            if len(column.path) == 1 and normalize_name(column.name) in names and column.path not in taken
+        ]
+        if len(candidates) > 1:
+            raise _several_candidates(role, [column.name for column in candidates])
+        if candidates:
+            return candidates[0]
     return None
 
 
@@ -170,19 +183,19 @@ def _detected_money(
     if amount and quantity and price:
         product = f"`{quantity.name}` × `{price.name}`"
         raise ColumnError(
-            f"The amount of a line could be `{amount.name}` or {product}, and only you know which.",
+            f"The amount of a line could be `{amount.name}` or {product}.",
             f"set --amount {_shell(amount.name)}, or --quantity {_shell(quantity.name)}"
             f" --unit-price {_shell(price.name)}.",
         )
     if amount and price:
-        raise _two_candidates("amount", [amount.name, price.name])
+        raise _several_candidates("amount", [amount.name, price.name])
     if amount:
         return {"amount": amount}
     return {"quantity": quantity, "unit_price": price}
 
 
-def _checked(
-    schema: Schema, chosen: Mapping[str, Column | None], given: frozenset[str], written_as: str | None
+def _validated(
+    schema: Schema, chosen: Mapping[str, Column | None], configured: frozenset[str], file_type: str | None
 ) -> ColumnMapping:
     if chosen.get("amount") and (chosen.get("quantity") or chosen.get("unit_price")):
         raise ColumnError(
@@ -193,68 +206,70 @@ def _checked(
     missing = [role for role in ("customer_id", "ordered_at") if not chosen.get(role)]
     missing += [] if has_amount else ["amount"]
     if missing:
-        raise _missing(schema, missing, given, written_as)
+        raise _missing_roles(schema, missing, configured, file_type)
     columns = {role: column for role, column in chosen.items() if column}
     for role, column in columns.items():
         _check_kind(role, column)
-    return ColumnMapping(**columns, configured=given)
+    return ColumnMapping(**columns, configured=configured)
 
 
 def _check_kind(role: str, column: Column) -> None:
     if role in {"customer_id", "order_id"}:
-        fits = column.kind is not Kind.OTHER
-        wanted = "text or a number"
+        is_accepted = column.kind is not Kind.OTHER
+        accepted = "text or a number"
     elif role == "ordered_at":
-        fits = column.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.TEXT, Kind.INTEGER}
-        wanted = "a date, a timestamp or text"
+        is_accepted = column.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ, Kind.TEXT, Kind.INTEGER}
+        accepted = "a date, a timestamp or text"
     else:
-        fits = column.kind in NUMBERS | {Kind.TEXT}
-        wanted = "a number"
-    if not fits:
+        is_accepted = column.kind in NUMBERS | {Kind.TEXT}
+        accepted = "a number"
+    if not is_accepted:
         raise ColumnError(
-            f"The role {role} takes {wanted}, and the column `{column.name}` is {column.declared}.",
-            f"choose another column with --{role.replace('_', '-')}.",
+            f"The role {role} takes {accepted}, but the column `{column.name}` is {column.declared}.",
+            f"choose another column with {_flag(role)}.",
         )
 
 
-def _two_candidates(role: str, names: list[str]) -> ColumnError:
+def _several_candidates(role: str, names: list[str]) -> ColumnError:
     return ColumnError(
         f"{len(names)} columns could be the {role}: {_listed(names)}.",
-        f"choose one with --{role.replace('_', '-')} {_shell(names[0])}, or in [columns] of rfm.toml.",
+        f"choose one with {_flag(role)} {_shell(names[0])}, or in [columns] of rfm.toml.",
     )
 
 
-def _missing(schema: Schema, roles: list[str], given: frozenset[str], written_as: str | None) -> ColumnError:
-    if denied := [role for role in roles if role in given]:
-        # Whoever gave a column would have it: what was given is that there is none.
+def _missing_roles(
+    schema: Schema, roles: list[str], configured: frozenset[str], file_type: str | None
+) -> ColumnError:
+    """Return the error for required roles without a column."""
+    if disabled := [role for role in roles if role in configured]:
         return ColumnError(
-            f"The role {denied[0]} is '{NO_COLUMN}', and nothing can be computed without it.",
-            f"name its column with --{denied[0].replace('_', '-')} COLUMN.",
+            f"The role {disabled[0]} is '{NO_COLUMN}', but a run needs a column of this role.",
+            f"name its column with {_flag(disabled[0])} COLUMN.",
         )
     if len(schema) == 1:
         return ColumnError(
-            f"The source has a single column, `{schema[0].name}`, and three are needed at least.",
-            _ADVICE_ON_ONE.get(written_as or "", "look at how it was made."),
+            f"The source has a single column, `{schema[0].name}`, but at least three are needed.",
+            _SINGLE_COLUMN_HINTS.get(file_type or "", "look at how the source was made."),
         )
-    if written_as in {"CSV", "Excel"} and (values := _values([column.name for column in schema])):
+    if file_type in {"CSV", "Excel"} and (values := _values([column.name for column in schema])):
         return ColumnError(
-            f"No column was recognised as {' or '.join(roles)}: the first line was taken for column names,"
-            f" and looks like values ({_listed(values)}).",
-            "if there are no names above the data, set header = false under [read] in rfm.toml, and name the"
-            f" columns by their places, as in {_flag(roles[0])} column1.",
+            f"No column was recognised as {' or '.join(roles)}: the first line was read as the header row,"
+            f" but it looks like values ({_listed(values)}).",
+            "if the file has no header row, set header = false under [read] in rfm.toml, and name the columns"
+            f" by their positions, as in {_flag(roles[0])} column1.",
         )
-    wanted = " and no ".join(roles)
+    listed_roles = " and no ".join(roles)
     flags = " ".join(f"{_flag(role)} COLUMN" for role in roles)
     return ColumnError(
-        f"No column was recognised as {wanted}."
+        f"No column was recognised as {listed_roles}."
         if len(roles) == 1
-        else f"There is no column recognised as {wanted}.",
+        else f"There is no column recognised as {listed_roles}.",
         f"name it with {flags}. The source has {_listed([column.name for column in schema])}.",
     )
 
 
-_ADVICE_ON_ONE = {
-    "CSV": "if it is several in truth, say what stands between them, as in --delimiter ' '.",
+_SINGLE_COLUMN_HINTS = {
+    "CSV": "if the file has several columns, name the character between them, as in --delimiter ' '.",
     "Excel": "if the table is on another sheet, name it with --sheet.",
 }
 _VALUE = re.compile(
@@ -263,19 +278,20 @@ _VALUE = re.compile(
 
 
 def _values(names: list[str]) -> list[str]:
-    """The names that look like numbers and dates, where at least half of them do."""
-    found = [name for name in names if _VALUE.fullmatch(name)]
-    return found if 2 * len(found) >= len(names) else []
+    """Return the column names that look like numbers or dates, if they are at least half of all names."""
+    values = [name for name in names if _VALUE.fullmatch(name)]
+    return values if 2 * len(values) >= len(names) else []
 
 
 def _flag(role: str) -> str:
     return f"--{role.replace('_', '-')}"
 
 
-def _listed(names: list[str], most: int = 12) -> str:
-    shown = ", ".join(f"`{name}`" for name in names[:most])
-    return shown + (f" and {len(names) - most} more" if len(names) > most else "")
+def _listed(names: list[str], limit: int = 12) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:limit])
+    return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
 def _shell(name: str) -> str:
+    """Return a column name as a shell argument, in quotes where it needs them."""
     return name if name.replace("_", "").isalnum() else f"'{name}'"

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in one sentence that names the setting and where it was given."""
+"""Error messages about invalid settings; they name the setting and the flag, variable or file that set it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.formatting import capitalize_first
 from rfm_pipeline.config.base import SettingPath, SettingsError, SettingsTable
 from rfm_pipeline.errors import ConfigurationError
 
@@ -17,13 +18,13 @@ Layer = Mapping[str, Any]
 
 
 class Layers(Struct, frozen=True):
-    """What was configured, by where it was.
+    """Settings by layer, as nested dicts in the structure of `rfm.toml`.
 
     Attributes:
-        flags: What the command line gave, in the shape of the file.
-        environment: The same of the `RFM_*` variables.
-        file: The same of the configuration file.
-        origin: The configuration file.
+        flags: Settings of the command line.
+        environment: Settings of the `RFM_*` variables.
+        file: Settings of the configuration file.
+        origin: Path of the configuration file.
     """
 
     flags: Layer
@@ -31,67 +32,72 @@ class Layers(Struct, frozen=True):
     file: Layer
     origin: Path
 
-    def place(self, location: SettingPath) -> str | None:
-        """Where a person finds a setting to mend it: a flag, a variable, or a name in the file."""
+    def describe_origin(self, location: SettingPath) -> str | None:
+        """Return where the user can change a setting: a flag, a variable, or a name in the file.
+
+        None if `location` has no name, that is, if the whole configuration is meant.
+        """
         names = _names(location)
         if not names:
             return None
         layers = (self.flags, self.environment, self.file)
-        shorter = [_found(layer, names[:-1]) for layer in layers]
-        if all(_found(layer, names) is None for layer in layers) and any(map(_is_short, shorter)):
-            # A table was given in a shorter form, and what is wrong stands nowhere by itself.
+        tables = [_value_at(layer, names[:-1]) for layer in layers]
+        if all(_value_at(layer, names) is None for layer in layers) and any(map(_is_short_form, tables)):
+            # The table was written in its short form, in which the invalid setting has no name.
             names = names[:-1]
-        given = _found(self.flags, names)
-        if given is not None and names[0] == "exclude":
-            # An exclusion's own name is part of what its flag is given.
+        flag_value = _value_at(self.flags, names)
+        if flag_value is not None and names[0] == "exclude":
+            # The flag's value contains the name of the exclusion: --exclude NAME=CONDITION.
             return "--exclude"
-        if isinstance(given, str | int | list):
+        if isinstance(flag_value, str | int | list):
             return f"--{names[-1].replace('_', '-')}"
-        if _found(self.environment, names) is not None:
+        if _value_at(self.environment, names) is not None:
             return f"RFM_{'__'.join(names).upper()}"
-        if _found(self.file, names) is not None:
+        if _value_at(self.file, names) is not None:
             return f"`{'.'.join(names)}` in {self.origin}"
         return f"`{'.'.join(names)}`"
 
 
 def to_configuration_error(error: SettingsError, layers: Layers) -> ConfigurationError:
-    """What is wrong with the settings that were made of some layers."""
+    """Return the error for the user, with a hint that names the layer of the invalid setting."""
     location = error.location
-    place = layers.place(location)
+    origin = layers.describe_origin(location)
     if error.known:
-        return _unknown(location, error.known, layers)
+        return _unknown_setting(location, error.known, layers)
     if error.sentence:
-        message = error.sentence.rstrip(".")
-        return ConfigurationError(
-            f"{message[0].upper()}{message[1:]}.", f"look at {place}." if place else None
-        )
+        message = capitalize_first(error.sentence.rstrip("."))
+        return ConfigurationError(f"{message}.", f"look at {origin}." if origin else None)
     if error.expected:
-        shown = "a table" if isinstance(error.value, Mapping | SettingsTable) else _shown(error.value)
+        shown = "a table" if isinstance(error.value, Mapping | SettingsTable) else _as_toml(error.value)
         return ConfigurationError(
-            f"{_written(location)} is {shown}, and must be {error.expected}.", f"look at {place}."
+            f"{_describe(location)} is {shown}, and must be {error.expected}.", f"look at {origin}."
         )
     return ConfigurationError(
-        f"{_written(location)} is missing in {layers.origin}.",
+        f"{_describe(location)} is missing in {layers.origin}.",
         "`rfm init` writes a file with every setting, `rfm presets classic --toml` a segment map.",
     )
 
 
-def _unknown(location: SettingPath, known: Sequence[str], layers: Layers) -> ConfigurationError:
+def _unknown_setting(location: SettingPath, known: Sequence[str], layers: Layers) -> ConfigurationError:
     close = difflib.get_close_matches(str(location[-1]), known, n=1)
     names = _names(location)
-    if _found(layers.environment, names) is not None:
+    if _value_at(layers.environment, names) is not None:
         prefix = "".join(f"{name}__" for name in names[:-1])
-        meant = f"did you mean {f'RFM_{prefix}{close[0]}'.upper()}?" if close else None
+        hint = f"did you mean {f'RFM_{prefix}{close[0]}'.upper()}?" if close else None
         message = f"The environment variable {f'RFM_{prefix}{names[-1]}'.upper()} names no setting."
     else:
-        meant = f"did you mean `{close[0]}`?" if close else None
-        written = _written(location).removeprefix("The setting ")
-        message = f"{layers.origin} has {written}, which is no setting."
-    return ConfigurationError(message, meant or f"what there is: {', '.join(known)}.")
+        hint = f"did you mean `{close[0]}`?" if close else None
+        setting = _describe(location).removeprefix("The setting ")
+        message = f"{layers.origin} has {setting}, which is no setting."
+    return ConfigurationError(message, hint or f"settings: {', '.join(known)}.")
 
 
-def _written(location: SettingPath) -> str:
-    """A location as a sentence begins: The setting `scoring.bins`, Number 2 of `scoring.recency.edges`."""
+def _describe(location: SettingPath) -> str:
+    """Return a location as the subject of a sentence.
+
+    >>> _describe(("scoring", "bins")), _describe(("scoring", "recency", "edges", 1))
+    ('The setting `scoring.bins`', 'Number 2 of `scoring.recency.edges`')
+    """
     names = _names(location)
     setting = f"`{'.'.join(names)}`"
     rest = location[len(names) :]
@@ -102,20 +108,22 @@ def _written(location: SettingPath) -> str:
 
 
 def _names(location: SettingPath) -> list[str]:
-    """The names of a location, from the table inwards, up to a place in a list."""
+    """Return the names of a location up to its first index."""
     return [str(part) for part in takewhile(lambda part: isinstance(part, str), location)]
 
 
-def _shown(value: object) -> str:
-    """A value as the file has it."""
+def _as_toml(value: object) -> str:
+    """Return a value as TOML writes it."""
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-def _is_short(value: object) -> bool:
+def _is_short_form(value: object) -> bool:
+    """Return whether a table was written as a single value, such as `excluded_share = "off"`."""
     return value is not None and not isinstance(value, Mapping)
 
 
-def _found(layer: Layer, names: Sequence[str]) -> Any:
+def _value_at(layer: Layer, names: Sequence[str]) -> Any:
+    """Return the value of a setting in a layer; None if the layer does not set it."""
     value: Any = layer
     for name in names:
         if not isinstance(value, Mapping) or name not in value:

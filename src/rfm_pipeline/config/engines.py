@@ -1,4 +1,4 @@
-"""What the engines may use: the settings of `[duckdb]` and `[bigquery]`."""
+"""Settings of `[duckdb]` and `[bigquery]`: limits and options of the engines."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rfm_pipeline.config.base import SettingsError, SettingsTable
 _SIZE = re.compile(r"[1-9]\d*(\.\d+)?\s*(B|[KMGT]i?B)", re.IGNORECASE)
 
 
-def _size(value: object) -> object:
+def _memory_size(value: object) -> object:
     if isinstance(value, str) and not _SIZE.fullmatch(value):
         raise ValueError(f"'{value}' is not an amount of memory such as 4GB or 512MB")
     return value
 
 
-def _bytes(value: object) -> object:
+def _data_size(value: object) -> object:
     if isinstance(value, str) and not _SIZE.fullmatch(value):
         raise ValueError(f"'{value}' is not an amount of data such as 100GB or 1TiB")
     return value
@@ -37,16 +37,17 @@ def _price(value: object) -> object:
 
 
 class DuckDBSettings(SettingsTable, frozen=True):
-    """What DuckDB may use.
+    """Limits of DuckDB.
 
     Attributes:
-        memory_limit: Such as `4GB`; above it, work spills to `temp_directory`. None is DuckDB's own limit.
-        threads: None is one per core, and at least four.
-        temp_directory: None is the system's temporary folder.
-        lock_timeout: Seconds to wait for a destination that another process holds.
+        memory_limit: Memory limit such as `4GB`, above which DuckDB spills to `temp_directory`; None for
+            DuckDB's default.
+        threads: Number of threads; None for one per core, at least four.
+        temp_directory: Parent directory of spill files; None for the system's directory of temporary files.
+        lock_timeout: Seconds to wait for a destination file that another process has locked.
     """
 
-    FORMS: ClassVar = {"memory_limit": _size}
+    PARSERS: ClassVar = {"memory_limit": _memory_size}
 
     memory_limit: str | None = None
     threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None
@@ -55,21 +56,22 @@ class DuckDBSettings(SettingsTable, frozen=True):
 
 
 class BigQuerySettings(SettingsTable, frozen=True):
-    """How BigQuery is used.
+    """Options and limits of BigQuery.
 
     Attributes:
-        project: The project that runs the jobs and pays for them; None is the destination's.
-        location: Where the jobs run, such as `EU`; None is where the destination's dataset is.
-        impersonate: A service account to act as, by its e-mail address.
-        max_bytes: The most that a run may read: above it, it does not start, and no query is billed for more.
-        price_per_tib: What reading a TiB costs, in dollars.
-        job_timeout: Seconds that a job may take.
-        retry_timeout: Seconds for which what fails and may pass is tried again.
-        request_timeout: Seconds to wait for the answer to one request.
-        lease: Seconds after which a run that gives no sign of life is taken for dead.
+        project: Project that runs the jobs and is billed for them; None for the destination's project.
+        location: Location of the jobs, such as `EU`; None for the location of the destination's dataset.
+        impersonate: E-mail address of a service account to impersonate.
+        max_bytes: Maximum amount of data that a run may read, such as `100GB`. A run whose dry run exceeds it
+            does not start; it is also the `maximum_bytes_billed` of each query.
+        price_per_tib: Price of reading one TiB, in US dollars.
+        job_timeout: Maximum duration of a job, in seconds.
+        retry_timeout: Deadline for retries of transient errors, in seconds after the first failure.
+        request_timeout: Timeout of one HTTP request, in seconds.
+        lease: Seconds without renewal after which another run may take over a lease.
     """
 
-    FORMS: ClassVar = {"max_bytes": _bytes, "price_per_tib": _price}
+    PARSERS: ClassVar = {"max_bytes": _data_size, "price_per_tib": _price}
 
     project: str | None = None
     location: str | None = None
@@ -82,8 +84,8 @@ class BigQuerySettings(SettingsTable, frozen=True):
     lease: Annotated[float, msgspec.Meta(ge=1, le=21600)] = 300
 
     @property
-    def most_bytes(self) -> int:
-        """`max_bytes` as a number."""
+    def byte_limit(self) -> int:
+        """`max_bytes` as a number of bytes."""
         number, unit = re.findall(r"[\d.]+|[A-Z]+", self.max_bytes.upper())
-        thousand = 1024 if "I" in unit else 1000
-        return int(Decimal(number) * thousand ** "BKMGT".index(unit[0]))
+        base = 1024 if "I" in unit else 1000
+        return int(Decimal(number) * base ** "BKMGT".index(unit[0]))

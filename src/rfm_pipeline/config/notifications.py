@@ -1,4 +1,4 @@
-"""Who is told how a run ended: the settings of `[notify]`, and an address that nothing shows."""
+"""Settings of `[notify]`. The webhook URL is a secret: never shown, and never written into rfm.toml."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, ClassVar, Literal, get_args
 from urllib.parse import urlsplit
 
+from rfm_pipeline.common.formatting import capitalize_first, lower_first
 from rfm_pipeline.config.base import SettingsTable
 from rfm_pipeline.errors import ConfigurationError
 
-VARIABLE = "RFM_NOTIFY__WEBHOOK"
-"""The environment variable that gives the address."""
+WEBHOOK_VARIABLE = "RFM_NOTIFY__WEBHOOK"
+"""Environment variable that contains the webhook URL."""
 
 On = Literal["failure", "warning", "always"]
 
-_NAMED = re.compile(r"env:\s*([A-Za-z_][A-Za-z0-9_]*)")
+_VARIABLE_REFERENCE = re.compile(r"env:\s*([A-Za-z_][A-Za-z0-9_]*)")
 _LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
-# The longest that servers take; a file that is longer is not one with an address in it.
-_LONGEST = 2048
+# Servers accept no longer URLs; a longer file is not a file with a URL.
+_MAX_URL_LENGTH = 2048
 
 
 class RedactedRepr:
-    """What is in it appears in no message, no log and no dump: whoever knows it can use it."""
+    """Mixin whose repr never shows the value, so that secrets stay out of logs and tracebacks."""
 
     __slots__ = ()
 
@@ -32,12 +33,12 @@ class RedactedRepr:
 
 
 class WebhookUrl(RedactedRepr):
-    """An address that messages are sent to.
+    """URL to which messages are sent.
 
     Attributes:
-        url: The whole of it, which is the secret.
-        host: The part that may be said.
-        is_loopback: Whether it is on this machine.
+        url: The complete URL, which is secret.
+        host: Host name of the URL, which may appear in messages.
+        is_loopback: Whether the host is this machine.
     """
 
     __slots__ = ("host", "is_loopback", "url")
@@ -49,153 +50,158 @@ class WebhookUrl(RedactedRepr):
 
 
 class WebhookSetting(RedactedRepr):
-    """Where the address is to be had.
+    """Webhook URL, or a reference to it, from which `resolve` returns the URL.
 
     Args:
-        kept: The address itself, `env:` and the variable that has it, or the absolute path of a file that
-            has it: schedulers give a container its secrets as files.
-        given_by: What said so, for messages.
+        text: The URL itself, `env:NAME` for the variable that contains it, or the absolute path of a file
+            that contains it (schedulers pass secrets to a container as files).
+        origin: The setting or variable that contains `text`, for messages.
     """
 
-    __slots__ = ("_given_by", "_kept")
+    __slots__ = ("_origin", "_text")
 
-    def __init__(self, kept: str, given_by: str) -> None:
-        self._kept = kept
-        self._given_by = given_by
+    def __init__(self, text: str, origin: str) -> None:
+        self._text = text
+        self._origin = origin
 
-    def address(self, environ: Mapping[str, str]) -> WebhookUrl | None:
-        """The address; None where an empty variable says that there is to be none.
+    def resolve(self, environ: Mapping[str, str]) -> WebhookUrl | None:
+        """Return the webhook URL; None if the variable or file is empty, which turns messages off.
 
         Raises:
-            ConfigurationError: It is not to be had, or is none. What is there instead is not repeated.
+            ConfigurationError: If the variable is not set, the file can't be read, or the text is no URL. The
+                message does not show the text.
         """
-        kept, given_by = self._kept, self._given_by
-        if named := _NAMED.fullmatch(kept):
-            if named[1] not in environ:
+        text, origin = self._text, self._origin
+        if reference := _VARIABLE_REFERENCE.fullmatch(text):
+            if reference[1] not in environ:
                 raise ConfigurationError(
-                    f"The environment variable {named[1]}, which {given_by} names, is not set.",
-                    "set it to the address, or to nothing where nobody is to be told.",
+                    f"The environment variable {reference[1]}, which {origin} names, is not set.",
+                    "set it to the webhook URL, or to an empty text to send no messages.",
                 )
-            kept, given_by = environ[named[1]].strip(), named[1]
-        if _is_path(kept):
-            kept, given_by = _in_file(kept, given_by), f"the file that {given_by} names"
-        return _address(kept, given_by) if kept else None
+            text, origin = environ[reference[1]].strip(), reference[1]
+        if _is_path(text):
+            text, origin = _read_file(text, origin), f"the file that {origin} names"
+        return _parse_url(text, origin) if text else None
 
 
 def _is_path(text: str) -> bool:
-    # Only an absolute one: anything else may be an address that was cut short.
+    # Absolute paths only: any other text may be a truncated URL.
     return PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()
 
 
-def _in_file(path: str, given_by: str) -> str:
+def _read_file(path: str, origin: str) -> str:
     try:
         with Path(path).open(encoding="utf-8-sig") as file:
-            return file.read(_LONGEST + 2).strip()
+            return file.read(_MAX_URL_LENGTH + 2).strip()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise ConfigurationError(
-            f"The file that {given_by} names can't be read: {reason[0].lower()}{reason[1:]}.",
-            "it holds the address that messages are sent to, and nothing else.",
+            f"The file that {origin} names can't be read: {lower_first(reason)}.",
+            "write the webhook URL into the file, and nothing else.",
         ) from None
 
 
-def _address(text: str, given_by: str) -> WebhookUrl:
+def _parse_url(text: str, origin: str) -> WebhookUrl:
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         host, parts = "", urlsplit("")
-    is_plain = text.isascii() and text.isprintable() and " " not in text and len(text) <= _LONGEST
+    is_plain = text.isascii() and text.isprintable() and " " not in text and len(text) <= _MAX_URL_LENGTH
     is_private = parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(host))
     if not (host and is_plain and is_private and "@" not in parts.netloc):
         raise ConfigurationError(
-            f"{given_by[0].upper()}{given_by[1:]} holds no address that begins with https:// and a host.",
-            "copy the address again from the chat that messages are to appear in.",
+            f"{capitalize_first(origin)} does not contain a URL that begins with https:// and a host.",
+            "copy the webhook URL again from the settings of the chat channel.",
         )
     return WebhookUrl(text, host)
 
 
 def _webhook(value: object) -> object:
-    """What a file may say: who has the address, and never the address."""
+    """Parse `webhook`, which may name a variable or a file that contains the URL, but must not be the URL."""
     if value is None or isinstance(value, WebhookSetting):
         return value
     text = value.strip() if isinstance(value, str) else None
     if text == "":
         return None
-    if text is None or not (_NAMED.fullmatch(text) or _is_path(text)):
+    if text is None or not (_VARIABLE_REFERENCE.fullmatch(text) or _is_path(text)):
         raise ConfigurationError(
-            "The setting `notify.webhook` must name what has the address, as the address is a secret.",
-            f'set the environment variable {VARIABLE} to the address; or write webhook = "env:NAME" with'
-            " the name of another one, or the absolute path of a file.",
+            "The setting `notify.webhook` must not contain the webhook URL, which is a secret.",
+            f"set the environment variable {WEBHOOK_VARIABLE} to the URL; or set `notify.webhook` to env:NAME"
+            " with the name of another variable, or to the absolute path of a file that contains the URL.",
         )
     return WebhookSetting(text, "`notify.webhook`")
 
 
 def _on(value: object) -> object:
-    # In words of its own: what stands in the wrong place may be the address.
+    # Not the message of msgspec, which would show the value: it may be the URL, written in the wrong setting.
     if value not in get_args(On):
         raise ValueError("the setting `notify.on` must be 'failure', 'warning' or 'always'")
     return value
 
 
 class NotifySettings(SettingsTable, frozen=True):
-    """Who is told how a run ended, and when.
+    """Messages about the outcome of a run.
 
     Attributes:
-        webhook: Where a message goes, in the form that Slack takes; None tells nobody.
-        on: `failure`, `warning` (a failure, or a result with a warning), or `always`.
+        webhook: Webhook that receives the messages, in Slack's format; None to send none.
+        on: Outcomes to send a message about: `failure`, `warning` (a failure, or a result with a warning), or
+            `always`.
     """
 
-    FORMS: ClassVar = {"webhook": _webhook, "on": _on}
+    PARSERS: ClassVar = {"webhook": _webhook, "on": _on}
 
     webhook: WebhookSetting | None = None
     on: On = "warning"
 
-    def address(self, environ: Mapping[str, str]) -> WebhookUrl | None:
-        """Where messages go; None where nobody is told.
+    def webhook_url(self, environ: Mapping[str, str]) -> WebhookUrl | None:
+        """Return the URL that receives the messages; None to send none.
 
         Raises:
-            ConfigurationError: As for `Webhook.address`.
+            ConfigurationError: If the URL can't be resolved; see `WebhookSetting.resolve`.
         """
-        return self.webhook.address(environ) if self.webhook else None
+        return self.webhook.resolve(environ) if self.webhook else None
 
 
-def notify_table(value: object) -> object:
-    """Sees to it that `[notify]` is a table: anything else may be the address, and is not repeated.
+def require_notify_table(value: object) -> object:
+    """Return `value` if it is a table. The message does not show another value, which may be the webhook URL.
 
     Raises:
-        ConfigurationError: It is none.
+        ConfigurationError: If `value` is not a table.
     """
     if not isinstance(value, Mapping | NotifySettings):
         raise ConfigurationError(
             "The setting `notify` must be a table.",
-            f"set the environment variable {VARIABLE} to the address, and `on` below [notify] in rfm.toml.",
+            f"set the environment variable {WEBHOOK_VARIABLE} to the webhook URL, and `on` below [notify] in"
+            " rfm.toml.",
         )
     return value
 
 
-def from_file(table: object) -> None:
-    """Sees to it that no address stands in a configuration file, even where something else wins over it.
+def check_notify_layer(table: object) -> None:
+    """Check that `[notify]` of a configuration file has no webhook URL, even if a variable overrides it.
 
     Raises:
-        ConfigurationError: One does, or may.
+        ConfigurationError: If `[notify]` is no table, or `webhook` is neither a variable nor a file.
     """
-    if isinstance(found := notify_table(table), Mapping):
-        _webhook(found.get("webhook"))
+    if isinstance(checked := require_notify_table(table), Mapping):
+        _webhook(checked.get("webhook"))
 
 
-def from_variables(table: object) -> dict[str, Any]:
-    """What the environment says of `[notify]`, with the address put away.
+def read_notify_variables(table: object) -> dict[str, Any]:
+    """Return the settings of `[notify]` from environment variables, with the webhook as a `WebhookSetting`.
 
     Raises:
-        ConfigurationError: It says nothing that can be understood.
+        ConfigurationError: If the settings are no table, or the webhook is not text.
     """
-    found = notify_table(table)
-    assert isinstance(found, Mapping)
-    said = dict(found)
-    if said.get("webhook") is not None:
-        if not isinstance(said["webhook"], str):
-            raise ConfigurationError(f"{VARIABLE} must be text.", f"set {VARIABLE} to the address.")
-        text = said["webhook"].strip()
-        said["webhook"] = WebhookSetting(text, VARIABLE) if text else None
-    return said
+    checked = require_notify_table(table)
+    assert isinstance(checked, Mapping)
+    settings = dict(checked)
+    if settings.get("webhook") is not None:
+        if not isinstance(settings["webhook"], str):
+            raise ConfigurationError(
+                f"{WEBHOOK_VARIABLE} must be text.", f"set {WEBHOOK_VARIABLE} to the webhook URL."
+            )
+        text = settings["webhook"].strip()
+        settings["webhook"] = WebhookSetting(text, WEBHOOK_VARIABLE) if text else None
+    return settings

@@ -1,4 +1,4 @@
-"""How the report looks and what it names: the settings of `[report]`."""
+"""Settings of `[report]`."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def _currency(value: object) -> object:
 
 
 class ReportSettings(SettingsTable, frozen=True):
-    """How the report looks and what it names.
+    """Content and number format of the report.
 
     Attributes:
-        currency: The money's currency in three letters of ISO 4217; None shows plain numbers.
-        locale: How the page writes numbers, as browsers know it; None writes 1,234.50.
-        top_customers: How many customers are named for each segment; 0 names none.
-        file: Where a run writes the page; None where it writes none.
+        currency: Three-letter currency code (ISO 4217); None to show amounts without a currency.
+        locale: BCP 47 language tag by which the browser formats numbers; None for the format 1,234.50.
+        top_customers: Number of customers listed for each segment; 0 for none.
+        file: Path to which a run writes the report; None for no report.
     """
 
-    FORMS: ClassVar = {"currency": _currency, "locale": _locale}
+    PARSERS: ClassVar = {"currency": _currency, "locale": _locale}
 
     currency: str | None = None
     locale: str | None = None

@@ -1,4 +1,4 @@
-"""How customers are scored: the settings of `[scoring]`."""
+"""Settings of `[scoring]`: bins, methods and edges of the three scores."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from rfm_pipeline.config.base import SettingsError, SettingsTable, stripped
+from rfm_pipeline.config.base import SettingsError, SettingsTable, strip_text
 from rfm_pipeline.errors import ConfigurationError
 
 DIMENSIONS: tuple[Literal["recency", "frequency", "monetary"], ...] = ("recency", "frequency", "monetary")
 
 
 def _finite(value: object) -> object:
-    for place, edge in enumerate(value if isinstance(value, list | tuple) else ()):
-        # What is no number at all is told by itself.
+    for index, edge in enumerate(value if isinstance(value, list | tuple) else ()):
+        # Text that is no number is left to the type check.
         with suppress(InvalidOperation):
             if not Decimal(str(edge)).is_finite():
-                raise SettingsError((place,), expected="a finite number", value=edge)
+                raise SettingsError((index,), expected="a finite number", value=edge)
     return value
 
 
 def _run_or_latest(value: object) -> object:
-    run = stripped(value)
-    return None if run in ("", "latest") else run
+    run_id = strip_text(value)
+    return None if run_id in ("", "latest") else run_id
 
 
 Method = Literal["quantile", "fixed", "ntile"]
-Bins = Annotated[int, msgspec.Meta(ge=2, le=10)]
+BinCount = Annotated[int, msgspec.Meta(ge=2, le=10)]
 
 
 class DimensionOverride(SettingsTable, frozen=True):
-    """What one dimension does differently from the others."""
+    """Settings of one dimension that override those of `[scoring]`; None to inherit a setting."""
 
-    FORMS: ClassVar = {"edges": _finite}
+    PARSERS: ClassVar = {"edges": _finite}
 
-    bins: Bins | None = None
+    bins: BinCount | None = None
     method: Method | None = None
     edges: tuple[Decimal, ...] | None = None
 
@@ -48,13 +48,16 @@ _EXAMPLE_EDGES = {
 }  # fmt: skip
 
 
-class Dimension(SettingsTable, frozen=True):
-    """How one dimension is scored.
+class DimensionScoring(SettingsTable, frozen=True):
+    """Complete scoring settings of one dimension.
 
     Attributes:
-        edges: For `fixed`, `bins` − 1 increasing numbers, else empty. Frequency and monetary: a value above k
-            edges scores 1 + k. Recency, in days: each edge is the most days for its score, best first, so
-            (180, 365) scores 3 up to 180 days, 2 up to 365, else 1.
+        name: The dimension.
+        bins: Number of scores; the worst is 1, the best is `bins`.
+        method: How the edges between the scores are determined.
+        edges: For the method `fixed`, `bins` − 1 increasing numbers; else empty. Frequency and monetary: a
+            value above k edges scores 1 + k. Recency: each edge is the maximum number of days for a score,
+            best score first; (180, 365) scores 3 up to 180 days, 2 up to 365 days, else 1.
     """
 
     name: Literal["recency", "frequency", "monetary"]
@@ -71,7 +74,7 @@ class Dimension(SettingsTable, frozen=True):
         if not self.edges:
             raise ConfigurationError(
                 f"{where} has no edges, and with method = 'fixed' {self.bins} bins take {self.bins - 1}.",
-                f"write them into rfm.toml, for each dimension, as in `[scoring.{self.name}]` with"
+                f"write the edges of each dimension into rfm.toml, as in `[scoring.{self.name}]` with"
                 f" `edges = {list(_EXAMPLE_EDGES[self.name][: self.bins - 1])}` below it.",
             )
         if len(self.edges) != self.bins - 1:
@@ -81,28 +84,31 @@ class Dimension(SettingsTable, frozen=True):
             )
         if any(a >= b for a, b in zip(self.edges, self.edges[1:], strict=False)):
             shown = ", ".join(str(edge) for edge in self.edges)
-            raise ValueError(f"the edges of {where} must increase, and are {shown}")
+            raise ValueError(f"the edges of {where} must increase, but are {shown}")
         for edge in self.edges:
             if self.name != "monetary" and edge != edge.to_integral_value():
-                raise ValueError(f"an edge of {where} is a whole number, not {edge}")
+                raise ValueError(f"an edge of {where} must be a whole number, not {edge}")
             if abs(edge) >= Decimal(10) ** 18:
-                raise ValueError(f"an edge of {where} is below 10^18, not {edge}")
+                raise ValueError(f"an edge of {where} must be below 10^18, not {edge}")
             if -edge.as_tuple().exponent > 9:  # type: ignore[operator]
-                raise ValueError(f"an edge of {where} has at most nine decimals, not {edge}")
+                raise ValueError(f"an edge of {where} must have at most nine decimals, not {edge}")
 
 
 class Scoring(SettingsTable, frozen=True):
-    """How customers are scored: one setting for all three dimensions, and what each does differently.
+    """Scoring settings of all dimensions, with overrides for single ones.
 
     Attributes:
-        edges: Whose edges the method `quantile` scores by: `recomputed` ones, of the customers as they are, or
-            `frozen` ones, of an earlier run. The other methods have none of either.
-        calibration: That run's id; None, written `latest`, is the newest calibration.
+        bins: Number of scores of each dimension.
+        method: How the edges between the scores are determined.
+        edges: Source of the edges of the method `quantile`: `recomputed` from the customers of the run, or
+            `frozen` from an earlier run. Other methods ignore it.
+        calibration: Id of the run whose edges are frozen; None (written `latest`) for the newest calibration.
+        recency, frequency, monetary: Overrides of single dimensions.
     """
 
-    FORMS: ClassVar = {"calibration": _run_or_latest}
+    PARSERS: ClassVar = {"calibration": _run_or_latest}
 
-    bins: Bins = 4
+    bins: BinCount = 4
     method: Method = "quantile"
     edges: Literal["recomputed", "frozen"] = "recomputed"
     calibration: str | None = None
@@ -111,10 +117,10 @@ class Scoring(SettingsTable, frozen=True):
     monetary: DimensionOverride = DimensionOverride()
 
     @property
-    def dimensions(self) -> tuple[Dimension, Dimension, Dimension]:
-        """Recency, frequency and monetary, each with all that applies to it."""
+    def dimensions(self) -> tuple[DimensionScoring, DimensionScoring, DimensionScoring]:
+        """Complete settings of recency, frequency and monetary, in this order."""
         recency, frequency, monetary = (
-            Dimension(
+            DimensionScoring(
                 name=name,
                 bins=override.bins or self.bins,
                 method=override.method or self.method,
@@ -126,22 +132,22 @@ class Scoring(SettingsTable, frozen=True):
 
     @property
     def bins_by_dimension(self) -> tuple[int, int, int]:
-        """The bins of recency, frequency and monetary."""
+        """Number of bins of recency, frequency and monetary, in this order."""
         recency, frequency, monetary = self.dimensions
         return recency.bins, frequency.bins, monetary.bins
 
     def __post_init__(self) -> None:
-        # Building them checks them, here, where the message can name the setting.
+        # Constructing the dimensions validates them while the message can still name the setting.
         dimensions = self.dimensions
         if self.calibration is not None and self.edges == "recomputed":
             raise ConfigurationError(
-                f"`scoring.calibration` is the run '{self.calibration}', and with edges = 'recomputed' no run's"
-                " edges are used.",
+                f"`scoring.calibration` is the run '{self.calibration}', but edges = 'recomputed' uses no"
+                " edges of an earlier run.",
                 "set `scoring.edges` to 'frozen', or leave `scoring.calibration` out.",
             )
         if self.edges == "frozen" and all(dimension.method != "quantile" for dimension in dimensions):
             raise ConfigurationError(
-                "`scoring.edges` is 'frozen', and no dimension has edges to freeze: only those of"
-                " method = 'quantile' are a run's.",
+                "`scoring.edges` is 'frozen', but no dimension has method = 'quantile', the only method whose"
+                " edges can be frozen.",
                 "set `scoring.edges` to 'recomputed', or another method for a dimension.",
             )

@@ -1,7 +1,7 @@
-"""Segment maps: ordered rules over the scores, proved to give each score cell exactly one segment.
+"""Segment maps: ordered rules over the scores that assign exactly one segment to each score cell.
 
-The first rule that covers a cell names its segment. A map exists only if every cell has a segment and every
-rule has a cell of its own.
+The first rule that covers a cell determines its segment. A `SegmentMap` can only be constructed if every cell
+has a segment and every rule is the first match of at least one cell.
 """
 
 from __future__ import annotations
@@ -14,47 +14,31 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from rfm_pipeline.config.base import SettingsTable, stripped
+from rfm_pipeline.config.base import SettingsTable, strip_text
 from rfm_pipeline.config.segment_rules import (
-    Bins,
+    BinCounts,
     Cell,
-    Range,
     Rule,
     RuleConfig,
-    frequency_monetary,
     highest_scores,
-    rule_of,
+    parse_rule,
 )
 from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 
-__all__ = [
-    "Bins",
-    "Cell",
-    "Dimension",
-    "Range",
-    "Rule",
-    "RuleConfig",
-    "Segment",
-    "SegmentMap",
-    "SegmentsConfig",
-    "cell_text",
-    "frequency_monetary",
-]
-
 
 class SegmentsConfig(SettingsTable, frozen=True, kw_only=True):
-    """The `[segments]` table of a configuration file: a segment map that is not proved yet.
+    """The `[segments]` table of a configuration file: a segment map that is not validated yet.
 
     Attributes:
-        name: What the map is called in messages and reports.
-        description: What the map is for, in one line.
-        rules: The rules in their order: the first that covers a cell wins.
-        fallback: The segment of the cells that no rule covers. None where the rules are to cover every cell.
-        fallback_description: Who is in the fallback segment, in one line.
-        fallback_action: What to do with them, in one line.
+        name: Name of the map in messages and reports.
+        description: Purpose of the map, in one line.
+        rules: Rules in order of precedence.
+        fallback: Segment of the cells that no rule covers; None if the rules must cover every cell.
+        fallback_description: Description of the fallback segment's customers, in one line.
+        fallback_action: Recommended action for the fallback segment, in one line.
     """
 
-    FORMS: ClassVar = {"name": stripped, "fallback": stripped}
+    PARSERS: ClassVar = {"name": strip_text, "fallback": strip_text}
 
     name: str = "custom"
     description: str = ""
@@ -65,7 +49,7 @@ class SegmentsConfig(SettingsTable, frozen=True, kw_only=True):
 
 
 class Segment(Struct, frozen=True):
-    """A named group of customers, with a one-line description and a recommended action."""
+    """Named group of customers, with a one-line description and a recommended action."""
 
     name: str
     description: str = ""
@@ -73,54 +57,51 @@ class Segment(Struct, frozen=True):
 
 
 class SegmentMap(Struct, frozen=True, dict=True):
-    """A segment map that has been proved: each cell has exactly one segment, and no rule is dead.
+    """Valid segment map: each cell has exactly one segment, and each rule is the first match of some cell.
 
-    To construct one is to prove it, so there is no other kind. `prove` makes it from a configuration.
+    The constructor validates the map; `from_config` constructs a map from a configuration.
 
     Attributes:
-        name: What the map is called.
-        rules: The rules in their order: the first that covers a cell wins.
-        fallback: The segment of the cells that no rule covers. None where the rules cover every cell.
-        bins: The number of bins of recency, frequency and monetary value.
-        description: What the map is for, in one line.
-        fallback_description: Who is in the fallback segment, in one line.
-        fallback_action: What to do with them, in one line.
+        name: Name of the map.
+        rules: Rules in order of precedence.
+        fallback: Segment of the cells that no rule covers; None if the rules cover every cell.
+        bins: Numbers of bins of recency, frequency and monetary value.
+        description: Purpose of the map, in one line.
+        fallback_description: Description of the fallback segment's customers, in one line.
+        fallback_action: Recommended action for the fallback segment, in one line.
 
     Raises:
-        ConfigurationError: A segment's name is blank, or spelt in two ways.
-        SegmentMapError: The map has holes, dead rules, a dead fallback, or scores above the bins. The error
-            names them all.
+        ConfigurationError: If a segment's name is blank, or two names differ in case or spaces only.
+        SegmentMapError: If a cell has no segment, a rule or the fallback is never reached, or a rule has
+            scores above the bins. The message lists all problems.
     """
 
     name: str
     rules: tuple[Rule, ...]
     fallback: str | None
-    bins: Bins
+    bins: BinCounts
     description: str = ""
     fallback_description: str = ""
     fallback_action: str = ""
 
     def __post_init__(self) -> None:
         _check_names(self)
-        self.cells()  # which is the proof
+        self.cells()  # Raises an error if the map is invalid.
 
     @classmethod
-    def from_config(cls, config: SegmentsConfig, bins: Bins) -> SegmentMap:
-        """Read a configured map, and prove it on all cells.
+    def from_config(cls, config: SegmentsConfig, bins: BinCounts) -> SegmentMap:
+        """Parse and validate a configured map.
 
         Args:
-            config: The map as configured.
-            bins: The number of bins of recency, frequency and monetary value.
-
-        Returns:
-            The map, proved.
+            config: The configured map.
+            bins: Numbers of bins of recency, frequency and monetary value.
 
         Raises:
-            ConfigurationError: A rule has no condition, or one that is no range of scores; a segment's name
-                is blank, or spelt in two ways.
-            SegmentMapError: The map has holes, dead rules, a dead fallback, or scores above the bins.
+            ConfigurationError: If a rule has no condition, a condition is no range of scores, a segment's
+                name is blank, or two names differ in case or spaces only.
+            SegmentMapError: If the map is invalid; see the class.
         """
-        rules = tuple(rule_of(number, rule, bins) for number, rule in enumerate(config.rules, start=1))
+        rules = tuple(parse_rule(number, rule, bins) for number, rule in enumerate(config.rules, start=1))
         if config.fallback is None and (config.fallback_description or config.fallback_action):
             raise ConfigurationError(
                 f'The segment map "{config.name}" describes a fallback that it does not name.',
@@ -138,45 +119,45 @@ class SegmentMap(Struct, frozen=True, dict=True):
 
     @cached_property
     def _segments_by_cell(self) -> dict[Cell, str]:
-        return _proof(self)
+        return _assign_segments(self)
 
     @property
     def segments(self) -> tuple[Segment, ...]:
-        """The segments, each once, in the order of their first rule, the fallback last.
+        """Segments without repetition, in the order of their first rule, the fallback last.
 
-        Where several rules name a segment, its description and its action are the first that are not blank.
+        If several rules name a segment, its description and its action are the first that are not blank.
         """
         named = [Segment(rule.segment, rule.description, rule.action) for rule in self.rules]
         if self.fallback is not None:
             named.append(Segment(self.fallback, self.fallback_description, self.fallback_action))
-        found: dict[str, Segment] = {}
+        by_name: dict[str, Segment] = {}
         for segment in named:
-            before = found.get(segment.name, segment)
-            found[segment.name] = Segment(
-                segment.name, before.description or segment.description, before.action or segment.action
+            earlier = by_name.get(segment.name, segment)
+            by_name[segment.name] = Segment(
+                segment.name, earlier.description or segment.description, earlier.action or segment.action
             )
-        return tuple(found.values())
+        return tuple(by_name.values())
 
     @property
     def uses_m(self) -> bool:
-        """Whether the monetary score can change a customer's segment."""
+        """Whether the segment of a cell depends on its monetary score."""
         return any(segment != self.segment_of(r, f, 1) for (r, f, _), segment in self.cells().items())
 
     def segment_of(self, r: int, f: int, m: int) -> str:
-        """Name the segment of a cell.
+        """Return the name of a cell's segment.
 
         Raises:
-            KeyError: A score lies outside the bins.
+            KeyError: If a score lies outside the bins.
         """
         return self._segments_by_cell[r, f, m]
 
     def cells(self) -> dict[Cell, str]:
-        """Name the segment of every cell, in ascending order of r, f and m."""
+        """Return the segment name of every cell, in ascending order of r, f and m."""
         return dict(self._segments_by_cell)
 
 
-def cell_text(cell: Cell, bins: Bins) -> str:
-    """Write a cell as `rfm_score` has it.
+def cell_text(cell: Cell, bins: BinCounts) -> str:
+    """Return a cell in the notation of the column `rfm_score`.
 
     >>> cell_text((4, 4, 1), (4, 4, 4)), cell_text((4, 4, 1), (10, 10, 10))
     ('441', '4-4-1')
@@ -188,23 +169,23 @@ def _check_names(segment_map: SegmentMap) -> None:
     names = [(f"Rule {number}", rule.segment) for number, rule in enumerate(segment_map.rules, start=1)]
     if segment_map.fallback is not None:
         names.append(("The fallback", segment_map.fallback))
-    spelling: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for where, name in names:
         if not name.strip() or not name.isprintable():
             raise ConfigurationError(
                 f"{where} has the segment name {json.dumps(name)}; expected printable text on one line.",
                 'name the segment, as in segment = "Champions".',
             )
-        before = spelling.setdefault(" ".join(name.split()).casefold(), name)
-        if before != name:
+        first_spelling = spellings.setdefault(" ".join(name.split()).casefold(), name)
+        if first_spelling != name:
             raise ConfigurationError(
-                f'The segment names "{before}" and "{name}" differ in nothing but case or spaces.',
+                f'The segment names "{first_spelling}" and "{name}" differ in nothing but case or spaces.',
                 "spell a segment's name the same way in each of its rules, or choose another name.",
             )
 
 
-def _proof(segment_map: SegmentMap) -> dict[Cell, str]:
-    """Give each cell its segment, or raise an error that names everything that is wrong with the map."""
+def _assign_segments(segment_map: SegmentMap) -> dict[Cell, str]:
+    """Return the segment of each cell, or raise a SegmentMapError that lists all problems of the map."""
     rules, fallback, bins = segment_map.rules, segment_map.fallback, segment_map.bins
     scores_r, scores_f, scores_m = (range(1, count + 1) for count in bins)
     covering: dict[Cell, list[int]] = {
@@ -224,18 +205,21 @@ def _proof(segment_map: SegmentMap) -> dict[Cell, str]:
         )
     for number, rule in enumerate(rules):
         where = _where(number + 1, rule.segment)
-        if above := _above(rule, bins):
-            problems.append(f"{where} asks for {above}")
+        if above := _scores_above(rule, bins):
+            problems.append(f"{where} requires {above}")
             hints.append("set the bins under [scoring] that the map was written for, or lower the scores")
         elif number not in winners:
-            taken = {cell: numbers[0] for cell, numbers in covering.items() if number in numbers}
-            problems.append(f"{where} is never reached, because {_reason(taken, segment_map)}")
-            hints.append("move a dead rule above the rules that take its cells, narrow those, or delete it")
+            covered_by = {cell: numbers[0] for cell, numbers in covering.items() if number in numbers}
+            problems.append(f"{where} is never reached, because {_reason(covered_by, segment_map)}")
+            hints.append(
+                "move a rule that is never reached above the rules that cover its cells, narrow those rules,"
+                " or delete it"
+            )
     if fallback is not None and not holes:
         problems.append(f'the fallback "{fallback}" is never reached, because the rules cover every cell')
         hints.append("delete the fallback")
     if problems:
-        if maps := _maps_for(segment_map):
+        if maps := _presets_with_equal_bins(segment_map):
             hints.insert(
                 0,
                 f"choose a map for {bins[0]} bins, as in --preset {maps[0]} (for {bins[0]} bins there"
@@ -254,8 +238,8 @@ def _proof(segment_map: SegmentMap) -> dict[Cell, str]:
     }
 
 
-def _maps_for(segment_map: SegmentMap) -> list[str]:
-    """The presets for its bins, where it is a preset that was written for others."""
+def _presets_with_equal_bins(segment_map: SegmentMap) -> list[str]:
+    """Return the presets for the map's number of bins, if the map is a preset for another number."""
     from rfm_pipeline.config import presets
 
     if segment_map.name not in presets.names() or len(set(segment_map.bins)) > 1:
@@ -270,10 +254,10 @@ def _maps_for(segment_map: SegmentMap) -> list[str]:
     ]
 
 
-def _above(rule: Rule, bins: Bins) -> str:
-    """Say which of a rule's scores lie above the bins; nothing if none does."""
+def _scores_above(rule: Rule, bins: BinCounts) -> str:
+    """Describe the scores of a rule that lie above the bins; an empty string if there are none."""
     highest = highest_scores(bins)
-    found = [
+    descriptions = [
         f"{dimension} = {scores} ({dimension} ends at {highest[dimension]})"
         for dimension, scores in rule.ranges
         if scores.high > highest[dimension]
@@ -282,31 +266,37 @@ def _above(rule: Rule, bins: Bins) -> str:
         cell for cell in sorted(rule.cells or ()) if any(s > top for s, top in zip(cell, bins, strict=True))
     ]
     if cells:
-        reach: Bins = (max(c[0] for c in cells), max(c[1] for c in cells), max(c[2] for c in cells))
-        texts = [cell_text(cell, reach) for cell in cells]
-        found.append(f"{_listing(texts)} (the last cell is {cell_text(bins, bins)})")
-    return " and ".join(found)
+        highest_used: BinCounts = (
+            max(c[0] for c in cells),
+            max(c[1] for c in cells),
+            max(c[2] for c in cells),
+        )
+        texts = [cell_text(cell, highest_used) for cell in cells]
+        descriptions.append(f"{_listing(texts)} (the last cell is {cell_text(bins, bins)})")
+    return " and ".join(descriptions)
 
 
-def _reason(taken: dict[Cell, int], segment_map: SegmentMap) -> str:
-    if not taken:
+def _reason(covered_by: dict[Cell, int], segment_map: SegmentMap) -> str:
+    """Explain why a rule is never reached, given the first rule that covers each of its cells."""
+    if not covered_by:
         return "no cell meets all of its conditions"
-    takers = [_where(number + 1, segment_map.rules[number].segment) for number in sorted(set(taken.values()))]
-    cells = _listing([cell_text(cell, segment_map.bins) for cell in taken])
-    return f"{_listing(takers)} {'takes' if len(takers) == 1 else 'take'} {cells}"
+    numbers = sorted(set(covered_by.values()))
+    rules = [_where(number + 1, segment_map.rules[number].segment) for number in numbers]
+    cells = _listing([cell_text(cell, segment_map.bins) for cell in covered_by])
+    return f"{_listing(rules)} already {'covers' if len(rules) == 1 else 'cover'} {cells}"
 
 
 def _where(number: int, segment: str) -> str:
     return f"rule {number} ({segment})"
 
 
-def _listing(items: Sequence[str], longest: int = 8) -> str:
-    """Join items as prose, the first eight of them where there are more.
+def _listing(items: Sequence[str], limit: int = 8) -> str:
+    """Join items with commas and "and"; of more than `limit` items, show the first ones and count the others.
 
-    >>> _listing(["411", "412", "413"]), _listing(["411", "412", "413"], longest=2)
+    >>> _listing(["411", "412", "413"]), _listing(["411", "412", "413"], limit=2)
     ('411, 412 and 413', '411, 412 and 1 more')
     """
-    if len(items) > longest:
-        return f"{', '.join(items[:longest])} and {len(items) - longest} more"
+    if len(items) > limit:
+        return f"{', '.join(items[:limit])} and {len(items) - limit} more"
     *first, last = items
     return f"{', '.join(first)} and {last}" if first else last

@@ -1,6 +1,6 @@
-"""The rules of a segment map: which score cells each covers, and how a configuration writes that down.
+"""Rules of a segment map, and their parsing from `[[segments.rules]]`.
 
-A **cell** is one combination of the three scores, `(r, f, m)`. With 4 bins a side there are 64.
+A **cell** is one combination of the three scores, `(r, f, m)`. With 4 bins per dimension there are 64 cells.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import ClassVar, Literal
 
 from msgspec import Struct
 
-from rfm_pipeline.config.base import SettingsError, SettingsTable, stripped
+from rfm_pipeline.config.base import SettingsError, SettingsTable, strip_text
 from rfm_pipeline.errors import ConfigurationError
 
 Cell = tuple[int, int, int]
 """One combination of scores: `(r, f, m)`."""
 
-Bins = tuple[int, int, int]
-"""The number of bins of recency, frequency and monetary value."""
+BinCounts = tuple[int, int, int]
+"""Numbers of bins of recency, frequency and monetary value, in this order."""
 
 RuleDimension = Literal["r", "f", "m", "fm"]
-"""What a condition looks at. `fm` is the mean of f and m, rounded up."""
+"""Score that a condition tests; `fm` is the mean of f and m, rounded up."""
 
-DIMENSIONS: tuple[RuleDimension, ...] = ("r", "f", "m", "fm")
+RULE_DIMENSIONS: tuple[RuleDimension, ...] = ("r", "f", "m", "fm")
 
 _Scores = int | str | None
 
@@ -44,20 +44,20 @@ def _scores(value: object) -> object:
 
 
 class RuleConfig(SettingsTable, frozen=True):
-    """One `[[segments.rules]]` of a configuration file: a segment, and the cells that belong to it.
+    """One `[[segments.rules]]` of a configuration file: a segment, and conditions for its cells.
 
     Attributes:
-        segment: The segment's name. Several rules may name the same segment.
-        description: Who is in the segment, in one line.
-        action: What to do with them, in one line.
-        r: The recency scores that the rule covers: `4`, `"2-4"`, `">=3"` or `"<=2"`. None covers all.
-        f: The frequency scores, likewise.
-        m: The monetary scores, likewise.
-        fm: The mean of frequency and monetary score, rounded up, likewise.
-        cells: In place of the four above, the cells one by one: `"444"`, or `"10-10-10"`.
+        segment: Name of the segment; several rules may name the same segment.
+        description: Description of the segment's customers, in one line.
+        action: Recommended action, in one line.
+        r: Recency scores that the rule covers: `4`, `"2-4"`, `">=3"` or `"<=2"`; None for all scores.
+        f: Frequency scores, in the same notation.
+        m: Monetary scores, in the same notation.
+        fm: Means of the frequency and the monetary score, rounded up, in the same notation.
+        cells: List of single cells, `"444"` or `"10-10-10"`, instead of the four conditions above.
     """
 
-    FORMS: ClassVar = {"segment": stripped, **dict.fromkeys(DIMENSIONS, _scores)}
+    PARSERS: ClassVar = {"segment": strip_text, **dict.fromkeys(RULE_DIMENSIONS, _scores)}
 
     segment: str
     description: str = ""
@@ -70,7 +70,7 @@ class RuleConfig(SettingsTable, frozen=True):
 
 
 class Range(Struct, frozen=True):
-    """Scores from `low` to `high`, both included.
+    """Range of scores from `low` to `high`, both included.
 
     >>> 3 in Range(2, 4), str(Range(2, 4)), str(Range(4, 4))
     (True, '2-4', '4')
@@ -87,9 +87,10 @@ class Range(Struct, frozen=True):
 
 
 class Rule(Struct, frozen=True):
-    """A segment, and the cells that the rule covers.
+    """Parsed rule: a segment, and the cells that belong to it.
 
-    A cell is covered when all ranges hold and, where `cells` is given, when it is among them.
+    The rule covers a cell if the scores lie in all ranges that are not None, and the cell is in `cells` if
+    that is not None.
     """
 
     segment: str
@@ -103,13 +104,13 @@ class Rule(Struct, frozen=True):
 
     @property
     def ranges(self) -> tuple[tuple[RuleDimension, Range], ...]:
-        """The ranges that the rule has, in the order r, f, m, fm."""
-        given: tuple[tuple[RuleDimension, Range | None], ...]
-        given = (("r", self.r), ("f", self.f), ("m", self.m), ("fm", self.fm))
-        return tuple((dimension, scores) for dimension, scores in given if scores is not None)
+        """Ranges that are not None, in the order r, f, m, fm."""
+        ranges: tuple[tuple[RuleDimension, Range | None], ...]
+        ranges = (("r", self.r), ("f", self.f), ("m", self.m), ("fm", self.fm))
+        return tuple((dimension, scores) for dimension, scores in ranges if scores is not None)
 
     def covers(self, r: int, f: int, m: int) -> bool:
-        """Tell whether the cell `(r, f, m)` meets the rule's conditions."""
+        """Return whether the rule covers the cell `(r, f, m)`."""
         scores = {"r": r, "f": f, "m": m, "fm": frequency_monetary(f, m)}
         if self.cells is not None and (r, f, m) not in self.cells:
             return False
@@ -117,7 +118,7 @@ class Rule(Struct, frozen=True):
 
 
 def frequency_monetary(f: int, m: int) -> int:
-    """Average the frequency and the monetary score, rounded up.
+    """Return the mean of the frequency and the monetary score, rounded up.
 
     >>> frequency_monetary(2, 5)
     4
@@ -125,29 +126,30 @@ def frequency_monetary(f: int, m: int) -> int:
     return (f + m + 1) // 2
 
 
-def highest_scores(bins: Bins) -> dict[RuleDimension, int]:
-    """Give the highest score that each dimension reaches."""
-    return dict(zip(DIMENSIONS, (*bins, frequency_monetary(bins[1], bins[2])), strict=True))
+def highest_scores(bins: BinCounts) -> dict[RuleDimension, int]:
+    """Return the highest score of each dimension."""
+    return dict(zip(RULE_DIMENSIONS, (*bins, frequency_monetary(bins[1], bins[2])), strict=True))
 
 
-def rule_of(number: int, config: RuleConfig, bins: Bins) -> Rule:
-    """Read a configured rule.
+def parse_rule(number: int, config: RuleConfig, bins: BinCounts) -> Rule:
+    """Return the parsed rule of a configured one.
 
     Args:
-        number: The rule's place in its map, from 1; for messages.
-        config: The rule as configured.
-        bins: The number of bins of recency, frequency and monetary value; an open range ends there.
+        number: Position of the rule in its map, from 1; for messages.
+        config: The configured rule.
+        bins: Numbers of bins of recency, frequency and monetary value, at which open ranges such as `>=3`
+            end.
 
     Raises:
-        ConfigurationError: The rule has no condition, or one that is no range of scores.
+        ConfigurationError: If the rule has no condition, or a condition is no range of scores.
     """
     where = f'Rule {number} ("{config.segment}")'
     highest = highest_scores(bins)
-    given: dict[RuleDimension, int | str | None]
-    given = {"r": config.r, "f": config.f, "m": config.m, "fm": config.fm}
+    conditions: dict[RuleDimension, int | str | None]
+    conditions = {"r": config.r, "f": config.f, "m": config.m, "fm": config.fm}
     ranges: dict[str, Range] = {
         dimension: _range(where, dimension, value, highest[dimension])
-        for dimension, value in given.items()
+        for dimension, value in conditions.items()
         if value is not None
     }
     if ranges and config.cells is not None:
@@ -158,7 +160,7 @@ def rule_of(number: int, config: RuleConfig, bins: Bins) -> Rule:
     if not ranges and not config.cells:
         raise ConfigurationError(
             f"{where} has no condition; expected r, f, m, fm or cells.",
-            "for the cells that no other rule covers, set fallback under [segments] and delete the rule.",
+            "for the cells that no other rule covers, set fallback under [segments] and delete this rule.",
         )
     cells = None if config.cells is None else _cells(where, config.cells)
     return Rule(
@@ -174,15 +176,15 @@ def rule_of(number: int, config: RuleConfig, bins: Bins) -> Rule:
 
 
 def _range(where: str, dimension: RuleDimension, value: int | str, highest: int) -> Range:
-    found = f"{where} has {dimension} = {json.dumps(value, ensure_ascii=False)}"
+    subject = f"{where} has {dimension} = {json.dumps(value, ensure_ascii=False)}"
     match = _RANGE.fullmatch(str(value).strip())
     if match is None:
-        raise ConfigurationError(f"{found}, which is not a score or a range of scores.", _RANGE_HINT)
+        raise ConfigurationError(f"{subject}, which is not a score or a range of scores.", _RANGE_HINT)
     scores = {form: int(digits) for form, digits in match.groupdict().items() if digits is not None}
     if 0 in scores.values():
-        raise ConfigurationError(f"{found}, but scores start at 1.", _RANGE_HINT)
+        raise ConfigurationError(f"{subject}, but scores start at 1.", _RANGE_HINT)
     if "at_least" in scores:
-        # Above the bins, the range keeps what was asked for, so that the proof can report it.
+        # A lower end above the bins is kept, so that the validation of the map can report it.
         return Range(scores["at_least"], max(scores["at_least"], highest))
     if "at_most" in scores:
         return Range(1, scores["at_most"])
@@ -190,7 +192,7 @@ def _range(where: str, dimension: RuleDimension, value: int | str, highest: int)
         return Range(scores["only"], scores["only"])
     if scores["low"] > scores["high"]:
         raise ConfigurationError(
-            f"{found}, a range that ends before it starts.", f'write "{scores["high"]}-{scores["low"]}".'
+            f"{subject}, a range that ends before it starts.", f'write "{scores["high"]}-{scores["low"]}".'
         )
     return Range(scores["low"], scores["high"])
 
@@ -198,16 +200,16 @@ def _range(where: str, dimension: RuleDimension, value: int | str, highest: int)
 def _cells(where: str, texts: Sequence[str]) -> frozenset[Cell]:
     cells: set[Cell] = set()
     for text in texts:
-        found = f"{where} lists the cell {json.dumps(text, ensure_ascii=False)}"
+        subject = f"{where} lists the cell {json.dumps(text, ensure_ascii=False)}"
         match = _CELL.fullmatch(text.strip())
         if match is None:
-            raise ConfigurationError(f"{found}, which is not three scores.", _CELL_HINT)
+            raise ConfigurationError(f"{subject}, which is not three scores.", _CELL_HINT)
         r, f, m = (int(digits) for digits in match.groups() if digits is not None)
         if 0 in (r, f, m):
-            raise ConfigurationError(f"{found}, but scores start at 1.", _CELL_HINT)
+            raise ConfigurationError(f"{subject}, but scores start at 1.", _CELL_HINT)
         if (r, f, m) in cells:
             raise ConfigurationError(
-                f"{found} twice.", "delete one, or correct it: it may stand for another."
+                f"{subject} twice.", "delete one of the two, or correct it if another cell was meant."
             )
         cells.add((r, f, m))
     return frozenset(cells)

@@ -1,4 +1,4 @@
-"""How the user says a file must be read, where what is found in it is not what is meant."""
+"""Settings of `[read]`: the format of source files, where detection is wrong."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ def _codec(value: object) -> object:
         codec = codecs.lookup(value)
     except LookupError:
         codec = None
-    # `rot13`, `zip` and their like are codecs too, and no text encodings.
+    # Codecs such as `rot13` and `zip` are no text encodings.
     if codec is None or not getattr(codec, "_is_text_encoding", True):
         raise ValueError(f"{value!r} is not an encoding such as 'utf-8', 'windows-1252' or 'utf-16'")
     return codec.name
 
 
 class SourceOptions(SettingsTable, frozen=True):
-    r"""Settings that win over what is found in a file; None leaves it to be found.
+    r"""Format of source files. A setting overrides what is detected in the file; None to detect it.
 
     Attributes:
-        delimiter: The character between values; `tab` and `\t` are understood.
-        quote: The character around values; empty where quotes are ordinary characters.
-        escape: The character before a quote inside a quoted value: the quote itself, or a backslash.
-        encoding: Any text encoding that Python knows.
-        header: Whether the first line names the columns. Without it they are `column1`, `column2`, ...
-        skip_lines: How many lines stand above the header (in a workbook: filled rows).
-        sheet: The one sheet of a workbook to read.
+        delimiter: Character between values; also `tab`, `\t` and other names of delimiters.
+        quote: Character around values; empty if quotes are ordinary characters.
+        escape: Character before a quote inside a quoted value: the quote itself, or a backslash.
+        encoding: Any text encoding that Python supports.
+        header: Whether the first line is a header row. Without one, the columns are `column1`, `column2`, ...
+        skip_lines: Number of lines above the header row (in a workbook: of non-empty rows).
+        sheet: Name of the only sheet of a workbook to read; None to read all.
     """
 
-    FORMS: ClassVar = {"delimiter": _one_character, "encoding": _codec, "header": parse_bool}
+    PARSERS: ClassVar = {"delimiter": _one_character, "encoding": _codec, "header": parse_bool}
 
     delimiter: str | None = None
     quote: Annotated[str, Meta(max_length=1)] | None = None

@@ -11,7 +11,13 @@ import msgspec
 
 from rfm_pipeline.config.base import SettingsError
 from rfm_pipeline.config.loader import Configuration, merge
-from rfm_pipeline.config.notifications import VARIABLE, NotifySettings, On, WebhookUrl, from_variables
+from rfm_pipeline.config.notifications import (
+    WEBHOOK_VARIABLE,
+    NotifySettings,
+    On,
+    WebhookUrl,
+    read_notify_variables,
+)
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.notifications import message
@@ -53,7 +59,7 @@ class Notifier:
         with suppress(SettingsError):  # The run itself says what is wrong with its settings.
             settings = NotifySettings.of(_merged(configuration).get("notify", {}))
             self._on = settings.on
-            self._address = settings.address(self._environ)
+            self._address = settings.webhook_url(self._environ)
         return configuration
 
     def watching(self, watcher: RunObserver) -> RunObserver:
@@ -165,7 +171,7 @@ class _NotifyingObserver:
 def _early(environ: Mapping[str, str]) -> WebhookUrl | None:
     """The address as the environment has it: a configuration that can't be read is worth a message too."""
     try:
-        said = from_variables({"webhook": environ.get(VARIABLE, "")})
-        return NotifySettings.of(said).address(environ)
+        said = read_notify_variables({"webhook": environ.get(WEBHOOK_VARIABLE, "")})
+        return NotifySettings.of(said).webhook_url(environ)
     except (ConfigurationError, SettingsError):
         return None

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from rfm_pipeline.config.scoring import Dimension
+from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.pipeline import with_ctes
@@ -38,7 +38,7 @@ class Scored(Struct, frozen=True):
     """
 
     as_of: date
-    dimensions: tuple[Dimension, Dimension, Dimension]
+    dimensions: tuple[DimensionScoring, DimensionScoring, DimensionScoring]
     edges: Mapping[str, tuple[Decimal, ...] | None]
     segment_map: SegmentMap
 
@@ -133,7 +133,7 @@ def _scored(earlier: Scored, later: Scored, dialect: Dialect) -> Cte:
 
 
 def _score(
-    dimension: Dimension, edges: tuple[Decimal, ...] | None, state: str, dialect: Dialect, *, is_same: bool
+    dimension: DimensionScoring, edges: tuple[Decimal, ...] | None, state: str, dialect: Dialect, *, is_same: bool
 ) -> str:
     """The score of a state by the earlier run's edges."""
     value, initial = VALUES[dimension.name], INITIALS[dimension.name]

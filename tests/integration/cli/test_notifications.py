@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rfm_pipeline.config.notifications import VARIABLE
+from rfm_pipeline.config.notifications import WEBHOOK_VARIABLE
 from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, SourceError
 from rfm_pipeline.notifications import notifier as notify
 from rfm_pipeline.notifications.message import RunContext, failure
@@ -36,7 +36,7 @@ CALM = "\n".join(
 @pytest.fixture
 def chat(rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
     with chatting() as running:
-        monkeypatch.setenv(VARIABLE, running.address)
+        monkeypatch.setenv(WEBHOOK_VARIABLE, running.address)
         yield running
 
 
@@ -123,7 +123,7 @@ def test_a_setting_that_is_wrong_does_not_keep_a_file_from_naming_whom_to_tell(
     rfm: Rfm, chat: Chat, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("CHAT", chat.address)
-    monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv(WEBHOOK_VARIABLE)
     text = "source = 'a.csv'\n[scoring]\nbins = 99\n[notify]\nwebhook = 'env:CHAT'"
     (tmp_path / "rfm.toml").write_text(text, encoding="utf-8")
     assert rfm("run").code == 2
@@ -190,7 +190,7 @@ def test_a_message_that_arrives_changes_nothing_that_is_printed(
 ) -> None:
     told = rfm("run", "missing.csv")
     assert len(chat.messages) == 1
-    monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv(WEBHOOK_VARIABLE)
     assert rfm("run", "missing.csv") == told
     assert len(chat.messages) == 1
 
@@ -244,7 +244,7 @@ def test_a_host_that_is_not_there_is_said_by_its_name(
     address: str, host: str, why: str, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rfm_pipeline.notifications.webhook._PAUSE", 0)
-    monkeypatch.setenv(VARIABLE, address)
+    monkeypatch.setenv(WEBHOOK_VARIABLE, address)
     ended = rfm("run", "missing.csv")
     assert ended.code == 2
     assert ended.stderr.startswith(f"warning: The message to {host} could not be sent: {why}")

@@ -11,34 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rfm_pipeline.config.base import SettingsError
-from rfm_pipeline.config.segment_map import (
-    Bins,
-    Cell,
-    Range,
-    Rule,
-    RuleConfig,
-    Segment,
-    SegmentMap,
-    SegmentsConfig,
-    cell_text,
-    frequency_monetary,
-)
+from rfm_pipeline.config.segment_map import Segment, SegmentMap, SegmentsConfig, cell_text
+from rfm_pipeline.config.segment_rules import BinCounts, Cell, Range, Rule, RuleConfig, frequency_monetary
 from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 
 
-def prove(*rules: dict[str, Any], bins: Bins = (4, 4, 4), **settings: Any) -> SegmentMap:
+def build(*rules: dict[str, Any], bins: BinCounts = (4, 4, 4), **settings: Any) -> SegmentMap:
     return SegmentMap.from_config(SegmentsConfig.of({"rules": list(rules), **settings}), bins)
 
 
-def refusal(*rules: dict[str, Any], bins: Bins = (4, 4, 4), **settings: Any) -> SegmentMapError:
+def map_error(*rules: dict[str, Any], bins: BinCounts = (4, 4, 4), **settings: Any) -> SegmentMapError:
     with pytest.raises(SegmentMapError) as caught:
-        prove(*rules, bins=bins, **settings)
+        build(*rules, bins=bins, **settings)
     return caught.value
 
 
-def misconfiguration(*rules: dict[str, Any], **settings: Any) -> ConfigurationError:
+def configuration_error(*rules: dict[str, Any], **settings: Any) -> ConfigurationError:
     with pytest.raises(ConfigurationError) as caught:
-        prove(*rules, **settings)
+        build(*rules, **settings)
     return caught.value
 
 
@@ -46,43 +36,43 @@ def misconfiguration(*rules: dict[str, Any], **settings: Any) -> ConfigurationEr
 
 
 def test_the_first_rule_that_covers_a_cell_names_its_segment() -> None:
-    proved = prove(
+    segment_map = build(
         {"segment": "Best", "r": 4, "f": ">=3"},
         {"segment": "Recent", "r": ">=3"},
         {"segment": "Rest", "r": "<=2"},
     )
-    assert proved.segment_of(4, 3, 1) == "Best"
-    assert proved.segment_of(4, 2, 4) == "Recent"
-    assert proved.segment_of(3, 4, 4) == "Recent"
-    assert proved.segment_of(2, 4, 4) == "Rest"
+    assert segment_map.segment_of(4, 3, 1) == "Best"
+    assert segment_map.segment_of(4, 2, 4) == "Recent"
+    assert segment_map.segment_of(3, 4, 4) == "Recent"
+    assert segment_map.segment_of(2, 4, 4) == "Rest"
 
 
 def test_the_fallback_takes_the_cells_that_no_rule_covers() -> None:
-    proved = prove({"segment": "Best", "cells": ["222"]}, bins=(2, 2, 2), fallback="Others")
-    assert [cell for cell, segment in proved.cells().items() if segment == "Best"] == [(2, 2, 2)]
-    assert set(proved.cells().values()) == {"Best", "Others"}
+    segment_map = build({"segment": "Best", "cells": ["222"]}, bins=(2, 2, 2), fallback="Others")
+    assert [cell for cell, segment in segment_map.cells().items() if segment == "Best"] == [(2, 2, 2)]
+    assert set(segment_map.cells().values()) == {"Best", "Others"}
 
 
 def test_every_cell_is_listed_once_in_ascending_order() -> None:
-    proved = prove({"segment": "All", "r": ">=1"}, bins=(2, 3, 4))
-    assert list(proved.cells()) == list(itertools.product((1, 2), (1, 2, 3), (1, 2, 3, 4)))
+    segment_map = build({"segment": "All", "r": ">=1"}, bins=(2, 3, 4))
+    assert list(segment_map.cells()) == list(itertools.product((1, 2), (1, 2, 3), (1, 2, 3, 4)))
 
 
 def test_a_segment_may_have_several_rules() -> None:
-    proved = prove(
+    segment_map = build(
         {"segment": "Edge", "r": 1, "f": 1},
         {"segment": "Middle", "r": 1},
         {"segment": "Edge", "r": 2},
         bins=(2, 2, 2),
     )
-    assert proved.segment_of(1, 1, 2) == proved.segment_of(2, 2, 2) == "Edge"
-    assert proved.segment_of(1, 2, 1) == "Middle"
+    assert segment_map.segment_of(1, 1, 2) == segment_map.segment_of(2, 2, 2) == "Edge"
+    assert segment_map.segment_of(1, 2, 1) == "Middle"
 
 
 def test_fm_is_the_mean_of_f_and_m_rounded_up() -> None:
     assert [frequency_monetary(f, m) for f, m in [(1, 1), (1, 2), (2, 5), (5, 5)]] == [1, 2, 4, 5]
-    proved = prove({"segment": "Top", "fm": 4}, {"segment": "Rest", "fm": "<=3"})
-    assert {cell[1:] for cell, segment in proved.cells().items() if segment == "Top"} == {
+    segment_map = build({"segment": "Top", "fm": 4}, {"segment": "Rest", "fm": "<=3"})
+    assert {cell[1:] for cell, segment in segment_map.cells().items() if segment == "Top"} == {
         (3, 4),
         (4, 3),
         (4, 4),
@@ -90,10 +80,10 @@ def test_fm_is_the_mean_of_f_and_m_rounded_up() -> None:
 
 
 def test_each_dimension_has_its_own_number_of_bins() -> None:
-    proved = prove({"segment": "New", "r": ">=2"}, {"segment": "Old", "r": 1}, bins=(3, 2, 5))
-    assert proved.segment_of(3, 2, 5) == "New"
+    segment_map = build({"segment": "New", "r": ">=2"}, {"segment": "Old", "r": 1}, bins=(3, 2, 5))
+    assert segment_map.segment_of(3, 2, 5) == "New"
     with pytest.raises(KeyError):
-        proved.segment_of(3, 3, 5)
+        segment_map.segment_of(3, 3, 5)
 
 
 @pytest.mark.parametrize(
@@ -109,13 +99,13 @@ def test_each_dimension_has_its_own_number_of_bins() -> None:
     ],
 )
 def test_a_score_condition_covers_what_it_says(written: int | str, covered: set[int]) -> None:
-    proved = prove({"segment": "In", "f": written}, bins=(5, 5, 5), fallback="Out")
-    assert {f for f in range(1, 6) if proved.segment_of(1, f, 1) == "In"} == covered
+    segment_map = build({"segment": "In", "f": written}, bins=(5, 5, 5), fallback="Out")
+    assert {f for f in range(1, 6) if segment_map.segment_of(1, f, 1) == "In"} == covered
 
 
 def test_cells_are_written_as_digits_or_with_dashes() -> None:
-    proved = prove({"segment": "In", "cells": ["111", "10-1-10"]}, bins=(10, 10, 10), fallback="Out")
-    assert {cell for cell, name in proved.cells().items() if name == "In"} == {(1, 1, 1), (10, 1, 10)}
+    segment_map = build({"segment": "In", "cells": ["111", "10-1-10"]}, bins=(10, 10, 10), fallback="Out")
+    assert {cell for cell, name in segment_map.cells().items() if name == "In"} == {(1, 1, 1), (10, 1, 10)}
 
 
 def test_a_cell_is_written_with_dashes_as_soon_as_a_score_can_have_two_digits() -> None:
@@ -124,21 +114,21 @@ def test_a_cell_is_written_with_dashes_as_soon_as_a_score_can_have_two_digits() 
 
 
 def test_rules_are_exposed_as_ranges_and_cells() -> None:
-    proved = prove(
+    segment_map = build(
         {"segment": "A", "r": ">=3", "fm": "1-2"},
         {"segment": "B", "cells": ["111"]},
         fallback="C",
         name="mine",
     )
-    ranged, listed = proved.rules
+    ranged, listed = segment_map.rules
     assert ranged == Rule("A", r=Range(3, 4), fm=Range(1, 2))
     assert ranged.ranges == (("r", Range(3, 4)), ("fm", Range(1, 2)))
     assert listed == Rule("B", cells=frozenset({(1, 1, 1)}))
-    assert (proved.name, proved.fallback, proved.bins) == ("mine", "C", (4, 4, 4))
+    assert (segment_map.name, segment_map.fallback, segment_map.bins) == ("mine", "C", (4, 4, 4))
 
 
 def test_segments_come_in_the_order_of_their_first_rule_with_the_fallback_last() -> None:
-    proved = prove(
+    segment_map = build(
         {"segment": "B", "cells": ["111"], "action": "call"},
         {"segment": "A", "cells": ["112"], "description": "first"},
         {"segment": "B", "cells": ["121"], "description": "later", "action": "ignored"},
@@ -147,7 +137,7 @@ def test_segments_come_in_the_order_of_their_first_rule_with_the_fallback_last()
         fallback_description="the rest",
         fallback_action="wait",
     )
-    assert proved.segments == (
+    assert segment_map.segments == (
         Segment("B", "later", "call"),
         Segment("A", "first", ""),
         Segment("C", "the rest", "wait"),
@@ -155,22 +145,22 @@ def test_segments_come_in_the_order_of_their_first_rule_with_the_fallback_last()
 
 
 def test_a_fallback_that_is_also_a_rules_segment_is_listed_once() -> None:
-    proved = prove({"segment": "Lost", "r": 1}, {"segment": "Best", "r": 4}, fallback="Lost")
-    assert [segment.name for segment in proved.segments] == ["Lost", "Best"]
+    segment_map = build({"segment": "Lost", "r": 1}, {"segment": "Best", "r": 4}, fallback="Lost")
+    assert [segment.name for segment in segment_map.segments] == ["Lost", "Best"]
 
 
 def test_a_map_uses_m_only_where_m_can_change_the_segment() -> None:
-    assert not prove({"segment": "A", "r": ">=2"}, {"segment": "B", "r": 1, "m": ">=1"}).uses_m
-    assert prove({"segment": "A", "m": 4}, fallback="B").uses_m
-    assert prove({"segment": "A", "fm": 4}, fallback="B").uses_m
-    assert prove({"segment": "A", "cells": ["444"]}, fallback="B").uses_m
+    assert not build({"segment": "A", "r": ">=2"}, {"segment": "B", "r": 1, "m": ">=1"}).uses_m
+    assert build({"segment": "A", "m": 4}, fallback="B").uses_m
+    assert build({"segment": "A", "fm": 4}, fallback="B").uses_m
+    assert build({"segment": "A", "cells": ["444"]}, fallback="B").uses_m
 
 
 # What is refused, and in what words
 
 
 def test_a_hole_is_refused_by_name() -> None:
-    error = refusal({"segment": "A", "f": ">=2"}, bins=(2, 2, 2), name="mine")
+    error = map_error({"segment": "A", "f": ">=2"}, bins=(2, 2, 2), name="mine")
     assert error.message == (
         'The segment map "mine" does not fit its 2 x 2 x 2 score cells: no rule covers 111, 112, 211 and 212.'
     )
@@ -181,16 +171,18 @@ def test_a_hole_is_refused_by_name() -> None:
 def test_many_holes_are_abbreviated() -> None:
     assert (
         "no rule covers 411, 412, 413, 414, 421, 422, 423, 424 and 8 more."
-        in refusal({"segment": "A", "r": "<=3"}).message
+        in map_error({"segment": "A", "r": "<=3"}).message
     )
 
 
 def test_holes_are_written_with_dashes_where_scores_have_two_digits() -> None:
-    assert "no rule covers 10-1-1, 10-1-2," in refusal({"segment": "A", "r": "<=9"}, bins=(10, 2, 2)).message
+    assert (
+        "no rule covers 10-1-1, 10-1-2," in map_error({"segment": "A", "r": "<=9"}, bins=(10, 2, 2)).message
+    )
 
 
 def test_a_dead_rule_is_refused_with_the_rules_that_take_its_cells() -> None:
-    error = refusal(
+    error = map_error(
         {"segment": "Recent", "r": 2, "f": 2},
         {"segment": "Frequent", "f": 2, "m": 1},
         {"segment": "Rest", "r": ">=1"},
@@ -198,19 +190,23 @@ def test_a_dead_rule_is_refused_with_the_rules_that_take_its_cells() -> None:
         bins=(2, 2, 2),
     )
     assert error.message.endswith(
-        ": rule 4 (Lost) is never reached, because rule 1 (Recent) and rule 2 (Frequent) take 121 and 221."
+        ": rule 4 (Lost) is never reached,"
+        " because rule 1 (Recent) and rule 2 (Frequent) already cover 121 and 221."
     )
-    assert error.hint == "move a dead rule above the rules that take its cells, narrow those, or delete it."
+    assert error.hint == (
+        "move a rule that is never reached above the rules that cover its cells, narrow those rules,"
+        " or delete it."
+    )
 
 
 def test_a_rule_that_contradicts_itself_is_refused_as_such() -> None:
-    assert refusal({"segment": "A", "f": 1, "m": 1, "fm": 4}, fallback="B").message.endswith(
+    assert map_error({"segment": "A", "f": 1, "m": 1, "fm": 4}, fallback="B").message.endswith(
         ": rule 1 (A) is never reached, because no cell meets all of its conditions."
     )
 
 
 def test_a_dead_fallback_is_refused() -> None:
-    error = refusal({"segment": "All", "r": ">=1"}, fallback="Others")
+    error = map_error({"segment": "All", "r": ">=1"}, fallback="Others")
     assert error.message.endswith(
         ': the fallback "Others" is never reached, because the rules cover every cell.'
     )
@@ -230,8 +226,8 @@ def test_a_dead_fallback_is_refused() -> None:
     ],
 )
 def test_scores_above_the_bins_are_refused_with_their_value(condition: dict[str, Any], said: str) -> None:
-    error = refusal({"segment": "High", **condition}, {"segment": "Low", "m": ">=1"})
-    assert f": rule 1 (High) asks for {said}" in error.message
+    error = map_error({"segment": "High", **condition}, {"segment": "Low", "m": ">=1"})
+    assert f": rule 1 (High) requires {said}" in error.message
     assert error.hint is not None
     assert error.hint.startswith(
         "set the bins under [scoring] that the map was written for, or lower the scores"
@@ -239,7 +235,7 @@ def test_scores_above_the_bins_are_refused_with_their_value(condition: dict[str,
 
 
 def test_all_that_is_wrong_with_a_map_is_one_error() -> None:
-    error = refusal(
+    error = map_error(
         {"segment": "A", "r": 1, "f": 2},
         {"segment": "Dead", "r": 1, "f": 2, "m": 2},
         {"segment": "High", "r": 3},
@@ -248,60 +244,60 @@ def test_all_that_is_wrong_with_a_map_is_one_error() -> None:
     )
     assert re.search(
         r"no rule covers 111, .* and 222; "
-        r"rule 2 \(Dead\) is never reached, because rule 1 \(A\) takes 122; "
-        r"rule 3 \(High\) asks for r = 3 \(r ends at 2\); "
-        r"rule 4 \(Dead too\) is never reached, because rule 1 \(A\) takes 121\.$",
+        r"rule 2 \(Dead\) is never reached, because rule 1 \(A\) already covers 122; "
+        r"rule 3 \(High\) requires r = 3 \(r ends at 2\); "
+        r"rule 4 \(Dead too\) is never reached, because rule 1 \(A\) already covers 121\.$",
         error.message,
     )
     assert error.hint is not None
-    assert error.hint.count("move a dead rule") == 1
+    assert error.hint.count("move a rule") == 1
 
 
 @pytest.mark.parametrize("value", ["4+", "", "four", "-1", ">3", "2-", "2-3-4", "4.0", "٤"])
 def test_what_is_no_range_of_scores_is_refused_with_value_and_hint(value: str) -> None:
-    error = misconfiguration({"segment": "A", "r": 1}, {"segment": "B", "m": value})
+    error = configuration_error({"segment": "A", "r": 1}, {"segment": "B", "m": value})
     assert error.message == f'Rule 2 ("B") has m = "{value}", which is not a score or a range of scores.'
     assert error.hint == 'write scores as 4, "2-4", ">=3" or "<=2"; they start at 1, which is worst.'
 
 
 @pytest.mark.parametrize("value", [0, "0", "0-2", ">=0", "<=0"])
 def test_scores_below_one_are_refused(value: int | str) -> None:
-    error = misconfiguration({"segment": "A", "r": value})
+    error = configuration_error({"segment": "A", "r": value})
     assert error.message.endswith(", but scores start at 1.")
 
 
 def test_a_range_that_ends_before_it_starts_is_refused_with_the_right_way_round() -> None:
-    error = misconfiguration({"segment": "A", "r": "4-2"})
+    error = configuration_error({"segment": "A", "r": "4-2"})
     assert error.message == 'Rule 1 ("A") has r = "4-2", a range that ends before it starts.'
     assert error.hint == 'write "2-4".'
 
 
 @pytest.mark.parametrize("text", ["44", "4444", "4-4", "r4", "10-10", "101010"])
 def test_what_is_no_cell_is_refused_with_value_and_hint(text: str) -> None:
-    error = misconfiguration({"segment": "A", "cells": ["444", text]})
+    error = configuration_error({"segment": "A", "cells": ["444", text]})
     assert error.message == f'Rule 1 ("A") lists the cell "{text}", which is not three scores.'
     assert error.hint == 'write cells as r, f and m: "444", or "10-10-10"; scores start at 1, which is worst.'
 
 
 def test_a_cell_with_a_zero_is_refused() -> None:
-    assert misconfiguration({"segment": "A", "cells": ["401"]}).message.endswith("scores start at 1.")
+    assert configuration_error({"segment": "A", "cells": ["401"]}).message.endswith("scores start at 1.")
 
 
 def test_a_cell_that_is_listed_twice_is_refused_as_a_likely_slip() -> None:
     assert (
         'lists the cell "4-4-1" twice'
-        in misconfiguration({"segment": "A", "cells": ["441", "4-4-1"]}).message
+        in configuration_error({"segment": "A", "cells": ["441", "4-4-1"]}).message
     )
 
 
 def test_cells_and_ranges_do_not_mix_in_a_rule() -> None:
-    error = misconfiguration({"segment": "A", "cells": ["444"], "r": 4, "m": 4})
+    error = configuration_error({"segment": "A", "cells": ["444"], "r": 4, "m": 4})
     assert error.message == 'Rule 1 ("A") has both cells and r and m; expected one or the other.'
 
 
 @pytest.mark.parametrize("rule", [{}, {"cells": []}])
 def test_a_rule_without_a_condition_is_refused_in_favour_of_the_fallback(rule: dict[str, Any]) -> None:
-    error = misconfiguration({"segment": "A", **rule})
+    error = configuration_error({"segment": "A", **rule})
     assert error.message == 'Rule 1 ("A") has no condition; expected r, f, m, fm or cells.'
     assert error.hint is not None
     assert "fallback" in error.hint
@@ -309,27 +305,29 @@ def test_a_rule_without_a_condition_is_refused_in_favour_of_the_fallback(rule: d
 
 @pytest.mark.parametrize("name", ["", "  ", "two\nlines"])
 def test_blank_and_unprintable_names_are_refused(name: str) -> None:
-    assert misconfiguration({"segment": name, "r": ">=1"}).message.startswith("Rule 1 has the segment name")
-    assert misconfiguration({"segment": "A", "r": 1}, fallback=name).message.startswith("The fallback has")
+    assert configuration_error({"segment": name, "r": ">=1"}).message.startswith(
+        "Rule 1 has the segment name"
+    )
+    assert configuration_error({"segment": "A", "r": 1}, fallback=name).message.startswith("The fallback has")
 
 
 def test_spaces_around_a_name_do_not_count() -> None:
-    proved = prove({"segment": "Loyal", "r": 1}, {"segment": " Loyal ", "r": ">=2"})
-    assert proved.segments == (Segment("Loyal"),)
+    segment_map = build({"segment": "Loyal", "r": 1}, {"segment": " Loyal ", "r": ">=2"})
+    assert segment_map.segments == (Segment("Loyal"),)
 
 
 @pytest.mark.parametrize("other", ["at risk", "AT RISK", "At  Risk"])
 def test_names_that_differ_in_case_or_spaces_only_are_refused(other: str) -> None:
-    error = misconfiguration({"segment": "At Risk", "r": 1}, {"segment": other, "r": ">=2"})
+    error = configuration_error({"segment": "At Risk", "r": 1}, {"segment": other, "r": ">=2"})
     assert error.message == f'The segment names "At Risk" and "{other}" differ in nothing but case or spaces.'
 
 
 def test_a_fallback_that_differs_from_a_segment_in_case_only_is_refused() -> None:
-    assert '"Lost" and "lost"' in misconfiguration({"segment": "Lost", "r": 1}, fallback="lost").message
+    assert '"Lost" and "lost"' in configuration_error({"segment": "Lost", "r": 1}, fallback="lost").message
 
 
 def test_a_described_fallback_without_a_name_is_refused() -> None:
-    error = misconfiguration({"segment": "A", "r": ">=1"}, fallback_action="call", name="mine")
+    error = configuration_error({"segment": "A", "r": ">=1"}, fallback_action="call", name="mine")
     assert error.message == 'The segment map "mine" describes a fallback that it does not name.'
 
 
@@ -356,7 +354,7 @@ def test_a_map_without_rules_is_refused() -> None:
 
 
 @st.composite
-def maps(draw: st.DrawFn) -> tuple[list[dict[str, Any]], Bins, str | None]:
+def maps(draw: st.DrawFn) -> tuple[list[dict[str, Any]], BinCounts, str | None]:
     """Random maps, with conditions narrow enough for holes and wide enough for dead rules."""
     bins = (draw(st.integers(2, 4)), draw(st.integers(2, 4)), draw(st.integers(2, 4)))
     tops = {"r": bins[0], "f": bins[1], "m": bins[2], "fm": max(bins[1], bins[2])}
@@ -402,7 +400,7 @@ def covered(rule: dict[str, Any], cell: Cell) -> bool:
 
 @given(maps())
 def test_a_map_is_proved_exactly_when_brute_force_finds_nothing_wrong(
-    drawn: tuple[list[dict[str, Any]], Bins, str | None],
+    drawn: tuple[list[dict[str, Any]], BinCounts, str | None],
 ) -> None:
     rules, bins, fallback = drawn
     cells = list(itertools.product(*(range(1, count + 1) for count in bins)))
@@ -417,14 +415,14 @@ def test_a_map_is_proved_exactly_when_brute_force_finds_nothing_wrong(
     total = (None in first.values()) == (fallback is not None)
     no_dead_rule = set(range(len(rules))) <= set(first.values())
     if total and no_dead_rule and not too_high:
-        proved = prove(*rules, bins=bins, fallback=fallback)
+        segment_map = build(*rules, bins=bins, fallback=fallback)
         expected = {
             cell: fallback if number is None else rules[number]["segment"] for cell, number in first.items()
         }
-        assert proved.cells() == expected
-        assert all(proved.segment_of(*cell) == segment for cell, segment in expected.items())
+        assert segment_map.cells() == expected
+        assert all(segment_map.segment_of(*cell) == segment for cell, segment in expected.items())
     else:
-        message = refusal(*rules, bins=bins, fallback=fallback).message
+        message = map_error(*rules, bins=bins, fallback=fallback).message
         for number in range(len(rules)):
             if number not in first.values():
                 assert f"rule {number + 1} (" in message

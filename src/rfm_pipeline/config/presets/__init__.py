@@ -1,7 +1,7 @@
-"""Presets: settings that come with the package, as TOML files beside this module.
+"""Presets: partial settings that come with the package, as TOML files beside this module.
 
-A preset holds partial settings: a segment map with the scoring it was written for, or the columns of a
-well-known export. Its own `[preset]` table says what it is, and is no setting.
+A preset is a segment map with the scoring for which it was written, or the columns of a well-known export.
+Its table `[preset]` describes it and is no setting.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _SUFFIX = ".toml"
 
 
 class Preset(Struct, frozen=True):
-    """What a preset is.
+    """Description of a preset.
 
     Attributes:
-        name: What it is chosen by, as in `preset = "grid"`.
-        title: What it is called.
-        description: What it holds and when to choose it.
+        name: Name that selects it, as in `preset = "grid"`.
+        title: Display name.
+        description: Content of the preset, and when to choose it.
         kind: "segments" for a segment map, "source" for the columns of an export.
-        signature: Column names that identify the export when a source has all of them. Empty for a segment
-            map, and for an export that its columns can't tell.
+        signature: Column names that identify the export: a source that has all of them is recognised. Empty
+            for a segment map, and for an export without distinctive columns.
     """
 
     name: str
@@ -42,52 +42,52 @@ class Preset(Struct, frozen=True):
 
 @cache
 def names() -> tuple[str, ...]:
-    """List the presets by name, in alphabetical order."""
+    """Return the names of all presets in alphabetical order."""
     files = resources.files(__name__).iterdir()
     return tuple(sorted(file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX)))
 
 
 def load(name: str) -> dict[str, Any]:
-    """Read a preset as it stands in its file, with its `[preset]` table.
+    """Return the parsed file of a preset, including its `[preset]` table.
 
     Raises:
-        ConfigurationError: There is no preset of that name.
+        ConfigurationError: If there is no preset of that name.
     """
     return deepcopy(_read(name))
 
 
 def info(name: str) -> Preset:
-    """Tell what a preset is.
+    """Return the description of a preset.
 
     Raises:
-        ConfigurationError: There is no preset of that name.
+        ConfigurationError: If there is no preset of that name.
     """
     settings = _read(name)
-    about = settings["preset"]
+    table = settings["preset"]
     return Preset(
         name,
-        about["title"],
-        about["description"],
+        table["title"],
+        table["description"],
         "segments" if "segments" in settings else "source",
-        tuple(about.get("signature", ())),
+        tuple(table.get("signature", ())),
     )
 
 
 def recognise(columns: Collection[str]) -> str | None:
-    """The preset of the export that has these columns, the most particular one if several fit; or None."""
-    fitting = [
+    """Return the preset whose signature is in `columns`, the longest if several are; None if none is."""
+    matches = [
         preset
         for name in names()
         if (preset := info(name)).signature and set(preset.signature) <= set(columns)
     ]
-    return max(fitting, key=lambda preset: len(preset.signature)).name if fitting else None
+    return max(matches, key=lambda preset: len(preset.signature)).name if matches else None
 
 
-def text(name: str) -> str:
-    """A preset's file as it stands.
+def toml_text(name: str) -> str:
+    """Return the unparsed text of a preset's file.
 
     Raises:
-        ConfigurationError: There is no preset of that name.
+        ConfigurationError: If there is no preset of that name.
     """
     _read(name)
     return _text(name)
@@ -95,12 +95,13 @@ def text(name: str) -> str:
 
 @cache
 def _read(name: str) -> dict[str, Any]:
-    known = names()
-    if name not in known:
-        closest = difflib.get_close_matches(name.lower(), known, n=1)
-        meant = f'did you mean "{closest[0]}"? ' if closest else ""
+    existing = names()
+    if name not in existing:
+        closest = difflib.get_close_matches(name.lower(), existing, n=1)
+        suggestion = f'did you mean "{closest[0]}"? ' if closest else ""
         raise ConfigurationError(
-            f'There is no preset "{name}".', f"{meant}there are {', '.join(known[:-1])} and {known[-1]}."
+            f'There is no preset "{name}".',
+            f"{suggestion}there are {', '.join(existing[:-1])} and {existing[-1]}.",
         )
     return tomllib.loads(_text(name))
 

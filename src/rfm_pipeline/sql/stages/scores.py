@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from rfm_pipeline.config.scoring import Dimension
+from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
@@ -37,14 +37,14 @@ def scores_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
     return tuple(ctes)
 
 
-def edge_names(dimension: Dimension) -> list[str]:
+def edge_names(dimension: DimensionScoring) -> list[str]:
     """The columns of `edges` that a dimension is scored by; the k-th is passed by scores above k."""
     if dimension.method == "ntile":
         return []
     return [f"{INITIALS[dimension.name]}_edge_{k}" for k in range(1, dimension.bins)]
 
 
-def recomputed_edge_names(spec: QuerySpec, dimension: Dimension) -> list[str]:
+def recomputed_edge_names(spec: QuerySpec, dimension: DimensionScoring) -> list[str]:
     """The columns of `edges` with the quantiles of today, which are others where the edges are frozen."""
     if dimension.method != "quantile":
         return []
@@ -53,7 +53,7 @@ def recomputed_edge_names(spec: QuerySpec, dimension: Dimension) -> list[str]:
     return [f"{INITIALS[dimension.name]}_recomputed_{k}" for k in range(1, dimension.bins)]
 
 
-def _quantile_ctes(spec: QuerySpec, dimension: Dimension) -> list[Cte]:
+def _quantile_ctes(spec: QuerySpec, dimension: DimensionScoring) -> list[Cte]:
     name = dimension.name
     # Larger is better throughout, so recency runs backwards.
     value = "-recency_days" if name == "recency" else VALUES[name]
@@ -87,7 +87,7 @@ def _cumulative(dimension: str) -> Cte:
     return Cte(f"{dimension}_cumulative", row, select(columns, f"{dimension}_histogram"))
 
 
-def _refined(spec: QuerySpec, dimension: Dimension, value: str) -> list[Cte]:
+def _refined(spec: QuerySpec, dimension: DimensionScoring, value: str) -> list[Cte]:
     """Cumulative counts whose windows stay small where values are nearly all distinct.
 
     First over coarse values, of which there are few whatever the number of customers; then over the exact
@@ -145,7 +145,7 @@ def _edges(spec: QuerySpec) -> str:
     return select(columns, "\nCROSS JOIN ".join(sources))
 
 
-def _given(spec: QuerySpec, dimension: Dimension, edges: Sequence[Decimal]) -> list[str]:
+def _given(spec: QuerySpec, dimension: DimensionScoring, edges: Sequence[Decimal]) -> list[str]:
     """Edges that are known beforehand, as columns."""
     if not edges:
         return []
@@ -153,7 +153,7 @@ def _given(spec: QuerySpec, dimension: Dimension, edges: Sequence[Decimal]) -> l
     return [f"{edge} AS {name}" for edge, name in zip(written, edge_names(dimension), strict=True)]
 
 
-def edge_literals(dimension: Dimension, edges: Sequence[Decimal], dialect: Dialect) -> list[str]:
+def edge_literals(dimension: DimensionScoring, edges: Sequence[Decimal], dialect: Dialect) -> list[str]:
     """Edges, in the form that `[scoring]` takes, as they stand in a query, from the worst score up."""
     # In days they are given best first.
     from_worst: Iterable[Decimal] = reversed(edges) if dimension.name == "recency" else edges
@@ -175,7 +175,7 @@ def _scores(spec: QuerySpec) -> str:
     return select(columns, "metrics\nCROSS JOIN edges")
 
 
-def _score(dimension: Dimension) -> str:
+def _score(dimension: DimensionScoring) -> str:
     value = VALUES[dimension.name]
     if dimension.method == "ntile":
         # The tie-break makes it the same on every run; it sorts all customers on one worker in BigQuery.
@@ -184,7 +184,7 @@ def _score(dimension: Dimension) -> str:
     return score_by(dimension, edge_names(dimension))
 
 
-def score_by(dimension: Dimension, edges: Sequence[str], value: str = "") -> str:
+def score_by(dimension: DimensionScoring, edges: Sequence[str], value: str = "") -> str:
     """A customer's score by edges.
 
     Args:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rfm_pipeline.config.segment_map import Range, Rule, SegmentMap
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.config.segment_rules import Range, Rule
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 

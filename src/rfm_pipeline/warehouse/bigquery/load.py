@@ -12,7 +12,7 @@ from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import DestinationError, WarehouseError
 from rfm_pipeline.warehouse.bigquery.client import connect
-from rfm_pipeline.warehouse.bigquery.errors import explanation
+from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, Limits
 from rfm_pipeline.warehouse.bigquery.local_files import Field, LocalFiles, schema_fields
 from rfm_pipeline.warehouse.bigquery.schema import schema_differences, type_name
@@ -100,7 +100,7 @@ def limits_of(settings: BigQuerySettings) -> Limits:
         job=settings.job_timeout,
         retry=settings.retry_timeout,
         request=settings.request_timeout,
-        bytes_billed=settings.most_bytes,
+        bytes_billed=settings.byte_limit,
     )
 
 
@@ -123,7 +123,7 @@ def place_of(jobs: JobRunner, project: str, dataset: str) -> str | None:
         return location
 
     doing = f"look at the dataset {project}.{dataset}"
-    with explanation(doing):
+    with translate_bigquery_errors(doing):
         try:
             return jobs.patience.ask(get, doing)
         except NotFound:
@@ -144,7 +144,7 @@ def find(jobs: JobRunner, name: str) -> Table | None:
             timeout=jobs.request_timeout,
         )
 
-    with explanation(f"look at {name}"):
+    with translate_bigquery_errors(f"look at {name}"):
         try:
             return jobs.patience.ask(get, f"look at {name}")
         except NotFound:
@@ -167,7 +167,7 @@ def make(jobs: JobRunner, name: str, fields: tuple[Field, ...], expires: datetim
             timeout=jobs.request_timeout,
         )
 
-    with explanation(f"make {name}"):
+    with translate_bigquery_errors(f"make {name}"):
         jobs.patience.ask(create, f"make {name}")
 
 
@@ -188,7 +188,7 @@ def drop(jobs: JobRunner, name: str, within: float | None = None) -> None:
             timeout=min(_DROP_SECONDS, jobs.request_timeout),
         )
 
-    with explanation(f"drop {name}"):
+    with translate_bigquery_errors(f"drop {name}"):
         jobs.patience.ask(delete, f"drop {name}", within=within)
 
 
