@@ -6,7 +6,7 @@ import difflib
 import re
 from pathlib import Path
 
-from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.duckdb_engine import duckdb, lock_holder
 from rfm_pipeline.common.duckdb_quoting import identifier, text_literal
 from rfm_pipeline.config.source_location import DuckDBTable
 from rfm_pipeline.errors import LockedError, SourceError
@@ -15,8 +15,6 @@ from rfm_pipeline.source.files import missing, reading
 
 ALIAS = "rfm_source"
 """The name under which the file is attached."""
-
-_HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
 
 def scan_duckdb(location: DuckDBTable, connection: duckdb.DuckDBPyConnection) -> tuple[Scan, str]:
@@ -62,14 +60,16 @@ def _attach(file: Path, connection: duckdb.DuckDBPyConnection) -> str:
     try:
         connection.execute(f"ATTACH {text_literal(str(file))} AS {ALIAS} (READ_ONLY)")
     except duckdb.Error as error:
-        raise _unattached(file, str(error)) from error
+        raise _unattached(file, error) from error
     return ALIAS
 
 
-def _unattached(file: Path, text: str) -> SourceError | LockedError:
-    if re.search(r"Could not set lock|being used by another process|already open|file handle conflict", text):
-        match = _HOLDER.search(text)
-        holder = f"{Path(match['program']).name} (process {match['pid']})" if match else "another process"
+def _unattached(file: Path, error: duckdb.Error) -> SourceError | LockedError:
+    text = str(error)
+    holder = lock_holder(error)
+    if holder is None and re.search(r"already open|file handle conflict", text):
+        holder = "another process"
+    if holder:
         return LockedError(f"{file} is held by {holder}.", "wait for it to end, or close it.")
     if "newer version" in text or "storage version" in text.lower():
         return SourceError(

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from rfm_pipeline._version import __version__
 from rfm_pipeline.common.cancellation import raise_if_cancelled
-from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.duckdb_engine import duckdb, fetch_dicts, lock_holder
 from rfm_pipeline.common.file_lock import FileLock
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.engines import DuckDBSettings
@@ -30,7 +30,6 @@ from rfm_pipeline.results.tables import COLUMNS, SUFFIXES, PublishedColumn, newe
 from rfm_pipeline.warehouse.duckdb.errors import (
     UNCHANGED,
     held,
-    lock_holder,
     translate_duckdb_errors,
     unopened,
 )
@@ -107,9 +106,7 @@ class DuckDBDestination:
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         with self.open_for_reading():
-            cursor = self._connection.execute(select)
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            return fetch_dicts(self._connection.execute(select))
 
     @contextmanager
     def open_for_reading(self) -> Iterator[None]:

@@ -16,7 +16,6 @@ from rfm_pipeline.source.errors import explain_failure
 
 UNCHANGED = "the earlier result is unchanged."
 
-_HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 # What the operating system said, which DuckDB quotes at the end, within JSON or without.
 _SYSTEM = re.compile(r'"\\?: (?P<reason>[A-Z][a-z][\w \-()]+?)\\?["}.]|"\\?: (?P<last>[A-Z][a-z][\w \-()]+)$')
 _CAST = re.compile(
@@ -130,15 +129,6 @@ def _damaged(file: Path) -> WarehouseError:
     return WarehouseError(
         f"{file} is damaged or incomplete.", "restore it from a copy, or choose another file with --to."
     )
-
-
-def lock_holder(error: Exception) -> str | None:
-    """Who holds the file that could not be locked; None when that is not what is wrong."""
-    text = str(error)
-    if "Could not set lock on file" not in text and "being used by another process" not in text:
-        return None
-    match = _HOLDER.search(text)
-    return f"{Path(match['program']).name} (process {match['pid']})" if match else "another process"
 
 
 def held(file: Path, holder: str) -> LockedError:
