@@ -21,7 +21,7 @@ def access(settings: Settings) -> Access | None:
     """
     if not isinstance(settings.to, BigQueryDestinationLocation):
         return None
-    from rfm_pipeline.warehouse.bigquery.permissions import look_at_access
+    from rfm_pipeline.warehouse.bigquery.permissions import check_access
 
     table = settings.source if isinstance(settings.source, BigQueryTable) else None
-    return look_at_access(table, settings.to, settings.bigquery, f"check-{secrets.token_hex(6)}")
+    return check_access(table, settings.to, settings.bigquery, f"check-{secrets.token_hex(6)}")

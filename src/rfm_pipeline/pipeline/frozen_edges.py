@@ -1,4 +1,4 @@
-"""Frozen edges: which earlier run's they are, and whether they fit what is asked."""
+"""Frozen edges: the edges of an earlier run, by which customers are scored."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class FrozenEdges(Struct, frozen=True):
     """The edges of an earlier run.
 
     Attributes:
-        run_id: The run.
-        as_of_date: Its as-of date.
-        edges: By the name of each dimension whose method is `quantile`, in the form that `[scoring]` takes.
+        run_id: Id of the run.
+        as_of_date: As-of date of the run.
+        edges: The edges by dimension, for dimensions whose method is `quantile`, as `[scoring]` takes them.
     """
 
     run_id: str
@@ -37,25 +37,27 @@ class FrozenEdges(Struct, frozen=True):
 
 
 def frozen_edges(records: Sequence[RunRecord], settings: Settings) -> FrozenEdges:
-    """The edges that settings with `scoring.edges = "frozen"` ask for.
+    """Return the edges that settings with `scoring.edges = "frozen"` request.
 
     Args:
         records: The runs on record at the destination, in any order.
-        settings: They name a run in `scoring.calibration`, or take the newest calibration.
+        settings: The settings; `scoring.calibration` names the run, or None for the newest calibration.
 
     Raises:
-        ConfigurationError: There is no such run, or it was scored in other bins or by other methods.
+        ConfigurationError: If there is no such run, or it was scored with other bins or methods.
     """
     scoring = settings.scoring
     run_id = scoring.calibration
-    record = _newest_calibration(records, settings) if run_id is None else _named(run_id, records, settings)
+    record = (
+        _newest_calibration(records, settings) if run_id is None else _run_named(run_id, records, settings)
+    )
     scored = {scores.name: scores for scores in record.edges}
-    found: dict[str, tuple[Decimal, ...]] = {
-        dimension.name: _fitting(dimension, scored.get(dimension.name), record)
+    edges: dict[str, tuple[Decimal, ...]] = {
+        dimension.name: _matching_edges(dimension, scored.get(dimension.name), record)
         for dimension in scoring.dimensions
         if dimension.method == "quantile"
     }
-    return FrozenEdges(record.run_id, record.as_of_date, found)
+    return FrozenEdges(record.run_id, record.as_of_date, edges)
 
 
 def _newest_calibration(records: Sequence[RunRecord], settings: Settings) -> RunRecord:
@@ -68,7 +70,7 @@ def _newest_calibration(records: Sequence[RunRecord], settings: Settings) -> Run
     return calibrations[0]
 
 
-def _named(run_id: str, records: Sequence[RunRecord], settings: Settings) -> RunRecord:
+def _run_named(run_id: str, records: Sequence[RunRecord], settings: Settings) -> RunRecord:
     for record in records:
         if record.run_id == run_id:
             if record.status in _HAS_EDGES and record.edges:
@@ -89,22 +91,23 @@ def _newest_first(records: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def _or_name_one_of(records: Sequence[RunRecord]) -> str:
-    """The newest runs that have edges, as an advice goes on with them."""
+    """The end of a hint: the newest runs that have edges; empty if there is none."""
     ids = [record.run_id for record in _newest_first(records) if record.status in _HAS_EDGES and record.edges]
     newest = "the newest of " if len(ids) > _LISTED else ""
     return f"; or name a run, {newest}which are {', '.join(ids[:_LISTED])}" if ids else ""
 
 
-def _fitting(
+def _matching_edges(
     dimension: DimensionScoring, scores: DimensionScores | None, record: RunRecord
 ) -> tuple[Decimal, ...]:
+    """The edges of a dimension, if the run scored it with the same bins by quantiles."""
     wanted = f"`scoring.{dimension.name}` is {dimension.bins} bins by quantile edges"
-    known = () if scores is None or scores.edges is None else scores.edges
-    if scores is None or scores.method != "quantile" or len(known) != dimension.bins - 1:
+    edges = () if scores is None or scores.edges is None else scores.edges
+    if scores is None or scores.method != "quantile" or len(edges) != dimension.bins - 1:
         bins, method = (0, "no") if scores is None else (len(scores.customers), scores.method)
-        had = f"{bins} bins by {method} edges" if bins else "none"
+        recorded = f"{bins} bins by {method} edges" if bins else "none"
         raise ConfigurationError(
-            f"Run {record.run_id} can't be frozen to: {wanted}, and the run had {had}.",
+            f"Run {record.run_id} can't be frozen to: {wanted}, and the run had {recorded}.",
             f"{_CALIBRATE}; or set scoring as it was for that run.",
         )
-    return known
+    return edges

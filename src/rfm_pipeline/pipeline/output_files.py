@@ -1,4 +1,4 @@
-"""The files that a run writes besides: drafts beside their places until the publish has succeeded."""
+"""Output files of a run: written to temporary siblings, renamed into place after the commit."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rfm_pipeline.warehouse.base import Warehouse
 
 
 class OutputFiles:
-    """The outputs of a run; leaving it removes the drafts that were not moved.
+    """The output files of a run; leaving the context removes temporary files that were not renamed.
 
     Args:
-        paths: Where they are to be; each once.
+        paths: Paths of the files; duplicates count once.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -26,23 +26,23 @@ class OutputFiles:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Where they are to be."""
+        """Paths of the files, as text."""
         return tuple(map(str, self._paths))
 
     def write(self, warehouse: Warehouse, table: str) -> None:
-        """Writes the rows of a staged table to all drafts.
+        """Write the rows of the staging table to a temporary file for each output.
 
         Raises:
-            WarehouseError: One can't be written.
+            WarehouseError: If a file can't be written.
         """
         for path in self._paths:
             self._drafts[path] = warehouse.export(table, path)
 
     def move(self) -> None:
-        """Moves the drafts to their places.
+        """Rename the temporary files to their paths.
 
         Raises:
-            WarehouseError: One can't be moved; the result is published all the same.
+            WarehouseError: If a file can't be renamed; the result is published all the same.
         """
         for path, draft in self._drafts.items():
             try:

@@ -276,7 +276,7 @@ def _query_spec(
     frozen: FrozenEdges | None,
 ) -> QuerySpec:
     dialect = dialect_of(warehouse.engine)
-    mapping = map_columns(source.schema, settings.columns.by_role(), source.written_as)
+    mapping = map_columns(source.schema, settings.columns.by_role(), source.format)
     if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
         raise ColumnError(
             f"The column `{mapping.ordered_at.name}` is {mapping.ordered_at.declared}, and a number is no"

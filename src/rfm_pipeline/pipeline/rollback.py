@@ -1,4 +1,4 @@
-"""Going back: an earlier result becomes the current one again."""
+"""`rfm rollback`: make an earlier result the current one again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_records import RunStart, new_run_id, now
 from rfm_pipeline.results.destination import Destination
-from rfm_pipeline.results.json_values import money
+from rfm_pipeline.results.json_values import to_plain
 from rfm_pipeline.results.run_history import DestinationState, previous_date, read_state, tables_of
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import Usage
@@ -24,15 +24,15 @@ from rfm_pipeline.warehouse.factory import open_destination
 
 
 class RolledBack(Struct, frozen=True):
-    """What a rollback did.
+    """The outcome of a rollback.
 
     Attributes:
-        run_id: The rollback itself, as it is on record.
-        restored_run_id: The run whose result is the current one again.
-        as_of: Its as-of date.
-        before: The as-of date of what was the current result.
-        customers, revenue: What it has.
-        destination: Where, as a person writes it.
+        run_id: Id of the rollback, which is on record as a run.
+        restored_run_id: Id of the run whose result is the current one again.
+        as_of: As-of date of the restored result.
+        before: As-of date of the result that was current before the rollback; None if there was none.
+        customers, revenue: Totals of the restored result.
+        destination: Label of the destination.
     """
 
     run_id: str
@@ -44,95 +44,90 @@ class RolledBack(Struct, frozen=True):
     destination: str
 
     def to_json(self) -> dict[str, Any]:
-        """One object with plain values, as `rfm rollback --json` prints it."""
+        """Return plain values, as `rfm rollback --json` prints them."""
         return {
-            "run_id": self.run_id,
             "status": "published",
-            "restored_run_id": self.restored_run_id,
-            "as_of": self.as_of.isoformat(),
-            "before": self.before.isoformat() if self.before else None,
-            "customers": self.customers,
-            "revenue": money(self.revenue),
-            "destination": self.destination,
+            **to_plain(self),
         }
 
 
-def rollback(configuration: Configuration, wanted: str | None, watcher: RunObserver) -> RolledBack:
-    """Makes an earlier result the current one, in one transaction, and puts that on record.
+def rollback(configuration: Configuration, run_id: str | None, observer: RunObserver) -> RolledBack:
+    """Make an earlier result the current one, and record that, in one transaction.
 
-    The history stays as it is; dates after the one that is gone back to don't stand any more.
+    The history is not changed; the dates after the restored one become inactive.
 
     Args:
-        configuration: All layers of settings; only the destination's matter.
-        wanted: The run whose result it is to be; None is that of the as-of date before the current one.
-        watcher: Told what is going on.
+        configuration: All layers of settings; only the destination is used.
+        run_id: Id of the run to restore; None for the run of the active date before the current one.
+        observer: Receives the progress.
 
     Raises:
-        UsageError: There is no such result in the history.
-        LockedError: A run is at work on the destination.
+        UsageError: If the history has no such result.
+        LockedError: If another run holds the destination's lease.
     """
     settings = configuration.settings
-    begun = RunStart(new_run_id(), "rollback")
-    watcher.begin(begun.run_id)
-    watcher.step("Looking at the history")
-    with open_destination(settings, begun.run_id) as destination, destination.lease(begun.run_id):
-        standing = read_state(destination)
-        target = _target(standing, wanted, destination.label)
-        assert target.as_of_date is not None  # what is in the history has a date
+    start = RunStart(new_run_id(), "rollback")
+    observer.begin(start.run_id)
+    observer.step("Looking at the history")
+    with open_destination(settings, start.run_id) as destination, destination.lease(start.run_id):
+        state = read_state(destination)
+        target = _target(state, run_id, destination.label)
+        assert target.as_of_date is not None  # a result in the history has a date
         _check_history(destination, target)
         restored = replace(
             target,
-            run_id=begun.run_id,
-            kind=begun.kind,
+            run_id=start.run_id,
+            kind=start.kind,
             status="published",
-            started_at=begun.started_at,
+            started_at=start.started_at,
             finished_at=now(),
             restored_run_id=target.run_id,
             usage=Usage(),
             history_from=None,
         )
-        watcher.step("Publishing")
+        observer.step("Publishing")
         tables, dialect = tables_of(destination), dialect_of(destination.engine)
         changes = restore_sql(tables, target.as_of_date, dialect)
         destination.apply([*changes, *record_sql(tables, restored.to_row(), dialect)], "rollback")
+    assert target.statistics is not None  # a result in the history has statistics
     return RolledBack(
-        run_id=begun.run_id,
+        run_id=start.run_id,
         restored_run_id=target.run_id,
         as_of=target.as_of_date,
-        before=standing.as_of,
-        customers=target.customers or 0,
-        revenue=target.statistics.revenue if target.statistics else Decimal(0),
+        before=state.as_of,
+        customers=target.statistics.customers,
+        revenue=target.statistics.revenue,
         destination=destination.label,
     )
 
 
-def _target(standing: DestinationState, wanted: str | None, label: str) -> RunRecord:
-    dates, current = standing.dates, standing.as_of
-    if wanted is None:
+def _target(state: DestinationState, run_id: str | None, label: str) -> RunRecord:
+    dates, current = state.dates, state.as_of
+    if run_id is None:
         before = previous_date(dates, current) if current else None
         if before is None:
             raise UsageError(
                 f"{label} has no earlier result to go back to.", "`rfm runs` lists what was published."
             )
         return dates[before]
-    found = next((record for record in standing.records if record.run_id == wanted), None)
-    if found is None:
-        raise UsageError(f"{label} knows of no run {wanted}.", "`rfm runs` lists the runs on record.")
-    if not found.is_in_history:
-        why = {"rejected": "an audit refused it", "calibrated": "it was a calibration"}
+    target = next((record for record in state.records if record.run_id == run_id), None)
+    if target is None:
+        raise UsageError(f"{label} knows of no run {run_id}.", "`rfm runs` lists the runs on record.")
+    if not target.is_in_history:
+        why = {"rejected": "an audit rejected its result", "calibrated": "it was a calibration"}
         what = (
             "was a rollback itself"
-            if found.kind == "rollback"
-            else f"published nothing: {why.get(found.status, 'it failed')}"
+            if target.kind == "rollback"
+            else f"published nothing: {why.get(target.status, 'it failed')}"
         )
         raise UsageError(
-            f"The run {wanted} {what}.", "name one whose status is published, as `rfm runs` says."
+            f"The run {run_id} {what}.", "name one whose status is published, as `rfm runs` says."
         )
-    return found
+    return target
 
 
 def _check_history(destination: Destination, target: RunRecord) -> None:
-    """The rows have to be there, and to be the run's own."""
+    """Raise if the history no longer holds the rows that the run wrote."""
     (row,) = destination.rows(
         f"SELECT COUNT(*) AS customers, MIN(run_id) AS first_run, MAX(run_id) AS last_run\n"
         f"FROM {destination.table('history')}\n"
@@ -152,6 +147,6 @@ def _check_history(destination: Destination, target: RunRecord) -> None:
     if row["customers"] != target.customers:
         raise UsageError(
             f"The history has {row['customers']:,} rows as of {target.as_of_date}, and the run"
-            f" {target.run_id} wrote {target.customers or 0:,}: somebody changed them.",
+            f" {target.run_id} wrote {target.customers or 0:,}: the rows were edited.",
             f"compute them again: rfm run --as-of {target.as_of_date}.",
         )

@@ -1,4 +1,4 @@
-"""Who moved from which segment to which between two as-of dates, and why."""
+"""`rfm transitions`: movements between segments from one as-of date to another, with their causes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 from msgspec import Struct, field
 
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.run_records import new_run_id
-from rfm_pipeline.results.json_values import money
+from rfm_pipeline.results.json_values import money, to_plain
 from rfm_pipeline.results.run_history import DestinationState, previous_date, read_state
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.sql.dialects.registry import dialect_of
@@ -23,16 +24,17 @@ from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
 from rfm_pipeline.warehouse.factory import open_destination
 
 _NEAREST = 4
+"""How many dates a message lists."""
 
 
 class End(Struct, frozen=True):
-    """One of the two dates.
+    """The result of one of the two dates.
 
     Attributes:
-        as_of: The date.
-        run_id: The run that wrote its rows.
-        customers: How many there were.
-        revenue: What they had spent.
+        as_of: The as-of date.
+        run_id: Id of the run that wrote its rows.
+        customers: Number of customers.
+        revenue: Sum of their monetary values.
     """
 
     as_of: date
@@ -40,26 +42,17 @@ class End(Struct, frozen=True):
     customers: int
     revenue: Decimal
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "as_of": self.as_of.isoformat(),
-            "run_id": self.run_id,
-            "customers": self.customers,
-            "revenue": money(self.revenue),
-        }
-
 
 class Flow(Struct, frozen=True):
-    """The customers who went from one segment to another, or stayed in it.
+    """The customers who moved from one segment to another, or stayed in one.
 
     Attributes:
         earlier: The segment at the earlier date; None for new customers.
         later: The segment at the later date; None for lapsed customers.
-        customers: How many.
-        revenue_before: What they had spent at the earlier date.
-        revenue: What they had spent at the later date.
-        causes: Of a move, how many moved for each cause.
+        customers: Number of customers.
+        revenue_before: Sum of their monetary values at the earlier date.
+        revenue: Sum of their monetary values at the later date.
+        causes: Number of movers by cause; empty if the customers did not move.
     """
 
     earlier: str | None
@@ -71,11 +64,11 @@ class Flow(Struct, frozen=True):
 
     @property
     def is_move(self) -> bool:
-        """Whether these customers were there at both dates, in two segments."""
+        """Whether the customers are in the results of both dates, in two segments."""
         return self.earlier is not None and self.later is not None and self.earlier != self.later
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return plain values."""
         return {
             "from": self.earlier,
             "to": self.later,
@@ -90,10 +83,10 @@ class Transitions(Struct, frozen=True):
     """All movements between two as-of dates. Each customer of either date is in exactly one flow.
 
     Attributes:
-        destination: Whose history it is, as a person writes it.
-        earlier, later: The two dates.
-        segments: The segments in the order of the later map, then those that only the earlier one had.
-        flows: From where to where, in the order of the segments; new and lapsed customers last.
+        destination: Label of the destination.
+        earlier, later: The results of the two dates.
+        segments: The segments of the later map in its order, then those that only the earlier map has.
+        flows: The flows in the order of the segments; new and lapsed customers come last.
     """
 
     destination: str
@@ -104,35 +97,35 @@ class Transitions(Struct, frozen=True):
 
     @property
     def moved(self) -> int:
-        """How many customers were there at both dates, in two segments."""
+        """Number of customers who are in both results, in two segments."""
         return sum(flow.customers for flow in self.flows if flow.is_move)
 
     @property
     def new(self) -> int:
-        """How many were not there at the earlier date."""
+        """Number of customers who are not in the earlier result."""
         return sum(flow.customers for flow in self.flows if flow.earlier is None)
 
     @property
     def lapsed(self) -> int:
-        """How many are not there any more at the later date."""
+        """Number of customers who are no longer in the later result."""
         return sum(flow.customers for flow in self.flows if flow.later is None)
 
     @property
     def stayed(self) -> int:
-        """How many were there at both dates, in one segment."""
+        """Number of customers who are in both results, in one segment."""
         return sum(flow.customers for flow in self.flows if flow.earlier == flow.later)
 
     @property
     def causes(self) -> dict[str, int]:
-        """How many moved for each cause: `time`, `behaviour`, `edges`, `rules`."""
+        """Number of movers by cause: `time`, `behaviour`, `edges`, `rules`."""
         return {cause: sum(flow.causes.get(cause, 0) for flow in self.flows) for cause in CAUSES}
 
     def to_json(self) -> dict[str, Any]:
-        """One object with plain values, as `rfm transitions --json` prints it."""
+        """Return plain values, as `rfm transitions --json` prints them."""
         return {
             "destination": self.destination,
-            "from": self.earlier.to_json(),
-            "to": self.later.to_json(),
+            "from": to_plain(self.earlier),
+            "to": to_plain(self.later),
             "stayed": self.stayed,
             "moved": self.moved,
             "new": self.new,
@@ -143,7 +136,7 @@ class Transitions(Struct, frozen=True):
         }
 
     def to_csv(self) -> list[list[str]]:
-        """The flows as rows of text, below a row of headings."""
+        """Return the flows as rows of text, the header first."""
         rows = [["from", "to", "customers", "revenue_before", "revenue", *CAUSES]]
         for flow in self.flows:
             causes = [str(flow.causes.get(cause, 0)) if flow.is_move else "" for cause in CAUSES]
@@ -155,21 +148,20 @@ class Transitions(Struct, frozen=True):
 def transitions(
     configuration: Configuration, earlier: date | None = None, later: date | None = None
 ) -> Transitions:
-    """The movements between two as-of dates whose results stand.
+    """Compare the results of two active as-of dates.
 
     Args:
-        configuration: All layers of settings; only the destination's matter.
-        earlier: The earlier date; None is the one that stands before the later.
-        later: The later date; None is that of the current result.
+        configuration: All layers of settings; only the destination is used.
+        earlier: The earlier date; None for the active date before the later one.
+        later: The later date; None for that of the current result.
 
     Raises:
-        UsageError: There is no result of one of them, its rows were changed since, or they are in the wrong
-            order.
-        RfmError: The destination can't be read.
+        UsageError: If a date has no result, its rows were edited, or the dates are in the wrong order.
+        RfmError: If the destination can't be read.
     """
     with open_destination(configuration.settings, new_run_id()) as destination:
-        standing, label = read_state(destination), destination.label
-        first, last = _ends(standing, earlier, later, label)
+        state, label = read_state(destination), destination.label
+        first, last = _records(state, earlier, later, label)
         dialect = dialect_of(destination.engine)
         scored, rescored = _scored(first), _scored(last)
         with destination.open_for_reading():
@@ -184,11 +176,11 @@ def transitions(
     return Transitions(label, before, now, order, flows)
 
 
-def _ends(
-    standing: DestinationState, earlier: date | None, later: date | None, label: str
+def _records(
+    state: DestinationState, earlier: date | None, later: date | None, label: str
 ) -> tuple[RunRecord, RunRecord]:
-    """The runs that wrote the two dates, the earlier one first."""
-    dates = standing.dates if "history" in standing.tables else {}
+    """The records of the runs that wrote the two dates, the earlier one first."""
+    dates = state.dates if "history" in state.tables else {}
     if not dates:
         raise UsageError(
             f"{label} has no history to compare.", "`rfm run` publishes a result there; --to names it."
@@ -198,26 +190,26 @@ def _ends(
     if first is None:
         raise UsageError(
             f"{label} has no result before {last} to compare with.",
-            "publish another date, or fill the history: rfm backfill --from DATE --to DATE.",
+            "publish another date, or fill the history: rfm backfill --from DATE --until DATE.",
         )
     for day in (first, last):
         if day not in dates:
-            near = sorted(sorted(dates, key=lambda known: abs(known - day))[:_NEAREST])
+            near = sorted(sorted(dates, key=lambda other: abs(other - day))[:_NEAREST])
             raise UsageError(
                 f"{label} has no result as of {day}.",
-                f"the nearest that stand are as of {', '.join(map(str, near))}.",
+                f"the nearest dates with a result are {', '.join(map(str, near))}.",
             )
     if first >= last:
         raise UsageError(
-            f"From {first} to {last} is no way forward.",
-            "give the earlier date to --from, the later to --to.",
+            f"--from is {first}, and --until, {last}, is not after it.",
+            "give the earlier date to --from, the later date to --until.",
         )
     return dates[first], dates[last]
 
 
 def _scored(record: RunRecord) -> Scored:
-    """How a run scored and segmented, from what is on record of it."""
-    assert record.as_of_date is not None  # what stands has a date
+    """How a run scored and segmented, by its record."""
+    assert record.as_of_date is not None  # an active result has a date
     scoring = Scoring.of(_given(record.rules["scoring"]))
     segments = SegmentsConfig.of(_given(record.rules["segments"]))
     return Scored(
@@ -229,55 +221,56 @@ def _scored(record: RunRecord) -> Scored:
 
 
 def _given(value: Any) -> Any:
-    """Plain values without those that were not given, which a configuration leaves out."""
+    """Plain values without None, which a configuration leaves out."""
     if isinstance(value, Mapping):
-        return {name: _given(one) for name, one in value.items() if one is not None}
-    return [_given(one) for one in value] if isinstance(value, list) else value
+        return {name: _given(inner) for name, inner in value.items() if inner is not None}
+    return [_given(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _flows(rows: Iterable[Mapping[str, Any]], order: Sequence[str]) -> tuple[Flow, ...]:
-    """One flow for each pair of segments, of the rows for each cause."""
-    found: dict[tuple[str | None, str | None], Flow] = {}
+    """Combine the rows, one per pair of segments and cause, to one flow per pair of segments."""
+    flows: dict[tuple[str | None, str | None], Flow] = {}
     for row in rows:
         pair = row["earlier_segment"], row["later_segment"]
-        flow = found.get(pair, Flow(*pair, 0, Decimal(0), Decimal(0)))
+        flow = flows.get(pair, Flow(*pair, 0, Decimal(0), Decimal(0)))
         causes = {row["cause"]: row["customers"]} if row["cause"] else {}
-        found[pair] = Flow(
+        flows[pair] = Flow(
             *pair,
             flow.customers + row["customers"],
             flow.revenue_before + (row["earlier_monetary"] or 0),
             flow.revenue + (row["later_monetary"] or 0),
             {**flow.causes, **causes},
         )
-    places: dict[str | None, int] = {segment: place for place, segment in enumerate(order)}
-    # A segment that neither map has is one that somebody wrote into the history.
-    last = len(places)
+    positions: dict[str | None, int] = {segment: position for position, segment in enumerate(order)}
+    # Segments that neither map has were edited into the history.
+    last = len(positions)
     return tuple(
-        found[pair] for pair in sorted(found, key=lambda pair: [places.get(name, last) for name in pair])
+        flows[pair] for pair in sorted(flows, key=lambda pair: [positions.get(name, last) for name in pair])
     )
 
 
-def _end(record: RunRecord, flows: Sequence[Flow], told: Callable[[Flow], tuple[str | None, Decimal]]) -> End:
-    there = [(flow.customers, told(flow)[1]) for flow in flows if told(flow)[0] is not None]
-    assert record.as_of_date is not None  # what stands has a date
-    customers = sum(customers for customers, _ in there)
-    return End(record.as_of_date, record.run_id, customers, sum((spent for _, spent in there), Decimal(0)))
+def _end(record: RunRecord, flows: Sequence[Flow], side: Callable[[Flow], tuple[str | None, Decimal]]) -> End:
+    """Add up the flows at one date; `side` returns their segment and revenue at that date."""
+    present = [(flow.customers, side(flow)[1]) for flow in flows if side(flow)[0] is not None]
+    assert record.as_of_date is not None  # an active result has a date
+    customers = sum(customers for customers, _ in present)
+    return End(record.as_of_date, record.run_id, customers, exact_sum(revenue for _, revenue in present))
 
 
 def _check_counted(record: RunRecord, end: End) -> None:
-    """What was counted has to be what the run wrote: no causes are told of rows that somebody made up."""
+    """Raise if the history's rows are not those that the run wrote: their causes would be made up."""
     statistics = record.statistics
     assert statistics is not None  # an active result has some
     if (end.customers, end.revenue) == (statistics.customers, statistics.revenue):
         return
-    found = _in_words(end.customers, end.revenue)
-    wrote = _in_words(statistics.customers, statistics.revenue)
+    counted = _totals(end.customers, end.revenue)
+    recorded = _totals(statistics.customers, statistics.revenue)
     raise UsageError(
-        f"The history has {found} as of {end.as_of}, and the run {end.run_id} wrote {wrote}: somebody"
-        " changed them.",
+        f"The history has {counted} as of {end.as_of}, and the run {end.run_id} wrote {recorded}: the rows"
+        " were edited.",
         f"compute them again: rfm run --as-of {end.as_of}.",
     )
 
 
-def _in_words(customers: int, revenue: Decimal) -> str:
+def _totals(customers: int, revenue: Decimal) -> str:
     return f"{formatting.format_count(customers, 'customer')} with {formatting.format_amount(revenue)}"

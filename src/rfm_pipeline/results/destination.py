@@ -1,4 +1,4 @@
-"""What a run asks of a destination, on any engine."""
+"""Interface of a destination: the published tables on any engine."""
 
 from __future__ import annotations
 
@@ -8,67 +8,67 @@ from typing import Any, Protocol
 
 
 class Destination(Protocol):
-    """The tables that runs publish: the current result, its history, the runs (`layout.py`)."""
+    """The published tables `current`, `history` and `runs` (see `results.tables`)."""
 
     @property
     def engine(self) -> str:
-        """The engine's name: `duckdb` or `bigquery`."""
+        """Name of the engine: `duckdb` or `bigquery`."""
 
     @property
     def label(self) -> str:
-        """The current result's table, as a person writes it."""
+        """Table of the current result in the form that `--to` takes."""
 
     def table(self, name: str) -> str:
-        """How `current`, `history` or `runs` stands behind FROM."""
+        """Return the quoted SQL identifier of the published table `name`."""
 
     def existing_tables(self) -> frozenset[str]:
-        """Which of the three are there.
+        """Return which of `current`, `history` and `runs` exist.
 
         Raises:
-            DestinationError: One of them is there, and is not ours, or of a newer version.
-            LockedError: Another process holds the destination, and went on holding it.
+            DestinationError: If a table of that name was not written by rfm, or was written by a newer version.
+            LockedError: If another process kept the destination locked until the timeout.
         """
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
-        """The rows of a SELECT over tables that are there."""
+        """Return all rows of a SELECT over existing tables."""
 
     def check(self) -> None:
-        """Says early that nothing can be written there, which would be found late.
+        """Check that the destination exists and is writable, before any work is done.
 
         Raises:
-            DestinationError: There is no such place.
-            WarehouseError: It may not be written to.
+            DestinationError: If the folder or the dataset does not exist.
+            WarehouseError: If the permission to write is missing.
         """
 
     def open_for_reading(self) -> AbstractContextManager[None]:
-        """Holds the tables open for reading, where opening them takes time.
+        """Keep the tables open for several reads, on an engine where opening them takes time.
 
         Raises:
-            LockedError: Another process holds the destination, and went on holding it.
+            LockedError: If another process kept the destination locked until the timeout.
         """
 
     def lease(self, run_id: str) -> AbstractContextManager[None]:
-        """Holds the lease: one run at a time works on the tables.
+        """Hold the destination's lease, which only one run at a time can hold.
 
         Raises:
-            LockedError: Another run holds it.
+            LockedError: If another run holds the lease.
         """
 
     def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:
-        """Removes what runs left behind that died. Whoever calls it holds the lease.
+        """Remove what crashed runs left behind. The caller must hold the lease.
 
         Args:
-            run_id: The run that lives.
-            spared: Runs whose staged tables are kept for a while, by their ids.
+            run_id: Id of the current run.
+            spared: Ids of runs whose staged tables are retained.
         """
 
     def apply(self, statements: Sequence[str], step: str) -> None:
-        """Changes the tables, all of it or nothing; those that are not there are made first.
+        """Change the tables in one transaction; missing tables are created first.
 
         Args:
-            statements: INSERT and DELETE, in their order.
-            step: What it is, for a job's name: `publish`, `record`, `rollback`.
+            statements: INSERT and DELETE statements, in order.
+            step: Name of the step in job ids: `publish`, `record` or `rollback`.
         """
 
     def close(self) -> None:
-        """Lets go of everything."""
+        """Release all resources."""

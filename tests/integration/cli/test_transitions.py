@@ -180,7 +180,7 @@ def test_dates_are_chosen_and_what_does_not_stand_is_no_date(published: Path, rf
     assert rfm("rollback").code == 0
     sentence, hint = refused(rfm("transitions", "--until", LATER))
     assert sentence == f"duckdb:rfm.duckdb#rfm_segments has no result as of {LATER}."
-    assert hint == f"the nearest that stand are as of {EARLIER}, 2024-02-15."
+    assert hint == f"the nearest dates with a result are {EARLIER}, 2024-02-15."
     assert rfm("transitions", "--json").json["to"]["as_of"] == "2024-02-15"
 
 
@@ -194,7 +194,7 @@ def test_what_can_not_be_compared_is_said(shop: Path, rfm: Rfm) -> None:
     assert "rfm backfill" in hint
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     sentence, _ = refused(rfm("transitions", "--from", LATER, "--until", EARLIER))
-    assert sentence == f"From {LATER} to {EARLIER} is no way forward."
+    assert sentence == f"--from is {LATER}, and --until, {EARLIER}, is not after it."
     sentence, _ = refused(rfm("transitions", "--csv", "--json"))
     assert sentence == "--csv and --json are two forms of one output."
     assert refused(rfm("transitions", "--from", "yesterday"))[0].startswith("--from is 'yesterday'")
@@ -235,5 +235,5 @@ def test_a_history_that_somebody_changed_is_not_compared(
         connection.execute(f"{change} WHERE segment = 'Slipping'")
     sentence, hint = refused(rfm("transitions"))
     assert sentence.startswith(f"The history has {has} as of {LATER}, and the run ")
-    assert sentence.endswith(" wrote 6 customers with 130.00: somebody changed them.")
+    assert sentence.endswith(" wrote 6 customers with 130.00: the rows were edited.")
     assert hint == f"compute them again: rfm run --as-of {LATER}."

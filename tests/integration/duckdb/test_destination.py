@@ -85,7 +85,7 @@ def test_a_history_that_was_changed_is_not_gone_back_to(published: Path, rfm: Rf
         published, f"DELETE FROM rfm_segments_history WHERE as_of_date = '{day(10)}' AND customer_id < 'c010'"
     )
     sentence, hint = refused(rfm("rollback"))
-    assert sentence.endswith("somebody changed them.")
+    assert sentence.endswith("the rows were edited.")
     assert hint == f"compute them again: rfm run --as-of {day(10)}."
     assert published.read_bytes() == kept
     assert rfm("run", "orders.csv", "--as-of", day(10)).code == 0

@@ -210,7 +210,7 @@ def test_what_can_not_be_rolled_back_to_is_said(orders: Path, rfm: Rfm) -> None:
     assert runs(file)[1]["run_id"] in hint
     assert rfm("run", orders, "--as-of", "2001-01-01").code == 3
     sentence, _ = refused(rfm("rollback", runs(file)[-1]["run_id"]))
-    assert sentence.endswith("published nothing: an audit refused it.")
+    assert sentence.endswith("published nothing: an audit rejected its result.")
 
 
 # Retention

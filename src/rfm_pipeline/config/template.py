@@ -1,0 +1,158 @@
+"""The template of `rfm.toml`: every setting at its default, as a comment with its meaning."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rfm_pipeline.config.column_mapping import ROLES
+
+_TEXT = """\
+# Settings of `rfm` in this folder. Flags and RFM_* environment variables take precedence over this file.
+# Lines that begin with "# " and a name are settings, at their defaults or with an example.
+
+# source = "orders.csv"
+to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.dataset
+# output = ["segments.csv"]         # .csv, .parquet, .xlsx, .json
+# preset = ["classic"]              # segment maps and well-known exports: `rfm presets`
+
+# as_of = "latest"                  # the newest order's date, or a date: 2025-12-31
+# timezone = "UTC"                  # time zone of the shop, such as "Europe/London"
+# date_format = ["iso"]             # text dates, such as "%d/%m/%Y %H:%M"; several are tried in order
+# decimal = "."                     # or "," for text numbers like 1.234,50
+# thousands = ""                    # or "," if a text number like 1,234 is one thousand and more
+# returns = "exclude"               # or "net": negative lines are subtracted from the customer's revenue
+# window = "24 months"              # count only orders of the last 24 months
+# since = 2024-01-01                # or only orders from this day on
+
+# The column of each role; roles that are left out are detected by the names of columns.
+[columns]
+{columns}
+
+# Rows that are no transaction lines (skip), and lines that do not count (exclude), by a name of your own.
+# [skip]
+# continuation_line = {{ column = "Total", blank = true }}
+# [exclude]
+# test_orders = {{ column = "Email", equals = ["test@example.com"] }}
+# wholesale = "Country = 'Nowhere'"
+
+# [read]                            # how files are read, if detection fails
+# delimiter = ";"                   # one character, or "tab"
+# quote = '"'                       # around values; "" if quotes are ordinary characters
+# escape = '"'                      # before a quote inside a value: the quote itself, or a backslash
+# encoding = "cp1252"
+# header = true                     # false: the first line is data, and columns are column1, column2, ...
+# skip_lines = 0                    # number of lines above the header
+# sheet = "Orders"                  # the one sheet of a workbook to read
+
+# [scoring]
+# bins = 4                          # scores run from 1 (worst) to this
+# method = "quantile"               # or "fixed", "ntile"
+# edges = "recomputed"              # or "frozen": an earlier run's quantiles, so that scores can be compared
+# calibration = "latest"            # the run they come from: "latest" calibration, or a run id
+# [scoring.recency]                 # one dimension may differ
+# method = "fixed"
+# edges = [30, 90, 365]             # days; the best score up to 30, the next up to 90, ...
+# [scoring.frequency]
+# method = "fixed"
+# edges = [1, 2, 5]                 # orders; above 5 is the best score
+# [scoring.monetary]
+# bins = 4
+
+# A segment map of your own; start from `rfm presets classic --toml`.
+# [segments]
+# fallback = "Others"
+# [[segments.rules]]
+# segment = "Champions"
+# r = 4
+# f = ">=3"
+# m = "3-4"
+
+# [audits]                          # "block" stops the publish, "warn" reports, "off" checks nothing
+# source_not_empty = "block"        # always
+# reconciliation = "block"          # every line and its money is kept or excluded
+# customers_unique = "block"
+# scores_in_range = "block"
+# segments_total = "block"
+# bins_collapsed = "warn"           # a score that no customer has
+# amounts_read = "warn"             # a number like 1,234, which can be read in two ways
+# excluded_share = 0.5              # share of the lines; lines of other days and skipped rows aside
+# max_age = "3 days"                # age of the newest order; off by default
+# rows_dropped = 0.5                # share of the lines of the last run with the same configuration
+# customers_dropped = {{ level = "block", limit = 0.5 }}
+# duplicate_load = 1.8              # times the lines and money per order, with few new customers
+# segment_shares = 0.2              # change of a segment's share: from 10 % to 31 % exceeds it
+# [audits.queries]                  # your own: an audit fails if its query returns rows
+# too_rich = "SELECT customer_id, monetary FROM segments WHERE monetary > 1000000"
+# unseen = {{ query = "SELECT * FROM segments WHERE segment = 'Nobody'", level = "warn" }}
+
+# [history]
+# keep = "2 years"                  # how far back results are kept; default: all
+
+# [export]                          # contacts of customers, for `rfm export`
+# contacts = "contacts.csv"         # one row per customer, with an e-mail address
+# customer_id = "Customer ID"       # its columns; id and e-mail are detected by name
+# email = "E-Mail"
+# phone = "Phone"                   # used only if set, as first_name, last_name, country and zip
+# [export.read]                     # how the contacts are read; as [read] for the source
+
+# [report]                          # the page that `rfm report` writes
+# currency = "GBP"                  # without it, money is a plain number
+# locale = "en-GB"                  # how browsers write numbers
+# top_customers = 10                # customers listed per segment, by id; 0 lists none
+# file = "report.html"              # written by every run
+
+# [duckdb]
+# memory_limit = "4GB"              # above it, DuckDB spills to disk
+# threads = 2                       # one per core by default
+# temp_directory = "/var/tmp"       # folder to spill to
+# lock_timeout = 10                 # seconds to wait for a destination that another process holds
+
+# [bigquery]
+# project = "shop-jobs"             # runs and pays for the jobs; default: the destination's project
+# location = "EU"                   # where the jobs run; default: the destination's location
+# impersonate = "rfm@shop.iam.gserviceaccount.com"
+# max_bytes = "1 TiB"               # a run that would read more does not start
+# price_per_tib = 6.25              # for the estimate, in dollars
+# job_timeout = 3600                # seconds that a job may take
+# retry_timeout = 120               # seconds for which transient errors are retried
+# request_timeout = 60              # seconds to wait for the answer to one request
+# lease = 300                       # seconds after which a lease that is not renewed expires
+
+# [notify]                          # notifications about the outcome of a run
+# webhook = "env:SLACK_WEBHOOK"     # variable that holds the webhook URL, a secret; or the path of a file
+# on = "warning"                    # or "failure", "always"
+"""
+
+
+def render_template(settings: Mapping[str, Any], columns: Mapping[str, str]) -> str:
+    """Return the text of a configuration file.
+
+    Args:
+        settings: Settings of the top level and of `[read]` that are set in the file, by name.
+        columns: Columns that are set in the file, by role.
+    """
+    values = dict(settings)
+    text = _TEXT.format(columns="\n".join(_role(role, columns.get(role)) for role in ROLES))
+    if read := values.pop("read", {}):
+        text = text.replace("# [read]  ", "[read]    ")
+    for name, value in {**values, **read}.items():
+        text = _set(text, name, value)
+    return text
+
+
+def _role(role: str, name: str | None) -> str:
+    return f'# {role} = "..."' if name is None else f"{role} = {_toml(name)}"
+
+
+def _set(text: str, name: str, value: object) -> str:
+    """Replace the comment line of a setting by the setting with a value."""
+    line = f"{name} = {_toml(value)}"
+    return re.sub(rf"^# {name} = .*$", lambda _: line, text, count=1, flags=re.MULTILINE)
+
+
+def _toml(value: object) -> str:
+    # JSON text and lists of text are TOML too, but for one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
