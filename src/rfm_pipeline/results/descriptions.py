@@ -1,4 +1,4 @@
-"""Descriptions of score edges and of their drift, in words."""
+"""Descriptions of score edges, and of how far frozen edges have drifted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from rfm_pipeline.common.formatting import format_amount, format_count, format_p
 from rfm_pipeline.results.statistics import DimensionScores, Drift
 
 
-def edges(scores: DimensionScores) -> list[tuple[int, str]]:
-    """Each score from the best down, and in words whom it takes.
+def describe_edges(scores: DimensionScores) -> list[tuple[int, str]]:
+    """Return each score, from the best down, with the range of values that gets it.
 
-    >>> edges(DimensionScores("recency", "fixed", (Decimal(180), Decimal(365)), (1, 1, 1)))
+    >>> describe_edges(DimensionScores("recency", "fixed", (Decimal(180), Decimal(365)), (1, 1, 1)))
     [(3, 'up to 180 days'), (2, '181 to 365 days'), (1, '366 days and more')]
     """
     if scores.edges is None:
@@ -26,42 +26,43 @@ def edges(scores: DimensionScores) -> list[tuple[int, str]]:
 
 
 def _from_best(limits: list[Decimal]) -> list[tuple[int, str]]:
-    bins, told = len(limits) + 1, []
+    bins, ranges = len(limits) + 1, []
     below = -1
     for position, limit in enumerate(int(limit) for limit in limits):
-        told.append((bins - position, _days(below + 1, limit)))
+        ranges.append((bins - position, _days(below + 1, limit)))
         below = max(below, limit)
-    told.append((1, f"{format_count(below + 1, 'day')} and more"))
-    return told
+    ranges.append((1, f"{format_count(below + 1, 'day')} and more"))
+    return ranges
 
 
 def _days(low: int, high: int) -> str:
     if high < low:
-        return "nobody"
+        return "no customer"
     if low == high:
         return format_count(low, "day")
     return f"up to {format_count(high, 'day')}" if low == 0 else f"{low:,} to {format_count(high, 'day')}"
 
 
 def _ascending(limits: list[Decimal], name: str) -> list[tuple[int, str]]:
-    told, below = [], None
+    ranges: list[tuple[int, str]] = []
+    below = None
     for score, limit in enumerate(limits, start=1):
-        told.append((score, _range(below, limit, name)))
+        ranges.append((score, _range(below, limit, name)))
         below = limit
     assert below is not None  # there are at least two bins
-    return [*told, (len(limits) + 1, _above(below, name))]
+    return [*ranges, (len(limits) + 1, _above(below, name))]
 
 
 def _range(below: Decimal | None, limit: Decimal, name: str) -> str:
     if below is not None and limit <= below:
-        return "nobody"
+        return "no customer"
     if name == "monetary":
         return f"up to {format_amount(limit)}"
-    # A customer has an order at least.
+    # Each customer has at least one order.
     low = 1 if below is None else max(1, int(below) + 1)
     high = int(limit)
     if high < low:
-        return "nobody"
+        return "no customer"
     if low == high:
         return format_count(high, "order")
     return f"up to {format_count(high, 'order')}" if low == 1 else f"{low:,} to {format_count(high, 'order')}"
@@ -73,23 +74,23 @@ def _above(below: Decimal, name: str) -> str:
     return f"{format_count(int(below) + 1, 'order')} and more"
 
 
-def drift(drift: Drift, dimensions: Sequence[DimensionScores], customers: int) -> str:
-    """Whose edges customers are scored by, and what the edges of today would be.
+def describe_drift(drift: Drift, dimensions: Sequence[DimensionScores], customers: int) -> str:
+    """Return a sentence on the frozen edges, the edges of today's customers, and who would score differently.
 
     Args:
-        drift: As it was counted.
-        dimensions: Those that were scored.
-        customers: All of them.
+        drift: The drift of the edges.
+        dimensions: The scored dimensions.
+        customers: Number of customers of the result.
     """
     moved = [
         scores for scores in dimensions if scores.recomputed is not None and scores.recomputed != scores.edges
     ]
-    told = f"Edges of run {drift.run_id}, as of {drift.as_of}; recomputed edges would be"
+    frozen = f"Edges of run {drift.run_id}, as of {drift.as_of}; recomputed edges would be"
     if not moved:
-        return f"{told} the same."
+        return f"{frozen} the same."
     listed = "; ".join(f"{scores.name} {_listed(scores)}" for scores in moved)
-    otherwise = f"{format_count(drift.customers, 'customer')} ({format_percent(drift.customers, customers)})"
-    return f"{told}: {listed}. {otherwise} would score otherwise."
+    rescored = f"{format_count(drift.customers, 'customer')} ({format_percent(drift.customers, customers)})"
+    return f"{frozen}: {listed}. {rescored} would get other scores."
 
 
 def _listed(scores: DimensionScores) -> str:

@@ -1,4 +1,4 @@
-"""The record of runs: what each did, and which results stand."""
+"""The state of a destination: the current result, the runs on record, and the active results by date."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rfm_pipeline.results.tables import RUN_COLUMNS, Tables
 
 
 class DestinationState(Struct, frozen=True):
-    """What stands at a destination.
+    """Snapshot of a destination.
 
     Attributes:
-        as_of: The as-of date of the current result; None where there is none.
-        customers: How many customers it has.
-        records: The runs on record, the oldest first.
-        tables: Which of the three tables there are.
+        as_of: As-of date of the current result; None if there is no current result.
+        customers: Number of customers of the current result.
+        records: The runs on record, oldest first.
+        tables: The tables that exist: `current`, `history`, `runs`.
     """
 
     as_of: date | None = None
@@ -29,16 +29,16 @@ class DestinationState(Struct, frozen=True):
 
     @property
     def dates(self) -> dict[date, RunRecord]:
-        """As `active_results_by_date` of its records."""
+        """The active as-of dates, each with the last run that wrote it, in ascending order."""
         return active_results_by_date(self.records)
 
 
 def read_state(destination: Destination) -> DestinationState:
-    """Looks up what stands at a destination.
+    """Read the state of a destination.
 
     Raises:
-        DestinationError: There are tables of these names, and they are not ours.
-        LockedError: Another process holds the destination, and went on holding it.
+        DestinationError: If tables with these names exist that rfm did not create.
+        LockedError: If another process holds the destination for longer than the lock timeout.
     """
     with destination.open_for_reading():
         tables = destination.existing_tables()
@@ -52,7 +52,7 @@ def read_state(destination: Destination) -> DestinationState:
 
 
 def read_records(destination: Destination) -> tuple[RunRecord, ...]:
-    """The runs on record, the oldest first; the table has to be there."""
+    """Return the runs on record, oldest first; the runs table has to exist."""
     rows = destination.rows(
         f"SELECT {', '.join(RUN_COLUMNS)} FROM {destination.table('runs')} ORDER BY finished_at, run_id"
     )
@@ -60,33 +60,32 @@ def read_records(destination: Destination) -> tuple[RunRecord, ...]:
 
 
 def tables_of(destination: Destination) -> Tables:
-    """The tables of a destination, as they stand behind FROM."""
+    """Return the SQL identifiers of the tables of a destination."""
     return Tables(*(destination.table(name) for name in ("current", "history", "runs")))
 
 
 def active_results_by_date(records: Iterable[RunRecord]) -> dict[date, RunRecord]:
-    """The as-of dates whose results stand, in order, each with the run that wrote it last.
+    """Return, in ascending order, each as-of date whose history rows are valid, with the last run that wrote it.
 
-    A rollback withdraws the dates after the one that it goes back to, and brings back those up to it. What is
-    withdrawn stays in the history, and stands again once it is published again; what retention has dropped is
-    gone.
+    A rollback to a date deactivates the dates after it until they are published again, and reactivates the
+    dates up to it. Dates older than a run's `history_from` have been deleted by retention.
     """
     written: dict[date, RunRecord] = {}
-    withdrawn: set[date] = set()
+    inactive: set[date] = set()
     for record in sorted(records, key=lambda record: (record.finished_at, record.run_id)):
         day = record.as_of_date
         if day is None or record.status not in {"published", "history_only"}:
             continue
         if record.kind == "rollback":
-            withdrawn = {other for other in written if other > day}
+            inactive = {other for other in written if other > day}
         else:
             written[day] = record
-            withdrawn.discard(day)
+            inactive.discard(day)
         if oldest := record.history_from:
             written = {other: run for other, run in written.items() if other >= oldest}
-    return {day: run for day, run in sorted(written.items()) if day not in withdrawn}
+    return {day: run for day, run in sorted(written.items()) if day not in inactive}
 
 
-def previous_date(standing: Mapping[date, RunRecord], as_of: date) -> date | None:
-    """The standing as-of date before another; None where there is none."""
-    return max((day for day in standing if day < as_of), default=None)
+def previous_date(active: Mapping[date, RunRecord], as_of: date) -> date | None:
+    """Return the active as-of date before `as_of`; None if there is none."""
+    return max((day for day in active if day < as_of), default=None)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from rfm_pipeline.common import formatting
 from rfm_pipeline.results import descriptions
-from rfm_pipeline.results.run_result import DimensionScores, money, share
+from rfm_pipeline.results.json_values import money, share
+from rfm_pipeline.results.statistics import DimensionScores
 
 
 def scored(name: str, edges: list[int] | list[str]) -> dict[int, str]:
     limits = tuple(Decimal(edge) for edge in edges)
-    told = descriptions.edges(DimensionScores(name, "fixed", limits, (1,) * (len(limits) + 1)))
+    told = descriptions.describe_edges(DimensionScores(name, "fixed", limits, (1,) * (len(limits) + 1)))
     assert [score for score, _ in told] == list(range(len(limits) + 1, 0, -1))
     return dict(told)
 
@@ -25,7 +26,7 @@ def includes(phrase: str, value: int) -> bool:
     """Whether a phrase such as `3 to 5 orders` takes a value."""
     numbers = [int(number.replace(",", "")) for number in re.findall(r"-?[\d,]+", phrase)]
     unit = r"(days?|orders?)"
-    if phrase == "nobody":
+    if phrase == "no customer":
         return False
     if re.fullmatch(rf"up to -?[\d,]+ {unit}", phrase):
         return value <= numbers[0]
@@ -65,13 +66,13 @@ def test_each_frequency_is_in_the_words_of_its_score_alone(edges: list[int], ord
             ["up to 16 days", "17 to 49 days", "50 to 141 days", "142 days and more"],
         ),
         ("recency", [0, 1], ["0 days", "1 day", "2 days and more"]),
-        ("recency", [-1, 9, 9], ["nobody", "up to 9 days", "nobody", "10 days and more"]),
+        ("recency", [-1, 9, 9], ["no customer", "up to 9 days", "no customer", "10 days and more"]),
         ("recency", [999, 1000], ["up to 999 days", "1,000 days", "1,001 days and more"]),
         ("frequency", [1, 2, 5], ["6 orders and more", "3 to 5 orders", "2 orders", "1 order"]),
-        ("frequency", [1, 1, 1], ["2 orders and more", "nobody", "nobody", "1 order"]),
-        ("frequency", [0, 3], ["4 orders and more", "up to 3 orders", "nobody"]),
+        ("frequency", [1, 1, 1], ["2 orders and more", "no customer", "no customer", "1 order"]),
+        ("frequency", [0, 3], ["4 orders and more", "up to 3 orders", "no customer"]),
         ("monetary", ["255", "381.5"], ["above 381.50", "up to 381.50", "up to 255.00"]),
-        ("monetary", ["9.99", "9.99"], ["above 9.99", "nobody", "up to 9.99"]),
+        ("monetary", ["9.99", "9.99"], ["above 9.99", "no customer", "up to 9.99"]),
         ("monetary", ["-5", "1234567.895"], ["above 1,234,567.90", "up to 1,234,567.90", "up to -5.00"]),
     ],
 )
@@ -85,7 +86,7 @@ def test_edges_in_words_from_the_best_score_down(
     ("bins", "part"), [(2, "half"), (3, "third"), (4, "quarter"), (5, "fifth"), (9, "ninth"), (10, "tenth")]
 )
 def test_ntile_is_told_as_the_part_of_the_customers_that_a_score_takes(bins: int, part: str) -> None:
-    told = descriptions.edges(DimensionScores("frequency", "ntile", None, (1,) * bins))
+    told = descriptions.describe_edges(DimensionScores("frequency", "ntile", None, (1,) * bins))
     assert told == [(score, f"a {part} of the customers") for score in range(bins, 0, -1)]
 
 
