@@ -1,4 +1,4 @@
-"""A realistic synthetic shop, the source of `rfm demo`."""
+"""Synthetic shop data, the source of `rfm demo`."""
 
 from rfm_pipeline.demo.shop import Shop, is_shop, write_shop
 

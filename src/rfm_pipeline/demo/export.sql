@@ -1,4 +1,4 @@
--- A line as the shop's export shows it.
+-- A row: a line of the exported file, with its fault.
 SELECT
   customer_id,
   CASE WHEN fate <> 'missing_order' THEN order_id END AS order_id,

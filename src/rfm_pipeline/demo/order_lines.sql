@@ -1,8 +1,7 @@
--- Every line that the shop sells, in the order of time, worked out from the order's number alone.
+-- All lines of the shop in chronological order, each computed from the number of its order.
 CREATE TEMP VIEW order_lines AS
 WITH
--- An order: its number, in the order of time. RANGE counts on one thread, and that keeps the order: on many,
--- the joins below would not.
+-- A row: an order, in chronological order. RANGE runs on one thread, so the joins below keep the order.
 orders AS (
   SELECT
     range AS order_number,
@@ -10,7 +9,7 @@ orders AS (
   FROM RANGE(GETVARIABLE('orders'))
 ),
 
--- An order with its basket. The last one is cut where the shop has its number of lines.
+-- A row: an order with its basket. The last basket is cut at the number of lines of the shop.
 filled AS (
   SELECT
     orders.*,
@@ -23,7 +22,7 @@ filled AS (
   JOIN baskets ON basket = order_number % 1000
 ),
 
--- An order with its moment. Slots are equally busy, so its number tells the slot, the last one the last.
+-- A row: an order with its date and time. Slots have equal numbers of orders, so its number gives the slot.
 dated AS (
   SELECT
     filled.*,
@@ -35,7 +34,7 @@ dated AS (
   JOIN slots ON slot = ((order_number + 1) * GETVARIABLE('slots') - 1) // GETVARIABLE('orders')
 ),
 
--- An order with what chance holds for it. Outside CASE, so that DuckDB works out each number once.
+-- A row: an order with its random numbers, outside CASE, so that DuckDB computes each of them once.
 drawn AS (
   SELECT
     dated.*,
@@ -51,7 +50,7 @@ drawn AS (
     AND ticket = pick(dated.tickets, order_number, 'ticket')
 ),
 
--- An order with its customer and its kind: 3% are guests', 2% are returns.
+-- A row: an order with its customer and its kind; 3% are orders of guests, 2% are returns.
 placed AS (
   SELECT
     *,
@@ -65,7 +64,7 @@ placed AS (
   FROM drawn
 ),
 
--- An order as the shop's export writes it.
+-- A row: an order with the values of the export.
 written AS (
   SELECT
     first_line,
@@ -81,7 +80,7 @@ written AS (
   FROM placed
 ),
 
--- A line of an order.
+-- A row: a line of an order.
 lines AS (
   SELECT
     *,
@@ -89,18 +88,18 @@ lines AS (
   FROM written
 ),
 
--- A line with what chance holds for it.
+-- A row: a line with its random numbers.
 chances AS (
   SELECT
     *,
     pick(1000, line, 'fault') AS fault,
     pick(20, line, 'quantity') AS quantity,
-    -- Two picks, and the smaller one counts: the front of the catalogue sells best.
+    -- The smaller of two random numbers: the first products of the catalogue sell best.
     LEAST(pick(20, line, 'product'), pick(20, line, 'other product')) AS product_number
   FROM lines
 )
 
--- A line with the reason for which a run will exclude it, or 'kept'.
+-- A row: a line with the reason for which a run excludes it, or 'kept'.
 SELECT
   *,
   CASE

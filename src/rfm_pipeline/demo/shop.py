@@ -1,11 +1,13 @@
-"""A realistic synthetic shop: two years of order lines that look like a raw export.
+"""Generator of a synthetic shop: two years of order lines in the format of a raw export.
 
-Loyal, regular, new, lapsing and lost customers and one-time buyers; a Christmas season and a weekly rhythm;
-a small catalogue, so that equal spending occurs; returns, guests, freebies; and a few percent of dirty rows,
-each with exactly one fault, counted, so that what a run excludes can be held against what was planted.
+The shop has loyal, regular, new, lapsing and lost customers and one-time buyers, a Christmas season and a
+weekly pattern. Its catalogue is small, so that customers tie in money. It has returns, orders of guests and
+free items, and a few percent of dirty lines, each with exactly one fault. The faults are counted, so that the
+exclusions of a run can be compared with them.
 
-The SQL beside this module makes each line from its order's number, so that memory does not grow with the size
-and the same `lines`, `seed` and `end` give the same rows in the same order, on any number of threads.
+The SQL files beside this module compute each line from the number of its order. Memory therefore does not
+grow with the number of lines, and equal `lines`, `seed` and `end` give equal rows in equal order on any
+number of threads.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ _FORMATS = {
     ".parquet": "FORMAT parquet, COMPRESSION zstd",
     ".csv": "FORMAT csv, HEADER true, DELIMITER ','",
 }
-_PLANTED = (
+_FAULTS = (
     "missing_customer",
     "missing_order",
     "invalid_date",
@@ -40,26 +42,27 @@ _PLANTED = (
     "non_positive_price",
 )
 _HEADER = b"customer_id,order_id,ordered_at,product,quantity,unit_price,country\n"
-_MOST_LINES = 2_000_000_000
+_MAX_LINES = 2_000_000_000
 _FIRST_END, _LAST_END = date(2000, 1, 1), date(2199, 12, 31)
 
 
 class Shop(Struct, frozen=True):
-    """What was written: the file, and how many lines of each planted kind it holds.
+    """File of a synthetic shop, with the number of lines of each fault.
 
-    The counts are named after the reason for which a run with default settings excludes such a line. No line
-    is counted twice.
+    The counts are named after the reason for which a run with default settings excludes such a line. Each
+    line is counted at most once.
 
     Attributes:
         path: The file.
-        lines: All lines.
-        missing_customer: Lines of guests: no customer id.
-        missing_order: Lines without an order id.
-        invalid_date: Lines whose date is absent or unreadable.
-        invalid_amount: Lines whose unit price is absent or unreadable.
-        future_dated: Lines dated decades after the shop's last day.
-        non_positive_quantity: Returns: invoices that begin with C, with negative quantities.
-        non_positive_price: Freebies, at a price of zero.
+        lines: Number of all lines.
+        missing_customer: Number of lines without a customer id (orders of guests).
+        missing_order: Number of lines without an order id.
+        invalid_date: Number of lines whose date is missing or can't be parsed.
+        invalid_amount: Number of lines whose unit price is missing or can't be parsed.
+        future_dated: Number of lines dated decades after the shop's last day.
+        non_positive_quantity: Number of return lines, with a negative quantity and an order id that begins
+            with C.
+        non_positive_price: Number of lines with a unit price of zero.
     """
 
     path: Path
@@ -74,13 +77,13 @@ class Shop(Struct, frozen=True):
 
     @property
     def returns(self) -> int:
-        """The lines of returned goods: `non_positive_quantity` by its everyday name."""
+        """Number of return lines; the same as `non_positive_quantity`."""
         return self.non_positive_quantity
 
     @property
     def excluded(self) -> Mapping[str, int]:
         """Number of lines by the reason for which a run with default settings excludes them."""
-        return {reason: getattr(self, reason) for reason in _PLANTED}
+        return {reason: getattr(self, reason) for reason in _FAULTS}
 
     @property
     def kept(self) -> int:
@@ -96,68 +99,68 @@ def write_shop(
     end: date = date(2025, 12, 31),
     threads: int | None = None,
 ) -> Shop:
-    """Write a synthetic shop's order lines as one file, replacing an earlier one only when it is complete.
+    """Write the order lines of a synthetic shop to a file, atomically.
 
-    Columns, as in a raw export: customer_id, order_id, ordered_at, product, quantity, unit_price, country.
-    All are text but quantity (integer): the unreadable dates and prices need it.
+    The columns are customer_id, order_id, ordered_at, product, quantity, unit_price and country. All are text
+    except quantity (integer), because some dates and prices are no dates and numbers.
 
     Args:
-        path: The file to write. Its suffix picks the format: `.parquet` or `.csv`.
-        lines: Exact number of rows, at least 1. The number of customers grows with it.
-        seed: Another seed gives another shop of the same character.
-        end: The shop's last day, and exactly the date of the newest order in it that is not dirty.
-        threads: Threads that DuckDB may use; all cores when None. The rows do not depend on it.
+        path: The file to write; its suffix determines the format: `.parquet` or `.csv`.
+        lines: Number of lines, from 1 to 2 billion. The number of customers grows with it.
+        seed: Seed of the random numbers; another seed gives another shop with the same distributions.
+        end: Last day of the shop, which is the date of the newest clean order.
+        threads: Number of DuckDB threads; None for all cores. The rows do not depend on it.
 
     Returns:
-        What was written, with the number of lines of each planted kind.
+        The file, with the number of lines of each fault.
 
     Raises:
-        UsageError: A suffix other than the two, a number out of range, or a path that can't be written.
+        UsageError: If the suffix is another one, a number is out of range, or the file can't be written.
     """
     if path.suffix.lower() not in _FORMATS:
         raise UsageError(
             f"The demo writes Parquet or CSV, but {path} ends in {path.suffix or 'no suffix'!r}.",
             hint="name a file that ends in .parquet or .csv.",
         )
-    if not 1 <= lines <= _MOST_LINES:
+    if not 1 <= lines <= _MAX_LINES:
         raise UsageError(
-            f"A shop has from 1 to {_MOST_LINES:,} lines, not {lines:,}.",
+            f"The number of lines must be from 1 to {_MAX_LINES:,}, not {lines:,}.",
             hint="give a number in that range, for example 50000.",
         )
     if threads is not None and threads < 1:
         raise UsageError(
-            f"DuckDB needs at least 1 thread, not {threads}.", hint="leave it out for all cores."
+            f"DuckDB needs at least 1 thread, not {threads}.", hint="leave the number out to use all cores."
         )
     if not _FIRST_END <= end <= _LAST_END:
         raise UsageError(
-            f"The shop's last day lies between {_FIRST_END} and {_LAST_END}, not on {end}.",
+            f"The shop's last day must be from {_FIRST_END} to {_LAST_END}, not {end}.",
             hint="give a date in that range.",
         )
 
-    from rfm_pipeline.common.duckdb_engine import connected, duckdb
+    from rfm_pipeline.common.duckdb_engine import connect_in_memory, duckdb
 
-    staged = path.absolute().with_name(f".rfm-demo-{uuid4().hex}{path.suffix.lower()}")
+    temporary = path.absolute().with_name(f".rfm-demo-{uuid4().hex}{path.suffix.lower()}")
     try:
-        with connected() as connection:
+        with connect_in_memory() as connection:
             if threads is not None:
                 connection.execute("SET threads = ?", [threads])
             _open_shop(connection, lines, seed, end)
-            _write_lines(connection, staged)
-            planted = _count_planted(connection)
-        staged.replace(path)
+            _write_lines(connection, temporary)
+            faults = _count_faults(connection)
+        temporary.replace(path)
     except (OSError, duckdb.IOException) as error:
         raise UsageError(
             f"The demo can't be written to {path}: {error}",
-            hint="choose a file in a folder that exists, that you may write to, and that has room.",
+            hint="choose a file in an existing folder with write permission and enough disk space.",
         ) from error
     finally:
         with suppress(OSError):
-            staged.unlink()
-    return Shop(path=path, lines=lines, **planted)
+            temporary.unlink()
+    return Shop(path=path, lines=lines, **faults)
 
 
 def is_shop(path: Path) -> bool:
-    """Whether a CSV has the columns of a shop that was made up here."""
+    """Return whether a file begins with the header row of the CSV files that `write_shop` writes."""
     try:
         with path.open("rb") as stream:
             return stream.read(len(_HEADER)) == _HEADER
@@ -168,7 +171,8 @@ def is_shop(path: Path) -> bool:
 def _open_shop(connection: duckdb.DuckDBPyConnection, lines: int, seed: int, end: date) -> None:
     """Create the macros, small tables and the view `order_lines` of the shop."""
     connection.execute("SET preserve_insertion_order = true")
-    # Joins as they are written, orders on the left: they then stream through in the order of their numbers.
+    # Keep the join order of the SQL, with orders on the left, so that rows stream in the order of the order
+    # numbers.
     connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
     connection.execute("SET VARIABLE lines = ?::BIGINT", [lines])
     connection.execute("SET VARIABLE seed = ?::VARCHAR", [str(seed)])
@@ -178,21 +182,22 @@ def _open_shop(connection: duckdb.DuckDBPyConnection, lines: int, seed: int, end
 
 
 def _write_lines(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
-    """Stream the shop's lines into a file in the format of its suffix."""
+    """Write the view `order_lines` to a file, in the format of the file's suffix."""
     literal = str(target).replace("'", "''")
     options = _FORMATS[target.suffix]
-    from rfm_pipeline.common.duckdb_engine import watched
+    from rfm_pipeline.common.duckdb_engine import execute_interruptibly
 
-    watched(connection, f"COPY (\n{_sql('export')}) TO '{literal}' ({options}, USE_TMP_FILE false)")
+    statement = f"COPY (\n{_sql('export')}) TO '{literal}' ({options}, USE_TMP_FILE false)"
+    execute_interruptibly(connection, statement)
 
 
-def _count_planted(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Count the lines of each planted kind, also of those that a small shop has none of."""
-    from rfm_pipeline.common.duckdb_engine import watched
+def _count_faults(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return the number of lines of each fault, including faults that no line has."""
+    from rfm_pipeline.common.duckdb_engine import execute_interruptibly
 
-    watched(connection, "SELECT fate, COUNT(*) FROM order_lines GROUP BY fate")
-    counted = connection.fetchall()
-    return dict.fromkeys(_PLANTED, 0) | {fate: count for fate, count in counted if fate != "kept"}
+    execute_interruptibly(connection, "SELECT fate, COUNT(*) FROM order_lines GROUP BY fate")
+    counts = connection.fetchall()
+    return dict.fromkeys(_FAULTS, 0) | {fate: count for fate, count in counts if fate != "kept"}
 
 
 def _sql(name: str) -> str:

@@ -1,25 +1,26 @@
--- The shop before its first order: chance, and the small tables that say who buys what and when.
--- Variables that the caller sets: lines, seed, last_day.
+-- Macros for random numbers, and the small tables from which order_lines.sql computes the orders.
+-- The caller sets the variables lines, seed and last_day.
 
--- Chance: a number from 0 to 2^32 - 1 that hangs on the seed, the purpose and the id alone. random() differs
--- with the threads, and hash() may differ with DuckDB's version. The steps are Thomas Mueller's integer hash.
+-- chance: a random number from 0 to 2^32 - 1, determined by the seed, the purpose and the id alone. random()
+-- depends on the threads, and hash() may change with DuckDB's version.
+-- The steps are Thomas Mueller's integer hash.
 CREATE TEMP MACRO fold(x) AS XOR(x, x >> 16);
 CREATE TEMP MACRO spread(x) AS (fold(x) * 73244475) & 4294967295;
 CREATE TEMP MACRO key_of(purpose) AS
   (MD5_NUMBER_LOWER(GETVARIABLE('seed') || ' ' || purpose) % 4294967296)::BIGINT;
 CREATE TEMP MACRO chance(id, purpose) AS fold(spread(spread((id + key_of(purpose)) & 4294967295)));
 
--- An integer from 0 to n - 1, each equally likely.
+-- A random integer from 0 to n - 1, uniformly distributed.
 CREATE TEMP MACRO pick(n, id, purpose) AS (chance(id, purpose) * n) >> 32;
 
--- A customer's id: C and five digits (more in a large shop), neighbours far apart.
+-- A customer's id: C and five digits (more in a large shop); consecutive numbers get distant ids.
 CREATE TEMP MACRO customer_name(customer) AS 'C' || LPAD(
   (customer * 1500450271 % GETVARIABLE('customers'))::VARCHAR,
   GREATEST(5, LENGTH(GETVARIABLE('customers')::VARCHAR))::INTEGER,
   '0'
 );
 
--- One of ten tickets to a country: half of the customers are at home.
+-- The country of a random number from 0 to 9: half of the customers are in the United Kingdom.
 CREATE TEMP MACRO country_of(ticket) AS
   CASE
     WHEN ticket < 5 THEN 'United Kingdom'
@@ -27,7 +28,7 @@ CREATE TEMP MACRO country_of(ticket) AS
     ELSE ['France', 'Ireland', 'Netherlands'][ticket - 6]
   END;
 
--- A product and its price: few and round, so that customers tie.
+-- Products with their prices; few, so that the amounts of customers tie.
 CREATE TEMP TABLE products AS
 SELECT *
 FROM (
@@ -41,9 +42,9 @@ FROM (
     (18, 'Picnic Hamper', '59.95'), (19, 'Side Table', '89.99')
 ) AS catalogue (product_number, product, unit_price);
 
--- A way in which customers come and go. They come one after another between two days, counted back from the
--- last day, and each leaves again after `stays` days. Tickets are the share of orders that they would have
--- between them if all were here at once. With favourites, a few of them order far more than the rest.
+-- Types of customers. The customers of a type arrive one after another from `comes_from` to `comes_until`, in
+-- days before the last day, and each leaves `stays` days later. `tickets` is the relative share of the type's
+-- orders while all its customers are present. With `favourites`, a few customers order far more than others.
 CREATE TEMP TABLE archetypes AS
 SELECT *
 FROM (
@@ -57,8 +58,8 @@ FROM (
     ('one-timer',           1000,       3,  730,   729,  9999, false)
 ) AS archetypes (archetype, customers_per_1000_orders, tickets, comes_from, comes_until, stays, favourites);
 
--- A basket: the lines of an order. The same thousand baskets come round and round, so that the number of an
--- order tells the number of its first line.
+-- Baskets: the number of lines of an order. Orders use the same thousand baskets in turn, so that the number
+-- of an order determines the number of its first line.
 CREATE TEMP TABLE baskets AS
 WITH sizes AS (
   SELECT
@@ -73,7 +74,7 @@ SELECT
   (SUM(size) OVER ())::BIGINT AS lines_of_all
 FROM sizes;
 
--- The number of orders that it takes to have that many lines; the last one may be cut short.
+-- The number of orders with `lines` lines in total; the last order may be cut short.
 SET VARIABLE orders = (
   SELECT
     1000 * (GETVARIABLE('lines') // MAX(lines_of_all))
@@ -81,7 +82,7 @@ SET VARIABLE orders = (
   FROM baskets
 );
 
--- A day of the last two years, and how busy it is: by weekday (Monday first), by month, and growing.
+-- The days of the last two years, with their numbers of slots: by weekday (Monday first), by month, growing.
 CREATE TEMP TABLE calendar AS
 SELECT
   range AS days_left,
@@ -94,7 +95,7 @@ SELECT
   ) AS slots
 FROM RANGE(730);
 
--- An archetype's customers: a run of numbers, those who came first in front.
+-- The customers of each archetype: a range of numbers, in the order of their arrival.
 CREATE TEMP TABLE populations AS
 WITH sizes AS (
   SELECT
@@ -107,7 +108,7 @@ SELECT
   (SUM(customers) OVER (ORDER BY archetype) - customers)::BIGINT AS first_customer
 FROM sizes;
 
--- A ticket of a day: whoever orders draws one, and it says from which run of customers they are.
+-- The tickets of each day: each order draws one, which determines the range of customers that it comes from.
 CREATE TEMP TABLE tickets AS
 WITH presence AS (
   SELECT
@@ -126,7 +127,7 @@ SELECT
   GREATEST(1, customers * came // span - customers * went // span) AS present
 FROM (SELECT *, UNNEST(RANGE(tickets * (came - went) // span)) FROM presence);
 
--- A slot: a stretch of a day's opening hours (8 to 20) in which as many orders arrive as in any other slot.
+-- Slots: parts of a day's opening hours (8 to 20) with equal numbers of orders.
 CREATE TEMP TABLE slots AS
 WITH tickets_of_day AS (
   SELECT
