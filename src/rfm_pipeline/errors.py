@@ -1,20 +1,20 @@
-"""Everything that can go wrong, as one tree.
+"""Exception classes of the package; each has an exit code.
 
     RfmError                      exit code
-    ├── UsageError                2   the command line or the configuration is wrong
-    │   ├── ConfigurationError    2   rfm.toml, an RFM_* variable or a flag has a wrong value
+    ├── UsageError                2   the command line or the configuration is invalid
+    │   ├── ConfigurationError    2   rfm.toml, an RFM_* variable or a flag has an invalid value
     │   ├── SourceError           2   the source can't be found or read, or has the wrong shape
     │   │   └── ColumnError       2   a role has no column, or several
-    │   ├── SegmentMapError       2   a segment map has a hole or a rule that nothing reaches
+    │   ├── SegmentMapError       2   a segment map has a cell without a segment, or a rule never reached
     │   ├── ExpressionError       2   an exclusion is not one boolean expression, an audit not one query
-    │   └── DestinationError      2   the destination names something that we must not replace
-    ├── AuditError                3   an audit failed: nothing was published
+    │   └── DestinationError      2   the destination is an object that rfm did not create
+    ├── AuditError                3   an audit failed; nothing was published
     ├── WarehouseError            4   the engine failed, or the destination can't be written
-    ├── LockedError               5   somebody else holds the destination
+    ├── LockedError               5   another process has locked the destination
     └── CostLimitError            6   the run would cost more than the configured limit
 
-Each carries one sentence that says what was expected and what was found, and a hint that says what to do.
-Exit code 0 is success and 1 a bug of ours: any exception outside this tree.
+Each error has a message of one sentence (what was expected, what was found) and a hint (what to do). Exit
+code 0 is success; exit code 1 is a bug: an exception of another class.
 """
 
 from __future__ import annotations
@@ -23,11 +23,14 @@ from typing import ClassVar
 
 
 class RfmError(Exception):
-    """The root of the tree.
+    """Base class of all errors that are reported to the user.
+
+    Attributes:
+        exit_code: Exit code of the command line.
 
     Args:
         message: One sentence: what was expected, what was found (the value, the column, the file).
-        hint: What to do about it, without the word "hint". None where there is nothing to add.
+        hint: What the user can do, without the word "hint"; None if there is nothing to add.
     """
 
     exit_code: ClassVar[int] = 1
@@ -39,17 +42,17 @@ class RfmError(Exception):
 
 
 class UsageError(RfmError):
-    """The command line or the configuration asks for something that can't be done."""
+    """The command line or the configuration is invalid."""
 
     exit_code = 2
 
 
 class ConfigurationError(UsageError):
-    """A setting has a value that it can't have."""
+    """A setting has an invalid value."""
 
 
 class SourceError(UsageError):
-    """The source can't be found or read, or is not a table of transaction lines."""
+    """The source can't be found or read, or has the wrong shape."""
 
 
 class ColumnError(SourceError):
@@ -57,19 +60,19 @@ class ColumnError(SourceError):
 
 
 class SegmentMapError(UsageError):
-    """A segment map leaves score cells without a segment, or has a rule that nothing reaches."""
+    """A segment map has score cells without a segment, or a rule that is never reached."""
 
 
 class ExpressionError(UsageError):
-    """A user's SQL can't be used: an exclusion that is no condition of a line, an audit that is no query."""
+    """SQL of the user is invalid: an exclusion is not one boolean expression, or an audit not one query."""
 
 
 class DestinationError(UsageError):
-    """The destination names something that is not ours to replace."""
+    """The destination is an object that rfm did not create and must not replace."""
 
 
 class AuditError(RfmError):
-    """An audit of the staged result failed, and nothing was published."""
+    """An audit of the staged result failed; nothing was published."""
 
     exit_code = 3
 
@@ -81,7 +84,7 @@ class WarehouseError(RfmError):
 
 
 class LockedError(RfmError):
-    """Another process holds the destination."""
+    """Another process has locked the destination."""
 
     exit_code = 5
 
