@@ -22,8 +22,8 @@ from support.orders import BY_HAND, ORDERS
 from support.paths import ROOT
 
 DOCS = ROOT / "docs"
-PAGE = (DOCS / "bi.md").read_text(encoding="utf-8")
-HISTORY = (DOCS / "history.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "guides" / "bi.md").read_text(encoding="utf-8")
+HISTORY = (DOCS / "guides" / "history.md").read_text(encoding="utf-8")
 QUERIES = [block.strip() for page in (PAGE, HISTORY) for block in blocks("sql", page)]
 
 IN_DUCKDB = {

@@ -32,17 +32,17 @@ from support.markdown import README, blocks
 from support.paths import ROOT
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-BIGQUERY = (ROOT / "docs" / "bigquery.md").read_text(encoding="utf-8")
-MONITORING = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+BIGQUERY = (ROOT / "docs" / "guides" / "bigquery.md").read_text(encoding="utf-8")
+MONITORING = (ROOT / "docs" / "guides" / "monitoring.md").read_text(encoding="utf-8")
 DOCUMENTS = [
     "README.md",
-    "ARCHITECTURE.md",
+    "docs/contributing/architecture.md",
     "CHANGELOG.md",
-    "docs/bigquery.md",
-    "docs/monitoring.md",
-    "docs/bi.md",
-    "docs/report.md",
-    "docs/performance.md",
+    "docs/guides/bigquery.md",
+    "docs/guides/monitoring.md",
+    "docs/guides/bi.md",
+    "docs/guides/report.md",
+    "docs/contributing/performance.md",
     "benchmarks/README.md",
 ]
 
@@ -122,18 +122,18 @@ def test_a_flag_that_the_readme_mentions_is_one() -> None:
 
 def test_the_readmes_configuration_is_valid() -> None:
     block, audits = blocks("toml")
-    settings = Configuration(file=tomllib.loads(f"{block}\n{audits}")).settings()
+    settings = Configuration(file=tomllib.loads(f"{block}\n{audits}")).settings
     assert (settings.timezone, str(settings.window)) == ("Europe/London", "24 months")
     assert set(settings.exclude) == {"test_orders", "wholesale"}
-    assert (str(settings.audits.max_age.limit), set(settings.audits.own)) == ("3 days", {"too_rich"})
+    assert (str(settings.audits.max_age.limit), set(settings.audits.custom)) == ("3 days", {"too_rich"})
 
 
 def test_the_environment_variables_in_the_readme_are_settings() -> None:
     names = set(re.findall(r"`(RFM_[A-Z_]+)`", README))
     assert "RFM_SCORING__BINS" in names
     values = dict.fromkeys(names, "5")
-    settings = load({"preset": ["grid"]}, environ=values, folder=Path("/nonexistent")).settings()
-    assert (settings.source, settings.scoring.bins) == ("5", 5)
+    settings = load({"preset": ["grid"]}, environ=values, folder=Path("/nonexistent")).settings
+    assert (str(settings.source), settings.scoring.bins) == ("5", 5)
 
 
 def test_the_readme_names_every_reason_in_its_order() -> None:
@@ -172,7 +172,7 @@ def test_a_link_between_documents_leads_somewhere(document: str) -> None:
 
 
 def test_a_file_that_a_document_names_is_there() -> None:
-    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs/contributing/architecture.md").read_text(encoding="utf-8")
     for target in re.findall(r"`((?:tests|src|docs|benchmarks)/[^`]+)`", text):
         assert (ROOT / target).exists(), target
 
@@ -201,8 +201,8 @@ def test_the_settings_on_the_page_on_bigquery_are_all_there_are() -> None:
     (block,) = blocks("toml", BIGQUERY)
     given = tomllib.loads(block)
     assert set(given["bigquery"]) == set(field_types(BigQuerySettings))
-    settings = Configuration(file=given).settings().bigquery
-    assert (settings.most_bytes, settings.project) == (200 * 10**9, "shop-jobs")
+    settings = Configuration(file=given).settings.bigquery
+    assert (settings.byte_limit, settings.project) == (200 * 10**9, "shop-jobs")
     assert "RFM_BIGQUERY__IMPERSONATE" in BIGQUERY
 
 
@@ -220,7 +220,7 @@ def test_the_settings_on_the_page_on_monitoring_are_all_there_are() -> None:
     (block,) = blocks("toml", MONITORING)
     given = tomllib.loads(block)
     assert set(given["notify"]) == set(field_types(NotifySettings))
-    assert Configuration(file=given).settings().notify.on == NotifySettings().on
+    assert Configuration(file=given).settings.notify.on == NotifySettings().on
     for line in re.findall(r"^rfm .+$", "\n".join(blocks("sh", MONITORING)), re.MULTILINE):
         read(shlex.split(line)[1:])
 
@@ -336,7 +336,7 @@ def test_the_figures_on_the_page_on_performance_are_those_that_were_measured() -
         pytest.skip("this machine's figures stand in benchmarks/results, and the page tells of another's")
     rows = [
         [cell.strip(" *`") for cell in line.strip("|").split("|")]
-        for line in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8").splitlines()
+        for line in (ROOT / "docs" / "contributing" / "performance.md").read_text(encoding="utf-8").splitlines()
         if line.startswith("|")
     ]
     ten, contenders = measured("10m"), measured("10m")["contenders"]
@@ -365,7 +365,7 @@ def test_the_figures_on_the_page_on_performance_are_those_that_were_measured() -
         assert [float(cell) for cell in row[1:]] == pytest.approx(shown, abs=0.0051)
     scans, after = zip(*(scan_and_after(work) for work in ("1b", "100m")), strict=True)
     grew = [(scans[0] + after[0]) / (scans[1] + after[1]), scans[0] / scans[1], after[0] / after[1]]
-    page = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())
+    page = " ".join((ROOT / "docs" / "contributing" / "performance.md").read_text(encoding="utf-8").split())
     numbers = r"([\d.]+) times"
     beyond = re.search(
         f"took {numbers} as long a line as .*?: the scan {numbers},.*? follows {numbers}", page

@@ -10,7 +10,7 @@ import pytest
 from support.markdown import blocks
 from support.paths import ROOT
 
-PAGE = ROOT / "docs" / "python.md"
+PAGE = ROOT / "docs" / "guides" / "python.md"
 
 
 def test_the_page_runs(

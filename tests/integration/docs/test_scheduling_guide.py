@@ -15,7 +15,7 @@ from rfm_pipeline.schedule.spec import USER_ID
 from support.cli import Rfm
 from support.paths import ROOT
 
-TEXT = (ROOT / "docs" / "scheduling.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "guides" / "scheduling.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("rfm ")]
 
@@ -50,7 +50,7 @@ def test_the_table_says_of_each_what_happens() -> None:
 def test_a_container_that_is_shown_hears_a_stop_from_the_first_moment() -> None:
     shown = [
         line
-        for name in ("README.md", "docs/scheduling.md", "Dockerfile", ".github/workflows/image.yml")
+        for name in ("README.md", "docs/guides/scheduling.md", "Dockerfile", ".github/workflows/image.yml")
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
         if "docker run " in line
     ]
