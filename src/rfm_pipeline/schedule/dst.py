@@ -1,38 +1,43 @@
-"""The days on which the clocks of a zone leave a time of day out, or show it twice."""
+"""Days on which a daylight saving time change skips or repeats a local time of day."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta, tzinfo
 
 
-def clock_changes(at: time, zone: tzinfo | None, first_day: date) -> dict[str, list[date]]:
-    """Such days within a year.
+def dst_changes(at: time, zone: tzinfo | None, first_day: date) -> dict[str, list[date]]:
+    """Return the days within a year on which a local time does not occur exactly once.
 
     Args:
-        at: The local time of day.
-        zone: None is the machine's own.
-        first_day: The first day that is looked at.
+        at: Local time of day.
+        zone: Time zone; None is the machine's own.
+        first_day: First of the 366 days checked.
 
     Returns:
-        The days by what the clocks do to the time, `leave it out` or `show it twice`.
+        The days in ascending order, by what the clocks do to the time: 'skip' or 'repeat'. No key without
+        days.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> dst_changes(time(1, 30), ZoneInfo("Europe/London"), date(2026, 1, 1))
+    {'skip': [datetime.date(2026, 3, 29)], 'repeat': [datetime.date(2026, 10, 25)]}
     """
-    found: dict[str, list[date]] = {}
+    changes: dict[str, list[date]] = {}
     for days in range(366):
         day = first_day + timedelta(days=days)
-        # The two readings of a time differ only near a change (PEP 495).
-        first, second = (
-            datetime.combine(day, at, zone).replace(fold=reading).timestamp() for reading in (0, 1)
-        )
+        # The timestamps of the two folds of a local time differ only near a change (PEP 495).
+        first, second = (datetime.combine(day, at, zone).replace(fold=fold).timestamp() for fold in (0, 1))
         if first != second:
-            found.setdefault("leave it out" if first > second else "show it twice", []).append(day)
-    return found
+            changes.setdefault("skip" if first > second else "repeat", []).append(day)
+    return changes
 
 
-def clock_notes(at: time, zone: tzinfo | None, first_day: date) -> tuple[str, ...]:
-    """What a person should know of them, before they choose that time."""
-    changes = clock_changes(at, zone, first_day)
+def dst_notes(at: time, zone: tzinfo | None, first_day: date) -> tuple[str, ...]:
+    """Return a message with the first skipped and the first repeated day; empty if there are none."""
+    changes = dst_changes(at, zone, first_day)
     if not changes:
         return ()
-    told = " and ".join(f"{what} on {days[0]}" for what, days in changes.items())
-    whose = f"the clocks of {zone}" if zone else "this machine's clocks"
-    return (f"{at:%H:%M} is not a time that every day has once: {whose} {told}; 05:30 is one in every zone.",)
+    text = " and ".join(f"{verb} it on {days[0]}" for verb, days in changes.items())
+    clocks = f"the clocks of {zone}" if zone else "this machine's clocks"
+    return (
+        f"{at:%H:%M} does not occur exactly once every day: {clocks} {text}; 05:30 does in every time zone.",
+    )

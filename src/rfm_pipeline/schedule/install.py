@@ -1,4 +1,4 @@
-"""Giving a schedule to this machine's scheduler, and taking it back: a list of steps, then their doing."""
+"""Installation and removal of a schedule on this machine, as steps that are shown before execution."""
 
 from __future__ import annotations
 
@@ -21,8 +21,14 @@ from rfm_pipeline.schedule.targets import cron
 INSTALLABLE_TARGETS = ("cron", "systemd", "windows")
 
 
-class Write(Struct, frozen=True):
-    """A file that is written, in place of what is there."""
+class WriteFile(Struct, frozen=True):
+    """A step that writes a file, replacing an existing one.
+
+    Attributes:
+        path: Path of the file.
+        content: Bytes to write.
+        text: The content as shown to the user.
+    """
 
     path: Path
     content: bytes
@@ -31,8 +37,8 @@ class Write(Struct, frozen=True):
     def __str__(self) -> str:
         return f"write {self.path}:\n{self.text}"
 
-    def do(self) -> None:
-        """Writes it."""
+    def execute(self) -> None:
+        """Write the file and missing parent folders."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(self.content)
@@ -40,80 +46,80 @@ class Write(Struct, frozen=True):
             raise UsageError(f"{self.path} can't be written: {error.strerror}.") from None
 
 
-class Delete(Struct, frozen=True):
-    """A file that is deleted."""
+class DeleteFile(Struct, frozen=True):
+    """A step that deletes a file, if it exists."""
 
     path: Path
 
     def __str__(self) -> str:
         return f"delete {self.path}\n"
 
-    def do(self) -> None:
-        """Deletes it."""
+    def execute(self) -> None:
+        """Delete the file."""
         self.path.unlink(missing_ok=True)
 
 
-class Call(Struct, frozen=True):
-    """A command that is called.
+class RunCommand(Struct, frozen=True):
+    """A step that runs a command.
 
     Attributes:
-        words: Its name and what it is given.
-        given: What it reads; bytes that are no UTF-8 stand in it as surrogates.
-        shown: What of that is new, for a person.
-        undo: What takes it back, word by word; nothing where nothing has to be.
-        needed: Whether what follows makes no sense without it.
+        command: Program and arguments.
+        stdin: Standard input; bytes that are not UTF-8 are surrogates (PEP 383).
+        shown_input: The part of the standard input that is shown to the user.
+        undo: Command that reverts this one; empty if there is nothing to revert.
+        required: Whether a failure stops the steps that follow.
     """
 
-    words: tuple[str, ...]
-    given: str = ""
-    shown: str = ""
+    command: tuple[str, ...]
+    stdin: str = ""
+    shown_input: str = ""
     undo: tuple[str, ...] = ()
-    needed: bool = True
+    required: bool = True
 
     def __str__(self) -> str:
-        return f"run {shlex.join(self.words)}{':' if self.shown else ''}\n{self.shown}"
+        return f"run {shlex.join(self.command)}{':' if self.shown_input else ''}\n{self.shown_input}"
 
-    def do(self) -> None:
-        """Calls it."""
-        _called(self.words, self.given)
-
-
-InstallStep = Write | Delete | Call
+    def execute(self) -> None:
+        """Run the command."""
+        _run(self.command, self.stdin)
 
 
-def perform(steps: Sequence[InstallStep]) -> list[str]:
-    """Does one after the other; where one fails, what was done before it is taken back.
+InstallStep = WriteFile | DeleteFile | RunCommand
+
+
+def execute_steps(steps: Sequence[InstallStep]) -> list[str]:
+    """Execute steps in order. If a required one fails, revert it and the ones before it.
 
     Returns:
-        What went wrong where it did not matter.
+        Messages of the failures of steps that are not required.
 
     Raises:
-        UsageError: A step failed.
+        UsageError: If a required step failed.
     """
     notes: list[str] = []
-    done: list[tuple[InstallStep, bytes | None]] = []
+    started: list[tuple[InstallStep, bytes | None]] = []
     for step in steps:
-        done.append((step, _content(step.path) if isinstance(step, Write) else None))
+        started.append((step, _content(step.path) if isinstance(step, WriteFile) else None))
         try:
-            step.do()
+            step.execute()
         except UsageError as error:
-            if isinstance(step, Call) and not step.needed:
+            if isinstance(step, RunCommand) and not step.required:
                 notes.append(str(error))
                 continue
-            _take_back(done)
+            _revert(started)
             raise
     return notes
 
 
-def _take_back(done: Sequence[tuple[InstallStep, bytes | None]]) -> None:
-    for step, before in reversed(done):
+def _revert(started: Sequence[tuple[InstallStep, bytes | None]]) -> None:
+    for step, previous_content in reversed(started):
         with contextlib.suppress(UsageError, OSError):
-            if isinstance(step, Call) and step.undo:
-                _called(step.undo, "")
-            elif isinstance(step, Write) and before is None:
+            if isinstance(step, RunCommand) and step.undo:
+                _run(step.undo, "")
+            elif isinstance(step, WriteFile) and previous_content is None:
                 step.path.unlink(missing_ok=True)
-            elif isinstance(step, Write) and before is not None:
-                step.path.write_bytes(before)
+            elif isinstance(step, WriteFile) and previous_content is not None:
+                step.path.write_bytes(previous_content)
 
 
 def _content(path: Path) -> bytes | None:
@@ -124,41 +130,41 @@ def _content(path: Path) -> bytes | None:
 
 
 def install_steps(target: str, name: str, rendered: Rendered) -> list[InstallStep]:
-    """What gives a schedule to this machine's scheduler, in place of one of the same name.
+    """Return the steps that install a schedule in this machine's scheduler, replacing one of the same name.
 
     Raises:
-        UsageError: The scheduler is not on this machine, or can't be given anything from here.
+        UsageError: If the scheduler can't be used on this machine.
     """
     _require(target)
     match target:
         case "cron":
             block = rendered.files[0].text
-            kept = _without_block(_crontab(), name)
-            return [Call(("crontab", "-"), kept + block, block)]
+            others = _without_block(_crontab(), name)
+            return [RunCommand(("crontab", "-"), others + block, block)]
         case "systemd":
-            folder = _units()
-            writes = [Write(folder / file.name, file.written(), file.text) for file in rendered.files]
-            reload, enable = (tuple(shlex.split(line)) for line in rendered.next_step)
-            # One of the same name that was there before goes on.
+            folder = _unit_folder()
+            writes = [WriteFile(folder / file.name, file.encoded(), file.text) for file in rendered.files]
+            reload, enable = (tuple(shlex.split(line)) for line in rendered.next_commands)
+            # A timer that existed before stays enabled.
             undo = () if (folder / f"{name}.timer").exists() else _disable(name)
-            return [*writes, Call(reload), Call(enable, undo=undo)]
+            return [*writes, RunCommand(reload), RunCommand(enable, undo=undo)]
         case _:
             file = rendered.files[0]
             path = Path(tempfile.gettempdir()) / file.name
-            create = Call(("schtasks", "/Create", "/TN", name, "/XML", str(path), "/F"))
-            return [Write(path, file.written(), file.text), create, Delete(path)]
+            create = RunCommand(("schtasks", "/Create", "/TN", name, "/XML", str(path), "/F"))
+            return [WriteFile(path, file.encoded(), file.text), create, DeleteFile(path)]
 
 
 def removal_steps(target: str, name: str) -> list[InstallStep]:
-    """What takes a schedule back from this machine's scheduler.
+    """Return the steps that remove a schedule from this machine's scheduler.
 
     Raises:
-        UsageError: There is none of that name, or none can have it.
+        UsageError: If no schedule of that name is installed, or the scheduler can't be used on this machine.
     """
     check_name(name)
     _require(target)
     missing = UsageError(
-        f"{target} has no schedule {name} that `rfm schedule` gave it.", "name the one you mean with --name."
+        f"{target} has no schedule {name} installed by `rfm schedule`.", "give its name with --name."
     )
     match target:
         case "cron":
@@ -166,26 +172,27 @@ def removal_steps(target: str, name: str) -> list[InstallStep]:
             after = _without_block(before, name)
             if after == before:
                 raise missing
-            return [Call(("crontab", "-"), after, f"without the lines of {name}\n")]
+            return [RunCommand(("crontab", "-"), after, f"without the lines of {name}\n")]
         case "systemd":
-            paths = [_units() / f"{name}.{kind}" for kind in ("timer", "service")]
+            paths = [_unit_folder() / f"{name}.{suffix}" for suffix in ("timer", "service")]
             if not any(path.exists() for path in paths):
                 raise missing
-            # What `disable` would have deleted, where nobody is there to be called.
-            link = _units() / "timers.target.wants" / f"{name}.timer"
+            # `systemctl disable` deletes the link; without a running user manager the command fails.
+            link = _unit_folder() / "timers.target.wants" / f"{name}.timer"
             return [
-                Call(_disable(name), needed=False),
-                *map(Delete, [*paths, *([link] if link.is_symlink() else [])]),
-                Call(("systemctl", "--user", "daemon-reload"), needed=False),
+                RunCommand(_disable(name), required=False),
+                *map(DeleteFile, [*paths, *([link] if link.is_symlink() else [])]),
+                RunCommand(("systemctl", "--user", "daemon-reload"), required=False),
             ]
         case _:
-            return [Call(("schtasks", "/Delete", "/TN", name, "/F"))]
+            return [RunCommand(("schtasks", "/Delete", "/TN", name, "/F"))]
 
 
 def _require(target: str) -> None:
     if target not in INSTALLABLE_TARGETS:
         raise UsageError(
-            f"Nothing can be installed for {target} from here.", "print it, and give it to the scheduler."
+            f"rfm can't install a schedule for {target}.",
+            "print it without --install or --remove, and pass it to the scheduler.",
         )
     tool = {"cron": "crontab", "systemd": "systemctl", "windows": "schtasks"}[target]
     if shutil.which(tool) is None:
@@ -201,41 +208,42 @@ def _disable(name: str) -> tuple[str, ...]:
 def _crontab() -> str:
     done = subprocess.run(["crontab", "-l"], capture_output=True, check=False)  # noqa: S607
     if done.returncode == 0:
-        # To the byte: what is not ours goes back as it came.
+        # Bytes that are not UTF-8 stay unchanged in the lines of other programs.
         return done.stdout.decode("utf-8", "surrogateescape")
-    said = done.stderr.decode("utf-8", "replace").strip()
-    if "no crontab" in said:
+    output = done.stderr.decode("utf-8", "replace").strip()
+    if "no crontab" in output:
         return ""
-    raise UsageError(f"`crontab -l` failed: {said or done.returncode}.")
+    raise UsageError(f"`crontab -l` failed: {output or done.returncode}.")
 
 
 def _without_block(crontab: str, name: str) -> str:
-    begin, end = re.escape(cron.begin(name)), re.escape(cron.end(name))
-    # From a mark to the next: one that was left alone does not reach over the lines of others.
-    kept = re.sub(
+    begin, end = re.escape(cron.begin_marker(name)), re.escape(cron.end_marker(name))
+    # No other marker may be inside: a marker that lost its partner must not remove the lines of other
+    # schedules.
+    others = re.sub(
         rf"^{begin}\r?\n(?:(?!# (?:begin|end) rfm schedule ).*\n)*{end}\r?(?:\n|\Z)",
         "",
         crontab,
         flags=re.MULTILINE,
     )
-    if re.search(rf"^(?:{begin}|{end})\r?$", kept, flags=re.MULTILINE):
+    if re.search(rf"^(?:{begin}|{end})\r?$", others, flags=re.MULTILINE):
         raise UsageError(
-            f"In the crontab one of the two marks of the schedule {name} stands without the other.",
-            "delete what is left of it with `crontab -e`: which lines were its own can't be told.",
+            f"The crontab has only one of the two markers of the schedule {name}.",
+            "delete it and the schedule's lines with `crontab -e`; rfm can't tell which ones these are.",
         )
-    return kept if not kept or kept.endswith("\n") else f"{kept}\n"
+    return others if not others or others.endswith("\n") else f"{others}\n"
 
 
-def _units() -> Path:
+def _unit_folder() -> Path:
     configured = os.environ.get("XDG_CONFIG_HOME")
     return (Path(configured) if configured else Path.home() / ".config") / "systemd" / "user"
 
 
-def _called(words: Sequence[str], given: str) -> None:
+def _run(command: Sequence[str], stdin: str) -> None:
     done = subprocess.run(  # noqa: S603
-        words, input=given.encode("utf-8", "surrogateescape"), capture_output=True, check=False
+        command, input=stdin.encode("utf-8", "surrogateescape"), capture_output=True, check=False
     )
     if done.returncode:
         output = (done.stderr or done.stdout).decode("utf-8", "replace")
-        said = " ".join(output.split()) or f"exit code {done.returncode}"
-        raise UsageError(f"`{shlex.join(words)}` failed: {said}.")
+        reason = " ".join(output.split()) or f"exit code {done.returncode}"
+        raise UsageError(f"`{shlex.join(command)}` failed: {reason}.")

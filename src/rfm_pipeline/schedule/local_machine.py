@@ -1,4 +1,4 @@
-"""What this machine adds to a schedule: where its programs are, absolute paths, and whose a folder is."""
+"""What a schedule takes from this machine: paths of programs, absolute paths, and the owner of the folder."""
 
 from __future__ import annotations
 
@@ -10,27 +10,31 @@ from pathlib import Path, PureWindowsPath
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule.spec import Image, Program
 
-MACHINES = ("cron", "systemd", "windows", "airflow")
-"""Targets whose paths are those of a machine."""
+MACHINE_TARGETS = ("cron", "systemd", "windows", "airflow")
+"""Schedulers that start the run on a machine, so that paths are paths of that machine."""
 
 
 def program(path: str | None, folder: str, target: str) -> Program:
-    """The installed command, run by the owner of the folder that it works in.
+    """Return the installed command, to be run by the owner of `folder`.
 
     Args:
-        path: Where it is; None is this very command. A mere name is looked up as a shell does.
-        folder: The folder.
-        target: Whose machine starts it: a scheduler has no folder of its own that a path could start from.
+        path: Path of the command, or a name to look up on PATH; None is the running command.
+        folder: Working directory of the run.
+        target: The scheduler. It has no working directory, so that relative paths are made absolute here.
+
+    Raises:
+        UsageError: If `path` is None and the running command has no path, or a path is not valid (see
+            `absolute`).
     """
     if path is None:
-        return Program(_this_command(), _name_of(_owner(folder)))
-    if Path(path).name == path and (found := shutil.which(path)):
-        path = found
-    return Program(absolute(path, target, folder), _name_of(_owner(folder)))
+        return Program(_this_command(), _user_name(_owner(folder)))
+    if Path(path).name == path and (resolved := shutil.which(path)):
+        path = resolved
+    return Program(absolute(path, target, folder), _user_name(_owner(folder)))
 
 
 def image(name: str, folder: str, target: str) -> Image:
-    """A container, run by the owner of the folder that it writes to."""
+    """Return the image `name`, to be run by the owner of `folder`, with this machine's container engine."""
     if target == "windows" and sys.platform != "win32":
         return Image(name, "docker.exe")
     engine = shutil.which("docker") or shutil.which("podman") or "docker"
@@ -39,48 +43,48 @@ def image(name: str, folder: str, target: str) -> Image:
 
 
 def absolute(path: str, target: str, folder: str = "") -> str:
-    """A path as the scheduler's machine knows it; elsewhere as it is given.
+    """Return a path as an absolute path of this machine; unchanged if the scheduler has no machine.
 
     Args:
         path: The path.
-        target: Whose machine it is.
-        folder: The folder that a run works in.
+        target: The scheduler.
+        folder: Working directory of the run.
 
     Raises:
-        UsageError: The folder is one of a Windows, which this machine is not, and the path is none.
+        UsageError: If the folder is a Windows path, `path` is not an absolute Windows path, and this machine
+            does not run Windows.
     """
-    if target not in MACHINES or PureWindowsPath(path).is_absolute():
+    if target not in MACHINE_TARGETS or PureWindowsPath(path).is_absolute():
         return path
     if sys.platform != "win32" and PureWindowsPath(folder).is_absolute():
         raise UsageError(
-            # Which one is not repeated: what is given for a secret's path may be the secret.
-            f"The folder {folder} is one of Windows, and another path that is given is not absolute there.",
-            f"give it as Windows knows it, such as {PureWindowsPath(folder) / 'rfm.toml'}.",
+            # The message does not repeat the path: a user may have passed a secret in place of its path.
+            f"The folder {folder} is a Windows path, but another path is not an absolute Windows path.",
+            f"give all paths as Windows paths, such as {PureWindowsPath(folder) / 'rfm.toml'}.",
         )
-    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - a link stays one, `..` does not
+    return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - keeps links, resolves `..`
 
 
 def _has_init(engine: str) -> bool:
-    """Docker brings the first process of `--init` along; podman fails where it is not installed beside it."""
+    """Return whether the engine supports --init: docker always does, podman needs catatonit."""
     if Path(engine).name != "podman":
         return True
-    places = os.pathsep.join((os.environ.get("PATH", ""), "/usr/libexec/podman", "/usr/lib/podman"))
-    return shutil.which("catatonit", path=places) is not None
+    folders = os.pathsep.join((os.environ.get("PATH", ""), "/usr/libexec/podman", "/usr/lib/podman"))
+    return shutil.which("catatonit", path=folders) is not None
 
 
 def _this_command() -> str:
-    beside = shutil.which("rfm", path=str(Path(sys.executable).parent))
-    found = beside or shutil.which("rfm")
-    if found is None:
+    command = shutil.which("rfm", path=str(Path(sys.executable).parent)) or shutil.which("rfm")
+    if command is None:
         raise UsageError(
             "The command rfm is not installed on this machine.",
-            "say where it is with --program, or use --image.",
+            "give its path with --program, or use --image.",
         )
-    return os.path.abspath(found)  # noqa: PTH100
+    return os.path.abspath(command)  # noqa: PTH100
 
 
 def _owner(folder: str) -> tuple[int, int] | None:
-    """The user and group of a folder; None for root, and where that is unknown."""
+    """Return the user and group id of a folder's owner; None for root or if unknown."""
     if sys.platform == "win32":
         return None
     try:
@@ -90,7 +94,7 @@ def _owner(folder: str) -> tuple[int, int] | None:
     return (status.st_uid, status.st_gid) if status.st_uid else None
 
 
-def _name_of(owner: tuple[int, int] | None) -> str | None:
+def _user_name(owner: tuple[int, int] | None) -> str | None:
     if sys.platform == "win32" or owner is None:
         return None
     import pwd

@@ -1,4 +1,4 @@
-"""One schedule, whatever starts it: what runs, when, where, with what, and what happens on a bad day."""
+"""The description of a daily run that all schedulers share, and its validation."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from rfm_pipeline.errors import UsageError
 
 DATA_FOLDER = "/data"
 SECRETS_FOLDER = "/run/secrets"
-CONFIG_PLACE = "/etc/rfm/rfm.toml"
+CONFIG_PATH = "/etc/rfm/rfm.toml"
 USER_ID = 10001
-"""Of the image; the same number is in the Dockerfile."""
+"""User id of the image, equal to the one in the Dockerfile."""
 
-# The longest name that a CronJob may have: its jobs' names are made from it.
+# At most 52 characters: the limit for a CronJob, which appends 11 to the names of its jobs.
 _NAME = re.compile(r"[a-z]([a-z0-9-]{0,50}[a-z0-9])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
-# What keys and tokens of the usual stores look like, and a password in an address. Not all that is secret:
-# some is told by the name of its variable.
+# Keys and tokens of common services, and passwords in URLs. Incomplete by nature: other secrets are
+# recognized by the name of their variable.
 _SECRET = re.compile(
     r"-----BEGIN |[\"']?\b(?:private_key|client_secret|refresh_token|access_token)\b[\"']?\s*[:=]"
     r"|\"(?:private_key|client_secret|refresh_token)\""
     r"|\bya29\.|\bgh[pousr]_[A-Za-z0-9]{8}|\bgithub_pat_\w{8}|\bAKIA[0-9A-Z]{16}|\bAIza[\w-]{35}"
     r"|\bxox[abeprs]-\w|\bsk_live_\w|://[^/\s:@]+:[^/\s@]+@"
-    # Addresses that whoever knows them can write to.
+    # Webhook URLs: anyone with the URL can post to it.
     r"|\bhooks\.slack\.com/|/api/webhooks/|\.webhook\.office\.com/|\bwebhook[\"']?\s*[:=]\s*[\"']?https?:"
 )
+_KEEP_SECRETS_ELSEWHERE = "keep it in a file or in a secret store, and pass a reference to it"
 _SECRET_VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|TOKEN|SECRET|_KEY|WEBHOOK|^RFM_NOTIFY)$", re.IGNORECASE)
-# Files that lie among the zones of many machines, and are known nowhere else.
+# Files among the time zones of many machines that are not IANA names.
 _NO_ZONES = {"localtime", "posixrules", "Factory"}
 
 Overlap = Literal["skip", "wait"]
@@ -43,11 +44,11 @@ Missed = Literal["catch-up", "skip"]
 
 
 class Program(Struct, frozen=True):
-    """The command as it is installed on the machine.
+    """The `rfm` command installed on the machine.
 
     Attributes:
-        path: Its absolute path.
-        user: For systemd's own units, the name of whom it runs as; None is root.
+        path: Absolute path.
+        user: Name of the user it runs as, for system units of systemd; None is root.
     """
 
     path: str
@@ -55,14 +56,14 @@ class Program(Struct, frozen=True):
 
 
 class Image(Struct, frozen=True):
-    """The command in a container.
+    """A container image with the `rfm` command.
 
     Attributes:
         name: The image, with a tag or a digest.
-        engine: What starts it on a machine: the path of docker or podman.
-        user: Who it runs as there, as `UID:GID`; None is the image's own user.
-        init: Whether the engine puts a first process of its own before it, which hears a signal while Python
-            still starts.
+        engine: Path of docker or podman on the machine.
+        user: `UID:GID` that the container runs as; None is the image's own user.
+        init: Whether the engine can run an init process as PID 1, which handles signals that arrive while
+            Python is still starting.
     """
 
     name: str
@@ -72,29 +73,30 @@ class Image(Struct, frozen=True):
 
 
 class Secret(Struct, frozen=True):
-    """A file that the run finds by an environment variable. Only where it is kept is known here.
+    """A reference to a secret file whose path the run reads from an environment variable.
 
     Attributes:
-        variable: Such as GOOGLE_APPLICATION_CREDENTIALS.
-        reference: On a machine the file's path, elsewhere the name of a secret in the scheduler's own store.
+        variable: Name of the variable, such as GOOGLE_APPLICATION_CREDENTIALS.
+        reference: Path of the file on a machine; elsewhere the name of a secret in the scheduler's secret
+            store.
     """
 
     variable: str
     reference: str
 
     @property
-    def place(self) -> str:
-        """Where a container finds it."""
+    def mount_path(self) -> str:
+        """Path of the file in a container."""
         return str(PurePosixPath(SECRETS_FOLDER) / self.variable.lower() / "secret.json")
 
 
 class Cloud(Struct, frozen=True):
-    """Where a Cloud Run job lives.
+    """Location and identity of a Cloud Run job.
 
     Attributes:
-        project: The project's id.
-        region: Such as europe-west1.
-        account: The e-mail address of the service account that the job runs as and is started by.
+        project: Project id.
+        region: Region, such as europe-west1.
+        account: E-mail address of the service account that runs the job and starts it.
     """
 
     project: str
@@ -103,27 +105,28 @@ class Cloud(Struct, frozen=True):
 
 
 class Schedule(Struct, frozen=True):
-    """A run every day.
+    """A daily run.
 
     Attributes:
-        name: What the scheduler calls it.
-        at: The local time of the start, to the minute.
-        timezone: An IANA name; None is the machine's own zone, and UTC where there is no machine.
+        name: Name in the scheduler.
+        at: Local time of the start, to the minute.
+        timezone: IANA name; None is the machine's own time zone, or UTC for schedulers without a machine.
         runs: The installed command, or an image.
-        folder: On a machine, the absolute path of the folder that it works in; a container's /data.
-        arguments: What `rfm` is given.
-        config: A configuration file; None leaves it to the folder's rfm.toml and to the environment.
-        environment: RFM_* variables and others, by name; nothing secret.
-        secrets: Files with what is secret.
-        overlap: When the time comes and the former run still works: skip this start, or wait for its end.
-        missed: When the machine was off at that time: start when it is back, or leave it for that day.
+        folder: Absolute path of the working directory on a machine; a container's /data.
+        arguments: Arguments of `rfm`.
+        config: Path of a configuration file; None uses the folder's rfm.toml, if there is one, and the
+            environment.
+        environment: Values of environment variables, by name. Must contain no secrets.
+        secrets: Secret files.
+        overlap: If the previous run is still active at the start: skip this start, or wait.
+        missed: If the machine was off at the start: start when it is back, or skip that day.
         timeout: Minutes after which a run is stopped.
-        first_day: The first day on which it may start.
-        system: For systemd, units of the system rather than of the user.
-        cloud: For Cloud Run, where.
+        first_day: First day of a start.
+        system: Whether systemd units are the system's; otherwise they are the user's.
+        cloud: Location of the Cloud Run job; None for other schedulers.
 
     Raises:
-        UsageError: A value that no scheduler could be given, or a secret in plain sight.
+        UsageError: If a value is not valid for any scheduler, or looks like a secret.
     """
 
     at: time
@@ -146,7 +149,7 @@ class Schedule(Struct, frozen=True):
         check_name(self.name)
         if not 1 <= self.timeout <= 1440:
             raise UsageError(
-                f"The time-out is {self.timeout} minutes, and must be 1 to 1440.", "a day has 1440 minutes."
+                f"The time-out is {self.timeout} minutes; it must be 1 to 1440.", "a day has 1440 minutes."
             )
         if self.timezone is not None:
             check_timezone(self.timezone)
@@ -155,47 +158,49 @@ class Schedule(Struct, frozen=True):
         self._check_variables()
 
     def _check_secrets(self) -> None:
-        for what, value in self._texts():
-            refuse_secret(what, value)
+        for label, value in self._texts():
+            refuse_secret(label, value)
         for name in self.environment:
             if _SECRET_VARIABLE.search(name):
                 raise UsageError(
-                    f"The value of {name} is a secret by its name, and would stand in the schedule for all to"
-                    " read.",
-                    f"keep it in a file or in a secret store, and name that: --secret {name}=REFERENCE.",
+                    f"The value of {name} is a secret, judging by the name, and would be readable in the"
+                    " schedule.",
+                    f"{_KEEP_SECRETS_ELSEWHERE}: --secret {name}=REFERENCE.",
                 )
 
     def _check_texts(self) -> None:
-        for what, value in self._texts():
-            if bad := re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]", value):
+        for label, value in self._texts():
+            if invalid := re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]", value):
                 raise UsageError(
-                    f"{what} has the character {bad[0]!r} in it, which no scheduler can be given.",
-                    "write it without, or put it into rfm.toml.",
+                    f"{label} contains the character {invalid[0]!r}, which no scheduler accepts.",
+                    "remove the character, or put the value into rfm.toml.",
                 )
 
     def _check_variables(self) -> None:
         for name in self.variables:
             if not _VARIABLE.fullmatch(name):
                 raise UsageError(
-                    f"{shown(name)} can't name an environment variable.",
+                    f"{quote_unless_secret(name)} is not a valid name of an environment variable.",
                     "for example --env RFM_TO=duckdb:x.duckdb.",
                 )
-        twice = [name for name in self.environment if name in {secret.variable for secret in self.secrets}]
-        if twice:
+        secrets = {secret.variable for secret in self.secrets}
+        duplicates = [name for name in self.environment if name in secrets]
+        if duplicates:
             raise UsageError(
-                f"{twice[0]} is given both as a value and as a secret.", "leave one of them away."
+                f"{duplicates[0]} is given both as a value and as a secret.", "remove one of the two."
             )
 
     def _texts(self) -> Iterator[tuple[str, str]]:
+        """Yield each text that the schedule would contain, after its label for messages."""
         yield "The folder", self.folder
         yield "The command", self.runs.path if isinstance(self.runs, Program) else self.runs.name
         yield "The configuration file", self.config or ""
         for argument in self.arguments:
             yield "An argument", argument
         for name, value in self.environment.items():
-            yield f"The value of {_named(name)}", value
+            yield f"The value of {_variable_label(name)}", value
         for secret in self.secrets:
-            yield f"The reference of {_named(secret.variable)}", secret.reference
+            yield f"The reference of {_variable_label(secret.variable)}", secret.reference
         for name in self.variables:
             yield "The name of a variable", name
         if self.cloud:
@@ -205,21 +210,21 @@ class Schedule(Struct, frozen=True):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The environment variables that the run is given, by name."""
+        """Names of all environment variables of the run."""
         return (*self.environment, *(secret.variable for secret in self.secrets))
 
     @property
     def program(self) -> Program:
-        """The installed command; only where that is what runs."""
+        """The installed command. Must not be read if an image runs."""
         assert isinstance(self.runs, Program)
         return self.runs
 
     @property
     def image(self) -> Image:
-        """The image; a scheduler without a machine of its own needs one.
+        """The image, for schedulers that start containers only.
 
         Raises:
-            UsageError: An installed command is to run.
+            UsageError: If the schedule runs an installed command.
         """
         if isinstance(self.runs, Image):
             return self.runs
@@ -227,102 +232,105 @@ class Schedule(Struct, frozen=True):
 
     @property
     def cron(self) -> str:
-        """The five fields of a crontab line for the time of day."""
+        """The start as the five time fields of cron, such as `30 5 * * *`."""
         return f"{self.at.minute} {self.at.hour} * * *"
 
     @property
     def zone(self) -> str:
-        """The time zone where there is no machine that has one."""
+        """IANA name of the time zone for schedulers without a machine."""
         return self.timezone or "UTC"
 
-    def program_words(self) -> list[str]:
-        """The installed command with what it is given, word by word."""
+    def program_command(self) -> list[str]:
+        """Return the installed command and its arguments."""
         config = ["--config", self.config] if self.config else []
         return [self.program.path, *self.arguments, *config]
 
+    def program_environment(self) -> dict[str, str]:
+        """Return the environment variables of the installed command, including the paths of its secrets."""
+        return self.environment | {secret.variable: secret.reference for secret in self.secrets}
+
     def container_environment(self) -> dict[str, str]:
-        """What a container is given, with the places of its configuration and its secrets."""
-        places = {secret.variable: secret.place for secret in self.secrets}
-        config = {"RFM_CONFIG": CONFIG_PLACE} if self.config else {}
-        return {**self.environment, **config, **places}
+        """Return the environment variables of a container, including the paths of mounted files."""
+        config = {"RFM_CONFIG": CONFIG_PATH} if self.config else {}
+        return self.environment | config | {secret.variable: secret.mount_path for secret in self.secrets}
 
 
 class File(Struct, frozen=True):
     """One file that a scheduler reads.
 
     Attributes:
-        name: Its usual name, without a folder.
-        text: What is in it.
-        encoding: What it is written in.
+        name: File name, without a folder.
+        text: Content.
+        encoding: Encoding that the scheduler reads.
     """
 
     name: str
     text: str
     encoding: str = "utf-8"
 
-    def written(self) -> bytes:
-        """The file to the byte."""
+    def encoded(self) -> bytes:
+        """Return the content in the scheduler's encoding."""
         return self.text.encode(self.encoding)
 
 
 class Rendered(Struct, frozen=True):
-    """A schedule as one scheduler takes it.
+    """A schedule in the format of one scheduler.
 
     Attributes:
-        files: What it reads; the first has the schedule itself.
-        next_step: The command lines that give it to the scheduler.
-        notes: What a person should know that this scheduler does otherwise than the schedule asks for.
+        files: Files that the scheduler reads; the first one contains the schedule.
+        next_commands: Shell commands that pass the files to the scheduler.
+        notes: Messages on how the scheduler deviates from the schedule.
     """
 
     files: tuple[File, ...]
-    next_step: tuple[str, ...]
+    next_commands: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
 def check_name(name: str) -> None:
-    """Sees to it that a schedule may be called so: its files and its lines are found by that name.
+    """Raise an error if `name` is not a valid schedule name, which files and markers contain.
 
     Raises:
-        UsageError: It may not.
+        UsageError: If the name is invalid.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{shown(name)} can't name a schedule.",
+            f"{quote_unless_secret(name)} is not a valid schedule name.",
             "use lower-case letters, digits and hyphens, at most 52, a letter first.",
         )
 
 
-def _named(variable: str) -> str:
-    return variable if _VARIABLE.fullmatch(variable) else "a variable"
+def _variable_label(name: str) -> str:
+    return name if _VARIABLE.fullmatch(name) else "a variable"
 
 
-def shown(text: str) -> str:
-    """A text as an error may repeat it, between quotes: what may be a secret is not repeated."""
-    return "What looks like a secret" if _SECRET.search(text) else f"'{text}'"
+def quote_unless_secret(text: str) -> str:
+    """Return `text` in quotes for a message, or a description in its place if it looks like a secret."""
+    return "A value that looks like a secret" if _SECRET.search(text) else f"'{text}'"
 
 
-def refuse_secret(what: str, text: str) -> None:
-    """Sees to it that a text may stand in a schedule. No error repeats it.
+def refuse_secret(label: str, text: str) -> None:
+    """Raise an error if `text` looks like a secret; the message does not repeat the text.
 
     Args:
-        what: What it is, for the error.
-        text: The text.
+        label: Subject of the message, such as 'An argument'.
+        text: The text to check.
 
     Raises:
-        UsageError: It looks like a secret.
+        UsageError: If the text looks like a secret.
     """
     if _SECRET.search(text):
         raise UsageError(
-            f"{what} looks like a secret, and would stand in the schedule for all to read.",
-            "keep it in a file or in a secret store, and name that: --secret VARIABLE=REFERENCE.",
+            f"{label} looks like a secret, and would be readable in the schedule.",
+            f"{_KEEP_SECRETS_ELSEWHERE}: --secret VARIABLE=REFERENCE.",
         )
 
 
 def parse_time(text: str) -> time:
-    """Reads a time of day such as `05:30`.
+    """Return the time of day of a text such as `05:30`.
 
     Raises:
-        UsageError: It is none.
+        UsageError: If the text is not a time of day.
     """
     match = _TIME.fullmatch(text.strip())
     if match is None:
@@ -331,10 +339,10 @@ def parse_time(text: str) -> time:
 
 
 def check_timezone(name: str) -> ZoneInfo:
-    """A time zone by its IANA name.
+    """Return the time zone with an IANA name.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: If there is no such time zone.
     """
     if not name.startswith(("posix/", "right/")) and name not in _NO_ZONES:
         try:
@@ -344,5 +352,5 @@ def check_timezone(name: str) -> ZoneInfo:
     close = difflib.get_close_matches(name, available_timezones() - _NO_ZONES, n=1)
     raise UsageError(
         f"'{name}' is not a time zone such as 'Europe/London' or 'UTC'.",
-        f"did you mean {close[0]}?" if close else "look at --timezone.",
+        f"did you mean {close[0]}?" if close else "for example --timezone Europe/London.",
     )

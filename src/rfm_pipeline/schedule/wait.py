@@ -1,4 +1,4 @@
-"""Waiting for the time of day, for a container that its engine starts again after each run."""
+"""Waiting for a time of day, for containers that their engine restarts after each run."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import time as clock
 from collections.abc import Callable
 from datetime import datetime, time, timedelta, tzinfo
 
-_LONGEST_NAP = 30.0
+_MAX_SLEEP_SECONDS = 30.0
 
 
 def next_start(now: datetime, at: time, zone: tzinfo | None) -> datetime:
-    """The first moment after `now` at which the clocks of a zone show a time of day.
+    """Return the first moment after `now` at which the local time in `zone` is `at`.
 
-    A time that the clocks leave out in spring is taken as long after midnight as on other days: half past two
-    is half past three then. Of a time that they show twice in autumn the first counts.
+    If daylight saving time skips the local time, the moment is as long after midnight as on other days: 02:30
+    is 03:30 by the clocks. If the local time is repeated, the first occurrence counts.
 
     Args:
-        now: An aware moment.
-        at: The local time of day.
-        zone: None is the machine's own.
+        now: Aware moment.
+        at: Local time of day.
+        zone: Time zone; None is the machine's own.
     """
     local = now.astimezone(zone)
     for days in range(3):
         naive = datetime.combine(local.date() + timedelta(days=days), at)
-        # Of a naive time, `astimezone` takes the machine's zone for granted.
+        # `astimezone` reads a naive time in the machine's time zone.
         moment = naive.replace(tzinfo=zone) if zone else naive.astimezone()
         if moment.timestamp() > now.timestamp():
             return moment
-    raise AssertionError("a day has one such moment at least")
+    raise AssertionError("no start within three days")
 
 
 def wait_until(
@@ -35,6 +35,6 @@ def wait_until(
     now: Callable[[], float] = clock.time,
     sleep: Callable[[float], None] = clock.sleep,
 ) -> None:
-    """Returns at that moment, however the machine's clock was set or stood still meanwhile."""
+    """Sleep until `moment`, in short steps as the clock may be set or the machine suspended meanwhile."""
     while (left := moment.timestamp() - now()) > 0:
-        sleep(min(left, _LONGEST_NAP))
+        sleep(min(left, _MAX_SLEEP_SECONDS))

@@ -93,7 +93,7 @@ def test_for_a_folder_of_windows_no_path_of_this_machine_is_written(rfm: Rfm) ->
         (*IMAGE, "--secret", "KEY=key.json"),
     ):  # fmt: skip
         sentence, hint = refused(rfm(*windows, *words))
-        assert "The folder C:\\Shop is one of Windows, and " in sentence
+        assert "The folder C:\\Shop is a Windows path, but " in sentence
         assert "C:\\Shop\\rfm.toml" in hint
         assert words[-1] not in sentence
     printed = rfm(*windows, "--program", "C:\\rfm.exe", "--config", "C:\\Shop\\rfm.toml").stdout
@@ -132,13 +132,13 @@ def test_a_first_process_hears_the_signals_where_the_engine_has_one(
         (["at"], "There is no scheduler 'at'", "cron, systemd"),
         (["cron", "--at", "24:00"], "'24:00' is not a time of day", "--at 05:30"),
         (["cron", "--timezone", "Europe/Londn"], "'Europe/Londn' is not a time zone", "Europe/London"),
-        (["cron", "--name", "Every day"], "'Every day' can't name a schedule", "lower-case"),
+        (["cron", "--name", "Every day"], "'Every day' is not a valid schedule name", "lower-case"),
         (["cron", "--timeout", "0"], "The time-out is 0 minutes", "1440"),
         (["cron", "--env", "RFM_TO"], "--env takes NAME=VALUE, not 'RFM_TO'", "RFM_TO="),
         (["cron", "--env", "A=1", "--env", "A=2"], "--env gives A two values", "leave one"),
-        (["cron", "--env", "A B=1"], "'A B' can't name an environment variable", "--env RFM_TO"),
-        (["cron", "--env", "A=1", "--secret", "A=b"], "A is given both", "leave one"),
-        (["cron", "--env", "A=a\nb"], r"The value of A has the character '\n'", "rfm.toml"),
+        (["cron", "--env", "A B=1"], "'A B' is not a valid name of an environment variable", "--env RFM_TO"),
+        (["cron", "--env", "A=1", "--secret", "A=b"], "A is given both", "remove one"),
+        (["cron", "--env", "A=a\nb"], r"The value of A contains the character '\n'", "rfm.toml"),
         (["cron", "--secret", '{"private_key": "x"}'], "--secret takes NAME=VALUE.", "--secret GOOGLE"),
         (
             ["cron", "--secret", 'KEY={"private_key": "x"}'],
@@ -147,14 +147,14 @@ def test_a_first_process_hears_the_signals_where_the_engine_has_one(
         ),
         (["cron", "--env", "ya29.x"], "--env takes NAME=VALUE.", "--env RFM_TO"),
         (["cron", "--env", "ya29.x="], "--env takes NAME=VALUE.", "--env RFM_TO"),
-        (["cron", "--", "ya29.x"], "What looks like a secret is no command", "schedule cron -- run"),
+        (["cron", "--", "ya29.x"], "A value that looks like a secret is no command", "schedule cron -- run"),
         (["cron", "--", "run", "ya29.x"], "An argument looks like a secret", "--secret VARIABLE=REFERENCE"),
         (["cron", "--", "runn"], "'runn' is no command to schedule", "schedule cron -- run"),
         (["cron", "--", "schedule", "cron"], "'schedule' is no command to schedule", "-- run"),
         (["kubernetes", "--install"], "starts containers only", "--image"),
-        (["kubernetes", *IMAGE, "--install"], "Nothing can be installed for kubernetes", "print it"),
-        (["airflow", "--remove"], "Nothing can be installed for airflow", "print it"),
-        (["cloud-run", *IMAGE], "a project and a region", "--service-account"),
+        (["kubernetes", *IMAGE, "--install"], "rfm can't install a schedule for kubernetes", "print it"),
+        (["airflow", "--remove"], "rfm can't install a schedule for airflow", "print it"),
+        (["cloud-run", *IMAGE], "a project, a region", "--service-account"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -244,7 +244,7 @@ def test_the_first_crontab_of_a_user(tools: Path, rfm: Rfm) -> None:
     assert rfm(*CRON, "--install", "--yes").code == 0
     assert (tools / "kept").read_text(encoding="utf-8") == rfm(*CRON).stdout
     sentence, _ = refused(rfm("schedule", "cron", "--remove", "--yes", "--name", "another"))
-    assert sentence == "cron has no schedule another that `rfm schedule` gave it."
+    assert sentence == "cron has no schedule another installed by `rfm schedule`."
 
 
 @posix
@@ -264,7 +264,7 @@ def test_systemd_is_given_the_units_and_starts_the_timer(tools: Path, rfm: Rfm, 
         "systemctl --user disable --now rfm-daily.timer", "systemctl --user daemon-reload",
     ]  # fmt: skip
     sentence, _ = refused(rfm("schedule", "systemd", "--remove", "--yes"))
-    assert sentence == "systemd has no schedule rfm-daily that `rfm schedule` gave it."
+    assert sentence == "systemd has no schedule rfm-daily installed by `rfm schedule`."
 
 
 BEGIN = "# begin rfm schedule rfm-daily\n"
@@ -321,7 +321,7 @@ def test_a_name_that_is_none_removes_nothing(target: str, tools: Path, rfm: Rfm,
     victim = tmp_path / "config" / "victim.timer"
     victim.write_text("", encoding="utf-8")
     sentence, _ = refused(rfm("schedule", target, "--remove", "--yes", "--name", "../../victim"))
-    assert sentence == "'../../victim' can't name a schedule."
+    assert sentence == "'../../victim' is not a valid schedule name."
     assert victim.exists()
     assert calls(tools) == []
 
@@ -354,7 +354,7 @@ def test_a_mark_without_the_other_does_not_take_the_lines_of_others(
     for words in ((*CRON, "--install"), ("schedule", "cron", "--remove")):
         ended = rfm(*words, "--yes")
         assert ended.code == 2
-        assert "stands without the other" in ended.stderr
+        assert "has only one of the two markers" in ended.stderr
     assert (tools / "kept").read_text(encoding="utf-8") == lines
 
 

@@ -17,7 +17,7 @@ import yaml
 from rfm_pipeline.cli.commands.schedule import schedule as command
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import TARGETS, render
-from rfm_pipeline.schedule.dst import clock_changes
+from rfm_pipeline.schedule.dst import dst_changes
 from rfm_pipeline.schedule.spec import check_timezone, parse_time
 from support.awkward_commands import contained, schedule
 from support.paths import ROOT
@@ -41,16 +41,16 @@ FIRST = date(2026, 1, 1)
 def test_the_days_on_which_a_time_does_not_come_once(
     zone: str, at: str, left_out: date | None, twice: date | None
 ) -> None:
-    found = clock_changes(parse_time(at), ZoneInfo(zone), FIRST)
-    assert found.get("leave it out", [None]) == [left_out]
-    assert found.get("show it twice", [None]) == [twice]
+    found = dst_changes(parse_time(at), ZoneInfo(zone), FIRST)
+    assert found.get("skip", [None]) == [left_out]
+    assert found.get("repeat", [None]) == [twice]
 
 
 def test_the_default_is_a_time_that_every_day_has_once_in_every_zone() -> None:
     at = inspect.signature(command).parameters["at"].default
     for zone in available_timezones():
         for year in (2026, 2027):
-            assert clock_changes(parse_time(at), ZoneInfo(zone), date(year, 1, 1)) == {}, zone
+            assert dst_changes(parse_time(at), ZoneInfo(zone), date(year, 1, 1)) == {}, zone
     services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
     assert f"${{AT:-{at}}}" in services["daily"]["command"]
 
@@ -61,10 +61,10 @@ def test_a_time_that_does_not_come_once_is_noted(target: str) -> None:
     of = schedule(at=time(1, 30), timezone="Europe/London", runs=plain.runs, cloud=plain.cloud)
     note = render(target, of).notes[-1]
     assert note == (
-        "01:30 is not a time that every day has once: the clocks of Europe/London leave it out on"
-        " 2026-03-29 and show it twice on 2026-10-25; 05:30 is one in every zone."
+        "01:30 does not occur exactly once every day: the clocks of Europe/London skip it on 2026-03-29 and"
+        " repeat it on 2026-10-25; 05:30 does in every time zone."
     )
-    assert not any("every day has once" in note for note in render(target, plain).notes)
+    assert not any("exactly once" in note for note in render(target, plain).notes)
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def in_athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("in_athens")
 def test_without_a_zone_the_machines_own_is_looked_at() -> None:
     for target in ("cron", "systemd", "windows"):
-        assert "this machine's clocks leave it out on 2026-03-29" in render(target, schedule()).notes[-1]
+        assert "this machine's clocks skip it on 2026-03-29" in render(target, schedule()).notes[-1]
     plain = schedule(runs=contained().runs)
     assert not any("clocks" in note for note in render("kubernetes", plain).notes)
 

@@ -195,12 +195,12 @@ def _pairs(given: list[str] | None, flag: str, example: str) -> dict[str, str]:
 
 def _command(arguments: list[str] | None) -> tuple[str, ...]:
     from rfm_pipeline.cli.help import COMMANDS
-    from rfm_pipeline.schedule.spec import shown
+    from rfm_pipeline.schedule.spec import quote_unless_secret
 
     words = tuple(arguments or ("run",))
     if words[0] not in COMMANDS or words[0] == "schedule":
         raise UsageError(
-            f"{shown(words[0])} is no command to schedule.",
+            f"{quote_unless_secret(words[0])} is no command to schedule.",
             "for example `rfm schedule cron -- run sales.csv`.",
         )
     return words

@@ -9,7 +9,7 @@ from pathlib import Path
 from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Rendered
-from rfm_pipeline.schedule.install import InstallStep, perform
+from rfm_pipeline.schedule.install import InstallStep, execute_steps
 
 
 def print_rendered(rendered: Rendered) -> None:
@@ -19,7 +19,7 @@ def print_rendered(rendered: Rendered) -> None:
             print(f"{'' if number == 0 else chr(10)}# {file.name}")
         print(file.text, end="")
     say(rendered.notes)
-    print("next: " + "\n      ".join(rendered.next_step), file=sys.stderr)
+    print("next: " + "\n      ".join(rendered.next_commands), file=sys.stderr)
 
 
 def print_rendered_json(rendered: Rendered) -> None:
@@ -27,7 +27,7 @@ def print_rendered_json(rendered: Rendered) -> None:
     print_json(
         {
             "files": [{"name": file.name, "text": file.text} for file in rendered.files],
-            "next": list(rendered.next_step),
+            "next": list(rendered.next_commands),
             "notes": list(rendered.notes),
         }
     )
@@ -38,14 +38,14 @@ def write_rendered(rendered: Rendered, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in rendered.files:
-            (folder / file.name).write_bytes(file.written())
+            (folder / file.name).write_bytes(file.encoded())
             print(f"Wrote {folder / file.name}.")
     except OSError as error:
         raise UsageError(
             f"{folder} can't be written to: {error.strerror}.", "choose another folder with --write."
         ) from None
     say(rendered.notes)
-    print("next: " + "\n      ".join(rendered.next_step), file=sys.stderr)
+    print("next: " + "\n      ".join(rendered.next_commands), file=sys.stderr)
 
 
 def say(notes: Sequence[str]) -> None:
@@ -70,5 +70,5 @@ def do(steps: Sequence[InstallStep], *, yes: bool) -> None:
         if sys.stdin.readline().strip().casefold() not in {"y", "yes"}:
             print("Nothing was changed.")
             return
-    say(perform(steps))
+    say(execute_steps(steps))
     print("Done.")

@@ -1,1 +1,1 @@
-"""One module per scheduler: what it takes to start a run there every day."""
+"""One module for each scheduler, and `templates/` with the files that they fill in."""

@@ -1,83 +1,75 @@
-"""Google Cloud: a Cloud Run job, and the line of Cloud Scheduler that starts it."""
+"""Google Cloud: a Cloud Run job, and a script that creates it and the Cloud Scheduler job that starts it."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule import yaml_dump as yaml_text
-from rfm_pipeline.schedule.spec import CONFIG_PLACE, Cloud, File, Rendered, Schedule
+from rfm_pipeline.schedule.spec import CONFIG_PATH, Cloud, File, Rendered, Schedule
+from rfm_pipeline.schedule.targets.template import fill_text, fill_yaml
 
 
 def render(schedule: Schedule) -> Rendered:
-    """The job, and a script with the lines of gcloud that make it and its trigger.
+    """Return the job, and the script of gcloud commands that creates or updates everything.
 
     Raises:
-        UsageError: No image, or no place in the cloud is given.
+        UsageError: If no image, or no project, region and service account are given.
     """
     cloud = schedule.cloud
     if cloud is None:
         raise UsageError(
-            "A Cloud Run job lives in a project and a region, and runs as somebody.",
+            "A Cloud Run job needs a project, a region and a service account.",
             "give --project, --region and --service-account.",
         )
     job, script = f"{schedule.name}.job.yaml", f"{schedule.name}.gcloud.sh"
-    notes = ["Cloud Run starts a run beside one that still works; who comes second to a result ends with 5."]
+    notes = [
+        "Cloud Run may start a run while one is active; the second one to publish ends with exit code 5."
+    ]
     if schedule.missed == "skip":
-        notes.append("Cloud Scheduler tries again for some minutes when a start fails.")
+        notes.append("Cloud Scheduler retries a start that fails for some minutes.")
     if not any(
         word.startswith("bigquery://") for word in (*schedule.arguments, *schedule.environment.values())
     ):
         notes.append("a Cloud Run job keeps no files: publish to bigquery://project.dataset.")
     return Rendered(
-        (
-            File(job, yaml_text.dump(_job(schedule, cloud))),
-            File(script, _script(schedule, cloud, job)),
-        ),
+        (File(job, _job(schedule, cloud)), File(script, _script(schedule, cloud, job))),
         (f"sh {script}",),
         tuple(notes),
     )
 
 
-def _job(schedule: Schedule, cloud: Cloud) -> dict[str, Any]:
-    volumes = []
-    mounts = []
-    for number, (secret, place) in enumerate(_mounted(schedule), start=1):
-        folder, _, file = place.rpartition("/")
-        items = [{"key": "latest", "path": file}]
-        volumes.append({"name": f"secret-{number}", "secret": {"secretName": secret, "items": items}})
-        mounts.append({"name": f"secret-{number}", "mountPath": folder})
+def _job(schedule: Schedule, cloud: Cloud) -> str:
+    secrets = _mounted_secrets(schedule)
+    paths = [PurePosixPath(path) for _, path in secrets]
     environment = schedule.container_environment()
-    task: dict[str, Any] = {
-        "serviceAccountName": cloud.account,
-        "maxRetries": 0,
-        "timeoutSeconds": schedule.timeout * 60,
-        "containers": [
-            {
-                "image": schedule.image.name,
-                "args": list(schedule.arguments),
-                "env": [{"name": name, "value": value} for name, value in environment.items()],
-                "resources": {"limits": {"cpu": "2", "memory": "2Gi"}},
-                "volumeMounts": mounts,
-            }
-        ],
-        "volumes": volumes,
-    }
-    return {
-        "apiVersion": "run.googleapis.com/v1",
-        "kind": "Job",
-        "metadata": {"name": schedule.name, "labels": {"cloud.googleapis.com/location": cloud.region}},
-        "spec": {"template": {"spec": {"taskCount": 1, "template": {"spec": task}}}},
-    }
+    return fill_yaml(
+        "cloud_run_job.yaml",
+        {
+            "NAME": schedule.name,
+            "REGION": cloud.region,
+            "SERVICE_ACCOUNT": cloud.account,
+            "TIMEOUT_SECONDS": schedule.timeout * 60,
+            "IMAGE": schedule.image.name,
+            "ARGUMENT": list(schedule.arguments),
+            "VARIABLE": list(environment),
+            "VALUE": list(environment.values()),
+            "SECRET_NUMBER": list(range(1, len(secrets) + 1)),
+            "SECRET_NAME": [name for name, _ in secrets],
+            "SECRET_FOLDER": [str(path.parent) for path in paths],
+            "SECRET_FILE": [path.name for path in paths],
+        },
+    )
 
 
-def _mounted(schedule: Schedule) -> list[tuple[str, str]]:
-    """The secrets of Secret Manager that are mounted, and where; a configuration file is one of them."""
-    config = [(_config_secret(schedule), CONFIG_PLACE)] if schedule.config else []
-    return [*config, *((secret.reference, secret.place) for secret in schedule.secrets)]
+def _mounted_secrets(schedule: Schedule) -> list[tuple[str, str]]:
+    """Return the name in Secret Manager and the path in the container of each mounted secret.
+
+    The configuration file is mounted as a secret, too.
+    """
+    config = [(_config_secret(schedule), CONFIG_PATH)] if schedule.config else []
+    return [*config, *((secret.reference, secret.mount_path) for secret in schedule.secrets)]
 
 
 def _config_secret(schedule: Schedule) -> str:
@@ -85,59 +77,27 @@ def _config_secret(schedule: Schedule) -> str:
 
 
 def _script(schedule: Schedule, cloud: Cloud, job: str) -> str:
-    project = ["--project", cloud.project]
-    start = (
+    start_uri = (
         f"https://run.googleapis.com/v2/projects/{cloud.project}/locations/{cloud.region}"
         f"/jobs/{schedule.name}:run"
     )
-    lines = [
-        "#!/bin/sh",
-        "# Makes what is not there yet, and renews what is: it may be run again at any time, from anywhere.",
-        "set -eu",
-        'cd -- "$(dirname -- "$0")"',
-    ]
-    if schedule.config:
-        secret = [_config_secret(schedule), *project]
-        # From here on relative to nothing: the script may be run in any folder.
-        file = ["--data-file", os.path.abspath(Path(schedule.config).expanduser())]  # noqa: PTH100
-        lines += _made_or_renewed(
-            ["gcloud", "secrets", "describe", *secret],
-            ["gcloud", "secrets", "versions", "add", *secret, *file],
-            ["gcloud", "secrets", "create", *secret, *file],
-        )
-    member = ["--member", f"serviceAccount:{cloud.account}", "--role"]
-    # Without it the job would not even be made.
-    always = [
-        ["gcloud", "secrets", "add-iam-policy-binding", secret, *project,
-         *member, "roles/secretmanager.secretAccessor"]
-        for secret, _ in _mounted(schedule)
-    ]  # fmt: skip
-    always += [
-        ["gcloud", "run", "jobs", "replace", job, *project, "--region", cloud.region],
-        ["gcloud", "run", "jobs", "add-iam-policy-binding", schedule.name, *project, "--region", cloud.region,
-         *member, "roles/run.invoker"],
-    ]  # fmt: skip
-    trigger = [schedule.name, *project, "--location", cloud.region]
-    times = [
-        "--schedule", schedule.cron, "--time-zone", schedule.zone, "--uri", start, "--http-method", "POST",
-        "--oauth-service-account-email", cloud.account, "--max-retry-attempts", "3",
-    ]  # fmt: skip
-    lines += [
-        *map(shlex.join, always),
-        *_made_or_renewed(
-            ["gcloud", "scheduler", "jobs", "describe", *trigger],
-            ["gcloud", "scheduler", "jobs", "update", "http", *trigger, *times],
-            ["gcloud", "scheduler", "jobs", "create", "http", *trigger, *times],
-        ),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _made_or_renewed(describe: list[str], renew: list[str], make: list[str]) -> list[str]:
-    return [
-        f"if {shlex.join(describe)} >/dev/null 2>&1; then",
-        f"  {shlex.join(renew)}",
-        "else",
-        f"  {shlex.join(make)}",
-        "fi",
-    ]
+    # Absolute, as the script may be run in any folder.
+    config = os.path.abspath(Path(schedule.config).expanduser()) if schedule.config else ""  # noqa: PTH100
+    return fill_text(
+        "cloud_run.gcloud.sh",
+        {
+            "IF_CONFIG": bool(schedule.config),
+            "CONFIG_SECRET": shlex.quote(_config_secret(schedule)),
+            "CONFIG_FILE": shlex.quote(config),
+            "SECRET_NAME": [shlex.quote(name) for name, _ in _mounted_secrets(schedule)],
+            "PROJECT": shlex.quote(cloud.project),
+            "REGION": shlex.quote(cloud.region),
+            "MEMBER": shlex.quote(f"serviceAccount:{cloud.account}"),
+            "SERVICE_ACCOUNT": shlex.quote(cloud.account),
+            "JOB_FILE": shlex.quote(job),
+            "NAME": shlex.quote(schedule.name),
+            "CRON": shlex.quote(schedule.cron),
+            "TIMEZONE": shlex.quote(schedule.zone),
+            "START_URI": shlex.quote(start_uri),
+        },
+    )

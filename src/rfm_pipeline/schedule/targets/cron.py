@@ -1,8 +1,9 @@
-"""cron: one line of a crontab, between two comments by which it is found again.
+"""cron: one line of a crontab, between two comments that mark it for replacement and removal.
 
-The cron of Debian and of others knows one time zone only, the machine's, and takes CRON_TZ for a variable
-like any other. So where a zone is given the line wakes four times an hour, at the minute of the start and at
-the quarters from it (no zone is off by less), and starts when that zone's clock shows the time.
+A time zone works with every cron, including Debian's, which knows the machine's time zone only and passes
+CRON_TZ on as an ordinary variable: the line starts four times an hour, at the minute of the start and every
+15 minutes from it (all UTC offsets are multiples of 15 minutes), and continues only if the clock of the time
+zone shows the time of day.
 """
 
 from __future__ import annotations
@@ -11,81 +12,93 @@ import re
 import shlex
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule.container_command import container_words
+from rfm_pipeline.schedule.container_command import docker_run_command
 from rfm_pipeline.schedule.spec import File, Program, Rendered, Schedule
+from rfm_pipeline.schedule.targets.template import fill_text
 
-# Beyond this the cron of Debian takes a line for an error.
-_LONGEST = 990
-_KILL_AFTER = 60
+# Debian's cron rejects longer lines.
+_MAX_LINE_BYTES = 990
 
 
-def begin(name: str) -> str:
-    """The comment above the line of a schedule."""
+def begin_marker(name: str) -> str:
+    """Return the comment above the line of the schedule `name`."""
     return f"# begin rfm schedule {name}"
 
 
-def end(name: str) -> str:
-    """The comment below it."""
+def end_marker(name: str) -> str:
+    """Return the comment below the line of the schedule `name`."""
     return f"# end rfm schedule {name}"
 
 
 def render(schedule: Schedule) -> Rendered:
-    """The lines for `crontab`.
+    """Return the lines for `crontab`.
 
     Raises:
-        UsageError: The line would be longer than cron reads.
+        UsageError: If the line is longer than cron reads.
     """
     minutes = str(schedule.at.minute)
     hours = str(schedule.at.hour)
     if schedule.timezone is not None:
         quarters = sorted((schedule.at.minute + quarter) % 60 for quarter in (0, 15, 30, 45))
         minutes, hours = ",".join(map(str, quarters)), "*"
-    line = f"{minutes} {hours} * * * {escaped(shell_line(schedule))}"
-    if len(line.encode()) > _LONGEST:
+    text = fill_text(
+        "rfm.crontab",
+        {
+            "BEGIN_MARKER": begin_marker(schedule.name),
+            "MINUTES": minutes,
+            "HOURS": hours,
+            "COMMAND": escape_for_cron(shell_command(schedule)),
+            "END_MARKER": end_marker(schedule.name),
+        },
+    )
+    size = max(len(line.encode()) for line in text.splitlines())
+    if size > _MAX_LINE_BYTES:
         raise UsageError(
-            f"The line for cron would have {len(line.encode())} bytes, and cron reads {_LONGEST}.",
+            f"The crontab line has {size} bytes; cron reads at most {_MAX_LINE_BYTES}.",
             "put settings into an rfm.toml and name it with --config, or take systemd.",
         )
-    text = f"{begin(schedule.name)}\n{line}\n{end(schedule.name)}\n"
     notes = (
-        ["cron makes up for no start that was missed; systemd does."] if schedule.missed == "catch-up" else []
+        ["cron does not catch up on missed starts; systemd does."] if schedule.missed == "catch-up" else []
     )
     return Rendered((File(f"{schedule.name}.cron", text),), ("crontab -e",), tuple(notes))
 
 
-def shell_line(schedule: Schedule) -> str:
-    """The command of the line, as `sh` is to read it.
-
-    A second start finds the lock taken. All output goes to the log; where a run failed, its end also goes to
-    cron, which mails it.
-    """
+def shell_command(schedule: Schedule) -> str:
+    """Return the command of the crontab line as `sh` reads it, before `escape_for_cron`."""
     folder = schedule.folder.rstrip("/") or "/"
-    log = shlex.quote(f"{folder}/{schedule.name}.log")
-    lock = shlex.quote(f"{folder}/{schedule.name}.lock")
-    waits = "" if schedule.overlap == "wait" else "--nonblock --conflict-exit-code 0 "
-    words = [f"timeout --kill-after {_KILL_AFTER} {schedule.timeout * 60}"]
     if isinstance(schedule.runs, Program):
-        values = {
-            **schedule.environment,
-            **{secret.variable: secret.reference for secret in schedule.secrets},
-        }
-        assigned = [f"{name}={shlex.quote(value)}" for name, value in values.items()]
-        words += [shlex.join(schedule.program_words())]
+        command, variables = schedule.program_command(), schedule.program_environment()
     else:
-        assigned = []
-        words += [shlex.join(container_words(schedule))]
-    command = " ".join([*assigned, f"flock {waits}{lock}", *words])
-    line = f"cd {shlex.quote(folder)} && {{ {command} >>{log} 2>&1 || tail -n 20 {log}; }}"
-    if schedule.timezone is None:
-        return line
-    clock = f'test "$(TZ={shlex.quote(schedule.timezone)} date +%H:%M)" = {schedule.at:%H:%M}'
-    return f"if {clock}; then {line}; fi"
+        command, variables = docker_run_command(schedule), {}
+    assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    text = fill_text(
+        "cron_command.sh",
+        {
+            "IF_ZONE": schedule.timezone is not None,
+            "IF_MACHINE_ZONE": schedule.timezone is None,
+            "ZONE": shlex.quote(schedule.timezone or ""),
+            "TIME": f"{schedule.at:%H:%M}",
+            "FOLDER": shlex.quote(folder),
+            "ASSIGNMENTS": [assignments] if assignments else [],
+            "IF_SKIP": schedule.overlap == "skip",
+            "IF_WAIT": schedule.overlap == "wait",
+            "LOCK": shlex.quote(f"{folder}/{schedule.name}.lock"),
+            "TIMEOUT_SECONDS": schedule.timeout * 60,
+            "COMMAND": shlex.join(command),
+            "LOG": shlex.quote(f"{folder}/{schedule.name}.log"),
+        },
+    )
+    return " ".join(line.strip().removesuffix(" \\") for line in text.splitlines())
 
 
-def escaped(line: str) -> str:
-    """A shell line as a crontab has it: a `%` would end it there, and a backslash before it prevents that.
+def escape_for_cron(command: str) -> str:
+    r"""Return a shell command as it is written in a crontab, where an unescaped `%` ends the command.
 
-    What becomes of two backslashes differs from cron to cron, so none follows another, or stands before a
-    `%`: the quotes that hold them (shlex puts every backslash between single quotes) end and begin again.
+    Crons differ in how they read two backslashes in a row, or one before `%`. shlex puts every backslash
+    between single quotes, so such a backslash is followed by the end of the quotes and the beginning of new
+    ones.
+
+    >>> print(escape_for_cron("date +%H"))
+    date +\%H
     """
-    return re.sub(r"\\(?=[\\%])", r"\\''", line).replace("%", r"\%")
+    return re.sub(r"\\(?=[\\%])", r"\\''", command).replace("%", r"\%")

@@ -4,106 +4,68 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import Any
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule import yaml_dump as yaml_text
-from rfm_pipeline.schedule.spec import CONFIG_PLACE, DATA_FOLDER, SECRETS_FOLDER, File, Rendered, Schedule
+from rfm_pipeline.schedule.spec import CONFIG_PATH, DATA_FOLDER, SECRETS_FOLDER, File, Rendered, Schedule
+from rfm_pipeline.schedule.targets.template import fill_yaml
 
-# The same as in this project's own workflows.
-CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
-_CONFIG = "CONFIG_IN_REPOSITORY"
+# Name of the environment variable with the configuration file's path inside the repository.
+_CONFIG_VARIABLE = "CONFIG_IN_REPOSITORY"
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def render(schedule: Schedule) -> Rendered:
-    """The workflow.
+    """Return the workflow.
 
     Raises:
-        UsageError: No image is given, or a reference names no secret of GitHub.
+        UsageError: If no image is given, or a secret's reference is not the name of a GitHub secret.
     """
     file = f"{schedule.name}.yml"
-    notes = ["GitHub starts scheduled workflows late at busy times, and leaves some out at the busiest."]
+    notes = ["GitHub starts scheduled workflows late at busy times, and skips some at the busiest."]
     if schedule.overlap == "skip":
-        notes.append("a start while the former run still works waits for its end.")
-    return Rendered(
-        (File(file, yaml_text.dump(_workflow(schedule))),),
-        (f"git add .github/workflows/{file}",),
-        tuple(notes),
+        notes.append("GitHub does not skip a start while the previous run is active: the start waits.")
+    return Rendered((File(file, _workflow(schedule)),), (f"git add .github/workflows/{file}",), tuple(notes))
+
+
+def _workflow(schedule: Schedule) -> str:
+    environment = {name: _literal(value) for name, value in schedule.container_environment().items()}
+    variables = list(environment)
+    if schedule.config:
+        # The shell puts the path between the quotes of a CSV field.
+        environment[_CONFIG_VARIABLE] = _literal(schedule.config.replace('"', '""'))
+    return fill_yaml(
+        "workflow.yaml",
+        {
+            "NAME": schedule.name,
+            "CRON": schedule.cron,
+            "TIMEZONE": schedule.timezone,
+            "TIMEOUT": schedule.timeout,
+            "IF_SECRETS": bool(schedule.secrets),
+            "SECRET_ENVIRONMENT": {
+                secret.variable: _secret_expression(secret.reference) for secret in schedule.secrets
+            },
+            "SECRET_VARIABLE": [secret.variable for secret in schedule.secrets],
+            "SECRET_FOLDER": [secret.variable.lower() for secret in schedule.secrets],
+            "ENVIRONMENT": environment or None,
+            "IF_CONFIG": bool(schedule.config),
+            "DATA_FOLDER": DATA_FOLDER,
+            "CONFIG_PATH": CONFIG_PATH,
+            "SECRETS_FOLDER": SECRETS_FOLDER,
+            "VARIABLE": variables,
+            "IMAGE_AND_ARGUMENTS": _literal(shlex.join([schedule.image.name, *schedule.arguments])),
+        },
     )
 
 
-def _workflow(schedule: Schedule) -> dict[str, Any]:
-    due: dict[str, str] = {"cron": schedule.cron}
-    if schedule.timezone:
-        due["timezone"] = schedule.timezone
-    return {
-        "name": schedule.name,
-        "on": {"schedule": [due], "workflow_dispatch": {}},
-        "permissions": {},
-        "concurrency": {"group": schedule.name, "cancel-in-progress": False},
-        "jobs": {
-            "run": {
-                "runs-on": "ubuntu-latest",
-                "timeout-minutes": schedule.timeout,
-                "permissions": {"contents": "read"},
-                "steps": _steps(schedule),
-            }
-        },
-    }
-
-
-def _steps(schedule: Schedule) -> list[dict[str, Any]]:
-    steps: list[dict[str, Any]] = [{"uses": CHECKOUT, "with": {"persist-credentials": False}}]
-    if schedule.secrets:
-        steps.append(
-            {
-                "name": "Put the secrets where the container finds them",
-                "env": {secret.variable: _kept(secret.reference) for secret in schedule.secrets},
-                "run": "".join(_write_secret(secret.variable) for secret in schedule.secrets),
-            }
-        )
-    environment = schedule.container_environment()
-    given = {name: _literal(value) for name, value in environment.items()}
-    if schedule.config:
-        # `--mount` reads CSV: this stands between quotes there.
-        given[_CONFIG] = _literal(schedule.config.replace('"', '""'))
-    step: dict[str, Any] = {"name": "Run", **({"env": given} if given else {})}
-    steps.append({**step, "run": _docker(schedule, list(environment))})
-    return steps
-
-
-def _write_secret(variable: str) -> str:
-    folder = f'"$RUNNER_TEMP/secrets/{variable.lower()}"'
-    return f"mkdir -p {folder}\nprintf '%s' \"${variable}\" > {folder}/secret.json\n"
-
-
-def _docker(schedule: Schedule, variables: list[str]) -> str:
-    """The line of shell: values come from the step's environment, and only the arguments are words of it."""
-    words = [
-        "docker run --rm --init --read-only --cap-drop ALL --security-opt no-new-privileges",
-        '--user "$(id -u):$(id -g)"',
-        f'--mount "type=bind,source=$GITHUB_WORKSPACE,target={DATA_FOLDER}"',
-    ]
-    if schedule.config:
-        source = f'\\"source=$GITHUB_WORKSPACE/${_CONFIG}\\"'
-        words.append(f'--mount "type=bind,{source},target={CONFIG_PLACE},readonly"')
-    if schedule.secrets:
-        words.append(f'--mount "type=bind,source=$RUNNER_TEMP/secrets,target={SECRETS_FOLDER},readonly"')
-    words += [f"--env {name}" for name in variables]
-    words.append(_literal(shlex.join([schedule.image.name, *schedule.arguments])))
-    return " \\\n  ".join(words) + "\n"
-
-
-def _kept(reference: str) -> str:
+def _secret_expression(reference: str) -> str:
     if not _SECRET_NAME.fullmatch(reference):
         raise UsageError(
-            "The reference that --secret gives does not name a secret of GitHub.",
+            "The reference in --secret is not the name of a GitHub secret.",
             "for example --secret GOOGLE_APPLICATION_CREDENTIALS=BIGQUERY_KEY.",
         )
     return f"${{{{ secrets.{reference} }}}}"
 
 
 def _literal(text: str) -> str:
-    """Text in which Actions sees no expression."""
+    """Return `text` with each `${{` escaped, so that Actions evaluates no expression in it."""
     return text.replace("${{", "${{ '${{' }}")

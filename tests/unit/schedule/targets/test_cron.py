@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Schedule, render
 from rfm_pipeline.schedule.spec import Program, Secret
-from rfm_pipeline.schedule.targets.cron import escaped, shell_line
+from rfm_pipeline.schedule.targets.cron import escape_for_cron, shell_command
 from support.awkward_commands import (
     ARGUMENTS,
     FOLDER,
@@ -124,7 +124,7 @@ def test_what_escaped_does_is_undone_by_any_cron() -> None:
     for text in (r"'\\'", r"'a\%b'", r"'\\\\%%\\'", "'100% %'", r"'\'"):
         for collapses in (True, False):
             said = subprocess.run(
-                ["sh", "-c", "printf %s " + as_cron_reads(escaped(text), collapses=collapses)],
+                ["sh", "-c", "printf %s " + as_cron_reads(escape_for_cron(text), collapses=collapses)],
                 check=True, capture_output=True, text=True,
             ).stdout  # fmt: skip
             assert said == text[1:-1]
@@ -142,14 +142,14 @@ def test_shellcheck_has_nothing_to_say(what: str, zone: str | None, tmp_path: Pa
     severity = "style" if what == "plain" else "warning"
     done = subprocess.run(
         [TOOLS / "shellcheck", "--shell=sh", f"--severity={severity}", "-"],
-        input=shell_line(of) + "\n", capture_output=True, encoding="utf-8", check=False,
+        input=shell_command(of) + "\n", capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_a_failure_reaches_cron_with_the_end_of_the_log(tmp_path: Path) -> None:
     of = schedule(runs=noting_program(tmp_path), folder=str(tmp_path), environment={"EXIT_CODE": "3"})
-    done = subprocess.run(["sh", "-c", shell_line(of)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh", "-c", shell_command(of)], capture_output=True, text=True, check=False)
     assert done.stdout == "what the program says\n"
 
 
@@ -163,7 +163,7 @@ def test_a_start_beside_a_run_is_skipped_or_waits(overlap: str, starts: bool, tm
         holding.stdin.write(b"held\n")
         holding.stdin.flush()
         holding.stdout.readline()
-        with subprocess.Popen(["sh", "-c", shell_line(of)], start_new_session=True) as second:
+        with subprocess.Popen(["sh", "-c", shell_command(of)], start_new_session=True) as second:
             if overlap == "skip":
                 assert second.wait(20) == 0
                 assert not (tmp_path / "noted.json").exists()
@@ -173,7 +173,7 @@ def test_a_start_beside_a_run_is_skipped_or_waits(overlap: str, starts: bool, tm
 
 
 def test_a_line_that_cron_would_not_read_is_an_error() -> None:
-    with pytest.raises(UsageError, match=r"have \d+ bytes, and cron reads 990"):
+    with pytest.raises(UsageError, match=r"has \d+ bytes; cron reads at most 990"):
         render("cron", schedule(environment={"RFM_SOURCE": "x" * 900}))
 
 

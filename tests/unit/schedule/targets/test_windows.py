@@ -22,8 +22,8 @@ FOLDER = "C:\\Shops & more\\Ж 100%\\"
 def task(of: Schedule) -> dict[str, str]:
     """The texts of a task by the names of their elements, from the bytes of its file."""
     (file,) = render("windows", of).files
-    assert file.written()[:2] in (b"\xff\xfe", b"\xfe\xff"), "no mark of UTF-16"
-    root = ET.fromstring(file.written())  # noqa: S314 - our own
+    assert file.encoded()[:2] in (b"\xff\xfe", b"\xfe\xff"), "no mark of UTF-16"
+    root = ET.fromstring(file.encoded())  # noqa: S314 - our own
     SCHEMA.validate(root)
     return {element.tag.removeprefix(f"{{{NAMESPACE}}}"): element.text or "" for element in root.iter()}
 
@@ -110,12 +110,12 @@ def test_a_container_is_started_with_every_value_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("of", "sentence"),
     [
-        (schedule(timezone="Europe/London"), "its machine's time zone and UTC, and not Europe/London"),
-        (schedule(environment={"RFM_TO": "x.duckdb"}), "no environment, as RFM_TO needs"),
-        (schedule(arguments=("run", "%TEMP%\\x.csv")), "in the place of %TEMP%"),
-        (schedule(arguments=("run", "%ProgramFiles(x86)%\\x")), r"in the place of %ProgramFiles\(x86\)%"),
-        (schedule(folder="C:\\%my shop%"), "in the place of %my shop%"),
-        (schedule(arguments=("run", "$(Arg0)")), r"in the place of \$\(Arg0\)"),
+        (schedule(timezone="Europe/London"), "the machine's time zone and UTC, not Europe/London"),
+        (schedule(environment={"RFM_TO": "x.duckdb"}), "can't set environment variables, and RFM_TO is one"),
+        (schedule(arguments=("run", "%TEMP%\\x.csv")), "would replace %TEMP%"),
+        (schedule(arguments=("run", "%ProgramFiles(x86)%\\x")), r"would replace %ProgramFiles\(x86\)%"),
+        (schedule(folder="C:\\%my shop%"), "would replace %my shop%"),
+        (schedule(arguments=("run", "$(Arg0)")), r"would replace \$\(Arg0\)"),
         (schedule(folder="C:\\" + "x" * 260), "at most 260 characters"),
     ],
 )
@@ -126,7 +126,7 @@ def test_what_a_task_can_not_say_is_an_error(of: Schedule, sentence: str) -> Non
 
 def test_the_schema_would_see_what_is_no_task() -> None:
     (file,) = render("windows", schedule()).files
-    spoiled = ET.fromstring(file.written())  # noqa: S314
+    spoiled = ET.fromstring(file.encoded())  # noqa: S314
     limit = spoiled.find(f".//{{{NAMESPACE}}}ExecutionTimeLimit")
     assert limit is not None
     limit.text = "90 minutes"
