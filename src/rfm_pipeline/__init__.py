@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rfm_pipeline.api.segment import segment
-    from rfm_pipeline.api.segmentation import Segmentation, SegmentSummary
+    from rfm_pipeline.api.segment_summary import SegmentSummary
+    from rfm_pipeline.api.segmentation import Segmentation
     from rfm_pipeline.errors import AuditError as AuditError
     from rfm_pipeline.errors import RfmError as RfmError
 
@@ -24,7 +25,7 @@ __all__ = ["AuditError", "RfmError", "SegmentSummary", "Segmentation", "__versio
 _ROOMS = {
     "AuditError": "errors",
     "RfmError": "errors",
-    "SegmentSummary": "api.segmentation",
+    "SegmentSummary": "api.segment_summary",
     "Segmentation": "api.segmentation",
     "segment": "api.segment",
 }

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rfm_pipeline.api.segmentation import SegmentSummary
-
 from html import escape
 
+from rfm_pipeline.api.segment_summary import SegmentSummary
 from rfm_pipeline.common import formatting
 from rfm_pipeline.results.json_values import share
 from rfm_pipeline.results.run_result import RunResult
@@ -52,7 +48,11 @@ def page_of(result: RunResult, segments: Sequence[SegmentSummary], headline: str
 def _row(segment: SegmentSummary, result: RunResult) -> str:
     width = 8 * (share(segment.customers, result.statistics.customers) or 0)
     of_customers = formatting.format_percent(segment.customers, result.statistics.customers)
-    of_revenue = formatting.format_percent(segment.revenue, result.statistics.revenue) if result.statistics.revenue > 0 else ""
+    of_revenue = (
+        formatting.format_percent(segment.revenue, result.statistics.revenue)
+        if result.statistics.revenue > 0
+        else ""
+    )
     title = escape(" ".join(filter(None, (segment.description, segment.action))))
     return (
         f'<tr title="{title}"><th scope="row" style="{_CELL};text-align:left">{escape(segment.segment)}</th>'

@@ -12,11 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from rfm_pipeline.api.argument_hints import hints_as_arguments
 from rfm_pipeline.api.notebook_html import page_of
+from rfm_pipeline.api.segment_summary import SegmentSummary
 from rfm_pipeline.common import formatting
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.config.segment_map import SegmentMap
@@ -35,30 +35,6 @@ COLUMNS = (
     "last_order_date", "r_score", "f_score", "m_score", "rfm_score", "segment", "as_of_date",
 )  # fmt: skip
 """The columns of the customers: those of `rfm_segments` but what only a history can tell."""
-
-
-class SegmentSummary(Struct, frozen=True):
-    """One segment.
-
-    Attributes:
-        segment: Its name.
-        customers: How many are in it.
-        customers_share: Their share of all customers, from 0 to 1; None where there are none at all.
-        orders: How many orders they made.
-        revenue: What they spent.
-        revenue_share: Its share of all revenue; None where there is none at all.
-        description: Who is in it, in one line.
-        action: What to do with them, in one line.
-    """
-
-    segment: str
-    customers: int
-    customers_share: float | None
-    orders: int
-    revenue: Decimal
-    revenue_share: float | None
-    description: str
-    action: str
 
 
 class Segmentation:

@@ -1,4 +1,4 @@
-"""Where a result is published to, as a person writes it."""
+"""Parsing of `--to`, the location of the destination."""
 
 from __future__ import annotations
 
@@ -6,53 +6,72 @@ import re
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from rfm_pipeline.config.source_location import BIGQUERY_DATASET
 from rfm_pipeline.errors import ConfigurationError
 
 DEFAULT_TABLE = "rfm_segments"
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_BIGQUERY = re.compile(
-    r"//(?P<project>(?:[a-z0-9.\-]+:)?[a-z0-9][a-z0-9\-]*)\.(?P<dataset>\w+)(?:\.(?P<table>[A-Za-z_]\w{0,200}))?",
-    re.ASCII,
-)
+_BIGQUERY = re.compile(rf"//{BIGQUERY_DATASET}(?:\.(?P<table>[A-Za-z_]\w{{0,200}}))?", re.ASCII)
+_DUCKDB_SUFFIXES = (".duckdb", ".ddb", ".db")
 
 
 class DuckDBDestinationLocation(Struct, frozen=True):
-    """A table in a DuckDB file."""
+    """Table in a DuckDB file; `typed` and `str()` are the text that the user typed."""
 
     file: Path
     table: str = DEFAULT_TABLE
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed
 
 
 class BigQueryDestinationLocation(Struct, frozen=True):
-    """A table in BigQuery."""
+    """Table in BigQuery; `typed` and `str()` are the text that the user typed."""
 
     project: str
     dataset: str
     table: str = DEFAULT_TABLE
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed
 
 
-def parse_destination(text: str) -> DuckDBDestinationLocation | BigQueryDestinationLocation:
-    """Reads `duckdb:FILE`, `duckdb:FILE#table`, a plain `FILE.duckdb`, or `bigquery://project.dataset[.table]`.
+DestinationLocation = DuckDBDestinationLocation | BigQueryDestinationLocation
+
+
+def parse_destination(text: str) -> DestinationLocation:
+    """Parse `duckdb:FILE`, `duckdb:FILE#table`, a path `FILE.duckdb`, or `bigquery://project.dataset[.table]`.
 
     Raises:
-        ConfigurationError: It is none of these.
+        ConfigurationError: If the text has none of these forms.
+
+    >>> parse_destination("bigquery://shop.marketing").table
+    'rfm_segments'
     """
+    return replace(_parse(text), typed=text)
+
+
+def _parse(text: str) -> DestinationLocation:
     scheme, colon, rest = text.partition(":")
     if scheme == "bigquery" and colon:
         match = _BIGQUERY.fullmatch(rest.replace("`", ""))
         if not match:
             raise ConfigurationError(
-                f"The destination {text!r} is no table of BigQuery.",
+                f"The destination {text!r} is not a BigQuery table.",
                 "write --to bigquery://project.dataset, or bigquery://project.dataset.table.",
             )
         return BigQueryDestinationLocation(
             match["project"], match["dataset"], match["table"] or DEFAULT_TABLE
         )
     if scheme != "duckdb" or not colon:
-        if not text.casefold().endswith((".duckdb", ".ddb", ".db")):
+        if not text.casefold().endswith(_DUCKDB_SUFFIXES):
             raise ConfigurationError(
-                f"The destination {text!r} is not one that is known.", "write --to duckdb:rfm.duckdb."
+                f"The destination {text!r} is neither a DuckDB file nor a BigQuery table.",
+                "write --to duckdb:FILE or --to bigquery://project.dataset.",
             )
         rest = text
     file, _, table = rest.partition("#")

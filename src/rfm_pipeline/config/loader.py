@@ -1,7 +1,7 @@
-"""Where settings come from, and how the layers are merged.
+"""Loading and merging of the configuration layers.
 
-Precedence, strongest first: flags, `RFM_*` environment variables, `rfm.toml`, presets, defaults. What none of
-them says about columns is then found by name (`columns.py`).
+Precedence, strongest first: flags, `RFM_*` environment variables, `rfm.toml`, presets, defaults. Columns that
+no layer configures are then detected by name (`config.column_mapping`).
 """
 
 from __future__ import annotations
@@ -9,17 +9,20 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config import presets
-from rfm_pipeline.config.audits import in_full
+from rfm_pipeline.config.audits import expand_short_forms
 from rfm_pipeline.config.base import SettingsError
 from rfm_pipeline.config.diagnostics import Layer, Layers, to_configuration_error
 from rfm_pipeline.config.environment import read_environment
-from rfm_pipeline.config.notifications import from_file
+from rfm_pipeline.config.notifications import check_notify_layer
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 
@@ -27,32 +30,46 @@ CONFIG_FILE = "rfm.toml"
 DEFAULT_MAP = "classic"
 
 
-class Configuration(Struct, frozen=True):
-    """What each layer says, before it is merged: a source that is recognised adds its preset below them.
+class Configuration(Struct, frozen=True, dict=True):
+    """Configuration layers, as nested dicts in the structure of `rfm.toml` that contain only what is set.
 
     Attributes:
-        flags: What the command line gave, in the shape of `rfm.toml`; only what was given.
-        environment: The same of the `RFM_*` variables.
-        file: The same of the configuration file.
-        origin: The configuration file, for messages.
+        flags: Settings of the command line.
+        environment: Settings of the `RFM_*` variables.
+        file: Settings of the configuration file.
+        origin: Path of the configuration file, for messages.
+        source_preset: Preset of the export as which the source was recognised, the weakest layer; None if it
+            was not recognised.
     """
 
     flags: Layer = field(default_factory=dict)
     environment: Layer = field(default_factory=dict)
     file: Layer = field(default_factory=dict)
     origin: Path = Path(CONFIG_FILE)
+    source_preset: str | None = None
 
-    def settings(self, recognised: str | None = None) -> Settings:
-        """Merges all layers.
+    def with_preset(self, name: str) -> Configuration:
+        """Return this configuration with the preset of a recognised export as its weakest layer."""
+        return replace(self, source_preset=name)
 
-        Args:
-            recognised: A preset that the source was recognised by; everything that was configured wins.
+    @cached_property
+    def merged(self) -> dict[str, Any]:
+        """The file, the environment and the flags merged, without presets and without validation."""
+        return merge((self.file, self.environment, self.flags))
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The validated settings of all layers; merged once.
 
         Raises:
-            ConfigurationError: A value that a setting can't have, a setting or preset that does not exist.
+            ConfigurationError: If a value is invalid, or a setting or preset does not exist.
         """
-        layers = [in_full(layer) for layer in (self.file, self.environment, self.flags)]
-        names = (*([recognised] if recognised else []), *self._chosen("source"), *self._chosen("segments"))
+        layers = [expand_short_forms(layer) for layer in (self.file, self.environment, self.flags)]
+        names = (
+            *([self.source_preset] if self.source_preset else []),
+            *self._chosen("source"),
+            *self._chosen("segments"),
+        )
         loaded = [presets.load(name) for name in names]
         merged = merge([*({**preset, "preset": ()} for preset in loaded), *layers, {"preset": names}])
         if "segments" not in merged:
@@ -60,11 +77,14 @@ class Configuration(Struct, frozen=True):
         try:
             return Settings.of(merged)
         except SettingsError as error:
-            given = Layers(self.flags, self.environment, self.file, self.origin)
-            raise to_configuration_error(error, given) from None
+            layers_by_name = Layers(self.flags, self.environment, self.file, self.origin)
+            raise to_configuration_error(error, layers_by_name) from None
 
     def _chosen(self, kind: str) -> tuple[str, ...]:
-        """The presets of a kind, from the strongest layer that names any: a map does not unname an export."""
+        """Return the presets of a kind from the strongest layer that has any.
+
+        By kind, so that choosing a segment map keeps the preset of an export from a weaker layer.
+        """
         for layer in (self.flags, self.environment, self.file):
             names = tuple(name for name in preset_names(layer) if presets.info(name).kind == kind)
             if names:
@@ -73,16 +93,16 @@ class Configuration(Struct, frozen=True):
 
     @property
     def names_columns(self) -> bool:
-        """Whether anybody said which column is which; if not, a well-known export may be recognised."""
-        named = any(layer.get("columns") for layer in (self.file, self.environment, self.flags))
-        return named or bool(self._chosen("source"))
+        """Whether a layer sets columns or the preset of an export; if not, an export may be recognised."""
+        has_columns = any(layer.get("columns") for layer in (self.file, self.environment, self.flags))
+        return has_columns or bool(self._chosen("source"))
 
 
 def preset_names(layer: Layer) -> tuple[str, ...]:
-    """The presets that one layer chooses, by name.
+    """Return the names of the presets that a layer selects.
 
     Raises:
-        ConfigurationError: They are not names.
+        ConfigurationError: If the setting is neither text nor a list of texts.
     """
     chosen = layer.get("preset", ())
     names = chosen.split(",") if isinstance(chosen, str) else chosen
@@ -100,16 +120,17 @@ def load(
     folder: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Configuration:
-    """Reads all layers.
+    """Load all layers.
 
     Args:
-        flags: What the command line gave, in the shape of `rfm.toml`; only what was given.
-        config: A configuration file; None takes `RFM_CONFIG`, or `rfm.toml` in `folder` where there is one.
-        folder: Where `rfm.toml` is looked for; None is the current one.
-        environ: The environment; None is the process's own.
+        flags: Settings of the command line, in the structure of `rfm.toml`; only those that are set.
+        config: Path of the configuration file; None for the path in `RFM_CONFIG`, or else `rfm.toml` in
+            `folder` if it exists.
+        folder: Folder of `rfm.toml`; None for the current folder.
+        environ: Environment variables; None for those of the process.
 
     Raises:
-        ConfigurationError: A file that can't be read, a variable that names no setting.
+        ConfigurationError: If the file can't be read, or a variable names no setting.
     """
     environ = os.environ if environ is None else environ
     if config is None and environ.get("RFM_CONFIG"):
@@ -117,18 +138,19 @@ def load(
     origin = config or (folder or Path()) / CONFIG_FILE
     file = read_config(origin) if config or origin.is_file() else {}
     if "notify" in file:
-        from_file(file["notify"])
+        check_notify_layer(file["notify"])
     return Configuration(flags, read_environment(environ), file, origin)
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The contents of a configuration file.
+    """Return the parsed configuration file.
 
     Raises:
-        ConfigurationError: It can't be read, or is not TOML; the message gives the line.
+        ConfigurationError: If the file can't be read, or is not valid TOML; the message then contains the
+            line.
     """
     try:
-        # Notepad puts a mark before UTF-8, which TOML does not know.
+        # Notepad writes a byte order mark, which TOML does not allow.
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(
@@ -137,18 +159,18 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigurationError(
-            f"The configuration file {path} can't be read: {reason[0].lower()}{reason[1:]}.",
+            f"The configuration file {path} can't be read: {lower_first(reason)}.",
             "name a text file in UTF-8 with --config.",
         ) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(
             f"{path} is not valid TOML: {error}.",
-            """text stands in quotes, as in source = "orders.csv"; with backslashes in it, in single ones.""",
+            """write text in quotes, as in source = "orders.csv"; text with backslashes in single quotes.""",
         ) from None
 
 
 def merge(layers: Iterable[Layer]) -> dict[str, Any]:
-    """One dict of all layers: a later one wins, tables are merged key by key, a segment map is one value."""
+    """Return all layers as one dict: later ones win; tables are merged by key, but `segments` is one value."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():

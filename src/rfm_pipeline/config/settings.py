@@ -1,4 +1,4 @@
-"""Everything that a run can be told: the settings, and what each may be."""
+"""Settings of a run, with their types, defaults and validation."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from rfm_pipeline.common.date_formats import ISO, check_format
+from rfm_pipeline.common.date_formats import ISO, check_format, parse_iso_date
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.config.audits import Audits
-from rfm_pipeline.config.base import SettingsTable, parse_bool
+from rfm_pipeline.config.base import SettingsError, SettingsTable, parse_bool
+from rfm_pipeline.config.destination_location import DestinationLocation, parse_destination
 from rfm_pipeline.config.engines import BigQuerySettings, DuckDBSettings
-from rfm_pipeline.config.notifications import NotifySettings, notify_table
+from rfm_pipeline.config.notifications import NotifySettings, require_notify_table
 from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.segment_map import SegmentsConfig
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.config.window import Window, window
+from rfm_pipeline.config.source_location import SourceLocation, parse_source
+from rfm_pipeline.config.window import Window, parse_window
 from rfm_pipeline.errors import ConfigurationError
 
-# A reason appears in results and as a column value: the shape of an identifier, so that it reads well there.
+# An identifier: the reason of an exclusion appears in results and JSON.
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 BUILT_IN_REASONS = (
     "missing_customer",
     "missing_order",
@@ -50,14 +51,14 @@ def _one_or_many(value: object) -> object:
 
 def _formats(value: object) -> object:
     if isinstance(value, str):
-        # A comma may stand between formats, or be part of one.
+        # A comma separates formats, unless it is part of a format, as in "%b %d, %Y".
         parts = tuple(part.strip() for part in value.split(","))
         value = parts if all(map(_is_format, parts)) else value.strip()
-    listed = _one_or_many(value or (ISO,))
-    for text in listed if isinstance(listed, list | tuple) else ():
+    formats = _one_or_many(value or (ISO,))
+    for text in formats if isinstance(formats, list | tuple) else ():
         if isinstance(text, str):
             check_format(text)
-    return listed
+    return formats
 
 
 def _is_format(text: str) -> bool:
@@ -68,16 +69,11 @@ def _is_format(text: str) -> bool:
     return True
 
 
-def _date(value: object, other: str = "") -> object:
-    # A date and time is a date too, to Python.
+def _date(value: object, alternative: str = "") -> object:
+    # Not isinstance: a datetime is also a date in Python.
     if value is None or type(value) is date:
         return value
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        raise ValueError(f"'{value}' is not a date such as 2025-12-31{other}")
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ValueError(f"'{value}' is no day of the calendar") from None
+    return parse_iso_date(str(value), alternative)
 
 
 def _date_or_latest(value: object) -> object:
@@ -97,17 +93,35 @@ def _timezone(value: object) -> object:
     return value
 
 
+def _source(value: object) -> object:
+    if value is None or isinstance(value, SourceLocation):
+        return value
+    return parse_source(_text(value))
+
+
+def _destination(value: object) -> object:
+    return value if isinstance(value, DestinationLocation) else parse_destination(_text(value))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise SettingsError((), expected="text", value=value)
+    return value
+
+
 def _named_conditions(value: object) -> object:
     for name in value if isinstance(value, Mapping) else ():
         if not _REASON.fullmatch(name):
-            raise ValueError(f"'{name}' names no reason: use lower-case letters, digits and underscores")
+            raise ValueError(
+                f"'{name}' can't name a condition: use lower-case letters, digits and underscores"
+            )
         if name in BUILT_IN_REASONS:
-            raise ValueError(f"'{name}' is a reason of the pipeline's own: choose another name")
+            raise ValueError(f"'{name}' is the name of a built-in exclusion: choose another name")
     return value
 
 
 class Columns(SettingsTable, frozen=True):
-    """Role to column name; None is found by name, `none` is a role that no column plays."""
+    """Column name of each role; None to detect the column by name, `none` for a role without a column."""
 
     customer_id: str | None = None
     order_id: str | None = None
@@ -118,17 +132,23 @@ class Columns(SettingsTable, frozen=True):
     refund: str | None = None
 
     def by_role(self) -> dict[str, str | None]:
-        """The column that was configured for each role."""
+        """Return the configured column of each role; None if the role is not configured."""
         return msgspec.structs.asdict(self)
 
 
 class ColumnCondition(SettingsTable, frozen=True):
-    """A test of one column that needs no SQL: `{ column = "Status", equals = ["Cancelled", "Returned"] }`.
+    """Condition on one column, without SQL: `{ column = "Status", equals = ["Cancelled", "Returned"] }`.
 
-    Values are compared as text, and a missing value is blank. Exactly one of the tests is given.
+    Values are compared as text; NULL is blank. Exactly one of the tests is set.
+
+    Attributes:
+        column: Name of the column.
+        equals: Values of which the column must have one.
+        not_equals: Values of which the column must have none.
+        blank: Whether the column must be blank or must not be blank.
     """
 
-    FORMS: ClassVar = {"equals": _one_or_many, "not_equals": _one_or_many, "blank": parse_bool}
+    PARSERS: ClassVar = {"equals": _one_or_many, "not_equals": _one_or_many, "blank": parse_bool}
 
     column: str
     equals: tuple[str, ...] | None = None
@@ -148,25 +168,30 @@ Condition = str | ColumnCondition
 
 
 class HistorySettings(SettingsTable, frozen=True):
-    """How long results are remembered.
+    """Retention of the history.
 
     Attributes:
-        keep: How far back from the newest as-of date the history goes; None keeps all.
+        keep: Time window before the newest as-of date of which results are kept; None to keep all.
     """
 
-    FORMS: ClassVar = {"keep": window}
+    PARSERS: ClassVar = {"keep": parse_window}
 
     keep: Window | None = None
 
 
 if TYPE_CHECKING:
     _DateOrLatest = date | Literal["latest"]
+    _SourceLocation = SourceLocation | None
+    _DestinationLocation = DestinationLocation
 else:
-    # msgspec takes no union of a date and a text; the form has made one of the two.
+    # msgspec supports no union of date and text; the parser has already returned one of the two.
     _DateOrLatest = Any
+    # Nor does msgspec support a union of several Structs.
+    _SourceLocation = Any
+    _DestinationLocation = Any
 
 
-_NOT_DECISIVE = {
+_NOT_IN_HASH = {
     "source",
     "to",
     "output",
@@ -180,27 +205,29 @@ _NOT_DECISIVE = {
     "export",
     "report",
 }
-"""What does not change the result of an as-of date, from the same lines."""
+"""Settings that do not change the result of an as-of date, given the same lines."""
 
 
 class Settings(SettingsTable, frozen=True, kw_only=True):
-    """Everything that a run can be told."""
+    """All settings of a run; the template of `rfm.toml` describes each of them."""
 
-    FORMS: ClassVar = {
+    PARSERS: ClassVar = {
+        "source": _source,
+        "to": _destination,
         "output": _one_or_many,
         "preset": _one_or_many,
         "as_of": _date_or_latest,
         "timezone": _timezone,
         "date_format": _formats,
-        "window": window,
+        "window": parse_window,
         "since": _date,
         "skip": _named_conditions,
         "exclude": _named_conditions,
-        "notify": notify_table,
+        "notify": require_notify_table,
     }
 
-    source: str | None = None
-    to: str = "duckdb:rfm.duckdb"
+    source: _SourceLocation = None
+    to: _DestinationLocation = parse_destination("duckdb:rfm.duckdb")
     output: tuple[Path, ...] = ()
     preset: tuple[str, ...] = ()
     as_of: _DateOrLatest = "latest"
@@ -228,24 +255,29 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.thousands == self.decimal:
             raise ConfigurationError(
-                "A comma can't be both the decimal mark and the mark between thousands.",
-                "leave `thousands` out: with decimal = ',' dots between thousands are read.",
+                "A comma can't be both the decimal mark and the thousands separator.",
+                "leave `thousands` out: with decimal = ',' dots are read as thousands separators.",
             )
-        twice = sorted(set(self.skip) & set(self.exclude))
-        if twice:
+        in_both = sorted(set(self.skip) & set(self.exclude))
+        if in_both:
             raise ConfigurationError(
-                f"'{twice[0]}' is both in [skip] and in [exclude].", "choose another name for one of them."
+                f"'{in_both[0]}' is both in [skip] and in [exclude].", "choose another name for one of them."
             )
         if self.since and isinstance(self.as_of, date) and self.since > self.as_of:
             raise ConfigurationError(
-                f"No line can count: `since` is {self.since}, after `as_of`, {self.as_of}.",
-                "move one of the two dates.",
+                f"`since` is {self.since}, which is after `as_of`, {self.as_of}: no line would count.",
+                "change one of the two dates.",
             )
 
     @property
+    def source_name(self) -> str | None:
+        """The source as the user typed it; None if no source is configured, as for a data frame."""
+        return str(self.source) if self.source else None
+
+    @property
     def config_hash(self) -> str:
-        """Twelve hex digits that change when anything changes that can change the result of an as-of date."""
-        said = msgspec.to_builtins(self, enc_hook=str)
-        decisive = {name: said[name] for name in said.keys() - _NOT_DECISIVE}
-        text = json.dumps(decisive, sort_keys=True, ensure_ascii=False)
+        """Hash (12 hex digits) of all settings that can change the result of an as-of date."""
+        settings = msgspec.to_builtins(self, enc_hook=str)
+        hashed = {name: settings[name] for name in settings.keys() - _NOT_IN_HASH}
+        text = json.dumps(hashed, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Where the transaction lines are: what the user typed as SOURCE, taken apart, before anything is opened."""
+"""Parsing of SOURCE, the location of the transaction lines, without opening it."""
 
 from __future__ import annotations
 
@@ -6,72 +6,95 @@ import re
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.errors import UsageError
 
 SOURCE_FORMS = "a file, a glob, a folder, -, duckdb:FILE#table or bigquery://project.dataset.table"
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)://")
-# A project may carry its organisation's domain (`example.com:shop`), a table end in a wildcard (`events_*`).
-_BIGQUERY = re.compile(
-    r"(?P<project>(?:[a-z0-9.\-]+:)?[a-z0-9][a-z0-9\-]*)\.(?P<dataset>\w+)\.(?P<table>[\w \-]+\*?)", re.ASCII
-)
+BIGQUERY_DATASET = r"(?P<project>(?:[a-z0-9.\-]+:)?[a-z0-9][a-z0-9\-]*)\.(?P<dataset>\w+)"
+"""Regular expression of `project.dataset`; a project id may include a domain, as in `example.com:shop`."""
+
+# A table may be a wildcard: `events_*`.
+_BIGQUERY = re.compile(rf"{BIGQUERY_DATASET}\.(?P<table>[\w \-]+\*?)", re.ASCII)
 
 
 class FileLocation(Struct, frozen=True):
-    """A file, a folder, or a glob; which of them is decided when it is opened.
+    """File, folder or glob; opening the location determines which.
 
     Attributes:
-        text: The path as typed, with `~` expanded.
+        text: The path, with `~` expanded.
+        typed: The text that the user typed, which `str()` returns as well.
     """
 
     text: str
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed
 
 
 class StdinLocation(Struct, frozen=True):
-    """Standard input."""
+    """Standard input; `typed` and `str()` are `-`."""
+
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed
 
 
 class DuckDBTable(Struct, frozen=True):
-    """A table or view in a DuckDB database file.
+    """Table or view in a DuckDB database file.
 
     Attributes:
         file: The database file.
-        table: `orders` or `schema.orders`; None stands for the only table there is.
+        table: Table name such as `orders` or `schema.orders`; None for the only table of the file.
+        typed: The text that the user typed, which `str()` returns as well.
     """
 
     file: Path
     table: str | None
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed
 
 
 class BigQueryTable(Struct, frozen=True):
-    """A table or view in BigQuery."""
+    """Table or view in BigQuery; `typed` and `str()` are the text that the user typed."""
 
     project: str
     dataset: str
     table: str
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed
 
 
 SourceLocation = FileLocation | StdinLocation | DuckDBTable | BigQueryTable
 
 
 def parse_source(text: str) -> SourceLocation:
-    """Takes SOURCE apart. Nothing on disk is looked at.
+    """Parse SOURCE, without accessing the file system.
 
     Args:
-        text: What the user typed.
-
-    Returns:
-        The location it names.
+        text: The text that the user typed.
 
     Raises:
-        UsageError: It names no location, or one that can't be read from here, such as an https address.
+        UsageError: If the text has no valid form, or names a location that is not supported, such as an https
+            URL.
 
-    >>> parse("exports/*.csv")
-    FileLocation(text='exports/*.csv')
-    >>> parse("bigquery://shop.sales.orders")
-    BigQueryTable(project='shop', dataset='sales', table='orders')
+    >>> parse_source("exports/*.csv")
+    FileLocation(text='exports/*.csv', typed='exports/*.csv')
+    >>> parse_source("bigquery://shop.sales.orders").table
+    'orders'
     """
+    return replace(_parse(text), typed=text)
+
+
+def _parse(text: str) -> SourceLocation:
     if not text.strip():
         raise UsageError("SOURCE is empty.", f"give {SOURCE_FORMS}.")
     if text == "-":
@@ -92,7 +115,8 @@ def _duckdb(text: str) -> DuckDBTable:
     if file.startswith("//"):
         raise UsageError(f"{text} is not a DuckDB table.", "write duckdb:FILE#table, without the slashes.")
     if not file or (hash_ and not table.strip()):
-        raise UsageError(f"{text} names no {'table' if file else 'file'}.", "write duckdb:FILE#table.")
+        missing = "table" if file else "file"
+        raise UsageError(f"{text} names no {missing}.", "write duckdb:FILE#table.")
     return DuckDBTable(Path(_home_expanded(file)), table.strip() or None)
 
 
@@ -105,7 +129,7 @@ def _bigquery(text: str) -> BigQueryTable:
 
 def _unreadable_url(text: str, scheme: str) -> UsageError:
     if scheme == "file":
-        return UsageError(f"{text} is a URL.", f"give the path alone: {text[len('file://') :]}")
+        return UsageError(f"{text} is a URL.", f"give only the path: {text[len('file://') :]}")
     return UsageError(
         f"{text} can't be read: nothing is fetched over the network, except from BigQuery.",
         "download it first, or load it into BigQuery and give bigquery://project.dataset.table.",
@@ -116,4 +140,4 @@ def _home_expanded(text: str) -> str:
     try:
         return str(Path(text).expanduser()) if text.startswith("~") else text
     except RuntimeError as error:
-        raise UsageError(f"The home folder in {text} is not known.", "write the path out.") from error
+        raise UsageError(f"The home folder in {text} can't be determined.", "write the full path.") from error

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from rfm_pipeline.config.base import SettingsError
-from rfm_pipeline.config.loader import Configuration, merge
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.notifications import (
     WEBHOOK_VARIABLE,
     NotifySettings,
@@ -57,7 +57,7 @@ class Notifier:
         """
         self._configuration = configuration
         with suppress(SettingsError):  # The run itself says what is wrong with its settings.
-            settings = NotifySettings.of(_merged(configuration).get("notify", {}))
+            settings = NotifySettings.of(configuration.merged.get("notify", {}))
             self._on = settings.on
             self._address = settings.webhook_url(self._environ)
         return configuration
@@ -96,7 +96,7 @@ class Notifier:
         if self._configuration is None:
             return message.RunContext(self._doing)
         # As it was written: settings that are wrong have no other form.
-        said = {**_DEFAULTS, **_merged(self._configuration)}
+        said = {**_DEFAULTS, **self._configuration.merged}
         source, to, as_of = (said[name] and str(said[name]) for name in ("source", "to", "as_of"))
         return message.RunContext(self._doing, source, to, as_of, self._run_id)
 
@@ -150,10 +150,6 @@ def notifying(
 
 
 _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Settings)}
-
-
-def _merged(configuration: Configuration) -> dict[str, Any]:
-    return merge((configuration.file, configuration.environment, configuration.flags))
 
 
 class _NotifyingObserver:

@@ -167,7 +167,7 @@ def open_plan(
     segment_map = validate_request(configuration.settings, publishes=publishes)
     with ExitStack() as stack:
         name = run_id or f"check-{secrets.token_hex(6)}"
-        warehouse = open_warehouse(configuration.settings, name, publishes=publishes, opens=opens)
+        warehouse = open_warehouse(configuration.settings, name, publishes=publishes, opener=opens)
         stack.callback(warehouse.close)
         if publishes:
             warehouse.destination.check()

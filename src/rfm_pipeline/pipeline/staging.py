@@ -31,7 +31,7 @@ from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
 
-_STEP_NAMES = {
+STEP_NAMES = {
     "order_days": "Reading, cleaning and measuring",
     "customers": "Reading, cleaning and measuring",
     "edges": "Finding the edges",
@@ -49,7 +49,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
     warehouse = plan.warehouse
     *steps, segments = plan.pipeline.steps(warehouse.table)
     for step in steps:
-        observer.step(_STEP_NAMES[step.name])
+        observer.step(STEP_NAMES[step.name])
         warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
     observer.step("Scoring and segmenting")
     _materialize_result(start, plan, f"(\n{segments.select}\n)", observer)
