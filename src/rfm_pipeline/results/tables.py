@@ -38,7 +38,7 @@ RESULT_COLUMNS: Mapping[str, PublishedColumn] = {
     "customer_id": PublishedColumn("text", "The customer."),
     "recency_days": PublishedColumn("small", "Days from the last order to the as-of date."),
     "frequency": PublishedColumn("integer", "Number of distinct orders."),
-    "monetary": PublishedColumn("money", "Sum of the amounts of the customer's kept lines."),
+    "monetary": PublishedColumn("money", "Sum of the amounts of the kept lines of the customer."),
     "avg_order_value": PublishedColumn("money", "monetary / frequency."),
     "first_order_date": PublishedColumn("date", "Date of the first order."),
     "last_order_date": PublishedColumn("date", "Date of the last order."),
