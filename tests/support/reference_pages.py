@@ -1,0 +1,256 @@
+"""The pages of docs/reference/ that are generated from the code, so that they can't be out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from inspect import cleandoc, getdoc
+from typing import Any
+
+import msgspec
+import typer
+
+from rfm_pipeline import errors
+from rfm_pipeline.cli.help import COMMANDS
+from rfm_pipeline.config import presets
+from rfm_pipeline.config.audits import Audits
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.config.template import render_template
+from rfm_pipeline.pipeline.audits.builtin import AUDITS
+from rfm_pipeline.results.tables import COLUMNS, SUFFIXES
+
+GENERATED = (
+    "This page is generated from the code: `RFM_UPDATE_GOLDEN=1 uv run pytest"
+    " tests/integration/docs/test_reference.py`.\n"
+)
+_TYPES = {
+    "text": ("VARCHAR", "STRING"),
+    "integer": ("BIGINT", "INT64"),
+    "small": ("INTEGER", "INT64"),
+    "money": ("DECIMAL(38, 9)", "NUMERIC"),
+    "date": ("DATE", "DATE"),
+    "instant": ("TIMESTAMP", "TIMESTAMP"),
+}
+
+
+def _table(headings: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [headings, tuple("---" for _ in headings), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def command(name: str) -> Any:
+    """A command as typer reads its arguments."""
+    function = getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), name)
+    app = typer.Typer(add_completion=False)
+    app.command(name)(function)
+    return typer.main.get_command(app)
+
+
+def cli() -> str:
+    """docs/reference/cli.md."""
+    parts = [
+        f"""# Command line
+
+{GENERATED}
+Each command has `--help` with the same text. Settings that a flag gives take precedence over `RFM_*` variables,
+`rfm.toml`, presets and detection, in this order.
+"""
+    ]
+    for name, summary in COMMANDS.items():
+        function = getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), name)
+        about, _, examples = cleandoc(getdoc(function) or "").partition("Examples:")
+        shown = "\n".join(line.strip() for line in examples.splitlines() if line.strip())
+        rows = (
+            (
+                ", ".join(f"`{option}`" for option in (*parameter.opts, *parameter.secondary_opts))
+                if parameter.param_type_name == "option"
+                else f"`{parameter.human_readable_name}`",
+                " ".join((getattr(parameter, "help", None) or "").split()),
+            )
+            for parameter in command(name).params
+            if not getattr(parameter, "hidden", False)
+        )
+        about = about.strip() or summary
+        parts.append(
+            f"## rfm {name}\n\n{about}\n\n```sh\n{shown}\n```\n\n{_table(('argument', 'meaning'), rows)}"
+        )
+    return "\n".join(parts)
+
+
+def settings() -> str:
+    """docs/reference/settings.md."""
+    return f"""# Settings
+
+{GENERATED}
+Where a setting comes from, strongest first: a flag, an `RFM_*` environment variable, `rfm.toml` (or the file that
+`--config` or `RFM_CONFIG` names), a preset, detection by the names of columns, the default. The variable of a setting is
+its name in capitals, tables joined by two underscores: `RFM_SCORING__BINS=5`, `RFM_AUDITS__MAX_AGE="3 days"`.
+
+`rfm init` writes this file; `rfm init FILE` sets the columns of a file in it. Each line that begins with `# ` and a name
+is a setting, at its default or with an example.
+
+```toml
+{render_template({}, {}).rstrip()}
+```
+"""
+
+
+def tables() -> str:
+    """docs/reference/tables.md."""
+    parts = [
+        f"""# Tables and JSON
+
+{GENERATED}
+A destination has three tables. The name of the current result is configurable (`--to duckdb:FILE#NAME`,
+`--to bigquery://project.dataset.NAME`); the names of the others follow it.
+"""
+    ]
+    about = {
+        "current": "One row per customer: the current result, which BI tools read.",
+        "history": "The same rows per as-of date; on BigQuery partitioned by `as_of_date`.",
+        "runs": "One row per run, whether it published or not.",
+    }
+    for name, columns in COLUMNS.items():
+        rows = (
+            (f"`{column}`", *_TYPES[about_column.holds], about_column.description)
+            for column, about_column in columns.items()
+        )
+        parts.append(
+            f"## rfm_segments{SUFFIXES[name]}\n\n{about[name]}\n\n"
+            f"{_table(('column', 'DuckDB', 'BigQuery', 'meaning'), rows)}"
+        )
+    parts.append(_JSON)
+    return "\n".join(parts)
+
+
+_JSON = """## Statuses
+
+| status | meaning |
+|---|---|
+| `published` | the result became the current one, and is in the history |
+| `history_only` | the result is in the history only, since its as-of date is older than the current result's |
+| `calibrated` | a calibration: the edges are on record, no result was published |
+| `rejected` | an audit failed; nothing was published |
+| `failed` | no result was computed |
+
+## JSON
+
+`--json` prints one object on stdout. Money is a decimal string with at least two decimals, dates are in ISO form. The keys
+of `rfm run --json`:
+
+| key | content |
+|---|---|
+| `run_id`, `status`, `as_of`, `engine`, `source`, `destination`, `outputs`, `duration_s` | the run |
+| `columns` | the column of each role |
+| `rows` | `read`, `kept`, and `excluded` with the number of lines by reason |
+| `amount` | `kept`, and `excluded` with the amount by reason; null if no amount could be read |
+| `customers`, `orders`, `revenue` | totals of the result |
+| `edges` | the edges of `recency_days`, `frequency` and `monetary`; null for `ntile` |
+| `edges_from`, `recomputed_edges`, `customers_rescored` | with frozen edges: the run that they come from, today's edges, and how many customers would get other scores |
+| `collapsed_scores` | by dimension, the scores that no customer has |
+| `segments` | `segment`, `customers`, `customers_share`, `orders`, `revenue`, `revenue_share` |
+| `audits` | `name`, `status`, `detail`, `rows` |
+| `bytes_processed`, `bytes_billed`, `slot_ms`, `jobs` | what the run used on BigQuery; null on DuckDB |
+
+`rfm runs --json` prints the columns of `rfm_segments_runs`, with the JSON columns as objects.
+"""
+
+
+def preset_pages() -> str:
+    """docs/reference/presets.md."""
+    parts = [
+        f"""# Presets
+
+{GENERATED}
+`--preset NAME` chooses one; `rfm presets NAME --toml` prints its file.
+
+## Segment maps
+"""
+    ]
+    maps = [name for name in presets.names() if presets.info(name).kind == "segments"]
+    for name in maps:
+        about, chosen = presets.info(name), Configuration(flags={"preset": [name]}).settings
+        segment_map = SegmentMap.from_config(chosen.segments, chosen.scoring.bins_by_dimension)
+        bins = " × ".join(map(str, chosen.scoring.bins_by_dimension))
+        rows = ((segment.name, segment.description, segment.action or "") for segment in segment_map.segments)
+        parts.append(
+            f"### {name}\n\n{about.title}. {about.description} Bins (recency × frequency × monetary): {bins}.\n\n"
+            f"{_table(('segment', 'customers', 'recommended action'), rows)}"
+        )
+    parts.append("## Exports\n\nA source with these columns is recognised, and needs no configuration.\n")
+    exports = (presets.info(name) for name in presets.names() if name not in maps)
+    rows = (
+        (
+            f"`{about.name}`",
+            about.title,
+            about.description,
+            ", ".join(f"`{name}`" for name in about.signature),
+        )
+        for about in exports
+    )
+    parts.append(_table(("preset", "export", "notes", "recognised by"), rows))
+    return "\n".join(parts)
+
+
+def audits() -> str:
+    """docs/reference/audits.md."""
+    defaults = Audits()
+    checks = {check.__name__: check for check in AUDITS}
+    rows = (
+        (f"`{name}`", level, _limit(getattr(defaults, name)), (getdoc(checks[name]) or "").partition("\n")[0])
+        for name, level in defaults.levels.items()
+    )
+    return f"""# Audits
+
+{GENERATED}
+Audits check the staged result before it is published. Level `block`: if the check fails, nothing is published and the
+exit code is 3. Level `warn`: the finding is shown, and the result is published. Level `off`: nothing is checked. Set a
+level or a limit in `[audits]`, or by variables such as `RFM_AUDITS__EXCLUDED_SHARE=0.3`.
+
+{_table(("audit", "default", "limit", "what has to hold"), rows)}
+An audit of your own is a query over `segments` (the staged result) and `previous` (the current one) that returns the rows
+that are wrong: `[audits.queries]`.
+"""
+
+
+def _limit(audit: Any) -> str:
+    limit = msgspec.structs.asdict(audit).get("limit", "")
+    return "" if limit is None else str(limit)
+
+
+def exit_codes() -> str:
+    """docs/reference/exit-codes.md."""
+    kinds: Mapping[int, str] = {
+        1: "a bug in rfm; `--debug` shows the traceback",
+        2: "the command line, the configuration, the source or the destination is not usable; nothing was run",
+        3: "an audit failed; nothing was published",
+        4: "the warehouse failed, or the destination can't be written; nothing was published",
+        5: "another run or process holds the destination; try again later",
+        6: "the run would cost more than the limit; nothing was run",
+    }
+    rows = (
+        (str(code), meaning) for code, meaning in {0: "done", **kinds, 130: "stopped by a signal"}.items()
+    )
+    tree = cleandoc(errors.__doc__ or "").partition("\n\n")[2].partition("\n\nEach error")[0]
+    return f"""# Exit codes
+
+{GENERATED}
+{_table(("code", "meaning"), rows)}
+A run that ends with a code other than 0 has published nothing, unless its message says so (an output file or the report
+that could not be written after the publish). An error is one sentence on stderr, then `hint: ...`.
+
+```text
+{cleandoc(tree)}
+```
+"""
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "cli.md": cli,
+    "settings.md": settings,
+    "tables.md": tables,
+    "presets.md": preset_pages,
+    "audits.md": audits,
+    "exit-codes.md": exit_codes,
+}
