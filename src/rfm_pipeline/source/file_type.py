@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -16,9 +17,10 @@ from msgspec import Struct
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.file_suffix import Format, format_by_suffix
 from rfm_pipeline.source.files import SourceFile, reading
-from rfm_pipeline.source.zstd_frames import is_whole
 
 _HEAD = 64 * 1024
+# A zstd frame, or a skippable frame, which pzstd writes first (RFC 8878, section 3.1).
+_ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 
 # What is not a table of ours, by its first bytes: what to call it, and what to do.
 _FOREIGN: tuple[tuple[bytes, str, str], ...] = (
@@ -60,15 +62,11 @@ def identify(file: SourceFile) -> Identity:
     named = format_by_suffix(file.path.name)
     if not head:
         return Identity(named or Format.CSV, empty=True)
-    if head.startswith(b"\x1f\x8b"):
-        inside = _begin(head, file)
-        return Identity(_text_format(inside, named, file, packed="gzip"), "gzip", empty=not inside)
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        with reading(file.name), file.path.open("rb") as stream:
-            if not is_whole(stream):
-                raise damaged(file.name)
-        # Python 3.11 has no zstd: the suffix before `.zst` tells what is inside.
-        return Identity(Format.JSON if named is Format.JSON else Format.CSV, "zstd")
+    compression = "gzip" if head.startswith(b"\x1f\x8b") else "zstd" if _ZSTD.match(head) else None
+    if compression:
+        with unpacked(file, file.path, compression) as stream:
+            inside = stream.read(_HEAD)
+        return Identity(_text_format(inside, named, file, packed=compression), compression, empty=not inside)
     if head.startswith(b"PAR1"):
         return Identity(Format.PARQUET)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -124,38 +122,50 @@ def read_head(file: SourceFile, size: int) -> bytes:
         return stream.read(size)
 
 
-def _begin(head: bytes, file: SourceFile) -> bytes:
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        begin = unpacker.decompress(head, _HEAD)
-    except zlib.error:
-        raise damaged(file.name) from None
-    if not begin and not unpacker.eof:
-        raise damaged(file.name)
-    return begin
-
-
 @contextmanager
 def unpacked(file: SourceFile, path: Path, compression: str | None) -> Iterator[BinaryIO]:
-    """Opens a text file for reading, unpacking gzip on the way.
+    """Opens a text file for reading, unpacking gzip or zstd on the way.
 
     Args:
         file: The user's file, for errors.
         path: What to open: the file itself, or a copy.
-        compression: `gzip`, or None.
+        compression: `gzip`, `zstd`, or None.
 
     Raises:
-        SourceError: It can't be read, or ends too early; its checksum is looked at, which DuckDB does not do.
+        SourceError: It is damaged, or ends too early. DuckDB checks neither the checksum of a gzip file nor
+            the end of a zstd file.
     """
-    try:
-        with reading(file.name), path.open("rb") as stream:
-            if compression == "gzip":
-                with gzip.open(stream) as inside:
-                    yield cast("BinaryIO", inside)
-            else:
-                yield stream
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise damaged(file.name) from None
+    with reading(file.name), path.open("rb") as stream, _decompressed(stream, compression, file.name) as text:
+        yield text
+
+
+@contextmanager
+def _decompressed(stream: BinaryIO, compression: str | None, name: str) -> Iterator[BinaryIO]:
+    if compression is None:
+        yield stream
+    elif compression == "gzip":
+        try:
+            with gzip.open(stream) as text:
+                yield cast("BinaryIO", text)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise damaged(name) from None
+    else:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+        try:
+            with zstd.open(stream) as text:
+                yield cast("BinaryIO", text)
+        except EOFError:
+            raise damaged(name) from None
+        except zstd.ZstdError as error:
+            if not re.search(r"too much memory|[Dd]ictionary", str(error)):
+                raise damaged(name) from None
+            raise SourceError(
+                f"{name} is compressed with a dictionary, or with a window of more than 128 MiB.",
+                "unpack it first.",
+            ) from None
 
 
 def compression_argument(path: Path, compression: str | None) -> list[str]:

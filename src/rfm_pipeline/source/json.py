@@ -71,16 +71,15 @@ def scan_json(
 
 def _in_utf8(file: SourceFile, identity: Identity, options: SourceOptions, scratch: Path) -> tuple[Path, str]:
     """The file, or a copy in UTF-8 without a byte order mark, which DuckDB takes for a fault in JSON."""
-    if options.encoding or identity.compression == "zstd":
-        codec = options.encoding or "utf-8"
-    else:
-        with unpacked(file, file.path, identity.compression) as stream:
-            head = stream.read(HEAD)
-        codec = find_encoding(head, file.name, whole=len(head) < HEAD)
+    with unpacked(file, file.path, identity.compression) as stream:
+        head = stream.read(HEAD)
+        codec = options.encoding or find_encoding(head, file.name, whole=len(head) < HEAD)
+        if identity.compression == "zstd":
+            # DuckDB reads a zstd file that was cut off up to the cut, without an error.
+            while stream.read(HEAD):
+                pass
     if codec in {"utf-8", "ascii"}:
         return file.path, codec
-    if identity.compression == "zstd":
-        raise SourceError(f"{file.name} is {spoken(codec)} inside zstd.", "unpack it first.")
     target = temp_path(scratch, file.path.name, ".json")
     recode(file, file.path, codec, target, compression=identity.compression)
     return target, codec

@@ -135,8 +135,6 @@ class _Preparation:
         self._notes: list[str] = []
 
     def run(self) -> _Prepared:
-        if self._compression == "zstd":
-            self._unpack_zstd()
         head, whole = self._head()
         codec = self._options.encoding or find_encoding(head, self._file.name, whole=whole)
         if not is_utf8(codec):
@@ -213,7 +211,10 @@ class _Preparation:
         first = identifier(dialect.names[0])
         arrived = f"COUNT(*) FILTER ({first} = {text_literal(sentinel)})"
         copies = {str(probe): self._file.name}
-        with translate_read_errors("CSV", copies, self._file.name, unit="record"), connect_in_memory() as connection:
+        with (
+            translate_read_errors("CSV", copies, self._file.name, unit="record"),
+            connect_in_memory() as connection,
+        ):
             row = connection.execute(f"SELECT COUNT(*), {arrived} FROM {call}").fetchone()
         probe.unlink()
         assert row is not None  # an aggregate always has a row
@@ -235,18 +236,6 @@ class _Preparation:
         self._path, self._compression = target, None
         if not is_utf8(codec):
             self._notes.append(f"read as {spoken(codec)}")
-
-    def _unpack_zstd(self) -> None:
-        """Unpacks through DuckDB, for Python 3.11 can't: as a CSV of one column, line by line, in order."""
-        target = temp_path(self._scratch, self._file.path.name, ".csv")
-        plain = "delim = '\x01', quote = '', escape = '', header = false"
-        lines = f"read_csv({paths_literal([self._path])}, {plain}, auto_detect = false, compression = 'zstd',"
-        with translate_read_errors("CSV", {}, self._file.name), connect_in_memory() as connection:
-            connection.execute(
-                f"COPY (SELECT line FROM {lines} columns = {{'line': 'VARCHAR'}}))"
-                f" TO {text_literal(str(target))} (FORMAT csv, {plain.replace(' =', '')}, nullstr '')"
-            )
-        self._path, self._compression = target, None
 
 
 def _text(head: bytes, *, whole: bool) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rfm_pipeline.source.csv import prescan as lines
 from rfm_pipeline.source.csv import quoting as quotes
+from support.lanes import max_examples
 
 
 def told_apart(text: str) -> tuple[bool, set[bytes]]:
@@ -41,7 +42,7 @@ CSV = st.lists(st.tuples(LINE, st.sampled_from(["\n", "\n", "\r\n"])), max_size=
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1 << 18])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@max_examples(60)
 @given(records=CSV)
 def test_line_breaks_are_told_apart_like_a_parser_does(
     monkeypatch: pytest.MonkeyPatch, size: int, records: list[tuple[str, str]]
@@ -53,7 +54,7 @@ def test_line_breaks_are_told_apart_like_a_parser_does(
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 1 << 18])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@max_examples(60)
 @given(content=st.binary(max_size=30) | st.text(max_size=10).map(str.encode))
 def test_the_first_byte_that_is_not_utf8_is_found(
     monkeypatch: pytest.MonkeyPatch, size: int, content: bytes
@@ -87,7 +88,7 @@ def in_place(text: str) -> bool:
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1 << 18])
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@max_examples(100)
 @given(
     text=st.text(st.sampled_from('a,"""\n\r'), max_size=14)
     | CSV.map(lambda rows: "".join(map("".join, rows)))

@@ -5,15 +5,22 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rfm_pipeline.common.schema import Column, Kind
+from support.lanes import max_examples
 from support.source_reader import opened, read, refusal, table, write
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def test_values_stay_the_text_they_are(tmp_path: Path) -> None:
@@ -234,7 +241,7 @@ def test_after_a_backslash_a_quote_does_not_close(tmp_path: Path) -> None:
     assert ", record 3: a quoted value does not end" in error.message
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@max_examples(60)
 @given(
     pieces=st.lists(
         st.sampled_from(["a", "1", ",", ",", '"', '"', "\n", "\n", '""', " ", 'x"y', '"q"', '"q,\nr"']),
@@ -322,25 +329,41 @@ def test_the_folder_of_a_file_adds_nothing_to_its_columns(tmp_path: Path) -> Non
     assert read(path, tmp_path).rows == [("1", "2")]
 
 
-def test_zstd_is_read_and_a_cut_off_file_refused(tmp_path: Path) -> None:
+def test_zstd_is_read_without_a_copy(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.zst"
     table("SELECT i AS id, 'some text' AS text FROM range(50000) t(i)").write_csv(
         str(path), compression="zstd"
     )
+    result = read(path, tmp_path)
+    assert len(result.rows) == 50_000
+    assert result.source.copies == {}
+    # Frames may follow each other, and skippable frames (RFC 8878, section 3.1.2) may stand between them.
+    whole, skippable = path.read_bytes(), b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc"
+    path = write(tmp_path / "frames.csv.zst", skippable + whole + skippable + whole + skippable)
+    assert len(read(path, tmp_path).rows) == 100_001
+    assert len(read(write(tmp_path / "misnamed.csv", whole), tmp_path).rows) == 50_000
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_damaged_zstd_file_is_refused(tmp_path: Path, suffix: str) -> None:
+    rows = "SELECT i AS id, 'some text' AS text FROM range(50000) t(i)"
+    path = tmp_path / f"a.{suffix}.zst"
+    duckdb.connect().execute(f"COPY ({rows}) TO '{path}' (FORMAT {suffix}, COMPRESSION zstd)")
     whole = path.read_bytes()
     assert len(read(path, tmp_path).rows) == 50_000
-    assert len(read(write(tmp_path / "two.csv.zst", whole + whole), tmp_path).rows) == 100_001
-    for cut in (len(whole) // 2, len(whole) - 1, 6):
-        assert (
-            "damaged or incomplete" in refusal(write(tmp_path / "cut.csv.zst", whole[:cut]), tmp_path).message
-        )
+    for content in (whole[: len(whole) // 2], whole[:-1], whole[:6], whole + b"more", whole + whole[:3]):
+        error = refusal(write(path, content), tmp_path)
+        assert error.message == f"{path} is damaged or incomplete."
 
 
-def test_json_in_zstd_is_read_and_a_cut_off_file_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.json.zst"
-    duckdb.connect().execute(
-        f"COPY (SELECT i AS id FROM range(9000) t(i)) TO '{path}' (FORMAT json, COMPRESSION zstd)"
-    )
-    whole = path.read_bytes()
-    assert len(read(path, tmp_path).rows) == 9000
-    assert "damaged or incomplete" in refusal(write(tmp_path / "b.json.zst", whole[:-9]), tmp_path).message
+def test_zstd_in_another_encoding_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv.zst", zstd.compress("id;text\n1;Müller\n".encode("cp1252")))
+    assert read(path, tmp_path).rows == [("1", "Müller")]
+    path = write(tmp_path / "a.jsonl.zst", zstd.compress('{"id": 1, "text": "Müller"}'.encode("utf-16")))
+    assert read(path, tmp_path).rows == [("1", "Müller")]
+
+
+def test_a_zstd_window_beyond_the_limit_is_refused_with_its_reason(tmp_path: Path) -> None:
+    large = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 28})
+    path = write(tmp_path / "a.csv.zst", large.compress(b"id,text\n1,a\n") + large.flush())
+    assert "a window of more than 128 MiB" in refusal(path, tmp_path).message
