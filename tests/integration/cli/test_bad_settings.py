@@ -1,4 +1,4 @@
-"""Settings that do not exist, or have a value that they can't have: in flags, in variables, in rfm.toml."""
+"""Unknown settings and invalid values in flags, variables and rfm.toml are rejected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAMES = [
          toml="[scoring.recency]\nedge = [1]\n"),
     case("role misspelt", RUN, "`columns.customer`", hints="did you mean `customer_id`?",
          toml="[columns]\ncustomer = 'x'\n"),
-    case("setting like no other", RUN, "`zzz`, which is no setting", hints="columns, date_format, decimal",
+    case("setting unlike any other", RUN, "`zzz`, which is no setting", hints="columns, date_format, decimal",
          toml="zzz = 1\n"),
     case("setting misspelt in another file", f"{RUN} --config shop.toml", "shop.toml has `widow`",
          hints="did you mean `window`?", files={"shop.toml": "widow = '90d'\n"}),
@@ -34,7 +34,7 @@ NAMES = [
          environment={"RFM_TIMEZOEN": "UTC"}),
     case("variable misspelt in its second part", RUN, "RFM_SCORING__BIN names no setting",
          hints="did you mean RFM_SCORING__BINS?", environment={"RFM_SCORING__BIN": "5"}),
-    case("variable like no other", RUN, "RFM_XYZZY names no setting", hints="timezone, to, window",
+    case("variable unlike any other", RUN, "RFM_XYZZY names no setting", hints="timezone, to, window",
          environment={"RFM_XYZZY": "1"}),
     case("flag misspelt", f"{RUN} --as-off 2025-01-31", "--as-off", hints="rfm run --help"),
     case("flag without its value", f"{RUN} --as-of", "--as-of", hints="rfm"),
@@ -56,13 +56,13 @@ FILES = [
          files={"rfm.toml": b"# caf\xe9\n"}),
     case("text without quotes", RUN, "rfm.toml is not valid TOML", "line 1, column 10",
          hints='source = "orders.csv"', toml="source = orders.csv\n"),
-    case("table that is not closed", RUN, "rfm.toml is not valid TOML", "line 2", hints="quotes",
+    case("unclosed table", RUN, "rfm.toml is not valid TOML", "line 2", hints="quotes",
          toml="timezone = 'UTC'\n[scoring\n"),
     case("path with backslashes", RUN, "rfm.toml is not valid TOML", hints="backslashes",
          toml='source = "C:\\Users\\shop.csv"\n'),
     case("setting twice", RUN, "rfm.toml is not valid TOML", "line 2", hints="quotes",
          toml="decimal = '.'\ndecimal = ','\n"),
-    case("configuration is there", "init", "rfm.toml is there already", hints="--force", toml="# mine\n"),
+    case("configuration exists", "init", "rfm.toml is there already", hints="--force", toml="# mine\n"),
 ]  # fmt: skip
 
 DATES = [
@@ -70,9 +70,9 @@ DATES = [
     case("as-of with the day first", f"{RUN} --as-of 31/12/2025", "'31/12/2025'", "2025-12-31",
          hints="--as-of"),
     case("as-of without dashes", f"{RUN} --as-of 20251231", "'20251231'", "2025-12-31", hints="--as-of"),
-    # Seconds since 1970, by what a library makes of numbers.
+    # Some libraries parse a number as seconds since 1970.
     case("as-of that is a number", f"{RUN} --as-of 86400", "'86400' is not a date", hints="--as-of"),
-    case("as-of that is no day", f"{RUN} --as-of 2025-02-30", "'2025-02-30' is no day", hints="--as-of"),
+    case("as-of that is no real day", f"{RUN} --as-of 2025-02-30", "'2025-02-30' is no day", hints="--as-of"),
     case("as-of with a time", RUN, "'2025-12-31 12:00:00'", hints="`as_of` in rfm.toml",
          toml="as_of = 2025-12-31T12:00:00\n"),
     case("as-of in a variable", RUN, "'soon'", hints="RFM_AS_OF", environment={"RFM_AS_OF": "soon"}),
@@ -83,7 +83,7 @@ DATES = [
     case("time zone that is a path", f"{RUN} --timezone ../../etc/passwd", "'../../etc/passwd'",
          hints="timezone"),
     case("window in words", f"{RUN} --window 'a while'", "'a while'", "'24 months'", hints="--window"),
-    case("window of nothing", f"{RUN} --window '0 days'", "'0 days'", hints="--window"),
+    case("window of zero days", f"{RUN} --window '0 days'", "'0 days'", hints="--window"),
     case("window without a unit", RUN, "'30'", "'24 months'", hints="`window` in rfm.toml",
          toml="window = 30\n"),
     case("window beyond history", f"{RUN} --window '99999 years'", "'99999 years'", "1,000 years",
@@ -100,11 +100,11 @@ VALUES = [
     case("too few bins", f"{RUN} --bins 1", "`scoring.bins` is 1", "at least 2", hints="--bins"),
     case("too many bins", f"{RUN} --bins 11", "`scoring.bins` is 11", "at most 10", hints="--bins"),
     case("bins in words", f"{RUN} --bins five", "--bins", hints="rfm run --help"),
-    case("half a bin", RUN, "`scoring.bins` is 4.5", "a whole number", hints="`scoring.bins` in rfm.toml",
+    case("bins of 4.5", RUN, "`scoring.bins` is 4.5", "a whole number", hints="`scoring.bins` in rfm.toml",
          toml="[scoring]\nbins = 4.5\n"),
     case("bins in a variable", RUN, "`scoring.bins` is 'many'", hints="RFM_SCORING__BINS",
          environment={"RFM_SCORING__BINS": "many"}),
-    # To a library, true may be one.
+    # Some libraries convert true to 1.
     case("bins that are true", RUN, "`scoring.bins` is true", "a whole number", hints="`scoring.bins`",
          toml="[scoring]\nbins = true\n"),
     case("method unknown", f"{RUN} --method jenks", "'jenks'", "'quantile', 'fixed' or 'ntile'",
@@ -112,11 +112,11 @@ VALUES = [
     case("decimal mark unknown", f"{RUN} --decimal ';'", "`decimal` is ';'", "'.' or ','", hints="--decimal"),
     case("returns unknown", f"{RUN} --returns keep", "'keep'", "'exclude' or 'net'", hints="--returns"),
     case("memory without a unit", f"{RUN} --memory-limit 4", "'4'", "4GB", hints="--memory-limit"),
-    case("no memory", f"{RUN} --memory-limit 0GB", "'0GB'", hints="--memory-limit"),
-    case("no thread", f"{RUN} --threads 0", "`duckdb.threads` is 0", "at least 1", hints="--threads"),
-    case("waiting in words", RUN, "`duckdb.lock_timeout` is 'soon'", "a number",
+    case("zero memory", f"{RUN} --memory-limit 0GB", "'0GB'", hints="--memory-limit"),
+    case("zero threads", f"{RUN} --threads 0", "`duckdb.threads` is 0", "at least 1", hints="--threads"),
+    case("lock timeout in words", RUN, "`duckdb.lock_timeout` is 'soon'", "a number",
          hints="RFM_DUCKDB__LOCK_TIMEOUT", environment={"RFM_DUCKDB__LOCK_TIMEOUT": "soon"}),
-    case("waiting too long", RUN, "`duckdb.lock_timeout` is 5000, and must be at most 3,600.",
+    case("lock timeout too long", RUN, "`duckdb.lock_timeout` is 5000, and must be at most 3,600.",
          hints="`duckdb.lock_timeout` in rfm.toml", toml="[duckdb]\nlock_timeout = 5000\n"),
     case("temporary folder missing", RUN, "/no/such does not exist", hints="duckdb.temp_directory",
          toml="[duckdb]\ntemp_directory = '/no/such'\n"),
@@ -128,11 +128,11 @@ VALUES = [
          toml="[columns]\ncustomer_id = 3\n"),
     case("quote of two characters", RUN, "`read.quote`", "one character", hints="`read.quote` in rfm.toml",
          toml="[read]\nquote = '<>'\n"),
-    case("variable that is no JSON", RUN, "RFM_SCORING is '{bins'", "JSON", hints="RFM_SCORING__NAME=VALUE",
+    case("variable that is not JSON", RUN, "RFM_SCORING is '{bins'", "JSON", hints="RFM_SCORING__NAME=VALUE",
          environment={"RFM_SCORING": "{bins"}),
-    case("variable of a part that is no JSON", RUN, "RFM_SCORING__RECENCY is '{bins'", "JSON",
+    case("variable of a nested table that is not JSON", RUN, "RFM_SCORING__RECENCY is '{bins'", "JSON",
          hints="RFM_SCORING__RECENCY__NAME=VALUE", environment={"RFM_SCORING__RECENCY": "{bins"}),
-    case("variable of a part of what has none", RUN, "`timezone` is a table", "text", hints="RFM_TIMEZONE",
+    case("variable inside a text setting", RUN, "`timezone` is a table", "text", hints="RFM_TIMEZONE",
          environment={"RFM_TIMEZONE__CITY": "Paris"}),
 ]  # fmt: skip
 
@@ -152,35 +152,35 @@ EDGES = [
          toml=edges("recency", "[30, 90, 365]", "method = 'quantile'")),
     case("edges that decrease", RUN, "must increase", "365, 90, 30", hints="rfm.toml",
          toml=edges("recency", "[365, 90, 30]")),
-    case("edges that stand still", RUN, "must increase", "10, 10, 20", hints="rfm.toml",
+    case("edges that repeat", RUN, "must increase", "10, 10, 20", hints="rfm.toml",
          toml=edges("monetary", "[10, 10, 20]")),
     case("edges in words", RUN, "Number 2 of `scoring.monetary.edges` is 'high'", "a number",
          hints="rfm.toml", toml=edges("monetary", "[10, 'high', 30]")),
-    case("edge that is no number", RUN, "Number 3 of `scoring.monetary.edges` is nan", "a finite number",
+    case("edge that is NaN", RUN, "Number 3 of `scoring.monetary.edges` is nan", "a finite number",
          hints="rfm.toml", toml=edges("monetary", "[10, 20, nan]")),
-    case("edge without end", RUN, "Number 3 of `scoring.recency.edges` is inf", hints="rfm.toml",
+    case("infinite edge", RUN, "Number 3 of `scoring.recency.edges` is inf", hints="rfm.toml",
          toml=edges("recency", "[10, 20, inf]")),
-    case("edge that signals that it is no number", RUN, "Number 1 of `scoring.recency.edges` is 'sNaN'",
+    case("edge that is a signalling NaN", RUN, "Number 1 of `scoring.recency.edges` is 'sNaN'",
          "a finite number", hints="`scoring.recency.edges`", toml=edges("recency", "['sNaN', 2, 3]")),
-    case("half an order", RUN, "`scoring.frequency` must be a whole number", "2.5", hints="rfm.toml",
+    case("fractional order", RUN, "`scoring.frequency` must be a whole number", "2.5", hints="rfm.toml",
          toml=edges("frequency", "[1, 2.5, 4]")),
-    case("edge beyond all money", RUN, "below 10^18", "1E+30", hints="rfm.toml",
+    case("edge too large", RUN, "below 10^18", "1E+30", hints="rfm.toml",
          toml=edges("monetary", "[1, 2, 1e30]")),
-    case("edge of a millionth of a cent", RUN, "nine decimals", "3.0000000001", hints="rfm.toml",
+    case("edge with too many decimals", RUN, "nine decimals", "3.0000000001", hints="rfm.toml",
          toml=edges("monetary", "['1', '2', '3.0000000001']")),
 ]  # fmt: skip
 
 RULE = "[[segments.rules]]\nsegment = '{}'\n{}\n"
 MAPS = [
-    case("map of another size", f"{RUN} --bins 5", '"classic"', "5 x 5 x 5", "511, 512",
+    case("map for other bins", f"{RUN} --bins 5", '"classic"', "5 x 5 x 5", "511, 512",
          hints="--preset grid (for 5 bins there are grid, r-rfm and shopify)"),
-    case("map of fewer bins", f"{RUN} --bins 3", "requires r = 4", hints="there is klaviyo"),
-    case("map of bins that no preset has", f"{RUN} --bins 7", "7 x 7 x 7", hints="add rules for these cells"),
-    case("hole in the map", RUN, "no rule covers 111, 112, 113, 114, 121, 122, 123, 124 and 40 more",
+    case("map for more bins", f"{RUN} --bins 3", "requires r = 4", hints="there is klaviyo"),
+    case("bins without a preset", f"{RUN} --bins 7", "7 x 7 x 7", hints="add rules for these cells"),
+    case("uncovered cells", RUN, "no rule covers 111, 112, 113, 114, 121, 122, 123, 124 and 40 more",
          hints="fallback", toml=RULE.format("Recent", "r = 4")),
-    case("rule that nothing reaches", RUN, "rule 2 (Gone) is never reached", "rule 1 (All)",
+    case("unreachable rule", RUN, "rule 2 (Gone) is never reached", "rule 1 (All)",
          hints="move a rule", toml=RULE.format("All", "r = '1-4'") + RULE.format("Gone", "f = 2")),
-    case("fallback that nothing reaches", RUN, 'the fallback "Others" is never reached', hints="delete",
+    case("unreachable fallback", RUN, 'the fallback "Others" is never reached', hints="delete",
          toml="[segments]\nfallback = 'Others'\n" + RULE.format("All", "r = '1-4'")),
     case("score above the bins", RUN, "rule 1 (Best) requires r = 5 (r ends at 4)", hints="lower the scores",
          toml="[segments]\nfallback = 'Others'\n" + RULE.format("Best", "r = 5")),
@@ -197,13 +197,13 @@ MAPS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("spoiled", [*NAMES, *FILES, *DATES, *VALUES, *EDGES, *MAPS])
-def test_a_setting_that_can_not_be_is_refused_and_changes_nothing(
-    spoiled: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("invalid", [*NAMES, *FILES, *DATES, *VALUES, *EDGES, *MAPS])
+def test_an_invalid_setting_is_rejected_and_changes_nothing(
+    invalid: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(spoiled, tmp_path, rfm, monkeypatch)
+    check(invalid, tmp_path, rfm, monkeypatch)
 
 
-def test_a_configuration_with_notepads_mark_before_it_is_read(tmp_path: Path, rfm: Rfm) -> None:
+def test_a_configuration_with_a_byte_order_mark_is_read(tmp_path: Path, rfm: Rfm) -> None:
     (tmp_path / "rfm.toml").write_bytes(b"\xef\xbb\xbftimezone = 'Mars/Olympus'\n")
     assert "'Mars/Olympus'" in rfm("run", "orders.csv").stderr

@@ -1,4 +1,4 @@
-"""Where settings come from: presets, the file that `rfm init` writes, variables and flags; and the demo."""
+"""Sources of settings: presets, the file that `rfm init` writes, variables and flags; and the demo."""
 
 from __future__ import annotations
 
@@ -36,28 +36,28 @@ def orders(tmp_path: Path) -> Path:
 # rfm presets
 
 
-def test_the_list_has_every_preset_and_what_it_is_called(rfm: Rfm) -> None:
-    said = rfm("presets").stdout
+def test_the_list_has_every_preset_with_its_title(rfm: Rfm) -> None:
+    shown = rfm("presets").stdout
     for name in presets.names():
-        assert re.search(rf"^  {name} +{re.escape(presets.info(name).title)}\s*$", said, re.MULTILINE)
+        assert re.search(rf"^  {name} +{re.escape(presets.info(name).title)}\s*$", shown, re.MULTILINE)
     assert set(rfm("presets", "--json").json) == set(presets.names())
 
 
 @pytest.mark.parametrize("name", presets.names())
-def test_a_preset_shows_what_it_holds(name: str, rfm: Rfm) -> None:
-    said, about = rfm("presets", name), presets.info(name)
-    assert (said.code, said.stderr) == (0, "")
-    assert said.stdout.startswith(about.title)
+def test_a_preset_is_described(name: str, rfm: Rfm) -> None:
+    shown, info = rfm("presets", name), presets.info(name)
+    assert (shown.code, shown.stderr) == (0, "")
+    assert shown.stdout.startswith(info.title)
     described = rfm("presets", name, "--json").json
-    assert (described["title"], described["kind"]) == (about.title, about.kind)
-    if about.kind == "segments":
+    assert (described["title"], described["kind"]) == (info.title, info.kind)
+    if info.kind == "segments":
         for segment in described["segments"]:
-            assert segment["segment"] in said.stdout
-            assert segment["action"] in " ".join(said.stdout.split()), segment["action"]
+            assert segment["segment"] in shown.stdout
+            assert segment["action"] in " ".join(shown.stdout.split()), segment["action"]
     else:
         assert described["columns"] == presets.load(name)["columns"]
-        # What is shown is TOML still, and can be copied.
-        below = said.stdout.split("\n\n", 1)[1]
+        # The printed text is TOML.
+        below = shown.stdout.split("\n\n", 1)[1]
         assert tomllib.loads(below)["columns"] == described["columns"]
 
 
@@ -67,12 +67,14 @@ def test_a_presets_file_is_a_configuration_file(name: str, rfm: Rfm, tmp_path: P
     assert (ended.code, ended.stderr) == (0, "")
     config = tmp_path / "rfm.toml"
     config.write_text(ended.stdout, encoding="utf-8")
-    loaded = Configuration(file=tomllib.loads(ended.stdout)).settings()
-    chosen = Configuration(flags={"preset": [name]}).settings()
+    loaded = Configuration(file=tomllib.loads(ended.stdout)).settings
+    chosen = Configuration(flags={"preset": [name]}).settings
     assert msgspec.structs.replace(loaded, preset=()) == msgspec.structs.replace(chosen, preset=())
 
 
-def test_a_map_that_started_from_a_preset_gives_its_segments(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_the_toml_of_a_preset_gives_the_same_segments_as_the_preset(
+    rfm: Rfm, orders: Path, tmp_path: Path
+) -> None:
     (tmp_path / "rfm.toml").write_text(rfm("presets", "grid", "--toml").stdout, encoding="utf-8")
     assert rfm("run", orders, "--to", "duckdb:file.duckdb").code == 0
     (tmp_path / "rfm.toml").unlink()
@@ -84,21 +86,21 @@ def test_a_map_that_started_from_a_preset_gives_its_segments(rfm: Rfm, orders: P
 
 
 def uncommented(text: str) -> dict[str, Any]:
-    """The file with every setting that stands in a comment made one."""
+    """Return the file with all commented-out settings activated."""
     loaded = tomllib.loads(re.sub(r"^# (?=\[|\w+ = )", "", text, flags=re.MULTILINE))
-    # The roles that were left to be found stand at a placeholder.
+    # Roles that are detected by name have a placeholder.
     loaded["columns"] = {role: name for role, name in loaded["columns"].items() if name != "..."}
     return loaded
 
 
 def test_every_setting_in_the_starter_file_is_valid() -> None:
-    settings = Configuration(file=uncommented(starter_config(None))).settings()
-    assert settings.source == "orders.csv"
+    settings = Configuration(file=uncommented(starter_config(None))).settings
+    assert str(settings.source) == "orders.csv"
     assert set(settings.exclude) == {"test_orders", "wholesale"}
     assert [dimension.method for dimension in settings.scoring.dimensions] == ["fixed", "fixed", "quantile"]
 
 
-def test_the_starter_file_has_every_setting_there_is() -> None:
+def test_the_starter_file_has_every_setting() -> None:
     file = uncommented(starter_config(None))
     assert set(file) == set(field_types(Settings))
     assert set(file["read"]) == set(field_types(SourceOptions))
@@ -113,7 +115,7 @@ def test_the_starter_file_without_a_source_changes_nothing(rfm: Rfm, orders: Pat
     assert without_run_id(tmp_path / "a.duckdb") == without_run_id(tmp_path / "b.duckdb")
 
 
-def test_init_writes_the_columns_of_a_source_and_check_and_run_go_by_them(
+def test_init_writes_the_columns_of_a_source_for_check_and_run(
     rfm: Rfm, orders: Path, tmp_path: Path
 ) -> None:
     assert rfm("init", "orders.csv").code == 0
@@ -146,22 +148,22 @@ def test_init_writes_the_preset_of_a_recognised_export(rfm: Rfm, tmp_path: Path)
     assert rfm("init", "items.csv", "--preset", "grid").code == 0
     text = (tmp_path / "rfm.toml").read_text(encoding="utf-8")
     assert tomllib.loads(text)["preset"] == ["thelook", "grid"]
-    # There is one line of each setting: what is uncommented later names none twice.
+    # Each setting has one line: uncommenting all of them makes no duplicates.
     assert uncommented(text)["preset"] == ["thelook", "grid"]
     assert rfm("check", "--json").json["rules"]["excluded"] == "cancelled, returned"
 
 
-def test_init_takes_what_a_source_does_not_say_and_writes_it_down(rfm: Rfm, tmp_path: Path) -> None:
+def test_init_writes_flags_that_the_source_needs(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "w.csv").write_text("Konto;Tag;Wert\n1;03/02/2024;3,50\n2;13/02/2024;4\n", encoding="utf-8")
     assert refused(rfm("init", "w.csv"))[1].startswith("name it with --customer-id COLUMN --ordered-at")
     assert not (tmp_path / "rfm.toml").exists()
     columns = ["--customer-id", "Konto", "--ordered-at", "Tag", "--amount", "Wert", "--delimiter", ";"]
     assert rfm("init", "w.csv", *columns, "--date-format", "%d/%m/%Y", "--decimal", ",").code == 0
-    said = rfm("run", "--json").json
-    assert (said["as_of"], said["revenue"], said["orders"]) == ("2024-02-13", "7.50", 2)
+    shown = rfm("run", "--json").json
+    assert (shown["as_of"], shown["revenue"], shown["orders"]) == ("2024-02-13", "7.50", 2)
 
 
-def test_init_overwrites_only_when_it_is_told_to(rfm: Rfm, tmp_path: Path) -> None:
+def test_init_overwrites_only_with_force(rfm: Rfm, tmp_path: Path) -> None:
     config = tmp_path / "rfm.toml"
     config.write_text("# mine\n", encoding="utf-8")
     assert refused(rfm("init")) == ("rfm.toml is there already.", "`rfm init --force` overwrites it.")
@@ -174,16 +176,16 @@ def test_init_overwrites_only_when_it_is_told_to(rfm: Rfm, tmp_path: Path) -> No
 # rfm demo
 
 
-def test_a_demo_makes_up_a_shop_and_publishes_its_customers(rfm: Rfm, tmp_path: Path) -> None:
-    said = rfm("demo", "--lines", "2_000", "--json").json
-    assert said["rows"]["read"] == 2_000
+def test_a_demo_generates_a_shop_and_publishes_its_customers(rfm: Rfm, tmp_path: Path) -> None:
+    shown = rfm("demo", "--lines", "2_000", "--json").json
+    assert shown["rows"]["read"] == 2_000
     assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.csv", "demo.duckdb"]
-    assert len(published(tmp_path / "demo.duckdb")) == said["customers"] > 100
+    assert len(published(tmp_path / "demo.duckdb")) == shown["customers"] > 100
     again = rfm("run", "demo.csv", "--json").json
-    assert (again["rows"], again["segments"]) == (said["rows"], said["segments"])
+    assert (again["rows"], again["segments"]) == (shown["rows"], shown["segments"])
 
 
-def test_a_demo_leaves_alone_what_is_configured_for_real_data(rfm: Rfm, tmp_path: Path) -> None:
+def test_a_demo_ignores_the_configuration_for_real_data(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "rfm.toml").write_text('output = ["segments.csv"]\nto = "real.duckdb"\n', encoding="utf-8")
     assert rfm("demo", "--lines", "1000").code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["demo.csv", "demo.duckdb", "rfm.toml"]
@@ -191,7 +193,7 @@ def test_a_demo_leaves_alone_what_is_configured_for_real_data(rfm: Rfm, tmp_path
     assert (tmp_path / "segments.csv").exists()
 
 
-# What wins
+# Precedence
 
 ZONES = {
     "preset": "Europe/London",
@@ -215,7 +217,7 @@ ZONES = {
         (["environment", "flag"], "Asia/Tokyo"),
     ],
 )
-def test_flags_win_over_the_environment_over_the_file_over_presets(
+def test_flags_override_environment_file_and_presets_in_this_order(
     layers: list[str], winner: str, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "o.csv").write_text(
@@ -231,7 +233,7 @@ def test_flags_win_over_the_environment_over_the_file_over_presets(
     assert rfm("check", "o.csv", *arguments, "--json").json["rules"]["time zone"] == winner
 
 
-def test_a_setting_of_one_layer_leaves_its_neighbours_in_the_others(
+def test_tables_of_several_layers_are_merged(
     rfm: Rfm, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "rfm.toml").write_text(
@@ -240,10 +242,10 @@ def test_a_setting_of_one_layer_leaves_its_neighbours_in_the_others(
     )
     monkeypatch.setenv("RFM_SCORING__MONETARY", '{"method": "quantile"}')
     monkeypatch.setenv("RFM_OUTPUT", "a.csv, b.csv")
-    said = rfm("check", "--exclude", "b=quantity = '4'", "--json").json
-    assert said["rules"]["scores"] == "recency 5 ntile, frequency 5 ntile, monetary 5 quantile"
-    assert said["rules"]["excluded"] == "a, b"
-    assert said["outputs"] == ["a.csv", "b.csv"]
+    shown = rfm("check", "--exclude", "b=quantity = '4'", "--json").json
+    assert shown["rules"]["scores"] == "recency 5 ntile, frequency 5 ntile, monetary 5 quantile"
+    assert shown["rules"]["excluded"] == "a, b"
+    assert shown["outputs"] == ["a.csv", "b.csv"]
 
 
 @pytest.mark.parametrize(
@@ -272,27 +274,27 @@ def test_a_setting_of_one_layer_leaves_its_neighbours_in_the_others(
         ),
     ],
 )  # fmt: skip
-def test_a_variable_says_in_text_what_the_file_says(
+def test_a_variable_has_the_same_meaning_as_the_setting_in_the_file(
     environment: Mapping[str, str], same: dict[str, Any]
 ) -> None:
     assert (
-        load({}, environ=environment).settings()
-        == Configuration(file=same).settings()
-        != Configuration().settings()
+        load({}, environ=environment).settings
+        == Configuration(file=same).settings
+        != Configuration().settings
     )
 
 
-def test_exclusions_apply_in_the_order_in_which_the_variables_stand() -> None:
+def test_exclusions_apply_in_the_order_of_the_variables() -> None:
     environment = {"RFM_EXCLUDE__ODD": "a = '1'", "RFM_EXCLUDE__EVEN": "a = '2'"}
-    assert list(load({}, environ=environment).settings().exclude) == ["odd", "even"]
+    assert list(load({}, environ=environment).settings.exclude) == ["odd", "even"]
 
 
-def test_the_hash_changes_with_what_can_change_the_result_and_with_nothing_else() -> None:
+def test_the_hash_changes_exactly_with_settings_that_can_change_the_result() -> None:
     def hashed(**file: Any) -> str:
-        return Configuration(file=file).settings().config_hash
+        return Configuration(file=file).settings.config_hash
 
     assert hashed() == hashed(source="a.csv", to="b.duckdb", output=["c.csv"], duckdb={"threads": 2})
-    # The date is the run's, and other dates are computed by the same configuration.
+    # The as-of date, audits and history do not affect the result of a given as-of date.
     assert hashed() == hashed(as_of="2025-01-31") == hashed(audits={"max_age": "3d"}, history={"keep": "1y"})
     assert hashed(scoring={"bins": 4}) == hashed(scoring={"bins": "4"}) == hashed()
     different: list[dict[str, Any]] = [
@@ -306,7 +308,7 @@ def test_the_hash_changes_with_what_can_change_the_result_and_with_nothing_else(
     assert len({hashed(), *(hashed(**file) for file in different)}) == 1 + len(different)
 
 
-def test_the_environment_alone_is_enough(
+def test_a_run_can_be_configured_by_variables_alone(
     rfm: Rfm, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment: Mapping[str, str] = {
@@ -320,17 +322,17 @@ def test_the_environment_alone_is_enough(
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    said = rfm("run", "--json").json
-    # France: 20 + 10 − 2.5 net of the return, 9 of nobody, 7 of cyd; 0.9999 and a gift at 0 are cheap.
-    assert (said["as_of"], said["destination"]) == ("2024-03-31", "duckdb:env.duckdb#env")
-    assert said["rows"]["excluded"] == {"cheap": 2, "invalid_date": 1}
+    shown = rfm("run", "--json").json
+    # France: 20 + 10 − 2.5 (net of the return) + 9 (no customer id) + 7 (cyd); 0.9999 and 0 are cheap.
+    assert (shown["as_of"], shown["destination"]) == ("2024-03-31", "duckdb:env.duckdb#env")
+    assert shown["rows"]["excluded"] == {"cheap": 2, "invalid_date": 1}
     assert published(tmp_path / "env.duckdb", "SELECT customer_id, monetary FROM env ORDER BY 1") == [
         ("DE", Decimal("125.50")),
         ("FR", Decimal("43.50")),
     ]
 
 
-def test_another_configuration_file_takes_the_place_of_rfm_toml(
+def test_another_configuration_file_replaces_rfm_toml(
     rfm: Rfm, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "rfm.toml").write_text('timezone = "Europe/Paris"\n', encoding="utf-8")
@@ -343,16 +345,14 @@ def test_another_configuration_file_takes_the_place_of_rfm_toml(
     assert rules["segments"] == "klaviyo, 6 segments"
 
 
-def test_a_variable_that_names_no_setting_is_refused(
-    rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_variable_is_rejected(rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RFM_TIMEZONES", "Europe/Paris")
     sentence, hint = refused(rfm("run", orders))
     assert sentence == "The environment variable RFM_TIMEZONES names no setting."
     assert hint == "did you mean RFM_TIMEZONE?"
 
 
-def test_another_segment_map_leaves_the_preset_of_the_export_in_place(rfm: Rfm, tmp_path: Path) -> None:
+def test_choosing_a_segment_map_keeps_the_preset_of_the_export(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text(
         "id,order_id,user_id,product_id,inventory_item_id,status,created_at,returned_at,sale_price\n"
         "1,1,1,1,1,Complete,2024-01-01,,5\n2,2,2,2,2,Cancelled,2024-01-01,,5\n",

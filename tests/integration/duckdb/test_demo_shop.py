@@ -1,4 +1,4 @@
-"""The synthetic shop: exact in size, the same on every run, and honest about what it planted."""
+"""The synthetic shop has the exact number of lines, is reproducible, and counts its faults correctly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rfm_pipeline.errors import UsageError
 
 END = date(2025, 12, 31)
 
-# The line's first reason for exclusion, written down from the semantics and not from the generator.
+# The first reason to exclude a line, derived from the semantics and not from the generator.
 REASONS_SQL = """
 CREATE VIEW judged AS
 SELECT
@@ -36,7 +36,7 @@ FROM shop
 
 
 def judged(path: Path, end: date = END) -> duckdb.DuckDBPyConnection:
-    """A connection with the views `shop` (the file) and `judged` (with each line's first reason)."""
+    """Return a connection with the views `shop` (the file) and `judged` (with each line's first reason)."""
     connection = duckdb.connect()
     connection.execute("SET VARIABLE last_day = ?::DATE", [end])
     if path.suffix == ".csv":
@@ -85,15 +85,15 @@ def default_lines(default_shop: Shop) -> duckdb.DuckDBPyConnection:
         ("shop.csv", 50_001, 11),
     ],
 )
-def test_a_shop_has_exactly_the_lines_asked_for_and_the_faults_that_it_says(
+def test_a_shop_has_the_requested_number_of_lines_and_the_counted_faults(
     tmp_path: Path, name: str, lines: int, seed: int
 ) -> None:
     shop = write_shop(tmp_path / name, lines=lines, seed=seed)
     counts = judged(shop.path).execute("SELECT reason, COUNT(*) FROM judged GROUP BY reason").fetchall()
-    found = dict(counts)
-    assert sum(found.values()) == shop.lines == lines
-    assert found.pop("kept") == shop.kept
-    assert found == {reason: planted for reason, planted in shop.excluded.items() if planted}
+    by_reason = dict(counts)
+    assert sum(by_reason.values()) == shop.lines == lines
+    assert by_reason.pop("kept") == shop.kept
+    assert by_reason == {reason: count for reason, count in shop.excluded.items() if count}
 
 
 def test_the_same_seed_writes_the_same_bytes_on_any_number_of_threads(tmp_path: Path) -> None:
@@ -139,10 +139,10 @@ def test_dates_and_prices_are_text_in_parquet_too(default_lines: duckdb.DuckDBPy
     ]
 
 
-# What is planted
+# Faults
 
 
-def test_a_shop_of_the_default_size_has_every_kind_of_dirt_and_stays_mostly_clean(
+def test_a_shop_of_the_default_size_has_every_fault_and_is_mostly_clean(
     default_shop: Shop,
 ) -> None:
     assert min(default_shop.excluded.values()) > 0
@@ -151,7 +151,7 @@ def test_a_shop_of_the_default_size_has_every_kind_of_dirt_and_stays_mostly_clea
 
 
 def test_each_dirty_line_has_exactly_one_fault(default_lines: duckdb.DuckDBPyConnection) -> None:
-    most = one(
+    most_faults = one(
         default_lines,
         """
         SELECT MAX(
@@ -162,7 +162,7 @@ def test_each_dirty_line_has_exactly_one_fault(default_lines: duckdb.DuckDBPyCon
         FROM judged
         """,
     )
-    assert most == 1
+    assert most_faults == 1
 
 
 def test_returns_and_only_returns_are_invoices_that_begin_with_c(
@@ -175,8 +175,8 @@ def test_returns_and_only_returns_are_invoices_that_begin_with_c(
     assert mismatches == 0
 
 
-def test_an_order_has_one_customer_and_one_moment(default_lines: duckdb.DuckDBPyConnection) -> None:
-    torn = one(
+def test_an_order_has_one_customer_and_one_timestamp(default_lines: duckdb.DuckDBPyConnection) -> None:
+    inconsistent = one(
         default_lines,
         """
         SELECT COUNT(*)
@@ -189,10 +189,10 @@ def test_an_order_has_one_customer_and_one_moment(default_lines: duckdb.DuckDBPy
         )
         """,
     )
-    assert torn == 0
+    assert inconsistent == 0
 
 
-# Chance would make the only order of these seeds a guest's (1), a return (22) or faulty (74).
+# With these seeds, the random numbers would make the only order a guest's (1), a return (22) or faulty (74).
 @pytest.mark.parametrize(
     ("lines", "seed", "end"),
     [
@@ -208,7 +208,7 @@ def test_the_newest_clean_order_is_on_the_last_day(tmp_path: Path, lines: int, s
     assert one(judged(shop.path, end), "SELECT MAX(day) FROM judged WHERE reason = 'kept'") == end
 
 
-# What it is like
+# Distributions
 
 
 def test_the_default_shop_has_a_customer_in_each_of_the_ten_classic_segments(
@@ -263,7 +263,7 @@ def test_the_default_shop_has_a_customer_in_each_of_the_ten_classic_segments(
     assert min(sizes.values()) >= 20
 
 
-def test_customers_are_many_one_time_buyers_and_a_few_loyals_with_ties_between_them(
+def test_there_are_many_one_time_buyers_few_loyal_customers_and_ties(
     default_lines: duckdb.DuckDBPyConnection,
 ) -> None:
     row = default_lines.execute(
@@ -308,7 +308,7 @@ def test_december_and_saturdays_are_busy_and_sundays_quiet(default_lines: duckdb
     assert min(by_weekday, key=by_weekday.__getitem__) == 7
 
 
-def test_lines_are_in_the_order_of_time_by_day(default_lines: duckdb.DuckDBPyConnection) -> None:
+def test_lines_are_in_chronological_order_of_days(default_lines: duckdb.DuckDBPyConnection) -> None:
     days = default_lines.execute(
         "SELECT day FROM judged WHERE reason NOT IN ('invalid_date', 'future_dated')"
     ).fetchall()
@@ -326,7 +326,7 @@ def test_the_customer_base_grows_with_the_lines(
     assert more > 5 * fewer
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize("lines", [0, -1, 2_000_000_001])
@@ -346,7 +346,7 @@ def test_an_unknown_suffix_is_a_usage_error(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("end", [date(1999, 12, 31), date(2200, 1, 1)])
-def test_a_last_day_that_leaves_no_room_for_future_dates_is_a_usage_error(tmp_path: Path, end: date) -> None:
+def test_a_last_day_out_of_range_is_a_usage_error(tmp_path: Path, end: date) -> None:
     with pytest.raises(UsageError, match=str(end)) as caught:
         write_shop(tmp_path / "shop.csv", lines=5, end=end)
     assert caught.value.hint
@@ -369,11 +369,11 @@ def test_a_path_that_cannot_be_written_is_a_usage_error(tmp_path: Path, where: s
     with pytest.raises(UsageError, match="can't be written") as caught:
         write_shop(path, lines=5)
     assert caught.value.hint
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["file", "folder.csv"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder.csv"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_a_disk_that_fills_up_leaves_the_earlier_file_as_it_was(tmp_path: Path, suffix: str) -> None:
+def test_a_full_disk_leaves_the_earlier_file_unchanged(tmp_path: Path, suffix: str) -> None:
     resource = pytest.importorskip("resource")
     earlier = write_shop(tmp_path / f"shop{suffix}", lines=100)
     before = earlier.path.read_bytes()
@@ -388,7 +388,7 @@ def test_a_disk_that_fills_up_leaves_the_earlier_file_as_it_was(tmp_path: Path, 
     assert list(tmp_path.iterdir()) == [earlier.path]
 
 
-def test_a_stop_signal_during_the_write_leaves_the_earlier_file_as_it_was(
+def test_a_stop_signal_during_the_write_leaves_the_earlier_file_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     earlier = write_shop(tmp_path / "shop.csv", lines=100)
@@ -405,7 +405,7 @@ def test_a_stop_signal_during_the_write_leaves_the_earlier_file_as_it_was(
     assert list(tmp_path.iterdir()) == [earlier.path]
 
 
-def test_a_folder_name_with_a_quote_is_only_a_name(tmp_path: Path) -> None:
+def test_a_folder_name_may_have_quotes_and_glob_characters(tmp_path: Path) -> None:
     folder = tmp_path / "it's 100% [mine] *"
     folder.mkdir()
     shop = write_shop(folder / "shop.csv", lines=3)

@@ -1,4 +1,4 @@
-"""DuckDB's types fall into the kinds in which engines agree."""
+"""Every DuckDB type maps to an engine-independent kind."""
 
 from __future__ import annotations
 

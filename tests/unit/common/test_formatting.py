@@ -1,4 +1,4 @@
-"""Figures in words agree with the scores that they describe, to the day and the order."""
+"""Descriptions of edges agree exactly with the scores; amounts and shares are rounded for people only."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from rfm_pipeline.results.json_values import money, share
 from rfm_pipeline.results.statistics import DimensionScores
 
 
-def scored(name: str, edges: list[int] | list[str]) -> dict[int, str]:
+def phrases_by_score(name: str, edges: list[int] | list[str]) -> dict[int, str]:
     limits = tuple(Decimal(edge) for edge in edges)
-    told = descriptions.describe_edges(DimensionScores(name, "fixed", limits, (1,) * (len(limits) + 1)))
-    assert [score for score, _ in told] == list(range(len(limits) + 1, 0, -1))
-    return dict(told)
+    phrases = descriptions.describe_edges(DimensionScores(name, "fixed", limits, (1,) * (len(limits) + 1)))
+    assert [score for score, _ in phrases] == list(range(len(limits) + 1, 0, -1))
+    return dict(phrases)
 
 
 def includes(phrase: str, value: int) -> bool:
-    """Whether a phrase such as `3 to 5 orders` takes a value."""
+    """Return whether a phrase such as `3 to 5 orders` includes a value."""
     numbers = [int(number.replace(",", "")) for number in re.findall(r"-?[\d,]+", phrase)]
     unit = r"(days?|orders?)"
     if phrase == "no customer":
@@ -38,27 +38,27 @@ def includes(phrase: str, value: int) -> bool:
     return value == numbers[0]
 
 
-# Quantile edges repeat where bins collapse; -1 is what an edge at today's orders is in days.
+# Quantile edges repeat where bins collapse; a recency edge may be -1.
 DAYS = st.lists(st.integers(-1, 1_200), min_size=1, max_size=9).map(sorted)
 ORDERS = st.lists(st.integers(0, 60), min_size=1, max_size=9).map(sorted)
 
 
 @given(edges=DAYS, days=st.integers(0, 1_300))
-def test_each_recency_is_in_the_words_of_its_score_alone(edges: list[int], days: int) -> None:
-    told = scored("recency", edges)
+def test_each_recency_is_in_the_description_of_its_score_only(edges: list[int], days: int) -> None:
+    phrases = phrases_by_score("recency", edges)
     score = 1 + sum(days <= edge for edge in edges)
-    assert [described for described, phrase in told.items() if includes(phrase, days)] == [score]
+    assert [candidate for candidate, phrase in phrases.items() if includes(phrase, days)] == [score]
 
 
 @given(edges=ORDERS, orders=st.integers(1, 70))
-def test_each_frequency_is_in_the_words_of_its_score_alone(edges: list[int], orders: int) -> None:
-    told = scored("frequency", edges)
+def test_each_frequency_is_in_the_description_of_its_score_only(edges: list[int], orders: int) -> None:
+    phrases = phrases_by_score("frequency", edges)
     score = 1 + sum(orders > edge for edge in edges)
-    assert [described for described, phrase in told.items() if includes(phrase, orders)] == [score]
+    assert [candidate for candidate, phrase in phrases.items() if includes(phrase, orders)] == [score]
 
 
 @pytest.mark.parametrize(
-    ("name", "edges", "told"),
+    ("name", "edges", "phrases"),
     [
         (
             "recency",
@@ -76,22 +76,22 @@ def test_each_frequency_is_in_the_words_of_its_score_alone(edges: list[int], ord
         ("monetary", ["-5", "1234567.895"], ["above 1,234,567.90", "up to 1,234,567.90", "up to -5.00"]),
     ],
 )
-def test_edges_in_words_from_the_best_score_down(
-    name: str, edges: list[int] | list[str], told: list[str]
+def test_edges_are_described_from_the_best_score_down(
+    name: str, edges: list[int] | list[str], phrases: list[str]
 ) -> None:
-    assert list(scored(name, edges).values()) == told
+    assert list(phrases_by_score(name, edges).values()) == phrases
 
 
 @pytest.mark.parametrize(
     ("bins", "part"), [(2, "half"), (3, "third"), (4, "quarter"), (5, "fifth"), (9, "ninth"), (10, "tenth")]
 )
-def test_ntile_is_told_as_the_part_of_the_customers_that_a_score_takes(bins: int, part: str) -> None:
-    told = descriptions.describe_edges(DimensionScores("frequency", "ntile", None, (1,) * bins))
-    assert told == [(score, f"a {part} of the customers") for score in range(bins, 0, -1)]
+def test_ntile_is_described_by_the_share_of_customers_per_score(bins: int, part: str) -> None:
+    phrases = descriptions.describe_edges(DimensionScores("frequency", "ntile", None, (1,) * bins))
+    assert phrases == [(score, f"a {part} of the customers") for score in range(bins, 0, -1)]
 
 
 @pytest.mark.parametrize(
-    ("value", "told", "exact"),
+    ("value", "rounded", "exact"),
     [
         ("8911407.904", "8,911,407.90", "8911407.904"),
         ("0.005", "0.01", "0.005"),
@@ -108,12 +108,12 @@ def test_ntile_is_told_as_the_part_of_the_customers_that_a_score_takes(bins: int
         ),
     ],
 )
-def test_money_is_rounded_for_people_and_exact_for_machines(value: str, told: str, exact: str) -> None:
-    assert formatting.format_amount(Decimal(value)) == told
+def test_money_is_rounded_for_people_and_exact_for_machines(value: str, rounded: str, exact: str) -> None:
+    assert formatting.format_amount(Decimal(value)) == rounded
     assert money(Decimal(value)) == exact
 
 
-def test_a_share_of_nothing_is_none() -> None:
+def test_a_share_of_zero_is_undefined() -> None:
     assert (formatting.format_percent(0, 0), share(0, 0)) == ("–", None)
     assert (formatting.format_percent(1, 8), share(1, 8)) == ("12.5 %", 0.125)
     assert (formatting.format_percent(397_884, 541_909), share(397_884, 541_909)) == ("73.4 %", 0.7342)

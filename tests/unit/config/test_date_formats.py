@@ -1,4 +1,4 @@
-"""Formats and lists as people write them: one, several with commas, a comma inside."""
+"""Parsing of `date_format` and of lists in variables: one value, several, and values with a comma."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from rfm_pipeline.config.loader import Configuration
         ([], ("iso",)),
     ],
 )
-def test_a_comma_stands_between_formats_or_in_one(written: Any, formats: tuple[str, ...]) -> None:
-    assert Configuration(file={"date_format": written}).settings().date_format == formats
+def test_a_comma_separates_formats_unless_it_is_part_of_one(written: Any, formats: tuple[str, ...]) -> None:
+    assert Configuration(file={"date_format": written}).settings.date_format == formats
     if isinstance(written, str):
         environment = read_environment({"RFM_DATE_FORMAT": written})
-        assert Configuration(environment=environment).settings().date_format == formats
+        assert Configuration(environment=environment).settings.date_format == formats
 
 
-def test_an_output_in_the_file_may_have_a_comma_in_its_name_and_variables_list_with_commas() -> None:
-    assert Configuration(file={"output": "a, b.csv"}).settings().output == (Path("a, b.csv"),)
+def test_commas_separate_lists_in_variables_but_not_outputs_in_the_file() -> None:
+    assert Configuration(file={"output": "a, b.csv"}).settings.output == (Path("a, b.csv"),)
     variables = read_environment({"RFM_OUTPUT": "a.csv, b.csv", "RFM_PRESET": "grid, ga4"})
-    settings = Configuration(environment=variables).settings()
+    settings = Configuration(environment=variables).settings
     assert settings.output == (Path("a.csv"), Path("b.csv"))
     assert set(settings.preset) == {"grid", "ga4"}

@@ -1,4 +1,4 @@
-"""The presets that come with the package: each is whole, proved, and says what its source says."""
+"""The presets of the package are complete and valid, and agree with their published sources."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ SOURCES = ("ga4", "online-retail", "online-retail-ii", "shopify-orders", "theloo
 ROLES = {"customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund"}
 
 
-def proved(name: str) -> SegmentMap:
+def build_map(name: str) -> SegmentMap:
     bins = SEGMENT_MAPS[name]
     config = SegmentsConfig.of(presets.load(name)["segments"])
     return SegmentMap.from_config(config, (bins, bins, bins))
 
 
 def cells_by_segment(segment_map: SegmentMap) -> dict[str, set[str]]:
-    found = defaultdict(set)
+    cells = defaultdict(set)
     for cell, segment in segment_map.cells().items():
-        found[segment].add(cell_text(cell, segment_map.bins))
-    return dict(found)
+        cells[segment].add(cell_text(cell, segment_map.bins))
+    return dict(cells)
 
 
 # All presets
 
 
-def test_the_presets_are_these() -> None:
+def test_all_presets_are_listed() -> None:
     assert presets.names() == tuple(sorted([*SEGMENT_MAPS, *SOURCES]))
 
 
 @pytest.mark.parametrize("name", presets.names())
-def test_a_preset_is_a_segment_map_or_a_source_and_tells_what_it_is(name: str) -> None:
-    settings, about = presets.load(name), presets.info(name)
+def test_a_preset_is_a_segment_map_or_a_source_with_a_description(name: str) -> None:
+    settings, info = presets.load(name), presets.info(name)
     assert ("segments" in settings) != ("columns" in settings)
-    assert about.kind == ("segments" if name in SEGMENT_MAPS else "source")
-    assert (about.name, about.title) == (name, settings["preset"]["title"])
-    assert about.title.strip()
-    assert about.description.endswith(".")
+    assert info.kind == ("segments" if name in SEGMENT_MAPS else "source")
+    assert (info.name, info.title) == (name, settings["preset"]["title"])
+    assert info.title.strip()
+    assert info.description.endswith(".")
     assert set(settings["preset"]) <= {"title", "description", "signature"}
 
 
-def test_a_preset_that_is_changed_is_whole_when_it_is_loaded_again() -> None:
+def test_changing_a_loaded_preset_does_not_change_the_next_load() -> None:
     presets.load("classic")["segments"].clear()
     assert presets.load("classic")["segments"]["rules"]
 
 
 @pytest.mark.parametrize(
-    ("asked", "closest"),
+    ("name", "closest"),
     [
         ("clasic", "classic"),
         ("r_rfm", "r-rfm"),
@@ -69,42 +69,42 @@ def test_a_preset_that_is_changed_is_whole_when_it_is_loaded_again() -> None:
         ("online_retail", "online-retail"),
     ],
 )
-def test_an_unknown_preset_is_refused_with_the_closest_name(asked: str, closest: str) -> None:
+def test_an_unknown_preset_is_rejected_with_the_closest_name(name: str, closest: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        presets.load(asked)
-    assert caught.value.message == f'There is no preset "{asked}".'
+        presets.load(name)
+    assert caught.value.message == f'There is no preset "{name}".'
     assert caught.value.hint is not None
     assert caught.value.hint.startswith(f'did you mean "{closest}"? there are classic, ga4, ')
 
 
-@pytest.mark.parametrize("asked", ["zzzz", "", "../presets/classic", "classic.toml"])
-def test_what_is_not_a_presets_name_opens_no_file(asked: str) -> None:
+@pytest.mark.parametrize("name", ["zzzz", "", "../presets/classic", "classic.toml"])
+def test_text_that_is_no_preset_name_opens_no_file(name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        presets.load(asked)
+        presets.load(name)
     assert caught.value.hint is not None
     assert "there are classic, ga4, " in caught.value.hint
     with pytest.raises(ConfigurationError):
-        presets.info(asked)
+        presets.info(name)
 
 
 # Segment maps
 
 
 @pytest.mark.parametrize("name", SEGMENT_MAPS)
-def test_a_segment_map_is_proved_for_the_bins_it_sets(name: str) -> None:
+def test_a_segment_map_is_valid_for_its_bins(name: str) -> None:
     assert presets.load(name)["scoring"]["bins"] == SEGMENT_MAPS[name]
-    assert len(proved(name).cells()) == SEGMENT_MAPS[name] ** 3
+    assert len(build_map(name).cells()) == SEGMENT_MAPS[name] ** 3
 
 
 @pytest.mark.parametrize("name", SEGMENT_MAPS)
-def test_a_segment_map_is_called_what_its_preset_is_called(name: str) -> None:
-    assert proved(name).name == name
-    assert proved(name).description.endswith(".")
+def test_a_segment_map_has_the_name_of_its_preset(name: str) -> None:
+    assert build_map(name).name == name
+    assert build_map(name).description.endswith(".")
 
 
 @pytest.mark.parametrize("name", SEGMENT_MAPS)
-def test_every_segment_says_in_a_line_who_is_in_it_and_what_to_do(name: str) -> None:
-    segments = proved(name).segments
+def test_every_segment_has_a_one_line_description_and_action(name: str) -> None:
+    segments = build_map(name).segments
     for text in [line for segment in segments for line in (segment.description, segment.action)]:
         assert re.fullmatch(r"[A-Z][^\n]{20,118}\.", text), text
     assert len({segment.description for segment in segments}) == len(segments)
@@ -125,15 +125,15 @@ Dormant
 """
 
 
-def test_a_segment_map_has_the_segments_of_its_source_in_their_order() -> None:
+def test_a_segment_map_has_the_published_segments_in_order() -> None:
     listed = [
-        f"{name}: {', '.join(segment.name for segment in proved(name).segments)}" for name in SEGMENT_MAPS
+        f"{name}: {', '.join(segment.name for segment in build_map(name).segments)}" for name in SEGMENT_MAPS
     ]
     assert listed == SEGMENTS_IN_ORDER.strip().splitlines()
 
 
 def test_klaviyos_groups_have_the_published_cells() -> None:
-    assert cells_by_segment(proved("klaviyo")) == {
+    assert cells_by_segment(build_map("klaviyo")) == {
         "Champions": {"333", "332", "323"},
         "Loyal": {"321", "322", "331", "232", "233"},
         "Recent": {"312", "313", "311", "222", "223"},
@@ -151,8 +151,8 @@ def test_klaviyos_recency_is_split_at_180_and_365_days() -> None:
 
 
 def test_pymcs_segments_have_the_published_cells() -> None:
-    found = {name: " ".join(sorted(cells)) for name, cells in cells_by_segment(proved("pymc")).items()}
-    assert found == {
+    by_segment = cells_by_segment(build_map("pymc"))
+    assert {name: " ".join(sorted(cells)) for name, cells in by_segment.items()} == {
         "Premium Customer": "333 334 343 344 433 434 443 444",
         "Repeat Customer": "143 232 233 234 243 244 332",
         "Top Spender": "124 133 134 144 224 313 314 323 324 413 414 423 424",
@@ -179,7 +179,7 @@ def test_shopifys_groups_are_cells_of_recency_and_rounded_mean() -> None:
         "25 52 34 43 35 53 44",
         "45 54 55",
     ]
-    shopify = proved("shopify")
+    shopify = build_map("shopify")
     seen = 0
     for r, row in grid.items():
         for segment, pairs in zip(row, means, strict=True):
@@ -205,8 +205,8 @@ def test_shopifys_groups_are_cells_of_recency_and_rounded_mean() -> None:
         ("111 114", "Lost"),
     ],
 )
-def test_classic_gives_each_corner_of_a_segment_its_name(cells: str, segment: str) -> None:
-    classic = proved("classic")
+def test_classic_assigns_the_corner_cells_of_each_segment(cells: str, segment: str) -> None:
+    classic = build_map("classic")
     assert {classic.segment_of(int(r), int(f), int(m)) for r, f, m in map(tuple, cells.split())} == {segment}
 
 
@@ -218,25 +218,25 @@ def test_grid_is_a_grid_of_recency_and_frequency() -> None:
         2: ["Hibernating", "Hibernating", "At Risk", "At Risk", "Can't Lose Them"],
         1: ["Hibernating", "Hibernating", "At Risk", "At Risk", "Can't Lose Them"],
     }
-    grid = proved("grid")
+    grid = build_map("grid")
     assert not grid.uses_m
     assert {r: [grid.segment_of(r, f, 3) for f in range(1, 6)] for r in rows} == rows
 
 
 def test_r_rfm_leaves_ten_cells_to_its_fallback() -> None:
-    others = sorted(cells_by_segment(proved("r-rfm"))["Others"])
+    others = sorted(cells_by_segment(build_map("r-rfm"))["Others"])
     assert others == ["215", "241", "251", "252", "341", "351", "441", "451", "541", "551"]
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data sets are not here")
-def test_r_rfm_gives_the_result_that_the_r_package_publishes() -> None:
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data sets are missing")
+def test_r_rfm_reproduces_the_published_result_of_the_r_package() -> None:
     orders: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
     with (SHARED_DATA / "rfm_data_orders.csv").open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
             orders[line["customer_id"]].append(
                 (date.fromisoformat(line["order_date"]), Decimal(line["revenue"]))
             )
-    r_rfm = proved("r-rfm")
+    r_rfm = build_map("r-rfm")
     customers: Counter[str] = Counter()
     revenue: Counter[str] = Counter()
     for lines in orders.values():
@@ -268,7 +268,7 @@ def test_r_rfm_gives_the_result_that_the_r_package_publishes() -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_maps_roles_that_there_are_and_one_way_to_the_amount(name: str) -> None:
+def test_a_source_maps_existing_roles_and_the_amount_in_one_way(name: str) -> None:
     columns = presets.load(name)["columns"]
     assert set(columns) <= ROLES
     assert {"customer_id", "order_id", "ordered_at"} <= set(columns)
@@ -276,7 +276,7 @@ def test_a_source_maps_roles_that_there_are_and_one_way_to_the_amount(name: str)
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_tests_columns_in_one_way_each_under_a_name_of_its_own(name: str) -> None:
+def test_each_condition_of_a_source_has_one_test_and_a_unique_name(name: str) -> None:
     settings = presets.load(name)
     assert not set(settings.get("skip", {})) & set(settings.get("exclude", {}))
     tests: dict[str, dict[str, Any]] = {**settings.get("skip", {}), **settings.get("exclude", {})}
@@ -288,20 +288,20 @@ def test_a_source_tests_columns_in_one_way_each_under_a_name_of_its_own(name: st
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_source_holds_settings_and_nothing_else(name: str) -> None:
+def test_a_source_contains_only_settings_of_sources(name: str) -> None:
     allowed = {"preset", "columns", "skip", "exclude", "timezone", "date_format", "returns", "window"}
     assert set(presets.load(name)) <= allowed
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_signature_tells_a_source_from_every_other(name: str) -> None:
-    def plain(names: tuple[str, ...]) -> set[str]:
+def test_no_signature_contains_the_signature_of_another_source(name: str) -> None:
+    def normalized(names: tuple[str, ...]) -> set[str]:
         return {re.sub("[^a-z0-9]", "", column.lower()) for column in names}
 
-    signature = plain(presets.info(name).signature)
+    signature = normalized(presets.info(name).signature)
     assert len(signature) >= 5
     assert not [
-        other for other in SOURCES if other != name and plain(presets.info(other).signature) <= signature
+        other for other in SOURCES if other != name and normalized(presets.info(other).signature) <= signature
     ]
 
 
@@ -309,7 +309,7 @@ def test_a_segment_map_has_no_signature() -> None:
     assert {presets.info(name).signature for name in SEGMENT_MAPS} == {()}
 
 
-@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data sets are not here")
+@pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data sets are missing")
 def test_the_online_retail_file_has_its_signature_and_its_columns() -> None:
     with duckdb.connect() as connection:
         path = str(SHARED_DATA / "online_retail.parquet")

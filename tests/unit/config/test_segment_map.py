@@ -1,4 +1,4 @@
-"""A segment map is accepted exactly when each score cell has one segment and each rule a cell."""
+"""A segment map is valid exactly if each cell has a segment and each rule is the first match of a cell."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def configuration_error(*rules: dict[str, Any], **settings: Any) -> Configuratio
     return caught.value
 
 
-# Which segment a cell has
+# The segment of a cell
 
 
 def test_the_first_rule_that_covers_a_cell_names_its_segment() -> None:
@@ -47,7 +47,7 @@ def test_the_first_rule_that_covers_a_cell_names_its_segment() -> None:
     assert segment_map.segment_of(2, 4, 4) == "Rest"
 
 
-def test_the_fallback_takes_the_cells_that_no_rule_covers() -> None:
+def test_the_fallback_gets_the_cells_that_no_rule_covers() -> None:
     segment_map = build({"segment": "Best", "cells": ["222"]}, bins=(2, 2, 2), fallback="Others")
     assert [cell for cell, segment in segment_map.cells().items() if segment == "Best"] == [(2, 2, 2)]
     assert set(segment_map.cells().values()) == {"Best", "Others"}
@@ -98,7 +98,7 @@ def test_each_dimension_has_its_own_number_of_bins() -> None:
         ("<=2", {1, 2}),
     ],
 )
-def test_a_score_condition_covers_what_it_says(written: int | str, covered: set[int]) -> None:
+def test_a_score_condition_covers_its_range(written: int | str, covered: set[int]) -> None:
     segment_map = build({"segment": "In", "f": written}, bins=(5, 5, 5), fallback="Out")
     assert {f for f in range(1, 6) if segment_map.segment_of(1, f, 1) == "In"} == covered
 
@@ -156,10 +156,10 @@ def test_a_map_uses_m_only_where_m_can_change_the_segment() -> None:
     assert build({"segment": "A", "cells": ["444"]}, fallback="B").uses_m
 
 
-# What is refused, and in what words
+# Invalid maps and their messages
 
 
-def test_a_hole_is_refused_by_name() -> None:
+def test_an_uncovered_cell_is_rejected_by_name() -> None:
     error = map_error({"segment": "A", "f": ">=2"}, bins=(2, 2, 2), name="mine")
     assert error.message == (
         'The segment map "mine" does not fit its 2 x 2 x 2 score cells: no rule covers 111, 112, 211 and 212.'
@@ -168,20 +168,20 @@ def test_a_hole_is_refused_by_name() -> None:
     assert error.hint.startswith("add rules for these cells or a fallback")
 
 
-def test_many_holes_are_abbreviated() -> None:
+def test_many_uncovered_cells_are_abbreviated() -> None:
     assert (
         "no rule covers 411, 412, 413, 414, 421, 422, 423, 424 and 8 more."
         in map_error({"segment": "A", "r": "<=3"}).message
     )
 
 
-def test_holes_are_written_with_dashes_where_scores_have_two_digits() -> None:
+def test_uncovered_cells_are_written_with_dashes_if_scores_have_two_digits() -> None:
     assert (
         "no rule covers 10-1-1, 10-1-2," in map_error({"segment": "A", "r": "<=9"}, bins=(10, 2, 2)).message
     )
 
 
-def test_a_dead_rule_is_refused_with_the_rules_that_take_its_cells() -> None:
+def test_an_unreachable_rule_is_rejected_with_the_rules_that_cover_its_cells() -> None:
     error = map_error(
         {"segment": "Recent", "r": 2, "f": 2},
         {"segment": "Frequent", "f": 2, "m": 1},
@@ -199,13 +199,13 @@ def test_a_dead_rule_is_refused_with_the_rules_that_take_its_cells() -> None:
     )
 
 
-def test_a_rule_that_contradicts_itself_is_refused_as_such() -> None:
+def test_a_rule_with_contradictory_conditions_is_rejected() -> None:
     assert map_error({"segment": "A", "f": 1, "m": 1, "fm": 4}, fallback="B").message.endswith(
         ": rule 1 (A) is never reached, because no cell meets all of its conditions."
     )
 
 
-def test_a_dead_fallback_is_refused() -> None:
+def test_an_unreachable_fallback_is_rejected() -> None:
     error = map_error({"segment": "All", "r": ">=1"}, fallback="Others")
     assert error.message.endswith(
         ': the fallback "Others" is never reached, because the rules cover every cell.'
@@ -214,7 +214,7 @@ def test_a_dead_fallback_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "said"),
+    ("condition", "description"),
     [
         ({"r": 5}, "r = 5 (r ends at 4)"),
         ({"f": "4-5"}, "f = 4-5 (f ends at 4)"),
@@ -225,16 +225,18 @@ def test_a_dead_fallback_is_refused() -> None:
         ({"cells": ["455", "111", "545"]}, "455 and 545 (the last cell is 444)"),
     ],
 )
-def test_scores_above_the_bins_are_refused_with_their_value(condition: dict[str, Any], said: str) -> None:
+def test_scores_above_the_bins_are_rejected_with_their_value(
+    condition: dict[str, Any], description: str
+) -> None:
     error = map_error({"segment": "High", **condition}, {"segment": "Low", "m": ">=1"})
-    assert f": rule 1 (High) requires {said}" in error.message
+    assert f": rule 1 (High) requires {description}" in error.message
     assert error.hint is not None
     assert error.hint.startswith(
         "set the bins under [scoring] that the map was written for, or lower the scores"
     )
 
 
-def test_all_that_is_wrong_with_a_map_is_one_error() -> None:
+def test_all_problems_of_a_map_are_one_error() -> None:
     error = map_error(
         {"segment": "A", "r": 1, "f": 2},
         {"segment": "Dead", "r": 1, "f": 2, "m": 2},
@@ -254,36 +256,36 @@ def test_all_that_is_wrong_with_a_map_is_one_error() -> None:
 
 
 @pytest.mark.parametrize("value", ["4+", "", "four", "-1", ">3", "2-", "2-3-4", "4.0", "٤"])
-def test_what_is_no_range_of_scores_is_refused_with_value_and_hint(value: str) -> None:
+def test_an_invalid_range_of_scores_is_rejected_with_value_and_hint(value: str) -> None:
     error = configuration_error({"segment": "A", "r": 1}, {"segment": "B", "m": value})
     assert error.message == f'Rule 2 ("B") has m = "{value}", which is not a score or a range of scores.'
     assert error.hint == 'write scores as 4, "2-4", ">=3" or "<=2"; they start at 1, which is worst.'
 
 
 @pytest.mark.parametrize("value", [0, "0", "0-2", ">=0", "<=0"])
-def test_scores_below_one_are_refused(value: int | str) -> None:
+def test_scores_below_one_are_rejected(value: int | str) -> None:
     error = configuration_error({"segment": "A", "r": value})
     assert error.message.endswith(", but scores start at 1.")
 
 
-def test_a_range_that_ends_before_it_starts_is_refused_with_the_right_way_round() -> None:
+def test_a_reversed_range_is_rejected_with_the_correct_one() -> None:
     error = configuration_error({"segment": "A", "r": "4-2"})
     assert error.message == 'Rule 1 ("A") has r = "4-2", a range that ends before it starts.'
     assert error.hint == 'write "2-4".'
 
 
 @pytest.mark.parametrize("text", ["44", "4444", "4-4", "r4", "10-10", "101010"])
-def test_what_is_no_cell_is_refused_with_value_and_hint(text: str) -> None:
+def test_an_invalid_cell_is_rejected_with_value_and_hint(text: str) -> None:
     error = configuration_error({"segment": "A", "cells": ["444", text]})
     assert error.message == f'Rule 1 ("A") lists the cell "{text}", which is not three scores.'
     assert error.hint == 'write cells as r, f and m: "444", or "10-10-10"; scores start at 1, which is worst.'
 
 
-def test_a_cell_with_a_zero_is_refused() -> None:
+def test_a_cell_with_a_zero_is_rejected() -> None:
     assert configuration_error({"segment": "A", "cells": ["401"]}).message.endswith("scores start at 1.")
 
 
-def test_a_cell_that_is_listed_twice_is_refused_as_a_likely_slip() -> None:
+def test_a_cell_that_is_listed_twice_is_rejected() -> None:
     assert (
         'lists the cell "4-4-1" twice'
         in configuration_error({"segment": "A", "cells": ["441", "4-4-1"]}).message
@@ -296,7 +298,7 @@ def test_cells_and_ranges_do_not_mix_in_a_rule() -> None:
 
 
 @pytest.mark.parametrize("rule", [{}, {"cells": []}])
-def test_a_rule_without_a_condition_is_refused_in_favour_of_the_fallback(rule: dict[str, Any]) -> None:
+def test_a_rule_without_a_condition_is_rejected_with_a_hint_at_the_fallback(rule: dict[str, Any]) -> None:
     error = configuration_error({"segment": "A", **rule})
     assert error.message == 'Rule 1 ("A") has no condition; expected r, f, m, fm or cells.'
     assert error.hint is not None
@@ -304,34 +306,34 @@ def test_a_rule_without_a_condition_is_refused_in_favour_of_the_fallback(rule: d
 
 
 @pytest.mark.parametrize("name", ["", "  ", "two\nlines"])
-def test_blank_and_unprintable_names_are_refused(name: str) -> None:
+def test_blank_and_unprintable_names_are_rejected(name: str) -> None:
     assert configuration_error({"segment": name, "r": ">=1"}).message.startswith(
         "Rule 1 has the segment name"
     )
     assert configuration_error({"segment": "A", "r": 1}, fallback=name).message.startswith("The fallback has")
 
 
-def test_spaces_around_a_name_do_not_count() -> None:
+def test_spaces_around_a_name_are_ignored() -> None:
     segment_map = build({"segment": "Loyal", "r": 1}, {"segment": " Loyal ", "r": ">=2"})
     assert segment_map.segments == (Segment("Loyal"),)
 
 
 @pytest.mark.parametrize("other", ["at risk", "AT RISK", "At  Risk"])
-def test_names_that_differ_in_case_or_spaces_only_are_refused(other: str) -> None:
+def test_names_that_differ_in_case_or_spaces_only_are_rejected(other: str) -> None:
     error = configuration_error({"segment": "At Risk", "r": 1}, {"segment": other, "r": ">=2"})
     assert error.message == f'The segment names "At Risk" and "{other}" differ in nothing but case or spaces.'
 
 
-def test_a_fallback_that_differs_from_a_segment_in_case_only_is_refused() -> None:
+def test_a_fallback_that_differs_from_a_segment_in_case_only_is_rejected() -> None:
     assert '"Lost" and "lost"' in configuration_error({"segment": "Lost", "r": 1}, fallback="lost").message
 
 
-def test_a_described_fallback_without_a_name_is_refused() -> None:
+def test_a_described_fallback_without_a_name_is_rejected() -> None:
     error = configuration_error({"segment": "A", "r": ">=1"}, fallback_action="call", name="mine")
     assert error.message == 'The segment map "mine" describes a fallback that it does not name.'
 
 
-def test_an_unproved_map_can_not_be_constructed() -> None:
+def test_an_invalid_map_can_not_be_constructed() -> None:
     with pytest.raises(SegmentMapError):
         SegmentMap("holes", (Rule("A", r=Range(1, 1)),), None, (2, 2, 2))
 
@@ -340,22 +342,22 @@ def test_an_unproved_map_can_not_be_constructed() -> None:
     "rule",
     [{"segment": "A", "R": 4}, {"segment": "A", "r": True}, {"segment": "A", "r": 4.0}, {"r": 4}],
 )
-def test_a_rule_of_the_wrong_shape_is_refused(rule: dict[str, Any]) -> None:
+def test_a_rule_of_the_wrong_shape_is_rejected(rule: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
         RuleConfig.of(rule)
 
 
-def test_a_map_without_rules_is_refused() -> None:
+def test_a_map_without_rules_is_rejected() -> None:
     with pytest.raises(SettingsError):
         SegmentsConfig.of({"fallback": "Others", "rules": []})
 
 
-# Any map at all
+# Random maps
 
 
 @st.composite
 def maps(draw: st.DrawFn) -> tuple[list[dict[str, Any]], BinCounts, str | None]:
-    """Random maps, with conditions narrow enough for holes and wide enough for dead rules."""
+    """Random maps: some conditions are narrow (uncovered cells), others wide (unreachable rules)."""
     bins = (draw(st.integers(2, 4)), draw(st.integers(2, 4)), draw(st.integers(2, 4)))
     tops = {"r": bins[0], "f": bins[1], "m": bins[2], "fm": max(bins[1], bins[2])}
 
@@ -379,8 +381,8 @@ def maps(draw: st.DrawFn) -> tuple[list[dict[str, Any]], BinCounts, str | None]:
     return [{"segment": n, **rule} for n, rule in zip(names, rules, strict=True)], bins, fallback
 
 
-def holds(condition: int | str, score: int) -> bool:
-    """Read a condition in another way than the package does."""
+def is_met(condition: int | str, score: int) -> bool:
+    """Evaluate a condition independently of the package."""
     text = str(condition)
     if text.startswith(">="):
         return score >= int(text[2:])
@@ -395,11 +397,11 @@ def covered(rule: dict[str, Any], cell: Cell) -> bool:
         return "".join(map(str, cell)) in rule["cells"]
     r, f, m = cell
     scores = {"r": r, "f": f, "m": m, "fm": -(-(f + m) // 2)}
-    return all(holds(value, scores[name]) for name, value in rule.items() if name != "segment")
+    return all(is_met(value, scores[name]) for name, value in rule.items() if name != "segment")
 
 
 @given(maps())
-def test_a_map_is_proved_exactly_when_brute_force_finds_nothing_wrong(
+def test_a_map_is_valid_exactly_if_brute_force_finds_no_problem(
     drawn: tuple[list[dict[str, Any]], BinCounts, str | None],
 ) -> None:
     rules, bins, fallback = drawn
@@ -413,8 +415,8 @@ def test_a_map_is_proved_exactly_when_brute_force_finds_nothing_wrong(
         int(digits) > highest_fm for rule in rules for digits in re.findall("[0-9]+", str(rule.get("fm", "")))
     )
     total = (None in first.values()) == (fallback is not None)
-    no_dead_rule = set(range(len(rules))) <= set(first.values())
-    if total and no_dead_rule and not too_high:
+    all_rules_reached = set(range(len(rules))) <= set(first.values())
+    if total and all_rules_reached and not too_high:
         segment_map = build(*rules, bins=bins, fallback=fallback)
         expected = {
             cell: fallback if number is None else rules[number]["segment"] for cell, number in first.items()

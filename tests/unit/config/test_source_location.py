@@ -1,4 +1,4 @@
-"""SOURCE is taken apart without looking at anything, and what can't be read is refused with a way out."""
+"""SOURCE is parsed without accessing files, and unsupported locations are rejected with a hint."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from rfm_pipeline.errors import UsageError
         ("bigquery://`p.d.t`", BigQueryTable("p", "d", "t")),
     ],
 )
-def test_each_form_of_source_is_told_apart(text: str, location: object) -> None:
+def test_each_form_of_source_is_recognised(text: str, location: object) -> None:
     parsed = parse_source(text)
     assert str(parsed) == text
     assert replace(parsed, typed="") == location
@@ -55,7 +55,7 @@ def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 @pytest.mark.parametrize(
     "text", ["https://shop.example/orders.csv", "s3://bucket/x.parquet", "GS://bucket/*.csv"]
 )
-def test_an_address_on_the_network_is_refused_with_both_ways_around_it(text: str) -> None:
+def test_a_network_url_is_rejected_with_two_alternatives(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_source(text)
     assert text in caught.value.message
@@ -63,7 +63,7 @@ def test_an_address_on_the_network_is_refused_with_both_ways_around_it(text: str
     assert "bigquery://project.dataset.table" in str(caught.value.hint)
 
 
-def test_a_file_url_is_answered_with_the_path() -> None:
+def test_a_file_url_is_rejected_with_its_path() -> None:
     with pytest.raises(UsageError) as caught:
         parse_source("file:///exports/orders.csv")
     assert str(caught.value.hint).endswith("/exports/orders.csv")
@@ -82,13 +82,13 @@ def test_a_file_url_is_answered_with_the_path() -> None:
         ("  ", "a folder"),
     ],
 )
-def test_a_malformed_source_is_answered_with_the_form(text: str, hint: str) -> None:
+def test_a_malformed_source_is_rejected_with_the_valid_form(text: str, hint: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_source(text)
     assert hint in str(caught.value.hint)
 
 
-def test_taking_a_source_apart_loads_no_engine() -> None:
+def test_parsing_a_source_loads_no_engine() -> None:
     program = (
         "import sys; from rfm_pipeline.config.source_location import parse_source; parse_source('x.csv');"
         " sys.exit('duckdb' in sys.modules)"
