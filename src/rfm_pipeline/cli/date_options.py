@@ -1,24 +1,26 @@
-"""Dates on the command line."""
+"""Dates in options of the command line."""
 
 from __future__ import annotations
 
 from datetime import date
 
+from rfm_pipeline.common.date_formats import parse_iso_date
 from rfm_pipeline.errors import UsageError
 
 
 def as_of_date(flag: str, text: str) -> date:
-    """A date as a flag gives it.
+    """Return the date of an option's text.
+
+    Args:
+        flag: Name of the option, for the message.
+        text: Its value, such as `2025-12-31`.
 
     Raises:
-        UsageError: It is none.
+        UsageError: If the text is no date in this form.
     """
     try:
-        # Python also reads forms that nobody expects, such as 2025-W52-1.
-        if len(text) == len("2025-12-31") and text[4] + text[7] == "--":
-            return date.fromisoformat(text)
+        return parse_iso_date(text)
     except ValueError:
-        pass
-    raise UsageError(
-        f"{flag} is '{text}', which is not a date such as 2025-12-31.", "write year, month and day."
-    )
+        raise UsageError(
+            f"{flag} is '{text}', which is not a date such as 2025-12-31.", "write year, month and day."
+        ) from None

@@ -7,6 +7,7 @@ also translated into a regular expression, which a value must match before an en
 from __future__ import annotations
 
 import re
+from datetime import date
 
 ISO = "iso"
 """ISO 8601: `2011-12-09`, `2011-12-09 08:26`, `2011-12-09T08:26:00.5Z`."""
@@ -32,6 +33,28 @@ FORMAT_CODES = {
 _NUMERIC = {"%Y", "%y", "%m", "%d", "%H", "%I", "%M", "%S"}
 _FIXED_WIDTH = {"%Y": "[12][0-9]{3}", "%M": "[0-5][0-9]", "%S": "[0-5][0-9]"}
 _CODE = re.compile(r"%.?", re.DOTALL)
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def parse_iso_date(text: str, alternative: str = "") -> date:
+    """Return the date of text such as `2025-12-31`; other ISO forms, such as `20251231`, are rejected.
+
+    Args:
+        text: The text of a flag or a setting.
+        alternative: Continuation of the message, such as " or 'latest'", if the setting accepts other text.
+
+    Raises:
+        ValueError: If the text has another form, or there is no such day.
+
+    >>> parse_iso_date("2025-12-31")
+    datetime.date(2025, 12, 31)
+    """
+    if not _ISO_DATE.fullmatch(text):
+        raise ValueError(f"'{text}' is not a date such as 2025-12-31{alternative}")
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is no day of the calendar") from None
 
 
 def check_format(text: str) -> None:

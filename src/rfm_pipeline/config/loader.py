@@ -170,7 +170,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def merge(layers: Iterable[Layer]) -> dict[str, Any]:
-    """Return all layers as one dict: later ones win; tables are merged by key, but `segments` is one value."""
+    """Merge layers into one dict: later ones win; tables are merged by key, but `segments` as a whole."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
