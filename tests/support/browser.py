@@ -1,4 +1,4 @@
-"""A real browser without a network, for the page of a report."""
+"""Headless Chromium without a network, for tests of the report page."""
 
 from __future__ import annotations
 
@@ -20,86 +20,90 @@ FLAGS = [
 ]  # fmt: skip
 _PARTS = """() => Object.fromEntries([
   ...[...document.querySelectorAll('#view [data-part]')].map(
-    (one) => [`svg ${one.dataset.part}`, one.querySelector('svg').outerHTML]),
+    (part) => [`svg ${part.dataset.part}`, part.querySelector('svg').outerHTML]),
   ...[...document.querySelectorAll('#view [data-part] table')].map(
-    (one) => [`table ${one.caption.textContent}`, one.outerHTML]),
+    (table) => [`table ${table.caption.textContent}`, table.outerHTML]),
   ['tiles', document.querySelector('#view .tiles').outerHTML],
-  ['cards', [...document.querySelectorAll('#view .segment')].map((one) => one.outerHTML).join('')],
+  ['cards', [...document.querySelectorAll('#view .segment')].map((card) => card.outerHTML).join('')],
 ])"""
 
 
 @dataclass
-class Opened:
-    """A page that is open, and what went on in it.
+class OpenPage:
+    """A page open in the browser, with the events since it was opened.
 
     Attributes:
-        page: The page.
-        said: What it wrote to the console, and its errors.
-        asked: The addresses that it asked for, but its own.
+        page: The Playwright page.
+        messages: Console messages, dialogs and uncaught errors.
+        requests: URLs that the page requested, without its own.
     """
 
     page: Page
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     @property
     def segments(self) -> list[str]:
-        """The segments that the filter offers."""
-        return [one.inner_text() for one in self.page.query_selector_all("#segment option")][1:]
+        """Names of the segments in the filter."""
+        return [option.inner_text() for option in self.page.query_selector_all("#segment option")][1:]
 
     @property
-    def shown(self) -> str:
-        """What the page says that it shows."""
+    def status(self) -> str:
+        """Text of the page's status line, which names the selected segment."""
         return self.page.inner_text("#shown")
 
     def parts(self) -> dict[str, str]:
-        """Each chart and table that the filter changes."""
-        found = self.page.evaluate(_PARTS)
-        assert isinstance(found, dict)
-        return found
+        """Return the HTML of each chart and table that the filter changes, by name."""
+        parts = self.page.evaluate(_PARTS)
+        assert isinstance(parts, dict)
+        return parts
 
     def open_all(self) -> None:
+        """Open all collapsed tables."""
         self.page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
 
-    def axe(self) -> list[Any]:
-        """What axe-core finds wrong."""
+    def axe_violations(self) -> list[Any]:
+        """Return the accessibility violations that axe-core finds: (rule, first elements)."""
         from axe_playwright_python.sync_playwright import Axe
 
-        found = Axe().run(self.page).response["violations"]
-        return [(one["id"], [node["target"] for node in one["nodes"]][:5]) for one in found]
+        violations = Axe().run(self.page).response["violations"]
+        return [(rule["id"], [node["target"] for node in rule["nodes"]][:5]) for rule in violations]
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
-    """Chromium; the test is skipped where it is absent."""
+def launch_chromium() -> Iterator[Browser]:
+    """Run Chromium; skip the test if it is not installed."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("chromium is not installed")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield running
-        running.close()
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 @contextmanager
-def opened(browser: Browser, file: Path, **context: Any) -> Iterator[Opened]:
-    """A file in a fresh profile without a network."""
+def open_page(browser: Browser, file: Path, **context: Any) -> Iterator[OpenPage]:
+    """Open a file in a fresh profile without a network; `context` are options of the profile."""
     profile = browser.new_context(offline=True, **context)
     page = profile.new_page()
-    found, own = Opened(page), file.resolve().as_uri()
+    opened, own_url = OpenPage(page), file.resolve().as_uri()
 
     def dismiss(dialog: Dialog) -> None:
-        found.said.append(f"dialog {dialog.message}")
+        opened.messages.append(f"dialog {dialog.message}")
         dialog.dismiss()
 
     page.on("dialog", dismiss)
-    page.on("console", lambda message: found.said.append(message.text))
-    page.on("pageerror", lambda error: found.said.append(str(error)))
-    page.on("request", lambda request: None if request.url == own else found.asked.append(request.url))
-    page.goto(own)
+    page.on("console", lambda message: opened.messages.append(message.text))
+    page.on("pageerror", lambda error: opened.messages.append(str(error)))
+    page.on(
+        "request",
+        lambda request: None if request.url == own_url else opened.requests.append(request.url),
+    )
+    page.goto(own_url)
     try:
-        yield found
+        yield opened
     finally:
         profile.close()

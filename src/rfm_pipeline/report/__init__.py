@@ -1,1 +1,1 @@
-"""What people look at: one page of HTML, and single charts, of what stands at a destination."""
+"""The report of a destination's result: one HTML page, and single charts as files."""

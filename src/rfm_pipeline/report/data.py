@@ -1,14 +1,15 @@
-"""The figures of a report, counted by the engine: no customer but the few that are named comes here."""
+"""The data of a report, aggregated by the engine: only sums and the few customers listed by id are loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.results.destination import Destination
@@ -18,19 +19,19 @@ from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
 
 Rows = Callable[[str], Sequence[Mapping[str, Any]]]
-"""Runs a SELECT of a few rows."""
+"""Function that runs a SELECT and returns its rows, by column name."""
 
 
 class ReportSource(Struct, frozen=True):
-    """A result to report on, wherever it is.
+    """Access to a result and its history.
 
     Attributes:
-        label: What a person calls it.
-        rows: What runs a SELECT over it.
-        engine: Whose SQL that takes: `duckdb` or `bigquery`.
-        result: Its table, as it stands behind FROM.
-        history: The table of earlier results, likewise; None where there is none.
-        runs: The runs that stand, by as-of date, with that of the result.
+        label: Name of the result, shown to users.
+        rows: Function that runs a SELECT over the tables below.
+        engine: `duckdb` or `bigquery`.
+        result: Quoted SQL name of the result's table.
+        history: Quoted SQL name of the table of earlier results; None if there is no such table.
+        runs: The runs of the active results by as-of date, ascending, with the result's own run.
     """
 
     label: str
@@ -42,12 +43,14 @@ class ReportSource(Struct, frozen=True):
 
 
 class CustomerGroup(Struct, frozen=True):
-    """The customers of a segment with the same scores.
+    """The customers of a segment with the same three scores.
 
     Attributes:
+        segment: Name of the segment.
         r, f, m: The scores.
-        customers, orders, revenue: How many, their orders and their money.
-        recency_days: The sum of their days since the last order.
+        customers, orders: Number of customers and of their orders.
+        revenue: Sum of their monetary values.
+        recency_days: Sum of their days since the last order.
     """
 
     segment: str
@@ -60,8 +63,8 @@ class CustomerGroup(Struct, frozen=True):
     recency_days: int
 
 
-class Value(Struct, frozen=True):
-    """The customers of a segment with (nearly) the same value of a dimension, and the smallest such value."""
+class ValueGroup(Struct, frozen=True):
+    """The customers of a segment with (nearly) the same value of a dimension; `low` is the smallest value."""
 
     dimension: str
     segment: str
@@ -71,10 +74,12 @@ class Value(Struct, frozen=True):
 
 
 class SegmentMove(Struct, frozen=True):
-    """Customers who went from one segment to another; None is not being a customer.
+    """Customers who changed from one segment to another between two results, or stayed in theirs.
 
     Attributes:
-        revenue: Their money: as it is now, or as it last was where they are no customers now.
+        before, after: Names of the segments; None if the earlier or the later result lacks the customers.
+        customers: Number of customers.
+        revenue: Sum of their current monetary values; of their earlier ones if `after` is None.
     """
 
     before: str | None
@@ -84,7 +89,7 @@ class SegmentMove(Struct, frozen=True):
 
 
 class TopCustomer(Struct, frozen=True):
-    """A customer who is named."""
+    """A customer that the report lists by id."""
 
     segment: str
     customer_id: str
@@ -96,62 +101,60 @@ class TopCustomer(Struct, frozen=True):
 
 
 class ReportData(Struct, frozen=True):
-    """All that a report tells.
+    """All data of a report.
 
     Attributes:
-        label: The result, as a person calls it.
-        as_of: Its as-of date.
-        run: The run that made it.
-        trend: The results that stand up to it, the oldest first.
-        before: The as-of date that movements are counted from; None where there is none.
-        segments: The segments of its map, and any others that it has.
-        cells, values, moves, named: As they were counted.
+        label: Name of the result, shown to users.
+        as_of: As-of date of the result.
+        run: The run that published the result.
+        trend: The active results up to this one, oldest first.
+        previous_as_of: As-of date that `moves` compare with; None without an earlier result.
+        segments: The segments of the run's map, followed by others that the result has.
+        score_groups: Customers by segment and scores.
+        values: Distribution of each dimension's values, by segment.
+        moves: Moves since the previous result; empty without one.
+        top_customers: The customers listed by id, by segment, highest spend first.
     """
 
     label: str
     as_of: date
     run: RunRecord
     trend: tuple[RunRecord, ...]
-    before: date | None
+    previous_as_of: date | None
     segments: tuple[Segment, ...]
-    cells: tuple[CustomerGroup, ...]
-    values: tuple[Value, ...]
+    score_groups: tuple[CustomerGroup, ...]
+    values: tuple[ValueGroup, ...]
     moves: tuple[SegmentMove, ...]
-    named: tuple[TopCustomer, ...]
+    top_customers: tuple[TopCustomer, ...]
 
     @property
     def customers(self) -> int:
-        """All of them."""
-        return sum(cell.customers for cell in self.cells)
+        """Number of customers of the result."""
+        return sum(group.customers for group in self.score_groups)
 
     @property
     def revenue(self) -> Decimal:
-        """Their money."""
-        return total(cell.revenue for cell in self.cells)
+        """Sum of the monetary values of all customers."""
+        return exact_sum(group.revenue for group in self.score_groups)
 
-    def bins(self, place: int) -> int:
-        """The best score of recency (0), frequency (1) or monetary (2)."""
-        scored = len(self.run.edges[place].customers) if place < len(self.run.edges) else 0
-        return max([scored, *((cell.r, cell.f, cell.m)[place] for cell in self.cells)])
-
-
-def total(amounts: Iterable[Decimal]) -> Decimal:
-    """The exact sum of some money."""
-    with localcontext(prec=76):
-        return sum(amounts, Decimal(0))
+    def bins(self, dimension: int) -> int:
+        """Return the highest score of recency (0), frequency (1) or monetary (2)."""
+        edges = self.run.edges
+        configured = len(edges[dimension].customers) if dimension < len(edges) else 0
+        return max([configured, *((group.r, group.f, group.m)[dimension] for group in self.score_groups)])
 
 
-def report_source(destination: Destination, standing: DestinationState) -> ReportSource:
-    """The current result of a destination.
+def report_source(destination: Destination, state: DestinationState) -> ReportSource:
+    """Return access to the current result of a destination.
 
     Args:
         destination: The destination.
-        standing: What stands there.
+        state: Its state.
 
     Raises:
-        DestinationError: There is no result.
+        DestinationError: If there is no result.
     """
-    if standing.as_of is None or "current" not in standing.tables:
+    if state.as_of is None or "current" not in state.tables:
         raise DestinationError(
             f"There is no result at {destination.label}.",
             "`rfm run` publishes one; --to names another destination.",
@@ -161,58 +164,59 @@ def report_source(destination: Destination, standing: DestinationState) -> Repor
         destination.rows,
         destination.engine,
         destination.table("current"),
-        destination.table("history") if "history" in standing.tables else None,
-        standing.dates,
+        destination.table("history") if "history" in state.tables else None,
+        state.dates,
     )
 
 
-def collect_report_data(about: ReportSource, top_customers: int) -> ReportData:
-    """Counts what a report tells.
+def collect_report_data(source: ReportSource, top_customers: int) -> ReportData:
+    """Query the data of a report.
 
     Args:
-        about: The result.
-        top_customers: How many customers are named for each segment.
+        source: The result.
+        top_customers: Number of customers to list by id for each segment.
 
     Raises:
-        DestinationError: The result has no customers, or its run is not on record.
-        RfmError: It can't be read.
+        DestinationError: If the result has no customers, or its run is not on record.
+        RfmError: If the result can't be read.
     """
-    dialect = dialect_of(about.engine)
-    rows = about.rows(cells_sql(about.result))
+    dialect = dialect_of(source.engine)
+    rows = source.rows(cells_sql(source.result))
     if not rows:
-        raise DestinationError(f"The result at {about.label} has no customers.", "`rfm run` publishes one.")
+        raise DestinationError(f"The result at {source.label} has no customers.", "`rfm run` publishes one.")
     as_of = rows[0]["as_of_date"]
-    run = about.runs.get(as_of)
+    run = source.runs.get(as_of)
     if run is None:
         raise DestinationError(
-            f"The run that made the result at {about.label}, as of {as_of}, is not on record.",
+            f"The run that made the result at {source.label}, as of {as_of}, is not on record.",
             "`rfm run` publishes a result with its record.",
         )
-    cells = tuple(map(_cell, rows))
+    score_groups = tuple(map(_score_group, rows))
     values = tuple(
-        Value(row["dimension"], row["segment"], row["low"], row["customers"], Decimal(row["revenue"]))
-        for row in about.rows(values_sql(about.result, dialect))
+        ValueGroup(row["dimension"], row["segment"], row["low"], row["customers"], Decimal(row["revenue"]))
+        for row in source.rows(values_sql(source.result, dialect))
     )
-    before = previous_date(about.runs, as_of) if about.history else None
-    named: tuple[TopCustomer, ...] = ()
+    previous_as_of = previous_date(source.runs, as_of) if source.history else None
+    listed: tuple[TopCustomer, ...] = ()
     if top_customers:
-        select = top_sql(about.result, _reached(values, top_customers), top_customers, dialect)
-        named = tuple(TopCustomer(**row) for row in about.rows(select))
+        thresholds = _spend_thresholds(values, top_customers)
+        select = top_sql(source.result, thresholds, top_customers, dialect)
+        listed = tuple(TopCustomer(**row) for row in source.rows(select))
     return ReportData(
-        about.label,
+        source.label,
         as_of,
         run,
-        tuple(record for day, record in about.runs.items() if day <= as_of),
-        before,
-        _segments(run, cells),
-        cells,
+        tuple(record for day, record in source.runs.items() if day <= as_of),
+        previous_as_of,
+        _segments(run, score_groups),
+        score_groups,
         values,
-        _moves(about, before) if before else (),
-        named,
+        _moves(source, previous_as_of) if previous_as_of else (),
+        listed,
     )
 
 
-def _cell(row: Mapping[str, Any]) -> CustomerGroup:
+def _score_group(row: Mapping[str, Any]) -> CustomerGroup:
     return CustomerGroup(
         row["segment"],
         row["r_score"],
@@ -225,46 +229,46 @@ def _cell(row: Mapping[str, Any]) -> CustomerGroup:
     )
 
 
-def _moves(about: ReportSource, before: date) -> tuple[SegmentMove, ...]:
-    assert about.history is not None  # it has the date before
-    lapsed = lapsed_sql(about.result, about.history, before, dialect_of(about.engine))
-    stayed = about.rows(moves_sql(about.result))
+def _moves(source: ReportSource, previous_as_of: date) -> tuple[SegmentMove, ...]:
+    assert source.history is not None  # it holds the previous result
+    lapsed = lapsed_sql(source.result, source.history, previous_as_of, dialect_of(source.engine))
     return (
         *(
             SegmentMove(row["previous_segment"], row["segment"], row["customers"], row["revenue"])
-            for row in stayed
+            for row in source.rows(moves_sql(source.result))
         ),
-        *(SegmentMove(row["segment"], None, row["customers"], row["revenue"]) for row in about.rows(lapsed)),
+        *(SegmentMove(row["segment"], None, row["customers"], row["revenue"]) for row in source.rows(lapsed)),
     )
 
 
-def _reached(values: Sequence[Value], most: int) -> dict[str, Decimal]:
-    """By segment, an amount that at least `most` of its customers reach, and hardly more."""
-    found: dict[str, Decimal] = {}
-    counted: dict[str, int] = {}
-    spent = [value for value in values if value.dimension == "monetary"]
-    for value in sorted(spent, key=lambda value: value.low, reverse=True):
-        if counted.get(value.segment, 0) < most:
-            counted[value.segment] = counted.get(value.segment, 0) + value.customers
-            found[value.segment] = value.low
-    return found
+def _spend_thresholds(values: Sequence[ValueGroup], limit: int) -> dict[str, Decimal]:
+    """Return for each segment an amount that at least `limit` of its customers reach, and hardly more."""
+    thresholds: dict[str, Decimal] = {}
+    customers: dict[str, int] = {}
+    spend = [value for value in values if value.dimension == "monetary"]
+    for value in sorted(spend, key=lambda value: value.low, reverse=True):
+        if customers.get(value.segment, 0) < limit:
+            customers[value.segment] = customers.get(value.segment, 0) + value.customers
+            thresholds[value.segment] = value.low
+    return thresholds
 
 
-def _segments(run: RunRecord, cells: Sequence[CustomerGroup]) -> tuple[Segment, ...]:
-    """The segments of the run's map in its order, and those that only the result has."""
+def _segments(run: RunRecord, score_groups: Sequence[CustomerGroup]) -> tuple[Segment, ...]:
+    """Return the segments of the run's map in its order, followed by those that only the result has."""
     configured = run.rules.get("segments") or {}
-    found: dict[str, Segment] = {}
-    told = [
+    entries = [
         (rule.get("segment"), rule.get("description"), rule.get("action"))
         for rule in configured.get("rules") or ()
     ]
     fallback = configured.get("fallback")
-    told.append((fallback, configured.get("fallback_description"), configured.get("fallback_action")))
-    told += [(name, "", "") for name in sorted({cell.segment for cell in cells})]
-    for name, description, action in told:
+    entries.append((fallback, configured.get("fallback_description"), configured.get("fallback_action")))
+    entries += [(name, "", "") for name in sorted({group.segment for group in score_groups})]
+    segments: dict[str, Segment] = {}
+    for name, description, action in entries:
         if name:
-            before = found.get(name, Segment(name))
-            found[name] = Segment(
-                name, before.description or description or "", before.action or action or ""
+            # Several rules may give one segment: the first description and action count.
+            earlier = segments.get(name, Segment(name))
+            segments[name] = Segment(
+                name, earlier.description or description or "", earlier.action or action or ""
             )
-    return tuple(found.values())
+    return tuple(segments.values())

@@ -1,38 +1,38 @@
-"""Figures as the page writes them: exact in an attribute for the browser, and readable without it."""
+"""Numbers on the page: readable text, with the exact value in a `data-` attribute for the page's script."""
 
 from __future__ import annotations
 
 import html
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from msgspec import Struct, field
 
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.decimals import WIDE
 from rfm_pipeline.config.report import ReportSettings
-from rfm_pipeline.results.run_result import money
+from rfm_pipeline.results.json_values import money
 
-_SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
-_WIDE = Context(prec=76)
-_SHORT = ((Decimal(10**12), "T"), (Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "k"))
+_CURRENCY_SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
+_UNITS = ((Decimal(10**12), "T"), (Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "k"))
 
 
-def escaped(text: str) -> str:
-    """Text from data or settings as it stands in HTML, SVG and their attributes.
+def escape_html(text: str) -> str:
+    """Escape text from data or settings for HTML, SVG and their attributes.
 
-    >>> escaped('<b title="x">')
+    >>> escape_html('<b title="x">')
     '&lt;b title=&quot;x&quot;&gt;'
     """
-    # What XML can't hold at all would make a picture that no program opens.
+    # XML has no form for control characters: an SVG file with one could not be opened.
     return html.escape(formatting.replace_unprintable(text))
 
 
 class FormattedNumber(Struct, frozen=True):
-    """A figure: how it is written without a browser's help, and what a browser is told to write it anew.
+    """A number as text, with the exact value that the page's script formats again in the reader's locale.
 
     Attributes:
-        text: As it is written, not escaped.
-        kind: `money`, `short` (money in few characters), `count`, `share`, or empty where it stays as it is.
-        value: The exact figure.
+        text: Text shown without JavaScript or a locale, not escaped.
+        kind: `money`, `short` (money in few characters), `count`, `share`; empty if the text is final.
+        value: The exact value as a decimal string; empty if `kind` is.
     """
 
     text: str
@@ -41,37 +41,38 @@ class FormattedNumber(Struct, frozen=True):
 
     @property
     def attributes(self) -> str:
-        """What an element with nothing but the figure carries."""
+        """The `data-` attribute of an element that contains only this number, with a leading blank."""
         return f' data-{self.kind}="{self.value}"' if self.kind else ""
 
     @property
     def html(self) -> str:
-        """The figure as an element of its own."""
-        return f"<span{self.attributes}>{escaped(self.text)}</span>" if self.kind else escaped(self.text)
+        """The number as a `<span>`, or as text if it has no kind."""
+        text = escape_html(self.text)
+        return f"<span{self.attributes}>{text}</span>" if self.kind else text
 
 
 class NumberFormatter(Struct, frozen=True):
-    """How figures are written: by the settings of the report.
+    """Formats numbers with the currency of the report's settings.
 
-    >>> Says(ReportSettings(currency="GBP")).money(Decimal("-8911407.904")).text
+    >>> NumberFormatter(ReportSettings(currency="GBP")).money(Decimal("-8911407.904")).text
     '−£8,911,407.90'
     """
 
     settings: ReportSettings = field(default_factory=ReportSettings)
 
     def money(self, value: Decimal) -> FormattedNumber:
-        """Money to two decimals, with all of them in its attribute."""
+        """Format an amount with two decimals; `value` keeps all of them."""
         return FormattedNumber(
             self._signed(formatting.format_amount(abs(value)), value), "money", money(value)
         )
 
     def short(self, value: Decimal) -> FormattedNumber:
-        """Money in few characters, for a label: `8.9M`."""
+        """Format an amount in few characters, for a label: `8.9M`."""
         size = abs(value)
-        for unit, letter in _SHORT:
+        for unit, letter in _UNITS:
             if size >= unit:
                 scaled = (size / unit).quantize(
-                    Decimal("0.1") if size < 100 * unit else Decimal(1), ROUND_HALF_UP, _WIDE
+                    Decimal("0.1") if size < 100 * unit else Decimal(1), ROUND_HALF_UP, WIDE
                 )
                 return FormattedNumber(
                     self._signed(f"{scaled}".removesuffix(".0") + letter, value), "short", money(value)
@@ -82,19 +83,17 @@ class NumberFormatter(Struct, frozen=True):
         )
 
     def count(self, number: int) -> FormattedNumber:
-        """A whole number."""
+        """Format a whole number with thousands separators."""
         return FormattedNumber(f"{number:,}", "count", str(number))
 
     def share(self, part: Decimal | int, whole: Decimal | int) -> FormattedNumber:
-        """A part of the whole in percent, to one decimal; a dash where the whole is nothing."""
+        """Format `part / whole` in percent, to one decimal; a dash if `whole` is 0."""
         if not whole:
             return FormattedNumber("–")
-        exact = _WIDE.divide(Decimal(part), Decimal(whole)).quantize(
-            Decimal("0.000001"), ROUND_HALF_UP, _WIDE
-        )
+        exact = WIDE.divide(Decimal(part), Decimal(whole)).quantize(Decimal("0.000001"), ROUND_HALF_UP, WIDE)
         return FormattedNumber(formatting.format_percent(part, whole), "share", f"{exact:f}")
 
     def _signed(self, digits: str, value: Decimal) -> str:
         currency = self.settings.currency
-        sign = "" if currency is None else _SIGNS.get(currency, f"{currency} ")
+        sign = "" if currency is None else _CURRENCY_SIGNS.get(currency, f"{currency} ")
         return f"{'−' if value < 0 and digits.strip('0.,') else ''}{sign}{digits}"

@@ -9,26 +9,26 @@
   const whole = document.createElement("template");
   whole.content.append(...Array.from(view.childNodes, (node) => node.cloneNode(true)));
 
-  // Exact figures are decimal strings: they are handed on as text, so that no digit is lost.
-  const writers = () => {
+  // Exact values are decimal strings: Intl formats strings without rounding them to a double.
+  const makeFormats = () => {
     const { locale, currency } = root.dataset;
     if (!locale) return {};
     const money = currency ? { style: "currency", currency } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
     const short = { ...(currency ? { style: "currency", currency } : {}), notation: "compact", maximumFractionDigits: 1, minimumFractionDigits: 0 };
-    const made = (options) => new Intl.NumberFormat(locale, options);
+    const numberFormat = (options) => new Intl.NumberFormat(locale, options);
     try {
       return {
-        money: made(money),
-        short: made(short),
-        count: made({ maximumFractionDigits: 0 }),
-        share: made({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }),
+        money: numberFormat(money),
+        short: numberFormat(short),
+        count: numberFormat({ maximumFractionDigits: 0 }),
+        share: numberFormat({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }),
       };
     } catch {
       return {};
     }
   };
-  const formats = Object.entries(writers());
-  const write = (part) => {
+  const formats = Object.entries(makeFormats());
+  const formatNumbers = (part) => {
     for (const [kind, format] of formats) {
       for (const node of part.querySelectorAll(`[data-${kind}]`)) {
         node.textContent = format.format(node.dataset[kind]);
@@ -37,12 +37,12 @@
   };
 
   const show = () => {
-    const found = document.querySelector(`template[data-view="${CSS.escape(choice.value)}"]`);
-    const copy = (found || whole).content.cloneNode(true);
-    write(copy);
+    const template = document.querySelector(`template[data-view="${CSS.escape(choice.value)}"]`);
+    const copy = (template || whole).content.cloneNode(true);
+    formatNumbers(copy);
     view.replaceChildren(copy);
-    reset.hidden = !found;
-    status.textContent = found ? `${found.dataset.name}: ${found.dataset.told}` : `All customers: ${choice.dataset.all}`;
+    reset.hidden = !template;
+    status.textContent = template ? `${template.dataset.name}: ${template.dataset.summary}` : `All customers: ${choice.dataset.all}`;
   };
   choice.addEventListener("change", show);
   reset.addEventListener("click", () => {
@@ -53,17 +53,17 @@
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
-  const label = () => {
+  const labelTheme = () => {
     theme.textContent = isDark() ? "Light" : "Dark";
     theme.setAttribute("aria-label", `${theme.textContent} colours`);
   };
   theme.addEventListener("click", () => {
     root.dataset.theme = isDark() ? "light" : "dark";
-    label();
+    labelTheme();
   });
-  dark.addEventListener("change", label);
+  dark.addEventListener("change", labelTheme);
 
-  // On paper nothing can be opened.
+  // A collapsed table can't be opened on paper.
   let closed = [];
   addEventListener("beforeprint", () => {
     closed = [...document.querySelectorAll("details:not([open])")];
@@ -74,6 +74,6 @@
   });
 
   document.getElementById("controls").hidden = false;
-  label();
-  write(document);
+  labelTheme();
+  formatNumbers(document);
 })();

@@ -1,9 +1,10 @@
-"""The page: one file of HTML with all in it, which asks nobody for anything.
+"""The report as one self-contained HTML file that loads nothing from the network.
 
-The filter does not draw. The page carries what each segment's view looks like, drawn where all charts are
-drawn (`charts.py` says why), and its script shows one of them. The script and the style are allowed by their
-hashes alone, so that nothing that came with the data could run, even if it were not escaped. Where there are
-more segments than there is room for, the smallest can't be chosen: `rfm report --segment` draws their charts.
+The filter does not draw anything: the page contains a ready-made view of each segment, and the script shows
+one of them (`charts/segments.py` says why). The content security policy allows only the page's own script
+and style, by their hashes, so that nothing from the data could run even if it were not escaped. If the
+views of all segments exceed the size limit, the smallest segments can't be selected; `rfm report --segment`
+draws their charts.
 """
 
 from __future__ import annotations
@@ -16,76 +17,79 @@ from string import Template
 from rfm_pipeline.common import formatting
 from rfm_pipeline.report.charts.svg import DARK, LIGHT, chart_css
 from rfm_pipeline.report.data import ReportData
-from rfm_pipeline.report.number_format import NumberFormatter, escaped
+from rfm_pipeline.report.number_format import NumberFormatter, escape_html
 from rfm_pipeline.report.sections import run_facts, sections
 from rfm_pipeline.report.segment_view import SegmentView
 
-# A page that can be sent: below two megabytes with what stands around the views.
-_MOST_BYTES = 1_800_000
+# Keeps the whole page below two megabytes, so that it can be sent.
+_VIEWS_BYTE_LIMIT = 1_800_000
 
 
-def page(figures: ReportData, says: NumberFormatter) -> str:
-    """The report as HTML.
+def render_page(data: ReportData, formatter: NumberFormatter) -> str:
+    """Return the report as an HTML document.
 
     Args:
-        figures: What it tells.
-        says: How figures are written.
+        data: Data of the report.
+        formatter: Formatter of its numbers.
     """
-    whole = SegmentView(figures)
+    whole = SegmentView(data)
     style, script = _style(), _file("page.js")
-    shown = "".join(sections(whole, says))
-    views = _views(figures, says, _MOST_BYTES - len(shown.encode()))
-    names = [segment.name for segment in figures.segments]
-    options = "".join(_option(at, name, is_drawn=name in views) for at, name in enumerate(names))
+    whole_html = "".join(sections(whole, formatter))
+    views = _segment_views(data, formatter, _VIEWS_BYTE_LIMIT - len(whole_html.encode()))
+    names = [segment.name for segment in data.segments]
+    options = "".join(_option(index, name, is_drawn=name in views) for index, name in enumerate(names))
     templates = "".join(
-        f'<template data-view="{at}" data-name="{escaped(name)}"'
-        f' data-told="{escaped(formatting.format_count(SegmentView(figures, name).sum.customers, "customer"))}">'
-        f"{views[name]}</template>"
-        for at, name in enumerate(names)
+        f'<template data-view="{index}" data-name="{escape_html(name)}"'
+        f' data-summary="{_customer_count(SegmentView(data, name))}">{views[name]}</template>'
+        for index, name in enumerate(names)
         if name in views
     )
     return Template(_file("page.html")).substitute(
-        title=f"Customer segments as of {figures.as_of}",
+        title=f"Customer segments as of {data.as_of}",
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)};"
         " base-uri 'none'; form-action 'none'",
         style=style,
         script=script,
-        as_of=str(figures.as_of),
-        customers=says.count(whole.sum.customers).html,
-        revenue=says.money(whole.sum.revenue).html,
-        source=escaped(figures.run.source or figures.label),
-        told=escaped(formatting.format_count(whole.sum.customers, "customer")),
-        locale=escaped(says.settings.locale or ""),
-        currency=escaped(says.settings.currency or ""),
+        as_of=str(data.as_of),
+        customers=formatter.count(whole.totals.customers).html,
+        revenue=formatter.money(whole.totals.revenue).html,
+        source=escape_html(data.run.source or data.label),
+        summary=_customer_count(whole),
+        locale=escape_html(formatter.settings.locale or ""),
+        currency=escape_html(formatter.settings.currency or ""),
         options=options,
-        view=shown,
+        view=whole_html,
         templates=templates,
-        run=run_facts(whole, says),
-        run_id=escaped(figures.run.run_id),
+        run=run_facts(whole, formatter),
+        run_id=escape_html(data.run.run_id),
     )
 
 
-def _views(figures: ReportData, says: NumberFormatter, room: int) -> dict[str, str]:
-    """What the page shows for each segment; of many, for those with most customers that there is room for."""
-    drawn: dict[str, str] = {}
-    largest = sorted(
-        (segment.name for segment in figures.segments),
-        key=lambda name: SegmentView(figures, name).sum.customers,
+def _customer_count(view: SegmentView) -> str:
+    return escape_html(formatting.format_count(view.totals.customers, "customer"))
+
+
+def _segment_views(data: ReportData, formatter: NumberFormatter, byte_limit: int) -> dict[str, str]:
+    """Return the HTML of segment views by name, the largest segments first, up to `byte_limit` in total."""
+    views: dict[str, str] = {}
+    by_size = sorted(
+        (segment.name for segment in data.segments),
+        key=lambda name: SegmentView(data, name).totals.customers,
         reverse=True,
     )
-    for name in largest:
-        view = "".join(sections(SegmentView(figures, name), says))
-        room -= len(view.encode())
-        if room < 0:
+    for name in by_size:
+        view = "".join(sections(SegmentView(data, name), formatter))
+        byte_limit -= len(view.encode())
+        if byte_limit < 0:
             break
-        drawn[name] = view
-    return drawn
+        views[name] = view
+    return views
 
 
-def _option(place: int, name: str, *, is_drawn: bool) -> str:
+def _option(index: int, name: str, *, is_drawn: bool) -> str:
     if is_drawn:
-        return f'<option value="{place}">{escaped(name)}</option>'
-    return f'<option value="{place}" disabled>{escaped(name)} (left out of this page)</option>'
+        return f'<option value="{index}">{escape_html(name)}</option>'
+    return f'<option value="{index}" disabled>{escape_html(name)} (left out of this page)</option>'
 
 
 def _style() -> str:

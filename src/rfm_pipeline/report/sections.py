@@ -1,309 +1,329 @@
-"""The parts of the page that a view fills: headline, charts with tables, and a card for each segment."""
+"""HTML of the page's sections that the filter changes, and of the facts about the run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 
 from rfm_pipeline.common import formatting
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.report.charts import segments as charts
-from rfm_pipeline.report.charts.distribution import UNITS, counts, distribution, label
-from rfm_pipeline.report.charts.movements import after_name, before_name, direction, movements
+from rfm_pipeline.report.charts.distribution import UNITS, bucket_label, count_buckets, distribution_chart
+from rfm_pipeline.report.charts.movements import after_name, before_name, move_direction, movements_chart
 from rfm_pipeline.report.charts.svg import SvgChart
 from rfm_pipeline.report.data import SegmentMove, TopCustomer
-from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, escaped
+from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, escape_html
 from rfm_pipeline.report.segment_view import SegmentView
 from rfm_pipeline.results import descriptions
-from rfm_pipeline.results.run_result import DimensionScores
+from rfm_pipeline.results.run_record import RunRecord
+from rfm_pipeline.results.statistics import DimensionScores
 
-Told = str | FormattedNumber
-_MOST_MOVES = 5
-_MOST_RESULTS = 12
+Cell = str | FormattedNumber
+"""Content of a table cell: text, which is escaped, or a number, which is aligned right."""
+_TOP_MOVES = 5
+_LATEST_RESULTS = 12
 _LISTED_MOVES = 100
+_DASH = FormattedNumber("–")
 
 
-def table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[Told]], kind: str = "") -> str:
-    """A table; the first column names the row, and figures stand to the right.
+def html_table(
+    caption: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]], css_class: str = ""
+) -> str:
+    """Return a table in a box that scrolls; the first cell of each row is its row heading.
 
     Args:
-        caption: What it is of, for who does not see the heading above it.
-        heads: The names of its columns.
-        rows: Text, which is escaped, or figures.
-        kind: Its class.
+        caption: Caption, also read by screen readers without the section's heading.
+        headings: Column headings.
+        rows: Cells by row; the first row decides which columns are numbers.
+        css_class: Class of the table.
     """
     first = rows[0] if rows else ()
-    numbers = {at for at, told in enumerate(first) if isinstance(told, FormattedNumber)}
+    number_columns = {index for index, cell in enumerate(first) if isinstance(cell, FormattedNumber)}
     columns = "".join(
-        f'<th scope="col"{" class=n" if at in numbers else ""}>{escaped(head)}</th>'
-        for at, head in enumerate(heads)
+        f'<th scope="col"{" class=n" if index in number_columns else ""}>{escape_html(heading)}</th>'
+        for index, heading in enumerate(headings)
     )
-    body = "".join(f"<tr>{''.join(_cell(at, told) for at, told in enumerate(row))}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(_cell(i, cell) for i, cell in enumerate(row))}</tr>" for row in rows)
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escaped(caption)}">'
-        f'<table class="{kind}"><caption>{escaped(caption)}</caption>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape_html(caption)}">'
+        f'<table class="{css_class}"><caption>{escape_html(caption)}</caption>'
         f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _cell(place: int, told: Told) -> str:
-    figure = told if isinstance(told, FormattedNumber) else None
-    inner = figure.html if figure else escaped(str(told))
-    if place == 0:
+def _cell(column: int, cell: Cell) -> str:
+    is_number = isinstance(cell, FormattedNumber)
+    inner = cell.html if isinstance(cell, FormattedNumber) else escape_html(cell)
+    if column == 0:
         return f'<th scope="row">{inner}</th>'
-    return f'<td class="n">{inner}</td>' if figure else f"<td>{inner}</td>"
+    return f'<td class="n">{inner}</td>' if is_number else f"<td>{inner}</td>"
 
 
-def headline(view: SegmentView, says: NumberFormatter) -> str:
-    """The figures that come first."""
-    held, figures = view.sum, view.figures
-    per = says.money(held.revenue / held.orders) if held.orders else FormattedNumber("–")
-    orders = f"{held.orders / held.customers:.1f}" if held.customers else "–"
-    days = f"{held.recency_days / held.customers:.0f} days" if held.customers else "–"
+def headline(view: SegmentView, formatter: NumberFormatter) -> str:
+    """Return the tiles with the view's totals and averages."""
+    totals, data = view.totals, view.data
+    per_order = formatter.money(totals.revenue / totals.orders) if totals.orders else _DASH
+    orders = f"{totals.orders / totals.customers:.1f}" if totals.customers else "–"
+    days = f"{totals.recency_days / totals.customers:.0f} days" if totals.customers else "–"
+    customer_share = formatter.share(totals.customers, data.customers).text
+    revenue_share = formatter.share(totals.revenue, data.revenue).text
     tiles: list[tuple[str, FormattedNumber, str]] = [
-        (
-            "Customers",
-            says.count(held.customers),
-            f"{says.share(held.customers, figures.customers).text} of all",
-        ),
-        ("Revenue", says.money(held.revenue), f"{says.share(held.revenue, figures.revenue).text} of all"),
-        ("Orders", says.count(held.orders), f"{orders} per customer"),
-        ("Per order", per, "revenue / orders"),
-        ("Last order", FormattedNumber(days), "ago, in the mean"),
+        ("Customers", formatter.count(totals.customers), f"{customer_share} of all"),
+        ("Revenue", formatter.money(totals.revenue), f"{revenue_share} of all"),
+        ("Orders", formatter.count(totals.orders), f"{orders} per customer"),
+        ("Per order", per_order, "revenue / orders"),
+        ("Last order", FormattedNumber(days), "ago, on average"),
     ]
-    shown = "".join(
-        f'<div><dt>{name}</dt><dd>{figure.html}<span class="note">{escaped(note)}</span></dd></div>'
-        for name, figure, note in tiles
+    inner = "".join(
+        f'<div><dt>{name}</dt><dd>{number.html}<span class="note">{escape_html(note)}</span></dd></div>'
+        for name, number, note in tiles
     )
-    return f'<dl class="tiles">{shown}</dl>'
+    return f'<dl class="tiles">{inner}</dl>'
 
 
-def figure(drawing: SvgChart, detail: str, *, kind: str = "", more: str = "") -> str:
-    """A chart with its heading, what it says in words, and its figures as a table.
+def chart_card(chart: SvgChart, table: str, *, layout: str = "", beside: str = "") -> str:
+    """Return a card with a chart, its summary, and its data as a table.
 
     Args:
-        drawing: The chart.
-        detail: The table, which is opened by whoever wants it; empty where `more` has it.
-        kind: How the card lies among the others: `wide`, `tall`, or empty.
-        more: What stands beside the chart.
+        chart: The chart.
+        table: HTML of a table that is collapsed at first; empty if `beside` contains it.
+        layout: Class of the card: `wide`, `tall`, or empty.
+        beside: HTML beside the chart.
     """
-    title = escaped(drawing.title)
-    summary = f'The figures<span class="unseen"> of: {title}</span>'
-    details = f"<details><summary>{summary}</summary>{detail}</details>" if detail else ""
-    inner = f"{drawing.inline()}<div>{more}</div>" if more else drawing.inline()
+    title = escape_html(chart.title)
+    summary = f'Data table<span class="unseen"> of: {title}</span>'
+    details = f"<details><summary>{summary}</summary>{table}</details>" if table else ""
+    inner = f"{chart.inline()}<div>{beside}</div>" if beside else chart.inline()
     return (
-        f'<section class="card {kind}" data-part="{drawing.name}"><h3>{title}</h3>'
-        f'<p class="told">{escaped(drawing.told)}</p><div class="parts">{inner}</div>{details}</section>'
+        f'<section class="card {layout}" data-part="{chart.name}"><h3>{title}</h3>'
+        f'<p class="summary">{escape_html(chart.summary)}</p>'
+        f'<div class="parts">{inner}</div>{details}</section>'
     )
 
 
-def segments_table(view: SegmentView, says: NumberFormatter) -> str:
-    """Each segment that is shown: customers, orders, money, and what a customer and an order bring."""
-    figures = view.figures
-    rows: list[list[Told]] = []
+def segments_table(view: SegmentView, formatter: NumberFormatter) -> str:
+    """Return the table of the view's segments: customers, revenue, orders, and revenue per customer."""
+    data = view.data
+    rows: list[list[Cell]] = []
     for segment in view.segments:
-        held = view.by_segment[segment.name]
+        totals = view.totals_by_segment[segment.name]
         rows.append(
             [
                 segment.name,
-                says.count(held.customers),
-                says.share(held.customers, figures.customers),
-                says.money(held.revenue),
-                says.share(held.revenue, figures.revenue),
-                says.count(held.orders),
-                says.money(held.revenue / held.customers) if held.customers else FormattedNumber("–"),
+                formatter.count(totals.customers),
+                formatter.share(totals.customers, data.customers),
+                formatter.money(totals.revenue),
+                formatter.share(totals.revenue, data.revenue),
+                formatter.count(totals.orders),
+                formatter.money(totals.revenue / totals.customers) if totals.customers else _DASH,
             ]
         )
-    heads = ("Segment", "Customers", "Share", "Revenue", "Share", "Orders", "Per customer")
-    return table("Segments by customers and revenue", heads, rows, "segments")
+    headings = ("Segment", "Customers", "Share", "Revenue", "Share", "Orders", "Per customer")
+    return html_table("Segments by customers and revenue", headings, rows, "segments")
 
 
-def _grid_table(view: SegmentView, says: NumberFormatter) -> str:
-    rows: list[list[Told]] = [
+def _grid_table(view: SegmentView, formatter: NumberFormatter) -> str:
+    rows: list[list[Cell]] = [
         [
             f"R {r}, F {f}",
-            says.count(held.customers),
-            says.money(held.revenue),
-            FormattedNumber(f"{held.mean(2):.2f}"),
+            formatter.count(totals.customers),
+            formatter.money(totals.revenue),
+            FormattedNumber(f"{totals.mean_score(2):.2f}"),
         ]
-        for (r, f), held in sorted(charts.grid_cells(view).items(), reverse=True)
+        for (r, f), totals in sorted(charts.grid_cells(view).items(), reverse=True)
     ]
-    return table("Customers by recency and frequency score", ("Cell", "Customers", "Revenue", "Mean M"), rows)
+    headings = ("Cell", "Customers", "Revenue", "Mean M")
+    return html_table("Customers by recency and frequency score", headings, rows)
 
 
-def _concentration_table(view: SegmentView, says: NumberFormatter) -> str:
-    revenue = view.sum.revenue
-    rows: list[list[Told]] = [
-        [f"top {top} %", says.money(amount), says.share(amount, revenue)]
+def _concentration_table(view: SegmentView, formatter: NumberFormatter) -> str:
+    revenue = view.totals.revenue
+    rows: list[list[Cell]] = [
+        [f"top {top} %", formatter.money(amount), formatter.share(amount, revenue)]
         for top, amount in charts.top_shares(view)
     ]
-    return table("Revenue of the customers who spent the most", ("Customers", "Revenue", "Share"), rows)
+    return html_table("Revenue of the customers who spent the most", ("Customers", "Revenue", "Share"), rows)
 
 
-def _trend_table(view: SegmentView, says: NumberFormatter) -> str:
-    rows: list[list[Told]] = [
-        [str(record.as_of_date), says.count(customers), says.money(revenue), record.run_id]
-        for record, customers, revenue in view.course()
+def _trend_table(view: SegmentView, formatter: NumberFormatter) -> str:
+    rows: list[list[Cell]] = [
+        [str(record.as_of_date), formatter.count(customers), formatter.money(revenue), record.run_id]
+        for record, customers, revenue in view.trend()
     ]
-    return table("The newest results", ("As of", "Customers", "Revenue", "Run"), rows[::-1][:_MOST_RESULTS])
+    headings = ("As of", "Customers", "Revenue", "Run")
+    return html_table("The newest results", headings, rows[::-1][:_LATEST_RESULTS])
 
 
-def _moves_tables(view: SegmentView, says: NumberFormatter) -> tuple[str, str]:
-    """The biggest wins and losses, and all moves."""
+def _moves_tables(view: SegmentView, formatter: NumberFormatter) -> tuple[str, str]:
+    """Return the tables of the largest upward and downward moves, and the table of all moves."""
     moves = sorted(view.moves, key=lambda move: -move.customers)
-    ways = {"up": "better", "down": "worse", "same": "the same", "new": "new", "gone": "gone"}
-    heads = ("From", "To", "Customers", "Their revenue", "Which is")
+    labels = {"up": "better", "down": "worse", "same": "the same", "new": "new", "gone": "gone"}
+    headings = ("From", "To", "Customers", "Their revenue", "Change")
 
-    def row(move: SegmentMove) -> list[Told]:
-        way = ways[direction(view, move)]
+    def row(move: SegmentMove) -> list[Cell]:
         return [
             before_name(move),
             after_name(move),
-            says.count(move.customers),
-            says.money(move.revenue),
-            way,
+            formatter.count(move.customers),
+            formatter.money(move.revenue),
+            labels[move_direction(view, move)],
         ]
 
-    best = "".join(
-        table(caption, heads[:4], [row(move)[:4] for move in found[:_MOST_MOVES]])
-        for caption, way in (("Biggest wins", {"up"}), ("Biggest losses", {"down", "gone"}))
-        if (found := [move for move in moves if direction(view, move) in way])
+    largest = "".join(
+        html_table(caption, headings[:4], [row(move)[:4] for move in matching[:_TOP_MOVES]])
+        for caption, directions in (("Biggest wins", {"up"}), ("Biggest losses", {"down", "gone"}))
+        if (matching := [move for move in moves if move_direction(view, move) in directions])
     )
     listed = moves[:_LISTED_MOVES]
     caption = "All moves" if listed == moves else f"The {len(listed)} largest of {len(moves)} moves"
-    return best, table(caption, heads, [row(move) for move in listed])
+    return largest, html_table(caption, headings, [row(move) for move in listed])
 
 
-def edges_in_words(view: SegmentView, scores: DimensionScores, says: NumberFormatter) -> str:
-    """Whom each score of a dimension takes, and how many of those that are shown have it."""
-    place = ("recency", "frequency", "monetary").index(scores.name)
-    held = [0] * (len(scores.customers) + 1)
-    for cell in view.cells:
-        held[(cell.r, cell.f, cell.m)[place]] += cell.customers
-    rows: list[list[Told]] = [
+def edges_table(view: SegmentView, scores: DimensionScores, formatter: NumberFormatter) -> str:
+    """Return the table of a dimension's scores: range of values, and number of customers in the view."""
+    dimension = ("recency", "frequency", "monetary").index(scores.name)
+    customers = [0] * (len(scores.customers) + 1)
+    for group in view.score_groups:
+        customers[(group.r, group.f, group.m)[dimension]] += group.customers
+    rows: list[list[Cell]] = [
         [
             f"{scores.name[0].upper()} {score}",
-            who,
-            says.count(held[score]),
-            says.share(held[score], view.sum.customers),
+            value_range,
+            formatter.count(customers[score]),
+            formatter.share(customers[score], view.totals.customers),
         ]
-        for score, who in descriptions.edges(scores)
+        for score, value_range in descriptions.describe_edges(scores)
     ]
     from_run = f", edges of run {scores.edges_from}" if scores.edges_from else ""
     caption = f"{scores.name.capitalize()} scores, by {scores.method}{from_run}"
-    return table(caption, ("Score", "Whom it takes", "Customers", "Share"), rows, "brief")
+    return html_table(caption, ("Score", "Range", "Customers", "Share"), rows, "brief")
 
 
-def _dimension(view: SegmentView, scores: DimensionScores, says: NumberFormatter) -> str:
-    counted = counts(view, scores.name)
-    rows: list[list[Told]] = [
-        [label(scores.name, bucket, says), says.count(held)] for bucket, held in counted if held
+def _distribution_card(view: SegmentView, scores: DimensionScores, formatter: NumberFormatter) -> str:
+    rows: list[list[Cell]] = [
+        [bucket_label(scores.name, bucket, formatter), formatter.count(customers)]
+        for bucket, customers in count_buckets(view, scores.name)
+        if customers
     ]
-    detail = table(f"{scores.name.capitalize()}: {UNITS[scores.name]}", ("Values", "Customers"), rows)
-    return figure(distribution(view, scores.name, says), detail, more=edges_in_words(view, scores, says))
+    table = html_table(f"{scores.name.capitalize()}: {UNITS[scores.name]}", ("Values", "Customers"), rows)
+    chart = distribution_chart(view, scores.name, formatter)
+    return chart_card(chart, table, beside=edges_table(view, scores, formatter))
 
 
-def card(view: SegmentView, segment: Segment, says: NumberFormatter, *, names: bool) -> str:
-    """One segment: who is in it, what to do, and the customers who spent the most."""
-    held = view.by_segment[segment.name]
-    about = f"<p>{escaped(segment.description)}</p>" if segment.description else ""
-    action = f'<p class="action"><b>What to do:</b> {escaped(segment.action)}</p>' if segment.action else ""
-    counted = (
-        f'<p class="told">{says.count(held.customers).html} customers · {says.money(held.revenue).html}</p>'
-    )
-    first = _named_table(view.named(segment.name), segment.name, says) if names and held.customers else ""
-    inner = f"<h3>{escaped(segment.name)}</h3>{counted}{about}{action}{first}"
-    return f'<section class="card segment">{inner}</section>'
+def segment_card(
+    view: SegmentView, segment: Segment, formatter: NumberFormatter, *, lists_customers: bool
+) -> str:
+    """Return the card of one segment: description, action, and its top customers if the report lists any."""
+    totals = view.totals_by_segment[segment.name]
+    customers, revenue = formatter.count(totals.customers).html, formatter.money(totals.revenue).html
+    parts = [f"<h3>{escape_html(segment.name)}</h3>"]
+    parts.append(f'<p class="summary">{customers} customers · {revenue}</p>')
+    if segment.description:
+        parts.append(f"<p>{escape_html(segment.description)}</p>")
+    if segment.action:
+        parts.append(f'<p class="action"><b>What to do:</b> {escape_html(segment.action)}</p>')
+    if lists_customers and totals.customers:
+        parts.append(_top_customers_table(view.top_customers(segment.name), segment.name, formatter))
+    return f'<section class="card segment">{"".join(parts)}</section>'
 
 
-def _named_table(named: Sequence[TopCustomer], segment: str, says: NumberFormatter) -> str:
-    rows: list[list[Told]] = [
+def _top_customers_table(customers: Sequence[TopCustomer], segment: str, formatter: NumberFormatter) -> str:
+    rows: list[list[Cell]] = [
         [
             customer.customer_id,
-            says.money(customer.monetary),
-            says.count(customer.frequency),
+            formatter.money(customer.monetary),
+            formatter.count(customer.frequency),
             str(customer.last_order_date),
             customer.rfm_score,
         ]
-        for customer in named
+        for customer in customers
     ]
-    heads = ("Customer", "Revenue", "Orders", "Last order", "Score")
-    inner = table(f"Top customers of {segment}", heads, rows, "named")
-    summary = f'Top customers<span class="unseen"> of {escaped(segment)}</span>'
-    return f"<details><summary>{summary}</summary>{inner}</details>"
+    headings = ("Customer", "Revenue", "Orders", "Last order", "Score")
+    table = html_table(f"Top customers of {segment}", headings, rows, "named")
+    summary = f'Top customers<span class="unseen"> of {escape_html(segment)}</span>'
+    return f"<details><summary>{summary}</summary>{table}</details>"
 
 
-def sections(view: SegmentView, says: NumberFormatter) -> Iterator[str]:
-    """All that the filter changes, in its order on the page."""
-    names = bool(view.figures.named)
-    yield headline(view, says)
+def sections(view: SegmentView, formatter: NumberFormatter) -> Iterator[str]:
+    """Yield the HTML of all sections that the filter changes, in the order of the page."""
+    lists_customers = bool(view.data.top_customers)
+    yield headline(view, formatter)
     yield '<h2 id="segments">Segments</h2><div class="cards lead-row">'
-    yield figure(charts.segments(view, says), "", kind="tall", more=segments_table(view, says))
-    yield figure(charts.grid(view, says), _grid_table(view, says))
-    yield figure(charts.concentration(view, says), _concentration_table(view, says))
+    overview = charts.segments_chart(view, formatter)
+    yield chart_card(overview, "", layout="tall", beside=segments_table(view, formatter))
+    yield chart_card(charts.grid_chart(view, formatter), _grid_table(view, formatter))
+    yield chart_card(charts.concentration_chart(view, formatter), _concentration_table(view, formatter))
     yield '</div><h2 id="changes">What changed</h2><div class="cards">'
-    best, moves = _moves_tables(view, says)
-    if view.figures.before is None:
-        drawing = movements(view, says)
-        inner = f"<h3>{drawing.title}</h3><p>{drawing.told}</p>"
+    chart = movements_chart(view, formatter)
+    largest_moves, moves = _moves_tables(view, formatter)
+    if view.data.previous_as_of is None:
+        inner = f"<h3>{chart.title}</h3><p>{chart.summary}</p>"
         yield f'<section class="card" data-part="movements">{inner}</section>'
     else:
-        yield figure(movements(view, says), moves, kind="wide", more=best)
-    yield figure(charts.trend(view, says), "", kind="wide", more=_trend_table(view, says))
+        yield chart_card(chart, moves, layout="wide", beside=largest_moves)
+    trend = charts.trend_chart(view, formatter)
+    yield chart_card(trend, "", layout="wide", beside=_trend_table(view, formatter))
     yield '</div><h2 id="values">Recency, frequency, monetary</h2><div class="cards three">'
-    for scores in view.figures.run.edges:
-        yield _dimension(view, scores, says)
-    yield '</div><h2 id="actions">Whom to write to</h2>'
-    if names:
+    for scores in view.data.run.edges:
+        yield _distribution_card(view, scores, formatter)
+    yield '</div><h2 id="actions">Recommended actions</h2>'
+    if lists_customers:
         yield (
-            '<p class="private"><b>Personal data:</b> the ids of customers are on this page. Pass it on only'
-            " to people who may see them.</p>"
+            '<p class="private"><b>Personal data:</b> this page contains customer ids. Share it only with'
+            " people who may see them.</p>"
         )
     yield '<div class="cards">'
     for segment in view.segments:
-        yield card(view, segment, says, names=names)
+        yield segment_card(view, segment, formatter, lists_customers=lists_customers)
     yield "</div>"
 
 
-def run_facts(view: SegmentView, says: NumberFormatter) -> str:
-    """What the run read, left out, checked and cost; of the whole result, whatever is shown above."""
-    run = view.figures.run
-    left_out: list[list[Told]] = [
-        [
-            found.reason,
-            says.count(found.lines),
-            says.share(found.lines, run.rows_read or 0),
-            FormattedNumber("not readable") if found.amount is None else says.money(found.amount),
-        ]
-        for found in run.exclusions
-    ]
-    left_out.append(
-        [
-            "counted",
-            says.count(run.rows_kept or 0),
-            says.share(run.rows_kept or 0, run.rows_read or 0),
-            says.money(run.amount_kept or Decimal(0)),
-        ]
-    )
-    audits: list[list[Told]] = [[audit.name, audit.status, audit.detail] for audit in run.audits]
-    took = (run.finished_at - run.started_at).total_seconds()
+def run_facts(view: SegmentView, formatter: NumberFormatter) -> str:
+    """Return what the run excluded, its facts and its audits; the filter does not change this section."""
+    run = view.data.run
     facts = [
-        ("As of", str(view.figures.as_of)),
+        ("As of", str(view.data.as_of)),
         ("Source", run.source or "–"),
-        ("Result", view.figures.label),
+        ("Result", view.data.label),
         ("Run", f"{run.run_id}, finished {run.finished_at:%Y-%m-%d %H:%M} UTC"),
-        ("Computed by", f"{run.engine}, rfm-pipeline {run.version}, in {took:.1f} s"),
-        ("Segments by", str((run.rules.get("segments") or {}).get("name") or "–")),
-        ("Read", "–" if run.bytes_processed is None else formatting.format_bytes(run.bytes_processed)),
+        ("Computed by", f"{run.engine}, rfm-pipeline {run.version}, in {_seconds(run):.1f} s"),
+        ("Segment map", str((run.rules.get("segments") or {}).get("name") or "–")),
+        ("Bytes read", _bytes(run.usage.bytes_processed)),
     ]
-    if run.bytes_billed is not None:
-        facts.append(("Paid for", formatting.format_bytes(run.bytes_billed)))
-    listed = "".join(f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in facts)
-    none = "" if run.exclusions else '<p class="told">No line was left out.</p>'
-    lines = table("Lines, and why they did not count", ("Reason", "Lines", "Share", "Money"), left_out)
-    checks = table("Audits", ("Audit", "Outcome", "What was found"), audits)
+    if run.usage.bytes_billed is not None:
+        facts.append(("Bytes billed", _bytes(run.usage.bytes_billed)))
+    listed = "".join(f"<div><dt>{name}</dt><dd>{escape_html(value)}</dd></div>" for name, value in facts)
+    audits: list[list[Cell]] = [[audit.name, audit.status, audit.detail] for audit in run.audits]
+    audits_table = html_table("Audits", ("Audit", "Status", "Finding"), audits)
     return (
-        f'<div class="cards"><section class="card"><h3>What did not count</h3>{none}{lines}</section>'
+        f'<div class="cards"><section class="card"><h3>Excluded lines</h3>{_lines(run, formatter)}</section>'
         f'<section class="card"><h3>The run</h3><dl class="facts">{listed}</dl></section>'
-        f'<section class="card wide"><h3>Audits</h3>{checks}</section></div>'
+        f'<section class="card wide"><h3>Audits</h3>{audits_table}</section></div>'
     )
+
+
+def _lines(run: RunRecord, formatter: NumberFormatter) -> str:
+    """Return the table of the source's lines by exclusion reason, followed by those that counted."""
+    statistics = run.statistics
+    assert statistics is not None  # an active result has statistics
+    read, kept = statistics.rows_read, statistics.rows_kept
+    rows: list[list[Cell]] = [
+        [
+            excluded.reason,
+            formatter.count(excluded.lines),
+            formatter.share(excluded.lines, read),
+            FormattedNumber("not readable") if excluded.amount is None else formatter.money(excluded.amount),
+        ]
+        for excluded in statistics.exclusions
+    ]
+    counted = formatter.money(statistics.amount_kept)
+    rows.append(["counted", formatter.count(kept), formatter.share(kept, read), counted])
+    note = "" if statistics.exclusions else '<p class="summary">No line was excluded.</p>'
+    return note + html_table("Lines of the source", ("Reason", "Lines", "Share", "Money"), rows)
+
+
+def _seconds(run: RunRecord) -> float:
+    return (run.finished_at - run.started_at).total_seconds()
+
+
+def _bytes(number: int | None) -> str:
+    return "–" if number is None else formatting.format_bytes(number)

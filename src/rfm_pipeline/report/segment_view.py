@@ -1,4 +1,4 @@
-"""What a page shows at a time: all customers, or those of one segment."""
+"""The data of a report, filtered by one segment or not at all."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from functools import cached_property
 
 from msgspec import Struct
 
+from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.config.segment_map import Segment
-from rfm_pipeline.report.data import CustomerGroup, ReportData, SegmentMove, TopCustomer, Value, total
+from rfm_pipeline.report.data import CustomerGroup, ReportData, SegmentMove, TopCustomer, ValueGroup
 from rfm_pipeline.results.run_record import RunRecord
 
 
 class SegmentTotals(Struct, frozen=True):
-    """Some customers together.
+    """Totals over a set of customers.
 
     Attributes:
-        customers, orders, revenue: How many, their orders, their money.
-        recency_days: The sum of their days since the last order.
-        scores: The sum of their three scores each.
+        customers, orders: Number of customers and of their orders.
+        revenue: Sum of their monetary values.
+        recency_days: Sum of their days since the last order.
+        scores: Sums of their recency, frequency and monetary scores.
     """
 
     customers: int = 0
@@ -29,96 +31,103 @@ class SegmentTotals(Struct, frozen=True):
     scores: tuple[int, int, int] = (0, 0, 0)
 
     @classmethod
-    def of(cls, cells: list[CustomerGroup]) -> SegmentTotals:
-        """Cells together."""
+    def of(cls, groups: list[CustomerGroup]) -> SegmentTotals:
+        """Add up groups of customers."""
         return cls(
-            sum(cell.customers for cell in cells),
-            sum(cell.orders for cell in cells),
-            total(cell.revenue for cell in cells),
-            sum(cell.recency_days for cell in cells),
+            sum(group.customers for group in groups),
+            sum(group.orders for group in groups),
+            exact_sum(group.revenue for group in groups),
+            sum(group.recency_days for group in groups),
             (
-                sum(cell.r * cell.customers for cell in cells),
-                sum(cell.f * cell.customers for cell in cells),
-                sum(cell.m * cell.customers for cell in cells),
+                sum(group.r * group.customers for group in groups),
+                sum(group.f * group.customers for group in groups),
+                sum(group.m * group.customers for group in groups),
             ),
         )
 
-    def mean(self, place: int) -> float:
-        """The mean recency (0), frequency (1) or monetary (2) score; 0 without customers."""
-        return self.scores[place] / self.customers if self.customers else 0.0
+    def mean_score(self, dimension: int) -> float:
+        """Return the mean recency (0), frequency (1) or monetary (2) score; 0 without customers."""
+        return self.scores[dimension] / self.customers if self.customers else 0.0
 
 
 class SegmentView(Struct, frozen=True, dict=True):
-    """The figures of a report, seen through a segment.
+    """The data of a report, filtered by a segment.
 
     Attributes:
-        figures: All of them.
-        segment: The segment's name; None shows all customers.
+        data: Data of the whole report.
+        segment: Name of the segment; None for all customers.
     """
 
-    figures: ReportData
+    data: ReportData
     segment: str | None = None
 
-    def shows(self, segment: str | None) -> bool:
-        """Whether a segment is among those that are shown."""
+    def includes(self, segment: str | None) -> bool:
+        """Return whether the view includes the customers of a segment."""
         return self.segment is None or segment == self.segment
 
     @property
     def title(self) -> str:
-        """Whom it shows."""
+        """Title of the view: the segment's name, or 'All customers'."""
         return self.segment or "All customers"
 
     @cached_property
-    def cells(self) -> list[CustomerGroup]:
-        """The cells that are shown."""
-        return [cell for cell in self.figures.cells if self.shows(cell.segment)]
+    def score_groups(self) -> list[CustomerGroup]:
+        """The groups of customers in the view."""
+        return [group for group in self.data.score_groups if self.includes(group.segment)]
 
     @cached_property
-    def sum(self) -> SegmentTotals:
-        """The customers that are shown."""
-        return SegmentTotals.of(self.cells)
+    def totals(self) -> SegmentTotals:
+        """Totals over the customers in the view."""
+        return SegmentTotals.of(self.score_groups)
 
     @cached_property
-    def by_segment(self) -> dict[str, SegmentTotals]:
-        """Every segment, shown or not, in the order of the map."""
-        held: dict[str, list[CustomerGroup]] = {segment.name: [] for segment in self.figures.segments}
-        for cell in self.figures.cells:
-            held[cell.segment].append(cell)
-        return {name: SegmentTotals.of(cells) for name, cells in held.items()}
+    def totals_by_segment(self) -> dict[str, SegmentTotals]:
+        """Totals of every segment, in the view or not, in the order of the segment map."""
+        groups: dict[str, list[CustomerGroup]] = {segment.name: [] for segment in self.data.segments}
+        for group in self.data.score_groups:
+            groups[group.segment].append(group)
+        return {name: SegmentTotals.of(members) for name, members in groups.items()}
 
     @property
     def segments(self) -> list[Segment]:
-        """The segments that are shown, in the order of the map."""
-        return [segment for segment in self.figures.segments if self.shows(segment.name)]
+        """The segments in the view, in the order of the segment map."""
+        return [segment for segment in self.data.segments if self.includes(segment.name)]
 
-    def values(self, dimension: str) -> list[Value]:
-        """How the values of a dimension are distributed among those that are shown."""
+    def values(self, dimension: str) -> list[ValueGroup]:
+        """Return the distribution of a dimension's values over the customers in the view."""
         return [
             value
-            for value in self.figures.values
-            if value.dimension == dimension and self.shows(value.segment)
+            for value in self.data.values
+            if value.dimension == dimension and self.includes(value.segment)
         ]
 
     @property
     def moves(self) -> list[SegmentMove]:
-        """The moves into the segment or out of it."""
-        return [move for move in self.figures.moves if self.shows(move.before) or self.shows(move.after)]
+        """The moves into or out of the view's segment, and those within it."""
+        return [move for move in self.data.moves if self.includes(move.before) or self.includes(move.after)]
 
-    def named(self, segment: str) -> list[TopCustomer]:
-        """The customers of a segment that are named."""
-        return [named for named in self.figures.named if named.segment == segment]
+    def top_customers(self, segment: str) -> list[TopCustomer]:
+        """Return the customers of a segment that the report lists by id, highest spend first."""
+        return [customer for customer in self.data.top_customers if customer.segment == segment]
 
-    def course(self) -> Iterator[tuple[RunRecord, int, Decimal]]:
-        """Each standing result, with the customers that are shown and their money."""
-        for record in self.figures.trend:
+    def trend(self) -> Iterator[tuple[RunRecord, int, Decimal]]:
+        """Yield each active result, oldest first, with the customers in the view and their revenue."""
+        for record in self.data.trend:
+            statistics = record.statistics
+            assert statistics is not None  # an active result has statistics
             if self.segment is None:
-                yield record, record.customers or 0, record.revenue or Decimal(0)
+                yield record, statistics.customers, statistics.revenue
                 continue
-            found = [figures for figures in record.segments if figures.segment == self.segment]
-            customers = sum(figures.customers for figures in found)
-            yield record, customers, total(figures.revenue for figures in found)
+            own = [totals for totals in statistics.segments if totals.segment == self.segment]
+            customers = sum(totals.customers for totals in own)
+            yield record, customers, exact_sum(totals.revenue for totals in own)
 
     @cached_property
-    def standing(self) -> dict[str | None, float]:
-        """How good each segment is: the mean of all scores of its customers now; no customer is 0."""
-        return {None: 0.0, **{name: sum(map(held.mean, range(3))) for name, held in self.by_segment.items()}}
+    def mean_score_sums(self) -> dict[str | None, float]:
+        """Sum of the three mean scores by segment, to rank segments; 0 without customers, and for None."""
+        return {
+            None: 0.0,
+            **{
+                name: sum(map(totals.mean_score, range(3))) for name, totals in self.totals_by_segment.items()
+            },
+        }

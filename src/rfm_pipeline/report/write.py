@@ -1,4 +1,4 @@
-"""Writing a report or a chart: checked early, whole or not at all, private where it names anybody."""
+"""Writing the report or a chart to a file: checked early, atomic, and private if it lists customers."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.report.charts import segments as charts
-from rfm_pipeline.report.charts.distribution import distribution
-from rfm_pipeline.report.charts.movements import movements
+from rfm_pipeline.report.charts.distribution import distribution_chart
+from rfm_pipeline.report.charts.movements import movements_chart
 from rfm_pipeline.report.charts.svg import SvgChart
 from rfm_pipeline.report.data import ReportData, ReportSource, collect_report_data
 from rfm_pipeline.report.number_format import NumberFormatter
-from rfm_pipeline.report.page import page
+from rfm_pipeline.report.page import render_page
 from rfm_pipeline.report.segment_view import SegmentView
 
 CHARTS: dict[str, Callable[[SegmentView, NumberFormatter], SvgChart]] = {
-    "segments": charts.segments,
-    "grid": charts.grid,
-    "movements": movements,
-    "trend": charts.trend,
-    "recency": lambda view, says: distribution(view, "recency", says),
-    "frequency": lambda view, says: distribution(view, "frequency", says),
-    "monetary": lambda view, says: distribution(view, "monetary", says),
-    "concentration": charts.concentration,
+    "segments": charts.segments_chart,
+    "grid": charts.grid_chart,
+    "movements": movements_chart,
+    "trend": charts.trend_chart,
+    "recency": lambda view, formatter: distribution_chart(view, "recency", formatter),
+    "frequency": lambda view, formatter: distribution_chart(view, "frequency", formatter),
+    "monetary": lambda view, formatter: distribution_chart(view, "monetary", formatter),
+    "concentration": charts.concentration_chart,
 }
-"""The charts of a report by their names."""
-PAGES = (".html", ".htm")
+"""Functions that draw the charts of a report, by the charts' names."""
+PAGE_SUFFIXES = (".html", ".htm")
 
 
-def check_place(path: Path, suffixes: tuple[str, ...] = PAGES) -> None:
-    """Says early what would fail late.
+def check_report_path(path: Path, suffixes: tuple[str, ...] = PAGE_SUFFIXES) -> None:
+    """Raise early if a report or chart can't be written to `path`.
 
     Raises:
-        ConfigurationError: The name ends in another suffix, or there is no such folder.
-        UsageError: A PNG is asked for, and what draws it is not installed.
-        WarehouseError: Nothing can be written there.
+        ConfigurationError: If the name ends in another suffix, or there is no such folder.
+        UsageError: If the file is a PNG and vl-convert is not installed.
+        WarehouseError: If there is no permission to write into the folder.
     """
     if path.suffix.casefold() not in suffixes:
         raise ConfigurationError(
@@ -49,90 +49,90 @@ def check_place(path: Path, suffixes: tuple[str, ...] = PAGES) -> None:
         )
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir():
-        what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
-        raise ConfigurationError(f"The report {path} {what}.", "name a file in a folder that is there.")
+        problem = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise ConfigurationError(f"The report {path} {problem}.", "name a file in an existing folder.")
     if not os.access(folder, os.W_OK):
         raise WarehouseError(
-            f"There is no permission to write into {folder}.", "look at its owner and its mode."
+            f"There is no permission to write into {folder}.", "check the folder's owner and mode."
         )
     if path.suffix.casefold() == ".png":
-        _vl_convert()
+        _import_vl_convert()
 
 
-def write_report(about: ReportSource, settings: ReportSettings, path: Path) -> ReportData:
-    """Writes the page of a result.
+def write_report(source: ReportSource, settings: ReportSettings, path: Path) -> ReportData:
+    """Write the report of a result as an HTML page.
 
     Args:
-        about: The result.
-        settings: How the page looks, and how many customers it names.
-        path: Where it is to be; an earlier one is replaced.
+        source: The result.
+        settings: Currency, locale, and the number of customers to list by id.
+        path: File to write; an existing one is replaced.
 
     Returns:
-        What it tells.
+        The data of the page.
 
     Raises:
-        RfmError: The result can't be read, or the file can't be written; an earlier one is as it was.
+        RfmError: If the result can't be read or the file can't be written; an existing file is unchanged.
     """
-    figures = collect_report_data(about, settings.top_customers)
-    text = page(figures, NumberFormatter(settings))
-    replace(path, text.encode(), is_private=bool(figures.named))
-    return figures
+    data = collect_report_data(source, settings.top_customers)
+    html = render_page(data, NumberFormatter(settings))
+    write_atomically(path, html.encode(), is_private=bool(data.top_customers))
+    return data
 
 
-def picture(figures: ReportData, settings: ReportSettings, chart: str, segment: str | None) -> str:
-    """A chart by itself, as SVG.
+def render_chart(data: ReportData, settings: ReportSettings, chart: str, segment: str | None) -> str:
+    """Return a chart as the text of an SVG file.
 
     Args:
-        figures: What the report tells.
-        settings: How figures are written.
-        chart: One of CHARTS.
-        segment: A segment of the result; None shows all customers.
+        data: Data of the report.
+        settings: Currency of the amounts.
+        chart: Name of the chart, one of `CHARTS`.
+        segment: Name of the segment to draw; None for all customers.
     """
-    view = SegmentView(figures, segment)
-    subtitle = f"{view.title}, as of {figures.as_of}"
-    return CHARTS[chart](view, NumberFormatter(settings)).alone(subtitle)
+    view = SegmentView(data, segment)
+    subtitle = f"{view.title}, as of {data.as_of}"
+    return CHARTS[chart](view, NumberFormatter(settings)).standalone(subtitle)
 
 
-def png(svg: str) -> bytes:
-    """A picture as PNG.
+def svg_to_png(svg: str) -> bytes:
+    """Convert the text of an SVG file to a PNG file.
 
     Raises:
-        UsageError: What draws it is not installed.
+        UsageError: If vl-convert is not installed.
     """
-    drawn = _vl_convert().svg_to_png(svg, scale=1.5)
-    assert isinstance(drawn, bytes)
-    return drawn
+    content = _import_vl_convert().svg_to_png(svg, scale=1.5)
+    assert isinstance(content, bytes)
+    return content
 
 
-def replace(path: Path, content: bytes, *, is_private: bool) -> None:
-    """Puts a file in its place at once, so that nobody ever sees half of one.
+def write_atomically(path: Path, content: bytes, *, is_private: bool) -> None:
+    """Write a file in one step: readers see the old file or the whole new one.
 
     Args:
-        path: The place.
-        content: All of it.
-        is_private: Whether nobody but its owner may read it, as it names customers.
+        path: File to write.
+        content: Its content.
+        is_private: Whether only the owner may read the file, because it lists customers.
 
     Raises:
-        WarehouseError: It can't be written.
+        WarehouseError: If the file can't be written.
     """
     draft = None
     try:
         draft = AtomicFile(path)
-        # The draft's folder is its owner's alone, so that nobody reads it before.
+        # Only the owner can enter the temporary folder, so the file is private before its mode is set.
         draft.path.touch(mode=0o600 if is_private else 0o666)
         draft.path.write_bytes(content)
         draft.move()
     except OSError as error:
         raise WarehouseError(
             f"The report {path} can't be written: {lower_first(error.strerror or str(error))}.",
-            "look at the disk's room and the folder's permissions.",
+            "check the free disk space and the folder's permissions.",
         ) from error
     finally:
         if draft is not None:
             draft.cleanup()
 
 
-def _vl_convert() -> Any:
+def _import_vl_convert() -> Any:
     try:
         return import_module("vl_convert")
     except ImportError:

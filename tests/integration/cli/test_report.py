@@ -1,4 +1,4 @@
-"""`rfm report` and `rfm run --report`: the files, who can read them, and what is said where they can't be."""
+"""Tests of `rfm report` and `rfm run --report`: files, their permissions, and errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 from rfm_pipeline.report.write import CHARTS
 from support.cli import Rfm
 from support.orders import contents, published, refused
-from support.report_shop import HOSTILE, hostile, orders
+from support.report_shop import HOSTILE, write_hostile_shop, write_orders
 
 
 @pytest.fixture
 def shop(rfm: Rfm, tmp_path: Path) -> Path:
-    ended = rfm("run", orders(tmp_path / "orders.csv"), "--quiet")
-    assert ended.code == 0, ended.stderr
+    finished = rfm("run", write_orders(tmp_path / "orders.csv"), "--quiet")
+    assert finished.code == 0, finished.stderr
     return tmp_path
 
 
@@ -28,42 +28,42 @@ def mode(file: Path) -> int:
     return stat.S_IMODE(file.stat().st_mode)
 
 
-def elements(picture: Path) -> list[ET.Element]:
-    """Every element of a picture, which any parser must read."""
-    return list(ET.fromstring(picture.read_text(encoding="utf-8")).iter())  # noqa: S314 - our own
+def svg_elements(file: Path) -> list[ET.Element]:
+    """Return all elements of an SVG file, parsed as XML."""
+    return list(ET.fromstring(file.read_text(encoding="utf-8")).iter())  # noqa: S314 - our own
 
 
-def test_a_run_writes_the_page_that_the_command_writes_after_it(rfm: Rfm, tmp_path: Path) -> None:
-    source = orders(tmp_path / "orders.csv")
-    ended = rfm("run", source, "--report", "run.html", "-o", "segments.csv", "--json")
-    assert ended.code == 0, ended.stderr
-    assert ended.json["outputs"] == ["segments.csv", "run.html"]
+def test_run_and_report_write_the_same_page(rfm: Rfm, tmp_path: Path) -> None:
+    source = write_orders(tmp_path / "orders.csv")
+    finished = rfm("run", source, "--report", "run.html", "-o", "segments.csv", "--json")
+    assert finished.code == 0, finished.stderr
+    assert finished.json["outputs"] == ["segments.csv", "run.html"]
     assert rfm("report", "-o", "after.html", "--quiet").code == 0
     assert (tmp_path / "run.html").read_bytes() == (tmp_path / "after.html").read_bytes()
 
 
-def test_the_money_of_the_run_is_on_the_page(rfm: Rfm, shop: Path) -> None:
-    said = rfm("run", "orders.csv", "--json", "--report", "report.html").json
+def test_the_page_contains_all_amounts_of_the_run(rfm: Rfm, shop: Path) -> None:
+    result = rfm("run", "orders.csv", "--json", "--report", "report.html").json
     text = (shop / "report.html").read_text(encoding="utf-8")
-    expected = {said["revenue"], said["amount"]["kept"]}
-    expected |= {segment["revenue"] for segment in said["segments"]}
-    expected |= {amount for amount in said["amount"]["excluded"].values() if amount is not None}
+    expected = {result["revenue"], result["amount"]["kept"]}
+    expected |= {segment["revenue"] for segment in result["segments"]}
+    expected |= {amount for amount in result["amount"]["excluded"].values() if amount is not None}
     assert len(expected) > 6
     assert expected <= set(re.findall(r'data-money="([^"]+)"', text))
 
 
-def test_what_it_wrote_is_told(rfm: Rfm, shop: Path) -> None:
-    ended = rfm("report")
-    assert ended.code == 0
-    assert "Wrote report.html" in ended.stdout
-    assert "named: only its owner can read the page" in ended.stdout
-    said = rfm("report", "--json", "--top-customers", "0", "-o", "a.html").json
-    assert (said["written"], said["named_customers"]) == (["a.html"], 0)
-    assert said["run_id"] == published(shop / "rfm.duckdb")[0][-1]
+def test_the_command_prints_the_files_it_wrote(rfm: Rfm, shop: Path) -> None:
+    finished = rfm("report")
+    assert finished.code == 0
+    assert "Wrote report.html" in finished.stdout
+    assert "listed by id: only the file's owner can read the page" in finished.stdout
+    output = rfm("report", "--json", "--top-customers", "0", "-o", "a.html").json
+    assert (output["written"], output["named_customers"]) == (["a.html"], 0)
+    assert output["run_id"] == published(shop / "rfm.duckdb")[0][-1]
     assert rfm("report", "--quiet").stdout == ""
 
 
-def test_a_page_that_names_customers_is_its_owners(rfm: Rfm, shop: Path) -> None:
+def test_a_page_with_customer_ids_is_readable_by_its_owner_only(rfm: Rfm, shop: Path) -> None:
     (shop / "report.html").touch(mode=0o644)
     assert rfm("report", "--quiet").code == 0
     assert mode(shop / "report.html") == 0o600
@@ -73,31 +73,31 @@ def test_a_page_that_names_customers_is_its_owners(rfm: Rfm, shop: Path) -> None
 
 
 @pytest.mark.parametrize("chart", CHARTS)
-def test_a_chart_is_a_picture_that_parsers_read(chart: str, rfm: Rfm, shop: Path) -> None:
+def test_a_chart_is_well_formed_svg(chart: str, rfm: Rfm, shop: Path) -> None:
     for name, flags in (("all.svg", ()), ("one.svg", ("--segment", "lost"))):
-        ended = rfm("report", "--chart", chart, "--svg", name, "--quiet", *flags)
-        assert ended.code == 0, ended.stderr
-        assert len(elements(shop / name)) > 6
+        finished = rfm("report", "--chart", chart, "--svg", name, "--quiet", *flags)
+        assert finished.code == 0, finished.stderr
+        assert len(svg_elements(shop / name)) > 6
     assert not (shop / "report.html").exists()
     whole = (shop / "all.svg").read_text(encoding="utf-8")
     assert "All customers, as of" in whole
     assert "Lost, as of" in (shop / "one.svg").read_text(encoding="utf-8")
-    # A picture follows no page's theme: its colours are written out.
+    # A file of its own has no theme: it contains the colours.
     colours = re.findall(r"(?:fill|stroke):([^;}]+)", whole)
     assert all(re.fullmatch(r"none|#[0-9a-f]{6}", colour) for colour in colours)
 
 
 def test_a_chart_is_a_png(rfm: Rfm, shop: Path) -> None:
     pytest.importorskip("vl_convert")
-    ended = rfm("report", "--chart", "grid", "--png", "grid.png", "--quiet")
-    assert ended.code == 0, ended.stderr
+    finished = rfm("report", "--chart", "grid", "--png", "grid.png", "--quiet")
+    assert finished.code == 0, finished.stderr
     content = (shop / "grid.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", content[16:24])
     assert (width > 1000, height > 500, len(content) > 10_000) == (True, True, True)
 
 
-def test_without_the_extra_it_says_what_to_install(
+def test_a_png_without_the_extra_is_an_error_with_the_install_command(
     rfm: Rfm, shop: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "vl_convert", None)
@@ -107,20 +107,24 @@ def test_without_the_extra_it_says_what_to_install(
     assert rfm("report", "--chart", "grid", "--svg", "grid.svg", "--quiet").code == 0
 
 
-def test_hostile_names_are_text_in_a_picture(rfm: Rfm, tmp_path: Path) -> None:
-    hostile(tmp_path)
+def test_hostile_names_are_escaped_in_svg(rfm: Rfm, tmp_path: Path) -> None:
+    write_hostile_shop(tmp_path)
     assert rfm("run", "--quiet").code == 0
     assert rfm("report", "--chart", "segments", "--svg", "a.svg", "--quiet").code == 0
-    found = elements(tmp_path / "a.svg")
-    assert not {"script", "img"} & {element.tag.rpartition("}")[2] for element in found}
-    assert any((element.text or "").startswith(HOSTILE[:9]) for element in found)
+    drawn = svg_elements(tmp_path / "a.svg")
+    assert not {"script", "img"} & {element.tag.rpartition("}")[2] for element in drawn}
+    assert any((element.text or "").startswith(HOSTILE[:9]) for element in drawn)
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence", "hint"),
     [
         (["-o", "report.pdf"], "report.pdf does not end in .html.", "name it like report.html."),
-        (["-o", "no/report.html"], "is in a folder that does not exist.", "name a file in a folder"),
+        (
+            ["-o", "no/report.html"],
+            "is in a folder that does not exist.",
+            "name a file in an existing folder.",
+        ),
         (["--chart", "pie", "--svg", "a.svg"], "There is no chart 'pie'.", "choose one of segments, grid"),
         (["--chart", "grid"], "There is no file for the chart grid.", "give --svg FILE or --png FILE."),
         (["--svg", "a.svg"], "It isn't said which chart is drawn.", "give --chart"),
@@ -137,35 +141,35 @@ def test_hostile_names_are_text_in_a_picture(rfm: Rfm, tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_can_not_be_done_is_one_sentence_and_writes_nothing(
+def test_invalid_arguments_are_errors_and_write_nothing(
     arguments: list[str], sentence: str, hint: str, rfm: Rfm, shop: Path
 ) -> None:
     before = contents(shop)
-    said, advice = refused(rfm("report", *arguments))
-    assert sentence in said
-    assert hint in advice
+    message, printed_hint = refused(rfm("report", *arguments))
+    assert sentence in message
+    assert hint in printed_hint
     assert contents(shop) == before
 
 
 @pytest.mark.parametrize("path", ["no/report.html", "report.csv"])
-def test_a_run_whose_report_can_not_be_written_does_not_begin(path: str, rfm: Rfm, tmp_path: Path) -> None:
-    orders(tmp_path / "orders.csv")
+def test_a_run_does_not_start_if_its_report_path_is_invalid(path: str, rfm: Rfm, tmp_path: Path) -> None:
+    write_orders(tmp_path / "orders.csv")
     before = contents(tmp_path)
     assert path in refused(rfm("run", "orders.csv", "--report", path))[0]
     assert contents(tmp_path) == before
 
 
-def test_a_report_that_fails_after_the_publish_says_that_it_was_published(
+def test_a_report_error_after_the_publish_says_that_the_result_is_published(
     rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, *_: object, **__: object) -> None:
+    def raise_disk_full(path: Path, *_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", str(path))
 
-    orders(tmp_path / "orders.csv")
+    write_orders(tmp_path / "orders.csv")
     (tmp_path / "report.html").write_text("earlier", encoding="utf-8")
-    # Only the draft of the report: the rest of the run opens files as ever.
-    opening = "rfm_pipeline.report.write.Path.replace"
-    monkeypatch.setattr(opening, full)
+    # Fails only the rename of the report: the rest of the run uses `Path` as usual.
+    target = "rfm_pipeline.report.write.Path.replace"
+    monkeypatch.setattr(target, raise_disk_full)
     sentence, hint = refused(rfm("run", "orders.csv", "--report", "report.html", "--quiet"), code=4)
     assert sentence == (
         "The result was published, but not reported: the report report.html can't be written:"
@@ -177,7 +181,7 @@ def test_a_report_that_fails_after_the_publish_says_that_it_was_published(
     assert not list(tmp_path.glob(".report*"))
 
 
-def test_the_configured_report_changes_nothing_of_what_a_configuration_is(rfm: Rfm, shop: Path) -> None:
+def test_the_report_settings_do_not_change_the_config_hash(rfm: Rfm, shop: Path) -> None:
     table = '[report]\ncurrency = "gbp"\ntop_customers = 1\nfile = "daily.html"\n'
     (shop / "rfm.toml").write_text(table, encoding="utf-8")
     assert rfm("run", "orders.csv", "--quiet").code == 0
@@ -196,8 +200,8 @@ def test_the_configured_report_changes_nothing_of_what_a_configuration_is(rfm: R
     ],
     ids=["calibrate", "backfill"],
 )
-def test_only_a_run_writes_the_configured_report(command: list[str], rfm: Rfm, shop: Path) -> None:
+def test_only_run_writes_the_configured_report(command: list[str], rfm: Rfm, shop: Path) -> None:
     (shop / "rfm.toml").write_text('[report]\nfile = "daily.html"\n', encoding="utf-8")
-    ended = rfm(*command, "--quiet")
-    assert ended.code == 0, ended.stderr
+    finished = rfm(*command, "--quiet")
+    assert finished.code == 0, finished.stderr
     assert not (shop / "daily.html").exists()

@@ -64,17 +64,22 @@ def report(
     """
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.report.data import collect_report_data, report_source
-    from rfm_pipeline.report.write import check_place, picture, replace, write_report
-    from rfm_pipeline.report.write import png as drawn
+    from rfm_pipeline.report.write import (
+        check_report_path,
+        render_chart,
+        svg_to_png,
+        write_atomically,
+        write_report,
+    )
     from rfm_pipeline.results.run_history import read_state
     from rfm_pipeline.warehouse.factory import open_destination
 
-    settings = load(flags, config=config).settings()
+    settings = load(flags, config=config).settings
     _check_chart(chart, [path for path in (svg, png) if path], output, segment)
     place = output or (None if chart else Path("report.html"))
     for path, suffixes in ((place, (".html", ".htm")), (svg, (".svg",)), (png, (".png",))):
         if path:
-            check_place(path, suffixes)
+            check_report_path(path, suffixes)
     with open_destination(settings) as destination:
         standing = read_state(destination)
         with destination.open_for_reading():
@@ -84,15 +89,15 @@ def report(
             else:
                 figures = collect_report_data(about, top_customers=0)
     if chart:
-        from rfm_pipeline.audiences.request import chosen_segments
+        from rfm_pipeline.audiences.request import resolve_segments
 
         known = [segment.name for segment in figures.segments]
-        (only,) = chosen_segments((segment,), known) if segment else (None,)
-        text = picture(figures, settings.report, chart, only)
+        (only,) = resolve_segments((segment,), known) if segment else (None,)
+        text = render_chart(figures, settings.report, chart, only)
         if svg:
-            replace(svg, text.encode(), is_private=False)
+            write_atomically(svg, text.encode(), is_private=False)
         if png:
-            replace(png, drawn(text), is_private=False)
+            write_atomically(png, svg_to_png(text), is_private=False)
     written = [str(path) for path in (place, svg, png) if path]
     if as_json:
         from rfm_pipeline.cli.render.json import print_json
@@ -103,7 +108,7 @@ def report(
                 "result": figures.label,
                 "as_of": figures.as_of.isoformat(),
                 "run_id": figures.run.run_id,
-                "named_customers": len(figures.named),
+                "named_customers": len(figures.top_customers),
             }
         )
     elif not quiet:

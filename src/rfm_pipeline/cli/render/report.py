@@ -1,4 +1,4 @@
-"""What was written of a report, on the terminal."""
+"""Terminal output of `rfm report`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from rfm_pipeline.common import formatting
 from rfm_pipeline.report.data import ReportData
 
 
-def print_written(figures: ReportData, written: Sequence[str]) -> None:
-    """The result, the files, and that they name customers where they do."""
-    heading = Text.assemble((formatting.format_count(figures.customers, "customer"), "bold"))
-    heading.append(f"  {figures.label} as of {figures.as_of}", "dim")
+def print_written(data: ReportData, written: Sequence[str]) -> None:
+    """Print the reported result, the files written, and a warning if the page lists customers."""
+    heading = Text.assemble((formatting.format_count(data.customers, "customer"), "bold"))
+    heading.append(f"  {data.label} as of {data.as_of}", "dim")
     lines = [Text.assemble(("Wrote ", "green"), path) for path in written]
-    if figures.named:
-        named = formatting.format_count(len(figures.named), "customer")
-        lines.append(Text(f"! {named} named: only its owner can read the page", style="yellow"))
+    if data.top_customers:
+        listed = formatting.format_count(len(data.top_customers), "customer")
+        lines.append(
+            Text(f"! {listed} listed by id: only the file's owner can read the page", style="yellow")
+        )
     console().print(Group(heading, *lines))

@@ -1,4 +1,4 @@
-"""Who went from which segment to which since the result before, as a chart."""
+"""Flow chart of customers between segments since the previous result."""
 
 from __future__ import annotations
 
@@ -7,134 +7,153 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from rfm_pipeline.common import formatting
-from rfm_pipeline.report.charts.svg import WIDTH, SvgChart, bar, number, text, truncate_label
+from rfm_pipeline.report.charts.svg import (
+    WIDTH,
+    SvgChart,
+    format_coordinate,
+    rect_element,
+    text_element,
+    truncate_label,
+)
 from rfm_pipeline.report.data import SegmentMove
-from rfm_pipeline.report.number_format import NumberFormatter, escaped
+from rfm_pipeline.report.number_format import NumberFormatter, escape_html
 from rfm_pipeline.report.segment_view import SegmentView
 
 NEW, LAPSED = "New to the result", "No longer in it"
-_COLOURS = {"up": "one flow", "new": "one flow", "down": "two flow", "gone": "two flow", "same": "off flow"}
-# Between dozens of segments, what comes after these is thinner than a hair.
-_MOST_FLOWS = 150
-_HEIGHT, _GAP, _ROOM = 300.0, 17.0, 130.0
+_CSS_CLASSES = {
+    "up": "one flow",
+    "new": "one flow",
+    "down": "two flow",
+    "gone": "two flow",
+    "same": "off flow",
+}
+# Between dozens of segments, smaller flows would be thinner than a hairline.
+_FLOW_LIMIT = 150
+_HEIGHT, _MIN_GAP, _LABEL_WIDTH = 300.0, 17.0, 130.0
 
 
 def before_name(move: SegmentMove) -> str:
-    """Where the customers were."""
+    """Return the label of the segment before the move."""
     return NEW if move.before is None else move.before
 
 
 def after_name(move: SegmentMove) -> str:
-    """Where they are."""
+    """Return the label of the segment after the move."""
     return LAPSED if move.after is None else move.after
 
 
-def direction(view: SegmentView, move: SegmentMove) -> str:
-    """`new`, `gone`, `same`; or `up` or `down`, by the mean scores of both segments' customers now."""
+def move_direction(view: SegmentView, move: SegmentMove) -> str:
+    """Return `new`, `gone`, `same`, `up` or `down`; the last two by the mean scores of both segments now."""
     if move.before is None:
         return "new"
     if move.after is None:
         return "gone"
     if move.before == move.after:
         return "same"
-    before, after = view.standing.get(move.before, 0.0), view.standing.get(move.after, 0.0)
+    before, after = view.mean_score_sums.get(move.before, 0.0), view.mean_score_sums.get(move.after, 0.0)
     return "up" if after > before else "down"
 
 
 class _Side(Struct):
-    """The segments on one side of the chart, stacked."""
+    """The stacked segments on one side of the chart: number of customers and y coordinate by name."""
 
     names: list[str]
-    sizes: dict[str, int]
+    customers: dict[str, int]
     tops: dict[str, float]
     scale: float
 
     def height(self, name: str) -> float:
-        return max(2.0, self.sizes[name] * self.scale)
+        return max(2.0, self.customers[name] * self.scale)
 
 
-def _side(names: Sequence[str], sizes: dict[str, int], scale: float) -> _Side:
-    side = _Side(list(names), sizes, {}, scale)
+def _stack(names: Sequence[str], customers: dict[str, int], scale: float) -> _Side:
+    side = _Side(list(names), customers, {}, scale)
     y = 26.0
     for name in names:
         side.tops[name] = y
-        y += max(_GAP, side.height(name) + 4)
+        y += max(_MIN_GAP, side.height(name) + 4)
     return side
 
 
-def movements(view: SegmentView, says: NumberFormatter) -> SvgChart:  # noqa: ARG001 - drawn like every chart
-    """The flows between segments, from those that had the customers to those that have them."""
-    title, moves = "Who moved", [move for move in view.moves if move.customers]
-    if view.figures.before is None or not moves:
-        told = "Nobody." if view.figures.before else "There is no earlier result to compare with."
-        return SvgChart("movements", title, told, 50, [text(0, 26, told, "soft")])
-    order = [NEW, *(segment.name for segment in view.figures.segments), LAPSED]
+def movements_chart(
+    view: SegmentView,
+    formatter: NumberFormatter,  # noqa: ARG001 - every chart function has the same parameters
+) -> SvgChart:
+    """Draw the flows between segments, from the previous result on the left to this one on the right."""
+    title, moves = "Movements between segments", [move for move in view.moves if move.customers]
+    if view.data.previous_as_of is None or not moves:
+        reason = (
+            "No customers." if view.data.previous_as_of else "There is no earlier result to compare with."
+        )
+        return SvgChart("movements", title, reason, 50, [text_element(0, 26, reason, "soft")])
+    order = [NEW, *(segment.name for segment in view.data.segments), LAPSED]
     order += sorted({before_name(move) for move in moves} - set(order))
     lefts, rights = dict[str, int](), dict[str, int]()
     for move in moves:
         lefts[before_name(move)] = lefts.get(before_name(move), 0) + move.customers
         rights[after_name(move)] = rights.get(after_name(move), 0) + move.customers
     scale = _HEIGHT / sum(lefts.values())
-    left = _side([name for name in order if name in lefts], lefts, scale)
-    right = _side([name for name in order if name in rights], rights, scale)
+    left = _stack([name for name in order if name in lefts], lefts, scale)
+    right = _stack([name for name in order if name in rights], rights, scale)
     shapes = [
-        text(0, 12, f"as of {view.figures.before}", "soft"),
-        text(WIDTH, 12, f"as of {view.figures.as_of}", "soft", "end"),
+        text_element(0, 12, f"as of {view.data.previous_as_of}", "soft"),
+        text_element(WIDTH, 12, f"as of {view.data.as_of}", "soft", "end"),
         *_flows(view, moves, left, right),
-        *_nodes(left, 0, _ROOM, ""),
-        *_nodes(right, WIDTH, WIDTH - _ROOM, "end"),
+        *_nodes(left, 0, _LABEL_WIDTH, ""),
+        *_nodes(right, WIDTH, WIDTH - _LABEL_WIDTH, "end"),
     ]
-    bottom = max(side.tops[side.names[-1]] + max(_GAP, side.height(side.names[-1])) for side in (left, right))
-    shapes += [
-        bar(0, bottom + 12, 11, 11, "one flow"), text(16, bottom + 22, "better, or new", "soft"),
-        bar(140, bottom + 12, 11, 11, "two flow"), text(156, bottom + 22, "worse, or gone", "soft"),
-        bar(260, bottom + 12, 11, 11, "off flow"), text(276, bottom + 22, "the same", "soft"),
-    ]  # fmt: skip
-    return SvgChart("movements", title, _told(view, moves), bottom + 30, shapes)
+    bottom = max(
+        side.tops[side.names[-1]] + max(_MIN_GAP, side.height(side.names[-1])) for side in (left, right)
+    )
+    legend = ((0, "one", "better, or new"), (140, "two", "worse, or gone"), (260, "off", "the same"))
+    for x, colour, label in legend:
+        shapes.append(rect_element(x, bottom + 12, 11, 11, f"{colour} flow"))
+        shapes.append(text_element(x + 16, bottom + 22, label, "soft"))
+    return SvgChart("movements", title, _summary(view, moves), bottom + 30, shapes)
 
 
-def _told(view: SegmentView, moves: Sequence[SegmentMove]) -> str:
-    by_direction = dict.fromkeys(_COLOURS, 0)
+def _summary(view: SegmentView, moves: Sequence[SegmentMove]) -> str:
+    by_direction = dict.fromkeys(_CSS_CLASSES, 0)
     for move in moves:
-        by_direction[direction(view, move)] += move.customers
+        by_direction[move_direction(view, move)] += move.customers
     return (
-        f"Since {view.figures.before}, {formatting.format_count(by_direction['up'], 'customer')} went to a better"
-        f" segment, {by_direction['down']:,} to a worse one, {by_direction['same']:,} stayed,"
+        f"Since {view.data.previous_as_of}, {formatting.format_count(by_direction['up'], 'customer')} went to"
+        f" a better segment, {by_direction['down']:,} to a worse one, {by_direction['same']:,} stayed,"
         f" {by_direction['new']:,} are new, and {by_direction['gone']:,} are no longer in the result."
     )
 
 
-def _nodes(side: _Side, x: float, inner: float, anchor: str) -> list[str]:
+def _nodes(side: _Side, label_x: float, bar_x: float, anchor: str) -> list[str]:
     shapes = []
     for name in side.names:
         y, height = side.tops[name], side.height(name)
-        shapes.append(bar(inner - (6 if not anchor else 0), y, 6, height, "off"))
-        label = f"{truncate_label(name, 17)}"
-        shapes.append(text(x, y + min(height, 14) / 2 + 5, label, "small", anchor))
+        shapes.append(rect_element(bar_x - (6 if not anchor else 0), y, 6, height, "off"))
+        label = truncate_label(name, 17)
+        shapes.append(text_element(label_x, y + min(height, 14) / 2 + 5, label, "small", anchor))
     return shapes
 
 
 def _flows(view: SegmentView, moves: Sequence[SegmentMove], left: _Side, right: _Side) -> list[str]:
-    taken_left, taken_right = dict[str, float](), dict[str, float]()
-    start, end = _ROOM, WIDTH - _ROOM
+    used_left, used_right = dict[str, float](), dict[str, float]()
+    start, end = _LABEL_WIDTH, WIDTH - _LABEL_WIDTH
     middle = (start + end) / 2
     shapes = []
-    places = {name: at for side in (left, right) for at, name in enumerate(side.names)}
-    drawn = sorted(moves, key=lambda move: -move.customers)[:_MOST_FLOWS]
-    for move in sorted(drawn, key=lambda move: (places[before_name(move)], places[after_name(move)])):
+    positions = {name: index for side in (left, right) for index, name in enumerate(side.names)}
+    largest = sorted(moves, key=lambda move: -move.customers)[:_FLOW_LIMIT]
+    for move in sorted(largest, key=lambda move: (positions[before_name(move)], positions[after_name(move)])):
         before, after = before_name(move), after_name(move)
         size = max(0.6, move.customers * left.scale)
-        top, low = (
-            side.tops[name] + taken.get(name, 0.0)
-            for side, name, taken in ((left, before, taken_left), (right, after, taken_right))
+        left_y, right_y = (
+            side.tops[name] + used.get(name, 0.0)
+            for side, name, used in ((left, before, used_left), (right, after, used_right))
         )
-        taken_left[before] = taken_left.get(before, 0.0) + move.customers * left.scale
-        taken_right[after] = taken_right.get(after, 0.0) + move.customers * left.scale
-        a, b, c, d = (number(y) for y in (top, low, low + size, top + size))
-        told = escaped(f"{before} → {after}: {formatting.format_count(move.customers, 'customer')}")
+        used_left[before] = used_left.get(before, 0.0) + move.customers * left.scale
+        used_right[after] = used_right.get(after, 0.0) + move.customers * left.scale
+        a, b, c, d = (format_coordinate(y) for y in (left_y, right_y, right_y + size, left_y + size))
+        x1, x2, x3 = (format_coordinate(x) for x in (start, middle, end))
+        tooltip = escape_html(f"{before} → {after}: {formatting.format_count(move.customers, 'customer')}")
         shapes.append(
-            f'<path class="{_COLOURS[direction(view, move)]}" d="M{number(start)} {a}C{number(middle)} {a}'
-            f" {number(middle)} {b} {number(end)} {b}V{c}C{number(middle)} {c} {number(middle)} {d}"
-            f' {number(start)} {d}Z"><title>{told}</title></path>'
+            f'<path class="{_CSS_CLASSES[move_direction(view, move)]}" d="M{x1} {a}C{x2} {a} {x2} {b} {x3}'
+            f' {b}V{c}C{x2} {c} {x2} {d} {x1} {d}Z"><title>{tooltip}</title></path>'
         )
     return shapes

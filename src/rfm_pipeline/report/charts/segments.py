@@ -1,9 +1,10 @@
-"""The charts of segments, scores, concentration and trend; each is drawn for what a view shows.
+"""Charts of segments, scores, concentration and trend, each drawn for one view.
 
-Charts are drawn in Python alone, also those behind the page's filter: the page carries one drawing for each
-segment, and shows it. So a chart is the same on the page, in print and as a picture, there is one place to
-test, and the page can be read where no script runs. What is empty is not drawn, so that all segments together
-take a few times the room of the whole, however many there are.
+All charts are drawn in Python, also those behind the page's filter: the page contains one drawing per
+segment, and its script shows one of them. So a chart is the same on the page, in print and in a file, one
+implementation is tested, and the page is readable without JavaScript. Empty parts are not drawn, so that
+the drawings of all segments together take only a few times the space of the drawing of all customers, for
+any number of segments.
 """
 
 from __future__ import annotations
@@ -13,129 +14,143 @@ from decimal import Decimal
 from itertools import pairwise
 
 from rfm_pipeline.common import formatting
-from rfm_pipeline.report.charts.svg import TINTS, WIDTH, SvgChart, bar, number, path, text, truncate_label
-from rfm_pipeline.report.data import Value
+from rfm_pipeline.report.charts.svg import (
+    TINTS,
+    WIDTH,
+    SvgChart,
+    format_coordinate,
+    line_element,
+    rect_element,
+    text_element,
+    truncate_label,
+)
+from rfm_pipeline.report.data import ValueGroup
 from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter
 from rfm_pipeline.report.segment_view import SegmentTotals, SegmentView
 
-_TOPS = (1, 5, 10, 20, 50)
-_POINTS = 60
+_TOP_PERCENTAGES = (1, 5, 10, 20, 50)
+_CURVE_STEPS = 60
 
 
-def segments(view: SegmentView, says: NumberFormatter) -> SvgChart:
-    """The share of the customers and of the revenue: of each segment, or of one and of all others."""
+def segments_chart(view: SegmentView, formatter: NumberFormatter) -> SvgChart:
+    """Draw each segment's share of customers and revenue; of a filtered view, one segment and all others."""
     left, right = 148, 52
-    held = view.by_segment
+    shown = view.totals_by_segment
     if view.segment is not None:
-        others = [cell for cell in view.figures.cells if not view.shows(cell.segment)]
-        held = {view.segment: held[view.segment], "All others": SegmentTotals.of(others)}
-    customers, revenue = view.figures.customers, view.figures.revenue
-    parts = [
-        (sums.customers / customers, float(sums.revenue / revenue) if revenue > 0 else 0.0)
-        for sums in held.values()
+        others = [group for group in view.data.score_groups if not view.includes(group.segment)]
+        shown = {view.segment: shown[view.segment], "All others": SegmentTotals.of(others)}
+    customers, revenue = view.data.customers, view.data.revenue
+    shares = [
+        (totals.customers / customers, float(totals.revenue / revenue) if revenue > 0 else 0.0)
+        for totals in shown.values()
     ]
-    scale = (WIDTH - left - right) / max([0.01, *(max(pair) for pair in parts)])
+    scale = (WIDTH - left - right) / max([0.01, *(max(pair) for pair in shares)])
     shapes = [
-        bar(left, 2, 11, 11, "one"), text(left + 16, 12, "customers", "soft"),
-        bar(left + 92, 2, 11, 11, "two"), text(left + 108, 12, "revenue", "soft"),
+        rect_element(left, 2, 11, 11, "one"), text_element(left + 16, 12, "customers", "soft"),
+        rect_element(left + 92, 2, 11, 11, "two"), text_element(left + 108, 12, "revenue", "soft"),
     ]  # fmt: skip
-    for place, ((name, sums), pair) in enumerate(zip(held.items(), parts, strict=True)):
-        y = 26 + place * 36
-        shapes.append(text(0, y + 17, truncate_label(name, 21)))
-        shares = (says.share(sums.customers, customers), says.share(sums.revenue, revenue))
-        told = (formatting.format_count(sums.customers, "customer"), says.money(sums.revenue).text)
-        for row, kind in enumerate(("one", "two")):
-            wide = max(0.0, scale * pair[row])
-            shapes.append(bar(left, y + 14 * row, wide, 12, kind, f"{name}: {told[row]}"))
-            shapes.append(text(left + wide + 5, y + 14 * row + 10, shares[row], "small"))
-    title, height = "Customers and revenue by segment", 30 + 36 * len(held)
-    return SvgChart("segments", title, _segments_told(view, says), height, shapes)
+    for index, ((name, totals), pair) in enumerate(zip(shown.items(), shares, strict=True)):
+        y = 26 + index * 36
+        shapes.append(text_element(0, y + 17, truncate_label(name, 21)))
+        labels = (formatter.share(totals.customers, customers), formatter.share(totals.revenue, revenue))
+        values = (formatting.format_count(totals.customers, "customer"), formatter.money(totals.revenue).text)
+        for row, css_class in enumerate(("one", "two")):
+            width, top = max(0.0, scale * pair[row]), y + 14 * row
+            shapes.append(rect_element(left, top, width, 12, css_class, f"{name}: {values[row]}"))
+            shapes.append(text_element(left + width + 5, top + 10, labels[row], "small"))
+    title, height = "Customers and revenue by segment", 30 + 36 * len(shown)
+    return SvgChart("segments", title, _segments_summary(view, formatter), height, shapes)
 
 
-def _segments_told(view: SegmentView, says: NumberFormatter) -> str:
-    held = view.by_segment
-    customers, revenue = view.figures.customers, view.figures.revenue
-    first = view.segment or max(held, key=lambda name: held[name].revenue)
-    bring = says.share(held[first].revenue, revenue).text
+def _segments_summary(view: SegmentView, formatter: NumberFormatter) -> str:
+    by_segment = view.totals_by_segment
+    customers, revenue = view.data.customers, view.data.revenue
+    name = view.segment or max(by_segment, key=lambda name: by_segment[name].revenue)
+    revenue_share = formatter.share(by_segment[name].revenue, revenue).text
     if view.segment is None:
-        return f"{first} bring the most revenue, {bring} of it."
-    are = says.share(held[first].customers, customers).text
-    return f"{first} are {are} of the customers, and bring {bring} of the revenue."
+        return f"{name} bring the most revenue, {revenue_share} of it."
+    customer_share = formatter.share(by_segment[name].customers, customers).text
+    return f"{name} are {customer_share} of the customers, and bring {revenue_share} of the revenue."
 
 
 def grid_cells(view: SegmentView) -> dict[tuple[int, int], SegmentTotals]:
-    """The customers that are shown by recency and frequency score."""
-    places = sorted({(cell.r, cell.f) for cell in view.cells})
+    """Return the totals of the view by recency and frequency score, without empty cells, ascending."""
+    cells = sorted({(group.r, group.f) for group in view.score_groups})
     return {
-        place: SegmentTotals.of([cell for cell in view.cells if (cell.r, cell.f) == place])
-        for place in places
+        cell: SegmentTotals.of([group for group in view.score_groups if (group.r, group.f) == cell])
+        for cell in cells
     }
 
 
-def grid(view: SegmentView, says: NumberFormatter) -> SvgChart:
-    """How many customers each pair of recency and frequency scores has, and their mean monetary score."""
-    rows, columns = view.figures.bins(0), view.figures.bins(1)
+def grid_chart(view: SegmentView, formatter: NumberFormatter) -> SvgChart:
+    """Draw a heat map of customers by recency and frequency score, with each cell's mean monetary score."""
+    rows, columns = view.data.bins(0), view.data.bins(1)
     left, top = 56, 6
     width = (WIDTH - left) / columns
     height = max(30.0, min(54.0, width * 0.7))
     cells = grid_cells(view)
-    most = max([1, *(held.customers for held in cells.values())])
+    highest = max([1, *(totals.customers for totals in cells.values())])
     empty, shapes = list[str](), list[str]()
     for r in range(rows, 0, -1):
         y = top + (rows - r) * height
-        shapes.append(text(left - 8, y + height / 2 + 4, f"R {r}", "soft", "end"))
+        shapes.append(text_element(left - 8, y + height / 2 + 4, f"R {r}", "soft", "end"))
         for f in range(1, columns + 1):
             x = left + (f - 1) * width
-            if held := cells.get((r, f)):
-                shapes += _grid_cell(held, f"R {r}, F {f}", (x, y, width, height), most, says)
+            if totals := cells.get((r, f)):
+                shapes += _grid_cell(totals, f"R {r}, F {f}", (x, y, width, height), highest, formatter)
             else:
-                start = number(x + 1)
-                empty.append(f"M{start} {number(y + 1)}h{number(width - 2)}v{number(height - 2)}H{start}z")
+                empty.append(_empty_cell(x, y, width, height))
     if empty:
         shapes.insert(0, f'<path class="empty" d="{"".join(empty)}"/>')
     y = top + rows * height
     shapes += [
-        text(left + (f - 0.5) * width, y + 16, f"F {f}", "soft", "middle") for f in range(1, columns + 1)
+        text_element(left + (f - 0.5) * width, y + 16, f"F {f}", "soft", "middle")
+        for f in range(1, columns + 1)
     ]
-    shapes += [
-        text(left, y + 38, "R recency, F frequency, M mean monetary score; darker has more", "soft"),
-    ]
-    told = "No customers."
+    legend = "R recency, F frequency, M mean monetary score; colour: customers"
+    shapes.append(text_element(left, y + 38, legend, "soft"))
+    summary = "No customers."
     if cells:
-        r, f = max(cells, key=lambda place: cells[place].customers)
-        told = f"Most customers, {cells[r, f].customers:,}, have recency score {r} and frequency score {f}."
-    return SvgChart("grid", "Recency × frequency", told, y + 46, shapes)
+        r, f = max(cells, key=lambda cell: cells[cell].customers)
+        count = formatting.format_count(cells[r, f].customers, "customer")
+        summary = f"The largest group, {count}, has recency score {r} and frequency score {f}."
+    return SvgChart("grid", "Recency × frequency", summary, y + 46, shapes)
+
+
+def _empty_cell(x: float, y: float, width: float, height: float) -> str:
+    """Return the path commands of a cell without customers; one path draws them all."""
+    left, top = format_coordinate(x + 1), format_coordinate(y + 1)
+    return f"M{left} {top}h{format_coordinate(width - 2)}v{format_coordinate(height - 2)}H{left}z"
 
 
 def _grid_cell(
-    held: SegmentTotals, name: str, place: tuple[float, float, float, float], most: int, says: NumberFormatter
+    totals: SegmentTotals,
+    name: str,
+    box: tuple[float, float, float, float],
+    highest: int,
+    formatter: NumberFormatter,
 ) -> list[str]:
-    x, y, width, height = place
-    # By the root, as a few cells have most customers.
-    tint = min(TINTS - 1, 1 + int((held.customers / most) ** 0.5 * (TINTS - 1.001)))
-    count = says.count(held.customers)
-    if width < 60 and held.customers >= 10_000:
-        # Without a currency, which the report's own `short` may have.
-        count = FormattedNumber(NumberFormatter().short(Decimal(held.customers)).text)
+    x, y, width, height = box
+    # The square root, because a few cells have most of the customers.
+    tint = min(TINTS - 1, 1 + int((totals.customers / highest) ** 0.5 * (TINTS - 1.001)))
+    count = formatter.count(totals.customers)
+    if width < 60 and totals.customers >= 10_000:
+        # A formatter without settings: the report's own would add the currency.
+        count = FormattedNumber(NumberFormatter().short(Decimal(totals.customers)).text)
     size = " small" if width < 60 else ""
+    tooltip = f"{name}: {formatting.format_count(totals.customers, 'customer')}"
+    mean = f"M {totals.mean_score(2):.1f}"
     return [
         f'<g class="h{tint}">',
-        bar(
-            x + 1,
-            y + 1,
-            width - 2,
-            height - 2,
-            "",
-            f"{name}: {formatting.format_count(held.customers, 'customer')}",
-        ),
-        text(x + width / 2, y + height / 2 - 1, count, f"strong{size}", "middle"),
-        text(x + width / 2, y + height / 2 + 13, f"M {held.mean(2):.1f}", "small", "middle"),
+        rect_element(x + 1, y + 1, width - 2, height - 2, "", tooltip),
+        text_element(x + width / 2, y + height / 2 - 1, count, f"strong{size}", "middle"),
+        text_element(x + width / 2, y + height / 2 + 13, mean, "small", "middle"),
         "</g>",
     ]
 
 
-def concentration_points(values: Sequence[Value]) -> list[tuple[int, Decimal]]:
-    """Customers from the one who spent the most on, and their money together, at the end of each group."""
+def concentration_points(values: Sequence[ValueGroup]) -> list[tuple[int, Decimal]]:
+    """Return cumulative (customers, revenue) from the highest spend down, starting at (0, 0)."""
     points, customers, revenue = [(0, Decimal(0))], 0, Decimal(0)
     for value in sorted(values, key=lambda value: value.low, reverse=True):
         customers += value.customers
@@ -145,117 +160,112 @@ def concentration_points(values: Sequence[Value]) -> list[tuple[int, Decimal]]:
 
 
 def top_shares(view: SegmentView) -> list[tuple[int, Decimal]]:
-    """For some percentages of the customers, the best first, the money that they bring.
+    """Return (percentage, revenue of that percentage of the customers by spend), percentages ascending.
 
-    Between the ends of groups, which hold nearly equal amounts, it runs straight.
+    Within a group, whose customers spent nearly the same, revenue is interpolated linearly.
     """
     points = concentration_points(view.values("monetary"))
     customers = points[-1][0]
-    return [(top, _at(points, Decimal(customers * top) / 100)) for top in _TOPS]
+    return [(top, _revenue_of_top(points, Decimal(customers * top) / 100)) for top in _TOP_PERCENTAGES]
 
 
-def _at(points: Sequence[tuple[int, Decimal]], customers: Decimal) -> Decimal:
+def _revenue_of_top(points: Sequence[tuple[int, Decimal]], customers: Decimal) -> Decimal:
     for (before, low), (after, high) in pairwise(points):
         if customers <= after:
             return low + (high - low) * (customers - before) / (after - before)
     return points[-1][1]
 
 
-def concentration(view: SegmentView, says: NumberFormatter) -> SvgChart:
-    """Which share of the revenue the best customers bring."""
+def concentration_chart(view: SegmentView, formatter: NumberFormatter) -> SvgChart:
+    """Draw the cumulative share of revenue over the customers, highest spend first (a Lorenz curve)."""
     left, top, height = 46.0, 8.0, 230.0
-    room = WIDTH - left - 14
+    width = WIDTH - left - 14
     points = concentration_points(view.values("monetary"))
     customers, revenue = points[-1]
     title = "How concentrated revenue is"
     if revenue <= 0:
-        return SvgChart("concentration", title, "There is no revenue to share.", 60, [
-            text(0, 30, "There is no revenue to share.", "soft")
-        ])  # fmt: skip
-    sampled = [_at(points, Decimal(customers) * step / _POINTS) for step in range(_POINTS + 1)]
+        summary = "Total revenue is zero or negative, so shares can't be computed."
+        return SvgChart("concentration", title, summary, 60, [text_element(0, 30, summary, "soft")])
+    sampled = [
+        _revenue_of_top(points, Decimal(customers) * step / _CURVE_STEPS) for step in range(_CURVE_STEPS + 1)
+    ]
     highest = max(revenue, *sampled)
 
-    def place(share: float, amount: Decimal) -> tuple[float, float]:
-        return left + room * share, top + height * (1 - float(amount / highest))
+    def point(share: float, amount: Decimal) -> tuple[float, float]:
+        return left + width * share, top + height * (1 - float(amount / highest))
 
-    curve = [place(step / _POINTS, amount) for step, amount in enumerate(sampled)]
+    curve = [point(step / _CURVE_STEPS, amount) for step, amount in enumerate(sampled)]
     bottom = top + height
     shapes = [
-        path([(left, top + height * k / 4), (left + room, top + height * k / 4)], "grid") for k in range(5)
-    ]
-    shapes += [
-        text(
-            left - 6,
-            top + height * (1 - k / 4) + 4,
-            says.share(int(highest * k), 4 * revenue),
-            "small soft",
-            "end",
-        )
-        if highest > revenue
-        else text(left - 6, top + height * (1 - k / 4) + 4, f"{25 * k} %", "small soft", "end")
+        line_element([(left, top + height * k / 4), (left + width, top + height * k / 4)], "grid")
         for k in range(5)
     ]
+    for k in range(5):
+        # With negative amounts, the curve rises above 100 % before it ends there.
+        share = formatter.share(int(highest * k), 4 * revenue) if highest > revenue else f"{25 * k} %"
+        shapes.append(text_element(left - 6, top + height * (1 - k / 4) + 4, share, "small soft", "end"))
     shapes += [
-        path([(left, bottom), *curve, (left + room, bottom)], "area"),
-        path([(left, bottom), place(1, revenue)], "even"),
-        path(curve, "line-one"),
+        line_element([(left, bottom), *curve, (left + width, bottom)], "area"),
+        line_element([(left, bottom), point(1, revenue)], "even"),
+        line_element(curve, "line-one"),
     ]
-    shapes += [
-        text(left + room * k / 4, bottom + 17, f"{25 * k} %", "small soft", "end" if k == 4 else "middle")
-        for k in range(5)
-    ]
-    tenth, fifth = (_at(points, Decimal(customers) * part / 100) for part in (10, 20))
-    x, y = place(0.2, fifth)
+    for k in range(5):
+        anchor = "end" if k == 4 else "middle"
+        shapes.append(text_element(left + width * k / 4, bottom + 17, f"{25 * k} %", "small soft", anchor))
+    tenth, fifth = (_revenue_of_top(points, Decimal(customers) * part / 100) for part in (10, 20))
+    tenth_share, fifth_share = (formatting.format_percent(part, revenue) for part in (tenth, fifth))
+    x, y = point(0.2, fifth)
+    legend = "share of the customers, highest spend first; dashed: equal spend"
     shapes += [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" class="one"/>',
-        text(x + 10, y + 16, f"top 20 %: {formatting.format_percent(fifth, revenue)}", "strong"),
-        text(left, bottom + 36, "share of the customers, from who spent the most; dashed: all alike", "soft"),
+        text_element(x + 10, y + 16, f"top 20 %: {fifth_share}", "strong"),
+        text_element(left, bottom + 36, legend, "soft"),
     ]
-    told = (
-        f"The tenth of the customers who spent the most bring {formatting.format_percent(tenth, revenue)} of the revenue,"
-        f" and the fifth {formatting.format_percent(fifth, revenue)}."
+    summary = (
+        f"The top 10 % of the customers by spend bring {tenth_share} of the revenue,"
+        f" the top 20 % bring {fifth_share}."
     )
-    return SvgChart("concentration", title, told, bottom + 44, shapes)
+    return SvgChart("concentration", title, summary, bottom + 44, shapes)
 
 
-def trend(view: SegmentView, says: NumberFormatter) -> SvgChart:
-    """Customers and their revenue at each as-of date whose result stands."""
-    course = list(view.course())
-    days = [record.as_of_date.toordinal() for record, _, _ in course if record.as_of_date]
+def trend_chart(view: SegmentView, formatter: NumberFormatter) -> SvgChart:
+    """Draw customers and revenue of each active result by as-of date."""
+    results = list(view.trend())
+    days = [record.as_of_date.toordinal() for record, _, _ in results if record.as_of_date]
     first, last = min(days), max(days)
-    left, room, height = 8.0, WIDTH - 30.0, 78.0
+    left, width, height = 8.0, WIDTH - 30.0, 78.0
     shapes = []
-    for panel, (label, kind) in enumerate((("customers", "one"), ("revenue", "two"))):
+    for panel, (label, css_class) in enumerate((("customers", "one"), ("revenue", "two"))):
         top = 26 + panel * (height + 44)
-        series = [float(customers if panel == 0 else revenue) for _, customers, revenue in course]
+        series = [float(customers if panel == 0 else revenue) for _, customers, revenue in results]
         low, high = min(0.0, *series), max(0.0, *series) or 1.0
         points = [
-            (left + (room * (day - first) / (last - first) if last > first else room / 2),
+            (left + (width * (day - first) / (last - first) if last > first else width / 2),
              top + height * (1 - (value - low) / (high - low)))
             for day, value in zip(days, series, strict=True)
         ]  # fmt: skip
-        _, now_customers, now_revenue = course[-1]
-        now = says.count(now_customers) if panel == 0 else says.short(now_revenue)
+        _, customers, revenue = results[-1]
+        latest = formatter.count(customers) if panel == 0 else formatter.short(revenue)
         zero = top + height * (1 - (0 - low) / (high - low))
         shapes += [
-            text(left, top - 11, label, "soft"),
-            text(left + room, top - 11, now, "strong", "end"),
-            path([(left, zero), (left + room, zero)], "grid"),
-            path(points, f"line-{kind}"),
+            text_element(left, top - 11, label, "soft"),
+            text_element(left + width, top - 11, latest, "strong", "end"),
+            line_element([(left, zero), (left + width, zero)], "grid"),
+            line_element(points, f"line-{css_class}"),
         ]
-        shown = points if len(points) <= 40 else points[-1:]
-        shapes += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="{kind}"/>' for x, y in shown]
+        dots = points if len(points) <= 40 else points[-1:]
+        shapes += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="{css_class}"/>' for x, y in dots]
     bottom = 26 + 2 * height + 44
-    began, ended = course[0][0].as_of_date, course[-1][0].as_of_date
+    start, end = results[0][0].as_of_date, results[-1][0].as_of_date
     if last > first:
-        shapes.append(text(left, bottom + 18, str(began), "small soft"))
-    shapes.append(text(left + room, bottom + 18, str(ended), "small soft", "end"))
-    if len(course) == 1:
-        told = f"There is one result, as of {ended}: the trend begins with the next."
-        shapes.append(text(left, bottom + 18, "The trend begins with the next run.", "small soft"))
+        shapes.append(text_element(left, bottom + 18, str(start), "small soft"))
+    shapes.append(text_element(left + width, bottom + 18, str(end), "small soft", "end"))
+    if len(results) == 1:
+        summary = f"There is only one result, as of {end}; the next one starts the trend."
+        shapes.append(text_element(left, bottom + 18, "The next result starts the trend.", "small soft"))
     else:
-        told = (
-            f"From {began} to {ended}, customers went from {course[0][1]:,} to {course[-1][1]:,} and revenue"
-            f" from {says.money(course[0][2]).text} to {says.money(course[-1][2]).text}."
+        summary = (
+            f"From {start} to {end}, customers went from {results[0][1]:,} to {results[-1][1]:,} and revenue"
+            f" from {formatter.money(results[0][2]).text} to {formatter.money(results[-1][2]).text}."
         )
-    return SvgChart("trend", "Result by result", told, bottom + 26, shapes)
+    return SvgChart("trend", "Customers and revenue by as-of date", summary, bottom + 26, shapes)
