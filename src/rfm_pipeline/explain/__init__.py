@@ -1,1 +1,1 @@
-"""Why a customer is in a segment, and what would lead to another."""
+"""Explains one customer: why the customer is in a segment, and what would change it."""

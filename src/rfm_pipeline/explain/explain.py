@@ -1,6 +1,6 @@
-"""Explaining a customer: the steps of a run up to the segments, and the customer's own lines beside them.
+"""The `rfm explain` use case: a run up to the segments, and a query for the customer's own lines.
 
-The values, the edges and the segment are the pipeline's own, so that they are what a run would publish.
+Values, edges and segment come from the steps of the run itself, so that they equal what a run would publish.
 """
 
 from __future__ import annotations
@@ -13,124 +13,129 @@ from typing import Any
 from msgspec.structs import replace
 
 from rfm_pipeline.common.formatting import format_bytes, format_count
-from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, parse_destination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.config.segment_map import Cell, SegmentMap, cell_text
-from rfm_pipeline.config.source_location import BigQueryTable, parse_source
+from rfm_pipeline.config.segment_map import SegmentMap, cell_text
+from rfm_pipeline.config.segment_rules import Cell
+from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import CostLimitError, RfmError
-from rfm_pipeline.explain.not_found import meant, none_counted, unknown
+from rfm_pipeline.explain.not_found import candidate_ids, no_counted_lines, unknown_customer
 from rfm_pipeline.explain.order_timeline import OrderDay, OrderTimeline, OrderTotals
 from rfm_pipeline.explain.published_history import PublishedHistory, published_history
 from rfm_pipeline.explain.result import Changes, Explanation, MatchedRule, OrderLines
-from rfm_pipeline.explain.what_if import ScoreEdges, more_orders, no_order
+from rfm_pipeline.explain.what_if import ScoreEdges, segments_after_more_orders, segments_after_no_order
 from rfm_pipeline.pipeline.plan import Plan, open_plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_statistics import count_lines, count_score_cells, dimension_scores
 from rfm_pipeline.pipeline.staging import refuse_ambiguous_dates
 from rfm_pipeline.results.run_history import read_state
-from rfm_pipeline.results.run_result import DimensionScores, Excluded
+from rfm_pipeline.results.statistics import DimensionScores, Excluded
 from rfm_pipeline.sql.explain_queries import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql
 
 NEWEST = 20
-"""How many orders are shown unless all are asked for."""
-_MOST_FOLLOWED = 5_000
-_STAGED = "explained"
+"""Default number of orders that are listed."""
+_TIMELINE_ORDER_LIMIT = 5_000
+_LINES_TABLE = "explained"
 
 
 def explain(
     configuration: Configuration,
     customer: str,
-    watcher: RunObserver,
+    observer: RunObserver,
     *,
     newest: int | None = NEWEST,
     today: date | None = None,
 ) -> Explanation:
-    """Finds out why a customer is in a segment, and what would lead to another. Nothing is published.
+    """Explain why a customer is in a segment, and what would lead to another one. Nothing is published.
 
     Args:
         configuration: All layers of settings.
-        customer: The customer, as the result prints the id.
-        watcher: Told what is going on.
-        newest: How many of the customer's orders are wanted, the newest first; None is all.
+        customer: Id of the customer, as the result prints it.
+        observer: Receives the progress.
+        newest: Number of the customer's orders to return, newest first; None for all.
         today: As for `open_plan`.
 
     Raises:
-        UsageError: There is no such customer, or nothing of the customer counted.
-        RfmError: Anything else that a run would fail with.
+        UsageError: If there is no such customer, or none of the customer's orders counts.
+        RfmError: If a run with these settings would fail.
     """
-    ids = meant(customer)
-    watcher.step("Looking at the source")
-    with open_plan(configuration, today=today, publishes=_stages_where_it_publishes(configuration)) as plan:
+    ids = candidate_ids(customer)
+    observer.step("Looking at the source")
+    with open_plan(configuration, today=today, publishes=_needs_destination(configuration)) as plan:
         warehouse = plan.warehouse
         select = lines_sql(plan.spec, plan.pipeline, ids)
         _check_cost(plan, select)
-        watcher.step("Reading the customer's lines")
-        warehouse.materialize(_STAGED, select, watcher.progress)
-        found = _found(plan, ids)
-        if found is None:
-            raise unknown(plan, customer)
-        watcher.step("Reading, cleaning and measuring")
+        observer.step("Reading the customer's lines")
+        warehouse.materialize(_LINES_TABLE, select, observer.progress)
+        customer_id = _first_existing(plan, ids)
+        if customer_id is None:
+            raise unknown_customer(plan, customer)
+        observer.step("Reading, cleaning and measuring")
         for step in plan.pipeline.steps(warehouse.table):
-            warehouse.materialize(step.name, step.select, watcher.progress, step.partitioned)
-        watcher.step("Explaining")
-        refuse_ambiguous_dates(count_lines(plan).excluded, plan.mapping)
-        return replace(_explained(plan, found, newest), past=_past(plan, found))
+            warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
+        observer.step("Explaining")
+        refuse_ambiguous_dates(count_lines(warehouse, plan.spec).excluded, plan.mapping)
+        explanation = _build_explanation(plan, customer_id, newest)
+        return replace(explanation, published=_published(plan, customer_id))
 
 
-def _stages_where_it_publishes(configuration: Configuration) -> bool:
-    """Whether it is planned as a run is: BigQuery stages at the destination, and charges for what is read.
+def _needs_destination(configuration: Configuration) -> bool:
+    """Return whether to plan as for a publish: BigQuery stages at the destination and charges for bytes read.
 
-    DuckDB does neither, and its file, which somebody else may hold, is not needed for that.
+    DuckDB does neither; not opening its file allows explaining while another process has the file locked.
     """
-    settings = configuration.settings()
-    is_source = settings.source is not None and isinstance(parse_source(settings.source), BigQueryTable)
-    return is_source or isinstance(parse_destination(settings.to), BigQueryDestinationLocation)
+    settings = configuration.settings
+    is_source = isinstance(settings.source, BigQueryTable)
+    return is_source or isinstance(settings.to, BigQueryDestinationLocation)
 
 
 def _check_cost(plan: Plan, select: str) -> None:
-    """The source is read twice: for all customers, and for the lines of this one."""
-    lines = plan.warehouse.estimate(select)
-    if lines is None or plan.cost is None:
+    """Raise CostLimitError if reading the source twice, for all customers and for one, exceeds the limit."""
+    cost = plan.warehouse.estimate(select)
+    if cost is None or plan.cost is None:
         return
-    whole, most = lines.bytes_processed + plan.cost.bytes_processed, plan.settings.bigquery.most_bytes
-    if whole > most:
+    total, limit = cost.bytes_processed + plan.cost.bytes_processed, plan.settings.bigquery.byte_limit
+    if total > limit:
+        new_limit = format_bytes(total + max(total // 10, 2**20))
         raise CostLimitError(
-            f"Explaining would read {format_bytes(whole)} in two queries, and the limit is {format_bytes(most)}.",
-            f"raise it with --max-bytes '{format_bytes(whole + max(whole // 10, 2**20))}', or narrow it with --since"
-            " or --window.",
+            f"Explaining would read {format_bytes(total)} in two queries, and the limit is"
+            f" {format_bytes(limit)}.",
+            f"raise it with --max-bytes '{new_limit}', or narrow it with --since or --window.",
         )
 
 
-def _found(plan: Plan, ids: Sequence[str]) -> str | None:
-    """The first of some ids that has lines."""
-    rows = plan.warehouse.rows(f"SELECT DISTINCT customer_id FROM {plan.warehouse.table(_STAGED)}")
-    there = {row["customer_id"] for row in rows}
-    return next((customer for customer in ids if customer in there), None)
+def _first_existing(plan: Plan, ids: Sequence[str]) -> str | None:
+    """Return the first of the ids that has lines; None if none has."""
+    rows = plan.warehouse.rows(f"SELECT DISTINCT customer_id FROM {plan.warehouse.table(_LINES_TABLE)}")
+    existing = {row["customer_id"] for row in rows}
+    return next((customer_id for customer_id in ids if customer_id in existing), None)
 
 
-def _explained(plan: Plan, customer: str, newest: int | None) -> Explanation:
+def _build_explanation(plan: Plan, customer: str, newest: int | None) -> Explanation:
     rows, table = plan.warehouse.rows, plan.warehouse.table
-    (standing,) = rows(f"SELECT MAX(as_of_date) AS as_of_date FROM {table('segments')}")
-    lines = decided(plan.spec, table(_STAGED), customer, standing["as_of_date"])
+    (latest,) = rows(f"SELECT MAX(as_of_date) AS as_of_date FROM {table('segments')}")
+    lines = decided(plan.spec, table(_LINES_TABLE), customer, latest["as_of_date"])
     totals = rows(totals_sql(lines))
     scored = rows(row_sql(table("segments"), customer, plan.spec.dialect))
     if not scored:
-        raise none_counted(customer, [_excluded(row) for row in totals])
+        raise no_counted_lines(customer, [_excluded(row) for row in totals])
     (row,) = scored
-    dimensions = dimension_scores(plan, count_score_cells(plan, "segments"))
-    shown = [_order(found) for found in rows(newest_sql(lines, newest))]
-    (kept,) = (found for found in totals if found["reason"] is None)
+    dimensions = dimension_scores(
+        plan.warehouse, plan.spec, count_score_cells(plan.warehouse, "segments"), plan.frozen
+    )
+    orders = tuple(_order_lines(order) for order in rows(newest_sql(lines, newest)))
+    (kept,) = (total for total in totals if total["reason"] is None)
     return Explanation(
         row=row,
         source=plan.source.label,
         engine=plan.warehouse.engine,
         dimensions=dimensions,
-        fired=_fired(plan.spec.segment_map, (row["r_score"], row["f_score"], row["m_score"])),
-        lines=int(kept["lines"]),
-        amount=Decimal(kept["amount"]),
-        excluded=tuple(_excluded(found) for found in totals if found["reason"] is not None),
-        orders=tuple(shown),
-        left_out=sum(found["pieces"] for found in totals) - len(shown),
+        matched_rule=_matched_rule(plan.spec.segment_map, (row["r_score"], row["f_score"], row["m_score"])),
+        counted_lines=int(kept["lines"]),
+        counted_amount=Decimal(kept["amount"]),
+        excluded=tuple(_excluded(total) for total in totals if total["reason"] is not None),
+        orders=orders,
+        omitted_orders=sum(total["pieces"] for total in totals) - len(orders),
         has_order_ids=plan.mapping.order_id is not None,
         changes=_changes(plan, row, dimensions, totals, lines),
         config_hash=plan.settings.config_hash,
@@ -142,21 +147,21 @@ def _excluded(row: Mapping[str, Any]) -> Excluded:
     return Excluded(row["reason"], int(row["lines"]), row["amount"], row["example"])
 
 
-def _order(row: Mapping[str, Any]) -> OrderLines:
+def _order_lines(row: Mapping[str, Any]) -> OrderLines:
     return OrderLines(
         row["order_id"], row["order_date"], int(row["lines"]), row["amount"], row["reason"], row["written"]
     )
 
 
-def _fired(segment_map: SegmentMap, cell: Cell) -> MatchedRule:
-    named = {segment.name: segment for segment in segment_map.segments}
-    segment = named[segment_map.segment_of(*cell)]
+def _matched_rule(segment_map: SegmentMap, cell: Cell) -> MatchedRule:
+    segments = {segment.name: segment for segment in segment_map.segments}
+    segment = segments[segment_map.segment_of(*cell)]
     for number, rule in enumerate(segment_map.rules, start=1):
         if rule.covers(*cell):
-            asked = [f"{dimension} {scores}" for dimension, scores in rule.ranges]
-            asked += [f"the cell {cell_text(cell, segment_map.bins)}"] if rule.cells else []
-            return MatchedRule(number, ", ".join(asked), segment.description, segment.action)
-    return MatchedRule(None, "what no rule covers", segment.description, segment.action)
+            conditions = [f"{dimension} {scores}" for dimension, scores in rule.ranges]
+            conditions += [f"the cell {cell_text(cell, segment_map.bins)}"] if rule.cells else []
+            return MatchedRule(number, ", ".join(conditions), segment.description, segment.action)
+    return MatchedRule(None, "no rule matches", segment.description, segment.action)
 
 
 def _changes(
@@ -166,44 +171,46 @@ def _changes(
     totals: Sequence[Mapping[str, Any]],
     lines: str,
 ) -> Changes:
-    edges = {scores.name: scores.edges for scores in dimensions if scores.edges is not None}
-    if len(edges) < len(dimensions):
-        return Changes(why_none="ntile has no edges: what a customer scores depends on all the others")
-    course = OrderTimeline(
+    edges_by_dimension = {scores.name: scores.edges for scores in dimensions if scores.edges is not None}
+    if len(edges_by_dimension) < len(dimensions):
+        return Changes(why_none="ntile has no edges: a customer's scores depend on all other customers")
+    timeline = OrderTimeline(
         as_of=row["as_of_date"],
-        now=OrderTotals(row["frequency"], row["monetary"], row["last_order_date"]),
+        current=OrderTotals(row["frequency"], row["monetary"], row["last_order_date"]),
         window=plan.settings.window,
         nets_returns=plan.spec.nets_returns,
         until=_until(totals),
     )
-    if course.until == course.as_of:
-        tomorrow = course.as_of + timedelta(days=1)
+    if timeline.until == timeline.as_of:
+        tomorrow = timeline.as_of + timedelta(days=1)
         return Changes(why_none=f"lines of the customer are dated {tomorrow}, and will count from then on")
-    if course.window:
-        followed = plan.warehouse.rows(counted_sql(lines, _MOST_FOLLOWED + 1))
-        if len(followed) > _MOST_FOLLOWED:
-            most = format_count(_MOST_FOLLOWED, "order")
-            return Changes(why_none=f"more than {most} are too many to follow out of the window")
-        course = replace(course, days=_order_days(followed))
-    scale, segment_map = ScoreEdges(**edges), plan.spec.segment_map
+    if timeline.window:
+        counted = plan.warehouse.rows(counted_sql(lines, _TIMELINE_ORDER_LIMIT + 1))
+        if len(counted) > _TIMELINE_ORDER_LIMIT:
+            limit = format_count(_TIMELINE_ORDER_LIMIT, "order")
+            return Changes(
+                why_none=f"the customer has more than {limit}, too many to follow out of the window"
+            )
+        timeline = replace(timeline, days=_order_days(counted))
+    edges, segment_map = ScoreEdges(**edges_by_dimension), plan.spec.segment_map
     return Changes(
-        more_orders(course, scale, segment_map, row["segment"]),
-        no_order(course, scale, segment_map, row["segment"]),
-        until=course.until,
+        segments_after_more_orders(timeline, edges, segment_map, row["segment"]),
+        segments_after_no_order(timeline, edges, segment_map, row["segment"]),
+        until=timeline.until,
         edges_are_fixed=all(scores.method == "fixed" or scores.edges_from for scores in dimensions),
     )
 
 
 def _until(totals: Sequence[Mapping[str, Any]]) -> date | None:
-    """The day before the first of the lines that are dated later: they will count by themselves."""
-    later = [row["oldest"] for row in totals if row["reason"] == "future_dated"]
-    return later[0] - timedelta(days=1) if later else None
+    """Return the day before the first future-dated line, which counts from its date on; None without one."""
+    future_dates = [total["oldest"] for total in totals if total["reason"] == "future_dated"]
+    return future_dates[0] - timedelta(days=1) if future_dates else None
 
 
 def _order_days(rows: Sequence[Mapping[str, Any]]) -> tuple[OrderDay, ...]:
     return tuple(
         OrderDay(
-            # Where no column tells orders apart, each line is one.
+            # Without a column of order ids, each line is an order.
             str(number) if row["order_id"] is None else f"id {row['order_id']}",
             row["order_date"],
             Decimal(row["amount"]),
@@ -213,11 +220,11 @@ def _order_days(rows: Sequence[Mapping[str, Any]]) -> tuple[OrderDay, ...]:
     )
 
 
-def _past(plan: Plan, customer: str) -> PublishedHistory:
-    """What was published; a destination that can't be read takes nothing from the rest."""
+def _published(plan: Plan, customer: str) -> PublishedHistory:
+    """Return the customer's published results, or the reason why the destination can't be read."""
     destination = plan.warehouse.destination
     try:
-        standing = plan.standing if plan.standing.tables else read_state(destination)
-        return published_history(customer, destination, standing, plan.spec.dialect)
+        state = plan.state if plan.state.tables else read_state(destination)
+        return published_history(customer, destination, state, plan.spec.dialect)
     except RfmError as error:
-        return PublishedHistory(unread=error.message)
+        return PublishedHistory(read_error=error.message)

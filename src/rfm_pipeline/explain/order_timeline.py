@@ -1,4 +1,4 @@
-"""What a customer's orders come to as time passes: as they are, or less what a window has left behind."""
+"""A customer's order totals on future as-of dates, if the customer orders nothing more."""
 
 from __future__ import annotations
 
@@ -8,113 +8,118 @@ from decimal import Decimal, localcontext
 
 from msgspec import Struct
 
+from rfm_pipeline.common.decimals import WIDE
 from rfm_pipeline.config.window import Window
 
 _DAY = timedelta(days=1)
 
 
 class OrderDay(Struct, frozen=True):
-    """The lines of an order that counted, of one day.
+    """The counted lines of one order on one day.
 
     Attributes:
-        order: Tells the order from the customer's others.
-        day: The day.
-        amount: The lines' money.
-        purchases: How many of them are above zero.
+        order_key: Identifies the order among the customer's orders.
+        day: Date of the lines.
+        amount: Sum of their amounts.
+        purchases: Number of lines with a positive amount.
     """
 
-    order: str
+    order_key: str
     day: date
     amount: Decimal
     purchases: int
 
 
 class OrderTotals(Struct, frozen=True):
-    """What orders come to.
+    """Frequency, monetary value and last order date over a set of orders.
 
     Attributes:
-        frequency: How many there are; with returns netted, those that are worth something.
-        monetary: Their money.
-        last: The date of the last one; None where there is none.
+        frequency: Number of orders; with returns netted, of orders with a positive amount.
+        monetary: Sum of their amounts.
+        last_order_date: Date of the last order; None without orders.
     """
 
     frequency: int = 0
     monetary: Decimal = Decimal(0)
-    last: date | None = None
+    last_order_date: date | None = None
 
 
 class TimelineInterval(Struct, frozen=True):
-    """What the orders come to from a day on, until the next piece begins."""
+    """`OrderTotals` valid from `start` (inclusive) until the next interval starts."""
 
     start: date
-    bought: OrderTotals
+    totals: OrderTotals
 
 
 class OrderTimeline(Struct, frozen=True):
-    """A customer's orders from the as-of date on, with no new one among them.
+    """How a customer's order totals change after the as-of date if the customer orders nothing more.
+
+    They change only when orders drop out of the time window.
 
     Attributes:
-        as_of: The date from which recency is counted.
-        now: What they come to on that date.
-        window: How far back orders count; None is forever.
-        days: The orders that a window will leave behind one by one; of no use without one.
-        nets_returns: Whether negative lines are taken off.
-        until: The last day that anything can be said of; None where there is no such day.
+        as_of: The as-of date.
+        current: Totals on the as-of date.
+        window: Time window in which orders count; None if all orders count.
+        days: The counted orders by day; only needed with a window.
+        nets_returns: Whether negative lines reduce the order's amount.
+        until: Last as-of date that the timeline covers; None if it has no end.
     """
 
     as_of: date
-    now: OrderTotals
+    current: OrderTotals
     window: Window | None = None
     days: tuple[OrderDay, ...] = ()
     nets_returns: bool = False
     until: date | None = None
 
-    def pieces(self) -> Iterator[TimelineInterval]:
-        """What the orders come to, from the day after the as-of date on."""
+    def intervals(self) -> Iterator[TimelineInterval]:
+        """Yield the intervals in ascending order; the first one starts on the day after the as-of date."""
         first = self.as_of + _DAY
         starts = {first}
         if self.window:
-            starts |= {max(first, self.window.expires_on(found.day)) for found in self.days}
+            starts |= {max(first, self.window.expires_on(order_day.day)) for order_day in self.days}
         for start in sorted(starts):
             if self.until is None or start <= self.until:
-                yield TimelineInterval(start, self.on(start))
+                yield TimelineInterval(start, self.totals_on(start))
 
-    def on(self, day: date) -> OrderTotals:
-        """What they come to on a day that is not before the as-of date."""
+    def totals_on(self, day: date) -> OrderTotals:
+        """Return the totals as of `day`, which is not before the as-of date."""
         if self.window is None:
-            return self.now
-        first = self.window.first_day(day)
+            return self.current
+        first_day = self.window.first_day(day)
         return order_totals(
-            [found for found in self.days if found.day >= first], nets_returns=self.nets_returns
+            [order_day for order_day in self.days if order_day.day >= first_day],
+            nets_returns=self.nets_returns,
         )
 
     @property
     def all_new_count_until(self) -> date | None:
-        """The last day on which every order after the as-of date still counts; None where all always do."""
+        """The last as-of date on which every order after `as_of` still counts; None if all always count."""
         if self.window is None:
             return self.until
-        newest = self.window.expires_on(self.as_of + _DAY) - _DAY
-        return newest if self.until is None else min(newest, self.until)
+        last = self.window.expires_on(self.as_of + _DAY) - _DAY
+        return last if self.until is None else min(last, self.until)
 
 
 def order_totals(days: Sequence[OrderDay], *, nets_returns: bool) -> OrderTotals:
-    """What orders come to, by the rules of `sql/metrics.py`.
+    """Return the totals over some orders, by the rules of `sql/stages/metrics.py`.
 
     Args:
-        days: The orders, each on the days of its lines.
-        nets_returns: Whether an order counts for what is left of it, and not for being there.
+        days: The orders by day.
+        nets_returns: Whether only orders with a positive amount count towards the frequency.
     """
     amounts: dict[str, Decimal] = {}
-    last: dict[str, date] = {}
-    # Decimals add up in 28 digits unless they are told otherwise; an engine's have 38.
-    with localcontext(prec=76):
-        for found in days:
-            amounts[found.order] = amounts.get(found.order, Decimal(0)) + found.amount
-            if found.purchases or not nets_returns:
-                last[found.order] = max(last.get(found.order, found.day), found.day)
-        counted = [order for order, amount in amounts.items() if amount > 0 or not nets_returns]
+    last_dates: dict[str, date] = {}
+    # Python's decimals have 28 digits by default, an engine's up to 38.
+    with localcontext(WIDE):
+        for order_day in days:
+            key = order_day.order_key
+            amounts[key] = amounts.get(key, Decimal(0)) + order_day.amount
+            if order_day.purchases or not nets_returns:
+                last_dates[key] = max(last_dates.get(key, order_day.day), order_day.day)
+        counted = [key for key, amount in amounts.items() if amount > 0 or not nets_returns]
         return OrderTotals(
             len(counted),
             sum(amounts.values(), Decimal(0)),
-            max((last[order] for order in counted), default=None),
+            max((last_dates[key] for key in counted), default=None),
         )

@@ -1,4 +1,4 @@
-"""What a destination has of a customer: the current result, and the results before it."""
+"""A customer's rows at a destination: in the current result, and in the earlier ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PastSegment(Struct, frozen=True):
-    """The segment that a customer had at an as-of date."""
+    """A customer's segment and scores at one as-of date."""
 
     as_of: date
     segment: str
@@ -26,15 +26,15 @@ class PastSegment(Struct, frozen=True):
 
 
 class PublishedHistory(Struct, frozen=True):
-    """What was published of a customer.
+    """A customer's published results.
 
     Attributes:
-        label: The table of the current result; empty where that could not be read.
-        as_of: The as-of date of the current result; None where there is none.
-        current: The customer in it; None where it does not have the customer.
-        config_hash: The rules of the run that published it; None where that is not on record.
-        history: The segments at the as-of dates that stand, the oldest first.
-        unread: Why the destination could not be read; None where it could.
+        label: Name of the table of the current result; empty if the destination could not be read.
+        as_of: As-of date of the current result; None without one.
+        current: The customer in the current result; None if the result lacks the customer.
+        config_hash: Config hash of the run that published the result; None if it is not on record.
+        history: The customer's segments at the active as-of dates, oldest first.
+        read_error: Why the destination could not be read; None if it could.
     """
 
     label: str = ""
@@ -42,10 +42,15 @@ class PublishedHistory(Struct, frozen=True):
     current: PastSegment | None = None
     config_hash: str | None = None
     history: tuple[PastSegment, ...] = ()
-    unread: str | None = None
+    read_error: str | None = None
 
     def differences(self, row: Mapping[str, Any], config_hash: str) -> Iterator[str]:
-        """In what the published result differs from what a run would publish now, in sentences."""
+        """Yield sentences on how the published result differs from the explained one.
+
+        Args:
+            row: The customer's row as a run would publish it now.
+            config_hash: Config hash of that run.
+        """
         if self.as_of is None:
             return
         if self.current is None:
@@ -55,42 +60,43 @@ class PublishedHistory(Struct, frozen=True):
         elif self.current.rfm_score != row["rfm_score"]:
             yield f"{self.label} has the scores {self.current.rfm_score}, as of {self.as_of}."
         if self.as_of != row["as_of_date"]:
-            yield f"It was published as of {self.as_of}, and this is as of {row['as_of_date']}."
+            yield f"It was published as of {self.as_of}; this explanation is as of {row['as_of_date']}."
         if self.config_hash not in (None, config_hash):
-            yield f"It was published by other rules ({self.config_hash}, and these are {config_hash})."
+            yield f"It was published with other rules (config hash {self.config_hash}, now {config_hash})."
 
 
 def published_history(
-    customer: str, destination: Destination, standing: DestinationState, dialect: Dialect
+    customer: str, destination: Destination, state: DestinationState, dialect: Dialect
 ) -> PublishedHistory:
-    """Looks up what was published of a customer.
+    """Read a customer's published results.
 
     Args:
-        customer: The customer.
-        destination: Where results are published.
-        standing: What stands there.
-        dialect: Its engine's words.
+        customer: Id of the customer.
+        destination: The destination.
+        state: Its state.
+        dialect: SQL dialect of its engine.
 
     Raises:
-        RfmError: The destination can't be read.
+        RfmError: If the destination can't be read.
     """
 
-    def found(table: str) -> list[PastSegment]:
-        if table not in standing.tables:
+    def read_rows(table: str) -> list[PastSegment]:
+        if table not in state.tables:
             return []
         rows = destination.rows(row_sql(destination.table(table), customer, dialect))
         return [
             PastSegment(row["as_of_date"], row["segment"], row["rfm_score"], row["run_id"]) for row in rows
         ]
 
-    dates = standing.dates
+    active_runs = state.dates
     with destination.open_for_reading():
-        current, history = found("current"), found("history")
-    publisher = dates.get(standing.as_of) if standing.as_of else None
+        current, history = read_rows("current"), read_rows("history")
+    publisher = active_runs.get(state.as_of) if state.as_of else None
+    active_history = [past for past in history if past.as_of in active_runs]
     return PublishedHistory(
         label=destination.label,
-        as_of=standing.as_of,
+        as_of=state.as_of,
         current=current[0] if current else None,
         config_hash=publisher.config_hash if publisher else None,
-        history=tuple(sorted((past for past in history if past.as_of in dates), key=lambda past: past.as_of)),
+        history=tuple(sorted(active_history, key=lambda past: past.as_of)),
     )

@@ -1,4 +1,4 @@
-"""Why a customer is in a segment: what was found, for people and for machines."""
+"""The explanation of one customer's segment, and its JSON form."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.explain.published_history import PastSegment, PublishedHistory
+from rfm_pipeline.explain.published_history import PublishedHistory
 from rfm_pipeline.explain.what_if import MoreOrders, NoOrder
-from rfm_pipeline.results.run_result import DimensionScores, Excluded, money
+from rfm_pipeline.results.json_values import plain_edges, to_plain
+from rfm_pipeline.results.statistics import DimensionScores, Excluded
 
 
 class OrderLines(Struct, frozen=True):
-    """The lines of an order that share a date and a fate; a single line where there are no orders.
+    """The lines of one order with the same date and exclusion reason; a single line without order ids.
 
     Attributes:
-        order_id: The order; None where it is missing, or no column tells orders apart.
-        day: Its date; None where it can't be read.
-        lines: How many lines.
-        amount: Their money; None where it can't be read.
-        reason: Why they did not count; None where they did.
-        written: A value that could not be read, as it was written.
+        order_id: Id of the order; None if it is missing or the source has no order ids.
+        day: Order date; None if it can't be read.
+        lines: Number of lines.
+        amount: Sum of their amounts; None if no amount can be read.
+        reason: Why the lines were excluded; None if they counted.
+        written: A value that can't be read, as written in the source; None if all can.
     """
 
     order_id: str | None
@@ -34,12 +35,12 @@ class OrderLines(Struct, frozen=True):
     written: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the values by JSON key."""
         return {
             "order_id": self.order_id,
-            "order_date": self.day.isoformat() if self.day else None,
+            "order_date": self.day,
             "lines": self.lines,
-            "amount": None if self.amount is None else money(self.amount),
+            "amount": self.amount,
             "counted": self.reason is None,
             "reason": self.reason,
             "written": self.written,
@@ -47,12 +48,12 @@ class OrderLines(Struct, frozen=True):
 
 
 class MatchedRule(Struct, frozen=True):
-    """The rule of the segment map that a customer's scores meet first.
+    """The first rule of the segment map that matches a customer's scores.
 
     Attributes:
-        number: Its place in the map, from 1; None where no rule fits, and the fallback takes the rest.
-        conditions: What it asks of the scores, in words: `r 3-4, f 4`.
-        description, action: Of its segment.
+        number: Position of the rule in the map, from 1; None if the fallback applies.
+        conditions: Conditions of the rule on the scores, such as `r 3-4, f 4`.
+        description, action: Description and recommended action of the segment.
     """
 
     number: int | None
@@ -62,14 +63,14 @@ class MatchedRule(Struct, frozen=True):
 
 
 class Changes(Struct, frozen=True):
-    """What would lead to another segment, with the edges held, and all other customers as they are.
+    """What would lead to another segment if the edges and all other customers stay the same.
 
     Attributes:
-        more_orders: What more orders lead to.
-        no_order: What the passing of time leads to, with no order.
-        why_none: Why nothing can be promised; None where both are complete.
-        until: The last day that is looked at, because of lines that are dated later; None without such lines.
-        edges_are_fixed: Whether the edges are configured or frozen, and stay where they are in any run.
+        more_orders: Segments reached by further orders.
+        no_order: Segments reached without any further order, by date.
+        why_none: Why no prediction is possible; None if both lists are complete.
+        until: Last day of the predictions, because later-dated lines exist; None without such lines.
+        edges_are_fixed: Whether the edges are configured or frozen, so that later runs use the same ones.
     """
 
     more_orders: tuple[MoreOrders, ...] = ()
@@ -80,73 +81,70 @@ class Changes(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """One customer's segment, and what it comes from.
+    """One customer's segment, and how it was derived.
 
     Attributes:
-        row: The customer's row of the result, by column, as a run would publish it.
-        source, engine: Where the lines came from, and what computed it.
-        dimensions: How each dimension is scored, with its edges.
-        fired: The rule.
-        lines, amount: The lines that counted, and their money.
-        excluded: Those that did not, by reason.
-        orders: The newest orders with what became of them.
-        left_out: How many there are besides.
-        has_order_ids: Whether a column tells orders apart.
+        row: The customer's row of the result by column, as a run would publish it.
+        source: Name of the source, shown to users.
+        engine: `duckdb` or `bigquery`.
+        dimensions: How recency, frequency and monetary are scored, with their edges.
+        matched_rule: The rule that gives the segment.
+        counted_lines: Number of lines that counted.
+        counted_amount: Sum of their amounts.
+        excluded: The other lines by reason.
+        orders: The newest orders, counted or not.
+        omitted_orders: Number of further rows that `orders` leaves out.
+        has_order_ids: Whether the source has order ids.
         changes: What would lead to another segment.
-        config_hash: Changes when a rule changes.
-        notes: What a person wants to know of the source.
-        past: What was published of the customer.
+        config_hash: Hash of the rules.
+        notes: Remarks on the source, one sentence each.
+        published: The customer's published results.
     """
 
     row: Mapping[str, Any]
     source: str
     engine: str
     dimensions: tuple[DimensionScores, ...]
-    fired: MatchedRule
-    lines: int
-    amount: Decimal
+    matched_rule: MatchedRule
+    counted_lines: int
+    counted_amount: Decimal
     excluded: tuple[Excluded, ...]
     orders: tuple[OrderLines, ...]
-    left_out: int
+    omitted_orders: int
     has_order_ids: bool
     changes: Changes
     config_hash: str
     notes: tuple[str, ...] = ()
-    past: PublishedHistory = field(default_factory=PublishedHistory)
+    published: PublishedHistory = field(default_factory=PublishedHistory)
 
     @property
     def values(self) -> tuple[int, int, Decimal]:
-        """Recency in days, frequency, monetary."""
+        """Recency in days, frequency, and monetary value."""
         return self.row["recency_days"], self.row["frequency"], self.row["monetary"]
 
     @property
     def scores(self) -> tuple[int, int, int]:
-        """The three scores."""
+        """Recency, frequency and monetary score."""
         return self.row["r_score"], self.row["f_score"], self.row["m_score"]
 
     def to_json(self) -> dict[str, Any]:
-        """One object with plain values, as `rfm explain --json` prints it."""
+        """Return the object that `rfm explain --json` prints, in plain values."""
         row = self.row
-        return {
+        explanation = {
             "customer_id": row["customer_id"],
-            "as_of": row["as_of_date"].isoformat(),
+            "as_of": row["as_of_date"],
             "source": self.source,
             "engine": self.engine,
             "config_hash": self.config_hash,
             "segment": row["segment"],
-            "rule": {
-                "number": self.fired.number,
-                "conditions": self.fired.conditions,
-                "description": self.fired.description,
-                "action": self.fired.action,
-            },
+            "rule": self.matched_rule,
             "values": {
                 "recency_days": row["recency_days"],
                 "frequency": row["frequency"],
-                "monetary": money(row["monetary"]),
-                "avg_order_value": money(row["avg_order_value"]),
-                "first_order_date": row["first_order_date"].isoformat(),
-                "last_order_date": row["last_order_date"].isoformat(),
+                "monetary": row["monetary"],
+                "avg_order_value": row["avg_order_value"],
+                "first_order_date": row["first_order_date"],
+                "last_order_date": row["last_order_date"],
             },
             "scores": {
                 "r": row["r_score"],
@@ -155,41 +153,41 @@ class Explanation(Struct, frozen=True):
                 "rfm_score": row["rfm_score"],
             },
             "dimensions": [
-                _dimension(scores, self.values[place], self.scores[place])
-                for place, scores in enumerate(self.dimensions)
+                _dimension(scores, self.values[index], self.scores[index])
+                for index, scores in enumerate(self.dimensions)
             ],
             "lines": {
-                "counted": self.lines,
-                "amount": money(self.amount),
+                "counted": self.counted_lines,
+                "amount": self.counted_amount,
                 "excluded": {
                     excluded.reason: {
                         "lines": excluded.lines,
-                        "amount": None if excluded.amount is None else money(excluded.amount),
+                        "amount": excluded.amount,
                         "example": excluded.example,
                     }
                     for excluded in self.excluded
                 },
             },
             "orders": [order.to_json() for order in self.orders],
-            "orders_left_out": self.left_out,
+            "orders_left_out": self.omitted_orders,
             "changes": _changes(self.changes, row["avg_order_value"]),
-            "published": _past(self.past.current) if self.past.current else None,
-            "differences": list(self.past.differences(row, self.config_hash)),
-            "history": [_past(segment) for segment in self.past.history],
-            "unread": self.past.unread,
+            "published": self.published.current,
+            "differences": list(self.published.differences(row, self.config_hash)),
+            "history": self.published.history,
+            "unread": self.published.read_error,
         }
+        plain: dict[str, Any] = to_plain(explanation)
+        return plain
 
 
 def _dimension(scores: DimensionScores, value: Decimal | int, score: int) -> dict[str, Any]:
-    is_money = scores.name == "monetary"
-    known = [money(edge) if is_money else int(edge) for edge in scores.edges or ()]
     return {
         "dimension": scores.name,
         "method": scores.method,
-        "value": money(Decimal(value)) if is_money else value,
+        "value": value,
         "score": score,
         "bins": len(scores.customers),
-        "edges": None if scores.edges is None else known,
+        "edges": plain_edges(scores.name, scores.edges),
         "customers_with_this_score": scores.customers[score - 1],
     }
 
@@ -198,28 +196,17 @@ def _changes(changes: Changes, average: Decimal) -> dict[str, Any]:
     return {
         "edges": "fixed" if changes.edges_are_fixed else "held",
         "why_none": changes.why_none,
-        "until": changes.until.isoformat() if changes.until else None,
+        "until": changes.until,
         "more_orders": [
             {
                 "segment": way.segment,
                 "orders": way.orders,
-                "amount_at_least": money(way.at_least),
-                "amount_at_most": None if way.at_most is None else money(way.at_most),
-                "by": way.by.isoformat() if way.by else None,
+                "amount_at_least": way.min_amount,
+                "amount_at_most": way.max_amount,
+                "by": way.last_day,
                 "is_usual": way.covers(average * way.orders),
             }
             for way in changes.more_orders
         ],
-        "no_order": [
-            {"segment": change.segment, "as_of": change.on.isoformat()} for change in changes.no_order
-        ],
-    }
-
-
-def _past(segment: PastSegment) -> dict[str, Any]:
-    return {
-        "as_of": segment.as_of.isoformat(),
-        "segment": segment.segment,
-        "rfm_score": segment.rfm_score,
-        "run_id": segment.run_id,
+        "no_order": changes.no_order,
     }

@@ -1,6 +1,6 @@
-"""What would lead a customer to another segment: more orders, or none for a while.
+"""Segments that a customer would reach with more orders, or without any order for some time.
 
-The edges are held where they are, and so are all other customers: what is promised is exact on those terms.
+Exact under two assumptions: the edges between scores stay the same, and so do all other customers.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 
 from msgspec import Struct
 
-from rfm_pipeline.config.segment_map import Cell, SegmentMap
+from rfm_pipeline.common.decimals import WIDE
+from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.config.segment_rules import Cell
 from rfm_pipeline.explain.order_timeline import OrderTimeline, OrderTotals, TimelineInterval
 
 _DAY = timedelta(days=1)
@@ -19,16 +21,17 @@ _CENT = Decimal("0.01")
 
 
 class ScoreEdges(Struct, frozen=True):
-    """The edges between scores, in the form that `[scoring]` takes."""
+    """The edges between scores by dimension, in the form that `[scoring]` takes."""
 
     recency: tuple[Decimal, ...]
     frequency: tuple[Decimal, ...]
     monetary: tuple[Decimal, ...]
 
     def cell(self, days: int, frequency: int, monetary: Decimal) -> Cell:
-        """The three scores of a customer.
+        """Return the recency, frequency and monetary score of a customer.
 
-        >>> Scale((Decimal(30), Decimal(90)), (Decimal(1),), (Decimal(100),)).cell(31, 2, Decimal(100))
+        >>> edges = ScoreEdges((Decimal(30), Decimal(90)), (Decimal(1),), (Decimal(100),))
+        >>> edges.cell(31, 2, Decimal(100))
         (2, 2, 1)
         """
         return (
@@ -39,154 +42,161 @@ class ScoreEdges(Struct, frozen=True):
 
 
 class MoreOrders(Struct, frozen=True):
-    """More orders, and the segment that they lead to, as of the day of the last of them.
+    """Number and total amount of further orders, and the segment reached on the day of the last of them.
 
     Attributes:
-        segment: The segment.
-        orders: How many orders more, each after the as-of date.
-        at_least: What they are worth in all, at least.
-        at_most: The same, at most; None where more changes nothing.
-        by: The last day for them; None where any day will do.
+        segment: Name of the segment.
+        orders: Number of further orders, each after the as-of date.
+        min_amount: Smallest total amount of these orders that leads to the segment.
+        max_amount: Largest total amount; None without a limit.
+        last_day: Last day on which the orders lead to the segment; None without a limit.
     """
 
     segment: str
     orders: int
-    at_least: Decimal
-    at_most: Decimal | None = None
-    by: date | None = None
+    min_amount: Decimal
+    max_amount: Decimal | None = None
+    last_day: date | None = None
 
     def covers(self, amount: Decimal) -> bool:
-        """Whether orders that are worth an amount in all are enough, and not too much."""
-        return self.at_least <= amount and (self.at_most is None or amount <= self.at_most)
+        """Return whether a total amount leads to the segment."""
+        return self.min_amount <= amount and (self.max_amount is None or amount <= self.max_amount)
 
     @property
     def takes_any_amount(self) -> bool:
-        """Whether the smallest orders will do."""
-        return self.at_least <= _CENT * self.orders
+        """Whether orders of one cent each are enough."""
+        return self.min_amount <= _CENT * self.orders
 
 
 class NoOrder(Struct, frozen=True):
-    """The segment that a customer has come to on a day, having ordered nothing until then.
+    """The segment that a customer is in from a later as-of date on, without any order until then.
 
     Attributes:
-        segment: The segment; None where the customer has left the table, for no order counts any more.
-        on: The as-of date.
+        segment: Name of the segment; None if no order counts any more, so that the customer has no row.
+        as_of: The as-of date.
     """
 
     segment: str | None
-    on: date
+    as_of: date
 
 
-def more_orders(
-    course: OrderTimeline, scale: ScoreEdges, segment_map: SegmentMap, now: str
+def segments_after_more_orders(
+    timeline: OrderTimeline, edges: ScoreEdges, segment_map: SegmentMap, current_segment: str
 ) -> tuple[MoreOrders, ...]:
-    """The segments that more orders lead to: for each the fewest orders, and for those the least money.
+    """Return for each segment that more orders lead to the fewest orders, and for those the smallest amount.
 
     Args:
-        course: The customer's orders.
-        scale: The edges.
+        timeline: The customer's orders.
+        edges: The edges between scores.
         segment_map: The segment of each cell.
-        now: The segment that the customer is in.
+        current_segment: The customer's segment, which is not returned.
     """
-    limit = course.all_new_count_until
-    pieces = [piece for piece in course.pieces() if limit is None or piece.start <= limit]
-    if not pieces:
+    limit = timeline.all_new_count_until
+    intervals = [interval for interval in timeline.intervals() if limit is None or interval.start <= limit]
+    if not intervals:
         return ()
-    first = pieces[0].bought
-    # No other number of orders reaches a score that a smaller one does not.
-    enough = {int(edge) - first.frequency + 1 for edge in scale.frequency}
-    found: dict[str, MoreOrders] = {}
-    for orders in sorted({1, *(number for number in enough if number > 1)}):
-        for segment, at_least, at_most in _amounts(orders, first, scale, segment_map):
-            if segment != now and segment not in found:
-                found[segment] = MoreOrders(segment, orders, at_least, at_most)
-    return tuple(_dated(way, pieces, limit, scale, segment_map) for way in found.values())
+    first = intervals[0].totals
+    # Only numbers of orders just above an edge give a frequency score that fewer orders do not give.
+    order_counts = {int(edge) - first.frequency + 1 for edge in edges.frequency}
+    ways: dict[str, MoreOrders] = {}
+    for orders in sorted({1, *(number for number in order_counts if number > 1)}):
+        for segment, min_amount, max_amount in _amount_ranges(orders, first, edges, segment_map):
+            if segment != current_segment and segment not in ways:
+                ways[segment] = MoreOrders(segment, orders, min_amount, max_amount)
+    return tuple(_with_last_day(way, intervals, limit, edges, segment_map) for way in ways.values())
 
 
-def _amounts(
-    orders: int, before: OrderTotals, scale: ScoreEdges, segment_map: SegmentMap
+def _amount_ranges(
+    orders: int, before: OrderTotals, edges: ScoreEdges, segment_map: SegmentMap
 ) -> Iterator[tuple[str, Decimal, Decimal | None]]:
-    """The amounts in whole cents that some orders can come to, cut where the segment changes."""
-    recency, frequency, _ = scale.cell(0, before.frequency + orders, Decimal(0))
-    told: tuple[str, Decimal, Decimal | None] | None = None
+    """Yield ascending ranges of the total amount in whole cents: (segment, smallest, largest amount)."""
+    recency, frequency, _ = edges.cell(0, before.frequency + orders, Decimal(0))
+    current: tuple[str, Decimal, Decimal | None] | None = None
     start = _CENT * orders
-    with localcontext(prec=76):
-        for score, edge in enumerate((*scale.monetary, None), start=1):
+    with localcontext(WIDE):
+        for score, edge in enumerate((*edges.monetary, None), start=1):
             end = None if edge is None else (edge - before.monetary).quantize(_CENT, ROUND_FLOOR)
             if end is not None and end < start:
                 continue
             segment = segment_map.segment_of(recency, frequency, score)
-            if told and told[0] == segment:
-                told = segment, told[1], end
+            if current and current[0] == segment:
+                current = segment, current[1], end
             else:
-                if told:
-                    yield told
-                told = segment, start, end
+                if current:
+                    yield current
+                current = segment, start, end
             start = start if end is None else end + _CENT
-    assert told  # the highest score has no end, and is never passed over
-    yield told
+    assert current  # the highest score has no upper edge, so the loop never skips it
+    yield current
 
 
-def _dated(
+def _with_last_day(
     way: MoreOrders,
-    pieces: Sequence[TimelineInterval],
+    intervals: Sequence[TimelineInterval],
     limit: date | None,
-    scale: ScoreEdges,
+    edges: ScoreEdges,
     segment_map: SegmentMap,
 ) -> MoreOrders:
-    """The same, with the last day on which it holds: what a window leaves behind is missing later."""
-    for piece in pieces:
-        if not _holds(way, piece.bought, scale, segment_map):
-            limit = piece.start - _DAY
+    """Set the last day on which the orders lead to the segment, before earlier orders leave the window."""
+    for interval in intervals:
+        if not _leads_to_segment(way, interval.totals, edges, segment_map):
+            limit = interval.start - _DAY
             break
-    return MoreOrders(way.segment, way.orders, way.at_least, way.at_most, limit)
+    return MoreOrders(way.segment, way.orders, way.min_amount, way.max_amount, limit)
 
 
-def _holds(way: MoreOrders, before: OrderTotals, scale: ScoreEdges, segment_map: SegmentMap) -> bool:
-    with localcontext(prec=76):
-        recency, frequency, low = scale.cell(0, before.frequency + way.orders, before.monetary + way.at_least)
-        high = len(scale.monetary) + 1
-        if way.at_most is not None:
-            high = scale.cell(0, 0, before.monetary + way.at_most)[2]
+def _leads_to_segment(
+    way: MoreOrders, before: OrderTotals, edges: ScoreEdges, segment_map: SegmentMap
+) -> bool:
+    """Return whether every amount from `min_amount` to `max_amount` leads to the segment."""
+    with localcontext(WIDE):
+        recency, frequency, low = edges.cell(
+            0, before.frequency + way.orders, before.monetary + way.min_amount
+        )
+        high = len(edges.monetary) + 1
+        if way.max_amount is not None:
+            high = edges.cell(0, 0, before.monetary + way.max_amount)[2]
     return all(
         segment_map.segment_of(recency, frequency, score) == way.segment for score in range(low, high + 1)
     )
 
 
-def no_order(
-    course: OrderTimeline, scale: ScoreEdges, segment_map: SegmentMap, now: str
+def segments_after_no_order(
+    timeline: OrderTimeline, edges: ScoreEdges, segment_map: SegmentMap, current_segment: str
 ) -> tuple[NoOrder, ...]:
-    """The segments that a customer comes to who orders nothing, in their order, each at its first day.
+    """Return the segments that a customer without further orders reaches, each with its first as-of date.
 
     Args:
-        course: The customer's orders.
-        scale: The edges.
+        timeline: The customer's orders.
+        edges: The edges between scores.
         segment_map: The segment of each cell.
-        now: The segment that the customer is in.
+        current_segment: The customer's segment, which is not returned.
     """
-    found: dict[str | None, NoOrder] = {now: NoOrder(now, course.as_of)}
-    pieces = list(course.pieces())
-    for piece, after in zip(pieces, [*pieces[1:], None], strict=True):
-        for day in _turns(piece, after.start if after else None, scale, course.until):
+    changes: dict[str | None, NoOrder] = {current_segment: NoOrder(current_segment, timeline.as_of)}
+    intervals = list(timeline.intervals())
+    for interval, following in zip(intervals, [*intervals[1:], None], strict=True):
+        totals = interval.totals
+        for day in _score_changes(interval, following.start if following else None, edges, timeline.until):
             segment = None
-            if piece.bought.last is not None:
-                days = (day - piece.bought.last).days
-                cell = scale.cell(days, piece.bought.frequency, piece.bought.monetary)
-                segment = segment_map.segment_of(*cell)
-            found.setdefault(segment, NoOrder(segment, day))
-    del found[now]
-    return tuple(found.values())
+            if totals.last_order_date is not None:
+                days = (day - totals.last_order_date).days
+                segment = segment_map.segment_of(*edges.cell(days, totals.frequency, totals.monetary))
+            changes.setdefault(segment, NoOrder(segment, day))
+    del changes[current_segment]
+    return tuple(changes.values())
 
 
-def _turns(piece: TimelineInterval, end: date | None, scale: ScoreEdges, until: date | None) -> list[date]:
-    """The days of a piece on which a score can change: the first, and when an edge of recency is passed."""
-    last = piece.bought.last
-    days = {piece.start}
+def _score_changes(
+    interval: TimelineInterval, end: date | None, edges: ScoreEdges, until: date | None
+) -> list[date]:
+    """Return the days on which a score can change: the first day, and the day after each recency edge."""
+    last = interval.totals.last_order_date
+    days = {interval.start}
     if last is not None:
-        reach = (date.max - last).days
-        days |= {last + timedelta(days=int(edge) + 1) for edge in scale.recency if -1 <= edge < reach}
+        days_to_max = (date.max - last).days
+        days |= {last + timedelta(days=int(edge) + 1) for edge in edges.recency if -1 <= edge < days_to_max}
     return sorted(
         day
         for day in days
-        if day >= piece.start and (end is None or day < end) and (until is None or day <= until)
+        if day >= interval.start and (end is None or day < end) and (until is None or day <= until)
     )

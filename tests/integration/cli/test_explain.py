@@ -1,4 +1,4 @@
-"""`rfm explain`: what it prints and gives, of a shop by hand and of a real one; ids of any kind; history."""
+"""`rfm explain` on a small made-up shop and on a real one: terminal and JSON output, errors, unusual ids."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ recency.edges = [30]
 frequency.edges = [2]
 monetary.edges = [100]
 [segments]
-name = "by hand"
+name = "test map"
 rules = [
   { segment = "Best", r = 2, f = 2, m = 2, action = "Thank them." },
   { segment = "Many", f = 2 },
@@ -38,57 +38,59 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def words(text: str) -> str:
+def normalize_blanks(text: str) -> str:
     return " ".join(text.split())
 
 
-# What is told
+# Output
 
 
 def test_a_customer_is_explained(shop: Path, rfm: Rfm) -> None:
-    ended = rfm("explain", "bob", "orders.csv")
-    assert (ended.code, ended.stderr) == (0, "")
-    told = words(ended.stdout)
-    assert "bob Others as of 2024-03-01" in told
-    assert "recency (" not in told
-    assert "recency 10 days 2 of 2 up to 30 days (4 customers)" in told
-    assert "frequency 2 orders 1 of 2 up to 2 orders (4 customers)" in told
-    assert "monetary 30.00 1 of 2 up to 100.00 (3 customers)" in told
-    assert "211: The fallback (what no rule covers) gives Others" in told
-    assert "2 lines counted, in 2 orders: 30.00; 1 excluded 1 non_positive_quantity -2.50" in told
-    assert "2024-02-25 C3 1 -2.50 non_positive_quantity 2024-02-20 C2 1 10.00 counted" in told
-    assert "Many one more order, worth up to 70.00 (an average one is 15.00)" in told
-    assert "Best one more order, worth 70.01 or more" in told
-    assert "Time alone leads to no other segment" in told
+    finished = rfm("explain", "bob", "orders.csv")
+    assert (finished.code, finished.stderr) == (0, "")
+    output = normalize_blanks(finished.stdout)
+    assert "bob Others as of 2024-03-01" in output
+    assert "recency (" not in output
+    assert "recency 10 days 2 of 2 up to 30 days (4 customers)" in output
+    assert "frequency 2 orders 1 of 2 up to 2 orders (4 customers)" in output
+    assert "monetary 30.00 1 of 2 up to 100.00 (3 customers)" in output
+    assert "211: The fallback (no rule matches) gives Others" in output
+    assert "2 lines counted, in 2 orders: 30.00; 1 excluded 1 non_positive_quantity -2.50" in output
+    assert "2024-02-25 C3 1 -2.50 non_positive_quantity 2024-02-20 C2 1 10.00 counted" in output
+    assert "Many one more order, worth up to 70.00 (an average one is 15.00)" in output
+    assert "Best one more order, worth 70.01 or more" in output
+    assert "Time alone leads to no other segment" in output
     assert not (shop / "rfm.duckdb").exists(), "nothing is published"
-    assert "At these edges" not in told
+    assert "Valid for these edges" not in output
     (shop / "rfm.toml").unlink()
-    assert "At these edges; a later run finds its own" in words(rfm("explain", "bob", "orders.csv").stdout)
+    output = normalize_blanks(rfm("explain", "bob", "orders.csv").stdout)
+    assert "Valid for these edges; a later run computes its own" in output
 
 
-def test_a_rule_and_the_passing_of_time_are_told(shop: Path, rfm: Rfm) -> None:
-    told = words(rfm("explain", "007", "orders.csv").stdout)
-    assert "212: Rule 3 (the cell 212) gives Rich" in told
-    assert "None of the customer's lines was excluded" in told
-    assert "Best one more order Time alone leads to no other segment" in told
-    found = rfm("explain", "007", "orders.csv", "--json").json
-    assert found["rule"] == {"number": 3, "conditions": "the cell 212", "description": "", "action": ""}
-    told = words(rfm("explain", "007", "orders.csv", "--window", "60 days").stdout)
-    assert "No row at all on 2024-04-30, without an order until then" in told
-    assert "Best one more order by 2024-03-09" in told, "then the order of January leaves the window"
+def test_the_matched_rule_and_the_effect_of_time_are_printed(shop: Path, rfm: Rfm) -> None:
+    output = normalize_blanks(rfm("explain", "007", "orders.csv").stdout)
+    assert "212: Rule 3 (the cell 212) gives Rich" in output
+    assert "None of the customer's lines was excluded" in output
+    assert "Best one more order Time alone leads to no other segment" in output
+    explanation = rfm("explain", "007", "orders.csv", "--json").json
+    assert explanation["rule"] == {"number": 3, "conditions": "the cell 212", "description": "", "action": ""}
+    output = normalize_blanks(rfm("explain", "007", "orders.csv", "--window", "60 days").stdout)
+    assert "Not in the result on 2024-04-30, without an order until then" in output
+    assert "Best one more order by 2024-03-09" in output, (
+        "after that the order of January is outside the window"
+    )
 
 
-def test_an_explanation_is_one_object_for_machines(shop: Path, rfm: Rfm) -> None:
-    found = rfm("explain", "bob", "orders.csv", "--json").json
-    assert re.fullmatch("[0-9a-f]{12}", found.pop("config_hash"))
-    none = {"rule": None}
-    assert {**found, **none} == {
+def test_json_output_is_one_object(shop: Path, rfm: Rfm) -> None:
+    explanation = rfm("explain", "bob", "orders.csv", "--json").json
+    assert re.fullmatch("[0-9a-f]{12}", explanation.pop("config_hash"))
+    explanation.pop("rule")
+    assert explanation == {
         "customer_id": "bob",
         "as_of": "2024-03-01",
         "source": "orders.csv",
         "engine": "duckdb",
         "segment": "Others",
-        "rule": None,
         "values": {
             "recency_days": 10,
             "frequency": 2,
@@ -144,8 +146,8 @@ def dimension(name: str, value: Any, score: int, edges: list[Any], customers: in
 
 
 def order(name: str, day: str, amount: str, reason: str | None = None) -> dict[str, Any]:
-    known = {"order_id": name, "order_date": day, "lines": 1, "amount": amount}
-    return {**known, "counted": reason is None, "reason": reason, "written": None}
+    columns = {"order_id": name, "order_date": day, "lines": 1, "amount": amount}
+    return {**columns, "counted": reason is None, "reason": reason, "written": None}
 
 
 def way(segment: str, orders: int, low: str, high: str | None, *, is_usual: bool) -> dict[str, Any]:
@@ -153,18 +155,20 @@ def way(segment: str, orders: int, low: str, high: str | None, *, is_usual: bool
     return {"segment": segment, "orders": orders, **amounts, "by": None, "is_usual": is_usual}
 
 
-def test_what_could_not_be_read_is_shown_as_it_was_written(shop: Path, rfm: Rfm) -> None:
-    told = words(rfm("explain", "cyd", "orders.csv").stdout)
-    assert "– E1 1 9.00 invalid_date, such as '2024-02-30'" in told
-    assert "1 invalid_date 9.00 such as '2024-02-30'" in told
+def test_unreadable_values_are_printed_as_written(shop: Path, rfm: Rfm) -> None:
+    output = normalize_blanks(rfm("explain", "cyd", "orders.csv").stdout)
+    assert "– E1 1 9.00 invalid_date, such as '2024-02-30'" in output
+    assert "1 invalid_date 9.00 such as '2024-02-30'" in output
 
 
-def test_the_newest_orders_are_listed_and_all_on_request(tmp_path: Path, rfm: Rfm) -> None:
+def test_the_newest_orders_are_listed_or_all_with_a_flag(tmp_path: Path, rfm: Rfm) -> None:
     lines = [f"ann,O{number:02},2024-01-{number:02},5" for number in range(1, 26)]
     (tmp_path / "o.csv").write_text("\n".join(["customer_id,order_id,order_date,amount", *lines]))
-    found = rfm("explain", "ann", "o.csv", "--json").json
-    assert [row["order_id"] for row in found["orders"]] == [f"O{number:02}" for number in range(25, 5, -1)]
-    assert found["orders_left_out"] == 5
+    explanation = rfm("explain", "ann", "o.csv", "--json").json
+    assert [row["order_id"] for row in explanation["orders"]] == [
+        f"O{number:02}" for number in range(25, 5, -1)
+    ]
+    assert explanation["orders_left_out"] == 5
     assert "and 5 more rows" in rfm("explain", "ann", "o.csv").stdout
     every = rfm("explain", "ann", "o.csv", "--json", "--all").json
     assert (len(every["orders"]), every["orders_left_out"]) == (25, 0)
@@ -172,36 +176,38 @@ def test_the_newest_orders_are_listed_and_all_on_request(tmp_path: Path, rfm: Rf
 
 def test_without_order_ids_each_line_is_an_order(tmp_path: Path, rfm: Rfm) -> None:
     (tmp_path / "o.csv").write_text("customer_id,order_date,amount\nann,2024-01-01,5\nann,2024-01-01,5\n")
-    ended = rfm("explain", "ann", "o.csv", "--window", "3 days", "--method", "quantile")
-    assert "2 lines counted, in 2 orders: 10.00" in ended.stdout
-    assert "Order " not in ended.stdout
-    found = rfm("explain", "ann", "o.csv", "--window", "3 days", "--json").json
-    assert [(row["order_id"], row["lines"]) for row in found["orders"]] == [(None, 1), (None, 1)]
-    assert found["changes"]["no_order"][-1] == {"segment": None, "as_of": "2024-01-04"}
+    finished = rfm("explain", "ann", "o.csv", "--window", "3 days", "--method", "quantile")
+    assert "2 lines counted, in 2 orders: 10.00" in finished.stdout
+    assert "Order " not in finished.stdout
+    explanation = rfm("explain", "ann", "o.csv", "--window", "3 days", "--json").json
+    assert [(row["order_id"], row["lines"]) for row in explanation["orders"]] == [(None, 1), (None, 1)]
+    assert explanation["changes"]["no_order"][-1] == {"segment": None, "as_of": "2024-01-04"}
 
 
-def test_ntile_promises_nothing(shop: Path, rfm: Rfm) -> None:
+def test_ntile_gives_no_predictions(shop: Path, rfm: Rfm) -> None:
     (shop / "rfm.toml").unlink()
-    ended = rfm("explain", "ann", "orders.csv", "--method", "ntile")
-    assert "can't be promised: ntile has no edges" in words(ended.stdout)
-    found = rfm("explain", "ann", "orders.csv", "--method", "ntile", "--json").json
-    assert found["changes"]["no_order"] == []
+    finished = rfm("explain", "ann", "orders.csv", "--method", "ntile")
+    assert "No prediction of segment changes: ntile has no edges" in normalize_blanks(finished.stdout)
+    explanation = rfm("explain", "ann", "orders.csv", "--method", "ntile", "--json").json
+    assert explanation["changes"]["no_order"] == []
 
 
-def test_lines_that_will_count_later_bound_what_is_promised(shop: Path, rfm: Rfm) -> None:
-    found = rfm("explain", "007", "orders.csv", "--as-of", "2024-02-20", "--json").json
-    assert found["changes"]["until"] == "2024-02-29"
-    assert {way["by"] for way in found["changes"]["more_orders"]} == {"2024-02-29"}
-    told = words(rfm("explain", "007", "orders.csv", "--as-of", "2024-02-20").stdout)
-    assert "lines that are dated later than 2024-02-29 will count by themselves" in told
-    told = words(rfm("explain", "007", "orders.csv", "--as-of", "2024-02-29").stdout)
-    assert "lines of the customer are dated 2024-03-01, and will count from then on" in told
+def test_future_dated_lines_limit_the_predictions(shop: Path, rfm: Rfm) -> None:
+    explanation = rfm("explain", "007", "orders.csv", "--as-of", "2024-02-20", "--json").json
+    assert explanation["changes"]["until"] == "2024-02-29"
+    assert {way["by"] for way in explanation["changes"]["more_orders"]} == {"2024-02-29"}
+    output = normalize_blanks(rfm("explain", "007", "orders.csv", "--as-of", "2024-02-20").stdout)
+    assert "Nothing later than 2024-02-29 is predicted" in output
+    output = normalize_blanks(rfm("explain", "007", "orders.csv", "--as-of", "2024-02-29").stdout)
+    assert "lines of the customer are dated 2024-03-01, and will count from then on" in output
 
 
-# Who is not explained
+# Errors
 
 
-def test_a_customer_of_whom_nothing_counted_is_told_from_one_who_is_not_there(shop: Path, rfm: Rfm) -> None:
+def test_a_customer_without_counted_lines_and_an_unknown_one_are_different_errors(
+    shop: Path, rfm: Rfm
+) -> None:
     sentence, hint = refused(rfm("explain", "cyd", "orders.csv", "--as-of", "2024-02-10"))
     assert sentence == "The customer 'cyd' has 3 lines, and none counted: 2 future_dated, 1 invalid_date."
     sentence, hint = refused(rfm("explain", "Cyd", "orders.csv"))
@@ -209,7 +215,7 @@ def test_a_customer_of_whom_nothing_counted_is_told_from_one_who_is_not_there(sh
     assert hint.startswith("did you mean 'cyd'?")
 
 
-def test_returns_that_leave_nothing_are_told(tmp_path: Path, rfm: Rfm) -> None:
+def test_fully_returned_orders_are_reported_as_no_positive_order(tmp_path: Path, rfm: Rfm) -> None:
     lines = "ann,A,2024-01-01,5\nbob,B,2024-01-02,5\nbob,B,2024-01-03,-5\n"
     (tmp_path / "o.csv").write_text(f"customer_id,order_id,order_date,amount\n{lines}")
     for window in ((), ("--window", "1 year")):
@@ -218,16 +224,17 @@ def test_returns_that_leave_nothing_are_told(tmp_path: Path, rfm: Rfm) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("12347.0", "12347"), ("12374", "12347"), ("0012347", "12347"), ("1234", "12347")]
+    ("typed", "suggested"),
+    [("12347.0", "12347"), ("12374", "12347"), ("0012347", "12347"), ("1234", "12347")],
 )
-def test_an_id_that_is_nearly_one_is_hinted_at(typed: str, meant: str, tmp_path: Path, rfm: Rfm) -> None:
+def test_similar_ids_are_suggested(typed: str, suggested: str, tmp_path: Path, rfm: Rfm) -> None:
     (tmp_path / "o.csv").write_text("customer_id,order_date,amount\n12347,2024-01-01,5\n99999,2024-01-01,5\n")
     sentence, hint = refused(rfm("explain", typed, "o.csv"))
     assert sentence == f"There is no customer '{typed}' in o.csv."
-    assert hint.startswith(f"did you mean '{meant}'?")
+    assert hint.startswith(f"did you mean '{suggested}'?")
 
 
-def test_blanks_around_an_id_are_taken_off_where_nobody_has_them(tmp_path: Path, rfm: Rfm) -> None:
+def test_blanks_around_an_id_are_removed_unless_they_belong_to_it(tmp_path: Path, rfm: Rfm) -> None:
     (tmp_path / "o.csv").write_text('customer_id,order_date,amount\nann,2024-01-01,5\n" bob",2024-01-01,6\n')
     assert rfm("explain", " ann ", "o.csv", "--json").json["customer_id"] == "ann"
     assert rfm("explain", " bob", "o.csv", "--json").json["customer_id"] == " bob"
@@ -240,55 +247,55 @@ HOSTILE = ["O'Brien", "x' OR '1'='1", "'; DROP TABLE explained; --", 'a"b', "bac
 
 
 @pytest.mark.parametrize("customer", HOSTILE)
-def test_an_id_is_text_and_nothing_else(customer: str, tmp_path: Path, rfm: Rfm) -> None:
+def test_ids_with_special_characters_are_literal_text(customer: str, tmp_path: Path, rfm: Rfm) -> None:
     with duckdb.connect(str(tmp_path / "o.duckdb")) as connection:
         connection.execute("CREATE TABLE o (customer_id VARCHAR, order_id VARCHAR, day DATE, amount INT)")
         for identity in [*HOSTILE, "plain"]:
             connection.execute("INSERT INTO o VALUES (?, ?, '2024-01-01', 5)", [identity, identity])
     source = ("duckdb:o.duckdb#o", "--ordered-at", "day")
-    found = rfm("explain", "--json", *source[1:], "--", customer, source[0])
-    assert found.code == 0, found.stderr
-    assert (found.json["customer_id"], found.json["values"]["frequency"]) == (customer, 1)
-    told = rfm("explain", *source[1:], "--", customer, source[0])
-    assert told.code == 0
-    assert all(character.isprintable() or character == "\n" for character in told.stdout)
+    explanation = rfm("explain", "--json", *source[1:], "--", customer, source[0])
+    assert explanation.code == 0, explanation.stderr
+    assert (explanation.json["customer_id"], explanation.json["values"]["frequency"]) == (customer, 1)
+    printed = rfm("explain", *source[1:], "--", customer, source[0])
+    assert printed.code == 0
+    assert all(character.isprintable() or character == "\n" for character in printed.stdout)
     shown = "".join(character if character.isprintable() else "\ufffd" for character in customer)
-    assert told.stdout.startswith(f"{shown}  ")
+    assert printed.stdout.startswith(f"{shown}  ")
     sentence, _ = refused(rfm("explain", *source[1:], "--", f"{customer}?!", source[0]))
-    assert sentence == words(f"There is no customer '{shown}?!' in o in o.duckdb.")
+    assert sentence == normalize_blanks(f"There is no customer '{shown}?!' in o in o.duckdb.")
 
 
-# A real shop
+# Online Retail
 
 
-def test_it_agrees_with_the_table_of_a_real_shop(online_retail: Path, rfm: Rfm, tmp_path: Path) -> None:
-    asked = ("--window", "6 months", "--returns", "net", "--preset", "shopify")
-    assert rfm("run", online_retail, *asked).code == 0
+def test_explanations_equal_the_published_rows(online_retail: Path, rfm: Rfm, tmp_path: Path) -> None:
+    flags = ("--window", "6 months", "--returns", "net", "--preset", "shopify")
+    assert rfm("run", online_retail, *flags).code == 0
     select = "SELECT customer_id, COLUMNS('_score$|segment$|_days$|frequency|monetary') FROM rfm_segments"
     rows = Random(1).sample(sorted(published(tmp_path / "rfm.duckdb", select)), k=6)
     for customer, recency, frequency, monetary, r, f, m, rfm_score, segment, *_ in rows:
-        found = rfm("explain", customer, online_retail, *asked, "--json").json
-        assert found["segment"] == segment
-        assert found["scores"] == {"r": r, "f": f, "m": m, "rfm_score": rfm_score}
-        values = found["values"]
+        explanation = rfm("explain", customer, online_retail, *flags, "--json").json
+        assert explanation["segment"] == segment
+        assert explanation["scores"] == {"r": r, "f": f, "m": m, "rfm_score": rfm_score}
+        values = explanation["values"]
         assert (values["recency_days"], values["frequency"]) == (recency, frequency)
         assert float(values["monetary"]) == float(monetary)
 
 
-def test_a_promise_comes_true_with_the_edges_pasted_back(
-    online_retail: Path, rfm: Rfm, tmp_path: Path
-) -> None:
-    """As a person would try it: the edges into rfm.toml, the order into the file."""
-    found = rfm("explain", "12350", online_retail, "--json").json
-    (promised,) = [way for way in found["changes"]["more_orders"] if way["segment"] == "Potential Loyalists"]
+def test_a_prediction_holds_when_the_orders_are_added(online_retail: Path, rfm: Rfm, tmp_path: Path) -> None:
+    """With the printed edges in rfm.toml and the predicted orders in the source."""
+    explanation = rfm("explain", "12350", online_retail, "--json").json
+    (prediction,) = [
+        way for way in explanation["changes"]["more_orders"] if way["segment"] == "Potential Loyalists"
+    ]
     edges = "".join(
         f"{scores['dimension']}.edges = [{', '.join(map(str, scores['edges']))}]\n"
-        for scores in found["dimensions"]
+        for scores in explanation["dimensions"]
     )
     (tmp_path / "rfm.toml").write_text(f'[scoring]\nmethod = "fixed"\n{edges}')
     orders = ", ".join(
         f"('new {number}', 1, TIMESTAMP '2012-01-0{number + 1}', 0.01, 12350)"
-        for number in range(promised["orders"])
+        for number in range(prediction["orders"])
     )
     with duckdb.connect() as connection:
         connection.execute(
@@ -299,4 +306,4 @@ def test_a_promise_comes_true_with_the_edges_pasted_back(
     assert rfm("run", "more.parquet").code == 0
     select = "SELECT segment, as_of_date FROM rfm_segments WHERE customer_id = '12350'"
     ((segment, as_of),) = published(tmp_path / "rfm.duckdb", select)
-    assert (segment, str(as_of)) == ("Potential Loyalists", f"2012-01-0{promised['orders']}")
+    assert (segment, str(as_of)) == ("Potential Loyalists", f"2012-01-0{prediction['orders']}")

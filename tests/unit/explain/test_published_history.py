@@ -1,4 +1,4 @@
-"""What `rfm explain` tells of earlier results: which stand, and in what the published one differs."""
+"""Tests of the published results in `rfm explain`: the active ones, and differences from the current one."""
 
 from __future__ import annotations
 
@@ -24,93 +24,97 @@ TABLE = "duckdb:rfm.duckdb#rfm_segments"
 
 @pytest.fixture
 def published(tmp_path: Path, rfm: Rfm) -> Rfm:
-    """A shop with a result of each date."""
+    """A destination with a result of each date."""
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     for as_of in DATES:
         assert rfm("run", "orders.csv", "--as-of", as_of, "--json").code == 0
     return rfm
 
 
-def words(text: str) -> str:
+def normalize_blanks(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_the_segments_so_far_are_told(published: Rfm) -> None:
-    found = published("explain", "bob", "orders.csv", "--json").json
-    assert [past["as_of"] for past in found["history"]] == list(DATES)
+def test_past_segments_are_listed(published: Rfm) -> None:
+    explained = published("explain", "bob", "orders.csv", "--json").json
+    assert [past["as_of"] for past in explained["history"]] == list(DATES)
     with duckdb.connect("rfm.duckdb", read_only=True) as connection:
         rows = connection.execute(
             "SELECT segment, rfm_score, run_id FROM rfm_segments_history"
             " WHERE customer_id = 'bob' ORDER BY as_of_date"
         ).fetchall()
-    told = [(past["segment"], past["rfm_score"], past["run_id"]) for past in found["history"]]
-    assert told == rows
+    listed = [(past["segment"], past["rfm_score"], past["run_id"]) for past in explained["history"]]
+    assert listed == rows
     assert len({segment for segment, _, _ in rows}) > 1
-    printed = words(published("explain", "bob", "orders.csv").stdout).partition("Segments so far ")[2]
+    printed = normalize_blanks(published("explain", "bob", "orders.csv").stdout).partition(
+        "Segments so far "
+    )[2]
     assert printed.startswith(f"2024-01-15 {rows[0][0]} {rows[0][1]}")
     changes = [rows[0]] + [new for old, new in pairwise(rows) if old[0] != new[0]]
-    assert printed.count("2024-") == len(changes), "a date for each segment that was another one before"
+    assert printed.count("2024-") == len(changes), "one date per change of segment"
 
 
-def test_only_results_that_stand_are_told(published: Rfm) -> None:
-    settings = Configuration(flags={}).settings()
+def test_only_active_results_are_listed(published: Rfm) -> None:
+    settings = Configuration(flags={}).settings
     with open_destination(settings) as destination:
-        standing = read_state(destination)
-        last = standing.records[-1]
-        back = replace(
+        state = read_state(destination)
+        last = state.records[-1]
+        rollback = replace(
             last,
             run_id="back",
             kind="rollback",
             as_of_date=date(2024, 2, 15),
             finished_at=last.finished_at + timedelta(seconds=1),
         )
-        rolled_back = replace(standing, records=(*standing.records, back))
+        rolled_back = replace(state, records=(*state.records, rollback))
         past = published_history("bob", destination, rolled_back, dialect_of("duckdb"))
     assert [str(segment.as_of) for segment in past.history] == list(DATES[:2])
 
 
-def test_a_published_row_that_is_the_same_is_not_spoken_of(published: Rfm) -> None:
-    found = published("explain", "bob", "orders.csv", "--json").json
-    assert found["published"]["as_of"] == "2024-03-01"
-    assert found["published"]["segment"] == found["segment"]
-    assert found["differences"] == []
+def test_an_equal_published_row_is_not_mentioned(published: Rfm) -> None:
+    explained = published("explain", "bob", "orders.csv", "--json").json
+    assert explained["published"]["as_of"] == "2024-03-01"
+    assert explained["published"]["segment"] == explained["segment"]
+    assert explained["differences"] == []
     assert "!" not in published("explain", "bob", "orders.csv").stdout
 
 
-def test_in_what_a_published_row_differs_is_told_with_the_reason(published: Rfm) -> None:
-    asked = ("explain", "007", "orders.csv", "--as-of", "2024-02-28", "--preset", "grid")
-    found = published(*asked, "--json").json
-    assert (found["published"]["as_of"], found["as_of"]) == ("2024-03-01", "2024-02-28")
-    where, when, rules = found["differences"]
-    assert where == f"{TABLE} has the customer in {found['published']['segment']}, as of 2024-03-01."
-    assert when == "It was published as of 2024-03-01, and this is as of 2024-02-28."
-    assert rules.startswith("It was published by other rules (")
-    assert rules.endswith(f", and these are {found['config_hash']}).")
-    assert f"! {when}" in words(published(*asked).stdout)
+def test_differences_from_the_published_row_are_printed(published: Rfm) -> None:
+    arguments = ("explain", "007", "orders.csv", "--as-of", "2024-02-28", "--preset", "grid")
+    explained = published(*arguments, "--json").json
+    assert (explained["published"]["as_of"], explained["as_of"]) == ("2024-03-01", "2024-02-28")
+    segment, as_of, rules = explained["differences"]
+    assert segment == f"{TABLE} has the customer in {explained['published']['segment']}, as of 2024-03-01."
+    assert as_of == "It was published as of 2024-03-01; this explanation is as of 2024-02-28."
+    assert rules.startswith("It was published with other rules (config hash ")
+    assert rules.endswith(f", now {explained['config_hash']}).")
+    assert f"! {as_of}" in normalize_blanks(published(*arguments).stdout)
 
 
-def test_a_result_without_the_customer_is_told(published: Rfm, tmp_path: Path) -> None:
+def test_a_result_without_the_customer_is_mentioned(published: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(f"{ORDERS}dee,F1,2024-03-01,1,5,FR\n", encoding="utf-8")
-    found = published("explain", "dee", "orders.csv", "--json").json
-    assert found["published"] is None
-    assert found["differences"] == [f"{TABLE} does not have this customer, as of 2024-03-01."]
-    assert found["history"] == []
+    explained = published("explain", "dee", "orders.csv", "--json").json
+    assert explained["published"] is None
+    assert explained["differences"] == [f"{TABLE} does not have this customer, as of 2024-03-01."]
+    assert explained["history"] == []
 
 
 def test_a_source_in_the_file_of_the_destination_is_explained(published: Rfm) -> None:
     with duckdb.connect("rfm.duckdb") as connection:
         connection.execute("CREATE TABLE orders AS FROM read_csv('orders.csv', all_varchar = true)")
-    found = published("explain", "bob", "duckdb:rfm.duckdb#orders", "--json").json
-    assert (len(found["history"]), found["differences"]) == (len(DATES), [])
+    explained = published("explain", "bob", "duckdb:rfm.duckdb#orders", "--json").json
+    assert (len(explained["history"]), explained["differences"]) == (len(DATES), [])
 
 
-def test_a_destination_that_can_not_be_read_takes_nothing_from_the_rest(published: Rfm) -> None:
+def test_an_unreadable_destination_does_not_prevent_the_explanation(published: Rfm) -> None:
     with duckdb.connect("other.duckdb") as connection:
         connection.execute("CREATE TABLE rfm_segments (customer_id VARCHAR)")
-    ended = published("explain", "bob", "orders.csv", "--to", "duckdb:other.duckdb")
-    assert ended.code == 0
-    assert "bob" in ended.stdout
-    assert "! What was published is not known: The table rfm_segments" in words(ended.stdout)
-    found = published("explain", "bob", "orders.csv", "--to", "duckdb:other.duckdb", "--json").json
-    assert found["unread"].startswith("The table rfm_segments")
-    assert (found["history"], found["published"], found["differences"]) == ([], None, [])
+    finished = published("explain", "bob", "orders.csv", "--to", "duckdb:other.duckdb")
+    assert finished.code == 0
+    assert "bob" in finished.stdout
+    assert "! The published results can't be read: The table rfm_segments" in normalize_blanks(
+        finished.stdout
+    )
+    explained = published("explain", "bob", "orders.csv", "--to", "duckdb:other.duckdb", "--json").json
+    assert explained["unread"].startswith("The table rfm_segments")
+    assert (explained["history"], explained["published"], explained["differences"]) == ([], None, [])
