@@ -180,7 +180,7 @@ def preset_pages() -> str:
         )
     parts.append("## Exports\n\nA source with these columns is recognised, and needs no configuration.\n")
     exports = (presets.info(name) for name in presets.names() if name not in maps)
-    rows = (
+    export_rows = (
         (
             f"`{about.name}`",
             about.title,
@@ -189,7 +189,7 @@ def preset_pages() -> str:
         )
         for about in exports
     )
-    parts.append(_table(("preset", "export", "notes", "recognised by"), rows))
+    parts.append(_table(("preset", "export", "notes", "recognised by"), export_rows))
     return "\n".join(parts)
 
 
