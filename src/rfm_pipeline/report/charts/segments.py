@@ -107,7 +107,7 @@ def grid_chart(view: SegmentView, formatter: NumberFormatter) -> SvgChart:
         text_element(left + (f - 0.5) * width, y + 16, f"F {f}", "soft", "middle")
         for f in range(1, columns + 1)
     ]
-    legend = "R recency, F frequency, M mean monetary score; colour: customers"
+    legend = "R recency, F frequency, M mean monetary; colour: customers"
     shapes.append(text_element(left, y + 38, legend, "soft"))
     summary = "No customers."
     if cells:
