@@ -25,6 +25,15 @@ def identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def qualified_name(*parts: str) -> str:
+    """Return the quoted name of a table or a catalog, given its parts.
+
+    >>> qualified_name("destination", "main", "rfm_segments")
+    '"destination"."main"."rfm_segments"'
+    """
+    return ".".join(identifier(part) for part in parts)
+
+
 def paths_literal(paths: Iterable[Path]) -> str:
     """Return the first argument of a table function such as `read_csv`: a string literal, or a list of them.
 
