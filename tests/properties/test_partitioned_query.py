@@ -9,7 +9,7 @@ from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from rfm_pipeline.common.partitioned_query import PARTITION_RELATION
-from rfm_pipeline.warehouse.duckdb.partitioned import comes_back, create_in_parts
+from rfm_pipeline.warehouse.duckdb.partitioned import is_partitionable, materialize_partitioned
 from support.engines import Question, connected, in_order, rows_of
 from support.generated import questions
 
@@ -23,8 +23,8 @@ def test_the_rows_of_all_parts_are_those_of_the_whole(question: Question, count:
             if step.partitioned is None:
                 continue
             cuts += 1
-            assume(comes_back(connection, step.partitioned))
-            create_in_parts(
+            assume(is_partitionable(connection, step.partitioned))
+            materialize_partitioned(
                 connection, "whole", step.partitioned, count=count, folder=Path(folder) / step.name
             )
             tables = ("whole", f"stage_{step.name}")

@@ -25,7 +25,7 @@ class Destination(Protocol):
         """Return which of `current`, `history` and `runs` exist.
 
         Raises:
-            DestinationError: If a table of that name was not written by rfm, or was written by a newer version.
+            DestinationError: If a table of that name is not one of rfm, or a newer version wrote it.
             LockedError: If another process kept the destination locked until the timeout.
         """
 

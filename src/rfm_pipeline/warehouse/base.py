@@ -1,4 +1,4 @@
-"""What the runner asks of an engine, whichever it is."""
+"""Interface of a warehouse: the engine that reads the source, stages tables and publishes."""
 
 from __future__ import annotations
 
@@ -13,53 +13,38 @@ from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.common.schema import Partition, Schema
 from rfm_pipeline.results.destination import Destination
+from rfm_pipeline.results.statistics import Usage
 
 Progress = Callable[[float], None]
-"""Told the share of a statement that is done, from 0 to 1."""
+"""Callback that receives the completed share of a statement, from 0 to 1."""
 
 
 class Cost(Struct, frozen=True):
-    """What a run would read, and what that costs.
+    """Estimated cost of reading the source.
 
     Attributes:
-        bytes_processed: What BigQuery says that it would read.
-        dollars: Its price.
+        bytes_processed: Bytes that BigQuery's dry run reports.
+        dollars: Price of these bytes.
     """
 
     bytes_processed: int
     dollars: Decimal
 
 
-class Usage(Struct, frozen=True):
-    """What a run took.
-
-    Attributes:
-        bytes_processed: What was read; None where that is not known.
-        bytes_billed: What is paid for, likewise.
-        slot_ms: The milliseconds of all workers together, likewise.
-        jobs: The ids of its jobs, in their order.
-    """
-
-    bytes_processed: int | None = None
-    bytes_billed: int | None = None
-    slot_ms: int | None = None
-    jobs: tuple[str, ...] = ()
-
-
 class SourceTable(Struct, frozen=True):
-    """A source that is ready to be read.
+    """A source that is ready to be queried.
 
     Attributes:
-        label: What a person calls it.
-        relation: How it stands behind FROM.
-        schema: Its columns.
-        notes: What was found out about it that a person wants to know.
-        rows: How many rows it says that it has, by its own metadata; None where it doesn't say.
-        size_bytes: How large it is; None where that is not known.
-        before: The statement by which another session comes to know what the relation names; mostly none.
-        is_passing: Whether the relation names what is gone when the warehouse is closed.
-        partition: How it is cut; None where it is not, or not by dates.
-        written_as: The format of its files; None where it is a table of the engine.
+        label: Short name for messages.
+        relation: SQL text that may stand behind FROM.
+        schema: Columns of the source.
+        notes: Remarks for the user about how the source is read.
+        rows: Number of rows according to the source's metadata; None if unknown.
+        size_bytes: Size of the source in bytes; None if unknown.
+        is_temporary: Whether `relation` exists only until the warehouse is closed.
+        setup_statement: Statement that another session has to run before it can use `relation`; often empty.
+        partition: Partitioning of the table; None if the table is not partitioned.
+        format: Format of the source's files, such as `CSV`; None for a table of BigQuery.
     """
 
     label: str
@@ -68,65 +53,81 @@ class SourceTable(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     rows: int | None = None
     size_bytes: int | None = None
-    is_passing: bool = False
-    before: str = ""
+    is_temporary: bool = False
+    setup_statement: str = ""
     partition: Partition | None = None
-    written_as: str | None = None
+    format: str | None = None
 
 
 class Warehouse(Protocol):
-    """An engine with a source, a place to stage tables, and a destination."""
+    """An engine with one source, staged tables, and one destination."""
 
     @property
     def engine(self) -> str:
-        """Its name: `duckdb` or `bigquery`."""
+        """Name of the engine: `duckdb` or `bigquery`."""
 
     @property
     def destination(self) -> Destination:
-        """Where it publishes."""
+        """The destination to publish to."""
 
     def open_source(self) -> SourceTable:
-        """Finds the source and its columns, without reading it through."""
-
-    def estimate(self, select: str) -> Cost | None:
-        """What the SELECT that reads the source would cost; None where reading costs nothing.
+        """Find the source and its columns, without scanning all its rows.
 
         Raises:
-            CostLimitError: It is more than the configured limit.
+            SourceError: If the source does not exist or can't be read.
+        """
+
+    def estimate(self, select: str) -> Cost | None:
+        """Return the cost of a SELECT over the source; None if reading is free.
+
+        Raises:
+            CostLimitError: If the SELECT would read more than the configured limit.
         """
 
     def usage(self) -> Usage:
-        """What was taken so far."""
+        """Return the resources used so far."""
 
     def table(self, name: str) -> str:
-        """How a staged table stands behind FROM."""
+        """Return the quoted SQL identifier of the staged table `name`."""
 
     def materialize(
-        self, name: str, select: str, progress: Progress | None = None, cut: PartitionedQuery | None = None
+        self,
+        name: str,
+        select: str,
+        progress: Progress | None = None,
+        partitioned: PartitionedQuery | None = None,
     ) -> None:
-        """Stages the rows of a SELECT as a table.
+        """Stage the rows of `select` as table `name`.
 
         Args:
-            name: The table.
-            select: Its rows.
-            progress: Told how far it is.
-            cut: The same in parts, for an engine that has too little memory for the whole.
+            name: Name of the staged table.
+            select: SELECT of its rows.
+            progress: Receives the completed share.
+            partitioned: The same step per partition, for an engine whose memory the whole step may exceed.
         """
 
     def copy_from_destination(self, name: str, select: str) -> None:
-        """Makes a SELECT over the destination's tables a staged one."""
+        """Stage the rows of `select`, which reads destination tables, as table `name`."""
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
-        """The few rows of a SELECT over staged tables."""
+        """Return all rows of a SELECT over staged tables; meant for few rows."""
 
     def check_condition(self, expression: str, relation: str) -> str | None:
-        """What the engine objects to in a boolean expression over a relation; None when it accepts it."""
+        """Return why `expression` is not a valid boolean condition over `relation`; None if it is valid."""
 
     def export(self, name: str, path: Path) -> AtomicFile:
-        """Writes a staged table to a draft beside `path`, whose suffix tells the format; gives the draft."""
+        """Write the staged table `name` to a temporary file that can replace `path`.
+
+        Args:
+            name: Name of the staged table.
+            path: Target path; its suffix selects the format.
+
+        Raises:
+            WarehouseError: If the file can't be written.
+        """
 
     def retain_staged_tables(self) -> str:
-        """Keeps the staged tables for a while, for a person to look at; where they are, in words."""
+        """Keep the staged tables for some time for inspection; return a clause that says where they are."""
 
     def close(self) -> None:
-        """Lets go of everything; staged tables are gone, but those that are kept."""
+        """Release all resources and drop the staged tables, except retained ones."""

@@ -1,69 +1,70 @@
-"""Which engine, by what was typed: the one that a run needs, or the one that has its destination."""
+"""Factory: chooses the engine by the source and the destination, and opens a warehouse or a destination."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, parse_destination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.config.source_location import BigQueryTable, SourceLocation, parse_source
+from rfm_pipeline.config.source_location import BigQueryTable, SourceLocation
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
-    from rfm_pipeline.source.base import Opener
+    from rfm_pipeline.source.base import SourceOpener
 
 
 def open_warehouse(
-    settings: Settings, run_id: str, *, publishes: bool, opens: Opener | None = None
+    settings: Settings, run_id: str, *, publishes: bool, opener: SourceOpener | None = None
 ) -> Warehouse:
-    """The engine that reads the source and publishes to the destination.
+    """Open the engine that reads the source and publishes to the destination.
 
     Args:
-        settings: What was configured.
-        run_id: Names its jobs and its staged tables.
-        publishes: Whether the destination matters, or the query alone.
-        opens: Opens the source where it is none that is configured, such as a frame; DuckDB reads it.
+        settings: Settings of the run.
+        run_id: Id of the run; jobs and staged tables are named after it.
+        publishes: Whether the run writes to the destination; if not, a BigQuery source needs no `--to`.
+        opener: Opens a source that the settings can't name, such as a data frame, with DuckDB. None to open
+            `settings.source`.
 
     Raises:
-        RfmError: The source or the destination is none that is known, or they don't go together.
+        ConfigurationError: If there is no source, or the source and the destination can't be combined.
+        RfmError: If the engine can't be started or reached.
     """
-    if opens is not None:
-        return _open_duckdb(opens, settings, run_id)
+    if opener is not None:
+        return _open_duckdb(opener, settings, run_id)
     if settings.source is None:
         raise ConfigurationError(
             "There is no source to read.",
             "name a file, as in `rfm run orders.csv`, or set source in rfm.toml or RFM_SOURCE;"
             " `rfm demo` needs none of them.",
         )
-    destination = parse_destination(settings.to)
-    location = parse_source(settings.source)
-    # Here, so that no other command waits for an engine that it doesn't use.
+    destination, location = settings.to, settings.source
     if isinstance(location, BigQueryTable) and not publishes:
         destination = BigQueryDestinationLocation(location.project, location.dataset)
     if isinstance(destination, BigQueryDestinationLocation):
         return _open_bigquery(location, destination, settings, run_id)
     if isinstance(location, BigQueryTable):
         raise ConfigurationError(
-            f"What is read from BigQuery is published to BigQuery, not to {settings.to}.",
+            f"A BigQuery source can be published to BigQuery only, not to {settings.to}.",
             f"give --to bigquery://{location.project}.{location.dataset}; --output writes a file as well.",
         )
+    # Imported late, like both engines: a command does not load an engine that it does not use.
     from rfm_pipeline.source.open import open_source
 
     return _open_duckdb(partial(open_source, location, settings.read), settings, run_id)
 
 
-def _open_duckdb(opens: Opener, settings: Settings, run_id: str) -> Warehouse:
+def _open_duckdb(opener: SourceOpener, settings: Settings, run_id: str) -> Warehouse:
     from rfm_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
-    place = parse_destination(settings.to)
-    assert not isinstance(place, BigQueryDestinationLocation)  # which stages there
-    return DuckDBWarehouse(opens, place.file, place.table, settings.duckdb, run_id=run_id)
+    destination = settings.to
+    assert not isinstance(destination, BigQueryDestinationLocation)  # files for BigQuery are staged there
+    return DuckDBWarehouse(opener, destination.file, destination.table, settings.duckdb, run_id=run_id)
 
 
 def _open_bigquery(
@@ -81,28 +82,24 @@ def _open_bigquery(
 
 @contextmanager
 def open_destination(settings: Settings, run_id: str | None = None) -> Iterator[Destination]:
-    """The destination alone, for what reads no source.
+    """Open the destination alone, for commands that read no source.
 
     Args:
-        settings: What was configured.
-        run_id: Names its jobs; None where nothing is run.
+        settings: Settings of the command.
+        run_id: Id that BigQuery jobs are named after; None for a generated one.
 
     Raises:
-        RfmError: The destination is none that is known, or can't be reached.
+        RfmError: If the engine can't be started, or the destination can't be reached.
     """
-    place = parse_destination(settings.to)
-    with ExitStack() as stack:
-        if isinstance(place, BigQueryDestinationLocation):
-            from rfm_pipeline.warehouse.bigquery.destination import open_dataset
+    location = settings.to
+    if isinstance(location, BigQueryDestinationLocation):
+        from rfm_pipeline.warehouse.bigquery.destination import open_bigquery_destination
 
-            yield stack.enter_context(
-                open_dataset(place, settings.bigquery, run_id or f"look-{secrets.token_hex(6)}")
-            )
-            return
-        from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
-        from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
+        job_prefix = run_id or f"read-{secrets.token_hex(6)}"
+        with open_bigquery_destination(location, settings.bigquery, job_prefix) as dataset:
+            yield dataset
+        return
+    from rfm_pipeline.warehouse.duckdb.destination import open_duckdb_destination
 
-        scratch = stack.enter_context(SpillDirectory(settings.duckdb.temp_directory))
-        connection = connect(settings.duckdb, scratch)
-        stack.callback(connection.close)
-        yield DuckDBDestination(connection, place.file, place.table, settings.duckdb)
+    with open_duckdb_destination(location, settings.duckdb) as file:
+        yield file

@@ -123,7 +123,7 @@ def test_a_place_that_is_not_ours_to_write_is_refused_and_stays_as_it_was(
              hints="nothing was published", code=4),
         case("workbook", f"{RUN} -o a.csv -o /proc/a.xlsx", "The output /proc/a.xlsx can't be written",
              hints="nothing was published", code=4),
-        case("temporary folder", RUN, "No temporary folder can be made in /proc",
+        case("temporary folder", RUN, "No temporary folder can be created in /proc",
          hints="duckdb.temp_directory", code=4, toml="[duckdb]\ntemp_directory = '/proc'\n"),
     ],
 )  # fmt: skip

@@ -88,7 +88,7 @@ def test_a_disk_that_is_full_on_output_publishes_nothing_and_leaves_no_draft(
     earlier.touch(exist_ok=True)
     before = contents(tmp_path)
     ended = process(tmp_path, FULL_DISK, "run", "many.csv", "-o", "first.ndjson", "-o", earlier.name)
-    said_well(ended, Case("", ("The output", "can't be written: file too large"), "disk's room", 4))
+    said_well(ended, Case("", ("The output", "can't be written: file too large"), "free space", 4))
     assert contents(tmp_path) == before
 
 
@@ -189,7 +189,7 @@ def test_a_full_temporary_folder_is_told_from_too_little_memory(tmp_path: Path) 
         with pytest.raises(WarehouseError) as raised, translate_duckdb_errors("compute the segments"):
             connection.execute(many)
     assert raised.value.message == (
-        "DuckDB has too little room on disk to compute the segments: its temporary folder holds 16.0 MiB."
+        "DuckDB has too little disk space to compute the segments: its temporary folder holds 16.0 MiB."
     )
     assert raised.value.hint is not None
     assert "duckdb.temp_directory" in raised.value.hint

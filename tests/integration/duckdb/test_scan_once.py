@@ -165,7 +165,7 @@ def test_what_is_cut_into_parts_is_scanned_once_after_a_look_at_its_head(
     asked = ("run", shop / "lines.csv", *QUESTIONS[question], "--memory-limit", "1GB", "--json")
     whole = rfm(*asked, "--to", "duckdb:whole.duckdb")
     assert [scan.rows for scan in source_scans([profiled.pop()])] == [LINES]
-    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.partitioned.BYTES_A_GROUP", 1_000_000)
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.partitioned.BYTES_PER_GROUP", 1_000_000)
     parts = rfm(*asked, "--to", "duckdb:parts.duckdb")
     scans = source_scans(profiled)
     assert {scan.what for scan in scans} == {"READ_CSV", "READ_PARQUET"}

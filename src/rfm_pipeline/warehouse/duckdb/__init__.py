@@ -1,1 +1,1 @@
-"""The DuckDB engine: staging, publishing and export."""
+"""The DuckDB engine."""

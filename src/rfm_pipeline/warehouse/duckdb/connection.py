@@ -1,4 +1,4 @@
-"""DuckDB in memory, and the folder to which it spills."""
+"""In-memory DuckDB connections and the directory that they spill to."""
 
 from __future__ import annotations
 
@@ -16,35 +16,41 @@ _PREFIX = "rfm-"
 
 
 class SpillDirectory:
-    """A temporary folder that is gone at the end, or with the next run where the end came without warning.
+    """Temporary directory of one process, removed on exit; a later run removes the one of a killed process.
+
+    Used as a context manager, it yields its path.
+
+    Attributes:
+        path: The directory.
 
     Args:
-        root: Where it is made; None is the system's temporary folder.
+        root: Parent directory; None for the system's directory of temporary files.
 
     Raises:
-        ConfigurationError: `root` is no folder.
-        WarehouseError: No folder can be made in it.
+        ConfigurationError: If `root` is not a directory.
+        WarehouseError: If the directory can't be created.
     """
 
     def __init__(self, root: Path | None) -> None:
         if root is not None and not root.is_dir():
-            what = "is not a folder" if root.exists() else "does not exist"
+            problem = "is not a folder" if root.exists() else "does not exist"
             raise ConfigurationError(
-                f"The temporary folder {root} {what}.", "set duckdb.temp_directory to a folder with room."
+                f"The temporary folder {root} {problem}.",
+                "set duckdb.temp_directory to a folder with enough free space.",
             )
         try:
-            self._folder = LockedTempDir(root, _PREFIX)
+            self._directory = LockedTempDir(root, _PREFIX)
         except OSError as error:
             raise WarehouseError(
-                f"No temporary folder can be made in {root or 'the folder for temporary files'}:"
+                f"No temporary folder can be created in {root or 'the system folder for temporary files'}:"
                 f" {lower_first(error.strerror or str(error))}.",
-                "set duckdb.temp_directory to a folder that can be written to.",
+                "set duckdb.temp_directory to a writable folder.",
             ) from None
-        self.path = self._folder.path
+        self.path = self._directory.path
 
     def cleanup(self) -> None:
-        """Removes it, with what is in it."""
-        self._folder.cleanup()
+        """Remove the directory with its contents."""
+        self._directory.cleanup()
 
     def __enter__(self) -> Path:
         return self.path
@@ -55,19 +61,19 @@ class SpillDirectory:
         self.cleanup()
 
 
-def connect(settings: DuckDBSettings, scratch: Path) -> duckdb.DuckDBPyConnection:
-    """A database in memory that spills to a folder, with its session's time zone set to UTC.
+def connect(settings: DuckDBSettings, temp_directory: Path) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database that spills to `temp_directory`, with the session's time zone set to UTC.
 
     Raises:
-        WarehouseError: DuckDB does not start, as where it may use too little memory.
+        WarehouseError: If DuckDB can't start, for example because its memory limit is too low.
     """
     config = {
-        "temp_directory": str(scratch / "spill"),
-        # Rows come in any order: the order of a result is never relied on, and keeping it costs memory.
+        "temp_directory": str(temp_directory / "spill"),
+        # No query relies on the order of rows, and preserving it costs memory.
         "preserve_insertion_order": "false",
-        # Nothing is fetched over the network, extensions neither.
+        # DuckDB would download missing extensions.
         "autoinstall_known_extensions": "false",
-        # The source is read once: what was kept of it would be of no use.
+        # The source is read once, so a cache of its content is never used.
         "enable_external_file_cache": "false",
     }
     if settings.memory_limit:
@@ -78,13 +84,13 @@ def connect(settings: DuckDBSettings, scratch: Path) -> duckdb.DuckDBPyConnectio
         connection = connect_in_memory(config)
         connection.execute("SET TimeZone = 'UTC'")
         if not settings.threads:
-            _set_threads(connection)
+            _use_four_threads(connection)
     return connection
 
 
-def _set_threads(connection: duckdb.DuckDBPyConnection) -> None:
-    """At least four: among fewer, DuckDB splits what it groups into parts that outgrow the caches.
+def _use_four_threads(connection: duckdb.DuckDBPyConnection) -> None:
+    """Use at least four threads: with fewer, the hash tables of a GROUP BY outgrow the CPU caches.
 
-    Two cores group ten million lines in a seventh less processor time with four threads than with two.
+    On two cores, grouping ten million lines takes a seventh less CPU time with four threads than with two.
     """
     connection.execute("SET threads = GREATEST(4, CURRENT_SETTING('threads'))")

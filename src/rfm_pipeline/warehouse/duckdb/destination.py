@@ -1,7 +1,8 @@
-"""A DuckDB file as a destination: what stands in it, and changing that in one transaction.
+"""A DuckDB file as a destination: reading its tables, and changing them in one transaction.
 
-DuckDB locks a file for one writing process, and readers elsewhere then can't open it. So it is attached only
-while something is read or changed, which takes moments. A lease beside it keeps a second run away for longer.
+DuckDB locks a file for one writing process, and other processes then can't open the file. The file is
+therefore attached only while it is read or changed, which takes moments. A lease file beside it excludes a
+second run for the whole duration of a run.
 """
 
 from __future__ import annotations
@@ -13,50 +14,45 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rfm_pipeline._version import __version__
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.common.duckdb_engine import duckdb, fetch_dicts, lock_holder
+from rfm_pipeline.common.duckdb_quoting import qualified_name, text_literal
 from rfm_pipeline.common.file_lock import FileLock
 from rfm_pipeline.common.formatting import lower_first
+from rfm_pipeline.config.destination_location import DuckDBDestinationLocation
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import DestinationError, LockedError, WarehouseError
 from rfm_pipeline.results.tables import COLUMNS, SUFFIXES, PublishedColumn, newer_version
+from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
 from rfm_pipeline.warehouse.duckdb.errors import (
     UNCHANGED,
-    held,
+    attach_error,
+    file_locked_error,
     translate_duckdb_errors,
-    unopened,
 )
+from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES, published_schema_differences
 
-T = TypeVar("T")
 _CATALOG = "destination"
-_KEPT = "kept"
-_KEPT_DAYS = 7
-_REFUSED = ".refused-"
-_TYPES = {
-    "text": "VARCHAR",
-    "integer": "BIGINT",
-    "small": "INTEGER",
-    "money": "DECIMAL(38,9)",
-    "date": "DATE",
-    "instant": "TIMESTAMP",
-}
+_RETAINED_CATALOG = "retained"
+_RETENTION_DAYS = 7
+_RETAINED_INFIX = ".refused-"
 
 
 class DuckDBDestination:
-    """The tables of a destination in a DuckDB file.
+    """The published tables in a DuckDB file.
 
     Args:
-        connection: A database in memory, to which the file is attached.
-        file: The file; it is made by the first change.
-        table: The table of the current result.
-        settings: How long to wait for another process.
+        connection: In-memory database that the file is attached to.
+        file: The file; the first change creates it.
+        table: Name of the table of the current result.
+        settings: Settings with the lock timeout.
     """
 
     engine = "duckdb"
@@ -75,7 +71,7 @@ class DuckDBDestination:
         return f"duckdb:{self._file}#{self._table}"
 
     def table(self, name: str) -> str:
-        return quoted(_CATALOG, "main", f"{self._table}{SUFFIXES[name]}")
+        return qualified_name(_CATALOG, "main", f"{self._table}{SUFFIXES[name]}")
 
     def existing_tables(self) -> frozenset[str]:
         self._check_is_file()
@@ -89,20 +85,20 @@ class DuckDBDestination:
                 " WHERE table_catalog = ? AND table_schema = 'main' ORDER BY ordinal_position",
                 [_CATALOG],
             ).fetchall()
-            found: dict[str, dict[str, str]] = {}
+            schemas: dict[str, dict[str, str]] = {}
             views = set()
-            for table, is_view, column, kind in columns:
-                found.setdefault(table, {})[column] = kind
+            for table, is_view, column, type_ in columns:
+                schemas.setdefault(table, {})[column] = type_
                 if is_view:
                     views.add(table)
-            there = set()
+            existing = set()
             for name, suffix in SUFFIXES.items():
-                # DuckDB tells no two names apart by case.
+                # Table names in DuckDB are case-insensitive.
                 table = f"{self._table}{suffix}".casefold()
-                if table in found:
-                    self._check_ours(name, found[table], is_view=table in views)
-                    there.add(name)
-        return frozenset(there)
+                if table in schemas:
+                    self._check_published_by_rfm(name, schemas[table], is_view=table in views)
+                    existing.add(name)
+        return frozenset(existing)
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         with self.open_for_reading():
@@ -114,38 +110,38 @@ class DuckDBDestination:
             yield
             return
         with (
-            translate_duckdb_errors(f"look at {self._file}", file=self._file),
+            translate_duckdb_errors(f"read {self._file}", file=self._file),
             self._attached(self._file, read_only=True),
         ):
             yield
 
-    def apply(self, statements: Sequence[str], step: str) -> None:  # noqa: ARG002 - DuckDB names no jobs
+    def apply(self, statements: Sequence[str], step: str) -> None:  # noqa: ARG002 - DuckDB has no job ids
         self.check()
-        self._release_others()
+        self._detach_source()
         with translate_duckdb_errors(f"write {self._file}", file=self._file):
-            if self._file.exists() or not self._made(statements):
+            if self._file.exists() or not self._create_file(statements):
                 with self._attached(self._file, read_only=False):
-                    self._transact(statements)
+                    self._execute_transaction(statements)
 
     @contextmanager
     def lease(self, run_id: str) -> Iterator[None]:
         self.check()
         lock = FileLock(self._file.with_name(f"{self._file.name}.{self._table}.lease"))
-        about = {
+        holder = {
             "run_id": run_id,
             "process": os.getpid(),
             "host": socket.gethostname(),
             "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         }
         try:
-            is_ours = lock.acquire(json.dumps(about))
+            is_acquired = lock.acquire(json.dumps(holder))
         except OSError as error:
             raise WarehouseError(
                 f"The lease of {self._file} can't be taken: {lower_first(error.strerror or str(error))}.",
-                f"look at the disk's room and permissions; {UNCHANGED}",
+                f"check the disk's free space and the permissions; {UNCHANGED}",
             ) from None
-        if not is_ours:
-            raise leased(self.label, lock.read_note())
+        if not is_acquired:
+            raise lease_held_error(self.label, lock.read_note())
         try:
             yield
         finally:
@@ -159,12 +155,12 @@ class DuckDBDestination:
                 "create it, or choose another --to.",
             )
         self._check_is_file()
-        # A new file, or the log that DuckDB writes beside one that is there.
+        # The folder too, because DuckDB writes its write-ahead log beside the file.
         for path in (folder, self._file):
             if path.exists() and not os.access(path, os.W_OK):
                 raise WarehouseError(
                     f"There is no permission to write {'into ' if path.is_dir() else ''}{path}.",
-                    f"look at its owner and its mode, or choose another file with --to; {UNCHANGED}",
+                    f"check its owner and its mode, or choose another file with --to; {UNCHANGED}",
                 )
 
     def _check_is_file(self) -> None:
@@ -172,70 +168,77 @@ class DuckDBDestination:
             raise DestinationError(f"{self._file} is a folder.", "name a file: --to duckdb:rfm.duckdb.")
 
     def retain_tables(self, run_id: str, tables: Sequence[str]) -> str:
-        """Copies tables in memory into a file beside the destination; what can be done with it, in words."""
-        file = self._file.with_name(f"{self._file.stem}.{self._table}{_REFUSED}{run_id}.duckdb")
+        """Copy staged tables into a file beside the destination; return a clause that says where they are."""
+        file = self._file.with_name(f"{self._file.stem}.{self._table}{_RETAINED_INFIX}{run_id}.duckdb")
         try:
-            with self._attached(file, read_only=False, catalog=_KEPT):
+            with self._attached(file, read_only=False, catalog=_RETAINED_CATALOG):
                 for table in tables:
-                    self._connection.execute(f"CREATE TABLE {quoted(_KEPT, table)} AS FROM {table}")
+                    copy = qualified_name(_RETAINED_CATALOG, table)
+                    self._connection.execute(f"CREATE TABLE {copy} AS FROM {table}")
         except BaseException:
             file.unlink(missing_ok=True)
             raise
-        return f"what was staged is in {file} for {_KEPT_DAYS} days"
+        return f"the staged tables are in {file} for {_RETENTION_DAYS} days"
+
+    def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:  # noqa: ARG002 - retained tables expire
+        folder, oldest = self._file.parent, time.time() - _RETENTION_DAYS * 24 * 60 * 60
+        for orphan in folder.glob(f".{glob.escape(self._file.name)}.{self._table}.*.new*"):
+            orphan.unlink(missing_ok=True)
+        for retained in folder.glob(f"{glob.escape(self._file.stem)}.{self._table}{_RETAINED_INFIX}*.duckdb"):
+            with suppress(OSError):
+                if retained.stat().st_mtime < oldest:
+                    retained.unlink()
 
     def close(self) -> None:
         self._connection.close()
 
-    # Changing
+    # Changes
 
-    def _made(self, statements: Sequence[str]) -> bool:
-        """Fills a new file beside its place, and moves it there; False where another has come to be there."""
-        draft = self._file.with_name(f".{self._file.name}.{self._table}.{secrets.token_hex(4)}.new")
+    def _create_file(self, statements: Sequence[str]) -> bool:
+        """Create the destination file with its content in one step; return False if it exists by then."""
+        temporary = self._file.with_name(f".{self._file.name}.{self._table}.{secrets.token_hex(4)}.new")
         try:
-            with self._attached(draft, read_only=False):
-                self._transact(statements)
+            with self._attached(temporary, read_only=False):
+                self._execute_transaction(statements)
             try:
-                # Unlike a renaming, a second name never takes the place of a file that is there.
-                os.link(draft, self._file)
+                # Unlike a rename, a hard link never replaces an existing file.
+                os.link(temporary, self._file)
             except FileExistsError:
                 return False
             except OSError:
-                draft.rename(self._file)
+                # A file system without hard links.
+                temporary.rename(self._file)
         finally:
-            for left in (draft, draft.with_name(f"{draft.name}.wal")):
-                left.unlink(missing_ok=True)
+            for path in (temporary, temporary.with_name(f"{temporary.name}.wal")):
+                path.unlink(missing_ok=True)
         return True
 
-    def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:  # noqa: ARG002 - what is kept has a file
-        folder, oldest = self._file.parent, time.time() - _KEPT_DAYS * 24 * 60 * 60
-        for left in folder.glob(f".{glob.escape(self._file.name)}.{self._table}.*.new*"):
-            left.unlink(missing_ok=True)
-        for kept in folder.glob(f"{glob.escape(self._file.stem)}.{self._table}{_REFUSED}*.duckdb"):
-            with suppress(OSError):
-                if kept.stat().st_mtime < oldest:
-                    kept.unlink()
-
-    def _transact(self, statements: Sequence[str]) -> None:
+    def _execute_transaction(self, statements: Sequence[str]) -> None:
         self._connection.execute("BEGIN TRANSACTION")
         try:
             for name, columns in COLUMNS.items():
-                self._make(name, columns)
+                self._create_table(name, columns)
             for statement in statements:
                 self._connection.execute(statement)
         except BaseException:
-            # A rollback of what the engine itself has already ended must not hide why it did.
-            quietly(lambda: self._connection.execute("ROLLBACK"))
+            self._rollback_if_active()
             raise
         try:
             self._connection.execute("COMMIT")
         except KeyboardInterrupt:
-            # Python hears of a stop once the statement is over. What is committed is done, and done well.
+            # Python raises a signal's KeyboardInterrupt after the statement has ended. After a successful
+            # commit it is dropped here; callers find the signal in `received_signals`.
             if self._is_in_transaction():
                 self._connection.execute("ROLLBACK")
                 raise
         except BaseException:
-            quietly(lambda: self._connection.execute("ROLLBACK"))
+            self._rollback_if_active()
             raise
+
+    def _rollback_if_active(self) -> None:
+        # DuckDB may have ended the transaction itself; the error of a second rollback would hide the cause.
+        with suppress(duckdb.Error):
+            self._connection.execute("ROLLBACK")
 
     def _is_in_transaction(self) -> bool:
         try:
@@ -245,138 +248,132 @@ class DuckDBDestination:
         self._connection.execute("ROLLBACK")
         return False
 
-    def _make(self, name: str, columns: Mapping[str, PublishedColumn]) -> None:
+    def _create_table(self, name: str, columns: Mapping[str, PublishedColumn]) -> None:
         table = self.table(name)
-        is_there = self._connection.execute(
+        exists = self._connection.execute(
             "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = 'main'"
             " AND LOWER(table_name) = LOWER(?)",
             [_CATALOG, f"{self._table}{SUFFIXES[name]}"],
         ).fetchone()
-        if is_there:
+        if exists:
             return
-        # Compressed ids spare a quarter of the file, and a publish takes 1.4 times as long for it.
-        listed = ", ".join(
-            f"{column} {_TYPES[about.holds]}"
+        # Compressed ids would make the file a quarter smaller, and a publish take 1.4 times as long.
+        definitions = ", ".join(
+            f"{column} {COLUMN_TYPES[about.holds]}"
             f"{' USING COMPRESSION uncompressed' if column == 'customer_id' else ''}"
             for column, about in columns.items()
         )
-        statements = [f"CREATE TABLE {table} ({listed})"]
+        statements = [f"CREATE TABLE {table} ({definitions})"]
         statements += [
             f"COMMENT ON COLUMN {table}.{column} IS '{about.description}'"
             for column, about in columns.items()
         ]
         self._connection.execute(";\n".join(statements))
 
-    def _release_others(self) -> None:
-        """A source inside the destination file is attached read-only, and a file is attached once."""
+    def _detach_source(self) -> None:
+        """Detach all files: the source may be in the destination file, which can be attached only once."""
         attached = self._connection.execute(
             "SELECT database_name FROM duckdb_databases() WHERE NOT internal AND path IS NOT NULL"
         ).fetchall()
         for (name,) in attached:
-            self._connection.execute(f"DETACH {quoted(name)}")
+            self._connection.execute(f"DETACH {qualified_name(name)}")
 
-    # Opening
+    # Attaching
 
     @contextmanager
     def _attached(self, file: Path, *, read_only: bool, catalog: str = _CATALOG) -> Iterator[None]:
-        # Without the type, DuckDB takes it from the name: `md:shop` is a service, `a.csv` one in memory.
-        mode = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
-        path = str(file).replace("'", "''")
-        self._patiently(lambda: self._connection.execute(f"ATTACH '{path}' AS {catalog} ({mode})"))
+        # Without TYPE, DuckDB derives the type from the name: `md:shop` is a service, `a.csv` is in memory.
+        options = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
+        self._attach(f"ATTACH {text_literal(str(file))} AS {catalog} ({options})")
         self._is_attached = catalog == _CATALOG
         try:
             yield
         finally:
             self._is_attached = False
-            quietly(lambda: self._connection.execute(f"DETACH {catalog}"))
+            with suppress(duckdb.Error):
+                self._connection.execute(f"DETACH {catalog}")
 
-    def _patiently(self, attach: Callable[[], T]) -> T:
-        """Attaches, waiting while another process holds the file."""
+    def _attach(self, statement: str) -> None:
+        """Execute an ATTACH statement; wait up to the lock timeout while another process holds the file."""
         deadline = time.monotonic() + self._settings.lock_timeout
         pause = 0.05
         while True:
             try:
-                return attach()
+                self._connection.execute(statement)
             except duckdb.Error as error:
                 holder = lock_holder(error)
                 if holder is None:
-                    raise unopened(self._file, error) from None
+                    raise attach_error(self._file, error) from None
                 if time.monotonic() + pause > deadline:
-                    raise held(self._file, holder) from None
+                    raise file_locked_error(self._file, holder) from None
+            else:
+                return
             threading.Event().wait(pause)
             raise_if_cancelled()
             pause = min(pause * 1.5, 1.0)
 
-    # What is there
+    # Checks
 
-    def _check_ours(self, name: str, columns: Mapping[str, str], *, is_view: bool) -> None:
+    def _check_published_by_rfm(self, name: str, columns: Mapping[str, str], *, is_view: bool) -> None:
         table = f"{self._table}{SUFFIXES[name]}"
         hint = f"choose another table, as in --to 'duckdb:{self._file}#rfm_segments_2', or another file."
         if is_view:
-            raise DestinationError(f"{table} in {self._file} is a view, not a table of ours.", hint)
-        wanted = {column: _TYPES[about.holds] for column, about in COLUMNS[name].items()}
-        if list(columns.items()) == list(wanted.items()):
+            raise DestinationError(f"{table} in {self._file} is a view, not a table of rfm.", hint)
+        differences = published_schema_differences(name, columns)
+        if differences is None:
             return
-        if newer := self._newer_version():
+        if newer := newer_version(self._last_version()):
             raise DestinationError(
                 f"{self._file} was written by rfm {newer}, which is newer than this one, {__version__}.",
                 f"upgrade: pip install 'rfm-pipeline>={newer}'.",
             )
-        absent = [column for column in wanted if column not in columns]
-        strange = [column for column in columns if column not in wanted]
-        if not absent and not strange:
-            # Where columns are of another kind, names tell nothing.
-            strange = [
-                f"{column} as {columns[column]} in place of {kind}"
-                for column, kind in wanted.items()
-                if columns[column] != kind
-            ]
-        differences = [f"lacks {', '.join(absent[:3])}"] if absent else []
-        differences += [f"has {', '.join(strange[:3])}"] if strange else []
         raise DestinationError(
-            f"The table {table} in {self._file} is not a result of this pipeline: it"
-            f" {' and '.join(differences) or 'has its columns in another order'}.",
-            hint,
+            f"The table {table} in {self._file} is not a result of this pipeline: it {differences}.", hint
         )
 
-    def _newer_version(self) -> str | None:
-        """The version that wrote the file last, where it is above ours."""
+    def _last_version(self) -> str | None:
+        """Return the version of rfm that ran last; None if the runs table is missing or not rfm's."""
         try:
             row = self._connection.execute(
                 f"SELECT version FROM {self.table('runs')} ORDER BY finished_at DESC LIMIT 1"
             ).fetchone()
         except duckdb.Error:
-            # What is not ours has no such table, or another one.
             return None
-        return newer_version(row[0] if row else None)
+        return row[0] if row else None
 
 
-def leased(label: str, about: str) -> LockedError:
-    """The error for a destination that another run is at work on.
+@contextmanager
+def open_duckdb_destination(
+    location: DuckDBDestinationLocation, settings: DuckDBSettings
+) -> Iterator[DuckDBDestination]:
+    """Open a destination without a source.
+
+    Raises:
+        WarehouseError: If DuckDB can't start.
+    """
+    with SpillDirectory(settings.temp_directory) as temp_directory:
+        destination = DuckDBDestination(
+            connect(settings, temp_directory), location.file, location.table, settings
+        )
+        try:
+            yield destination
+        finally:
+            destination.close()
+
+
+def lease_held_error(label: str, note: str) -> LockedError:
+    """Return the error for a destination whose lease another run holds.
 
     Args:
-        label: The destination.
-        about: What that run says of itself, in JSON.
+        label: Label of the destination.
+        note: JSON note of the lock's holder, or any other text.
     """
     try:
-        holder = json.loads(about)
-        who = (
+        holder = json.loads(note)
+        run = (
             f"the run {holder['run_id']} (process {holder['process']} on {holder['host']},"
             f" since {holder['since']})"
         )
     except (ValueError, KeyError, TypeError):
-        who = "another run"
-    return LockedError(f"{label} is held by {who}.", f"wait for it to end, or stop it; {UNCHANGED}")
-
-
-def quoted(*names: str) -> str:
-    """A name by its parts, as it stands behind FROM."""
-    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
-
-
-def quietly(action: Callable[[], object]) -> None:
-    """Does what can't be helped where it fails."""
-    try:
-        action()
-    except duckdb.Error:
-        return
+        run = "another run"
+    return LockedError(f"{label} is held by {run}.", f"wait for it to end, or stop it; {UNCHANGED}")

@@ -1,4 +1,4 @@
-"""Writing a staged table to a file."""
+"""Export of tables to CSV, TSV, Parquet, JSON and Excel files."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from typing import Any
 
 from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.duckdb_quoting import text_literal
 from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
-from rfm_pipeline.warehouse.duckdb.errors import first_line, system_reason
+from rfm_pipeline.warehouse.duckdb.errors import first_sentence, system_reason
 
 Writer = Callable[[duckdb.DuckDBPyConnection, str, Path, Path], None]
-"""Writes the rows of a SELECT to a file, with a folder for what is written on the way."""
+"""Writes the rows of a SELECT to a file; arguments: connection, SELECT, path, temporary directory."""
 
-_ROWS_A_SHEET = 1_048_575
-_CELL = 32_767
-# In constant memory a row is on disk as soon as the next one begins.
-_WORKBOOK = {
+_ROWS_PER_SHEET = 1_048_575
+_MAX_CELL_LENGTH = 32_767
+# With constant_memory, a row is written to disk when the next one begins.
+_WORKBOOK_OPTIONS = {
     "constant_memory": True,
     "default_date_format": "yyyy-mm-dd",
     "strings_to_formulas": False,
@@ -31,113 +32,121 @@ _WORKBOOK = {
 
 
 def check_output(path: Path) -> None:
-    """Says early what would fail late.
+    """Check an output path before any work is done.
 
     Raises:
-        ConfigurationError: The suffix names no format, or the folder does not exist.
-        UsageError: A workbook is asked for, and what writes it is not installed.
+        ConfigurationError: If the suffix is no known format, or the folder does not exist.
+        UsageError: If the suffix is `.xlsx` and the `excel` extra is not installed.
     """
     if path.suffix.casefold() not in _WRITERS:
         raise ConfigurationError(
-            f"The output {path} has no format that is known.",
+            f"The output {path} has no known format.",
             f"end its name in one of {', '.join(_WRITERS)}.",
         )
     if path.is_dir() or not path.absolute().parent.is_dir():
-        what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
-        raise ConfigurationError(f"The output {path} {what}.", "name a file in a folder that is there.")
+        problem = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise ConfigurationError(f"The output {path} {problem}.", "name a file in an existing folder.")
     if path.suffix.casefold() == ".xlsx":
         _xlsxwriter()
 
 
-def write_table(connection: duckdb.DuckDBPyConnection, table: str, path: Path, scratch: Path) -> AtomicFile:
-    """Writes the rows of a table, sorted by customer, to a draft beside the place where they are to be.
+def write_table(
+    connection: duckdb.DuckDBPyConnection, table: str, path: Path, temp_directory: Path
+) -> AtomicFile:
+    """Write the rows of a table, sorted by customer, to a temporary file that can replace `path`.
 
     Args:
-        connection: Where the table is.
-        table: Its name.
-        path: `.csv`, `.tsv`, `.parquet`, `.json` (one array), `.ndjson` or `.xlsx`; it stays as it is.
-        scratch: A folder for what is written on the way.
+        connection: Connection with the table.
+        table: Name of the table.
+        path: Target path, which is not changed; its suffix selects the format: `.csv`, `.tsv`, `.parquet`,
+            `.json` (one array), `.ndjson` or `.xlsx`.
+        temp_directory: Directory for temporary files.
 
     Raises:
-        WarehouseError: The file can't be written; no draft is left.
+        WarehouseError: If the file can't be written; no temporary file is left.
     """
     select = f"SELECT * FROM {table} ORDER BY customer_id"
-    with _drafted(path, "; nothing was published") as draft:
-        _WRITERS[path.suffix.casefold()](connection, select, draft.path, scratch)
-    return draft
+    with _temporary_output(path, "; nothing was published") as output:
+        _WRITERS[path.suffix.casefold()](connection, select, output.path, temp_directory)
+    return output
 
 
 def write_private(
-    connection: duckdb.DuckDBPyConnection, select: str, path: Path, scratch: Path
+    connection: duckdb.DuckDBPyConnection, select: str, path: Path, temp_directory: Path
 ) -> AtomicFile:
-    """Writes the rows of a SELECT, as they are, to a draft that nobody but its owner can ever read.
+    """Write the rows of a SELECT to a temporary file that can replace `path` and only its owner can read.
 
     Args:
-        connection: Where the rows are.
-        select: With an order.
-        path: `.csv`, `.parquet` or `.xlsx`; it stays as it is.
-        scratch: A folder for what is written on the way.
+        connection: Connection with the rows.
+        select: SELECT with an ORDER BY.
+        path: Target path, which is not changed; its suffix selects the format: `.csv`, `.parquet` or `.xlsx`.
+        temp_directory: Directory for temporary files.
 
     Raises:
-        WarehouseError: The file can't be written; no draft is left.
+        WarehouseError: If the file can't be written; no temporary file is left.
     """
-    with _drafted(path) as draft:
-        draft.path.touch(mode=0o600, exist_ok=False)
-        _PRIVATE_WRITERS[path.suffix.casefold()](connection, select, draft.path, scratch)
-    return draft
+    with _temporary_output(path) as output:
+        output.path.touch(mode=0o600, exist_ok=False)
+        _PRIVATE_WRITERS[path.suffix.casefold()](connection, select, output.path, temp_directory)
+    return output
 
 
 @contextmanager
-def _drafted(path: Path, and_then: str = "") -> Iterator[AtomicFile]:
-    draft = None
+def _temporary_output(path: Path, consequence: str = "") -> Iterator[AtomicFile]:
+    output = None
     try:
-        draft = AtomicFile(path)
-        yield draft
+        output = AtomicFile(path)
+        yield output
     except BaseException as error:
-        if draft:
-            draft.cleanup()
+        if output:
+            output.cleanup()
         if not isinstance(error, duckdb.Error | OSError):
             raise
-        said = error.strerror if isinstance(error, OSError) else system_reason(error)
+        system_message = error.strerror if isinstance(error, OSError) else system_reason(error)
+        reason = lower_first(system_message or first_sentence(error)).rstrip(".")
         raise WarehouseError(
-            f"The output {path} can't be written: {lower_first(said or first_line(error)).rstrip('.')}.",
-            f"look at the disk's room and the folder's permissions{and_then}.",
+            f"The output {path} can't be written: {reason}.",
+            f"check the disk's free space and the folder's permissions{consequence}.",
         ) from error
 
 
 def _copy(options: str, *, plain_numbers: bool = False) -> Writer:
     def write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, _: Path) -> None:
-        literal = str(path).replace("'", "''")
-        rows = _short_decimals(connection, select) if plain_numbers else select
-        connection.execute(f"COPY ({rows}) TO '{literal}' ({options})")
+        rows = _trim_decimals(connection, select) if plain_numbers else select
+        connection.execute(f"COPY ({rows}) TO {text_literal(str(path))} ({options})")
 
     return write
 
 
-def _short_decimals(connection: duckdb.DuckDBPyConnection, select: str) -> str:
-    """The same rows, with money in as many decimals as it has, at least two: 4310.00, not 4310.000000000."""
-    places = connection.execute(
+def _trim_decimals(connection: duckdb.DuckDBPyConnection, select: str) -> str:
+    """Return a SELECT of the same rows with as many decimals as the amounts need, at least two.
+
+    An amount is written as 4310.00 in place of 4310.000000000.
+    """
+    needed = connection.execute(
         "SELECT COALESCE(MAX(LENGTH(RTRIM(SPLIT_PART(CAST(monetary AS VARCHAR), '.', 2), '0'))), 0)"
         f" FROM ({select})"
     ).fetchone()
-    decimals = max(2, places[0] if places else 0)
+    decimals = max(2, needed[0] if needed else 0)
     return (
         f"SELECT * REPLACE (CAST(monetary AS DECIMAL(38, {decimals})) AS monetary) FROM ({select})"
         " ORDER BY customer_id"
     )
 
 
-def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Path, scratch: Path) -> None:
+def _write_workbook(
+    connection: duckdb.DuckDBPyConnection, select: str, path: Path, temp_directory: Path
+) -> None:
     xlsxwriter = _xlsxwriter()
     _refuse_long_ids(connection, select)
-    workbook = xlsxwriter.Workbook(str(path), _WORKBOOK | {"tmpdir": str(scratch)})
+    workbook = xlsxwriter.Workbook(str(path), _WORKBOOK_OPTIONS | {"tmpdir": str(temp_directory)})
     try:
         _write_sheets(connection, select, workbook)
     except xlsxwriter.exceptions.FileCreateError as error:
-        # Around what the operating system said.
+        # The library wraps the OSError.
         raise error.args[0] if isinstance(error.args[0], OSError) else OSError(str(error)) from None
     finally:
-        # What the library leaves open when a disk fills up.
+        # The library leaves these files open if the disk is full.
         for sheet in workbook.worksheets():
             if sheet.row_data_fh:
                 with suppress(OSError):
@@ -145,16 +154,16 @@ def _write_workbook(connection: duckdb.DuckDBPyConnection, select: str, path: Pa
 
 
 def _refuse_long_ids(connection: duckdb.DuckDBPyConnection, select: str) -> None:
-    """A longer text would be cut off, and two customers could become one."""
+    """Raise if an id is longer than a cell: truncated ids of two customers could be equal."""
     if "customer_id" not in {name for name, _ in describe_columns(connection, f"SELECT * FROM ({select})")}:
         return
-    longest = connection.execute(
-        f"SELECT customer_id FROM ({select}) WHERE LENGTH(customer_id) > {_CELL} LIMIT 1"
+    too_long = connection.execute(
+        f"SELECT customer_id FROM ({select}) WHERE LENGTH(customer_id) > {_MAX_CELL_LENGTH} LIMIT 1"
     ).fetchone()
-    if longest:
+    if too_long:
         raise WarehouseError(
-            f"The customer id '{longest[0][:20]}…' has {len(longest[0]):,} characters, and a cell of a"
-            f" workbook holds {_CELL:,}.",
+            f"The customer id '{too_long[0][:20]}…' has {len(too_long[0]):,} characters, and a cell of a"
+            f" workbook holds {_MAX_CELL_LENGTH:,}.",
             "write another format than .xlsx, or exclude the customer.",
         )
 
@@ -166,11 +175,11 @@ def _write_sheets(connection: duckdb.DuckDBPyConnection, select: str, workbook: 
         written, sheet = 0, None
         while batch := cursor.fetchmany(10_000):
             for row in batch:
-                if sheet is None or written % _ROWS_A_SHEET == 0:
+                if sheet is None or written % _ROWS_PER_SHEET == 0:
                     sheet = workbook.add_worksheet()
                     sheet.freeze_panes(1, 0)
                     sheet.write_row(0, 0, names)
-                sheet.write_row(written % _ROWS_A_SHEET + 1, 0, row)
+                sheet.write_row(written % _ROWS_PER_SHEET + 1, 0, row)
                 written += 1
         if sheet is None:
             workbook.add_worksheet().write_row(0, 0, names)
@@ -193,7 +202,7 @@ _WRITERS: Mapping[str, Writer] = {
     ".ndjson": _copy("FORMAT json", plain_numbers=True),
     ".xlsx": _write_workbook,
 }
-# Into the file that is there, so that it keeps its mode.
+# USE_TMP_FILE false: DuckDB writes into the existing file, which keeps its mode.
 _PRIVATE_WRITERS: Mapping[str, Writer] = {
     ".csv": _copy("FORMAT csv, HEADER true, USE_TMP_FILE false"),
     ".parquet": _copy("FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"),
