@@ -1,16 +1,17 @@
-"""The command line as typer reads it: one command of ours, its arguments, and what is wrong with them."""
+"""The typer application: registers the called command, invokes it, and reports errors in its arguments."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli import json_log as events
-from rfm_pipeline.cli.help import ABOUT, COMMANDS
+from rfm_pipeline.cli import json_log
+from rfm_pipeline.cli.help import ABOUT, COMMANDS, OPTIONS
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.errors import UsageError
 
@@ -22,79 +23,97 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# typer's own errors about the command line: their common root has no public name.
-_ParsingError: type[Exception] = next(
+# The base class of typer's errors about arguments has no public name.
+_ArgumentError: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
 
+# What rich takes for markup, by rich.markup.RE_TAGS; rich itself is imported only to print help.
+_MARKUP_TAG = re.compile(r"\[(?=[a-z#/@][^\[]*?\])")
+
 
 @app.callback()
-def _rfm(
+def _global_options(
     version: Annotated[  # noqa: ARG001 - main.py has printed it
-        bool, typer.Option("--version", help="Print the version.")
+        bool, typer.Option("--version", help=OPTIONS["--version"])
     ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", help="Show what goes on, and the traceback of an error.")
-    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help=OPTIONS["--debug"])] = False,
 ) -> None:
     if debug:
         os.environ["RFM_DEBUG"] = "1"
-        if not events.are_written():
-            _show_log()
+        if not json_log.is_enabled():
+            _log_to_stderr()
 
 
-def _show_log() -> None:
-    """What our own modules note, on stderr: each job with its link, and what is tried again."""
+def _log_to_stderr() -> None:
+    """Print the package's log records on stderr: each BigQuery job with its link, and each retry."""
     import logging
 
-    class Noted(logging.Handler):
+    class StderrHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if os.environ.get("RFM_DEBUG"):
                 print(self.format(record), file=sys.stderr)
 
-    ours = logging.getLogger("rfm_pipeline")
-    ours.setLevel(logging.INFO)
-    ours.handlers = [Noted()]
+    logger = logging.getLogger("rfm_pipeline")
+    logger.setLevel(logging.INFO)
+    logger.handlers = [StderrHandler()]
 
 
 def invoke(arguments: list[str]) -> int:
-    """Runs a command.
+    """Run a command.
 
     Args:
-        arguments: The command line behind `rfm`.
+        arguments: The arguments after `rfm`.
 
     Returns:
         The exit code.
 
     Raises:
-        UsageError: The command line can't be read.
-        KeyboardInterrupt: The command was broken off.
+        UsageError: If the arguments are invalid.
+        KeyboardInterrupt: If the command was cancelled.
         Exception: Whatever the command raises.
     """
-    # A command takes a while to set up: all of them are for typos only.
+    # Registering a command is slow; all of them are needed only to suggest a name for a mistyped one.
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     app.registered_commands.clear()
     for name in (called,) if called in COMMANDS else COMMANDS:
         app.command(name)(getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), str(name)))
     raise_if_cancelled()
     try:
-        # Not `app()`, which swallows Ctrl-C and a closed pipe before they can be told apart.
-        command = typer.main.get_command(app)
-        with command.make_context("rfm", arguments) as context:
-            command.invoke(context)
+        # Not `app()`, which handles Ctrl-C and a closed pipe itself, with exit code 1 for both.
+        group: Any = typer.main.get_command(app)
+        for command in group.commands.values():
+            _format_help(command)
+        with group.make_context("rfm", arguments) as context:
+            group.invoke(context)
     except typer.Exit as ended:
         return int(ended.exit_code)
     except typer.Abort as error:
         raise KeyboardInterrupt(*error.args) from error
-    except _ParsingError as error:
-        raise _misread(error) from error
+    except _ArgumentError as error:
+        raise _usage_error(error) from error
     return 0
 
 
-def _misread(error: Any) -> UsageError:
+def _format_help(command: Any) -> None:
+    """Join the wrapped lines of each paragraph of a command's help; escape `[text]`, which rich drops."""
+    paragraphs = (command.help or "").split("\n\n")
+    joined = (text if text.startswith((" ", "Examples:")) else " ".join(text.split()) for text in paragraphs)
+    command.help = _escape_markup("\n\n".join(joined))
+    for parameter in command.params:
+        if getattr(parameter, "help", None):
+            parameter.help = _escape_markup(parameter.help)
+
+
+def _escape_markup(text: str) -> str:
+    return _MARKUP_TAG.sub(r"\[", text)
+
+
+def _usage_error(error: Any) -> UsageError:
     command = error.ctx.command_path if getattr(error, "ctx", None) else "rfm"
-    message, hint = error.format_message(), f"`{command} --help` lists what there is."
+    message = error.format_message()
+    hint = f"`{command} --help` lists the {'commands' if command == 'rfm' else 'options'}."
     if "extra argument" in message:
-        # What a shell makes of a pattern or of a name with blanks.
-        hint = f"a glob, or a name with blanks, stands in quotes, as in rfm run '*.csv'; {hint}"
+        # A shell expands an unquoted glob, and splits a name at its spaces.
+        hint = f"put a glob, or a name with spaces, in quotes, as in rfm run '*.csv'; {hint}"
     return UsageError(message, hint)

@@ -1,7 +1,7 @@
-"""What goes on, for machines: with `--log-format json`, stderr gets one JSON object a line.
+"""The JSON log: with `--log-format json`, stderr gets one JSON object (an event) per line.
 
-Some names are those that Google Cloud Logging gives a meaning to: `severity`, `time`, `message`, and
-`stack_trace`. The others are ours. Whoever reads them must pass over those that it does not know.
+`severity`, `time`, `message` and `stack_trace` are names with a meaning in Google Cloud Logging. Readers must
+ignore names that they do not know.
 """
 
 from __future__ import annotations
@@ -21,168 +21,180 @@ if TYPE_CHECKING:
     from rfm_pipeline.pipeline.progress import RunObserver
     from rfm_pipeline.results.run_result import RunResult
 
-HEARTBEAT = 30.0
-"""Seconds between two signs of life in a step that takes long."""
+HEARTBEAT_S = 30.0
+"""Seconds between two `working` events of a long step."""
 
+CANCELLED = 130
+"""Exit code of a cancelled command (128 + SIGINT)."""
 _Severity = Literal["INFO", "WARNING", "ERROR"]
 
 
-class _Command:
-    """What this process is doing, and how it says so."""
+class _LogState:
+    """State of the log in this process: one command at a time."""
 
-    writes: bool = False
-    is_quiet: bool = False
+    enabled: bool = False
+    quiet: bool = False
     run_id: str | None = None
     started: float = 0.0
     published: bool = False
 
 
-_command = _Command()
+_state = _LogState()
 _lock = Lock()
 
 
-def begin(arguments: Sequence[str]) -> None:
-    """Starts anew: finds out from the command line or from RFM_LOG_FORMAT whether events are to be written.
+def start(arguments: Sequence[str]) -> None:
+    """Reset the log for a new command; enable it if `--log-format` or RFM_LOG_FORMAT is `json`.
 
-    Before the command line is read for good, as what is wrong with it is an event as well.
+    The arguments are searched before typer parses them, so that errors in them are events too.
     """
-    chosen = os.environ.get("RFM_LOG_FORMAT", "")
+    log_format = os.environ.get("RFM_LOG_FORMAT", "")
     words = list(arguments)
     words = words[: words.index("--")] if "--" in words else words
-    for word, after in pairwise([*words, ""]):
+    for word, following in pairwise([*words, ""]):
         if word == "--log-format":
-            chosen = after
+            log_format = following
         elif word.startswith("--log-format="):
-            chosen = word.partition("=")[2]
-    _command.writes, _command.is_quiet = chosen == "json", False
-    _command.run_id, _command.started, _command.published = None, time.monotonic(), False
+            log_format = word.partition("=")[2]
+    _state.enabled, _state.quiet = log_format == "json", False
+    _state.run_id, _state.started, _state.published = None, time.monotonic(), False
 
 
-def are_written() -> bool:
-    """Whether stderr gets events, and nothing else."""
-    return _command.writes
+def is_enabled() -> bool:
+    """Return whether stderr gets events only."""
+    return _state.enabled
 
 
-def any_published() -> bool:
-    """Whether a result has been told of as published."""
-    return _command.published
+def has_published() -> bool:
+    """Return whether the command has published a result."""
+    return _state.published
 
 
 def warn(text: str) -> None:
-    """Says one sentence that is no error: as an event, or as a line for people."""
-    if are_written():
+    """Report a warning of one sentence, as an event or as text."""
+    if is_enabled():
         _write("WARNING", "warning", text)
     else:
         print(f"warning: {' '.join(text.split())}", file=sys.stderr)
 
 
-def failed(sentence: str, hint: str | None, code: int, trace: str) -> None:
-    """The command ends with an error; or with nobody's fault, because it was stopped."""
-    also = {"hint": hint, "exit_code": code, **({"stack_trace": trace} if trace else {})}
-    if code == 130:
-        _write("WARNING", "stopped", sentence, **also)
+def log_error(sentence: str, hint: str | None, code: int, trace: str) -> None:
+    """Write the event of a command that failed or was cancelled.
+
+    Args:
+        sentence: The error message.
+        hint: What to do about the error; None if there is no hint.
+        code: The exit code.
+        trace: The traceback; empty if it is not to be shown.
+    """
+    fields = {"hint": hint, "exit_code": code, **({"stack_trace": trace} if trace else {})}
+    if code == CANCELLED:
+        _write("WARNING", "stopped", sentence, **fields)
     else:
-        _write("ERROR", "error", sentence, **also)
+        _write("ERROR", "error", sentence, **fields)
 
 
-def published(result: RunResult) -> None:
-    """A result was published: what each audit found, and what the result comes to."""
-    _command.published = True
-    if not are_written():
+def log_published(result: RunResult) -> None:
+    """Write the events of a published result: one for each audit, and one with its figures."""
+    _state.published = True
+    if not is_enabled():
         return
+    statistics = result.statistics
     for audit in result.audits:
         severity: _Severity = "WARNING" if audit.status == "warning" else "INFO"
         _write(severity, "audit", audit.detail, audit=audit.name, status=audit.status)
     _write(
         "INFO",
         "published",
-        f"{result.customers:,} customers as of {result.as_of}, at {result.destination}",
+        f"{statistics.customers:,} customers as of {result.as_of}, at {result.destination}",
         as_of=str(result.as_of),
         source=result.source,
         destination=result.destination,
-        customers=result.customers,
-        rows_read=result.rows_read,
-        rows_kept=result.rows_kept,
+        customers=statistics.customers,
+        rows_read=statistics.rows_read,
+        rows_kept=statistics.rows_kept,
         duration_s=round(result.duration_s, 3),
-        bytes_processed=result.bytes_processed,
+        bytes_processed=result.usage.bytes_processed,
     )
 
 
 @contextmanager
-def watching(*, quiet: bool) -> Iterator[RunObserver]:
-    """A watcher that writes an event for each step, and signs of life while one takes long."""
-    _command.is_quiet = quiet
-    _note_our_log()
-    watcher, over = _Watcher(), Event()
-    beating = Thread(target=watcher.beat, args=(over,), daemon=True)
-    beating.start()
+def log_progress(*, quiet: bool) -> Iterator[RunObserver]:
+    """Write an event for each step, and a `working` event every `HEARTBEAT_S` seconds of a long one."""
+    _state.quiet = quiet
+    _log_package_records()
+    observer, ended = _EventObserver(), Event()
+    heartbeat = Thread(target=observer.heartbeat, args=(ended,), daemon=True)
+    heartbeat.start()
     try:
-        yield watcher
+        yield observer
     finally:
-        over.set()
-        beating.join()
+        ended.set()
+        heartbeat.join()
 
 
-class _Watcher:
+class _EventObserver:
     def __init__(self) -> None:
         self._step: str | None = None
-        self._since = time.monotonic()
+        self._step_started = time.monotonic()
         self._share: float | None = None
 
     def begin(self, run_id: str) -> None:
         from rfm_pipeline._version import __version__
 
-        _command.run_id = run_id
+        _state.run_id = run_id
         _write("INFO", "begin", f"Run {run_id}", version=__version__)
 
     def step(self, name: str) -> None:
-        self._step, self._since, self._share = name, time.monotonic(), None
+        self._step, self._step_started, self._share = name, time.monotonic(), None
         _write("INFO", "step", name, step=name)
 
     def progress(self, share: float) -> None:
         self._share = share
 
-    def beat(self, over: Event) -> None:
-        """Writes, until it is over, how long the step has taken that is being done."""
-        while not over.wait(HEARTBEAT):
-            took = time.monotonic() - self._since
-            if self._step is None or took < HEARTBEAT / 2:
+    def heartbeat(self, ended: Event) -> None:
+        """Write the duration of the current step every `HEARTBEAT_S` seconds, until `ended` is set."""
+        while not ended.wait(HEARTBEAT_S):
+            duration_s = time.monotonic() - self._step_started
+            if self._step is None or duration_s < HEARTBEAT_S / 2:
                 continue
             share = self._share if self._share is None else round(self._share, 3)
-            text = f"{self._step}, for {took:,.0f} s"
-            _write("INFO", "working", text, step=self._step, step_s=round(took, 3), share=share)
+            text = f"{self._step}, for {duration_s:,.0f} s"
+            _write("INFO", "working", text, step=self._step, step_s=round(duration_s, 3), share=share)
 
 
-def _note_our_log() -> None:
-    """Makes events of what our own modules note: each job with its link, and what is tried again."""
+def _log_package_records() -> None:
+    """Write the package's log records as events: each BigQuery job with its link, and each retry."""
     import logging
 
-    class Noted(logging.Handler):
+    class EventHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if are_written():
+            if is_enabled():
                 fields = {"event": "note", **getattr(record, "fields", {})}
                 severity: _Severity = "WARNING" if record.levelno >= logging.WARNING else "INFO"
                 _write(severity, fields.pop("event"), record.getMessage(), **fields)
 
-    ours = logging.getLogger("rfm_pipeline")
-    ours.setLevel(logging.INFO)
-    ours.handlers = [Noted()]
+    logger = logging.getLogger("rfm_pipeline")
+    logger.setLevel(logging.INFO)
+    logger.handlers = [EventHandler()]
 
 
 def _write(severity: _Severity, event: str, message: str, **fields: Any) -> None:
-    if _command.is_quiet and severity == "INFO":
+    if _state.quiet and severity == "INFO":
         return
-    said = {
+    values = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "severity": severity,
         "message": message,
         "event": event,
-        "run_id": _command.run_id,
-        "elapsed_s": round(time.monotonic() - _command.started, 3),
+        "run_id": _state.run_id,
+        "elapsed_s": round(time.monotonic() - _state.started, 3),
         **fields,
     }
-    line = json.dumps({name: value for name, value in said.items() if value is not None}, ensure_ascii=False)
-    # A log that nobody takes any more is no reason to fail.
+    line = json.dumps(
+        {name: value for name, value in values.items() if value is not None}, ensure_ascii=False
+    )
+    # A closed stderr must not fail the run.
     with _lock, suppress(OSError):
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()

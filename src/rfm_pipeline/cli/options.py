@@ -1,10 +1,10 @@
-"""The flags that set settings, shared by every command that reads a source."""
+"""Options that set settings, and the arguments and options that several commands share."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -12,24 +12,21 @@ import typer
 
 from rfm_pipeline.errors import ConfigurationError
 
-_SOURCE, _COLUMNS, _RULES, _SCORES, _OUTPUT, _ENGINE = (
-    "Source", "Columns", "What counts", "Scores and segments", "Destination", "Engine",
+_SOURCE, _COLUMNS, _RULES, _SCORES, _DESTINATION, _ENGINE, _REPORT = (
+    "Source", "Columns", "What counts", "Scores and segments", "Destination", "Engine", "Report",
 )  # fmt: skip
 
 
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
-
-
 class Flag(NamedTuple):
-    """A flag and the setting that it sets.
+    """An option that sets a setting.
 
     Attributes:
-        setting: The setting's name from the table inwards, as in `("scoring", "bins")`.
-        kind: The type of its value.
-        names: As it is typed.
-        help: One line.
-        panel: The heading that it is listed under.
-        implied: Other settings that it sets along, each with its value.
+        setting: Path of the setting, such as `("scoring", "bins")`.
+        kind: Type of the value.
+        names: Names of the option, such as `("--output", "-o")`.
+        help: One line of help.
+        panel: Heading of the option's panel in the help.
+        implied: Other settings that the option sets, each with its value.
     """
 
     setting: tuple[str, ...]
@@ -41,18 +38,18 @@ class Flag(NamedTuple):
 
     @property
     def parameter(self) -> str:
-        """The name of its Python parameter."""
+        """Name of the option's Python parameter, such as `scoring_bins`."""
         return "_".join(self.setting)
 
     @property
     def annotation(self) -> Any:
-        """Its type, as typer reads it."""
+        """Type annotation of the parameter, for typer."""
         option = typer.Option(*self.names, help=self.help, rich_help_panel=self.panel, show_default=False)
         return Annotated[self.kind | None, option]
 
 
-def _role(role: str, what: str) -> Flag:
-    return Flag(("columns", role), str, (f"--{role.replace('_', '-')}",), f"The column of {what}.", _COLUMNS)
+def _column(role: str, contents: str) -> Flag:
+    return Flag(("columns", role), str, (f"--{role.replace('_', '-')}",), f"Column of {contents}.", _COLUMNS)
 
 
 FLAGS = (
@@ -60,164 +57,185 @@ FLAGS = (
         ("preset",),
         list[str],
         ("--preset", "-p"),
-        "A segment map or a well-known export, by name; see `rfm presets`.",
+        "Name of a preset, which is a segment map or an export format; `rfm presets` lists them.",
         _SOURCE,
     ),
     Flag(
         ("read", "delimiter"),
         str,
         ("--delimiter",),
-        "What stands between the values of a CSV, where it isn't found.",
+        "Delimiter of CSV files (default: detected).",
         _SOURCE,
     ),
     Flag(
         ("read", "encoding"),
         str,
         ("--encoding",),
-        "The encoding of a text file, where it isn't found.",
+        "Encoding of text files (default: detected).",
         _SOURCE,
     ),
     Flag(
         ("read", "sheet"),
         str,
         ("--sheet",),
-        "The sheet of a workbook; without it, all that share the first one's header.",
+        "Sheet of a workbook (default: all sheets with the header row of the first one).",
         _SOURCE,
     ),
     Flag(
         ("date_format",),
         list[str],
         ("--date-format",),
-        "How text dates are written, such as '%d/%m/%Y %H:%M'; 'iso' unless given.",
+        "Format of dates that are text, such as '%d/%m/%Y %H:%M' (default: 'iso').",
         _SOURCE,
     ),
     Flag(
         ("decimal",),
         str,
         ("--decimal",),
-        "The decimal mark of text numbers: '.' unless given, or ','.",
+        "Decimal mark of numbers that are text, '.' or ',' (default: '.').",
         _SOURCE,
     ),
     Flag(
         ("thousands",),
         str,
         ("--thousands",),
-        "',' where a text number like 1,234 is a thousand and more; it is not read unless given.",
+        "Thousands separator of numbers that are text: ',' reads 1,234 as 1234 (default: 1,234 is ambiguous"
+        " and excluded).",
         _SOURCE,
     ),
-    _role("customer_id", "the customer"),
-    _role("order_id", "the order; 'none' makes each line its own order"),
-    _role("ordered_at", "the date or time of the order"),
-    _role("amount", "the line's amount"),
-    _role("quantity", "the quantity"),
-    _role("unit_price", "the price of one"),
-    _role("refund", "what was refunded, which is taken off the amount"),
+    _column("customer_id", "the customer id"),
+    _column("order_id", "the order id; 'none' makes each line an order of its own"),
+    _column("ordered_at", "the date or time of the order"),
+    _column("amount", "the line's amount"),
+    _column("quantity", "the quantity"),
+    _column("unit_price", "the price per unit"),
+    _column("refund", "the refunded amount, which is subtracted from the amount"),
     Flag(
         ("as_of",),
         str,
         ("--as-of",),
-        "The date that recency is counted from: 'latest' (the newest order), or a date.",
+        "Date that recency is counted from, or 'latest', the date of the newest order (the default).",
         _RULES,
     ),
-    Flag(("window",), str, ("--window",), "How far back lines count, such as '24 months'.", _RULES),
-    Flag(("since",), str, ("--since",), "The first date that counts.", _RULES),
+    Flag(
+        ("window",),
+        str,
+        ("--window",),
+        "Period before the as-of date whose lines count, such as '24 months' (default: no limit).",
+        _RULES,
+    ),
+    Flag(("since",), str, ("--since",), "First date whose lines count.", _RULES),
     Flag(
         ("timezone",),
         str,
         ("--timezone",),
-        "The shop's time zone, such as Europe/London; UTC unless given.",
+        "Time zone of the shop, such as Europe/London (default: UTC).",
         _RULES,
     ),
     Flag(
         ("returns",),
         str,
         ("--returns",),
-        "'exclude' negative lines (the default), or 'net' them off the customer's money.",
+        "'exclude' lines with negative amounts (the default), or 'net' them against the customer's revenue.",
         _RULES,
     ),
     Flag(
         ("exclude",),
         list[str],
         ("--exclude",),
-        "Lines that are not to count: NAME=CONDITION, a condition in SQL.",
+        "NAME=CONDITION: exclude the lines that meet a condition in SQL.",
         _RULES,
     ),
-    Flag(("scoring", "bins"), int, ("--bins",), "Scores run from 1 to this, 2 to 10.", _SCORES),
-    Flag(("scoring", "method"), str, ("--method",), "'quantile' (the default), 'fixed' or 'ntile'.", _SCORES),
+    Flag(("scoring", "bins"), int, ("--bins",), "Number of scores per dimension, 2 to 10.", _SCORES),
+    Flag(
+        ("scoring", "method"),
+        str,
+        ("--method",),
+        "Scoring method: 'quantile' (the default), 'fixed' or 'ntile'.",
+        _SCORES,
+    ),
     Flag(
         ("scoring", "calibration"),
         str,
         ("--freeze",),
-        "Score by the edges of an earlier run: its id, or 'latest' for the newest `rfm calibrate`.",
+        "Score by the edges of an earlier run, named by its id; 'latest' is the newest `rfm calibrate`.",
         _SCORES,
         implied=((("scoring", "edges"), "frozen"),),
     ),
-    Flag(("to",), str, ("--to",), "Where the result is published: duckdb:rfm.duckdb unless given.", _OUTPUT),
+    Flag(
+        ("to",),
+        str,
+        ("--to",),
+        "Where the result is published, as duckdb:FILE or bigquery://project.dataset"
+        " (default: duckdb:rfm.duckdb).",
+        _DESTINATION,
+    ),
     Flag(
         ("output",),
         list[Path],
         ("--output", "-o"),
         "Also write the result to a .csv, .parquet, .xlsx or .json file.",
-        _OUTPUT,
+        _DESTINATION,
     ),
     Flag(
         ("duckdb", "memory_limit"),
         str,
         ("--memory-limit",),
-        "The most memory, such as 4GB; above it, work goes to disk.",
+        "Memory limit of DuckDB, such as 4GB; more spills to disk.",
         _ENGINE,
     ),
     Flag(
         ("duckdb", "threads"),
         int,
         ("--threads",),
-        "How many threads; one for each core unless given.",
+        "Number of DuckDB's threads (default: one per core).",
         _ENGINE,
     ),
     Flag(
         ("bigquery", "project"),
         str,
         ("--project",),
-        "The project that runs BigQuery's jobs and pays; the destination's unless given.",
+        "Project that runs and pays for BigQuery jobs (default: the destination's).",
         _ENGINE,
     ),
     Flag(
         ("bigquery", "max_bytes"),
         str,
         ("--max-bytes",),
-        "The most that a run may read of BigQuery, such as 100GB; 1 TiB unless given.",
+        "Most bytes that a run may read in BigQuery, such as 100GB (default: 1 TiB).",
         _ENGINE,
     ),
 )
+"""The options of a command that reads a source and publishes."""
 
-_REPORT = "Report"
 REPORT_FLAGS = (
-    Flag(("report", "currency"), str, ("--currency",), "The money's currency, such as GBP.", _REPORT),
-    Flag(("report", "locale"), str, ("--locale",), "How numbers are written, such as en-GB.", _REPORT),
+    Flag(("report", "currency"), str, ("--currency",), "Currency of the amounts, such as GBP.", _REPORT),
+    Flag(("report", "locale"), str, ("--locale",), "Locale of the number format, such as en-GB.", _REPORT),
     Flag(
         ("report", "top_customers"),
         int,
         ("--top-customers",),
-        "How many customers are named for each segment: 10 unless given; 0 names nobody.",
+        "Number of customers listed by id per segment; 0 lists none (default: 10).",
         _REPORT,
     ),
 )
-"""The flags of a report's looks."""
+"""The options for the appearance of a report."""
+
 REPORT_FILE = Flag(
     ("report", "file"),
     Path,
     ("--report",),
-    "Also write the report, a page of HTML, after the publish.",
-    _OUTPUT,
+    "Also write the report, an HTML page, after the publish.",
+    _DESTINATION,
 )
-"""Where a run writes its report."""
+"""The option of a run for the path of its report."""
 
-_DESTINATIONS = {
+_DESTINATION_SETTINGS = {
     ("to",), ("duckdb", "memory_limit"), ("duckdb", "threads"),
     ("bigquery", "project"), ("bigquery", "max_bytes"),
 }  # fmt: skip
-OF_DESTINATION = tuple(flag.parameter for flag in FLAGS if flag.setting not in _DESTINATIONS)
-"""The parameters that a command has no use for which reads no source."""
+SOURCE_PARAMETERS = tuple(flag.parameter for flag in FLAGS if flag.setting not in _DESTINATION_SETTINGS)
+"""Parameters of `FLAGS` that a command without a source does not have."""
 
 Source = Annotated[
     str | None,
@@ -229,40 +247,41 @@ Source = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="A configuration file; rfm.toml unless given.", show_default=False),
+    typer.Option("--config", "-c", help="Configuration file (default: rfm.toml).", show_default=False),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
 LogFormat = Annotated[
     Literal["text", "json"],
-    typer.Option(
-        "--log-format", envvar="RFM_LOG_FORMAT", help="What stderr gets: text, or an event a line, in JSON."
-    ),
+    typer.Option("--log-format", envvar="RFM_LOG_FORMAT", help="Format of stderr: text, or JSON lines."),
 ]
-"""Checked here; `cli/events.py` has chosen by it before, as what can't be read is told in that form too."""
+"""Only validated by typer: `cli.json_log` has read it before, so that errors in arguments follow it."""
 
 
 def takes_settings(
     *without: str, also: Sequence[Flag] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds FLAGS to a command, which gets those that were given as `flags`, in the shape of `rfm.toml`.
+    """Return a decorator that adds the options of `FLAGS` to a command.
+
+    The command gets the values of the options that were set as its parameter `flags`, in the structure of
+    `rfm.toml`.
 
     Args:
-        without: Parameters of FLAGS that the command has no use for.
-        also: Flags that only this command has.
+        without: Parameters of `FLAGS` that the command does not have.
+        also: Options that only this command has; listed before the others.
     """
     offered = [*also, *(flag for flag in FLAGS if flag.parameter not in without)]
 
-    def add(command: Callable[..., None]) -> Callable[..., None]:
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def with_flags(**values: Any) -> None:
-            given = {
+            values_by_flag = {
                 flag: value for flag in offered if (value := values.pop(flag.parameter)) not in (None, [])
             }
-            command(flags=_nested(given), **values)
+            command(flags=_settings(values_by_flag), **values)
 
         own = [
-            parameter
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
             for parameter in inspect.signature(command, eval_str=True).parameters.values()
             if parameter.name != "flags"
         ]
@@ -272,30 +291,37 @@ def takes_settings(
             )
             for flag in offered
         ]
-        keyword = [parameter.replace(kind=_KEYWORD) for parameter in own]
-        with_flags.__signature__ = inspect.Signature([*keyword, *added])  # type: ignore[attr-defined]
-        with_flags.__annotations__ = {
-            parameter.name: parameter.annotation for parameter in [*keyword, *added]
-        }
+        with_flags.__signature__ = inspect.Signature([*own, *added])  # type: ignore[attr-defined]
+        with_flags.__annotations__ = {parameter.name: parameter.annotation for parameter in [*own, *added]}
         return with_flags
 
-    return add
+    return decorate
 
 
-def _nested(given: dict[Flag, Any]) -> dict[str, Any]:
+def with_source(flags: dict[str, Any], source: str | None) -> dict[str, Any]:
+    """Return the settings of the command line including its source argument, if there is one."""
+    return {**flags, "source": source} if source else flags
+
+
+def _settings(values_by_flag: dict[Flag, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
-    for flag, value in given.items():
-        said = _exclusions(value) if flag.setting == ("exclude",) else value
-        for setting, one in ((flag.setting, said), *flag.implied):
+    for flag, value in values_by_flag.items():
+        own_value = _exclusions(value) if flag.setting == ("exclude",) else value
+        for setting, setting_value in ((flag.setting, own_value), *flag.implied):
             table = settings
             for part in setting[:-1]:
                 table = table.setdefault(part, {})
-            table[setting[-1]] = one
+            table[setting[-1]] = setting_value
     return settings
 
 
-def _exclusions(texts: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _exclusions(texts: Iterable[str]) -> dict[str, str]:
+    """Return the conditions by name.
+
+    Raises:
+        ConfigurationError: If a text is not NAME=CONDITION, or two have one name.
+    """
+    conditions: dict[str, str] = {}
     for text in texts:
         name, equals, condition = text.partition("=")
         if not equals or not name.strip().isidentifier() or not condition.strip():
@@ -303,10 +329,10 @@ def _exclusions(texts: list[str]) -> dict[str, str]:
                 f"--exclude takes NAME=CONDITION, not '{text}'.",
                 "for example --exclude \"test_orders=Country = 'Nowhere'\".",
             )
-        if name.strip() in found:
+        if name.strip() in conditions:
             raise ConfigurationError(
                 f"--exclude gives '{name.strip()}' two conditions.",
-                "join them with OR, or name one otherwise.",
+                "join the conditions with OR, or rename one of them.",
             )
-        found[name.strip()] = condition.strip()
-    return found
+        conditions[name.strip()] = condition.strip()
+    return conditions

@@ -1,4 +1,4 @@
-"""What goes on, on stderr, while a terminal is there to show it."""
+"""Progress of a run on stderr: one line on a terminal, or the JSON log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rfm_pipeline.cli import json_log as events
+from rfm_pipeline.cli import json_log
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.pipeline.progress import NullObserver, RunObserver
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-class _Bar:
+class _ProgressBar:
     def __init__(self, bar: Progress) -> None:
         self._bar = bar
         self._task = bar.add_task("Starting", total=None)
 
     def begin(self, run_id: str) -> None:
-        """A line on a terminal has no room for an id."""
+        """Ignore the run's id, which the line has no space for."""
 
     def step(self, name: str) -> None:
         self._bar.update(self._task, description=name, total=None, completed=0)
@@ -30,33 +30,33 @@ class _Bar:
         self._bar.update(self._task, total=1.0, completed=share)
 
 
-class _Stoppable:
-    """Passes on what it is told, and goes no step further when a signal has asked us to stop."""
+class _CancellableObserver:
+    """Raises KeyboardInterrupt before a step if a signal has been received; forwards everything."""
 
-    def __init__(self, watcher: RunObserver) -> None:
-        self.begin = watcher.begin
-        self.progress = watcher.progress
-        self._watcher = watcher
+    def __init__(self, observer: RunObserver) -> None:
+        self.begin = observer.begin
+        self.progress = observer.progress
+        self._observer = observer
 
     def step(self, name: str) -> None:
         raise_if_cancelled()
-        self._watcher.step(name)
+        self._observer.step(name)
 
 
 @contextmanager
-def watching(*, quiet: bool) -> Iterator[RunObserver]:
-    """A watcher that draws one line on a terminal and takes it away at the end; elsewhere it is silent.
+def show_progress(*, quiet: bool) -> Iterator[RunObserver]:
+    """Show progress as one line on a terminal, which is erased at the end; show nothing on another stderr.
 
-    With `--log-format json` it writes events instead, wherever that is.
+    With `--log-format json`, write events instead, on any stderr.
     """
-    if events.are_written():
-        with events.watching(quiet=quiet) as watcher:
-            yield _Stoppable(watcher)
+    if json_log.is_enabled():
+        with json_log.log_progress(quiet=quiet) as observer:
+            yield _CancellableObserver(observer)
         return
     if quiet or not sys.stderr.isatty():
-        yield _Stoppable(NullObserver())
+        yield _CancellableObserver(NullObserver())
         return
-    # A run that a scheduler starts shows nothing, and does not wait for what could.
+    # Importing rich here keeps scheduled runs, which have no terminal, from waiting for it.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -67,4 +67,4 @@ def watching(*, quiet: bool) -> Iterator[RunObserver]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Stoppable(_Bar(bar))
+        yield _CancellableObserver(_ProgressBar(bar))

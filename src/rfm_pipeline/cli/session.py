@@ -1,61 +1,102 @@
-"""What every command that publishes does beside its work: shows what goes on, and tells how it ended."""
+"""Sessions of commands that publish: progress, the JSON log, and the notification when the command ends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
-from rfm_pipeline.cli import json_log as events
-from rfm_pipeline.cli.progress import watching
+from rfm_pipeline.cli import json_log
+from rfm_pipeline.cli.progress import show_progress
+from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.common.cancellation import received_signals
-from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.notifications.notifier import Notifier, notifying
+from rfm_pipeline.config.loader import Configuration, load
+from rfm_pipeline.notifications.notifier import Notifier, notify_at_end
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.results.run_result import RunResult
 
 
-class Publishing(Struct, frozen=True):
-    """A command that is at work.
+class Session(Struct, frozen=True):
+    """A running command that publishes.
 
     Attributes:
-        watcher: For the runner.
+        observer: Receives the progress of the command's runs.
     """
 
-    watcher: RunObserver
+    observer: RunObserver
     _notifier: Notifier
 
-    def about(self, configuration: Configuration) -> Configuration:
-        """Takes the settings, as soon as they are read, and gives them back.
+    def load(self, flags: Mapping[str, Any], config: Path | None) -> Configuration:
+        """Return the configuration, which also says where the notification is sent.
+
+        Args:
+            flags: Settings of the command line, in the structure of `rfm.toml`.
+            config: Path of the configuration file; None for the default.
 
         Raises:
-            ConfigurationError: They name an address to tell, and it is not to be had.
+            ConfigurationError: If the configuration can't be read, or the webhook URL that it refers to.
         """
-        return self._notifier.about(configuration)
+        return self._notifier.use_configuration(load(flags, config=config))
 
-    def done(self, result: RunResult) -> RunResult:
-        """Takes a result, as soon as it is published, and gives it back."""
-        events.published(result)
-        return self._notifier.done(result)
+    def add_result(self, result: RunResult) -> RunResult:
+        """Record a published result for the JSON log and the notification; return it."""
+        json_log.log_published(result)
+        return self._notifier.add_result(result)
 
 
 @contextmanager
-def publishing(doing: str, *, quiet: bool) -> Iterator[Publishing]:
-    """Shows what goes on inside, on a terminal or as events, and tells whoever is to be told how it ends.
+def open_session(command: str, *, quiet: bool) -> Iterator[Session]:
+    """Show the progress of a command, and send the notification when it ends.
 
     Args:
-        doing: The command, such as `run`.
-        quiet: Whether nothing is shown but what is wrong.
+        command: Name of the command, such as `run`.
+        quiet: Whether only warnings and errors are shown.
     """
-    asked = 0
+    signals = 0
     try:
-        with notifying(doing, events.warn, lambda: bool(received_signals)) as notifier:
+        with notify_at_end(command, json_log.warn, lambda: bool(received_signals)) as notifier:
             try:
-                with watching(quiet=quiet) as watcher:
-                    yield Publishing(notifier.watching(watcher), notifier)
+                with show_progress(quiet=quiet) as observer:
+                    yield Session(notifier.observe(observer), notifier)
             finally:
-                asked = len(received_signals)
+                signals = len(received_signals)
     finally:
-        # Who stops us while the message is on its way stops the message: how the run ended is settled.
-        del received_signals[asked:]
+        # A signal during the notification cancels the notification only: the command's outcome is decided.
+        del received_signals[signals:]
+
+
+def run_command(
+    command: str,
+    execute: Callable[[Configuration, RunObserver], RunResult],
+    flags: Mapping[str, Any],
+    config: Path | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run a command that computes one result, and print the result.
+
+    Args:
+        command: Name of the command, for the notification.
+        execute: Computes the result.
+        flags: Settings of the command line, in the structure of `rfm.toml`.
+        config: Path of the configuration file; None for the default.
+        as_json: Whether the result is printed as JSON.
+        quiet: Whether only warnings and errors are shown.
+    """
+    with open_session(command, quiet=quiet) as session:
+        result = session.add_result(execute(session.load(flags, config), session.observer))
+    print_run_result(result, as_json=as_json, quiet=quiet)
+
+
+def print_run_result(result: RunResult, *, as_json: bool, quiet: bool) -> None:
+    """Print a result as JSON or as text; print nothing if only `quiet` is set."""
+    if as_json:
+        print_json(result.to_json())
+    elif not quiet:
+        from rfm_pipeline.cli.render.run_result import print_result
+
+        print_result(result)

@@ -1,4 +1,4 @@
-"""`rfm backfill`."""
+"""The command `rfm backfill`."""
 
 from __future__ import annotations
 
@@ -7,43 +7,49 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import FLAGS, Config, Json, LogFormat, Quiet, Source, takes_settings
+from rfm_pipeline.cli.options import (
+    FLAGS,
+    Config,
+    Json,
+    LogFormat,
+    Quiet,
+    Source,
+    takes_settings,
+    with_source,
+)
+from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 
 
 class Every(StrEnum):
-    """How far two as-of dates are apart."""
+    """Interval between two as-of dates."""
 
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
 
 
-_NO_USE = {flag.parameter for flag in FLAGS if flag.setting[0] in {"as_of", "output"}}
+_WITHOUT = {flag.parameter for flag in FLAGS if flag.setting[0] in {"as_of", "output"}}
 
 
-@takes_settings(*_NO_USE)
+@takes_settings(*_WITHOUT)
 def backfill(
     *,
     flags: dict[str, Any],
     source: Source = None,
-    start: Annotated[
-        str | None, typer.Option("--from", help="The first as-of date.", show_default=False)
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--until", help="The last as-of date.", show_default=False)
-    ] = None,
-    every: Annotated[Every, typer.Option(help="How far the dates are apart, from the first on.")] = Every.DAY,
+    start: Annotated[str | None, typer.Option("--from", help="First as-of date.", show_default=False)] = None,
+    end: Annotated[str | None, typer.Option("--until", help="Last as-of date.", show_default=False)] = None,
+    every: Annotated[Every, typer.Option(help="Interval between the as-of dates.")] = Every.DAY,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
-    log_format: LogFormat = "text",  # noqa: ARG001 - events.py has chosen by it
+    log_format: LogFormat = "text",  # noqa: ARG001 - read by cli.json_log
 ) -> None:
-    """Fill the history: publish the result as of each of many dates, from the oldest on.
+    """Fill the history: publish the result as of each of many dates, oldest first.
 
-    Each date is a run of its own, which reads the source. Dates that stand already, from the same source by
-    the same rules, are passed over, so that a backfill that was stopped goes on where it was. A date before
-    the current result's goes into the history only.
+    Each date is a run of its own, which reads the source. Dates that were already published from the same
+    source with the same rules are skipped, so a backfill that was stopped continues where it stopped. A date
+    before the current result's is written to the history only.
 
     Examples:
       rfm backfill orders.parquet --from 2025-01-01 --until 2025-12-31
@@ -51,27 +57,22 @@ def backfill(
       rfm backfill orders.parquet --from 2024-01-31 --until 2025-12-31 --every month --to duckdb:shop.duckdb
     """
     from rfm_pipeline.cli.date_options import as_of_date
-    from rfm_pipeline.cli.session import publishing
-    from rfm_pipeline.config.loader import load
+    from rfm_pipeline.cli.session import open_session
     from rfm_pipeline.pipeline.backfill import as_of_dates
-    from rfm_pipeline.pipeline.backfill import backfill as fill
+    from rfm_pipeline.pipeline.backfill import backfill as run_backfill
 
     if start is None or end is None:
         raise UsageError(
             "A backfill needs its first and its last as-of date.",
             "for example --from 2025-01-01 --until 2025-12-31 --every week.",
         )
-    days = as_of_dates(as_of_date("--from", start), as_of_date("--until", end), every.value)
-    if source:
-        flags["source"] = source
-    with publishing("backfill", quiet=quiet) as now:
-        configuration = now.about(load(flags, config=config))
-        done = fill(configuration, days, now.watcher, now.done)
+    dates = as_of_dates(as_of_date("--from", start), as_of_date("--until", end), every.value)
+    with open_session("backfill", quiet=quiet) as session:
+        configuration = session.load(with_source(flags, source), config)
+        result = run_backfill(configuration, dates, session.observer, session.add_result)
     if as_json:
-        from rfm_pipeline.cli.render.json import print_json
-
-        print_json(done.to_json())
+        print_json(result.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.render.runs import print_backfilled
+        from rfm_pipeline.cli.render.runs import print_backfill
 
-        print_backfilled(done)
+        print_backfill(result)

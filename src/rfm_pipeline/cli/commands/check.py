@@ -1,10 +1,10 @@
-"""`rfm check`."""
+"""The command `rfm check`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from rfm_pipeline.cli.options import Config, Json, Source, takes_settings
+from rfm_pipeline.cli.options import Config, Json, Source, takes_settings, with_source
 
 
 @takes_settings()
@@ -14,9 +14,10 @@ def check(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Validate everything that a run needs, and say what it would do. Nothing is written.
+    """Validate everything that a run needs and show what it would do. Nothing is written.
 
-    For BigQuery it also says who we are, what we may do, which role grants what is missing, and the cost.
+    For BigQuery it also shows the account, its permissions, the role that grants each missing permission, and
+    the cost.
 
     Examples:
       rfm check orders.csv
@@ -31,14 +32,14 @@ def check(
     from rfm_pipeline.pipeline.access import access
     from rfm_pipeline.pipeline.plan import open_plan
 
-    configuration = load({**flags, **({"source": source} if source else {})}, config=config)
-    allowed = access(configuration.settings())
-    if allowed and not as_json:
-        print_access(allowed)
-    if allowed:
-        allowed.refuse_missing()
+    configuration = load(with_source(flags, source), config=config)
+    permissions = access(configuration.settings)
+    if permissions and not as_json:
+        print_access(permissions)
+    if permissions:
+        permissions.raise_if_missing()
     with open_plan(configuration) as plan:
         if as_json:
-            print_json({**plan.to_json(), "access": allowed.to_json() if allowed else None})
+            print_json({**plan.to_json(), "access": permissions.to_json() if permissions else None})
         else:
             print_plan(plan)

@@ -1,4 +1,4 @@
-"""`rfm explain`."""
+"""The command `rfm explain`."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import Config, Json, Source, takes_settings
+from rfm_pipeline.cli.options import Config, Json, Source, takes_settings, with_source
+from rfm_pipeline.cli.render.json import print_json
 
 
 @takes_settings("output")
 def explain(
     flags: dict[str, Any],
     customer: Annotated[
-        str, typer.Argument(help="The customer, as the result prints the id.", show_default=False)
+        str, typer.Argument(help="Id of the customer, as the result contains it.", show_default=False)
     ],
     source: Source = None,
     *,
     config: Config = None,
     as_json: Json = False,
-    everything: Annotated[
-        bool, typer.Option("--all", help="List all of the customer's orders, not the newest 20 alone.")
+    list_all: Annotated[
+        bool, typer.Option("--all", help="List all orders of the customer, not only the newest 20.")
     ] = False,
 ) -> None:
-    """Say why a customer is in a segment, and what would lead to another. Nothing is published.
+    """Explain why a customer is in a segment and what would change it. Nothing is published.
 
-    The source is read as a run would read it: the same settings give the same segment.
+    The source is read as in `rfm run`: the same settings give the same segment.
 
     Examples:
       rfm explain 12347 "orders export.csv"
@@ -34,21 +35,16 @@ def explain(
 
       rfm explain --json -- -7 orders.csv
     """
-    from rfm_pipeline.cli.progress import watching
+    from rfm_pipeline.cli.progress import show_progress
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.explain.explain import NEWEST
     from rfm_pipeline.explain.explain import explain as explain_customer
 
-    # What a run would also write is of no account here.
-    given = {**flags, "output": (), **({"source": source} if source else {})}
-    configuration = load(given, config=config)
-    with watching(quiet=as_json) as watcher:
-        explanation = explain_customer(
-            configuration, customer, watcher, newest=None if everything else NEWEST
-        )
+    # A configured output is neither written nor validated.
+    configuration = load({**with_source(flags, source), "output": ()}, config=config)
+    with show_progress(quiet=as_json) as observer:
+        explanation = explain_customer(configuration, customer, observer, newest=None if list_all else NEWEST)
     if as_json:
-        from rfm_pipeline.cli.render.json import print_json
-
         print_json(explanation.to_json())
     else:
         from rfm_pipeline.cli.render.explain import print_explanation

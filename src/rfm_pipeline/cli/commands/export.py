@@ -1,4 +1,4 @@
-"""`rfm export`."""
+"""The command `rfm export`."""
 
 from __future__ import annotations
 
@@ -8,62 +8,70 @@ from typing import Annotated, Any
 import typer
 
 from rfm_pipeline.cli.options import FLAGS, Config, Flag, Json, Quiet, takes_settings
+from rfm_pipeline.cli.render.json import print_json
 
 _CONTACTS, _PRIVACY = "Contacts", "Privacy"
-_OF_USE = {("to",), ("duckdb", "memory_limit"), ("duckdb", "threads"), ("bigquery", "project")}
+_SETTINGS = {("to",), ("duckdb", "memory_limit"), ("duckdb", "threads"), ("bigquery", "project")}
 
 
-def _contact(role: str, what: str) -> Flag:
-    return Flag(("export", role), str, (f"--{role.replace('_', '-')}",), what, _CONTACTS)
+def _contact(role: str, text: str) -> Flag:
+    return Flag(("export", role), str, (f"--{role.replace('_', '-')}",), text, _CONTACTS)
 
 
 _FLAGS = (
-    _contact("contacts", "The customers' contacts: a file, a glob, a folder, or duckdb:FILE#table."),
-    _contact("customer_id", "Their column of the customer id, where its name does not tell."),
-    _contact("email", "Their column of the e-mail address; without contacts, customer_id."),
-    _contact("phone", "Their column of the phone number, with the country's code; used only if named."),
-    _contact("first_name", "Their column of the first name; used only if named."),
-    _contact("last_name", "Their column of the last name; used only if named."),
-    _contact("country", "Their column of the country, in two letters; used only if named."),
-    _contact("zip", "Their column of the postal code; used only if named."),
+    _contact(
+        "contacts", "Source of the customers' contacts: a file, a glob, a folder, or duckdb:FILE#table."
+    ),
+    _contact("customer_id", "Contacts' column of the customer id (default: detected by name)."),
+    _contact("email", "Contacts' column of the email address; without contacts, customer_id."),
+    _contact("phone", "Contacts' column of the phone number with country code (default: none)."),
+    _contact("first_name", "Contacts' column of the first name (default: none)."),
+    _contact("last_name", "Contacts' column of the last name (default: none)."),
+    _contact("country", "Contacts' column of the two-letter country code (default: none)."),
+    _contact("zip", "Contacts' column of the postal code (default: none)."),
 )
 
 
-@takes_settings(*(flag.parameter for flag in FLAGS if flag.setting not in _OF_USE), also=_FLAGS)
+@takes_settings(*(flag.parameter for flag in FLAGS if flag.setting not in _SETTINGS), also=_FLAGS)
 def export(
     *,
     flags: dict[str, Any],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file; an earlier one is replaced.", show_default=False)
+        Path,
+        typer.Option(
+            "--output", "-o", help="File to write; an existing file is replaced.", show_default=False
+        ),
     ],
     format_: Annotated[
         str | None,
         typer.Option(
             "--format",
             "-f",
-            help="csv, parquet or xlsx, as the file's suffix tells; or google, meta, klaviyo, mailchimp.",
+            help="csv, parquet, xlsx (default: by the file's suffix), google, meta, klaviyo or mailchimp.",
             show_default=False,
         ),
     ] = None,
     segment: Annotated[
         list[str] | None,
-        typer.Option("--segment", "-s", help="A segment; all of them unless given.", show_default=False),
+        typer.Option(
+            "--segment", "-s", help="Segment to export; repeatable (default: all).", show_default=False
+        ),
     ] = None,
     columns: Annotated[
         str | None,
-        typer.Option(
-            "--columns", help="Columns of the result, with commas between them.", show_default=False
-        ),
+        typer.Option("--columns", help="Columns of the result, separated by commas.", show_default=False),
     ] = None,
     clear: Annotated[
         bool,
-        typer.Option("--clear", help="Addresses may be in the file as they are.", rich_help_panel=_PRIVACY),
+        typer.Option(
+            "--clear", help="Allow contact data in the file that is not hashed.", rich_help_panel=_PRIVACY
+        ),
     ] = False,
     raw: Annotated[
         bool,
         typer.Option(
             "--raw",
-            help="Leave text as it is that a spreadsheet takes for a formula.",
+            help="Do not escape text that a spreadsheet would run as a formula.",
             rich_help_panel=_PRIVACY,
         ),
     ] = False,
@@ -71,10 +79,10 @@ def export(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the customers of some segments to a file, as another program takes it.
+    """Write the customers of some segments to a file, in the format that another program imports.
 
-    For Google and Meta addresses are hashed; Klaviyo and Mailchimp need them in clear, which --clear allows.
-    Only the owner can read the file. Every customer is accounted for.
+    Contact data is hashed for Google and Meta. Klaviyo and Mailchimp need it in plain text, which --clear
+    allows. Only the owner can read the file. The output counts every customer as exported or left out.
 
     Examples:
       rfm export --segment Champions --segment "Loyal Customers" -o best.xlsx
@@ -84,11 +92,11 @@ def export(
       rfm export --format klaviyo --contacts contacts.csv --clear -o list.csv
     """
     from rfm_pipeline.audiences.export import export as export_audience
-    from rfm_pipeline.audiences.request import Request
-    from rfm_pipeline.cli.progress import watching
+    from rfm_pipeline.audiences.request import ExportRequest
+    from rfm_pipeline.cli.progress import show_progress
     from rfm_pipeline.config.loader import load
 
-    request = Request(
+    request = ExportRequest(
         output,
         format_,
         tuple(segment or ()),
@@ -96,13 +104,11 @@ def export(
         clear,
         raw,
     )
-    with watching(quiet=quiet) as watcher:
-        exported = export_audience(load(flags, config=config), request, watcher)
+    with show_progress(quiet=quiet) as observer:
+        result = export_audience(load(flags, config=config), request, observer)
     if as_json:
-        from rfm_pipeline.cli.render.json import print_json
-
-        print_json(exported.to_json())
+        print_json(result.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.render.export import print_exported
+        from rfm_pipeline.cli.render.export import print_export_result
 
-        print_exported(exported)
+        print_export_result(result)

@@ -1,4 +1,4 @@
-"""`rfm init`."""
+"""The command `rfm init`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import typer
 
 from rfm_pipeline.cli.options import FLAGS, Source, takes_settings
 
-# What has to be said where a source can't speak for itself; the rest is for the file.
-_ABOUT_THE_SOURCE = {"columns", "read", "date_format", "decimal", "thousands", "preset"}
+# Options that help to read the source; other settings are edited in the file.
+_SOURCE_SETTINGS = {"columns", "read", "date_format", "decimal", "thousands", "preset"}
 _DEFAULT_FILE = Path("rfm.toml")
 
 
-@takes_settings(*(flag.parameter for flag in FLAGS if flag.setting[0] not in _ABOUT_THE_SOURCE))
+@takes_settings(*(flag.parameter for flag in FLAGS if flag.setting[0] not in _SOURCE_SETTINGS))
 def init(
     flags: dict[str, Any],
     source: Source = None,
-    config: Annotated[Path, typer.Option("--config", "-c", help="The file to write.")] = _DEFAULT_FILE,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    config: Annotated[Path, typer.Option("--config", "-c", help="File to write.")] = _DEFAULT_FILE,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a configuration file that says everything there is to say, with the columns of a source.
+    """Write a configuration file with every setting, and with the columns of a source.
+
+    Most settings are comments with their default value or an example.
 
     Examples:
       rfm init
@@ -34,16 +36,16 @@ def init(
     from rfm_pipeline.errors import UsageError
     from rfm_pipeline.pipeline.init_config import starter_config
 
-    named = [] if config == _DEFAULT_FILE else ["--config", str(config)]
+    config_option = [] if config == _DEFAULT_FILE else ["--config", str(config)]
     if config.exists() and not force:
-        command = shlex.join(["rfm", "init", *([source] if source else []), *named, "--force"])
-        raise UsageError(f"{config} is there already.", f"`{command}` overwrites it.")
+        command = shlex.join(["rfm", "init", *([source] if source else []), *config_option, "--force"])
+        raise UsageError(f"{config} exists already.", f"`{command}` overwrites it.")
     text = starter_config(source, flags)
     try:
         config.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(
-            f"{config} can't be written: {error.strerror}.", "choose another with --config."
+            f"{config} can't be written: {error.strerror}.", "choose another file with --config."
         ) from None
-    check, run = (shlex.join(["rfm", command, *named]) for command in ("check", "run"))
+    check, run = (shlex.join(["rfm", command, *config_option]) for command in ("check", "run"))
     print(f"Wrote {config}. Next: {check}, then {run}.")

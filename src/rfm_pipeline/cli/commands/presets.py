@@ -1,4 +1,4 @@
-"""`rfm presets`."""
+"""The command `rfm presets`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from rfm_pipeline.cli.options import Json
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(help="A preset to show.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of a preset to show.", show_default=False)] = None,
     toml: Annotated[
-        bool, typer.Option("--toml", help="Print its settings as a file, to start a map of one's own from.")
+        bool, typer.Option("--toml", help="Print the preset's settings as a configuration file to edit.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List the segment maps and well-known exports, or show one.
+    """List the presets (segment maps and export formats), or show one.
+
+    A preset is a file of settings, selected with --preset.
 
     Examples:
       rfm presets
@@ -26,22 +28,22 @@ def presets(
       rfm presets classic --toml > rfm.toml
     """
     from rfm_pipeline.cli.render.json import print_json
-    from rfm_pipeline.cli.render.presets import described, print_list, print_preset, settings_text
-    from rfm_pipeline.config import presets as rooms
+    from rfm_pipeline.cli.render.presets import preset_json, preset_settings, print_list, print_preset
+    from rfm_pipeline.config.presets import names
     from rfm_pipeline.errors import UsageError
 
     if name is None:
         if toml:
             raise UsageError(
-                "--toml prints one preset, and none is named.", "for example `rfm presets classic --toml`."
+                "--toml needs the name of a preset.", "for example `rfm presets classic --toml`."
             )
         if as_json:
-            print_json({preset: described(preset) for preset in rooms.names()})
+            print_json({preset: preset_json(preset) for preset in names()})
         else:
             print_list()
     elif toml:
-        print(settings_text(name), end="")
+        print(preset_settings(name), end="")
     elif as_json:
-        print_json(described(name))
+        print_json(preset_json(name))
     else:
         print_preset(name)

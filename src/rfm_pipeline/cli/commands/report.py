@@ -1,4 +1,4 @@
-"""`rfm report`."""
+"""The command `rfm report`."""
 
 from __future__ import annotations
 
@@ -7,53 +7,66 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import OF_DESTINATION, REPORT_FLAGS, Config, Json, Quiet, takes_settings
+from rfm_pipeline.cli.options import REPORT_FLAGS, SOURCE_PARAMETERS, Config, Json, Quiet, takes_settings
+from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 
 _CHART = "One chart"
 
 
-@takes_settings(*OF_DESTINATION, also=REPORT_FLAGS)
+@takes_settings(*SOURCE_PARAMETERS, also=REPORT_FLAGS)
 def report(
     *,
     flags: dict[str, Any],
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", help="The page; report.html unless given, or a chart is.", show_default=False
+            "--output",
+            "-o",
+            help="File of the page (default: report.html, or none with --chart).",
+            show_default=False,
         ),
     ] = None,
     chart: Annotated[
         str | None,
         typer.Option(
             "--chart",
-            help="segments, grid, movements, trend, recency, frequency, monetary or concentration.",
+            help="Chart to draw: segments, grid, movements, trend, recency, frequency, monetary or"
+            " concentration.",
             rich_help_panel=_CHART,
             show_default=False,
         ),
     ] = None,
     svg: Annotated[
         Path | None,
-        typer.Option("--svg", help="Write it to an .svg file.", rich_help_panel=_CHART, show_default=False),
+        typer.Option(
+            "--svg", help="Write the chart to an .svg file.", rich_help_panel=_CHART, show_default=False
+        ),
     ] = None,
     png: Annotated[
         Path | None,
-        typer.Option("--png", help="Write it to a .png file.", rich_help_panel=_CHART, show_default=False),
+        typer.Option(
+            "--png", help="Write the chart to a .png file.", rich_help_panel=_CHART, show_default=False
+        ),
     ] = None,
     segment: Annotated[
         str | None,
         typer.Option(
-            "--segment", "-s", help="Draw it of one segment.", rich_help_panel=_CHART, show_default=False
+            "--segment",
+            "-s",
+            help="Draw the chart for one segment only.",
+            rich_help_panel=_CHART,
+            show_default=False,
         ),
     ] = None,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write what stands at the destination to one page of HTML, or one chart of it to a picture.
+    """Write the current result to one HTML page, or one of its charts to an image file.
 
-    The page needs no network. It names the best customers of each segment, so that only its owner can read
-    it; with --top-customers 0 it names nobody.
+    The page needs no network. It lists the best customers of each segment by id, so only the owner can read
+    the file; with --top-customers 0 it lists none.
 
     Examples:
       rfm report
@@ -76,55 +89,53 @@ def report(
 
     settings = load(flags, config=config).settings
     _check_chart(chart, [path for path in (svg, png) if path], output, segment)
-    place = output or (None if chart else Path("report.html"))
-    for path, suffixes in ((place, (".html", ".htm")), (svg, (".svg",)), (png, (".png",))):
+    page = output or (None if chart else Path("report.html"))
+    for path, suffixes in ((page, (".html", ".htm")), (svg, (".svg",)), (png, (".png",))):
         if path:
             check_report_path(path, suffixes)
     with open_destination(settings) as destination:
-        standing = read_state(destination)
+        state = read_state(destination)
         with destination.open_for_reading():
-            about = report_source(destination, standing)
-            if place:
-                figures = write_report(about, settings.report, place)
+            source = report_source(destination, state)
+            if page:
+                data = write_report(source, settings.report, page)
             else:
-                figures = collect_report_data(about, top_customers=0)
+                data = collect_report_data(source, top_customers=0)
     if chart:
         from rfm_pipeline.audiences.request import resolve_segments
 
-        known = [segment.name for segment in figures.segments]
-        (only,) = resolve_segments((segment,), known) if segment else (None,)
-        text = render_chart(figures, settings.report, chart, only)
+        names = [entry.name for entry in data.segments]
+        (charted,) = resolve_segments((segment,), names) if segment else (None,)
+        image = render_chart(data, settings.report, chart, charted)
         if svg:
-            write_atomically(svg, text.encode(), is_private=False)
+            write_atomically(svg, image.encode(), is_private=False)
         if png:
-            write_atomically(png, svg_to_png(text), is_private=False)
-    written = [str(path) for path in (place, svg, png) if path]
+            write_atomically(png, svg_to_png(image), is_private=False)
+    written = [str(path) for path in (page, svg, png) if path]
     if as_json:
-        from rfm_pipeline.cli.render.json import print_json
-
         print_json(
             {
                 "written": written,
-                "result": figures.label,
-                "as_of": figures.as_of.isoformat(),
-                "run_id": figures.run.run_id,
-                "named_customers": len(figures.top_customers),
+                "result": data.label,
+                "as_of": data.as_of.isoformat(),
+                "run_id": data.run.run_id,
+                "named_customers": len(data.top_customers),
             }
         )
     elif not quiet:
         from rfm_pipeline.cli.render.report import print_written
 
-        print_written(figures, written)
+        print_written(data, written)
 
 
-def _check_chart(chart: str | None, pictures: list[Path], page: Path | None, segment: str | None) -> None:
+def _check_chart(chart: str | None, images: list[Path], page: Path | None, segment: str | None) -> None:
     from rfm_pipeline.report.write import CHARTS
 
     if chart is not None and chart not in CHARTS:
         raise UsageError(f"There is no chart '{chart}'.", f"choose one of {', '.join(CHARTS)}.")
-    if chart is not None and not pictures:
-        raise UsageError(f"There is no file for the chart {chart}.", "give --svg FILE or --png FILE.")
-    if chart is None and (pictures or segment):
-        raise UsageError("It isn't said which chart is drawn.", f"give --chart, one of {', '.join(CHARTS)}.")
-    if page is not None and page in pictures:
-        raise UsageError(f"{page} can't be both the page and a chart.", "name two files.")
+    if chart is not None and not images:
+        raise UsageError(f"The chart {chart} has no file to be written to.", "give --svg FILE or --png FILE.")
+    if chart is None and (images or segment):
+        raise UsageError("No chart was named.", f"give --chart, one of {', '.join(CHARTS)}.")
+    if page is not None and page in images:
+        raise UsageError(f"{page} is the file of both the page and the chart.", "name different files.")

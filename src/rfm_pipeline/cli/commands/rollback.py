@@ -1,4 +1,4 @@
-"""`rfm rollback`."""
+"""The command `rfm rollback`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import OF_DESTINATION, Config, Json, LogFormat, Quiet, takes_settings
+from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, LogFormat, Quiet, takes_settings
+from rfm_pipeline.cli.render.json import print_json
 
 
-@takes_settings(*OF_DESTINATION)
+@takes_settings(*SOURCE_PARAMETERS)
 def rollback(
     *,
     flags: dict[str, Any],
@@ -17,37 +18,33 @@ def rollback(
         str | None,
         typer.Argument(
             metavar="[RUN]",
-            help="The run whose result it is to be; the one before the current result unless given.",
+            help="Id of the run whose result is restored (default: the run before the current result).",
             show_default=False,
         ),
     ] = None,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
-    log_format: LogFormat = "text",  # noqa: ARG001 - events.py has chosen by it
+    log_format: LogFormat = "text",  # noqa: ARG001 - read by cli.json_log
 ) -> None:
-    """Make an earlier result the current one again, from the history, in one transaction.
+    """Restore an earlier result from the history as the current one, in one transaction.
 
-    The history stays as it is, and the rollback goes on record as a run. The as-of dates after the one that
-    is gone back to don't count as earlier results any more, until they are published again.
+    The history is not changed, and the rollback is recorded as a run. Results of later as-of dates than the
+    restored one are no longer compared with, until these dates are published again.
 
     Examples:
       rfm rollback
 
       rfm rollback 20251230T060000-1f9c3a --to bigquery://shop.marketing
     """
-    from rfm_pipeline.cli.session import publishing
-    from rfm_pipeline.config.loader import load
-    from rfm_pipeline.pipeline.rollback import rollback as roll_back
+    from rfm_pipeline.cli.session import open_session
+    from rfm_pipeline.pipeline.rollback import rollback as run_rollback
 
-    with publishing("rollback", quiet=quiet) as now:
-        configuration = now.about(load(flags, config=config))
-        done = roll_back(configuration, run, now.watcher)
+    with open_session("rollback", quiet=quiet) as session:
+        result = run_rollback(session.load(flags, config), run, session.observer)
     if as_json:
-        from rfm_pipeline.cli.render.json import print_json
-
-        print_json(done.to_json())
+        print_json(result.to_json())
     elif not quiet:
-        from rfm_pipeline.cli.render.runs import print_rolled_back
+        from rfm_pipeline.cli.render.runs import print_rollback
 
-        print_rolled_back(done)
+        print_rollback(result)

@@ -1,4 +1,4 @@
-"""`rfm run`."""
+"""The command `rfm run`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rfm_pipeline.cli.options import (
     Quiet,
     Source,
     takes_settings,
+    with_source,
 )
 
 
@@ -25,9 +26,11 @@ def run(
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
-    log_format: LogFormat = "text",  # noqa: ARG001 - events.py has chosen by it
+    log_format: LogFormat = "text",  # noqa: ARG001 - read by cli.json_log
 ) -> None:
-    """Segment the customers of a shop, and publish the result.
+    """Segment the customers of a shop and publish the result.
+
+    Nothing is published if an audit fails.
 
     Examples:
       rfm run "orders export.csv"
@@ -38,21 +41,11 @@ def run(
 
       zcat lines.csv.gz | rfm run - --to duckdb:shop.duckdb --json
     """
-    from rfm_pipeline.cli.session import publishing
-    from rfm_pipeline.config.loader import load
+    from rfm_pipeline.cli.session import run_command
     from rfm_pipeline.pipeline.run import run as run_pipeline
 
     if not (as_json or quiet):
-        # What shows the result is loaded while the engine is at work.
+        # Import what prints the result while the engine computes it.
         Thread(target=import_module, args=("rfm_pipeline.cli.render.run_result",), daemon=True).start()
-    with publishing("run", quiet=quiet) as now:
-        configuration = now.about(load({**flags, **({"source": source} if source else {})}, config=config))
-        result = now.done(run_pipeline(configuration, now.watcher))
-    if as_json:
-        from rfm_pipeline.cli.render.json import print_json
-
-        print_json(result.to_json())
-    elif not quiet:
-        from rfm_pipeline.cli.render.run_result import print_result
-
-        print_result(result)
+    settings = with_source(flags, source)
+    run_command("run", run_pipeline, settings, config, as_json=as_json, quiet=quiet)

@@ -1,4 +1,4 @@
-"""`rfm runs`."""
+"""The command `rfm runs`."""
 
 from __future__ import annotations
 
@@ -6,24 +6,27 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import OF_DESTINATION, Config, Json, takes_settings
+from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, takes_settings
+from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 
 
-@takes_settings(*OF_DESTINATION)
+@takes_settings(*SOURCE_PARAMETERS)
 def runs(
     *,
     flags: dict[str, Any],
     run: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="A run to show, by its id.", show_default=False)
+        str | None, typer.Argument(metavar="[RUN]", help="Id of a run to show.", show_default=False)
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, help="How many are listed, from the newest.")
+        int, typer.Option("--limit", "-n", min=1, help="Number of runs to list, newest first.")
     ] = 20,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """List the runs on record, or show one: what it read, found, left out, checked and cost.
+    """List the recorded runs, or show one: lines, result, exclusions, audits and cost.
+
+    Every run, including one that failed, is recorded at its destination.
 
     Examples:
       rfm runs
@@ -36,29 +39,28 @@ def runs(
     from rfm_pipeline.results.run_history import read_state
     from rfm_pipeline.warehouse.factory import open_destination
 
-    settings = load(flags, config=config).settings()
+    settings = load(flags, config=config).settings
     with open_destination(settings) as destination:
-        standing, label = read_state(destination), destination.label
-    records = standing.records
+        state, label = read_state(destination), destination.label
+    records = state.records
     if not records:
         raise UsageError(
-            f"{label} has no run on record.", "`rfm run` publishes a result there; --to names it."
+            f"{label} has no recorded run.",
+            "`rfm run` publishes a result there; --to names another destination.",
         )
-    chosen = tuple(record for record in records if record.run_id == run)
-    if run and not chosen:
-        raise UsageError(f"{label} knows of no run {run}.", "`rfm runs` lists the runs on record.")
+    record = next((record for record in records if record.run_id == run), None)
+    if run and record is None:
+        raise UsageError(f"{label} has no record of a run {run}.", "`rfm runs` lists the recorded runs.")
     if as_json:
-        from rfm_pipeline.cli.render.json import print_json
-
-        if run:
-            print_json(chosen[0].to_json())
+        if record:
+            print_json(record.to_json())
         else:
             listed = [record.to_json() for record in reversed(records[-limit:])]
             print_json({"destination": label, "runs": listed})
         return
     from rfm_pipeline.cli.render.runs import print_run, print_runs
 
-    if run:
-        print_run(chosen[0])
+    if record:
+        print_run(record)
     else:
-        print_runs(records[-limit:], standing, label, more=max(0, len(records) - limit))
+        print_runs(records[-limit:], state, label, older=max(0, len(records) - limit))

@@ -1,4 +1,4 @@
-"""`rfm schedule`."""
+"""The command `rfm schedule`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from rfm_pipeline.cli.options import Json
 from rfm_pipeline.errors import UsageError
 
-_WHEN, _WHAT, _CLOUD, _THEN = "When", "What runs", "Google Cloud", "What is done with it"
+_WHEN, _WHAT, _CLOUD, _OUTPUT = "When", "What runs", "Google Cloud", "Output"
 
 
 def _option(panel: str, text: str, *names: str) -> Any:
@@ -26,38 +26,36 @@ Target = Annotated[
     str,
     typer.Argument(
         help="cron, systemd, windows, kubernetes, cloud-run, github-actions or airflow; or wait, which waits"
-        " for the time and then becomes the run.",
+        " until the time and then runs.",
         show_default=False,
     ),
 ]
 Arguments = Annotated[
     list[str] | None,
-    typer.Argument(help="What rfm is to do, after --; run unless given.", show_default=False),
+    typer.Argument(help="The rfm command to run, after -- (default: run).", show_default=False),
 ]
 Timezone = Annotated[
     str | None,
-    _unset(_WHEN, "The zone of that time, such as Europe/London; the machine's own unless given."),
+    _unset(_WHEN, "Time zone of the start, such as Europe/London (default: the machine's)."),
 ]
 Overlap = Annotated[
-    Literal["skip", "wait"], _option(_WHEN, "When the former run still works: skip this start, or wait.")
+    Literal["skip", "wait"], _option(_WHEN, "If the previous run is still running: skip the start, or wait.")
 ]
 Missed = Annotated[
     Literal["catch-up", "skip"],
-    _option(_WHEN, "When the machine was off at that time: start when it is back, or not."),
+    _option(_WHEN, "If the machine was off at the start: catch up when it is on again, or skip the start."),
 ]
-Image = Annotated[
-    str | None, _unset(_WHAT, "The image to run, in place of the command that is installed here.")
-]
+Image = Annotated[str | None, _unset(_WHAT, "Container image to run instead of the installed command.")]
 Program = Annotated[
-    str | None, _unset(_WHAT, "The path of rfm, where another machine than this one runs it.")
+    str | None, _unset(_WHAT, "Path of rfm on the machine that runs it (default: the path on this machine).")
 ]
-Environment = Annotated[list[str] | None, _unset(_WHAT, "A variable for the run, NAME=VALUE.")]
+Environment = Annotated[list[str] | None, _unset(_WHAT, "Environment variable of the run, NAME=VALUE.")]
 Secrets = Annotated[
     list[str] | None,
     _unset(
         _WHAT,
-        "A secret file that the run finds by a variable, VARIABLE=REFERENCE: a path on a machine, elsewhere"
-        " the secret's name.",
+        "Secret file whose path the run gets in a variable, VARIABLE=REFERENCE. REFERENCE is a path on a"
+        " machine, and elsewhere the secret's name.",
     ),
 ]
 
@@ -66,37 +64,42 @@ def schedule(
     target: Target,
     arguments: Arguments = None,
     *,
-    at: Annotated[str, _option(_WHEN, "The local time of the start.")] = "05:30",
+    at: Annotated[str, _option(_WHEN, "Local time of the start.")] = "05:30",
     timezone: Timezone = None,
     overlap: Overlap = "skip",
     missed: Missed = "catch-up",
     timeout: Annotated[int, _option(_WHEN, "Minutes after which a run is stopped.")] = 120,
-    name: Annotated[str, _option(_WHAT, "What the scheduler calls it.")] = "rfm-daily",
+    name: Annotated[str, _option(_WHAT, "Name of the job in the scheduler.")] = "rfm-daily",
     image: Image = None,
     program: Program = None,
-    folder: Annotated[str, _option(_WHAT, "The folder that a run works in; a container's /data.")] = ".",
-    config: Annotated[
-        str | None, _unset(_WHAT, "A configuration file for the run.", "--config", "-c")
-    ] = None,
+    folder: Annotated[
+        str, _option(_WHAT, "Working folder of the run; mounted as /data in a container.")
+    ] = ".",
+    config: Annotated[str | None, _unset(_WHAT, "Configuration file of the run.", "--config", "-c")] = None,
     env: Environment = None,
     secret: Secrets = None,
-    system: Annotated[bool, _option(_WHAT, "For systemd: units of the system.", "--system")] = False,
-    project: Annotated[str | None, _unset(_CLOUD, "The project.")] = None,
-    region: Annotated[str | None, _unset(_CLOUD, "The region, such as europe-west1.")] = None,
-    service_account: Annotated[str | None, _unset(_CLOUD, "Whom the job runs as.")] = None,
+    system: Annotated[
+        bool, _option(_WHAT, "For systemd: system units instead of user units.", "--system")
+    ] = False,
+    project: Annotated[str | None, _unset(_CLOUD, "Google Cloud project.")] = None,
+    region: Annotated[str | None, _unset(_CLOUD, "Google Cloud region, such as europe-west1.")] = None,
+    service_account: Annotated[str | None, _unset(_CLOUD, "Service account of the job.")] = None,
     write: Annotated[
-        Path | None, _unset(_THEN, "Write the files into this folder instead of printing them.")
+        Path | None, _unset(_OUTPUT, "Write the files into this folder instead of printing them.")
     ] = None,
     install: Annotated[
-        bool, _option(_THEN, "Give it to this machine's cron, systemd or Windows.", "--install")
+        bool,
+        _option(_OUTPUT, "Install the job in this machine's cron, systemd or Task Scheduler.", "--install"),
     ] = False,
-    remove: Annotated[bool, _option(_THEN, "Take it back from there.", "--remove")] = False,
-    yes: Annotated[bool, _option(_THEN, "Don't ask before it is done.", "--yes", "-y")] = False,
+    remove: Annotated[
+        bool, _option(_OUTPUT, "Remove the job from this machine's scheduler.", "--remove")
+    ] = False,
+    yes: Annotated[bool, _option(_OUTPUT, "Install or remove without asking.", "--yes", "-y")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print what starts a run every day, for the scheduler of your choice.
+    """Print the configuration that starts a run every day, for the scheduler of your choice.
 
-    Nothing is changed unless --install or --remove is given, and only after it was shown.
+    Nothing is installed or removed unless --install or --remove is given, and only after a confirmation.
 
     Examples:
       rfm schedule cron --at 05:30 --timezone Europe/London
@@ -107,19 +110,27 @@ def schedule(
 
       rfm schedule wait --at 05:30 -- run sales.csv
     """
-    from rfm_pipeline.cli.render import schedule as terminal
+    from rfm_pipeline.cli.render.schedule import (
+        confirm_and_execute,
+        print_notes,
+        print_rendered,
+        print_rendered_json,
+        write_rendered,
+    )
     from rfm_pipeline.schedule import Schedule, render
-    from rfm_pipeline.schedule import install as installation
+    from rfm_pipeline.schedule.install import install_steps, removal_steps
     from rfm_pipeline.schedule.spec import Cloud
 
     if remove:
-        terminal.do(installation.removal_steps(target, name), yes=yes)
+        confirm_and_execute(removal_steps(target, name), yes=yes)
         return
     when = _when(at, timezone)
     words = _command(arguments)
     if target == "wait":
         _wait(when["at"], timezone, words)
-    what = _what(target, image=image, program=program, folder=folder, config=config, env=env, secret=secret)
+    what = _what_to_run(
+        target, image=image, program=program, folder=folder, config=config, env=env, secret=secret
+    )
     cloud = Cloud(project, region, service_account) if project and region and service_account else None
     daily = Schedule(
         **what, **when, arguments=words, overlap=overlap, missed=missed, timeout=timeout, name=name,
@@ -129,17 +140,17 @@ def schedule(
     if install:
         if system:
             raise UsageError(
-                "--install is for your own timers, and --system for those of the system.",
+                "--install installs user units, and --system renders system units.",
                 "write the units with --write, and copy them to /etc/systemd/system.",
             )
-        terminal.say(rendered.notes)
-        terminal.do(installation.install_steps(target, name, rendered), yes=yes)
+        print_notes(rendered.notes)
+        confirm_and_execute(install_steps(target, name, rendered), yes=yes)
     elif as_json:
-        terminal.print_rendered_json(rendered)
+        print_rendered_json(rendered)
     elif write:
-        terminal.write_rendered(rendered, write)
+        write_rendered(rendered, write)
     else:
-        terminal.print_rendered(rendered)
+        print_rendered(rendered)
 
 
 def _when(at: str, timezone: str | None) -> dict[str, Any]:
@@ -148,12 +159,12 @@ def _when(at: str, timezone: str | None) -> dict[str, Any]:
     from rfm_pipeline.schedule.spec import check_timezone, parse_time
 
     zone = check_timezone(timezone) if timezone else None
-    # Not today: a scheduler that makes up for missed starts would make up for this morning's.
+    # Tomorrow: a scheduler that catches up on missed starts would otherwise run for this morning's.
     tomorrow = datetime.now(zone).astimezone(zone).date() + timedelta(days=1)
     return {"at": parse_time(at), "timezone": timezone, "first_day": tomorrow}
 
 
-def _what(
+def _what_to_run(
     target: str,
     *,
     image: str | None,
@@ -163,34 +174,37 @@ def _what(
     env: list[str] | None,
     secret: list[str] | None,
 ) -> dict[str, Any]:
-    from rfm_pipeline.schedule import local_machine as here
+    from rfm_pipeline.schedule import local_machine
     from rfm_pipeline.schedule.spec import Secret
 
-    place = here.absolute(folder, target)
+    path = local_machine.absolute(folder, target)
     secrets = _pairs(secret, "--secret", "GOOGLE_APPLICATION_CREDENTIALS=/srv/keys/bigquery.json")
     return {
-        "runs": here.image(image, place, target) if image else here.program(program, place, target),
-        "folder": place,
-        "config": here.absolute(config, target, place) if config else None,
+        "runs": local_machine.image(image, path, target)
+        if image
+        else local_machine.program(program, path, target),
+        "folder": path,
+        "config": local_machine.absolute(config, target, path) if config else None,
         "environment": _pairs(env, "--env", "RFM_TO=duckdb:shop.duckdb"),
         "secrets": tuple(
-            Secret(variable, here.absolute(kept, target, place)) for variable, kept in secrets.items()
+            Secret(variable, local_machine.absolute(reference, target, path))
+            for variable, reference in secrets.items()
         ),
     }
 
 
-def _pairs(given: list[str] | None, flag: str, example: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for text in given or ():
+def _pairs(texts: list[str] | None, flag: str, example: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts or ():
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
-            # Only a lone name is repeated: what else is given may be the secret itself.
-            found_text = f", not '{text}'" if re.fullmatch(r"[A-Z][A-Z_]*=?", text) else ""
-            raise UsageError(f"{flag} takes NAME=VALUE{found_text}.", f"for example {flag} {example}.")
-        if name in found:
-            raise UsageError(f"{flag} gives {name} two values.", "leave one of them away.")
-        found[name] = value
-    return found
+            # Only a name without a value is repeated: other text may be the secret itself.
+            value_found = f", not '{text}'" if re.fullmatch(r"[A-Z][A-Z_]*=?", text) else ""
+            raise UsageError(f"{flag} takes NAME=VALUE{value_found}.", f"for example {flag} {example}.")
+        if name in pairs:
+            raise UsageError(f"{flag} gives {name} two values.", "remove one of them.")
+        pairs[name] = value
+    return pairs
 
 
 def _command(arguments: list[str] | None) -> tuple[str, ...]:
@@ -200,7 +214,7 @@ def _command(arguments: list[str] | None) -> tuple[str, ...]:
     words = tuple(arguments or ("run",))
     if words[0] not in COMMANDS or words[0] == "schedule":
         raise UsageError(
-            f"{quote_unless_secret(words[0])} is no command to schedule.",
+            f"{quote_unless_secret(words[0])} is not a command that can be scheduled.",
             "for example `rfm schedule cron -- run sales.csv`.",
         )
     return words
@@ -215,11 +229,11 @@ def _wait(at: Any, timezone: str | None, words: tuple[str, ...]) -> NoReturn:
 
     from rfm_pipeline.schedule.wait import next_start, wait_until
 
-    moment = next_start(datetime.now(UTC), at, ZoneInfo(timezone) if timezone else None)
-    print(f"Waiting until {moment:%Y-%m-%d %H:%M %Z}.", file=sys.stderr, flush=True)
-    wait_until(moment)
+    start = next_start(datetime.now(UTC), at, ZoneInfo(timezone) if timezone else None)
+    print(f"Waiting until {start:%Y-%m-%d %H:%M %Z}.", file=sys.stderr, flush=True)
+    wait_until(start)
     command = [sys.executable, "-m", "rfm_pipeline", *words]
     if sys.platform == "win32":
-        # There a process can't become another.
+        # Windows has no exec that keeps the process.
         raise typer.Exit(subprocess.run(command, check=False).returncode)  # noqa: S603
     os.execv(command[0], command)  # noqa: S606

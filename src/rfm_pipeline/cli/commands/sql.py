@@ -1,4 +1,4 @@
-"""`rfm sql`."""
+"""The command `rfm sql`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import Config, Source, takes_settings
+from rfm_pipeline.cli.options import Config, Source, takes_settings, with_source
 
 
 @takes_settings("output", "to", "duckdb_memory_limit", "duckdb_threads")
@@ -14,17 +14,17 @@ def sql(
     flags: dict[str, Any],
     source: Source = None,
     config: Config = None,
-    dialect: Annotated[str, typer.Option(help="Whose SQL: 'duckdb' or 'bigquery'.")] = "duckdb",
+    dialect: Annotated[str, typer.Option(help="SQL dialect: 'duckdb' or 'bigquery'.")] = "duckdb",
     table: Annotated[
         str | None,
         typer.Option(
-            help="The table that the query reads, in place of the source; for BigQuery project.dataset.table."
+            help="Table that the query reads instead of the source; for BigQuery project.dataset.table."
         ),
     ] = None,
 ) -> None:
-    """Print the whole computation as one query, to read or to run by hand.
+    """Print the whole computation as one query, to read or to run elsewhere.
 
-    The source's columns decide how the query reads them; its rows are not read.
+    The query depends on the columns of the source; rows are not read.
 
     Examples:
       rfm sql orders.csv
@@ -35,5 +35,4 @@ def sql(
     from rfm_pipeline.config.loader import load
     from rfm_pipeline.pipeline.printed_query import query
 
-    configuration = load({**flags, **({"source": source} if source else {})}, config=config)
-    print_sql(query(configuration, dialect, table))
+    print_sql(query(load(with_source(flags, source), config=config), dialect, table))

@@ -1,4 +1,4 @@
-"""`rfm transitions`."""
+"""The command `rfm transitions`."""
 
 from __future__ import annotations
 
@@ -6,34 +6,33 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import OF_DESTINATION, Config, Json, takes_settings
+from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, takes_settings
+from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 
 
-@takes_settings(*OF_DESTINATION)
+@takes_settings(*SOURCE_PARAMETERS)
 def transitions(
     *,
     flags: dict[str, Any],
     start: Annotated[
         str | None,
         typer.Option(
-            "--from", help="The earlier as-of date; the one before, unless given.", show_default=False
+            "--from", help="Earlier as-of date (default: the one before the later).", show_default=False
         ),
     ] = None,
     end: Annotated[
         str | None,
-        typer.Option(
-            "--until", help="The later as-of date; the current result's, unless given.", show_default=False
-        ),
+        typer.Option("--until", help="Later as-of date (default: the current result's).", show_default=False),
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print the flows as CSV.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print all movements as CSV.")] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Tell who moved from which segment to which between two as-of dates, and why.
+    """Show which customers moved between segments from one as-of date to another, and why.
 
-    A customer moved because time passed, because of what the customer did, because the edges between scores
-    moved, or because the rules were changed.
+    Each move has one cause: time passed, the customer ordered or returned something, the edges between scores
+    moved, or the rules changed.
 
     Examples:
       rfm transitions
@@ -44,23 +43,21 @@ def transitions(
     """
     from rfm_pipeline.cli.date_options import as_of_date
     from rfm_pipeline.config.loader import load
-    from rfm_pipeline.pipeline.transitions import transitions as between
+    from rfm_pipeline.pipeline.transitions import transitions as compute_transitions
 
     if as_csv and as_json:
-        raise UsageError("--csv and --json are two forms of one output.", "give one of them.")
+        raise UsageError("--csv and --json can't be combined.", "give one of them.")
     first = as_of_date("--from", start) if start else None
     last = as_of_date("--until", end) if end else None
-    found = between(load(flags, config=config), first, last)
+    result = compute_transitions(load(flags, config=config), first, last)
     if as_json:
-        from rfm_pipeline.cli.render.json import print_json
-
-        print_json(found.to_json())
+        print_json(result.to_json())
     elif as_csv:
         import csv
         import sys
 
-        csv.writer(sys.stdout, lineterminator="\n").writerows(found.to_csv())
+        csv.writer(sys.stdout, lineterminator="\n").writerows(result.to_csv())
     else:
         from rfm_pipeline.cli.render.transitions import print_transitions
 
-        print_transitions(found)
+        print_transitions(result)

@@ -1,4 +1,4 @@
-"""What a run would do, on the terminal."""
+"""Terminal output of `rfm check`."""
 
 from __future__ import annotations
 
@@ -11,31 +11,34 @@ from rfm_pipeline.common import formatting
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.warehouse.bigquery.permissions import Access
 
+_GRANTED = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("unknown", "dim")}
+
 
 def print_plan(plan: Plan) -> None:
-    """The source, how its columns are read, the rules, and what stands at the destination."""
+    """Print the source, its columns, the rules, and the result that a run would replace."""
     source = Text.assemble((plan.source.label, "bold"))
     if plan.source.rows is not None:
         source.append(f", {formatting.format_count(plan.source.rows, 'row')}")
     for note in plan.notes:
         source.append(f"\n{note}", style="dim")
-    console().print(Group(source, Text(), _columns(plan), Text(), _rules(plan), Text(), _would(plan)))
+    console().print(Group(source, Text(), _columns(plan), Text(), _rules(plan), Text(), _outcome(plan)))
 
 
 def print_access(access: Access) -> None:
-    """Who we are to BigQuery, and each permission that a run needs."""
-    place = f", in {access.location}" if access.location else ""
-    who = Text.assemble((access.principal, "bold"), f"; jobs run in the project {access.project}{place}")
+    """Print the BigQuery account, and whether it has each permission that a run needs."""
+    location = f", in {access.location}" if access.location else ""
+    account = Text.assemble(
+        (access.principal, "bold"), f"; jobs run in the project {access.project}{location}"
+    )
     table = Table.grid(padding=(0, 2))
     for _ in range(3):
         table.add_column(no_wrap=True, overflow="fold")
     for permission in access.permissions:
-        has = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("unknown", "dim")}
-        text, style = has[permission.is_granted]
+        text, style = _GRANTED[permission.is_granted]
         table.add_row(Text(permission.name), Text(permission.on, style="dim"), Text(text, style=style))
         if permission.is_granted is False:
             table.add_row("", Text(f"granted by {permission.role}"), "")
-    console().print(Group(who, table, Text()))
+    console().print(Group(account, table, Text()))
 
 
 def _columns(plan: Plan) -> Table:
@@ -60,13 +63,13 @@ def _rules(plan: Plan) -> Table:
     return table
 
 
-def _would(plan: Plan) -> Text:
+def _outcome(plan: Plan) -> Text:
     text = Text.assemble(("A run would publish ", "green"), plan.warehouse.destination.label)
     if plan.state.as_of:
         customers = formatting.format_count(plan.state.customers, "customer")
-        text.append(f",\nin place of {customers} as of {plan.state.as_of}")
+        text.append(f",\nreplacing {customers} as of {plan.state.as_of}")
     else:
-        text.append(",\nwhere there is no result yet")
+        text.append(",\nwhich has no result yet")
     for path in plan.settings.output:
         text.append(f",\nand write {path}")
     if plan.cost:

@@ -1,4 +1,4 @@
-"""What was exported, on the terminal."""
+"""Terminal output of `rfm export`."""
 
 from __future__ import annotations
 
@@ -8,32 +8,30 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.audiences.export import Exported
-from rfm_pipeline.cli.render.run_result import columns_in_words, console
+from rfm_pipeline.audiences.export import ExportResult
+from rfm_pipeline.cli.render.run_result import console, describe_columns
 from rfm_pipeline.common import formatting
 
 _REASONS = {
     "no_contact": "not among the contacts",
-    "no_email": "without an e-mail address",
-    "invalid_email": "with an address that is none",
-    "same_contact": "with the address of another customer",
+    "no_email": "without an email address",
+    "invalid_email": "with an invalid email address",
+    "same_contact": "with the email address of another customer",
 }
 
 
-def print_exported(exported: Exported) -> None:
-    """The segments, the contacts, who is in the file and who is not, and why."""
-    named = ", ".join(exported.segments)
-    heading = Text.assemble(
-        (named if len(exported.segments) <= 4 else f"{len(exported.segments)} segments", "bold")
-    )
+def print_export_result(exported: ExportResult) -> None:
+    """Print the segments, the contacts, the number of exported customers, and of others by reason."""
+    many = len(exported.segments) > 4
+    segments = f"{len(exported.segments)} segments" if many else ", ".join(exported.segments)
+    heading = Text.assemble((segments, "bold"))
     heading.append(f"  {exported.source}" + (f" as of {exported.as_of}" if exported.as_of else ""), "dim")
     if exported.contacts is not None:
-        told = [exported.contacts, columns_in_words(exported.columns)]
+        lines = [exported.contacts, describe_columns(exported.columns)]
         if exported.unused:
-            told.append(
-                f"{formatting.format_count(exported.unused, 'contact')} of no customer in these segments"
-            )
-        heading.append("".join(f"\n{line}" for line in told), style="dim")
+            unused = formatting.format_count(exported.unused, "contact")
+            lines.append(f"{unused} of no customer in these segments")
+        heading.append("".join(f"\n{line}" for line in lines), style="dim")
     counts = Table.grid(padding=(0, 2))
     counts.add_column(justify="right")
     counts.add_row(f"{exported.exported:,}", "exported")
@@ -47,10 +45,11 @@ def print_exported(exported: Exported) -> None:
     console().print(Group(heading, total, counts, Text(), *notes, end))
 
 
-def _notes(exported: Exported) -> Iterator[str]:
+def _notes(exported: ExportResult) -> Iterator[str]:
     if exported.several:
         having = formatting.format_count(exported.several, "customer has", "customers have")
-        yield f"{having} several addresses, of which one is taken"
+        yield f"{having} several addresses; one of them is used"
     for role, number in exported.unusable.items():
-        yield f"{formatting.format_count(number, 'value')} of {role.replace('_', ' ')} can't be used there: left blank"
+        values = formatting.format_count(number, "value")
+        yield f"{values} of {role.replace('_', ' ')} can't be used in this format: left blank"
     yield from exported.notes

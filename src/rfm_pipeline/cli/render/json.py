@@ -1,4 +1,4 @@
-"""A result for machines."""
+"""JSON output of the commands."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from typing import Any
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """One JSON object on stdout."""
+    """Print one JSON object on stdout."""
     print(json.dumps(value, ensure_ascii=False, indent=2))

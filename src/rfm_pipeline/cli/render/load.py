@@ -1,4 +1,4 @@
-"""What was loaded, on the terminal."""
+"""Terminal output of `rfm load`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
-from rfm_pipeline.warehouse.bigquery.load import Loaded
+from rfm_pipeline.warehouse.bigquery.load import LoadResult
 
 
-def print_loaded(loaded: Loaded) -> None:
-    """The files, the columns as they were inferred, and how many rows came in."""
+def print_load_result(loaded: LoadResult) -> None:
+    """Print the files, the detected columns, and the number of loaded rows."""
     source = Text.assemble((loaded.source, "bold"))
     for note in loaded.notes:
         source.append(f"\n{note}", style="dim")
@@ -21,9 +21,8 @@ def print_loaded(loaded: Loaded) -> None:
         columns.add_column(heading, no_wrap=True)
     for field in loaded.fields:
         columns.add_row(Text(field.name), field.type)
-    end = Text.assemble(
-        ("Loaded ", "green"), f"{formatting.format_count(loaded.rows, 'row')} into {loaded.table}"
-    )
+    rows = formatting.format_count(loaded.rows, "row")
+    end = Text.assemble(("Loaded ", "green"), f"{rows} into {loaded.table}")
     if loaded.rows_now is not None and loaded.rows_now != loaded.rows:
         end.append(f", which has {formatting.format_count(loaded.rows_now, 'row')} now")
     console().print(Group(source, Text(), columns, Text(), end.append(".")))

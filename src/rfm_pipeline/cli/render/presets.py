@@ -1,4 +1,4 @@
-"""Presets on the terminal: a list, and a segment map as a grid."""
+"""Output of `rfm presets`: the list, a segment map as a grid, and JSON."""
 
 from __future__ import annotations
 
@@ -19,74 +19,69 @@ _COLOURS = ("green", "cyan", "blue", "magenta", "yellow", "red", "bright_green",
 
 
 def segment_map(name: str) -> SegmentMap:
-    """The proved map of a preset."""
-    settings = Configuration(flags={"preset": [name]}).settings()
+    """Return the validated segment map of a preset."""
+    settings = Configuration(flags={"preset": [name]}).settings
     return SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension)
 
 
-def described(name: str) -> dict[str, Any]:
-    """A preset as plain values, for `--json`."""
-    about = presets.info(name)
-    described: dict[str, Any] = {
-        "kind": about.kind,
-        "title": about.title,
-        "description": about.description,
-    }
-    if about.kind == "segments":
-        proved = segment_map(name)
-        described["bins"] = list(proved.bins)
-        described["segments"] = [
+def preset_json(name: str) -> dict[str, Any]:
+    """Return a preset as plain values, for `--json`."""
+    info = presets.info(name)
+    values: dict[str, Any] = {"kind": info.kind, "title": info.title, "description": info.description}
+    if info.kind == "segments":
+        validated = segment_map(name)
+        values["bins"] = list(validated.bins)
+        values["segments"] = [
             {"segment": segment.name, "description": segment.description, "action": segment.action}
-            for segment in proved.segments
+            for segment in validated.segments
         ]
     else:
-        loaded = presets.load(name)
-        described |= {key: value for key, value in loaded.items() if key != "preset"}
-    return described
+        values |= {key: value for key, value in presets.load(name).items() if key != "preset"}
+    return values
 
 
-def settings_text(name: str) -> str:
-    """A preset's file as a configuration file: without the table that tells what the preset is."""
-    above, _, below = presets.text(name).partition("[preset]\n")
+def preset_settings(name: str) -> str:
+    """Return a preset's TOML without its table `[preset]`, as the text of a configuration file."""
+    above, _, below = presets.toml_text(name).partition("[preset]\n")
     return above + below[re.search(r"^\[|\Z", below, re.MULTILINE).start() :]  # type: ignore[union-attr]
 
 
 def print_list() -> None:
-    """Every preset, a line each."""
+    """Print the names and titles of all presets, by kind."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for kind, heading in (("segments", "Segment maps"), ("source", "Well-known exports")):
+    for kind, heading in (("segments", "Segment maps"), ("source", "Export formats")):
         table.add_row(Text(heading, style="dim"), "")
         for name in presets.names():
-            about = presets.info(name)
-            if about.kind == kind:
-                table.add_row(f"  {name}", about.title)
+            info = presets.info(name)
+            if info.kind == kind:
+                table.add_row(f"  {name}", info.title)
     console().print(table)
     console().print("\nShow one with `rfm presets NAME`; use one with `--preset NAME`.", style="dim")
 
 
 def print_preset(name: str) -> None:
-    """One preset: its map as a grid with its segments, or its columns and exclusions."""
-    about = presets.info(name)
+    """Print one preset: its segment map as a grid and a list, or its settings as TOML."""
+    info = presets.info(name)
     out = console()
-    out.print(Group(Text(about.title, style="bold"), Text(about.description), Text()))
-    if about.kind == "segments":
-        proved = segment_map(name)
-        out.print(Group(_grid(proved), Text(), _segments(proved)))
+    out.print(Group(Text(info.title, style="bold"), Text(info.description), Text()))
+    if info.kind == "segments":
+        validated = segment_map(name)
+        out.print(Group(_grid(validated), Text(), _segments(validated)))
     else:
-        # As it is written: a line of TOML that is broken in two is none.
-        out.print(Text(settings_text(name).rstrip()), soft_wrap=True)
+        # Without wrapping, which would break the TOML.
+        out.print(Text(preset_settings(name).rstrip()), soft_wrap=True)
 
 
-def _colours(proved: SegmentMap) -> dict[str, str]:
-    return {segment.name: _COLOURS[i % len(_COLOURS)] for i, segment in enumerate(proved.segments)}
+def _colours(validated: SegmentMap) -> dict[str, str]:
+    return {segment.name: _COLOURS[i % len(_COLOURS)] for i, segment in enumerate(validated.segments)}
 
 
-def _grid(proved: SegmentMap) -> Table:
-    """Recency down, frequency across; a cell whose segment depends on monetary names each."""
-    colours, cells = _colours(proved), proved.cells()
-    recency, frequency, monetary = proved.bins
+def _grid(validated: SegmentMap) -> Table:
+    """Return a grid of recency (rows) by frequency; cells list segments by monetary score if these differ."""
+    colours, cells = _colours(validated), validated.cells()
+    recency, frequency, monetary = validated.bins
     table = Table(show_lines=True, title_justify="left", padding=(0, 1))
     table.add_column("", style="dim", no_wrap=True)
     for f in range(1, frequency + 1):
@@ -120,13 +115,13 @@ def _span(scores: list[int]) -> str:
     return ",".join(map(str, scores))
 
 
-def _segments(proved: SegmentMap) -> Table:
-    colours = _colours(proved)
+def _segments(validated: SegmentMap) -> Table:
+    colours = _colours(validated)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for segment in proved.segments:
-        told = Text(segment.description)
-        told.append(f" {segment.action}", style="dim")
-        table.add_row(Text(segment.name, style=colours[segment.name]), told)
+    for segment in validated.segments:
+        description = Text(segment.description)
+        description.append(f" {segment.action}", style="dim")
+        table.add_row(Text(segment.name, style=colours[segment.name]), description)
     return table

@@ -1,4 +1,4 @@
-"""A result on the terminal."""
+"""Terminal output of `rfm run`, and the console that all terminal output is printed on."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from rich.text import Text
 from rfm_pipeline.cli.render.audits import warning
 from rfm_pipeline.common import formatting
 from rfm_pipeline.results import descriptions
-from rfm_pipeline.results.run_result import DimensionScores, RunResult
+from rfm_pipeline.results.run_result import RunResult
+from rfm_pipeline.results.statistics import DimensionScores
 
 _BAR_WIDTH = 20
-_LEAST_EXAMPLE = 12
+_MIN_EXAMPLE_WIDTH = 12
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
-class _Lines(Console):
-    """A console that pads no line with blanks where nobody looks, but a file or a program reads."""
+class _TrimmingConsole(Console):
+    """A console that strips trailing spaces from lines if stdout is not a terminal."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         if self.is_terminal:
@@ -36,16 +37,16 @@ class _Lines(Console):
 
 
 def console() -> Console:
-    """The console on stdout: colours on a terminal only, and none with NO_COLOR, nor bold and dim."""
+    """Return the console on stdout: with colours and styles only on a terminal and without NO_COLOR."""
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    return _Lines(highlight=False, soft_wrap=False, color_system=colours)
+    return _TrimmingConsole(highlight=False, soft_wrap=False, color_system=colours)
 
 
 def print_result(result: RunResult) -> None:
-    """What was read and kept, the edges in words, the segments, and where the result is."""
+    """Print the lines read and kept, the range of each score, the segments, warnings, and the destination."""
     out = console()
     parts: list[Any] = [_heading(result), _lines(result)]
-    if result.excluded:
+    if result.statistics.exclusions:
         parts.append(_exclusions(result, out.width))
     parts += [
         _customers(result),
@@ -63,23 +64,24 @@ def print_result(result: RunResult) -> None:
     out.print(Group(*parts))
 
 
-def columns_in_words(columns: Mapping[str, str]) -> str:
-    """Which column plays which role: `customer_id ← CustomerID, ...`."""
+def describe_columns(columns: Mapping[str, str]) -> str:
+    """Return the column of each role, as in `customer_id ← CustomerID, ...`."""
     return ", ".join(role if role == name else f"{role} ← {name}" for role, name in columns.items())
 
 
 def _heading(result: RunResult) -> Text:
     text = Text.assemble((result.source, "bold"), f"  as of {result.as_of}\n")
-    text.append(columns_in_words(result.columns), style="dim")
+    text.append(describe_columns(result.columns), style="dim")
     for note in result.notes:
         text.append(f"\n{note}", style="dim")
     return text
 
 
 def _lines(result: RunResult) -> Text:
-    excluded = result.rows_read - result.rows_kept
-    kept = f"{result.rows_kept:,} kept ({formatting.format_percent(result.rows_kept, result.rows_read)})"
-    return Text(f"\n{formatting.format_count(result.rows_read, 'line')} read, {kept}, {excluded:,} excluded")
+    read, kept = result.statistics.rows_read, result.statistics.rows_kept
+    share = formatting.format_percent(kept, read)
+    lines = formatting.format_count(read, "line")
+    return Text(f"\n{lines} read, {kept:,} kept ({share}), {read - kept:,} excluded")
 
 
 def _exclusions(result: RunResult, width: int) -> Padding:
@@ -90,48 +92,52 @@ def _exclusions(result: RunResult, width: int) -> Padding:
             "–" if excluded.amount is None else formatting.format_amount(excluded.amount),
             f"such as '{excluded.example}'" if excluded.example else "",
         )
-        for excluded in result.excluded
+        for excluded in result.statistics.exclusions
     ]
-    lines, reason, money, _ = (max(map(cell_len, column)) for column in zip(*rows, strict=True))
-    # Where it is narrow, the example goes first, then the blanks, and last the money: no figure is cut.
-    has_example = lines + reason + money + _LEAST_EXAMPLE + 8 <= width
-    gap = 2 if lines + reason + money + 6 <= width else 1
-    has_money = has_example or lines + reason + money + 2 * gap <= width
+    lines, reason, amount, _ = (max(map(cell_len, column)) for column in zip(*rows, strict=True))
+    # On a narrow terminal, drop the example first, then the indentation, and then the amount; cut no figure.
+    has_example = lines + reason + amount + _MIN_EXAMPLE_WIDTH + 8 <= width
+    gap = 2 if lines + reason + amount + 6 <= width else 1
+    has_amount = has_example or lines + reason + amount + 2 * gap <= width
     table = Table.grid(padding=(0, gap))
     table.add_column(justify="right", min_width=lines)
     table.add_column(min_width=min(reason, width - lines - gap), overflow="fold")
-    if has_money:
-        table.add_column(justify="right", style="dim", min_width=money)
+    if has_amount:
+        table.add_column(justify="right", style="dim", min_width=amount)
     if has_example:
-        rest = width - lines - reason - money - 8
-        table.add_column(style="dim", overflow="ellipsis", no_wrap=True, max_width=rest)
+        example_width = width - lines - reason - amount - 8
+        table.add_column(style="dim", overflow="ellipsis", no_wrap=True, max_width=example_width)
     for row in rows:
-        table.add_row(*map(Text, row[: 2 + has_money + has_example]))
+        table.add_row(*map(Text, row[: 2 + has_amount + has_example]))
     return Padding(table, (0, 0, 0, 2 if gap == 2 else 0))
 
 
 def _customers(result: RunResult) -> Text:
-    return Text.assemble(
-        (formatting.format_count(result.customers, "customer"), "bold"),
-        f", {formatting.format_count(result.orders, 'order')}, revenue {formatting.format_amount(result.revenue)}",
+    statistics = result.statistics
+    orders, revenue = (
+        formatting.format_count(statistics.orders, "order"),
+        formatting.format_amount(statistics.revenue),
     )
+    customers = formatting.format_count(statistics.customers, "customer")
+    return Text.assemble((customers, "bold"), f", {orders}, revenue {revenue}")
 
 
 def _edges(result: RunResult, width: int) -> Table:
-    bins = max(len(scores.customers) for scores in result.dimensions)
-    told = [dict(descriptions.edges(scores)) for scores in result.dimensions]
-    titles = [_title(scores) for scores in result.dimensions]
-    cells = [[title, *dimension.values()] for title, dimension in zip(titles, told, strict=True)]
-    whole = sum(max(map(cell_len, column)) for column in cells) + len("score")
-    table = Table.grid(padding=(0, 3 if whole + 3 * len(cells) <= width else 2))
+    dimensions = result.statistics.edges
+    bins = max(len(scores.customers) for scores in dimensions)
+    ranges = [dict(descriptions.describe_edges(scores)) for scores in dimensions]
+    titles = [_title(scores) for scores in dimensions]
+    cells = [[title, *by_score.values()] for title, by_score in zip(titles, ranges, strict=True)]
+    total_width = sum(max(map(cell_len, column)) for column in cells) + len("score")
+    table = Table.grid(padding=(0, 3 if total_width + 3 * len(cells) <= width else 2))
     table.add_column(style="dim", min_width=len("score"))
     for column in cells:
-        # Text is wrapped between words; a figure is one.
+        # Wrap between words only, so that no figure is cut.
         longest = max(cell_len(word) for text in column for word in text.split())
         table.add_column(justify="left", min_width=longest)
     table.add_row("score", *(f"[bold]{title}[/bold]" for title in titles))
     for score in range(bins, 0, -1):
-        table.add_row(str(score), *(dimension.get(score, "") for dimension in told))
+        table.add_row(str(score), *(by_score.get(score, "") for by_score in ranges))
     return table
 
 
@@ -144,43 +150,46 @@ def _title(scores: DimensionScores) -> str:
 def _drift(result: RunResult) -> list[Text]:
     if result.drift is None:
         return []
-    return [Text(descriptions.drift(result.drift, result.dimensions, result.customers), style="dim")]
+    statistics = result.statistics
+    sentence = descriptions.describe_drift(result.drift, statistics.edges, statistics.customers)
+    return [Text(sentence, style="dim")]
 
 
 def _segments(result: RunResult, width: int) -> Table:
+    statistics = result.statistics
     rows = [
         (
             segment.segment,
             f"{segment.customers:,}",
-            formatting.format_percent(segment.customers, result.customers),
+            formatting.format_percent(segment.customers, statistics.customers),
             formatting.format_amount(segment.revenue),
-            formatting.format_percent(segment.revenue, result.revenue),
+            formatting.format_percent(segment.revenue, statistics.revenue),
         )
-        for segment in result.segments
+        for segment in statistics.segments
     ]
     headings = ("Segment", "Customers", "Share", "Revenue", "Share")
     widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
-    # The bar takes what names and figures leave; where they don't fit either, the shares go.
-    room = min(_BAR_WIDTH, width - sum(widths) - 2 * len(widths))
+    # The bar gets the width that names and figures leave; on a narrow terminal, the shares are dropped.
+    bar_width = min(_BAR_WIDTH, width - sum(widths) - 2 * len(widths))
     shown = (0, 1, 2, 3, 4) if sum(widths) + 2 * (len(widths) - 1) <= width else (0, 1, 3)
-    room_for_names = width - sum(widths[place] + 2 for place in shown[1:])
+    name_width = min(widths[0], max(1, width - sum(widths[index] + 2 for index in shown[1:])))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for place in shown:
-        least = min(widths[0], max(1, room_for_names)) if place == 0 else widths[place]
+    for index in shown:
+        column_width = widths[index] if index else name_width
         table.add_column(
-            headings[place],
-            justify="right" if place else "left",
+            headings[index],
+            justify="right" if index else "left",
             no_wrap=True,
-            min_width=least,
-            max_width=least,
+            min_width=column_width,
+            max_width=column_width,
         )
-    if room > 0:
+    if bar_width > 0:
         table.add_column("", no_wrap=True)
-    most = max((segment.revenue for segment in result.segments), default=0)
-    for segment, row in zip(result.segments, rows, strict=True):
-        share = float(segment.revenue / most) if most > 0 else 0.0
-        bar = [Text(_bar(share, room), style="cyan")] if room > 0 else []
-        cells = [Text(row[place]) for place in shown]
+    highest = max((segment.revenue for segment in statistics.segments), default=0)
+    for segment, row in zip(statistics.segments, rows, strict=True):
+        share = float(segment.revenue / highest) if highest > 0 else 0.0
+        bar = [Text(_bar(share, bar_width), style="cyan")] if bar_width > 0 else []
+        cells = [Text(row[index]) for index in shown]
         table.add_row(*cells, *bar, style="" if segment.customers else "dim")
     return table
 
@@ -194,22 +203,25 @@ def _bar(share: float, width: int) -> str:
 def _destinations(result: RunResult) -> Text:
     text = Text.assemble(("Published ", "green"), result.destination)
     if result.status == "history_only":
-        why = f"as of {result.as_of} is older than the current result, which stays as it is"
-        text = Text.assemble(("Filed ", "yellow"), f"in the history of {result.destination}: {why}")
+        reason = f"the current result, which is not replaced, is of a later date than {result.as_of}"
+        text = Text.assemble(
+            ("Published ", "yellow"), f"only to the history of {result.destination}: {reason}"
+        )
     elif result.status == "calibrated":
-        text = Text.assemble(("Calibrated ", "green"), f"run {result.run_id} is on record for ")
+        text = Text.assemble(("Calibrated ", "green"), f"as run {result.run_id}, recorded at ")
         text.append(f"{result.destination}\nNext: rfm run --freeze {result.run_id}")
     for output in result.outputs:
         text.append(f"\nWritten   {output}")
     text.append(f"\nRun {result.run_id}, {result.duration_s:.1f} s", style="dim")
-    if result.jobs:
-        read = f"{formatting.format_bytes(result.bytes_processed or 0)} read in {formatting.format_count(len(result.jobs), 'job')}"
-        text.append(f", {read}", style="dim")
+    if result.usage.jobs:
+        read = formatting.format_bytes(result.usage.bytes_processed or 0)
+        jobs = formatting.format_count(len(result.usage.jobs), "job")
+        text.append(f", {read} read in {jobs}", style="dim")
     return text
 
 
 def print_sql(text: str) -> None:
-    """A query on stdout: coloured on a terminal, and else to the letter."""
+    """Print a query on stdout: highlighted on a terminal, and otherwise unchanged."""
     out = console()
     if not out.color_system:
         print(text)

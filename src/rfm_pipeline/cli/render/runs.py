@@ -1,4 +1,4 @@
-"""The record of runs, on the terminal."""
+"""Terminal output of `rfm runs`, `rfm rollback` and `rfm backfill`."""
 
 from __future__ import annotations
 
@@ -26,26 +26,31 @@ _STYLES: Mapping[str, str] = {
 }
 
 
-def print_runs(records: Sequence[RunRecord], standing: DestinationState, label: str, more: int) -> None:
-    """A line a run, the newest first; below it what there is to say of it."""
+def print_runs(records: Sequence[RunRecord], state: DestinationState, label: str, older: int) -> None:
+    """Print a line for each run, newest first, and below it a remark if there is one.
+
+    Args:
+        records: Runs to list, oldest first.
+        state: State of the destination.
+        label: Name of the destination.
+        older: Number of older runs that are not listed.
+    """
     cells = [_HEADINGS, *map(_cells, reversed(records))]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     text = Text()
     for number, row in enumerate(cells):
-        for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            aligned = f"{cell:<{width}}" if place < _FIRST_NUMBER else f"{cell:>{width}}"
+        for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            aligned = f"{cell:<{width}}" if index < _FIRST_NUMBER else f"{cell:>{width}}"
             style = "bold" if not number else _STYLES.get(cell, "")
             text.append(aligned, style).append("  ")
         text.rstrip()
         text.append("\n")
-        if number and (remark := _remark(records[-number], standing.as_of)):
+        if number and (remark := _remark(records[-number], state.as_of)):
             text.append(f"  {remark}\n", "dim")
     text.append(f"\n{label}", "dim")
-    if more:
-        text.append(
-            f"; {formatting.format_count(more, 'earlier run')}: --limit {len(records) + more} shows all",
-            "dim",
-        )
+    if older:
+        count = formatting.format_count(older, "earlier run")
+        text.append(f"; {count}: --limit {len(records) + older} lists all", "dim")
     console().print(text, soft_wrap=True)
 
 
@@ -60,12 +65,12 @@ def _cells(record: RunRecord) -> tuple[str, ...]:
         record.status,
         "–" if record.customers is None else f"{record.customers:,}",
         formatting.format_amount(record.statistics.revenue) if record.statistics else "–",
-        _took(record),
+        _duration(record),
     )
 
 
 def print_run(record: RunRecord) -> None:
-    """All that is on record of one run."""
+    """Print the whole record of one run."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -84,32 +89,35 @@ def print_run(record: RunRecord) -> None:
     console().print(Group(*parts))
 
 
-def print_rolled_back(done: RolledBack) -> None:
-    """What the current result is again."""
-    customers = f"{formatting.format_count(done.customers, 'customer')}, revenue {formatting.format_amount(done.revenue)}"
+def print_rollback(result: RolledBack) -> None:
+    """Print the restored result, and the run that restored it."""
+    customers = formatting.format_count(result.customers, "customer")
+    revenue = formatting.format_amount(result.revenue)
     text = Text.assemble(
-        ("Back ", "green"),
-        f"to the result as of {done.as_of}: {customers}\n",
+        ("Restored ", "green"),
+        f"the result as of {result.as_of}: {customers}, revenue {revenue}\n",
         ("Published ", "green"),
-        done.destination,
+        result.destination,
     )
-    text.append(f"\nRun {done.run_id}, which brought back {done.restored_run_id}", style="dim")
+    text.append(f"\nRun {result.run_id}, which restored {result.restored_run_id}", style="dim")
     console().print(text)
 
 
-def print_backfilled(done: Backfilled) -> None:
-    """A line for each date that was published."""
+def print_backfill(backfill: Backfilled) -> None:
+    """Print a line for each published date, and the number of skipped dates."""
     table = _table("As of", "Customers", "Revenue")
     table.add_column("", no_wrap=True)
-    for result in done.published:
-        where = "current result" if result.status == "published" else ""
+    for result in backfill.published:
+        remark = "current result" if result.status == "published" else ""
         revenue = formatting.format_amount(result.statistics.revenue)
-        table.add_row(str(result.as_of), f"{result.statistics.customers:,}", revenue, Text(where, style="dim"))
-    published, skipped = len(done.published), len(done.skipped)
+        table.add_row(
+            str(result.as_of), f"{result.statistics.customers:,}", revenue, Text(remark, style="dim")
+        )
+    published, skipped = len(backfill.published), len(backfill.skipped)
     end = Text.assemble(("Published ", "green"), formatting.format_count(published, "date"))
     shown: list[RenderableType] = [table, Text()] if published else []
     if skipped:
-        end.append(f"; {formatting.format_count(skipped, 'date')} stood already")
+        end.append(f"; skipped {formatting.format_count(skipped, 'date')} published before")
     console().print(Group(*shown, end.append(".")))
 
 
@@ -117,16 +125,16 @@ def _remark(record: RunRecord, current: date | None) -> str:
     if record.error:
         return formatting.replace_unprintable(record.error)
     if record.restored_run_id:
-        return f"back to {record.restored_run_id}"
-    warned = sum(audit.status == "warning" for audit in record.audits)
-    told = [] if record.kind == "run" else [record.kind]
-    told += [formatting.format_count(warned, "warning")] if warned else []
+        return f"restored {record.restored_run_id}"
+    warnings = sum(audit.status == "warning" for audit in record.audits)
+    remarks = [] if record.kind == "run" else [record.kind]
+    remarks += [formatting.format_count(warnings, "warning")] if warnings else []
     if record.status == "history_only" and current and record.as_of_date and record.as_of_date < current:
-        told.append("in the history only")
-    return ", ".join(told)
+        remarks.append("in the history only")
+    return ", ".join(remarks)
 
 
-def _took(record: RunRecord) -> str:
+def _duration(record: RunRecord) -> str:
     seconds = (record.finished_at - record.started_at).total_seconds()
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
@@ -137,22 +145,21 @@ def _facts(record: RunRecord) -> dict[str, str]:
         "kind": record.kind,
         "status": record.status,
         "as of": str(record.as_of_date or "–"),
-        "started": f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC, took {_took(record)}",
+        "started": f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC, took {_duration(record)}",
         "source": formatting.replace_unprintable(record.source or "–"),
         "engine": f"{record.engine}, rfm {record.version}",
         "configuration": record.config_hash,
     }
     if record.restored_run_id:
-        facts["brought back"] = record.restored_run_id
-    if found := record.statistics:
-        facts["lines"] = f"{found.rows_read:,} read, {found.rows_kept:,} kept"
-        customers, orders = (
-            formatting.format_count(found.customers, "customer"),
-            formatting.format_count(found.orders, "order"),
-        )
-        facts["result"] = f"{customers}, {orders}, revenue {formatting.format_amount(found.revenue)}"
-        if found.newest_order_date:
-            facts["newest order"] = str(found.newest_order_date)
+        facts["restored"] = record.restored_run_id
+    if statistics := record.statistics:
+        facts["lines"] = f"{statistics.rows_read:,} read, {statistics.rows_kept:,} kept"
+        customers = formatting.format_count(statistics.customers, "customer")
+        orders = formatting.format_count(statistics.orders, "order")
+        revenue = formatting.format_amount(statistics.revenue)
+        facts["result"] = f"{customers}, {orders}, revenue {revenue}"
+        if statistics.newest_order_date:
+            facts["newest order"] = str(statistics.newest_order_date)
     if record.history_from:
         facts["history from"] = str(record.history_from)
     if record.usage.bytes_processed is not None:
@@ -167,32 +174,32 @@ def _facts(record: RunRecord) -> dict[str, str]:
 
 
 def _exclusions(statistics: RunStatistics) -> Table:
-    table = _table("Excluded", "Lines", "Money")
+    table = _table("Excluded", "Lines", "Amount")
     for excluded in statistics.exclusions:
-        money = "–" if excluded.amount is None else formatting.format_amount(excluded.amount)
-        table.add_row(excluded.reason, f"{excluded.lines:,}", money)
+        amount = "–" if excluded.amount is None else formatting.format_amount(excluded.amount)
+        table.add_row(excluded.reason, f"{excluded.lines:,}", amount)
     return table
 
 
 def _edges(record: RunRecord) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    told = [dict(descriptions.edges(scores)) for scores in record.edges]
+    ranges = [dict(descriptions.describe_edges(scores)) for scores in record.edges]
     table.add_column("score", style="dim")
     for scores in record.edges:
         table.add_column(scores.name, overflow="fold")
     for score in range(max(len(scores.customers) for scores in record.edges), 0, -1):
-        table.add_row(str(score), *(dimension.get(score, "") for dimension in told))
+        table.add_row(str(score), *(by_score.get(score, "") for by_score in ranges))
     return table
 
 
 def _segments(statistics: RunStatistics) -> Table:
     table = _table("Segment", "Customers", "Orders", "Revenue")
-    for figures in statistics.segments:
+    for segment in statistics.segments:
         table.add_row(
-            Text(figures.segment),
-            f"{figures.customers:,}",
-            f"{figures.orders:,}",
-            formatting.format_amount(figures.revenue),
+            Text(segment.segment),
+            f"{segment.customers:,}",
+            f"{segment.orders:,}",
+            formatting.format_amount(segment.revenue),
         )
     return table
 

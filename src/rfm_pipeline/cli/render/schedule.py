@@ -1,4 +1,4 @@
-"""A schedule on the terminal, and asking before one is installed."""
+"""Terminal output of `rfm schedule`, and the confirmation before a job is installed or removed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from rfm_pipeline.schedule.install import InstallStep, execute_steps
 
 
 def print_rendered(rendered: Rendered) -> None:
-    """The files on stdout, so that one can be redirected; what to do with them on stderr."""
+    """Print the files on stdout, which can be redirected, and the notes and next commands on stderr."""
     for number, file in enumerate(rendered.files):
         if len(rendered.files) > 1:
             print(f"{'' if number == 0 else chr(10)}# {file.name}")
         print(file.text, end="")
-    say(rendered.notes)
-    print("next: " + "\n      ".join(rendered.next_commands), file=sys.stderr)
+    _print_notes_and_next(rendered)
 
 
 def print_rendered_json(rendered: Rendered) -> None:
-    """The same as one JSON object."""
+    """Print the files, notes and next commands as one JSON object."""
     print_json(
         {
             "files": [{"name": file.name, "text": file.text} for file in rendered.files],
@@ -34,7 +33,11 @@ def print_rendered_json(rendered: Rendered) -> None:
 
 
 def write_rendered(rendered: Rendered, folder: Path) -> None:
-    """The files in a folder, each in the encoding that its scheduler reads."""
+    """Write the files into a folder, each in the encoding that its scheduler reads.
+
+    Raises:
+        UsageError: If the folder can't be written to.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in rendered.files:
@@ -44,31 +47,35 @@ def write_rendered(rendered: Rendered, folder: Path) -> None:
         raise UsageError(
             f"{folder} can't be written to: {error.strerror}.", "choose another folder with --write."
         ) from None
-    say(rendered.notes)
-    print("next: " + "\n      ".join(rendered.next_commands), file=sys.stderr)
+    _print_notes_and_next(rendered)
 
 
-def say(notes: Sequence[str]) -> None:
-    """What a person should know, on stderr."""
+def print_notes(notes: Sequence[str]) -> None:
+    """Print notes on stderr."""
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
 
 
-def do(steps: Sequence[InstallStep], *, yes: bool) -> None:
-    """Shows what is to be done, asks, and does it.
+def confirm_and_execute(steps: Sequence[InstallStep], *, yes: bool) -> None:
+    """Print the steps, ask for confirmation unless `yes` is set, and execute the steps.
 
     Raises:
-        UsageError: Nobody is there to ask, or a step failed.
+        UsageError: If stdin is no terminal and `yes` is not set, or if a step failed.
     """
     for step in steps:
         print(str(step), end="")
     if not yes:
         sys.stdout.flush()
         if not sys.stdin.isatty():
-            raise UsageError("Nobody is there to ask whether this is to be done.", "say so with --yes.")
+            raise UsageError("The confirmation needs a terminal.", "confirm with --yes.")
         print("Do this? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().casefold() not in {"y", "yes"}:
             print("Nothing was changed.")
             return
-    say(execute_steps(steps))
+    print_notes(execute_steps(steps))
     print("Done.")
+
+
+def _print_notes_and_next(rendered: Rendered) -> None:
+    print_notes(rendered.notes)
+    print("next: " + "\n      ".join(rendered.next_commands), file=sys.stderr)
