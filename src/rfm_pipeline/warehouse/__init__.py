@@ -1,1 +1,1 @@
-"""Running SQL: where the query goes and what comes back. What it says is the business of `sql/`."""
+"""Execution of SQL on an engine: the warehouse interface, its two implementations, and their factory."""

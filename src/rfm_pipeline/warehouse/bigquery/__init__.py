@@ -1,1 +1,1 @@
-"""The BigQuery engine: jobs, staging, publishing, loading and export."""
+"""The BigQuery engine: connection, jobs, staging, publishing, loading, export and errors."""

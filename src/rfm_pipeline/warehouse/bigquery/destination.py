@@ -1,4 +1,4 @@
-"""A dataset of BigQuery as a destination: what stands in it, and changing that in one transaction."""
+"""A BigQuery dataset as a destination: reading its tables, and changing them in one transaction."""
 
 from __future__ import annotations
 
@@ -11,131 +11,138 @@ from rfm_pipeline._version import __version__
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import DestinationError
-from rfm_pipeline.results.tables import COLUMNS, SUFFIXES, newer_version
+from rfm_pipeline.results.tables import SUFFIXES, newer_version
 from rfm_pipeline.warehouse.bigquery import statements
-from rfm_pipeline.warehouse.bigquery.errors import explanation
+from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
+from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.lease import Lease
-from rfm_pipeline.warehouse.bigquery.load import drop, find, place_of, runner
 from rfm_pipeline.warehouse.bigquery.retry import UnreachableError
-from rfm_pipeline.warehouse.bigquery.schema import published_drift
+from rfm_pipeline.warehouse.bigquery.schema import published_schema_differences
+from rfm_pipeline.warehouse.bigquery.tables import dataset_location, drop_table, find_table
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table
 
 
 class BigQueryDestination:
-    """The tables of a destination in a dataset of BigQuery.
+    """The published tables in a dataset of BigQuery.
 
     Args:
-        jobs: What runs its jobs.
-        place: The project, the dataset and the table of the current result.
-        settings: How long a lease lasts.
+        jobs: Job runner.
+        location: Project, dataset and table of the current result.
+        settings: Settings with the lease duration and the jobs' location.
     """
 
     engine = "bigquery"
 
     def __init__(
-        self, jobs: JobRunner, place: BigQueryDestinationLocation, settings: BigQuerySettings
+        self, jobs: JobRunner, location: BigQueryDestinationLocation, settings: BigQuerySettings
     ) -> None:
         self._jobs = jobs
-        self._place = place
+        self._location = location
         self._settings = settings
-        self._present: frozenset[str] | None = None
-        self._looks = 0
+        self._existing_tables: frozenset[str] | None = None
+        self._query_count = 0
 
     @property
     def label(self) -> str:
-        return f"bigquery://{self.name('current')}"
+        return f"bigquery://{self.full_name('current')}"
 
-    def name(self, table: str) -> str:
-        """One of the tables by its full name, `project.dataset.table`."""
-        return f"{self._place.project}.{self._place.dataset}.{self._place.table}{SUFFIXES[table]}"
+    def full_name(self, name: str) -> str:
+        """Return the full name `project.dataset.table` of the published table `name`."""
+        return f"{self._location.project}.{self._location.dataset}.{self._location.table}{SUFFIXES[name]}"
 
     def table(self, name: str) -> str:
-        place = self._place
-        return statements.quoted(place.project, place.dataset, f"{place.table}{SUFFIXES[name]}")
+        location = self._location
+        return statements.qualified_name(
+            location.project, location.dataset, f"{location.table}{SUFFIXES[name]}"
+        )
 
     def existing_tables(self) -> frozenset[str]:
-        found = {name: find(self._jobs, self.name(name)) for name in SUFFIXES}
-        there = {name: table for name, table in found.items() if table is not None}
-        for name, table in there.items():
-            self._check_ours(name, table, has_runs="runs" in there)
-        self._present = frozenset(there)
-        return self._present
+        found = {name: find_table(self._jobs, self.full_name(name)) for name in SUFFIXES}
+        existing = {name: table for name, table in found.items() if table is not None}
+        for name, table in existing.items():
+            self._check_published_by_rfm(name, table, has_runs="runs" in existing)
+        self._existing_tables = frozenset(existing)
+        return self._existing_tables
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
-        self._looks += 1
-        return self._jobs.rows(self._jobs.query(f"standing-{self._looks}", select))
+        self._query_count += 1
+        return self._jobs.rows(self._jobs.query(f"read-destination-{self._query_count}", select))
 
     def pages(self, select: str) -> Iterator[list[dict[str, Any]]]:
-        """The rows of a SELECT, of which there may be millions, a page at a time."""
+        """Yield the rows of a SELECT page by page; meant for millions of rows."""
         return self._jobs.pages(self._jobs.query("export", select))
 
     @cached_property
-    def location(self) -> str | None:
-        """Where the dataset is, such as `EU`, and the jobs run."""
-        return place_of(self._jobs, self._place.project, self._place.dataset)
+    def dataset_location(self) -> str | None:
+        """Location of the dataset, such as `EU`."""
+        return dataset_location(self._jobs, self._location.project, self._location.dataset)
 
     def check(self) -> None:
-        self._jobs.location = self._settings.location or self.location
+        self._jobs.location = self._settings.location or self.dataset_location
 
     def open_for_reading(self) -> AbstractContextManager[None]:
         return nullcontext()
 
     def lease(self, run_id: str) -> AbstractContextManager[None]:
         self.check()
-        return Lease(self._jobs, self._place, self._settings, run_id).held()
+        return Lease(self._jobs, self._location, self._settings, run_id).hold()
 
     def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:
-        doing, place = "look for what earlier runs left behind", self._place
+        doing, location = "list the tables that earlier runs left behind", self._location
+        dataset = f"{location.project}.{location.dataset}"
 
-        def listed() -> list[str]:
-            dataset = f"{place.project}.{place.dataset}"
-            found = self._jobs.client.list_tables(
+        def list_tables() -> list[str]:
+            tables = self._jobs.client.list_tables(
                 dataset,
                 retry=None,  # type: ignore[arg-type]
                 timeout=self._jobs.request_timeout,
             )
-            return [table.table_id for table in found]
+            return [table.table_id for table in tables]
 
-        with explanation(doing):
-            tables = self._jobs.patience.ask(listed, doing)
+        with translate_bigquery_errors(doing):
+            tables = self._jobs.retry_policy.call(list_tables, doing)
         for table in tables:
-            owner = statements.staged_by(place.table, table)
+            owner = statements.staging_run_id(location.table, table)
             if owner and owner not in {run_id, *spared}:
-                drop(self._jobs, f"{place.project}.{place.dataset}.{table}")
+                drop_table(self._jobs, f"{dataset}.{table}")
 
     def apply(self, changes: Sequence[str], step: str) -> None:
-        if step == "record" and self._jobs.patience.is_at_an_end:
-            raise UnreachableError("BigQuery could not be reached before.")
-        if self._present is None or len(self._present) < len(SUFFIXES):
+        if step == "record" and self._jobs.retry_policy.is_exhausted:
+            raise UnreachableError("An earlier request to BigQuery failed until its deadline.")
+        if self._existing_tables is None or len(self._existing_tables) < len(SUFFIXES):
             labels = {"created_by": "rfm-pipeline"}
-            made = [statements.make_table(name, self.table(name), labels) for name in SUFFIXES]
-            self._jobs.query("make", ";\n".join(made))
-        self._jobs.query(step, statements.transaction(changes), commits=True)
+            created = [
+                statements.create_published_table_sql(name, self.table(name), labels) for name in SUFFIXES
+            ]
+            self._jobs.query("create", ";\n".join(created))
+        self._jobs.query(step, statements.transaction_sql(changes), commits=True)
 
     def close(self) -> None:
         self._jobs.client.close()  # type: ignore[no-untyped-call]
 
-    def _check_ours(self, name: str, table: Table, *, has_runs: bool) -> None:
-        label, hint = self.name(name), "choose another table with --to, or drop this one if nobody needs it."
+    def _check_published_by_rfm(self, name: str, table: Table, *, has_runs: bool) -> None:
+        label = self.full_name(name)
+        hint = "choose another table with --to, or drop this one if it is not needed."
         if table.table_type not in (None, "TABLE"):
-            what = str(table.table_type).lower().replace("_", " ")
-            raise DestinationError(f"{label} is a {what}, not a table of ours.", hint)
-        difference = published_drift(COLUMNS[name], table.schema)
-        if difference is None:
+            kind = str(table.table_type).lower().replace("_", " ")
+            raise DestinationError(f"{label} is a {kind}, not a table of rfm.", hint)
+        differences = published_schema_differences(name, table.schema)
+        if differences is None:
             return
-        if has_runs and (newer := newer_version(self._written_by())):
+        if has_runs and (newer := newer_version(self._last_version())):
             raise DestinationError(
                 f"{label} was written by rfm {newer}, which is newer than this one, {__version__}.",
                 f"upgrade: pip install 'rfm-pipeline>={newer}'.",
             )
         raise DestinationError(
-            f"The table {label} does not have the columns of a result: it {difference}.", hint
+            f"The table {label} does not have the columns of a result: it {differences}.", hint
         )
 
-    def _written_by(self) -> str | None:
+    def _last_version(self) -> str | None:
+        """Return the version of rfm that ran last; None if the runs table is missing or not rfm's."""
         from google.api_core.exceptions import GoogleAPICallError
 
         try:
@@ -146,16 +153,16 @@ class BigQueryDestination:
 
 
 @contextmanager
-def open_dataset(
-    place: BigQueryDestinationLocation, settings: BigQuerySettings, run_id: str
+def open_bigquery_destination(
+    location: BigQueryDestinationLocation, settings: BigQuerySettings, run_id: str
 ) -> Iterator[BigQueryDestination]:
-    """A destination without a source.
+    """Open a destination without a source.
 
     Raises:
-        RfmError: BigQuery can't be reached, or there is no such dataset.
+        RfmError: If BigQuery can't be reached, or the dataset does not exist.
     """
-    jobs = runner(settings, place.project, run_id)
-    destination = BigQueryDestination(jobs, place, settings)
+    jobs = open_job_runner(settings, location.project, run_id)
+    destination = BigQueryDestination(jobs, location, settings)
     try:
         destination.check()
         yield destination

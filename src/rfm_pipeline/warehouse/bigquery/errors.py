@@ -1,4 +1,4 @@
-"""What BigQuery says when something fails, as errors of ours: a sentence, a hint, and nothing secret."""
+"""Translation of BigQuery errors into `RfmError`s: one plain sentence and a hint, without secrets."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ ROLES: Mapping[str, str] = {
     "bigquery.tables.delete": "roles/bigquery.dataEditor on the destination's dataset",
     "iam.serviceAccounts.getAccessToken": "roles/iam.serviceAccountTokenCreator on the account to act as",
 }
-"""The role that grants each permission, and where it is granted; none of them grants more than is used."""
+"""Least role that grants each permission, and the resource to grant the role on."""
 
-_PERMISSION = re.compile(r"\b(?P<permission>(?:bigquery|iam)\.[a-zA-Z]+\.[a-zA-Z]+)\b")
-_NOT_BOOLEAN = re.compile(r"WHERE clause should return type BOOL, but returns type (?P<type>\w+)")
-_IN_WORDS: Mapping[str, str] = {
+_PERMISSION_NAME = re.compile(r"\b(?P<permission>(?:bigquery|iam)\.[a-zA-Z]+\.[a-zA-Z]+)\b")
+_NON_BOOLEAN = re.compile(r"WHERE clause should return type BOOL, but returns type (?P<type>\w+)")
+_TYPE_LABELS: Mapping[str, str] = {
     "STRING": "text",
     "INT64": "a number",
     "FLOAT64": "a number",
@@ -44,22 +44,23 @@ _IN_WORDS: Mapping[str, str] = {
     "TIMESTAMP": "a timestamp",
     "DATETIME": "a timestamp",
 }
-_REQUEST = re.compile(r"^(?:\d{3} )?(?:GET|POST|PUT|DELETE|PATCH) \S+: ")
-# What the client adds to what the server said.
-_FOOTER = re.compile(r"\s*(?:\n\s*\n)?Location: .*", re.DOTALL)
-_AFTER = re.compile(r"; reason: \w+.*", re.DOTALL)
+_MAX_MESSAGE_LENGTH = 400
+_REQUEST_PREFIX = re.compile(r"^(?:\d{3} )?(?:GET|POST|PUT|DELETE|PATCH) \S+: ")
+# Added by the client to the server's message.
+_JOB_SUFFIX = re.compile(r"\s*(?:\n\s*\n)?Location: .*", re.DOTALL)
+_REASON_SUFFIX = re.compile(r"; reason: \w+.*", re.DOTALL)
 
 
 @contextmanager
-def explanation(doing: str, link: str | None = None) -> Iterator[None]:
-    """Turns what Google's client raises into an error of ours.
+def translate_bigquery_errors(doing: str, link: str | None = None) -> Iterator[None]:
+    """Raise an `RfmError` in place of an error that Google's client raises in the `with` block.
 
     Args:
-        doing: What is being done, as in `BigQuery could not ...`.
-        link: Where a person can look at it.
+        doing: What the block does, to complete the sentence `BigQuery could not ...`.
+        link: URL of the job in the console, for the hint; None if there is no job.
 
     Raises:
-        RfmError: The explanation.
+        RfmError: If the client raised an error.
     """
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
@@ -68,115 +69,131 @@ def explanation(doing: str, link: str | None = None) -> Iterator[None]:
     try:
         yield
     except GoogleAuthError as error:
-        raise unidentified(error) from None
+        raise credentials_error(error) from None
     except (GoogleAPIError, RequestException) as error:
-        raise translate_bigquery_error(error, doing, link) from error
+        raise to_rfm_error(error, doing, link) from error
 
 
-def translate_bigquery_error(error: Any, doing: str, link: str | None = None) -> RfmError:
-    """An answer of BigQuery as an error of ours."""
-    errors: Any = getattr(error, "errors", None) or ()
-    reason = next((item["reason"] for item in errors if isinstance(item, Mapping) and "reason" in item), "")
+def to_rfm_error(error: Any, doing: str, link: str | None = None) -> RfmError:
+    """Return the `RfmError` for an error response.
+
+    Args:
+        error: Error of Google's client, or of the HTTP library.
+        doing: As for `translate_bigquery_errors`.
+        link: As for `translate_bigquery_errors`.
+    """
+    reason = reason_of(error)
     status = getattr(error, "code", None)
-    said = first_sentence(str(getattr(error, "message", "") or error))
+    message = first_sentence(str(getattr(error, "message", "") or error))
     if not reason and status in (401, 403, 404):
         reason = "notFound" if status == 404 else "accessDenied"
-    return _by_reason(reason, said, doing, link)
+    return _error_for_reason(reason, message, doing, link)
 
 
-def failed_job(failure: Mapping[str, Any], step: str, link: str) -> RfmError:
-    """The error for a job that ended badly, from its error result."""
-    said = first_sentence(str(failure.get("message") or "it does not say why"))
-    return _by_reason(str(failure.get("reason", "")), said, f"run {step}", link)
+def reason_of(error: Any) -> str:
+    """Return BigQuery's reason in an error response, such as `accessDenied`; empty if it has none."""
+    errors = getattr(error, "errors", None) or ()
+    return next(
+        (str(item["reason"]) for item in errors if isinstance(item, Mapping) and "reason" in item), ""
+    )
 
 
-def _by_reason(reason: str, said: str, doing: str, link: str | None) -> RfmError:
-    look = f"look at {link}" if link else "`rfm --debug` shows all that it said."
+def job_error(failure: Mapping[str, Any], step: str, link: str) -> RfmError:
+    """Return the error for a failed job, given its `error_result`, its step and its URL."""
+    message = first_sentence(str(failure.get("message") or "no reason was given"))
+    return _error_for_reason(str(failure.get("reason", "")), message, f"run {step}", link)
+
+
+def _error_for_reason(reason: str, message: str, doing: str, link: str | None) -> RfmError:
+    look = f"look at {link}" if link else "`rfm --debug` shows BigQuery's whole message."
     if reason == "accessDenied":
-        return denied(said, doing)
-    if reason == "bytesBilledLimitExceeded" or "bytes billed" in said:
+        return permission_error(message, doing)
+    if reason == "bytesBilledLimitExceeded" or "bytes billed" in message:
         return CostLimitError(
-            f"BigQuery stopped before it would {doing}: {lower_first(said)}",
+            f"BigQuery refused to {doing}: {lower_first(message)}",
             f"raise --max-bytes, or narrow the run with --window or --since; {UNCHANGED}",
         )
     if reason == "notFound":
-        return WarehouseError(f"BigQuery could not {doing}: {lower_first(said)}", f"{UNCHANGED[:-1]}; {look}")
+        return WarehouseError(
+            f"BigQuery could not {doing}: {lower_first(message)}", f"{UNCHANGED[:-1]}; {look}"
+        )
     if reason in {"quotaExceeded", "billingNotEnabled"}:
         return WarehouseError(
-            f"BigQuery could not {doing}: {lower_first(said)}",
-            f"look at the quotas and the billing of the project that runs the jobs; {UNCHANGED}",
+            f"BigQuery could not {doing}: {lower_first(message)}",
+            f"check the quotas and the billing of the project that runs the jobs; {UNCHANGED}",
         )
     if reason in {"resourcesExceeded", "responseTooLarge"}:
         return WarehouseError(
-            f"BigQuery has too few resources to {doing}: {lower_first(said)}",
-            "narrow the run with --window or --since; --method ntile sorts on one worker, and others don't.",
+            f"BigQuery has too few resources to {doing}: {lower_first(message)}",
+            "narrow the run with --window or --since; of all methods, only ntile sorts on one worker.",
         )
     if reason == "stopped":
-        return WarehouseError(f"Somebody cancelled the job that was to {doing}.", look)
+        return WarehouseError(f"A user cancelled the BigQuery job to {doing}.", look)
     if reason == "timeout":
         return WarehouseError(
-            f"BigQuery did not {doing} in time: {lower_first(said)}", f"raise bigquery.job_timeout, or {look}"
+            f"BigQuery did not {doing} in time: {lower_first(message)}",
+            f"raise bigquery.job_timeout, or {look}",
         )
-    if re.search(r"\b[Oo]verflow|out of range|[Bb]ad .* value|[Cc]ould not cast|division by zero", said):
+    if re.search(r"\b[Oo]verflow|out of range|[Bb]ad .* value|[Cc]ould not cast|division by zero", message):
         return SourceError(
-            f"A value of the source is one that a condition can't take: {lower_first(said)}",
-            "write SAFE_CAST in place of CAST, and SAFE_DIVIDE for a division, in the exclusion.",
+            f"A value of the source can't be converted as a condition requires: {lower_first(message)}",
+            "in the exclusion, write SAFE_CAST in place of CAST, and SAFE_DIVIDE for a division.",
         )
-    return WarehouseError(f"BigQuery could not {doing}: {lower_first(said)}", f"{UNCHANGED[:-1]}; {look}")
+    return WarehouseError(f"BigQuery could not {doing}: {lower_first(message)}", f"{UNCHANGED[:-1]}; {look}")
 
 
-def objection(error: Exception) -> str:
-    """What is wrong with a condition that BigQuery does not accept, as it goes on after a colon."""
-    said = str(getattr(error, "message", "") or error)
-    if match := _NOT_BOOLEAN.search(said):
-        return f"its value is {_IN_WORDS.get(match['type'], match['type'])}, not true or false"
-    return lower_first(first_sentence(said)).rstrip(".")
+def describe_condition_error(error: Exception) -> str:
+    """Return the reason why BigQuery rejects a condition, as a clause that follows a colon."""
+    message = str(getattr(error, "message", "") or error)
+    if match := _NON_BOOLEAN.search(message):
+        return f"its value is {_TYPE_LABELS.get(match['type'], match['type'])}, not true or false"
+    return lower_first(first_sentence(message)).rstrip(".")
 
 
-def denied(said: str, doing: str) -> RfmError:
-    """The error for a permission that is missing, with the role that grants it."""
-    permission = permission_in(said)
+def permission_error(message: str, doing: str) -> RfmError:
+    """Return the error for a missing permission, with the role that grants it."""
+    permission = find_permission(message)
     if permission is None:
         return WarehouseError(
-            f"BigQuery denies what it takes to {doing}: {lower_first(said)}",
-            "`rfm check` names the permissions that are missing, and the roles that grant them.",
+            f"BigQuery refused to {doing}: {lower_first(message)}",
+            "`rfm check` names the missing permissions and the roles that grant them.",
         )
     role = ROLES.get(permission)
     return WarehouseError(
-        f"The permission {permission} is missing to {doing}: {lower_first(said)}",
+        f"The permission {permission} is missing to {doing}: {lower_first(message)}",
         f"grant {role}." if role else f"grant a role that has {permission}.",
     )
 
 
-def permission_in(said: str) -> str | None:
-    """The permission that a denial names.
+def find_permission(message: str) -> str | None:
+    """Return the permission that an error message names; None if it names none.
 
-    >>> permission_in("Access Denied: User does not have bigquery.jobs.create permission in project a.")
+    >>> find_permission("Access Denied: User does not have bigquery.jobs.create permission in project a.")
     'bigquery.jobs.create'
     """
-    match = _PERMISSION.search(said)
+    match = _PERMISSION_NAME.search(message)
     return match["permission"] if match else None
 
 
-def unidentified(error: Exception) -> RfmError:
-    """The error for credentials that are absent or not accepted. What is in them is not said."""
+def credentials_error(error: Exception) -> RfmError:
+    """Return the error for missing or rejected credentials, without their content."""
     from google.auth.exceptions import DefaultCredentialsError, RefreshError
 
-    how = (
+    hint = (
         "set GOOGLE_APPLICATION_CREDENTIALS to a credentials.json, or run `gcloud auth application-default"
         " login`."
     )
     if isinstance(error, DefaultCredentialsError):
-        return ConfigurationError("There are no usable credentials for Google Cloud.", how)
+        return ConfigurationError("There are no usable credentials for Google Cloud.", hint)
     if isinstance(error, RefreshError):
-        return WarehouseError("Google Cloud does not accept the credentials.", f"they may be revoked: {how}")
-    return WarehouseError("Google Cloud could not be asked who we are.", f"look at the network, or {how}")
+        return WarehouseError("Google Cloud does not accept the credentials.", f"they may be revoked: {hint}")
+    return WarehouseError("Google Cloud could not verify the credentials.", f"check the network, or {hint}")
 
 
-def first_sentence(said: str) -> str:
-    """What the server said, without what the client put around it."""
-    text = _AFTER.sub("", _FOOTER.sub("", _REQUEST.sub("", said.strip())))
+def first_sentence(message: str) -> str:
+    """Return the server's message as one line of at most 400 characters, without the client's additions."""
+    text = _REASON_SUFFIX.sub("", _JOB_SUFFIX.sub("", _REQUEST_PREFIX.sub("", message.strip())))
     text = " ".join(text.split())
-    if len(text) > 400:
-        text = f"{text[:400].rstrip()} …"
+    if len(text) > _MAX_MESSAGE_LENGTH:
+        text = f"{text[:_MAX_MESSAGE_LENGTH].rstrip()} …"
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -1,14 +1,12 @@
-"""Running jobs on BigQuery so that each ends: done once, failed for good, or cancelled.
+"""Execution of BigQuery jobs such that each one ends: it succeeds once, fails for good, or is cancelled.
 
-Three kinds of trouble are told apart, because each has a remedy of its own:
-
-- A **request** fails on its way: it is sent again. Whether the first one arrived does not matter, because we
-  gave the job its id: BigQuery answers 409 to the second, and we attach to the job that is there, once the
-  label with the hash of its text says that it is ours.
-- A **job** fails although its statement is right (`bigquery_retry.py` has the matrix): it runs again
-  under the next attempt's id, and only once its state is DONE. Every statement that comes here may run twice.
-- We are **stopped**, or wait for too long: the job is cancelled. Its id was noted before it was submitted, so
-  that there is no moment in which it could be forgotten.
+- A **request** that fails on its way is sent again. Job ids are generated here, so BigQuery responds with 409
+  if an earlier request had arrived; the runner then attaches to that job, after comparing its label with the
+  hash of the SQL.
+- A **job** that fails with a transient reason (see `warehouse.bigquery.retry`) runs again under the id of the
+  next attempt, once its state is DONE. Every statement must therefore be idempotent.
+- On a **signal or timeout** the job is cancelled. Its id is recorded before the job is submitted, so that a
+  signal at any moment finds it.
 """
 
 from __future__ import annotations
@@ -19,14 +17,16 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.errors import RfmError, WarehouseError
+from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.warehouse.base import Progress
-from rfm_pipeline.warehouse.bigquery.errors import explanation, failed_job
+from rfm_pipeline.warehouse.bigquery.errors import job_error, translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.retry import (
     Clock,
     RetryDecision,
@@ -39,22 +39,20 @@ from rfm_pipeline.warehouse.bigquery.retry import (
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client, LoadJobConfig, QueryJobConfig, SchemaField
 
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
-
-_NOT_IN_A_LABEL = re.compile(r"[^a-z0-9_-]")
-_CANCEL_SECONDS = 10.0
+_INVALID_LABEL_CHARACTER = re.compile(r"[^a-z0-9_-]")
+_CANCEL_TIMEOUT_S = 10.0
 
 
 class Limits(Struct, frozen=True):
-    """How long things may take, in seconds, and how much a query may read.
+    """Limits of time, in seconds, and of bytes.
 
     Attributes:
-        job: From the submission of a job to its end.
-        retry: From the first failure of a request, or of a job, to the last time that it is tried again.
-        request: From a request to its answer.
-        bytes_billed: The most that one query may be billed for.
+        job: Seconds from the submission of a job to its end.
+        retry: Seconds from the first failure of a request, or of a job, to its last retry.
+        request: Seconds from a request to its response.
+        bytes_billed: Maximum number of bytes that one query may be billed for.
     """
 
     job: float
@@ -63,31 +61,33 @@ class Limits(Struct, frozen=True):
     bytes_billed: int
 
 
-class Spent(Struct):
-    """What the jobs of a run took so far."""
-
-    bytes_processed: int = 0
-    bytes_billed: int = 0
-    slot_ms: int = 0
-    jobs: list[str] = field(default_factory=list)
-
-
 class DryRun(Struct, frozen=True):
-    """What BigQuery says of a query that does not run: the bytes it would read, its columns."""
+    """Result of a dry run.
+
+    Attributes:
+        bytes_processed: Bytes that the query would read.
+        schema: Columns that the query would return.
+    """
 
     bytes_processed: int
     schema: tuple[SchemaField, ...]
 
 
 class JobRunner:
-    """Runs the jobs of one run.
+    """Executes the jobs of one run.
+
+    Attributes:
+        client: Google's client.
+        location: Location of the jobs, such as `EU`; None until it is known.
+        usage: Resources that the jobs have used so far.
+        retry_policy: Retry policy for all requests.
 
     Args:
-        client: Google's client; its project is the one that the jobs run in and that is billed.
-        run_id: The run's id, which every job's id and labels carry.
-        location: Where the jobs run, such as `EU`; None until it is known.
-        limits: How long and how much.
-        clock: Time and chance.
+        client: Google's client; its project is billed for the jobs.
+        run_id: Id of the run, part of every job's id and labels.
+        location: As the attribute.
+        limits: Limits of time and bytes.
+        clock: Time source and jitter; None for the real ones.
     """
 
     def __init__(
@@ -95,28 +95,28 @@ class JobRunner:
     ) -> None:
         self.client = client
         self.location = location
-        self.spent = Spent()
+        self.usage = Usage(bytes_processed=0, bytes_billed=0, slot_ms=0)
         self._run_id = run_id
         self._limits = limits
         self._clock = clock or Clock()
-        self.patience = RetryPolicy(limits.retry, self._clock)
+        self.retry_policy = RetryPolicy(limits.retry, self._clock)
 
     def query(self, step: str, sql: str, progress: Progress | None = None, *, commits: bool = False) -> Any:
-        """Runs one statement, or one script, to its end.
+        """Execute one statement or script, and wait for its end.
 
         Args:
-            step: What it is for; unique within the run.
-            sql: Its text. Running it twice must be as good as running it once.
-            progress: Told the share that is done.
-            commits: Whether it publishes: a stop signal that comes after the commit can't undo it, so that a
-                job which is found done is a job well done.
+            step: Name of the step in the job's id; unique within the run.
+            sql: The statement; must be idempotent.
+            progress: Receives the completed share.
+            commits: Whether the job publishes. If such a job has succeeded when it is to be cancelled, it
+                counts as a success, because a commit can't be undone.
 
         Returns:
-            The finished job, as Google's client has it.
+            Google's job object, with state DONE.
 
         Raises:
-            RfmError: It failed for good, took too long, or BigQuery could not be reached.
-            KeyboardInterrupt: We were stopped; the job was cancelled.
+            RfmError: If the job failed for good, exceeded its time, or BigQuery could not be reached.
+            KeyboardInterrupt: If a signal was received; the job is then cancelled.
         """
         labels = self._labels(step, sql)
 
@@ -134,12 +134,12 @@ class JobRunner:
         return self._run(step, submit, labels, progress, commits=commits)
 
     def load(self, step: str, text: str, submit: Callable[[str, LoadJobConfig], Any]) -> Any:
-        """Runs one load job to its end.
+        """Execute one load job, and wait for its end.
 
         Args:
-            step: What it is for; unique within the run.
-            text: What tells this load from any other, for its label.
-            submit: Sends it, under the id and with the configuration that it is given.
+            step: Name of the step in the job's id; unique within the run.
+            text: Text that identifies the load; its hash becomes a label, as for a statement.
+            submit: Submits the job, given its id and configuration.
 
         Raises:
             RfmError: As for `query`.
@@ -152,15 +152,15 @@ class JobRunner:
         return self._run(step, lambda job_id: submit(job_id, config), labels, None, commits=False)
 
     def dry_run(self, sql: str, step: str = "dry-run") -> DryRun:
-        """Asks what a query would read and give; nothing runs, and nothing is billed.
+        """Validate a query and estimate the bytes it reads; nothing is executed or billed.
 
         Raises:
-            google.api_core.exceptions.GoogleAPICallError: BigQuery objects to it.
-            UnreachableError: BigQuery could not be reached.
+            google.api_core.exceptions.GoogleAPICallError: If BigQuery rejects the query.
+            UnreachableError: If BigQuery could not be reached.
         """
         from google.cloud.bigquery import QueryJobConfig
 
-        # An answer from the cache would read nothing, and the run would not have it.
+        # A cached result would be estimated at 0 bytes, but the run itself does not get it from the cache.
         config = QueryJobConfig(dry_run=True, use_query_cache=False, labels=self._labels(step, sql))
 
         def submit() -> Any:
@@ -173,32 +173,32 @@ class JobRunner:
                 job_retry=None,
             )
 
-        job = self.patience.ask(submit, "estimate the cost")
+        job = self.retry_policy.call(submit, "estimate the cost")
         return DryRun(job.total_bytes_processed or 0, tuple(job.schema or ()))
 
     def rows(self, job: Any) -> list[dict[str, Any]]:
-        """The rows of a finished query."""
+        """Return all rows of a finished query."""
 
         def fetch() -> list[dict[str, Any]]:
-            found = job.result(retry=None, job_retry=None, timeout=self._limits.request)
-            return [dict(row.items()) for row in found]
+            rows = job.result(retry=None, job_retry=None, timeout=self._limits.request)
+            return [dict(row.items()) for row in rows]
 
-        with explanation("read the result of a query"):
-            return self.patience.ask(fetch, "read the result of a query")
+        with translate_bigquery_errors("read the result of a query"):
+            return self.retry_policy.call(fetch, "read the result of a query")
 
     def pages(self, job: Any, size: int = 20_000) -> Iterator[list[dict[str, Any]]]:
-        """The rows of a finished query, some at a time: what fails is fetched again from where it failed."""
+        """Yield the rows of a finished query in pages of `size` rows; a page that fails is fetched again."""
 
         def fetch(start: int) -> list[dict[str, Any]]:
-            found = job.result(
+            rows = job.result(
                 start_index=start, max_results=size, retry=None, job_retry=None, timeout=self._limits.request
             )
-            return [dict(row.items()) for row in found]
+            return [dict(row.items()) for row in rows]
 
         start = 0
         while True:
-            with explanation("read the result"):
-                page = self.patience.ask(partial(fetch, start), "read the result")
+            with translate_bigquery_errors("read the result"):
+                page = self.retry_policy.call(partial(fetch, start), "read the result")
             if page:
                 yield page
             start += len(page)
@@ -219,20 +219,20 @@ class JobRunner:
         deadline: float | None = None
         for attempt in count(1):
             job_id = f"rfm-{self._run_id}-{step}-a{attempt}"
-            self.spent.jobs.append(job_id)
-            job = self._attempt(job_id, step, submit, labels, progress, commits=commits)
+            self.usage = replace(self.usage, jobs=(*self.usage.jobs, job_id))
+            job = self._run_attempt(job_id, step, submit, labels, progress, commits=commits)
             failure = job.error_result
             if not failure:
                 return job
             if decision_for(failure.get("reason", "")) is not RetryDecision.RETRY:
-                raise failed_job(failure, step, self.link(job_id))
+                raise job_error(failure, step, self.link(job_id))
             deadline = deadline or self._clock.now() + self._limits.retry
-            self.patience.pause(
-                attempt - 1, deadline, failed_job(failure, step, self.link(job_id)), f"run {step}"
+            self.retry_policy.wait_before_retry(
+                attempt - 1, deadline, job_error(failure, step, self.link(job_id)), f"run {step}"
             )
         raise AssertionError  # `count` has no end
 
-    def _attempt(
+    def _run_attempt(
         self,
         job_id: str,
         step: str,
@@ -242,63 +242,65 @@ class JobRunner:
         *,
         commits: bool,
     ) -> Any:
-        job = {"event": "job", "job": step, "job_id": job_id, "link": self.link(job_id)}
-        _log.info("%s %s", step, job["link"], extra={"fields": job})
-        may_be_there = True
+        fields = {"event": "job", "job": step, "job_id": job_id, "link": self.link(job_id)}
+        _log.info("%s %s", step, fields["link"], extra={"fields": fields})
+        may_exist = True
         try:
-            with explanation(f"run {step}", self.link(job_id)):
+            with translate_bigquery_errors(f"run {step}", self.link(job_id)):
                 try:
-                    job = self.patience.ask(lambda: self._submitted(job_id, submit, labels), f"submit {step}")
+                    job = self.retry_policy.call(
+                        lambda: self._submit_or_attach(job_id, submit, labels), f"submit {step}"
+                    )
                 except Exception as error:
-                    # An answer that stays means that there is no job; silence, that there may be one.
-                    may_be_there = isinstance(error, UnreachableError)
+                    # After an error response there is no job; without any response, there may be one.
+                    may_exist = isinstance(error, UnreachableError)
                     raise
-                job = self._finished(job, step, progress)
+                job = self._wait_until_done(job, step, progress)
         except BaseException as error:
-            ended = self._cancelled(job_id) if may_be_there else None
-            if ended is None and commits and may_be_there:
-                raise _uncertain(error) from error
-            if ended is None or not commits or not _succeeded(ended):
+            cancelled = self._cancel(job_id) if may_exist else None
+            if cancelled is None and commits and may_exist:
+                raise _unknown_outcome_error(error) from error
+            if cancelled is None or not commits or not _succeeded(cancelled):
                 raise
-            _log.info("%s had been done when it was to be stopped (%s)", step, type(error).__name__)
-            job = ended
-        self._add(job)
+            _log.info("%s had succeeded before it was to be cancelled (%s)", step, type(error).__name__)
+            job = cancelled
+        self._add_usage(job)
         return job
 
-    def _submitted(self, job_id: str, submit: Callable[[str], Any], labels: Mapping[str, str]) -> Any:
+    def _submit_or_attach(self, job_id: str, submit: Callable[[str], Any], labels: Mapping[str, str]) -> Any:
         from google.api_core.exceptions import Conflict, NotFound
 
         try:
             return submit(job_id)
         except Conflict:
-            # It had arrived before, and only its answer was lost. BigQuery may take a moment to find it.
-            job = self.patience.ask(lambda: self._job(job_id), f"look at the job {job_id}", NotFound)
+            # An earlier request had arrived, and its response was lost. The job may not be visible at once.
+            job = self.retry_policy.call(lambda: self._get_job(job_id), f"read the job {job_id}", NotFound)
         if (job.labels or {}).get("rfm_sql") != labels["rfm_sql"]:
             raise WarehouseError(
-                f"There is a job {job_id} that is not this run's.",
-                "run again: the next run has an id of its own.",
+                f"A job {job_id} exists that this run did not submit.",
+                "run again: the next run has another id.",
             )
         return job
 
-    def _finished(self, job: Any, step: str, progress: Progress | None) -> Any:
+    def _wait_until_done(self, job: Any, step: str, progress: Progress | None) -> Any:
         deadline = self._clock.now() + self._limits.job
         pause = 0.1
         while job.state != "DONE":
             if self._clock.now() > deadline:
                 raise WarehouseError(
-                    f"BigQuery was still running {step} after {self._limits.job:,.0f} seconds; it was"
+                    f"BigQuery was still running {step} after {self._limits.job:,.0f} seconds; the job was"
                     " cancelled.",
                     f"raise bigquery.job_timeout, or look at the job: {self.link(job.job_id)}",
                 )
             self._clock.sleep(pause)
             raise_if_cancelled()
             pause = min(pause * 1.5, 5.0)
-            job = self.patience.ask(partial(self._job, job.job_id), f"look at {step}")
-            if progress and (share := _share(job)) is not None:
+            job = self.retry_policy.call(partial(self._get_job, job.job_id), f"read the state of {step}")
+            if progress and (share := _completed_share(job)) is not None:
                 progress(share)
         return job
 
-    def _job(self, job_id: str) -> Any:
+    def _get_job(self, job_id: str) -> Any:
         return self.client.get_job(
             job_id,
             location=self.location,
@@ -306,41 +308,41 @@ class JobRunner:
             retry=None,  # type: ignore[arg-type]
         )
 
-    def _cancelled(self, job_id: str) -> Any:
-        """Cancels a job, and waits for its end, but not for long; None where that was not seen."""
-        patience = self._clock.now() + min(_CANCEL_SECONDS, self._limits.retry)
-        for pause in (0.1 * 1.5**turn for turn in count()):
+    def _cancel(self, job_id: str) -> Any:
+        """Cancel a job, wait briefly for its end, and return it; None if it was not seen to end."""
+        deadline = self._clock.now() + min(_CANCEL_TIMEOUT_S, self._limits.retry)
+        for pause in (0.1 * 1.5**attempt for attempt in count()):
             try:
                 self.client.cancel_job(
                     job_id,
                     location=self.location,
-                    timeout=min(_CANCEL_SECONDS, self._limits.request),
+                    timeout=min(_CANCEL_TIMEOUT_S, self._limits.request),
                     retry=None,  # type: ignore[arg-type]
                 )
-                job = self._job(job_id)
+                job = self._get_job(job_id)
                 if job.state == "DONE":
                     return job
-            except Exception as error:  # noqa: BLE001 - what made us stop is what is to be told
+            except Exception as error:  # noqa: BLE001 - the caller raises the reason of the cancellation
                 if not is_transient(error):
                     return None
-            if self._clock.now() + pause > patience:
+            if self._clock.now() + pause > deadline:
                 return None
             self._clock.sleep(pause)
         return None
 
-    # What goes with a job
+    # Attributes of jobs
 
     @property
     def request_timeout(self) -> float:
-        """Seconds to wait for the answer to one request."""
+        """Seconds to wait for the response to one request."""
         return self._limits.request
 
     def link(self, job_id: str) -> str:
-        """Where a person sees the job in the console."""
-        place = f"{self.location}:" if self.location else ""
+        """Return the URL of a job in the Google Cloud console."""
+        location = f"{self.location}:" if self.location else ""
         return (
             f"https://console.cloud.google.com/bigquery?project={self.client.project}"
-            f"&j=bq:{place}{job_id}&page=queryresults"
+            f"&j=bq:{location}{job_id}&page=queryresults"
         )
 
     def _query_config(self, labels: dict[str, str]) -> QueryJobConfig:
@@ -359,32 +361,36 @@ class JobRunner:
             "rfm_sql": hashlib.sha256(text.encode()).hexdigest()[:32],
         }
 
-    def _add(self, job: Any) -> None:
-        # A load job has no bytes of this kind.
-        self.spent.bytes_processed += getattr(job, "total_bytes_processed", None) or 0
-        self.spent.bytes_billed += getattr(job, "total_bytes_billed", None) or 0
-        self.spent.slot_ms += getattr(job, "slot_millis", None) or 0
+    def _add_usage(self, job: Any) -> None:
+        usage = self.usage
+        # Load jobs have none of these attributes.
+        self.usage = replace(
+            usage,
+            bytes_processed=(usage.bytes_processed or 0) + (getattr(job, "total_bytes_processed", None) or 0),
+            bytes_billed=(usage.bytes_billed or 0) + (getattr(job, "total_bytes_billed", None) or 0),
+            slot_ms=(usage.slot_ms or 0) + (getattr(job, "slot_millis", None) or 0),
+        )
 
 
 def label_value(text: str) -> str:
-    """A text as BigQuery takes it for a label: lower-case letters, digits, `_` and `-`, 63 at most.
+    """Return a text as a valid label value: lower-case letters, digits, `_` and `-`, at most 63 characters.
 
     >>> label_value("20251231T060000-1f9c3a")
     '20251231t060000-1f9c3a'
     """
-    return _NOT_IN_A_LABEL.sub("_", text.casefold())[:63]
+    return _INVALID_LABEL_CHARACTER.sub("_", text.casefold())[:63]
 
 
-def _uncertain(error: BaseException) -> BaseException:
-    """What to say where a change was sent, and then nothing was heard of it any more."""
-    unknown = "whether the result was published could not be found out"
+def _unknown_outcome_error(error: BaseException) -> BaseException:
+    """Return the error for a publishing job that was submitted and whose end was not seen."""
+    unknown = "it is unknown whether the result was published"
     if isinstance(error, RfmError):
         return WarehouseError(
             f"{error.message.rstrip('.')}, and {unknown}.",
-            "`rfm runs` tells once BigQuery answers; to run again does no harm.",
+            "`rfm runs` shows it once BigQuery responds; running again does no harm.",
         )
     if isinstance(error, KeyboardInterrupt):
-        return KeyboardInterrupt(f"Stopped, and {unknown}: `rfm runs` tells.")
+        return KeyboardInterrupt(f"Stopped, and {unknown}: `rfm runs` shows it.")
     return error
 
 
@@ -392,11 +398,11 @@ def _succeeded(job: Any) -> bool:
     return job.state == "DONE" and not job.error_result
 
 
-def _share(job: Any) -> float | None:
+def _completed_share(job: Any) -> float | None:
     timeline = getattr(job, "timeline", None)
     if not timeline:
         return None
     last = timeline[-1]
     done = last.completed_units or 0
-    every = done + (last.active_units or 0) + (last.pending_units or 0)
-    return done / every if every else None
+    total = done + (last.active_units or 0) + (last.pending_units or 0)
+    return done / total if total else None

@@ -1,10 +1,11 @@
-"""The lease of a destination in BigQuery: an empty table that one run at a time can make.
+"""Lease of a destination in BigQuery: an empty table with an expiry, which only one run at a time can create.
 
-That a table is made is atomic, and BigQuery drops it by itself once its time is up: a run that died holds
-nothing for long. Whoever lives puts the end off, from a thread of its own, so that no long job delays it.
+Creating a table is atomic, and BigQuery drops the table at its expiry, so the lease of a crashed run ends by
+itself. A running process extends the expiry from a separate thread, which a long job does not delay.
 
-A run that was taken for dead and was not, because its machine slept, say, can do no harm: who takes its lease
-drops its staged tables (`DestinationDataset.sweep`), and a publish that finds none changes nothing.
+A process can lose its lease while it is suspended, for example because the machine slept. Such a run can do
+no harm afterwards: the next holder of the lease drops the staged tables of the suspended run
+(`BigQueryDestination.remove_orphans`), whose publish then fails and changes nothing.
 """
 
 from __future__ import annotations
@@ -18,87 +19,89 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import LockedError
-from rfm_pipeline.warehouse.bigquery.errors import explanation
+from rfm_pipeline.warehouse.bigquery.errors import UNCHANGED, translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, label_value
-from rfm_pipeline.warehouse.bigquery.load import drop, find, reference
+from rfm_pipeline.warehouse.bigquery.tables import drop_table, find_table, table_reference
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table
 
 _log = logging.getLogger(__name__)
-_RELEASING_SECONDS = 10.0
+_RELEASE_TIMEOUT_S = 10.0
+_RENEWALS_PER_DURATION = 4
 
 
 class Lease:
-    """The right to change a destination.
+    """Exclusive right of one run to change a destination.
 
     Args:
-        jobs: How BigQuery is asked.
-        place: The destination.
-        settings: How long a lease lasts that nobody puts off.
-        run_id: Who is to hold it.
+        jobs: Job runner with the client.
+        location: The destination.
+        settings: Settings with the lease duration.
+        run_id: Id of the run.
     """
 
     def __init__(
-        self, jobs: JobRunner, place: BigQueryDestinationLocation, settings: BigQuerySettings, run_id: str
+        self, jobs: JobRunner, location: BigQueryDestinationLocation, settings: BigQuerySettings, run_id: str
     ) -> None:
         self._jobs = jobs
-        self._place = place
-        self._lasts = timedelta(seconds=settings.lease)
+        self._location = location
+        self._duration = timedelta(seconds=settings.lease)
         self._run_id = run_id
-        self._name = f"{place.project}.{place.dataset}.{place.table}__lease"
+        self._name = f"{location.project}.{location.dataset}.{location.table}__lease"
         self._timeout = settings.request_timeout
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Holds the lease, and lets go of it at the end.
+    def hold(self) -> Iterator[None]:
+        """Acquire the lease, renew it in the background, and release it at the end.
 
         Raises:
-            LockedError: Another run holds it.
+            LockedError: If another run holds the lease.
         """
-        self._take()
-        ended = threading.Event()
-        renewing = threading.Thread(target=self._renew, args=(ended,), name="lease", daemon=True)
-        renewing.start()
+        self._acquire()
+        released = threading.Event()
+        renewal = threading.Thread(target=self._renew_until, args=(released,), name="lease", daemon=True)
+        renewal.start()
         try:
             yield
         finally:
-            ended.set()
-            renewing.join(self._timeout)
+            released.set()
+            renewal.join(self._timeout)
             with suppress(Exception):
-                drop(self._jobs, self._name, within=_RELEASING_SECONDS)
+                drop_table(self._jobs, self._name, timeout_s=_RELEASE_TIMEOUT_S)
 
-    def _take(self) -> None:
+    def _acquire(self) -> None:
         from google.api_core.exceptions import Conflict
 
-        for is_last in (False, True):
-            with explanation(f"take the lease {self._name}"):
+        for is_last_attempt in (False, True):
+            with translate_bigquery_errors(f"take the lease {self._name}"):
                 try:
-                    self._jobs.patience.ask(self._make, "take the lease")
+                    self._jobs.retry_policy.call(self._create_table, "take the lease")
                 except Conflict:
                     pass
                 else:
                     return
-            holder = find(self._jobs, self._name)
-            if holder is None:
+            existing = find_table(self._jobs, self._name)
+            if existing is None:
                 continue
-            if (holder.labels or {}).get("rfm_run") == label_value(self._run_id) or (
-                self._run_id in (holder.description or "")
+            if (existing.labels or {}).get("rfm_run") == label_value(self._run_id) or (
+                self._run_id in (existing.description or "")
             ):
-                # It had been made before, and only the answer was lost.
+                # An earlier attempt created the table, and its response was lost.
                 return
-            if is_last or holder.expires is None or holder.expires > datetime.now(UTC):
-                raise self._refusal(holder)
-            drop(self._jobs, self._name)
+            if is_last_attempt or existing.expires is None or existing.expires > datetime.now(UTC):
+                raise self._held_error(existing)
+            drop_table(self._jobs, self._name)
 
-    def _make(self) -> Table:
+    def _create_table(self) -> Table:
         from google.cloud.bigquery import SchemaField, Table
 
-        table = Table(reference(self._name), schema=[SchemaField("run_id", "STRING")])
-        table.expires = datetime.now(UTC) + self._lasts
+        table = Table(table_reference(self._name), schema=[SchemaField("run_id", "STRING")])
+        table.expires = datetime.now(UTC) + self._duration
         table.labels = {"created_by": "rfm-pipeline", "rfm_run": label_value(self._run_id)}
         table.description = (
             f"Held by the run {self._run_id} (process {os.getpid()} on {socket.gethostname()},"
@@ -110,12 +113,12 @@ class Lease:
             timeout=self._timeout,
         )
 
-    def _renew(self, ended: threading.Event) -> None:
+    def _renew_until(self, released: threading.Event) -> None:
         from google.cloud.bigquery import Table
 
-        while not ended.wait(self._lasts.total_seconds() / 4):
-            table = Table(reference(self._name))
-            table.expires = datetime.now(UTC) + self._lasts
+        while not released.wait(self._duration.total_seconds() / _RENEWALS_PER_DURATION):
+            table = Table(table_reference(self._name))
+            table.expires = datetime.now(UTC) + self._duration
             try:
                 self._jobs.client.update_table(
                     table,
@@ -123,14 +126,12 @@ class Lease:
                     retry=None,  # type: ignore[arg-type]
                     timeout=self._timeout,
                 )
-            except Exception as error:  # noqa: BLE001 - the next time may do, and three are left
-                _log.info("the lease could not be put off: %s", error)
+            except Exception as error:  # noqa: BLE001 - later renewals come before the expiry
+                _log.info("the lease could not be renewed: %s", error)
 
-    def _refusal(self, holder: Table) -> LockedError:
-        until = f", and until {holder.expires:%H:%M:%S} UTC unless it lives" if holder.expires else ""
-        said = holder.description or "Held by another run"
-        label = f"bigquery://{self._place.project}.{self._place.dataset}.{self._place.table}"
-        return LockedError(
-            f"{label} is {said[0].lower()}{said[1:]}{until}.",
-            "wait for it to end, or stop it; the earlier result is unchanged.",
-        )
+    def _held_error(self, existing: Table) -> LockedError:
+        expires = existing.expires
+        expiry = f", and until {expires:%H:%M:%S} UTC unless it is renewed" if expires else ""
+        holder = lower_first(existing.description or "Held by another run")
+        label = f"bigquery://{self._location.project}.{self._location.dataset}.{self._location.table}"
+        return LockedError(f"{label} is {holder}{expiry}.", f"wait for it to end, or stop it; {UNCHANGED}")

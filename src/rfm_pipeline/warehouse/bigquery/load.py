@@ -1,8 +1,7 @@
-"""`rfm load`: files into a table of BigQuery by one load job, all of them or none."""
+"""Load jobs: Parquet files into a BigQuery table, and the `rfm load` use case."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,29 +10,37 @@ from msgspec import Struct
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import DestinationError, WarehouseError
-from rfm_pipeline.warehouse.bigquery.client import connect
-from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
-from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, Limits
-from rfm_pipeline.warehouse.bigquery.local_files import Field, LocalFiles, schema_fields
+from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
+from rfm_pipeline.warehouse.bigquery.local_files import Field, LocalFiles, to_schema_fields
 from rfm_pipeline.warehouse.bigquery.schema import schema_differences, type_name
+from rfm_pipeline.warehouse.bigquery.tables import (
+    create_table,
+    dataset_location,
+    find_table,
+    table_reference,
+)
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import LoadJobConfig, Table
 
-_DROP_SECONDS = 10.0
-Mode = Literal["create", "append", "replace"]
+LoadMode = Literal["create", "append", "replace"]
+"""What happens to existing rows; `create` refuses an existing table."""
+
+# A request that uploads a chunk of a file takes longer than other requests.
+_MIN_UPLOAD_TIMEOUT_S = 300.0
 
 
-class Loaded(Struct, frozen=True):
-    """What a load did.
+class LoadResult(Struct, frozen=True):
+    """Result of a load.
 
     Attributes:
-        source: What a person calls the files.
-        table: The table, likewise.
-        fields: Its columns, as they were inferred.
-        rows: How many rows came in.
-        rows_now: How many there are now.
-        notes: What was found out about the files.
+        source: Label of the files.
+        table: Full name of the table.
+        fields: Columns that were inferred from the files.
+        rows: Number of loaded rows.
+        rows_now: Number of rows in the table after the load; None if unknown.
+        notes: Remarks for the user about the files.
     """
 
     source: str
@@ -44,7 +51,7 @@ class Loaded(Struct, frozen=True):
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """One object with plain values."""
+        """Return the result as plain values."""
         return {
             "source": self.source,
             "table": self.table,
@@ -56,143 +63,40 @@ class Loaded(Struct, frozen=True):
 
 
 def load_files(
-    files: LocalFiles, table: BigQueryTable, mode: Mode, settings: BigQuerySettings, run_id: str
-) -> Loaded:
-    """Loads files into a table; it is made where there is none.
+    files: LocalFiles, table: BigQueryTable, mode: LoadMode, settings: BigQuerySettings, run_id: str
+) -> LoadResult:
+    """Load files into a table with one job: all rows or none. A missing table is created.
 
     Args:
-        files: The files; they are opened here, and closed by the caller.
+        files: The files; opened here, closed by the caller.
         table: The table.
-        mode: What becomes of the rows that are there; `create` refuses a table that has any.
-        settings: Who pays, where and for how long.
-        run_id: Names the job.
+        mode: What happens to existing rows.
+        settings: Settings with billing project, location and limits.
+        run_id: Id that job ids start with.
 
     Raises:
-        DestinationError: The table is there and nobody said what becomes of its rows, or has other columns.
-        RfmError: The files can't be read, or the job failed; the table is as it was.
+        DestinationError: If the table exists and `mode` is `create`, or its columns differ from the files'.
+        RfmError: If the files can't be read, or the job failed; the table is then unchanged.
     """
     files.open()
-    jobs = runner(settings, table.project, run_id)
+    jobs = open_job_runner(settings, table.project, run_id)
     name = f"{table.project}.{table.dataset}.{table.table}"
     try:
-        jobs.location = settings.location or place_of(jobs, table.project, table.dataset)
-        standing = find(jobs, name)
-        if standing is not None:
-            _check(standing, name, files.fields, mode)
-        path, rows = files.written()
-        if standing is None:
-            make(jobs, name, files.fields)
-        upload(jobs, "load", path, name, rows, replaces=mode == "replace", fields=files.fields)
-        now = find(jobs, name)
+        jobs.location = settings.location or dataset_location(jobs, table.project, table.dataset)
+        existing = find_table(jobs, name)
+        if existing is not None:
+            _check_target(existing, name, files.fields, mode)
+        path, rows = files.write_parquet()
+        if existing is None:
+            create_table(jobs, name, files.fields)
+        load_parquet(jobs, "load", path, name, rows, replaces=mode == "replace", fields=files.fields)
+        loaded = find_table(jobs, name)
     finally:
         jobs.client.close()  # type: ignore[no-untyped-call]
-    return Loaded(files.label, name, files.fields, rows, now.num_rows if now else None, files.notes)
+    return LoadResult(files.label, name, files.fields, rows, loaded.num_rows if loaded else None, files.notes)
 
 
-def runner(settings: BigQuerySettings, project: str, run_id: str) -> JobRunner:
-    """What runs the jobs, by the settings."""
-    return JobRunner(connect(settings, project).client, run_id, settings.location, limits_of(settings))
-
-
-def limits_of(settings: BigQuerySettings) -> Limits:
-    """How long things may take, and how much may be read, by the settings."""
-    return Limits(
-        job=settings.job_timeout,
-        retry=settings.retry_timeout,
-        request=settings.request_timeout,
-        bytes_billed=settings.byte_limit,
-    )
-
-
-def place_of(jobs: JobRunner, project: str, dataset: str) -> str | None:
-    """Where a dataset is, such as `EU`.
-
-    Raises:
-        DestinationError: There is none.
-    """
-    from google.api_core.exceptions import NotFound
-    from google.cloud.bigquery import DatasetReference
-
-    def get() -> str | None:
-        found: Any = jobs.client.get_dataset(
-            DatasetReference(project, dataset),
-            retry=None,  # type: ignore[arg-type]
-            timeout=jobs.request_timeout,
-        )
-        location: str | None = found.location
-        return location
-
-    doing = f"look at the dataset {project}.{dataset}"
-    with translate_bigquery_errors(doing):
-        try:
-            return jobs.patience.ask(get, doing)
-        except NotFound:
-            raise DestinationError(
-                f"There is no dataset {project}.{dataset} in BigQuery, or no permission to see it.",
-                f"make it where the data is to be, as in `bq mk --location=EU {project}:{dataset}`.",
-            ) from None
-
-
-def find(jobs: JobRunner, name: str) -> Table | None:
-    """A table by its name; None where there is none."""
-    from google.api_core.exceptions import NotFound
-
-    def get() -> Table:
-        return jobs.client.get_table(
-            reference(name),
-            retry=None,  # type: ignore[arg-type]
-            timeout=jobs.request_timeout,
-        )
-
-    with translate_bigquery_errors(f"look at {name}"):
-        try:
-            return jobs.patience.ask(get, f"look at {name}")
-        except NotFound:
-            return None
-
-
-def make(jobs: JobRunner, name: str, fields: tuple[Field, ...], expires: datetime | None = None) -> None:
-    """Makes a table; one that is there stays as it is."""
-    from google.cloud.bigquery import Table
-
-    table = Table(reference(name), schema=schema_fields(fields))
-    table.expires = expires
-    table.labels = {"created_by": "rfm-pipeline"}
-
-    def create() -> Table:
-        return jobs.client.create_table(
-            table,
-            exists_ok=True,
-            retry=None,  # type: ignore[arg-type]
-            timeout=jobs.request_timeout,
-        )
-
-    with translate_bigquery_errors(f"make {name}"):
-        jobs.patience.ask(create, f"make {name}")
-
-
-def drop(jobs: JobRunner, name: str, within: float | None = None) -> None:
-    """Drops a table; one that is not there is as good as dropped.
-
-    Args:
-        jobs: How BigQuery is asked.
-        name: The table by its full name.
-        within: Seconds for which it is tried; None is as long as anything.
-    """
-
-    def delete() -> None:
-        jobs.client.delete_table(
-            reference(name),
-            not_found_ok=True,
-            retry=None,  # type: ignore[arg-type]
-            timeout=min(_DROP_SECONDS, jobs.request_timeout),
-        )
-
-    with translate_bigquery_errors(f"drop {name}"):
-        jobs.patience.ask(delete, f"drop {name}", within=within)
-
-
-def upload(
+def load_parquet(
     jobs: JobRunner,
     step: str,
     path: Path,
@@ -202,57 +106,57 @@ def upload(
     replaces: bool,
     fields: tuple[Field, ...],
 ) -> None:
-    """Loads a Parquet file into a table that is there, and counts what came in.
+    """Load a Parquet file into an existing table, and check the number of loaded rows.
+
+    Args:
+        jobs: Job runner.
+        step: Name of the step in the job's id.
+        path: The file.
+        name: Full name of the table.
+        rows: Number of rows in the file.
+        replaces: Whether existing rows are replaced.
+        fields: Columns of the file.
 
     Raises:
-        WarehouseError: The job failed, or took in another number of rows.
+        WarehouseError: If the job failed or loaded another number of rows.
     """
     disposition = "WRITE_TRUNCATE" if replaces else "WRITE_APPEND"
 
     def submit(job_id: str, config: LoadJobConfig) -> Any:
         config.source_format = "PARQUET"
         config.write_disposition = disposition
-        config.schema = schema_fields(fields)
-        with path.open("rb") as lines:
+        config.schema = to_schema_fields(fields)
+        with path.open("rb") as file:
             return jobs.client.load_table_from_file(
-                lines,
-                reference(name),
+                file,
+                table_reference(name),
                 num_retries=0,
                 job_id=job_id,
                 location=jobs.location,
                 job_config=config,
-                # A chunk takes longer than a question.
-                timeout=max(300.0, jobs.request_timeout),
+                timeout=max(_MIN_UPLOAD_TIMEOUT_S, jobs.request_timeout),
             )
 
     job = jobs.load(step, f"{name} {disposition} {rows}", submit)
     if job.output_rows is not None and job.output_rows != rows:
         raise WarehouseError(
-            f"{rows:,} rows were sent to {name}, and BigQuery took in {job.output_rows:,}.",
+            f"{rows:,} rows were sent to {name}, and BigQuery loaded {job.output_rows:,}.",
             f"look at {jobs.link(job.job_id)}",
         )
 
 
-def _check(table: Table, name: str, fields: tuple[Field, ...], mode: Mode) -> None:
+def _check_target(table: Table, name: str, fields: tuple[Field, ...], mode: LoadMode) -> None:
     if table.table_type not in (None, "TABLE"):
-        raise DestinationError(f"{name} is no table of its own.", "choose another name.")
+        kind = str(table.table_type).lower().replace("_", " ")
+        raise DestinationError(f"{name} is a {kind}, not a table.", "choose another name.")
     if mode == "create":
         raise DestinationError(
-            f"There is a table {name}.", "say what becomes of its rows: --append, or --replace."
+            f"The table {name} exists.", "choose what happens to its rows: --append, or --replace."
         )
-    there = {field.name: type_name(field) for field in table.schema}
-    if mode == "append" and (
-        difference := schema_differences(there, {field.name: field.type for field in fields})
-    ):
+    existing = {field.name: type_name(field) for field in table.schema}
+    expected = {field.name: field.type for field in fields}
+    if mode == "append" and (differences := schema_differences(existing, expected)):
         raise DestinationError(
-            f"The table {name} does not have the columns of the files: it {difference}.",
+            f"The table {name} does not have the columns of the files: it {differences}.",
             "choose another table, or --replace it.",
         )
-
-
-def reference(name: str) -> Any:
-    """A table by its full name, as Google's client takes it."""
-    from google.cloud.bigquery import TableReference
-
-    project, dataset, table = name.rsplit(".", 2)
-    return TableReference.from_api_repr({"projectId": project, "datasetId": dataset, "tableId": table})

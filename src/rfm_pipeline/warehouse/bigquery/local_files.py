@@ -1,4 +1,4 @@
-"""Files on their way to BigQuery: read as they are read for DuckDB, and uploaded as one Parquet file."""
+"""Local files for BigQuery: read by the DuckDB readers, and converted into one Parquet file to load."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.duckdb_quoting import identifier, text_literal
 from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.config.source import SourceOptions
@@ -28,19 +29,19 @@ _TYPES = {
     Kind.TIMESTAMP: "DATETIME",
     Kind.TIMESTAMPTZ: "TIMESTAMP",
 }
-_WIDE = {"HUGEINT", "UHUGEINT", "UBIGINT"}
+_WIDE_INTEGERS = {"HUGEINT", "UHUGEINT", "UBIGINT"}
 _DECIMAL = re.compile(r"DECIMAL\((?P<precision>\d+),\s*(?P<scale>\d+)\)")
-# What a column's name can't have in BigQuery.
-_NOT_IN_A_NAME = re.compile(r"""[!"$()*,./;?@\[\\\]^`{}~\x00-\x1f]""")
+# Characters that a column name in BigQuery can't contain.
+_INVALID_NAME_CHARACTER = re.compile(r"""[!"$()*,./;?@\[\\\]^`{}~\x00-\x1f]""")
 
 
 class Field(Struct, frozen=True):
-    """A column of the table that the files become.
+    """Column of the table that files are loaded into.
 
     Attributes:
-        name: Its name in BigQuery.
-        type: Its type there.
-        expression: What DuckDB writes into it.
+        name: Name of the column in BigQuery.
+        type: BigQuery type.
+        expression: DuckDB expression of the column's values.
     """
 
     name: str
@@ -49,12 +50,19 @@ class Field(Struct, frozen=True):
 
 
 class LocalFiles:
-    """Files that become one table.
+    """Files that are loaded into one table. The attributes have their values after `open`.
+
+    Attributes:
+        label: Short name of the files, for messages.
+        notes: Remarks for the user about how the files are read and converted.
+        size_bytes: Size of the files in bytes; None if unknown.
+        format: Format of the files, such as `CSV`.
+        fields: Columns of the table.
 
     Args:
-        locations: Where they are; several become one table, column by column.
-        options: How they are written, where that was configured.
-        settings: What DuckDB may use.
+        locations: Locations of the files; columns of several locations are matched by name.
+        options: Configured reading options.
+        settings: Limits of memory and threads for DuckDB.
     """
 
     def __init__(
@@ -63,20 +71,20 @@ class LocalFiles:
         self._locations = locations
         self._options = options
         self._settings = settings
-        self._scratch: SpillDirectory | None = None
+        self._temp_directory: SpillDirectory | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._relation = ""
         self.label = ""
         self.notes: tuple[str, ...] = ()
         self.size_bytes: int | None = None
-        self.written_as: str | None = None
+        self.format: str | None = None
         self.fields: tuple[Field, ...] = ()
 
     def open(self) -> None:
-        """Finds the files and their columns, without reading them through.
+        """Find the files and their columns, without scanning all rows.
 
         Raises:
-            SourceError: They can't be read.
+            SourceError: If the files can't be read.
         """
         from rfm_pipeline.common.duckdb_engine import connect_in_memory
         from rfm_pipeline.common.duckdb_types import schema_of
@@ -84,8 +92,8 @@ class LocalFiles:
         from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory
         from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 
-        self._scratch = SpillDirectory(self._settings.temp_directory)
-        connection = connect_in_memory({"temp_directory": str(self._scratch.path / "spill")})
+        self._temp_directory = SpillDirectory(self._settings.temp_directory)
+        connection = connect_in_memory({"temp_directory": str(self._temp_directory.path / "spill")})
         self._connection = connection
         connection.execute("SET TimeZone = 'UTC'")
         if self._settings.memory_limit:
@@ -94,65 +102,67 @@ class LocalFiles:
             connection.execute(f"SET threads = {self._settings.threads}")
         opened = []
         for number, location in enumerate(self._locations):
-            folder = self._scratch.path / str(number)
+            folder = self._temp_directory.path / str(number)
             folder.mkdir()
             with translate_duckdb_errors("read the source"):
                 opened.append(open_source(location, self._options, connection, folder))
         self._relation = opened[0].relation
         if opened[1:]:
-            together = " UNION ALL BY NAME ".join(f"SELECT * FROM {each.relation}" for each in opened)
-            self._relation = f"({together})"
+            selects = (f"SELECT * FROM {source.relation}" for source in opened)
+            self._relation = f"({' UNION ALL BY NAME '.join(selects)})"
         with translate_duckdb_errors("read the source"):
             schema = schema_of(connection, self._relation)
-        self.label = ", ".join(each.label for each in opened)
-        self.written_as = opened[0].format
-        sizes = [each.size_bytes for each in opened if each.size_bytes is not None]
+        self.label = ", ".join(source.label for source in opened)
+        self.format = opened[0].format
+        sizes = [source.size_bytes for source in opened if source.size_bytes is not None]
         self.size_bytes = sum(sizes) if len(sizes) == len(opened) else None
-        self.fields = fields_of(schema)
-        self.notes = (*dict.fromkeys(note for each in opened for note in each.notes), *_changes(schema))
+        self.fields = to_bigquery_fields(schema)
+        notes = dict.fromkeys(note for source in opened for note in source.notes)
+        self.notes = (*notes, *_conversion_notes(schema))
 
     @property
     def schema(self) -> Schema:
-        """The columns of the table that the files become."""
+        """Columns of the table that the files are loaded into."""
         kinds = {type_: kind for kind, type_ in _TYPES.items()}
         return tuple(
             Column((field.name,), kinds.get(field.type, Kind.DECIMAL), field.type) for field in self.fields
         )
 
-    def written(self) -> tuple[Path, int]:
-        """The rows as one Parquet file, and how many they are."""
+    def write_parquet(self) -> tuple[Path, int]:
+        """Write all rows to one Parquet file; return its path and the number of rows."""
         from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 
         assert self._connection is not None  # the files were opened first
-        assert self._scratch is not None
-        path = self._scratch.path / "lines.parquet"
-        columns = ", ".join(f"{field.expression} AS {_identifier(field.name)}" for field in self.fields)
-        literal = str(path).replace("'", "''")
+        assert self._temp_directory is not None
+        path = self._temp_directory.path / "lines.parquet"
+        columns = ", ".join(f"{field.expression} AS {identifier(field.name)}" for field in self.fields)
         with translate_duckdb_errors("read the source"):
             row = self._connection.execute(
-                f"COPY (SELECT {columns} FROM {self._relation}) TO '{literal}'"
+                f"COPY (SELECT {columns} FROM {self._relation}) TO {text_literal(str(path))}"
                 " (FORMAT parquet, COMPRESSION zstd)"
             ).fetchone()
-        assert row is not None  # COPY says how many
+        assert row is not None  # COPY returns the number of rows
         return path, int(row[0])
 
     def close(self) -> None:
-        """Lets go of the files, and of what was written on the way."""
+        """Release the files and remove the temporary ones."""
         if self._connection is not None:
             self._connection.close()
-        if self._scratch is not None:
-            self._scratch.cleanup()
+        if self._temp_directory is not None:
+            self._temp_directory.cleanup()
 
 
-def fields_of(schema: Schema) -> tuple[Field, ...]:
-    """The columns of a source as columns of BigQuery; nested ones are left out.
+def to_bigquery_fields(schema: Schema) -> tuple[Field, ...]:
+    """Return the columns of a source as columns of BigQuery; nested and binary columns are omitted.
 
     Raises:
-        SourceError: There are none, or two have one name there.
+        SourceError: If no column is left, or two columns would get the same name.
     """
     fields = [_field(column) for column in schema if len(column.path) == 1 and column.kind is not Kind.OTHER]
     if not fields:
-        raise SourceError("The source has no column that BigQuery could take.", "look at its types.")
+        raise SourceError(
+            "No column of the source can be loaded into BigQuery.", "check the types of its columns."
+        )
     seen: dict[str, str] = {}
     for field in fields:
         if field.name.casefold() in seen:
@@ -166,11 +176,11 @@ def fields_of(schema: Schema) -> tuple[Field, ...]:
 
 
 def _field(column: Column) -> Field:
-    name, expression = _NOT_IN_A_NAME.sub("_", column.name)[:300], _identifier(column.name)
+    name, expression = _INVALID_NAME_CHARACTER.sub("_", column.name)[:300], identifier(column.name)
     if column.kind is Kind.TEXT:
         return Field(name, "STRING", f"CAST({expression} AS VARCHAR)")
     if column.kind is Kind.INTEGER:
-        if column.declared in _WIDE:
+        if column.declared in _WIDE_INTEGERS:
             return Field(name, "BIGNUMERIC", f"CAST({expression} AS DECIMAL(38, 0))")
         return Field(name, "INT64", f"CAST({expression} AS BIGINT)")
     if column.kind is Kind.DECIMAL:
@@ -179,31 +189,27 @@ def _field(column: Column) -> Field:
         whole = int(match["precision"]) - scale if match else 38
         return Field(name, "NUMERIC" if scale <= 9 and whole <= 29 else "BIGNUMERIC", expression)
     if column.kind is Kind.FLOAT:
-        # In 32 bits 9.99 is 9.9899998, and a double would keep that; in its shortest text it is 9.99.
-        written = f"CAST({expression} AS VARCHAR)" if column.declared == "FLOAT" else expression
-        return Field(name, "FLOAT64", f"CAST({written} AS DOUBLE)")
+        # A direct cast of the 32-bit 9.99 gives the double 9.9899998; its shortest text is 9.99.
+        text = f"CAST({expression} AS VARCHAR)" if column.declared == "FLOAT" else expression
+        return Field(name, "FLOAT64", f"CAST({text} AS DOUBLE)")
     if column.kind is Kind.TIMESTAMP:
         return Field(name, "DATETIME", f"CAST({expression} AS TIMESTAMP)")
     return Field(name, _TYPES[column.kind], expression)
 
 
-def _changes(schema: Schema) -> tuple[str, ...]:
-    """What a person wants to know of the way from a file's columns to a table's."""
-    top = [column for column in schema if len(column.path) == 1]
-    left_out = [column.name for column in top if column.kind is Kind.OTHER]
-    renamed = [column.name for column in top if _NOT_IN_A_NAME.search(column.name)]
-    notes = [f"left out, being nested or binary: {', '.join(left_out)}"] if left_out else []
+def _conversion_notes(schema: Schema) -> tuple[str, ...]:
+    """Return remarks for the user about omitted and renamed columns."""
+    top_level = [column for column in schema if len(column.path) == 1]
+    omitted = [column.name for column in top_level if column.kind is Kind.OTHER]
+    renamed = [column.name for column in top_level if _INVALID_NAME_CHARACTER.search(column.name)]
+    notes = [f"left out, because nested or binary: {', '.join(omitted)}"] if omitted else []
     if renamed:
-        notes.append(f"renamed, for the signs in them: {', '.join(renamed)}")
+        notes.append(f"renamed, because of special characters: {', '.join(renamed)}")
     return tuple(notes)
 
 
-def schema_fields(fields: Sequence[Field]) -> list[Any]:
-    """The columns as Google's client takes them."""
+def to_schema_fields(fields: Sequence[Field]) -> list[Any]:
+    """Return the columns as objects of Google's client."""
     from google.cloud.bigquery import SchemaField
 
     return [SchemaField(field.name, field.type) for field in fields]
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

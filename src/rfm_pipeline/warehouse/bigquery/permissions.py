@@ -1,6 +1,6 @@
-"""What `rfm check` says of BigQuery: who we are, what we may do, and which role grants what is missing.
+"""Permission check for BigQuery, used by `rfm check`: the account, its permissions, and the roles it lacks.
 
-Nothing is made to find out. What can be asked for is asked for; what can only be tried is tried as a dry run.
+The check changes nothing: it reads metadata, and uses dry runs for permissions that metadata does not show.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.warehouse.bigquery import statements
-from rfm_pipeline.warehouse.bigquery.client import connect
-from rfm_pipeline.warehouse.bigquery.errors import ROLES, explanation, permission_in
+from rfm_pipeline.warehouse.bigquery.connection import connect, job_limits
+from rfm_pipeline.warehouse.bigquery.errors import ROLES, find_permission, translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
-from rfm_pipeline.warehouse.bigquery.load import find, limits_of
+from rfm_pipeline.warehouse.bigquery.tables import find_table
 
 
 class Permission(Struct, frozen=True):
     """A permission that a run needs.
 
     Attributes:
-        name: As Google calls it.
-        on: The project, dataset or table that it is needed on.
-        is_granted: Whether we have it; None where that could not be found out.
+        name: Google's name of the permission.
+        on: Project, dataset or table that the permission is needed on.
+        is_granted: Whether the account has the permission; None if unknown.
     """
 
     name: str
@@ -36,18 +36,18 @@ class Permission(Struct, frozen=True):
 
     @property
     def role(self) -> str:
-        """The role that grants it, and where to grant it."""
+        """Role that grants the permission, and the resource to grant the role on."""
         return ROLES[self.name]
 
 
 class Access(Struct, frozen=True):
-    """Who we are, and what we may do.
+    """Account and permissions of a run.
 
     Attributes:
-        principal: The account, as a person knows it.
-        project: The project that runs the jobs and pays.
-        location: Where the destination's dataset is; None where that is not known.
-        permissions: What a run needs.
+        principal: E-mail address or description of the account.
+        project: Project that is billed for the jobs.
+        location: Location of the destination's dataset; None if unknown.
+        permissions: Permissions that the run needs.
     """
 
     principal: str
@@ -57,11 +57,11 @@ class Access(Struct, frozen=True):
 
     @property
     def missing(self) -> tuple[Permission, ...]:
-        """What a run needs and we do not have."""
+        """Permissions that the account lacks."""
         return tuple(permission for permission in self.permissions if permission.is_granted is False)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """Return the access as plain values."""
         return {
             "principal": self.principal,
             "project": self.project,
@@ -77,60 +77,62 @@ class Access(Struct, frozen=True):
             ],
         }
 
-    def refuse_missing(self) -> None:
-        """Ends here where a permission is missing.
+    def raise_if_missing(self) -> None:
+        """Raise an error that names the missing permissions, if there are any.
 
         Raises:
-            WarehouseError: One is.
+            WarehouseError: If a permission is missing.
         """
         if self.missing:
             named = ", ".join(f"{permission.name} on {permission.on}" for permission in self.missing)
             roles = "; ".join(dict.fromkeys(permission.role for permission in self.missing))
-            what = "A permission is" if len(self.missing) == 1 else f"{len(self.missing)} permissions are"
-            raise WarehouseError(f"{what} missing for {self.principal}: {named}.", f"grant {roles}.")
+            subject = "A permission is" if len(self.missing) == 1 else f"{len(self.missing)} permissions are"
+            raise WarehouseError(f"{subject} missing for {self.principal}: {named}.", f"grant {roles}.")
 
 
-def look_at_access(
+def check_access(
     source: BigQueryTable | None,
     destination: BigQueryDestinationLocation,
     settings: BigQuerySettings,
     run_id: str,
 ) -> Access:
-    """Finds out who we are and what we may do.
+    """Check the account and its permissions.
 
     Args:
-        source: The table to read; None where files are loaded.
-        destination: The table to publish.
-        settings: Who pays, where and for how long.
-        run_id: Names what is asked.
+        source: Table to read; None if files are loaded.
+        destination: Project, dataset and table to publish to.
+        settings: Settings with billing project, location and limits.
+        run_id: Id that labels the requests.
 
     Raises:
-        RfmError: There are no credentials, or BigQuery can't be reached.
+        RfmError: If there are no credentials, or BigQuery can't be reached.
     """
     connection = connect(settings, destination.project)
-    jobs = JobRunner(connection.client, run_id, settings.location, limits_of(settings))
+    jobs = JobRunner(connection.client, run_id, settings.location, job_limits(settings))
     try:
-        location, found = _dataset(jobs, destination)
+        location, dataset_permission = _dataset_permission(jobs, destination)
         jobs.location = settings.location or location
         permissions = [
-            _tried(jobs, "bigquery.jobs.create", connection.client.project, "SELECT 1 AS one"),
-            found,
+            _check_dry_run(jobs, "bigquery.jobs.create", connection.client.project, "SELECT 1 AS one"),
+            dataset_permission,
         ]
         if source is not None:
-            permissions += _of_source(jobs, source)
-        permissions.append(_creating(jobs, destination))
+            permissions += _source_permissions(jobs, source)
+        permissions.append(_create_permission(jobs, destination))
         name = f"{destination.project}.{destination.dataset}.{destination.table}"
-        permissions.append(_asked(lambda: find(jobs, name), "bigquery.tables.get", name))
+        permissions.append(_check_request(lambda: find_table(jobs, name), "bigquery.tables.get", name))
     finally:
         connection.client.close()  # type: ignore[no-untyped-call]
     return Access(connection.principal, connection.client.project, location, tuple(permissions))
 
 
-def _dataset(jobs: JobRunner, destination: BigQueryDestinationLocation) -> tuple[str | None, Permission]:
+def _dataset_permission(
+    jobs: JobRunner, destination: BigQueryDestinationLocation
+) -> tuple[str | None, Permission]:
     from google.cloud.bigquery import DatasetReference
 
     name = f"{destination.project}.{destination.dataset}"
-    found: list[str | None] = []
+    locations: list[str | None] = []
 
     def get() -> None:
         dataset: Any = jobs.client.get_dataset(
@@ -138,43 +140,47 @@ def _dataset(jobs: JobRunner, destination: BigQueryDestinationLocation) -> tuple
             retry=None,  # type: ignore[arg-type]
             timeout=jobs.request_timeout,
         )
-        found.append(dataset.location)
+        locations.append(dataset.location)
 
-    permission = _asked(lambda: jobs.patience.ask(get, f"look at {name}"), "bigquery.datasets.get", name)
-    return (found[0] if found else None), permission
+    permission = _check_request(
+        lambda: jobs.retry_policy.call(get, f"read the dataset {name}"), "bigquery.datasets.get", name
+    )
+    return (locations[0] if locations else None), permission
 
 
-def _of_source(jobs: JobRunner, source: BigQueryTable) -> list[Permission]:
+def _source_permissions(jobs: JobRunner, source: BigQueryTable) -> list[Permission]:
     name = f"{source.project}.{source.dataset}.{source.table}"
-    relation = statements.quoted(source.project, source.dataset, source.table)
-    asked = []
+    relation = statements.qualified_name(source.project, source.dataset, source.table)
+    permissions = []
     if not source.table.endswith("*"):
-        asked.append(_asked(lambda: find(jobs, name), "bigquery.tables.get", name))
-    return [*asked, _tried(jobs, "bigquery.tables.getData", name, f"SELECT *\nFROM {relation}")]
+        permissions.append(_check_request(lambda: find_table(jobs, name), "bigquery.tables.get", name))
+    return [*permissions, _check_dry_run(jobs, "bigquery.tables.getData", name, f"SELECT *\nFROM {relation}")]
 
 
-def _creating(jobs: JobRunner, destination: BigQueryDestinationLocation) -> Permission:
-    probe = statements.quoted(destination.project, destination.dataset, f"{destination.table}__access")
+def _create_permission(jobs: JobRunner, destination: BigQueryDestinationLocation) -> Permission:
+    probe = statements.qualified_name(
+        destination.project, destination.dataset, f"{destination.table}__access"
+    )
     dataset = f"{destination.project}.{destination.dataset}"
-    return _tried(
+    return _check_dry_run(
         jobs, "bigquery.tables.create", dataset, f"CREATE TABLE IF NOT EXISTS {probe} AS SELECT 1 AS one"
     )
 
 
-def _tried(jobs: JobRunner, permission: str, on: str, sql: str) -> Permission:
-    return _asked(lambda: jobs.dry_run(sql, "access"), permission, on)
+def _check_dry_run(jobs: JobRunner, permission: str, on: str, sql: str) -> Permission:
+    return _check_request(lambda: jobs.dry_run(sql, "access"), permission, on)
 
 
-def _asked(ask: Callable[[], object], permission: str, on: str) -> Permission:
-    """What an answer says of a permission: a denial says no, and any other trouble says nothing."""
+def _check_request(request: Callable[[], object], permission: str, on: str) -> Permission:
+    """Send a request that needs a permission: a denial means not granted, any other error means unknown."""
     from google.api_core.exceptions import ClientError, Forbidden
 
-    with explanation("find out what we may do"):
+    with translate_bigquery_errors("check the permissions"):
         try:
-            ask()
+            request()
         except Forbidden as error:
-            # A permission that was asked for along the way has a line of its own.
-            is_other = permission_in(str(error)) not in (None, permission)
+            # The request may lack another permission, which is checked separately.
+            is_other = find_permission(str(error)) not in (None, permission)
             return Permission(permission, on, None if is_other else False)
         except ClientError:
             return Permission(permission, on, None)

@@ -1,4 +1,4 @@
-"""What fails and passes by itself: which failures those are, and how they are waited out."""
+"""Retry policy for BigQuery: which failures are transient, and how long to wait between attempts."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ import time
 from collections.abc import Callable, Mapping
 from enum import Enum
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from msgspec import Struct
 
 from rfm_pipeline.errors import RfmError, WarehouseError
-from rfm_pipeline.warehouse.bigquery.errors import first_sentence
+from rfm_pipeline.warehouse.bigquery.errors import first_sentence, reason_of
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.5, 32.0
+
 
 class RetryDecision(Enum):
-    """What follows a failure."""
+    """Decision after a failure."""
 
-    RETRY = "again"
-    """It is nobody's fault, and passes."""
-    FAIL = "never"
-    """It would fail again, or cost again."""
+    RETRY = "retry"
+    """The failure is transient."""
+    FAIL = "fail"
+    """The next attempt would fail too, or would cost again."""
 
 
 class RetryRule(Struct, frozen=True):
-    """One line of the matrix: BigQuery's reason, what follows, and why."""
+    """Decision for one error reason of BigQuery, with its explanation."""
 
     reason: str
     decision: RetryDecision
@@ -37,38 +39,42 @@ class RetryRule(Struct, frozen=True):
 
 
 RETRY_RULES: tuple[RetryRule, ...] = (
-    RetryRule("rateLimitExceeded", RetryDecision.RETRY, "too much at this moment, not too much"),
-    RetryRule("jobRateLimitExceeded", RetryDecision.RETRY, "the same, of jobs"),
-    RetryRule("backendError", RetryDecision.RETRY, "a server behind the server failed"),
-    RetryRule("jobBackendError", RetryDecision.RETRY, "the same, while the job ran"),
-    RetryRule("internalError", RetryDecision.RETRY, "a fault of BigQuery's own"),
-    RetryRule("jobInternalError", RetryDecision.RETRY, "the same, while the job ran"),
-    RetryRule("badGateway", RetryDecision.RETRY, "something between us and BigQuery failed"),
-    RetryRule("invalidQuery", RetryDecision.FAIL, "the statement stays as it is"),
-    RetryRule("invalid", RetryDecision.FAIL, "so does the request"),
-    RetryRule("accessDenied", RetryDecision.FAIL, "a person has to grant something"),
-    RetryRule("notFound", RetryDecision.FAIL, "a person has to make something"),
-    RetryRule("duplicate", RetryDecision.FAIL, "what is to be made is there"),
-    RetryRule("quotaExceeded", RetryDecision.FAIL, "a quota lasts for a day, and a run does not"),
-    RetryRule("billingNotEnabled", RetryDecision.FAIL, "a person has to pay"),
-    RetryRule(
-        "resourcesExceeded", RetryDecision.FAIL, "the query is too large as it is, and would be so again"
-    ),
-    RetryRule("responseTooLarge", RetryDecision.FAIL, "the result stays as large as it is"),
-    RetryRule("bytesBilledLimitExceeded", RetryDecision.FAIL, "this is the limit that we set"),
-    RetryRule("stopped", RetryDecision.FAIL, "somebody cancelled it"),
-    RetryRule("timeout", RetryDecision.FAIL, "it had the time that we gave it"),
+    RetryRule("rateLimitExceeded", RetryDecision.RETRY, "too many requests at this moment"),
+    RetryRule("jobRateLimitExceeded", RetryDecision.RETRY, "too many jobs at this moment"),
+    RetryRule("backendError", RetryDecision.RETRY, "a backend of BigQuery failed"),
+    RetryRule("jobBackendError", RetryDecision.RETRY, "a backend failed while the job ran"),
+    RetryRule("internalError", RetryDecision.RETRY, "a fault inside BigQuery"),
+    RetryRule("jobInternalError", RetryDecision.RETRY, "a fault inside BigQuery while the job ran"),
+    RetryRule("badGateway", RetryDecision.RETRY, "a gateway in front of BigQuery failed"),
+    RetryRule("invalidQuery", RetryDecision.FAIL, "the statement would be rejected again"),
+    RetryRule("invalid", RetryDecision.FAIL, "the request would be rejected again"),
+    RetryRule("accessDenied", RetryDecision.FAIL, "an administrator has to grant a permission"),
+    RetryRule("notFound", RetryDecision.FAIL, "the resource has to be created"),
+    RetryRule("duplicate", RetryDecision.FAIL, "the resource exists"),
+    RetryRule("quotaExceeded", RetryDecision.FAIL, "a quota is refilled after up to a day"),
+    RetryRule("billingNotEnabled", RetryDecision.FAIL, "an administrator has to enable billing"),
+    RetryRule("resourcesExceeded", RetryDecision.FAIL, "the query would be too large again"),
+    RetryRule("responseTooLarge", RetryDecision.FAIL, "the result would be too large again"),
+    RetryRule("bytesBilledLimitExceeded", RetryDecision.FAIL, "the limit is the one that the run sets"),
+    RetryRule("stopped", RetryDecision.FAIL, "a user cancelled the job"),
+    RetryRule("timeout", RetryDecision.FAIL, "the job used the time that the run allows"),
 )
-"""What BigQuery's reasons mean for us. A reason that is not here is judged by the status of its answer."""
+"""Decisions by error reason. For other reasons the HTTP status decides."""
 
 TRANSIENT_STATUS_CODES = frozenset({429, 500, 502, 503, 504})
-"""Answers that pass by themselves, where they give no reason that the matrix knows."""
+"""HTTP status codes that are retried if the response has no reason of `RETRY_RULES`."""
 
 _DECISIONS: Mapping[str, RetryDecision] = {rule.reason: rule.decision for rule in RETRY_RULES}
 
 
 class Clock(Struct, frozen=True):
-    """Time and chance, so that tests need neither."""
+    """Injectable time source and jitter, replaced by fakes in tests.
+
+    Attributes:
+        now: Returns the current time in seconds; only differences matter.
+        sleep: Sleeps for a number of seconds.
+        jitter: Returns a random number from 0 to 1.
+    """
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -76,93 +82,108 @@ class Clock(Struct, frozen=True):
 
 
 class UnreachableError(WarehouseError):
-    """Requests to BigQuery went on failing for as long as they were to be tried."""
+    """Requests to BigQuery failed until the retry deadline."""
 
 
 class RetryPolicy:
-    """Tries again, and waits between, with a deadline.
+    """Retries transient failures with exponential backoff (0.5 s doubling to 32 s), jitter and a deadline.
+
+    Each pause is 50 % to 100 % of the backoff, so that clients that failed together don't retry together.
+
+    Attributes:
+        is_exhausted: Whether a request has failed until its deadline.
 
     Args:
-        seconds: From the first failure to the last time that something is tried again.
-        clock: Time and chance.
+        timeout_s: Seconds from the first failure to the last retry.
+        clock: Time source and jitter.
     """
 
-    def __init__(self, seconds: float, clock: Clock) -> None:
-        self.seconds = seconds
-        self.is_at_an_end = False
-        """Whether something went on failing for as long as it was to be tried."""
+    def __init__(self, timeout_s: float, clock: Clock) -> None:
+        self.timeout_s = timeout_s
+        self.is_exhausted = False
         self._clock = clock
 
-    def ask(
-        self, call: Callable[[], T], doing: str, *also: type[Exception], within: float | None = None
+    def call(
+        self,
+        request: Callable[[], T],
+        doing: str,
+        *transient: type[Exception],
+        timeout_s: float | None = None,
     ) -> T:
-        """Sends a request again while it fails in a way that passes.
+        """Send a request, and retry it while its failures are transient.
 
         Args:
-            call: Sends it, and must not retry by itself.
-            doing: What it does, as in `BigQuery could not be reached to ...`.
-            also: Answers that pass here, and elsewhere would stay.
-            within: Seconds for which it is tried; None is as long as anything.
+            request: Sends the request once, without retries of its own.
+            doing: What the request does, to complete the sentence `BigQuery could not be reached to ...`.
+            transient: Further exceptions to treat as transient.
+            timeout_s: Seconds from the first failure to the last retry, if shorter than the policy's.
+
+        Returns:
+            What `request` returns.
 
         Raises:
-            UnreachableError: It went on failing.
-            google.api_core.exceptions.GoogleAPICallError: It was answered, and the answer will stay.
+            UnreachableError: If the request failed until the deadline.
+            google.api_core.exceptions.GoogleAPICallError: If BigQuery responded with a permanent error.
         """
         deadline: float | None = None
-        most = self.seconds if within is None else min(within, self.seconds)
+        timeout_s = self.timeout_s if timeout_s is None else min(timeout_s, self.timeout_s)
         for failures in count():
             try:
-                return call()
+                return request()
             except Exception as error:
-                if not is_transient(error) and not isinstance(error, also):
+                if not is_transient(error) and not isinstance(error, transient):
                     raise
-                deadline = deadline or self._clock.now() + most
-                self.pause(failures, deadline, error, doing)
+                deadline = deadline or self._clock.now() + timeout_s
+                self.wait_before_retry(failures, deadline, error, doing)
         raise AssertionError  # `count` has no end
 
-    def pause(self, failures: int, deadline: float, error: Exception, doing: str) -> None:
-        """Waits twice as long as the last time, more or less: those who wait must not come back as one."""
-        pause = min(32.0, 0.5 * 2.0**failures) * (0.5 + self._clock.jitter() / 2)
+    def wait_before_retry(self, failures: int, deadline: float, error: Exception, doing: str) -> None:
+        """Sleep before the next attempt.
+
+        Args:
+            failures: Number of failures before this one.
+            deadline: Time of the clock after which no attempt is made.
+            error: The failure.
+            doing: As for `call`.
+
+        Raises:
+            RfmError: If the next attempt would be after the deadline: `error` itself if it is an `RfmError`,
+                else an `UnreachableError`.
+        """
+        backoff = min(_MAX_PAUSE_S, _FIRST_PAUSE_S * 2.0**failures)
+        pause = backoff * (0.5 + self._clock.jitter() / 2)
         if self._clock.now() + pause > deadline:
             if isinstance(error, RfmError):
                 raise error
-            self.is_at_an_end = True
+            self.is_exhausted = True
             raise UnreachableError(
-                f"BigQuery could not be reached to {doing}: {_first_words(error)}",
-                f"it was tried for {self.seconds:,.0f} seconds; look at the network, or at"
+                f"BigQuery could not be reached to {doing}: {_summary(error)}",
+                f"rfm tried for {self.timeout_s:,.0f} seconds; check the network and"
                 " https://status.cloud.google.com.",
             ) from error
-        retry = {"event": "retry", "pause_s": round(pause, 1)}
-        _log.info("again in %.1f s: %s (%s)", pause, doing, _first_words(error), extra={"fields": retry})
+        fields = {"event": "retry", "pause_s": round(pause, 1)}
+        _log.info("retry in %.1f s: %s (%s)", pause, doing, _summary(error), extra={"fields": fields})
         self._clock.sleep(pause)
 
 
 def decision_for(reason: str) -> RetryDecision | None:
-    """What follows a failure with a reason; None where the matrix does not know it."""
+    """Return the decision for an error reason; None if `RETRY_RULES` does not contain it."""
     return _DECISIONS.get(reason)
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a request that failed this way may be answered the next time."""
+    """Return whether a request that failed with `error` may succeed when it is sent again."""
     from google.api_core.exceptions import GoogleAPICallError
     from google.auth.exceptions import TransportError
     from requests import exceptions as http
 
     if isinstance(error, GoogleAPICallError):
-        verdict = _DECISIONS.get(reason_of(error))
-        return error.code in TRANSIENT_STATUS_CODES if verdict is None else verdict is RetryDecision.RETRY
+        decision = _DECISIONS.get(reason_of(error))
+        return error.code in TRANSIENT_STATUS_CODES if decision is None else decision is RetryDecision.RETRY
     broken = (http.ChunkedEncodingError, http.ContentDecodingError, http.JSONDecodeError)
     lost = (http.ConnectionError, http.Timeout, TransportError, ConnectionError)
     return isinstance(error, (*broken, *lost))
 
 
-def reason_of(error: Any) -> str:
-    """BigQuery's reason in an answer, such as `accessDenied`; empty where it gives none."""
-    errors = getattr(error, "errors", None) or ()
-    return next(
-        (str(item["reason"]) for item in errors if isinstance(item, Mapping) and "reason" in item), ""
-    )
-
-
-def _first_words(error: BaseException) -> str:
+def _summary(error: BaseException) -> str:
     return first_sentence(str(getattr(error, "message", "") or error) or type(error).__name__)

@@ -1,4 +1,4 @@
-"""BigQuery's types as kinds, and the difference between a table that is there and the one that is wanted."""
+"""BigQuery's column types: as `Kind`s, of the published tables, and the comparison of existing tables."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rfm_pipeline.common.schema import Column, Kind, Schema
-from rfm_pipeline.results.tables import PublishedColumn
-from rfm_pipeline.warehouse.bigquery.statements import TYPES
+from rfm_pipeline.results.tables import COLUMNS
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import SchemaField
 
-_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
+COLUMN_TYPES: Mapping[str, str] = {
+    "text": "STRING",
+    "integer": "INT64",
+    "small": "INT64",
+    "money": "NUMERIC",
+    "date": "DATE",
+    "instant": "TIMESTAMP",
+}
+"""BigQuery type for each value of `PublishedColumn.holds`."""
+
+# The API returns the names of legacy SQL.
+_STANDARD_NAMES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 _KINDS = {
     "STRING": Kind.TEXT,
     "INT64": Kind.INTEGER,
@@ -27,49 +37,54 @@ _KINDS = {
 
 
 def schema_of(fields: Iterable[SchemaField]) -> Schema:
-    """The columns of a table; fields of a STRUCT follow the column that holds them."""
+    """Return the columns of a table; the fields of a STRUCT follow it."""
     return tuple(column for field in fields for column in _with_fields((), field))
 
 
-def _with_fields(path: tuple[str, ...], field: SchemaField) -> Iterator[Column]:
-    here = (*path, field.name)
+def _with_fields(parent: tuple[str, ...], field: SchemaField) -> Iterator[Column]:
+    path = (*parent, field.name)
     name = type_name(field)
-    yield Column(here, _KINDS.get(name, Kind.OTHER), name)
+    yield Column(path, _KINDS.get(name, Kind.OTHER), name)
     if name == "STRUCT":
         for inner in field.fields:
-            yield from _with_fields(here, inner)
+            yield from _with_fields(path, inner)
 
 
 def type_name(field: SchemaField) -> str:
-    """A field's type as SQL has it: `INT64`, `ARRAY<STRING>`.
-
-    The API has older names for some, and a mode for arrays.
-    """
-    name = _NAMES.get(field.field_type.upper(), field.field_type.upper())
+    """Return a field's type as GoogleSQL writes it: `INT64`, `ARRAY<STRING>`."""
+    name = _STANDARD_NAMES.get(field.field_type.upper(), field.field_type.upper())
     return f"ARRAY<{name}>" if field.mode == "REPEATED" else name
 
 
-def published_drift(columns: Mapping[str, PublishedColumn], fields: Sequence[SchemaField]) -> str | None:
-    """How a table differs from the one that is published; None where it doesn't, in what matters."""
-    wanted = {name: TYPES[column.holds] for name, column in columns.items()}
-    return schema_differences({field.name: type_name(field) for field in fields}, wanted)
-
-
-def schema_differences(there: dict[str, str], wanted: dict[str, str]) -> str | None:
-    """The difference between two tables' columns in words; None where there is none.
+def published_schema_differences(name: str, fields: Sequence[SchemaField]) -> str | None:
+    """Return how a table differs from the published table `name`; None if it has its columns, in any order.
 
     Args:
-        there: Column to type, as it is. Case does not tell two names apart.
-        wanted: The same, as it is to be.
+        name: `current`, `history` or `runs`.
+        fields: Columns of the table.
     """
-    found = {name.casefold(): type_ for name, type_ in there.items()}
-    lacks = [f"{name} {type_}" for name, type_ in wanted.items() if name.casefold() not in found]
-    known = {name.casefold() for name in wanted}
-    strange = [f"{name} {type_}" for name, type_ in there.items() if name.casefold() not in known]
+    expected = {column: COLUMN_TYPES[about.holds] for column, about in COLUMNS[name].items()}
+    return schema_differences({field.name: type_name(field) for field in fields}, expected)
+
+
+def schema_differences(existing: Mapping[str, str], expected: Mapping[str, str]) -> str | None:
+    """Return the differences between the columns of two tables; None if there are none.
+
+    Args:
+        existing: Column names and types of the existing table; names are case-insensitive.
+        expected: Column names and types that the table should have.
+
+    >>> schema_differences({"ID": "STRING", "day": "DATE"}, {"id": "INT64", "amount": "NUMERIC"})
+    'lacks amount NUMERIC and has day DATE, id as STRING in place of INT64'
+    """
+    existing_types = {name.casefold(): type_ for name, type_ in existing.items()}
+    expected_names = {name.casefold() for name in expected}
+    missing = [f"{name} {type_}" for name, type_ in expected.items() if name.casefold() not in existing_types]
+    surplus = [f"{name} {type_}" for name, type_ in existing.items() if name.casefold() not in expected_names]
     changed = [
-        f"{name} as {found[name.casefold()]} in place of {type_}"
-        for name, type_ in wanted.items()
-        if found.get(name.casefold(), type_) != type_
+        f"{name} as {existing_types[name.casefold()]} in place of {type_}"
+        for name, type_ in expected.items()
+        if existing_types.get(name.casefold(), type_) != type_
     ]
-    told = [("lacks", lacks), ("has", strange + changed)]
-    return " and ".join(f"{verb} {', '.join(some)}" for verb, some in told if some) or None
+    differences = (("lacks", missing), ("has", surplus + changed))
+    return " and ".join(f"{verb} {', '.join(columns)}" for verb, columns in differences if columns) or None

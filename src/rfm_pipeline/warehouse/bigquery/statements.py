@@ -1,4 +1,4 @@
-"""The statements that stage and publish on BigQuery. Each may run twice, and is then as good as once."""
+"""SQL statements that stage and publish on BigQuery; each is idempotent, as a failed job may run again."""
 
 from __future__ import annotations
 
@@ -7,46 +7,38 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from rfm_pipeline.results.tables import COLUMNS
+from rfm_pipeline.warehouse.bigquery.schema import COLUMN_TYPES
 
-TYPES: Mapping[str, str] = {
-    "text": "STRING",
-    "integer": "INT64",
-    "small": "INT64",
-    "money": "NUMERIC",
-    "date": "DATE",
-    "instant": "TIMESTAMP",
+_LAYOUTS: Mapping[str, str] = {
+    "current": "CLUSTER BY segment",
+    "history": "PARTITION BY as_of_date\nCLUSTER BY segment",
+    "runs": "",
 }
-"""BigQuery's types for what a column of a published table holds."""
-
-ABOUT: Mapping[str, tuple[str, str]] = {
-    "current": ("CLUSTER BY segment", "RFM segments: one row per customer, replaced by each run."),
-    "history": (
-        "PARTITION BY as_of_date\nCLUSTER BY segment",
-        "RFM segments as of each date: one row per customer and date.",
-    ),
-    "runs": ("", "The runs that made the RFM segments beside this table, one row each."),
+_DESCRIPTIONS: Mapping[str, str] = {
+    "current": "RFM segments: one row per customer, replaced by each run.",
+    "history": "RFM segments as of each date: one row per customer and date.",
+    "runs": "The runs that made the RFM segments beside this table, one row each.",
 }
-"""How each published table is cut and clustered, and what it is."""
-_STAGED = re.compile(r"__(?P<run>\d{8}T\d{6}_[0-9a-f]{6})__[a-z_]+")
+_STAGING_SUFFIX = re.compile(r"__(?P<run>\d{8}T\d{6}_[0-9a-f]{6})__[a-z_]+")
 
 
-def quoted(*parts: str) -> str:
-    """A table by the parts of its name, as it stands behind FROM.
+def qualified_name(*parts: str) -> str:
+    """Return the quoted name of a table or a column, given its parts.
 
-    >>> quoted("shop", "sales", "events_*")
+    >>> qualified_name("shop", "sales", "events_*")
     '`shop`.`sales`.`events_*`'
     """
     return ".".join("`" + part.replace("\\", "\\\\").replace("`", "\\`") + "`" for part in parts)
 
 
 def create_staging_table_sql(table: str, select: str, expires: datetime, labels: Mapping[str, str]) -> str:
-    """Stages the rows of a SELECT as a table that goes away by itself.
+    """Return a statement that stages the rows of a SELECT in a table with an expiry.
 
     Args:
-        table: The table, quoted.
-        select: Its rows.
-        expires: When BigQuery is to drop it, should we not come to it; in UTC.
-        labels: The table's labels.
+        table: Quoted name of the table.
+        select: SELECT of its rows.
+        expires: Time in UTC at which BigQuery drops the table, if the run has not dropped it by then.
+        labels: Labels of the table.
     """
     return (
         f"CREATE OR REPLACE TABLE {table}\n"
@@ -59,43 +51,54 @@ def create_staging_table_sql(table: str, select: str, expires: datetime, labels:
     )
 
 
-def make_table(name: str, table: str, labels: Mapping[str, str]) -> str:
-    """Makes a published table where there is none: typed, described, labelled, cut and clustered.
+def create_published_table_sql(name: str, table: str, labels: Mapping[str, str]) -> str:
+    """Return a statement that creates a published table with types, descriptions, labels and clustering.
 
     Args:
-        name: Which one: `current`, `history` or `runs`.
-        table: The table, quoted.
-        labels: The table's labels.
+        name: `current`, `history` or `runs`.
+        table: Quoted name of the table.
+        labels: Labels of the table.
     """
     columns = ",\n".join(
-        f"  {column} {TYPES[about.holds]} OPTIONS (description = '{about.description}')"
+        f"  {column} {COLUMN_TYPES[about.holds]} OPTIONS (description = '{about.description}')"
         for column, about in COLUMNS[name].items()
     )
-    cut, description = ABOUT[name]
+    layout = _LAYOUTS[name]
     return (
         f"CREATE TABLE IF NOT EXISTS {table} (\n{columns}\n)\n"
-        f"{cut}{cut and chr(10)}"
-        f"OPTIONS (description = '{description}', labels = [{_labels(labels)}])"
+        f"{layout}{layout and chr(10)}"
+        f"OPTIONS (description = '{_DESCRIPTIONS[name]}', labels = [{_labels(labels)}])"
     )
 
 
-def transaction(changes: Sequence[str]) -> str:
-    """Changes that are made all of them, or none."""
-    return ";\n".join(["BEGIN TRANSACTION", *changes, "COMMIT TRANSACTION;"])
+def transaction_sql(statements: Sequence[str]) -> str:
+    """Return a script that executes all statements in one transaction."""
+    return ";\n".join(["BEGIN TRANSACTION", *statements, "COMMIT TRANSACTION;"])
 
 
-def staged_name(table: str, run_id: str, name: str) -> str:
-    """What a run's staged table is called: `rfm_segments__20251231T060000_1f9c3a__customers`."""
+def staging_table_name(table: str, run_id: str, name: str) -> str:
+    """Return the name of a staged table.
+
+    Args:
+        table: Name of the destination's table.
+        run_id: Id of the run.
+        name: Name of the staged table within the run.
+
+    >>> staging_table_name("rfm_segments", "20251231T060000-1f9c3a", "edges")
+    'rfm_segments__20251231T060000_1f9c3a__edges'
+    """
     return f"{table}__{run_id.replace('-', '_')}__{name}"
 
 
-def staged_by(table: str, found: str) -> str | None:
-    """The run that staged a table for a destination; None where it is none of those.
+def staging_run_id(table: str, candidate: str) -> str | None:
+    """Return the id of the run that staged the table `candidate`; None if it is no staged table of `table`.
 
-    >>> staged_by("rfm_segments", "rfm_segments__20251231T060000_1f9c3a__edges")
+    >>> staging_run_id("rfm_segments", "rfm_segments__20251231T060000_1f9c3a__edges")
     '20251231T060000-1f9c3a'
     """
-    match = _STAGED.fullmatch(found.removeprefix(table)) if found.startswith(table) else None
+    if not candidate.startswith(table):
+        return None
+    match = _STAGING_SUFFIX.fullmatch(candidate.removeprefix(table))
     return match["run"].replace("_", "-") if match else None
 
 

@@ -1,7 +1,8 @@
-"""BigQuery: the production warehouse.
+"""The BigQuery warehouse, for production.
 
-Everything happens in one location, the destination's. Results are staged in the destination's dataset, under
-names that carry the run's id and with an expiry; they are published in one transaction, and dropped.
+All jobs run in the location of the destination's dataset. Tables are staged in that dataset, under names that
+contain the run's id and with an expiry. The result is published in one transaction; then the staged tables
+are dropped.
 """
 
 from __future__ import annotations
@@ -21,33 +22,36 @@ from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import ConfigurationError, CostLimitError, SourceError
-from rfm_pipeline.warehouse.base import Cost, Progress, SourceTable, Usage
+from rfm_pipeline.results.statistics import Usage
+from rfm_pipeline.warehouse.base import Cost, Progress, SourceTable
 from rfm_pipeline.warehouse.bigquery import statements
+from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
 from rfm_pipeline.warehouse.bigquery.destination import BigQueryDestination
-from rfm_pipeline.warehouse.bigquery.errors import explanation, objection
-from rfm_pipeline.warehouse.bigquery.export import write_rows
+from rfm_pipeline.warehouse.bigquery.errors import describe_condition_error, translate_bigquery_errors
+from rfm_pipeline.warehouse.bigquery.export import write_pages
 from rfm_pipeline.warehouse.bigquery.jobs import label_value
-from rfm_pipeline.warehouse.bigquery.load import drop, find, make, runner, upload
+from rfm_pipeline.warehouse.bigquery.load import load_parquet
 from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
 from rfm_pipeline.warehouse.bigquery.schema import schema_of
+from rfm_pipeline.warehouse.bigquery.tables import create_table, drop_table, find_table
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table
 
-_STAGED_FOR = timedelta(hours=24)
+_STAGING_LIFETIME = timedelta(hours=24)
 _TIB = 2**40
-_CLOSING_SECONDS = 10.0
-_LINES = "lines"
+_CLOSE_TIMEOUT_S = 10.0
+_LINES_TABLE = "lines"
 
 
 class BigQueryWarehouse:
-    """A table of BigQuery, or files, staged and published in BigQuery.
+    """A source in BigQuery or in local files, tables staged in BigQuery, and a dataset as the destination.
 
     Args:
-        source: Where the lines are; files are loaded into a staged table first.
-        destination: Where the result goes.
-        settings: Who pays, where, how much and for how long.
-        run_id: The run's id, which names its jobs and its staged tables.
+        source: The source; local files are loaded into a staged table first.
+        destination: Project, dataset and table of the destination.
+        settings: Settings with billing project, location, limits and price.
+        run_id: Id of the run; jobs and staged tables are named after it.
     """
 
     engine = "bigquery"
@@ -60,36 +64,36 @@ class BigQueryWarehouse:
         run_id: str,
     ) -> None:
         self._source = source
-        self._place = destination
+        self._location = destination
         self._settings = settings
         self._run_id = run_id
-        self.jobs = runner(settings, destination.project, run_id)
+        self.jobs = open_job_runner(settings, destination.project, run_id)
         self._labels = {"created_by": "rfm-pipeline", "rfm_run": label_value(run_id)}
-        self._expires = datetime.now(UTC) + _STAGED_FOR
+        self._expires = datetime.now(UTC) + _STAGING_LIFETIME
         self._staged: dict[str, str] = {}
         self.destination = BigQueryDestination(self.jobs, destination, settings)
-        self._recalled: dict[str, str] = {}
-        self._is_kept = False
+        self._views: dict[str, str] = {}
+        self._is_retained = False
         self._is_loaded = isinstance(source, BigQueryTable)
-        self._looks = 0
+        self._query_count = 0
 
     def open_source(self) -> SourceTable:
-        dataset_location = self.destination.location
+        dataset_location = self.destination.dataset_location
         if isinstance(self._source, LocalFiles):
-            self._settle_location(dataset_location, None, "")
+            self._set_location(dataset_location, None, "")
             return self._open_files(self._source)
         label = f"{self._source.project}.{self._source.dataset}.{self._source.table}"
-        relation = statements.quoted(self._source.project, self._source.dataset, self._source.table)
+        relation = statements.qualified_name(self._source.project, self._source.dataset, self._source.table)
         if self._source.table.endswith("*"):
-            self._settle_location(dataset_location, None, label)
+            self._set_location(dataset_location, None, label)
             return self._open_wildcard(label, relation)
-        table = find(self.jobs, label)
+        table = find_table(self.jobs, label)
         if table is None:
             raise SourceError(
                 f"There is no table {label} in BigQuery, or no permission to see it.",
-                "look at its name; `rfm check` names the permissions that are missing.",
+                "check its name; `rfm check` names missing permissions.",
             )
-        self._settle_location(dataset_location, table.location, label)
+        self._set_location(dataset_location, table.location, label)
         return SourceTable(
             label=label,
             relation=relation,
@@ -103,61 +107,62 @@ class BigQueryWarehouse:
         files.open()
         return SourceTable(
             label=files.label,
-            relation=self._staged_table(_LINES),
+            relation=self._staged_table(_LINES_TABLE),
             schema=files.schema,
             notes=(*files.notes, "loaded into BigQuery for the run"),
             size_bytes=files.size_bytes,
-            is_passing=True,
-            written_as=files.written_as,
+            is_temporary=True,
+            format=files.format,
         )
 
     def _load(self, files: LocalFiles) -> None:
-        path, rows = files.written()
-        name = self._staged[_LINES] = self._staged_name(_LINES)
-        make(self.jobs, name, files.fields, expires=self._expires)
-        upload(self.jobs, "load", path, name, rows, replaces=True, fields=files.fields)
+        path, rows = files.write_parquet()
+        name = self._staged[_LINES_TABLE] = self._staged_name(_LINES_TABLE)
+        create_table(self.jobs, name, files.fields, expires=self._expires)
+        load_parquet(self.jobs, "load", path, name, rows, replaces=True, fields=files.fields)
         self._is_loaded = True
 
-    def _standing_in(self, select: str) -> str:
-        """A query with no rows in place of files that are not loaded yet: it has their columns."""
+    def _without_unloaded_files(self, select: str) -> str:
+        """Return `select` with an empty subquery of the same columns in place of files not loaded yet."""
         if self._is_loaded or not isinstance(self._source, LocalFiles):
             return select
         columns = ", ".join(
-            f"CAST(NULL AS {field.type}) AS {statements.quoted(field.name)}" for field in self._source.fields
+            f"CAST(NULL AS {field.type}) AS {statements.qualified_name(field.name)}"
+            for field in self._source.fields
         )
-        return select.replace(self._staged_table(_LINES), f"(SELECT {columns} LIMIT 0)")
+        return select.replace(self._staged_table(_LINES_TABLE), f"(SELECT {columns} LIMIT 0)")
 
     def estimate(self, select: str) -> Cost:
-        with explanation("estimate the cost"):
-            found = self.jobs.dry_run(self._standing_in(select), "estimate").bytes_processed
-        dollars = Decimal(found) * self._settings.price_per_tib / _TIB
-        most = self._settings.most_bytes
-        if found > most:
-            # A little more, for tables grow.
-            enough = format_bytes(max(found + found // 10, 2**20))
+        with translate_bigquery_errors("estimate the cost"):
+            size = self.jobs.dry_run(self._without_unloaded_files(select), "estimate").bytes_processed
+        dollars = Decimal(size) * self._settings.price_per_tib / _TIB
+        limit = self._settings.byte_limit
+        if size > limit:
+            # 10 % more than needed now, because tables grow.
+            sufficient = format_bytes(max(size + size // 10, 2**20))
             raise CostLimitError(
-                f"The run would read {format_bytes(found)}, about ${dollars:,.2f}, and the limit is {format_bytes(most)}.",
-                f"raise it with --max-bytes '{enough}', or narrow the run with --since or --window.",
+                f"The run would read {format_bytes(size)}, about ${dollars:,.2f},"
+                f" and the limit is {format_bytes(limit)}.",
+                f"raise it with --max-bytes '{sufficient}', or narrow the run with --since or --window.",
             )
-        return Cost(found, dollars)
+        return Cost(size, dollars)
 
     def usage(self) -> Usage:
-        spent = self.jobs.spent
-        return Usage(spent.bytes_processed, spent.bytes_billed, spent.slot_ms, tuple(spent.jobs))
+        return self.jobs.usage
 
     def table(self, name: str) -> str:
-        return self._recalled.get(name) or self._staged_table(name)
+        return self._views.get(name) or self._staged_table(name)
 
     def copy_from_destination(self, name: str, select: str) -> None:
-        # It is read where it stands.
-        self._recalled[name] = f"(\n{select}\n)"
+        # Not copied: the destination is in the same dataset, so the SELECT itself serves as the table.
+        self._views[name] = f"(\n{select}\n)"
 
     def materialize(
         self,
         name: str,
         select: str,
         progress: Progress | None = None,
-        cut: PartitionedQuery | None = None,  # noqa: ARG002 - BigQuery has the memory
+        partitioned: PartitionedQuery | None = None,  # noqa: ARG002 - BigQuery needs no partitions
     ) -> None:
         if isinstance(self._source, LocalFiles) and not self._is_loaded:
             self._load(self._source)
@@ -169,36 +174,36 @@ class BigQueryWarehouse:
         )
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
-        self._looks += 1
-        return self.jobs.rows(self.jobs.query(f"look-{self._looks}", select))
+        self._query_count += 1
+        return self.jobs.rows(self.jobs.query(f"read-{self._query_count}", select))
 
     def check_condition(self, expression: str, relation: str) -> str | None:
         from google.api_core.exceptions import BadRequest
 
-        with explanation("check an exclusion"):
+        with translate_bigquery_errors("check an exclusion"):
             try:
                 select = f"SELECT 1 AS one\nFROM {relation}\nWHERE {expression}"
-                self.jobs.dry_run(self._standing_in(select), "condition")
+                self.jobs.dry_run(self._without_unloaded_files(select), "condition")
             except BadRequest as error:
-                return objection(error)
+                return describe_condition_error(error)
         return None
 
     def export(self, name: str, path: Path) -> AtomicFile:
-        self._looks += 1
+        self._query_count += 1
         select = f"SELECT *\nFROM {self._staged_table(name)}"
-        job = self.jobs.query(f"export-{self._looks}", select)
-        return write_rows(self.jobs.pages(job), path)
+        job = self.jobs.query(f"export-{self._query_count}", select)
+        return write_pages(self.jobs.pages(job), path)
 
     def retain_staged_tables(self) -> str:
-        self._is_kept = True
-        hours = int(_STAGED_FOR.total_seconds() // 3600)
-        return f"what was staged is in {self._staged_name('*')} for {hours} hours"
+        self._is_retained = True
+        hours = int(_STAGING_LIFETIME.total_seconds() // 3600)
+        return f"the staged tables are in {self._staged_name('*')} for {hours} hours"
 
     def close(self) -> None:
-        # What can't be dropped now expires.
+        # Tables that can't be dropped now expire later.
         with suppress(Exception):
-            for staged in () if self._is_kept else self._staged.values():
-                drop(self.jobs, staged, within=_CLOSING_SECONDS)
+            for table in () if self._is_retained else self._staged.values():
+                drop_table(self.jobs, table, timeout_s=_CLOSE_TIMEOUT_S)
         if isinstance(self._source, LocalFiles):
             self._source.close()
         self.jobs.client.close()  # type: ignore[no-untyped-call]
@@ -206,42 +211,43 @@ class BigQueryWarehouse:
     # Tables
 
     def _staged_name(self, name: str) -> str:
-        to = self._place
-        return f"{to.project}.{to.dataset}.{statements.staged_name(to.table, self._run_id, name)}"
+        to = self._location
+        return f"{to.project}.{to.dataset}.{statements.staging_table_name(to.table, self._run_id, name)}"
 
     def _staged_table(self, name: str) -> str:
-        return statements.quoted(*self._staged_name(name).rsplit(".", 2))
+        return statements.qualified_name(*self._staged_name(name).rsplit(".", 2))
 
-    def _settle_location(self, dataset: str | None, source: str | None, label: str) -> None:
+    def _set_location(self, dataset: str | None, source: str | None, label: str) -> None:
         if source and dataset and source.casefold() != dataset.casefold():
             raise ConfigurationError(
-                f"{label} is in {source}, and the destination's dataset is in {dataset}: a query reads and"
-                " writes in one location.",
+                f"{label} is in {source}, and the destination's dataset is in {dataset}: a query can read and"
+                " write in one location only.",
                 f"choose a destination in {source}.",
             )
-        asked = self._settings.location
-        if asked and dataset and asked.casefold() != dataset.casefold():
+        configured = self._settings.location
+        if configured and dataset and configured.casefold() != dataset.casefold():
             raise ConfigurationError(
-                f"bigquery.location is {asked}, and the destination's dataset is in {dataset}.",
+                f"bigquery.location is {configured}, and the destination's dataset is in {dataset}.",
                 f"leave bigquery.location out, or set it to {dataset}.",
             )
-        self.jobs.location = asked or dataset
+        self.jobs.location = configured or dataset
 
     def _open_wildcard(self, label: str, relation: str) -> SourceTable:
-        """Tables that share a beginning: what they have is known from a query that does not run."""
+        """Open all tables with a common prefix; a dry run returns their columns."""
         from google.api_core.exceptions import BadRequest, NotFound
 
-        with explanation(f"look at {label}"):
+        with translate_bigquery_errors(f"read {label}"):
             try:
-                found = self.jobs.dry_run(f"SELECT *\nFROM {relation}", "columns")
+                result = self.jobs.dry_run(f"SELECT *\nFROM {relation}", "columns")
             except (NotFound, BadRequest) as error:
+                reason = describe_condition_error(error)
                 raise SourceError(
-                    f"No table matches {label}, or they can't be read as one: {objection(error)}.",
-                    "look at the part before the asterisk.",
+                    f"No table matches {label}, or the tables can't be read as one: {reason}.",
+                    "check the part before the asterisk.",
                 ) from None
-        columns = [field for field in found.schema if field.name != "_TABLE_SUFFIX"]
+        columns = [field for field in result.schema if field.name != "_TABLE_SUFFIX"]
         notes = (f"all tables that begin with {label[:-1]}",)
-        return SourceTable(label, relation, schema_of(columns), notes, size_bytes=found.bytes_processed)
+        return SourceTable(label, relation, schema_of(columns), notes, size_bytes=result.bytes_processed)
 
 
 def _notes(table: Table) -> tuple[str, ...]:
@@ -254,12 +260,12 @@ def _notes(table: Table) -> tuple[str, ...]:
 
 def _partition(table: Table) -> Partition | None:
     is_required = bool(table.require_partition_filter)
-    cut = table.time_partitioning
-    if cut is not None and cut.field is None:
+    by_time = table.time_partitioning
+    if by_time is not None and by_time.field is None:
         return Partition(None, Kind.DATE, is_required)
-    if cut is not None:
+    if by_time is not None:
         kinds = {column.name.casefold(): column.kind for column in schema_of(table.schema)}
-        return Partition(cut.field, kinds.get(cut.field.casefold(), Kind.OTHER), is_required)
+        return Partition(by_time.field, kinds.get(by_time.field.casefold(), Kind.OTHER), is_required)
     if table.range_partitioning is not None:
         return Partition(table.range_partitioning.field, Kind.INTEGER, is_required)
     return None

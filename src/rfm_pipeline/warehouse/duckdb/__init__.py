@@ -1,1 +1,1 @@
-"""The DuckDB engine."""
+"""The DuckDB engine: connection, staging, publishing, export and errors."""

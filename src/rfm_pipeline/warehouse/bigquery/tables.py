@@ -1,0 +1,125 @@
+"""Datasets and tables of BigQuery: look-up, creation and deletion through the API, with retries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rfm_pipeline.errors import DestinationError
+from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
+from rfm_pipeline.warehouse.bigquery.local_files import Field, to_schema_fields
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Table
+
+_DROP_TIMEOUT_S = 10.0
+
+
+def dataset_location(jobs: JobRunner, project: str, dataset: str) -> str | None:
+    """Return the location of a dataset, such as `EU`.
+
+    Raises:
+        DestinationError: If the dataset does not exist or is not visible.
+    """
+    from google.api_core.exceptions import NotFound
+    from google.cloud.bigquery import DatasetReference
+
+    def get() -> str | None:
+        dataset_info: Any = jobs.client.get_dataset(
+            DatasetReference(project, dataset),
+            retry=None,  # type: ignore[arg-type]
+            timeout=jobs.request_timeout,
+        )
+        location: str | None = dataset_info.location
+        return location
+
+    doing = f"read the dataset {project}.{dataset}"
+    with translate_bigquery_errors(doing):
+        try:
+            return jobs.retry_policy.call(get, doing)
+        except NotFound:
+            raise DestinationError(
+                f"There is no dataset {project}.{dataset} in BigQuery, or no permission to see it.",
+                f"create it in the location of the data, as in `bq mk --location=EU {project}:{dataset}`.",
+            ) from None
+
+
+def find_table(jobs: JobRunner, name: str) -> Table | None:
+    """Return a table's metadata, given its full name; None if the table does not exist."""
+    from google.api_core.exceptions import NotFound
+
+    def get() -> Table:
+        return jobs.client.get_table(
+            table_reference(name),
+            retry=None,  # type: ignore[arg-type]
+            timeout=jobs.request_timeout,
+        )
+
+    doing = f"read the table {name}"
+    with translate_bigquery_errors(doing):
+        try:
+            return jobs.retry_policy.call(get, doing)
+        except NotFound:
+            return None
+
+
+def create_table(
+    jobs: JobRunner, name: str, fields: tuple[Field, ...], expires: datetime | None = None
+) -> None:
+    """Create a table; an existing table stays unchanged.
+
+    Args:
+        jobs: Job runner with the client.
+        name: Full name of the table.
+        fields: Columns of the table.
+        expires: Time at which BigQuery drops the table; None for never.
+    """
+    from google.cloud.bigquery import Table
+
+    table = Table(table_reference(name), schema=to_schema_fields(fields))
+    table.expires = expires
+    table.labels = {"created_by": "rfm-pipeline"}
+
+    def create() -> Table:
+        return jobs.client.create_table(
+            table,
+            exists_ok=True,
+            retry=None,  # type: ignore[arg-type]
+            timeout=jobs.request_timeout,
+        )
+
+    doing = f"create the table {name}"
+    with translate_bigquery_errors(doing):
+        jobs.retry_policy.call(create, doing)
+
+
+def drop_table(jobs: JobRunner, name: str, timeout_s: float | None = None) -> None:
+    """Drop a table, if it exists.
+
+    Args:
+        jobs: Job runner with the client.
+        name: Full name of the table.
+        timeout_s: Seconds after which a failing request is not retried; None for the policy's deadline.
+    """
+
+    def delete() -> None:
+        jobs.client.delete_table(
+            table_reference(name),
+            not_found_ok=True,
+            retry=None,  # type: ignore[arg-type]
+            timeout=min(_DROP_TIMEOUT_S, jobs.request_timeout),
+        )
+
+    doing = f"drop the table {name}"
+    with translate_bigquery_errors(doing):
+        jobs.retry_policy.call(delete, doing, timeout_s=timeout_s)
+
+
+def table_reference(name: str) -> Any:
+    """Return Google's reference object for a table, given its full name `project.dataset.table`."""
+    from google.cloud.bigquery import TableReference
+
+    # From the right, because a project id can contain a dot, as in `example.com:shop`.
+    project, dataset, table = name.rsplit(".", 2)
+    return TableReference.from_api_repr({"projectId": project, "datasetId": dataset, "tableId": table})
