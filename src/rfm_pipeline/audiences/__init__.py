@@ -1,5 +1,5 @@
-"""Audiences for use: who is in a segment, in the file that another program takes.
+"""Audience files: the customers of chosen segments, in the upload format of an ad network or e-mail service.
 
-What each network asks for is data (`formats.py`) and small rules (`normalise.py`); the rest joins the current
-result with contacts, and accounts for every customer.
+What each network requires is data (`networks.py`) and small rules (`normalization.py`). The other modules
+join the current result with contacts and count every customer as exported or left out.
 """

@@ -1,4 +1,4 @@
-"""The contacts of customers: opened, and which of their columns is what."""
+"""Contacts of customers: opening the source, and mapping its columns to roles."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb
     from rfm_pipeline.source.base import OpenedSource
 
-# What the roles that are found by name are called, compared as the columns of a source are. A later group
-# counts only where an earlier one has no column.
+# Column names, normalized as those of a source, by role. A later group is searched only if no column matches
+# an earlier one.
 _NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "customer_id": (
         (
@@ -37,13 +37,13 @@ _NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 
 
 class Contacts(Struct, frozen=True):
-    """Contacts that can be read.
+    """Contacts ready to be read.
 
     Attributes:
-        label: What a person calls them.
-        relation: How they stand behind FROM.
-        columns: By role, the column that plays it.
-        opened: What they were opened as; None where the customers' ids are the addresses.
+        label: Name for messages.
+        relation: SQL relation for FROM.
+        columns: The column of each role.
+        opened: The opened source; None if the customer ids are the e-mail addresses.
     """
 
     label: str
@@ -53,18 +53,22 @@ class Contacts(Struct, frozen=True):
 
     @property
     def customer_key(self) -> str:
-        """The expression of a customer's id, as a run makes it of a column of that kind; NULL where blank."""
+        """SQL expression of the customer id, normalized as a run does it; NULL if blank."""
         column, dialect = self.columns["customer_id"], dialect_of("duckdb")
         return dialect.id_text(dialect.customer_key(dialect.column(column), column.kind), column.kind)
 
     def text(self, role: str) -> str:
-        """The expression of a role's value as text."""
+        """Return the SQL expression of a role's value as text."""
         column, dialect = self.columns[role], dialect_of("duckdb")
         return dialect.plain_text(dialect.column(column), column.kind)
 
 
-def ids_are_addresses(customers: str) -> Contacts:
-    """The customers themselves as contacts, where each id is an address."""
+def customer_ids_as_contacts(customers: str) -> Contacts:
+    """Return the customers as their own contacts, with the customer id as the e-mail address.
+
+    Args:
+        customers: SQL relation of the customers.
+    """
     column = Column(("customer_id",), Kind.TEXT, "VARCHAR")
     return Contacts("the customer ids", customers, {"customer_id": column, "email": column})
 
@@ -72,26 +76,26 @@ def ids_are_addresses(customers: str) -> Contacts:
 def open_contacts(
     settings: ExportSettings, roles: frozenset[str], connection: duckdb.DuckDBPyConnection, scratch: Path
 ) -> Contacts:
-    """Opens the contacts with what opens sources, and finds their columns.
+    """Open the contacts like a source, and map their columns to roles.
 
     Args:
-        settings: Where they are, and which columns were named.
-        roles: What the format can use.
-        connection: Where they will be read.
-        scratch: A folder for copies.
+        settings: Location and column names of the contacts.
+        roles: Roles that the format can use.
+        connection: DuckDB connection that will read the contacts.
+        scratch: Folder for temporary copies.
 
     Raises:
-        SourceError: They can't be read.
-        ColumnError: A column is not there, or several could be meant.
-        UsageError: They are somewhere from where they are not read.
+        SourceError: If the contacts can't be read.
+        ColumnError: If a column is missing or ambiguous.
+        UsageError: If contacts can't be read from such a location.
     """
     from rfm_pipeline.source.open import open_source
 
-    assert settings.contacts is not None  # who asks has looked
+    assert settings.contacts is not None  # the caller has checked it
     location = parse_source(settings.contacts)
     if isinstance(location, BigQueryTable | StdinLocation):
         raise UsageError(
-            f"Contacts are not read from {settings.contacts}.",
+            f"Contacts can't be read from {settings.contacts}.",
             "name a file, or a table of a DuckDB file: --contacts contacts.csv.",
         )
     opened = open_source(location, settings.read, connection, scratch)
@@ -99,58 +103,61 @@ def open_contacts(
 
 
 def _columns(schema: Schema, settings: ExportSettings, roles: frozenset[str]) -> dict[str, Column]:
-    """The column of each role. The id and the address are also found by name, the others never."""
+    """Return the column of each role. Only customer id and e-mail address are also detected by name."""
     chosen: dict[str, Column] = {}
     for role, name in settings.by_role().items():
         if name is not None and role in {"customer_id", *roles}:
             column = find_column(schema, name)
             if column is None:
-                raise _unknown(schema, role, name)
+                raise _unknown_column(schema, role, name)
             chosen[role] = column
     for role, groups in _NAMES.items():
         if role not in chosen:
-            chosen[role] = _detected(schema, role, groups)
+            chosen[role] = _detect(schema, role, groups)
     for role, column in chosen.items():
         if column.kind is Kind.OTHER:
             raise ColumnError(
-                f"The contacts' {_spoken(role)} is the column `{column.name}`, which is {column.declared}.",
+                f"The contacts' {_role_label(role)} is the column `{column.name}`, which is"
+                f" {column.declared}.",
                 f"choose another column with {_flag(role)}.",
             )
     return {role: chosen[role] for role in settings.by_role() if role in chosen}
 
 
-def _detected(schema: Schema, role: str, groups: tuple[tuple[str, ...], ...]) -> Column:
+def _detect(schema: Schema, role: str, groups: tuple[tuple[str, ...], ...]) -> Column:
     for names in groups:
-        found = [column for column in schema if len(column.path) == 1 and normalize_name(column.name) in names]
-        if len(found) > 1:
-            listed = ", ".join(f"`{column.name}`" for column in found)
+        matches = [
+            column for column in schema if len(column.path) == 1 and normalize_name(column.name) in names
+        ]
+        if len(matches) > 1:
+            listed = ", ".join(f"`{column.name}`" for column in matches)
             raise ColumnError(
-                f"{len(found)} columns of the contacts could be the {_spoken(role)}: {listed}.",
+                f"{len(matches)} columns of the contacts could be the {_role_label(role)}: {listed}.",
                 f"choose one with {_flag(role)}, or in [export] of rfm.toml.",
             )
-        if found:
-            return found[0]
+        if matches:
+            return matches[0]
     raise ColumnError(
-        f"No column of the contacts was recognised as the {_spoken(role)}.",
-        f"name it with {_flag(role)}. The contacts have {_listed(schema)}.",
+        f"No column of the contacts was recognised as the {_role_label(role)}.",
+        f"name it with {_flag(role)}. The contacts have {_column_list(schema)}.",
     )
 
 
-def _unknown(schema: Schema, role: str, name: str) -> ColumnError:
+def _unknown_column(schema: Schema, role: str, name: str) -> ColumnError:
     close = difflib.get_close_matches(name, [column.name for column in schema], n=1)
-    meant = f"did you mean `{close[0]}`? " if close else ""
+    suggestion = f"did you mean `{close[0]}`? " if close else ""
     return ColumnError(
         f"{_flag(role)} names the column `{name}`, which the contacts do not have.",
-        f"{meant}{'They' if meant else 'they'} have {_listed(schema)}.",
+        f"{suggestion}{'The contacts' if suggestion else 'the contacts'} have {_column_list(schema)}.",
     )
 
 
-def _listed(schema: Schema, most: int = 12) -> str:
-    shown = ", ".join(f"`{column.name}`" for column in schema[:most])
-    return shown + (f" and {len(schema) - most} more" if len(schema) > most else "")
+def _column_list(schema: Schema, limit: int = 12) -> str:
+    names = ", ".join(f"`{column.name}`" for column in schema[:limit])
+    return names + (f" and {len(schema) - limit} more" if len(schema) > limit else "")
 
 
-def _spoken(role: str) -> str:
+def _role_label(role: str) -> str:
     return {"customer_id": "customer id", "email": "e-mail address"}.get(role, role.replace("_", " "))
 
 

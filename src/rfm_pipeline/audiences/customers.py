@@ -1,8 +1,7 @@
-"""The customers of some segments: from the current result to a table that is at hand."""
+"""Customers of the chosen segments, copied from the current result to a local DuckDB table."""
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -12,33 +11,23 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from rfm_pipeline.audiences.matching import customers_sql
-from rfm_pipeline.common.duckdb_quoting import columns_literal, text_literal
 from rfm_pipeline.common.formatting import lower_first
-from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, parse_destination
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import DestinationError, WarehouseError
 from rfm_pipeline.results.destination import Destination
-from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb
-
-_TYPES: Mapping[str, str] = {
-    "text": "VARCHAR",
-    "integer": "BIGINT",
-    "small": "INTEGER",
-    "money": "DECIMAL(38, 9)",
-    "date": "DATE",
-}
 
 
 class CurrentResult(Struct, frozen=True):
     """The current result.
 
     Attributes:
-        label: Its table, as a person writes it.
-        as_of: Its as-of date; None where it has no rows.
-        segments: The names of its segments.
+        label: Its table, as in messages.
+        as_of: Its as-of date; None if it has no rows.
+        segments: Names of its segments, in alphabetical order.
     """
 
     label: str
@@ -46,60 +35,60 @@ class CurrentResult(Struct, frozen=True):
     segments: tuple[str, ...]
 
 
-Choice = Callable[[CurrentResult], tuple[str, ...]]
-"""Which segments are wanted, once it is known which there are."""
+SegmentChooser = Callable[[CurrentResult], tuple[str, ...]]
+"""Function that returns the names of the segments to export, given the current result."""
 
 
 def stage_customers(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     columns: Sequence[str],
-    choose: Choice,
+    choose: SegmentChooser,
     scratch: Path,
 ) -> tuple[CurrentResult, tuple[str, ...]]:
-    """Makes the table `customers` of the current result.
+    """Create the table `customers` from the current result.
 
     Args:
-        connection: Where the table is to be.
-        settings: Where the result is.
-        columns: Its columns.
-        choose: Which segments.
-        scratch: A folder with room for the rows.
+        connection: DuckDB connection in which to create the table.
+        settings: Settings with the location of the result.
+        columns: Columns of the table.
+        choose: Selects the segments.
+        scratch: Folder for the rows while they are loaded.
 
     Returns:
-        What the result has, and the segments that were chosen.
+        The current result, and the names of the chosen segments.
 
     Raises:
-        RfmError: There is no result, or it can't be read.
+        RfmError: If there is no result, or it can't be read.
     """
-    to = parse_destination(settings.to)
+    to = settings.to
     if isinstance(to, BigQueryDestinationLocation):
-        from rfm_pipeline.warehouse.bigquery.destination import open_dataset
+        from rfm_pipeline.warehouse.bigquery.destination import open_bigquery_destination
 
-        with open_dataset(to, settings.bigquery, f"export-{secrets.token_hex(6)}") as dataset:
-            standing = _look(dataset)
-            segments = choose(standing)
+        with open_bigquery_destination(to, settings.bigquery, f"export-{secrets.token_hex(6)}") as dataset:
+            current = _read_current_result(dataset)
+            segments = choose(current)
             select = customers_sql(dataset.table("current"), columns, segments, dataset.engine)
             stage_rows(connection, dataset.pages(select), columns, scratch)
-        return standing, segments
-    from rfm_pipeline.common.duckdb_engine import watched
+        return current, segments
+    from rfm_pipeline.common.duckdb_engine import execute_interruptibly
     from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
 
     file = DuckDBDestination(connection, to.file, to.table, settings.duckdb)
     with file.open_for_reading():
-        standing = _look(file)
-        segments = choose(standing)
+        current = _read_current_result(file)
+        segments = choose(current)
         select = customers_sql(file.table("current"), columns, segments, file.engine)
-        watched(connection, f"CREATE TABLE customers AS\n{select}")
-    return standing, segments
+        execute_interruptibly(connection, f"CREATE TABLE customers AS\n{select}")
+    return current, segments
 
 
-def _look(destination: Destination) -> CurrentResult:
-    """What the current result has.
+def _read_current_result(destination: Destination) -> CurrentResult:
+    """Return the label, as-of date and segments of the current result.
 
     Raises:
-        DestinationError: There is none.
-        LockedError: Another process holds the destination.
+        DestinationError: If there is no result.
+        LockedError: If another process has locked the destination.
     """
     if "current" not in destination.existing_tables():
         raise DestinationError(
@@ -120,37 +109,25 @@ def stage_rows(
     columns: Sequence[str],
     scratch: Path,
 ) -> None:
-    """Makes the table `customers` of rows that come in pages from another engine, one of them in memory.
+    """Create the table `customers` from pages of rows of another engine, with one page in memory at a time.
 
     Args:
-        connection: Where the table is to be.
-        pages: The rows.
-        columns: Their columns.
-        scratch: A folder with room for them.
+        connection: DuckDB connection in which to create the table.
+        pages: The rows, page by page.
+        columns: Columns of the table.
+        scratch: Folder for a temporary file with all rows.
 
     Raises:
-        WarehouseError: There is no room.
+        WarehouseError: If the temporary file can't be written.
     """
     from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
+    from rfm_pipeline.warehouse.duckdb.load import create_table_from_pages
 
-    lines = scratch / "customers.ndjson"
     try:
-        with lines.open("w", encoding="utf-8") as opened:
-            for page in pages:
-                # Decimals and dates as text: a number of JSON is not exact.
-                for row in page:
-                    plain = {name: row[name] for name in columns}
-                    opened.write(json.dumps(plain, default=str, ensure_ascii=False))
-                    opened.write("\n")
+        with translate_duckdb_errors("read the result"):
+            create_table_from_pages(connection, "customers", columns, pages, scratch)
     except OSError as error:
         raise WarehouseError(
-            f"There is no room for the result: {lower_first(error.strerror or str(error))}.",
-            "give duckdb.temp_directory more room.",
+            f"The result can't be copied to this machine: {lower_first(error.strerror or str(error))}.",
+            "set duckdb.temp_directory to a folder with more free space.",
         ) from error
-    types = columns_literal((name, _TYPES[RESULT_COLUMNS[name].holds]) for name in columns)
-    with translate_duckdb_errors("read the result"):
-        connection.execute(
-            f"CREATE TABLE customers AS SELECT {', '.join(columns)}"
-            f" FROM read_json({text_literal(str(lines))}, format = 'newline_delimited', columns = {types})"
-        )
-    lines.unlink()

@@ -1,4 +1,4 @@
-"""From the current result to the file of an audience, with every customer accounted for."""
+"""The `rfm export` use case: the current result, joined with contacts, written as an audience file."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.audiences import normalization as normalise
-from rfm_pipeline.audiences.contacts import Contacts, ids_are_addresses, open_contacts
+from rfm_pipeline.audiences import normalization
+from rfm_pipeline.audiences.contacts import Contacts, customer_ids_as_contacts, open_contacts
 from rfm_pipeline.audiences.customers import CurrentResult, stage_customers
 from rfm_pipeline.audiences.matching import (
-    REASONS,
+    LEFT_OUT_REASONS,
     audience_sql,
     contacts_sql,
+    mapped_roles,
     plain_sql,
-    roles_of,
     upload_sql,
 )
-from rfm_pipeline.audiences.request import Order, Request, checked, chosen_segments
+from rfm_pipeline.audiences.request import CheckedRequest, ExportRequest, check_request, resolve_segments
 from rfm_pipeline.common.formatting import format_bytes, format_count, lower_first
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
@@ -34,25 +34,26 @@ if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb
 
 
-class Exported(Struct, frozen=True):
-    """What was exported; exported and left out are together the customers of the segments.
+class ExportResult(Struct, frozen=True):
+    """Statistics of an export; `customers` is `exported` plus the sum of `left_out`.
 
     Attributes:
-        format: The format's name.
+        format: Name of the format.
         path: The file.
-        source: The table that it comes from, as a person writes it.
-        as_of: The as-of date of the result; None where it is empty.
-        segments: The segments that were asked for.
-        customers: How many customers they have.
-        exported: How many of them are in the file.
-        left_out: The others, by reason.
-        contacts: What a person calls the contacts; None where none were used.
-        columns: By role, their columns.
-        unused: Contacts of no customer in the segments.
-        several: Customers with several addresses, of which one was taken.
-        unusable: By role, how many values the network can't use, of those who are in the file: blank there.
-        hashed: Headings of the columns that hold hashes.
-        notes: What a person wants to know besides.
+        source: Table of the current result, as in messages.
+        as_of: As-of date of the result; None if it is empty.
+        segments: Names of the requested segments.
+        customers: Customers in these segments.
+        exported: Customers in the file.
+        left_out: Customers not in the file, by reason.
+        contacts: Label of the contacts; None if none were used.
+        columns: Columns of the contacts, by role.
+        unused: Contacts of customers outside the segments.
+        several: Customers with several addresses, of which one was chosen.
+        unusable: Values of exported customers that the network can't use and that are blank in the file, by
+            role.
+        hashed: Headings of the hashed columns.
+        notes: Further messages for the user.
     """
 
     format: str
@@ -72,7 +73,7 @@ class Exported(Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """One object with plain values, as `rfm export --json` prints it."""
+        """Return the JSON object that `rfm export --json` prints."""
         return {
             "format": self.format,
             "file": str(self.path),
@@ -96,158 +97,161 @@ class Exported(Struct, frozen=True):
         }
 
 
-def export(configuration: Configuration, request: Request, watcher: RunObserver) -> Exported:
-    """Writes the customers of some segments to a file that only its owner can read.
+def export(configuration: Configuration, request: ExportRequest, observer: RunObserver) -> ExportResult:
+    """Write the customers of the requested segments to a file that only its owner can read.
 
-    It is written beside its place and moved there, over an earlier one. No more is held in memory than DuckDB
-    may have.
+    The file is written to a temporary sibling and renamed into place, replacing an existing file. Memory is
+    limited by DuckDB's memory limit.
 
     Args:
         configuration: All layers of settings.
-        request: What is asked for.
-        watcher: Told what is going on.
+        request: The requested file.
+        observer: Receives the progress.
 
     Raises:
-        RfmError: The first thing that is wrong; no file was written, and an earlier one is as it was.
+        RfmError: If the export failed; no file was written, and an existing one is unchanged.
     """
     from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
     from rfm_pipeline.warehouse.duckdb.export import check_output
 
-    settings = configuration.settings()
-    order = checked(request, settings.export)
+    settings = configuration.settings
+    checked = check_request(request, settings.export)
     check_output(request.path)
     with (
         SpillDirectory(settings.duckdb.temp_directory) as scratch,
         closing(connect(settings.duckdb, scratch)) as db,
     ):
-        watcher.step("Reading the result")
+        observer.step("Reading the result")
 
-        def choose(standing: CurrentResult) -> tuple[str, ...]:
-            return chosen_segments(request.segments, _known(settings, standing))
+        def choose(current: CurrentResult) -> tuple[str, ...]:
+            return resolve_segments(request.segments, _segment_names(settings, current))
 
-        standing, segments = stage_customers(db, settings, _needed(order), choose, scratch)
-        work = _Work(settings, order, db, scratch, watcher)
-        return work.plain(standing, segments) if order.upload is None else work.uploaded(standing, segments)
+        current, segments = stage_customers(db, settings, _required_columns(checked), choose, scratch)
+        writer = _Writer(settings, checked, db, scratch, observer)
+        if checked.upload is None:
+            return writer.write_plain(current, segments)
+        return writer.write_upload(current, segments)
 
 
-class _Work:
-    """One export, once the customers are staged."""
+class _Writer:
+    """Writes the file of an export after its customers have been staged in the table `customers`."""
 
     def __init__(
         self,
         settings: Settings,
-        order: Order,
+        checked: CheckedRequest,
         connection: duckdb.DuckDBPyConnection,
         scratch: Path,
-        watcher: RunObserver,
+        observer: RunObserver,
     ) -> None:
         self._settings = settings
-        self._order = order
+        self._checked = checked
         self._connection = connection
         self._scratch = scratch
-        self._watcher = watcher
+        self._observer = observer
 
-    def plain(self, standing: CurrentResult, segments: tuple[str, ...]) -> Exported:
-        """Columns of the result."""
-        order, request = self._order, self._order.request
-        if "customer_id" in order.columns and not request.clear:
+    def write_plain(self, current: CurrentResult, segments: tuple[str, ...]) -> ExportResult:
+        """Write columns of the result."""
+        checked, request = self._checked, self._checked.request
+        if "customer_id" in checked.columns and not request.clear:
             self._refuse_addresses_in_clear()
-        is_text = order.format == "csv"
-        money = [name for name in order.columns if RESULT_COLUMNS[name].holds == "money"]
-        places = {name: self._places(name) for name in money} if is_text else {}
-        self._write(plain_sql(order.columns, places, is_text=is_text, raw=request.raw))
+        is_text = checked.format == "csv"
+        money = [name for name in checked.columns if RESULT_COLUMNS[name].holds == "money"]
+        decimals = {name: self._decimals(name) for name in money} if is_text else {}
+        self._write(plain_sql(checked.columns, decimals, is_text=is_text, raw=request.raw))
         customers = self._count("customers")
-        return Exported(
-            order.format, request.path, standing.label, standing.as_of, segments, customers, customers
+        return ExportResult(
+            checked.format, request.path, current.label, current.as_of, segments, customers, customers
         )
 
-    def uploaded(self, standing: CurrentResult, segments: tuple[str, ...]) -> Exported:
-        """What a network takes."""
+    def write_upload(self, current: CurrentResult, segments: tuple[str, ...]) -> ExportResult:
+        """Write the upload file of a network."""
         from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 
-        order, upload, request = self._order, self._order.upload, self._order.request
-        assert upload is not None  # who asks has looked
-        self._watcher.step("Joining the contacts")
+        checked, upload, request = self._checked, self._checked.upload, self._checked.request
+        assert upload is not None  # the caller has checked it
+        self._observer.step("Joining the contacts")
         with translate_duckdb_errors("read the contacts"):
             contacts = self._contacts()
         with translate_duckdb_errors("read the contacts", contacts.opened):
             self._create("contacts", contacts_sql(contacts, upload))
         with translate_duckdb_errors("join the contacts"):
             self._create("audience", audience_sql(contacts, upload))
-        self._write(upload_sql(contacts, upload, order.columns, raw=request.raw))
-        roles = roles_of(contacts, upload)
-        left_out = {reason: self._count("audience", f"left_out = '{reason}'") for reason in REASONS}
+        self._write(upload_sql(contacts, upload, checked.columns, raw=request.raw))
+        roles = mapped_roles(contacts, upload)
+        left_out = {reason: self._count("audience", f"left_out = '{reason}'") for reason in LEFT_OUT_REASONS}
         unusable = {
             role: self._count("audience", f"left_out IS NULL AND {role} IS NULL AND {role}_given")
             for role in roles
             if role != "email"
         }
         is_joined = contacts.opened is not None
-        return Exported(
-            format=order.format,
+        return ExportResult(
+            format=checked.format,
             path=request.path,
-            source=standing.label,
-            as_of=standing.as_of,
+            source=current.label,
+            as_of=current.as_of,
             segments=segments,
             customers=self._count("customers"),
             exported=self._count("audience", "left_out IS NULL"),
-            left_out={reason: number for reason, number in left_out.items() if number},
+            left_out={reason: count for reason, count in left_out.items() if count},
             contacts=contacts.label if is_joined else None,
             columns={role: column.name for role, column in contacts.columns.items()} if is_joined else {},
             unused=self._count("contacts ANTI JOIN customers USING (customer_id)"),
             several=self._count("audience", "has_several"),
-            unusable={role: number for role, number in unusable.items() if number},
+            unusable={role: count for role, count in unusable.items() if count},
             hashed=tuple(upload.fields[role].heading for role in roles if upload.fields[role].is_hashed),
             notes=self._notes(),
         )
 
     def _contacts(self) -> Contacts:
-        settings, upload = self._settings.export, self._order.upload
-        assert upload is not None  # who asks has looked
+        settings, upload = self._settings.export, self._checked.upload
+        assert upload is not None  # the caller has checked it
         if settings.contacts is None:
-            return ids_are_addresses("customers")
+            return customer_ids_as_contacts("customers")
         contacts = open_contacts(settings, frozenset(upload.fields), self._connection, self._scratch)
-        read = contacts.opened.files if contacts.opened else ()
-        if self._order.request.path.resolve() in {path.resolve() for path in read}:
+        files = contacts.opened.files if contacts.opened else ()
+        if self._checked.request.path.resolve() in {path.resolve() for path in files}:
             raise ConfigurationError(
-                f"The output {self._order.request.path} is among the contacts.", "write it somewhere else."
+                f"The output {self._checked.request.path} is among the contacts.",
+                "choose another output file.",
             )
         return contacts
 
     def _create(self, name: str, select: str) -> None:
-        from rfm_pipeline.common.duckdb_engine import watched
+        from rfm_pipeline.common.duckdb_engine import execute_interruptibly
 
-        watched(self._connection, f"CREATE TABLE {name} AS\n{select}", self._watcher.progress)
+        execute_interruptibly(self._connection, f"CREATE TABLE {name} AS\n{select}", self._observer.progress)
 
     def _write(self, select: str) -> None:
         from rfm_pipeline.warehouse.duckdb.export import write_private
 
-        path = self._order.request.path
-        self._watcher.step("Writing")
+        path = self._checked.request.path
+        self._observer.step("Writing")
         draft = write_private(self._connection, select, path, self._scratch)
         try:
             draft.move()
         except OSError as error:
             raise WarehouseError(
                 f"The output {path} can't be written: {lower_first(error.strerror or str(error))}.",
-                "look at what is there.",
+                "check the output path and its folder.",
             ) from error
         finally:
             draft.cleanup()
 
     def _refuse_addresses_in_clear(self) -> None:
-        addresses = self._count("customers", f"{normalise.email('customer_id')} IS NOT NULL")
+        addresses = self._count("customers", f"{normalization.email('customer_id')} IS NOT NULL")
         if addresses:
             ids = format_count(
                 addresses, "customer id is an e-mail address", "customer ids are e-mail addresses"
             )
             raise UsageError(
-                f"{ids}, and would be in the file in clear.",
-                "give --clear where they may be, or leave customer_id out of --columns.",
+                f"{ids}, and would be readable in the file.",
+                "allow that with --clear, or leave customer_id out of --columns.",
             )
 
-    def _places(self, column: str) -> int:
-        """As many decimals as the money of a column has, at least two: 4310.00, not 4310.000000000."""
+    def _decimals(self, column: str) -> int:
+        """Return the largest number of significant decimals in a column, at least two."""
         decimals = f"LENGTH(RTRIM(SPLIT_PART(CAST({column} AS VARCHAR), '.', 2), '0'))"
         row = self._connection.execute(f"SELECT MAX({decimals}) FROM customers").fetchone()
         return max(2, row[0] or 0) if row else 2
@@ -258,24 +262,23 @@ class _Work:
         return int(row[0])
 
     def _notes(self) -> tuple[str, ...]:
-        upload, path = self._order.upload, self._order.request.path
-        most, taken = upload.most_bytes if upload else None, path.stat().st_size
-        if most is None or taken <= most:
+        upload, path = self._checked.upload, self._checked.request.path
+        limit, size = upload.max_bytes if upload else None, path.stat().st_size
+        if limit is None or size <= limit:
             return ()
-        assert upload is not None  # it has a limit
-        return (
-            f"the file has {format_bytes(taken)}, and {upload.label} takes {format_bytes(most)} at once: split it",
-        )
+        assert upload is not None  # only uploads have a limit
+        accepted = f"{upload.label} takes at most {format_bytes(limit)}"
+        return (f"the file has {format_bytes(size)}, and {accepted}: split it",)
 
 
-def _known(settings: Settings, standing: CurrentResult) -> tuple[str, ...]:
-    """The segments of the map that is configured, and those of the result that it does not have."""
+def _segment_names(settings: Settings, current: CurrentResult) -> tuple[str, ...]:
+    """Return the names of the configured segment map, then those that only the result has."""
     mapped = SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension).segments
-    return tuple(dict.fromkeys([*(segment.name for segment in mapped), *standing.segments]))
+    return tuple(dict.fromkeys([*(segment.name for segment in mapped), *current.segments]))
 
 
-def _needed(order: Order) -> tuple[str, ...]:
-    """The columns of the result that an export reads."""
-    if order.upload is None:
-        return order.columns
-    return tuple(dict.fromkeys(["customer_id", "monetary", *order.columns]))
+def _required_columns(checked: CheckedRequest) -> tuple[str, ...]:
+    """Return the columns of the result that an export reads."""
+    if checked.upload is None:
+        return checked.columns
+    return tuple(dict.fromkeys(["customer_id", "monetary", *checked.columns]))

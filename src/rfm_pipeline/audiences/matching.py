@@ -1,38 +1,39 @@
-"""From customers and their contacts to the members of an audience: the queries, each a table on the way."""
+"""SQL that matches customers with their contacts and selects the members of an audience."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rfm_pipeline.audiences import normalization as normalise
+from rfm_pipeline.audiences import normalization
 from rfm_pipeline.audiences.contacts import Contacts
-from rfm_pipeline.audiences.networks import TAGS, UploadFormat
+from rfm_pipeline.audiences.networks import TAGS_HEADING, UploadFormat
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.registry import dialect_of
 
-REASONS = ("no_contact", "no_email", "invalid_email", "same_contact")
-"""Why a customer of the segments is no member, in the order in which it is looked at."""
+LEFT_OUT_REASONS = ("no_contact", "no_email", "invalid_email", "same_contact")
+"""Reasons why a customer of the segments is not exported, in order of precedence."""
 
 
 def customers_sql(relation: str, columns: Sequence[str], segments: Sequence[str], engine: str) -> str:
-    """Columns of the customers of some segments, as the engine of the result says it."""
+    """Return a SELECT of columns of the customers of some segments, in the dialect of `engine`."""
     names = ", ".join(dialect_of(engine).literal(name) for name in segments)
     return f"SELECT {', '.join(columns)} FROM {relation} WHERE segment IN ({names})"
 
 
 def contacts_sql(contacts: Contacts, upload: UploadFormat) -> str:
-    """One row per customer with contacts: each value as the network wants it, and whether one was given.
+    """Return a SELECT with one row per customer with contacts.
 
-    Of several addresses of a customer, the valid one that comes most often is taken; which of equals does not
-    depend on the order of the rows.
+    Each role has a column with the normalized value and a boolean `<role>_given`. Of several addresses of a
+    customer, the most frequent valid one is chosen; ties are resolved by value, independent of the order of
+    the rows.
     """
-    roles = roles_of(contacts, upload)
+    roles = mapped_roles(contacts, upload)
     raw = ", ".join(f"{contacts.text(role)} AS {role}" for role in roles)
     written = ", ".join(
-        f"{upload.fields[role].rule(role)} AS {role}, {normalise.text(role)} IS NOT NULL AS {role}_given"
+        f"{upload.fields[role].rule(role)} AS {role}, {normalization.text(role)} IS NOT NULL AS {role}_given"
         for role in roles
     )
-    missing = ", ".join(f"{role} IS NULL" for role in upload.known_by if role in roles)
+    missing = ", ".join(f"{role} IS NULL" for role in upload.match_roles if role in roles)
     return f"""\
 WITH raw AS (
   SELECT {contacts.customer_key} AS customer_id, {raw} FROM {contacts.relation}
@@ -51,13 +52,13 @@ SELECT * EXCLUDE (times, place) FROM placed WHERE place = 1"""
 
 
 def audience_sql(contacts: Contacts, upload: UploadFormat) -> str:
-    """One row per customer of the segments: contact, and why it is left out; NULL makes it a member.
+    """Return a SELECT with one row per customer of the segments: contact, and `left_out`, NULL for members.
 
-    Who shares an address (or, without one, a number) is one person: the customer who spent the most stands
-    for all of them.
+    Customers with the same address (or, without an address, the same phone number) are one person: of them,
+    the customer with the highest monetary value is exported.
     """
-    key = f"COALESCE({', '.join(role for role in upload.known_by if role in contacts.columns)})"
-    no_contact, no_email, invalid_email, same_contact = REASONS
+    key = f"COALESCE({', '.join(role for role in upload.match_roles if role in contacts.columns)})"
+    no_contact, no_email, invalid_email, same_contact = LEFT_OUT_REASONS
     return f"""\
 SELECT
   customers.*,
@@ -73,31 +74,31 @@ FROM customers LEFT JOIN contacts ON contacts.customer_id = customers.customer_i
 
 
 def upload_sql(contacts: Contacts, upload: UploadFormat, columns: Sequence[str], *, raw: bool) -> str:
-    """One row per member: the columns of the file, under the network's headings."""
+    """Return a SELECT with one row per member: the columns of the file under the network's headings."""
     selected = []
-    for role in roles_of(contacts, upload):
+    for role in mapped_roles(contacts, upload):
         field = upload.fields[role]
-        value = normalise.sha256(role) if field.is_hashed else _cell(role, raw=raw)
+        value = normalization.sha256(role) if field.is_hashed else _cell(role, raw=raw)
         selected.append(f'{value} AS "{field.heading}"')
     for name in columns:
         value = name if RESULT_COLUMNS[name].holds != "money" else f"CAST({name} AS DECIMAL(38, 2))"
         if RESULT_COLUMNS[name].holds == "text":
             value = _cell(name, raw=raw)
-        if heading(upload, name) == TAGS:
-            # A comma would make two tags of one.
+        if heading(upload, name) == TAGS_HEADING:
+            # Mailchimp splits unquoted tags at commas.
             value = f"CASE WHEN CONTAINS({name}, ',') THEN '\"' || {name} || '\"' ELSE {value} END"
         selected.append(f'{value} AS "{heading(upload, name)}"')
     return f"SELECT {', '.join(selected)} FROM audience WHERE left_out IS NULL ORDER BY customer_id"
 
 
-def plain_sql(columns: Sequence[str], places: Mapping[str, int], *, is_text: bool, raw: bool) -> str:
-    """One row per customer: columns of the result under their own names.
+def plain_sql(columns: Sequence[str], decimals: Mapping[str, int], *, is_text: bool, raw: bool) -> str:
+    """Return a SELECT with one row per customer: columns of the result under their own names.
 
     Args:
-        columns: Which, in their order.
-        places: How many decimals the money of each has.
-        is_text: Whether they are written as text, in which a spreadsheet could see a formula.
-        raw: Whether a spreadsheet may see one.
+        columns: The columns, in order.
+        decimals: Number of decimals of each money column. Used if `is_text`.
+        is_text: Whether the values are written as text, in which a spreadsheet may detect formulas.
+        raw: Whether text that a spreadsheet reads as a formula stays unchanged.
     """
     selected = []
     for name in columns:
@@ -105,23 +106,23 @@ def plain_sql(columns: Sequence[str], places: Mapping[str, int], *, is_text: boo
         if is_text and holds == "text":
             selected.append(f"{_cell(name, raw=raw)} AS {name}")
         elif is_text and holds == "money":
-            selected.append(f"CAST({name} AS DECIMAL(38, {places[name]})) AS {name}")
+            selected.append(f"CAST({name} AS DECIMAL(38, {decimals[name]})) AS {name}")
         else:
             selected.append(name)
     return f"SELECT {', '.join(selected)} FROM customers ORDER BY ALL"
 
 
 def heading(upload: UploadFormat, column: str) -> str:
-    """What a column of the result is called in an upload: `RFM Segment`; tags have their own name."""
+    """Return the heading of a column of the result in an upload, such as `RFM Segment`."""
     if column == "segment" and upload.tags_segments:
-        return TAGS
+        return TAGS_HEADING
     return f"RFM {column.removeprefix('rfm_').replace('_', ' ').title()}"
 
 
-def roles_of(contacts: Contacts, upload: UploadFormat) -> list[str]:
-    """The roles that have a column, in the network's order."""
+def mapped_roles(contacts: Contacts, upload: UploadFormat) -> list[str]:
+    """Return the roles that have a column in the contacts, in the network's order."""
     return [role for role in upload.fields if role in contacts.columns]
 
 
 def _cell(expression: str, *, raw: bool) -> str:
-    return expression if raw else normalise.harmless(expression)
+    return expression if raw else normalization.escape_formula(expression)

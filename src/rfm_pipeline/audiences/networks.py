@@ -1,4 +1,4 @@
-"""The formats of an export, as data: what each network calls a column, what it puts there, what is hashed."""
+"""Export formats as data: each network's headings, normalization rules and hashed columns."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from rfm_pipeline.audiences import normalization as normalise
+from rfm_pipeline.audiences import normalization
 from rfm_pipeline.audiences.normalization import Rule
 
-PLAIN = ("csv", "parquet", "xlsx")
-"""Formats that hold columns of the result; each is also the suffix of its file."""
+PLAIN_FORMATS = ("csv", "parquet", "xlsx")
+"""Formats with columns of the result; each name is also the file suffix."""
 
 
 class Field(Struct, frozen=True):
-    """A column of an upload that comes from the contacts.
+    """A column of an upload with values of the contacts.
 
     Attributes:
-        heading: What the network calls it.
-        rule: How the network wants it written.
-        is_hashed: Whether its SHA-256 is written in its place.
+        heading: The network's heading.
+        rule: The network's normalization rule.
+        is_hashed: Whether the SHA-256 of the normalized value is written.
     """
 
     heading: str
@@ -28,89 +28,89 @@ class Field(Struct, frozen=True):
 
 
 class UploadFormat(Struct, frozen=True):
-    """What a network takes.
+    """Upload format of a network.
 
     Attributes:
-        label: What a person calls it.
-        fields: By role, its columns from the contacts; the first is the e-mail address.
-        columns: Columns of the result that are written unless others are chosen; None where it takes none.
-        known_by: Roles by any of which it knows a person.
-        tags_segments: Whether it takes the segment as a tag.
-        together: Roles of which a network can use all, or none.
-        most_bytes: The largest file that it takes; None where it sets no limit.
+        label: Name for messages.
+        fields: Columns with values of the contacts, by role; the first is the e-mail address.
+        columns: Default columns of the result; None if the network accepts none.
+        match_roles: Roles that identify a person; one of them is enough.
+        tags_segments: Whether the segment is uploaded as a tag.
+        all_or_none: Roles that the network can use only together.
+        max_bytes: Largest accepted file in bytes; None without a limit.
     """
 
     label: str
     fields: Mapping[str, Field]
     columns: tuple[str, ...] | None = None
-    known_by: tuple[str, ...] = ("email", "phone")
+    match_roles: tuple[str, ...] = ("email", "phone")
     tags_segments: bool = False
-    together: tuple[str, ...] = ()
-    most_bytes: int | None = None
+    all_or_none: tuple[str, ...] = ()
+    max_bytes: int | None = None
 
     @property
     def is_hashed(self) -> bool:
-        """Whether nobody's address can be read in it."""
+        """Whether e-mail addresses are hashed."""
         return self.fields["email"].is_hashed
 
 
-UPLOADS: Mapping[str, UploadFormat] = {
-    # Country and Zip are not hashed, by Google's own rule.
+UPLOAD_FORMATS: Mapping[str, UploadFormat] = {
+    # Google requires Country and Zip unhashed.
     "google": UploadFormat(
         "Google Ads Customer Match",
         {
-            "email": Field("Email", normalise.google_email, is_hashed=True),
-            "phone": Field("Phone", normalise.phone, is_hashed=True),
-            "first_name": Field("First Name", normalise.google_first_name, is_hashed=True),
-            "last_name": Field("Last Name", normalise.google_last_name, is_hashed=True),
-            "country": Field("Country", normalise.country),
-            "zip": Field("Zip", normalise.text),
+            "email": Field("Email", normalization.google_email, is_hashed=True),
+            "phone": Field("Phone", normalization.phone, is_hashed=True),
+            "first_name": Field("First Name", normalization.google_first_name, is_hashed=True),
+            "last_name": Field("Last Name", normalization.google_last_name, is_hashed=True),
+            "country": Field("Country", normalization.country),
+            "zip": Field("Zip", normalization.text),
         },
-        together=("first_name", "last_name", "country", "zip"),
+        all_or_none=("first_name", "last_name", "country", "zip"),
     ),
     "meta": UploadFormat(
         "Meta Custom Audiences",
         {
-            "email": Field("email", normalise.email, is_hashed=True),
-            "phone": Field("phone", normalise.meta_phone, is_hashed=True),
-            "first_name": Field("fn", normalise.meta_name, is_hashed=True),
-            "last_name": Field("ln", normalise.meta_name, is_hashed=True),
-            "country": Field("country", normalise.meta_country, is_hashed=True),
-            "zip": Field("zip", normalise.meta_zip, is_hashed=True),
+            "email": Field("email", normalization.email, is_hashed=True),
+            "phone": Field("phone", normalization.meta_phone, is_hashed=True),
+            "first_name": Field("fn", normalization.meta_name, is_hashed=True),
+            "last_name": Field("ln", normalization.meta_name, is_hashed=True),
+            "country": Field("country", normalization.meta_country, is_hashed=True),
+            "zip": Field("zip", normalization.meta_zip, is_hashed=True),
         },
     ),
-    # The address comes first: Klaviyo reads the first column as what identifies a profile.
+    # Klaviyo identifies profiles by the first column.
     "klaviyo": UploadFormat(
         "a Klaviyo list",
         {
-            "email": Field("Email", normalise.email),
-            "phone": Field("Phone Number", normalise.phone),
-            "first_name": Field("First Name", normalise.text),
-            "last_name": Field("Last Name", normalise.text),
-            "country": Field("Country", normalise.country),
-            "zip": Field("Zip Code", normalise.text),
+            "email": Field("Email", normalization.email),
+            "phone": Field("Phone Number", normalization.phone),
+            "first_name": Field("First Name", normalization.text),
+            "last_name": Field("Last Name", normalization.text),
+            "country": Field("Country", normalization.country),
+            "zip": Field("Zip Code", normalization.text),
         },
         columns=("segment", "rfm_score", "recency_days", "frequency", "monetary", "last_order_date"),
-        most_bytes=50_000_000,
+        max_bytes=50_000_000,
     ),
     "mailchimp": UploadFormat(
         "a Mailchimp audience",
         {
-            "email": Field("Email Address", normalise.mailchimp_email),
-            "phone": Field("Phone Number", normalise.phone),
-            "first_name": Field("First Name", normalise.text),
-            "last_name": Field("Last Name", normalise.text),
-            "country": Field("Country", normalise.country),
-            "zip": Field("Zip Code", normalise.text),
+            "email": Field("Email Address", normalization.mailchimp_email),
+            "phone": Field("Phone Number", normalization.phone),
+            "first_name": Field("First Name", normalization.text),
+            "last_name": Field("Last Name", normalization.text),
+            "country": Field("Country", normalization.country),
+            "zip": Field("Zip Code", normalization.text),
         },
         columns=("segment",),
-        known_by=("email",),
+        match_roles=("email",),
         tags_segments=True,
     ),
 }
-"""The formats of networks, by what `--format` calls them."""
+"""Upload formats by their name in `--format`."""
 
-TAGS = "Tags"
-"""The heading under which Mailchimp takes tags, of which the segment is one."""
+TAGS_HEADING = "Tags"
+"""Mailchimp's heading of the column with tags."""
 
-FORMATS = (*PLAIN, *UPLOADS)
+FORMATS = (*PLAIN_FORMATS, *UPLOAD_FORMATS)

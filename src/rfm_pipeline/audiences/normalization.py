@@ -1,16 +1,22 @@
-r"""How a value is written before it is hashed or uploaded: each network's rules, as expressions of DuckDB.
+r"""Normalization of contact data before hashing and upload: each network's rules, as DuckDB expressions.
 
-Each function takes an expression of text, and gives one that is NULL where the value is of no use there. What
-is written so already stays as it is. The sources, as they were read in 2026:
+Each function maps an expression of text to an expression that is NULL if the network can't use the value. All
+are idempotent. Sources, read in 2026:
 
 - Google: "Format user data", developers.google.com/data-manager/api/devguides/concepts/formatting; for the
   file, "Format your customer data file", support.google.com/google-ads/answer/7659867.
-- Meta: "Customer Information Parameters", whose rules of hashing all of its uploads share,
+- Meta: "Customer Information Parameters", whose hashing rules apply to all of Meta's uploads,
   developers.facebook.com/documentation/ads-commerce/conversions-api/parameters/customer-information-parameters;
   for the file, "How to format a customer list", facebook.com/business/help/2082575038703844.
 - Klaviyo: "How to create and add subscribers to a new list", help.klaviyo.com/hc/en-us/articles/115005078967.
 - Mailchimp: "Format guidelines for your import file",
   mailchimp.com/help/format-guidelines-for-your-import-file.
+
+Why no library: `phonenumbers` needs a default country for `442079460001` and `0044 20 7946 0001`, and takes
+104 µs a number on one core where this takes 6 µs. Google's `google-ads-datamanager-util` makes
+`+4402079460018` of `+44 (0)20 7946 0018` and `+6505551212` of `(650)555-1212`; Meta's `facebook_business`
+cuts every postcode at the dash (`00-950` becomes `00`), leaves punctuation in names, and raises at the first
+invalid value.
 """
 
 from __future__ import annotations
@@ -18,45 +24,45 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Rule = Callable[[str], str]
-"""From an expression of text to the expression of what is uploaded."""
+"""Maps an SQL expression of text to the SQL expression of the normalized value."""
 
 _BLANK = r"\s\p{Z}\p{Cc}\p{Cf}"
-# Quotes, brackets and separators are in addresses only in forms that nobody is known to use; none begins with
-# what a spreadsheet would take for a formula.
+# RFC 5321 allows quotes, brackets and separators in rare forms only, which are rejected here. No address may
+# begin with a character that begins a formula in a spreadsheet.
 _NOT_IN_ADDRESS = r"""@\s\p{Z}\p{C}"(),:;<>\[\]\\"""
 _LABEL = f"[^{_NOT_IN_ADDRESS}.]+"
 _ADDRESS = f"[^{_NOT_IN_ADDRESS}=+-][^{_NOT_IN_ADDRESS}]*@{_LABEL}([.]{_LABEL})+"
-_LONGEST_ADDRESS = 254
+_MAX_ADDRESS_LENGTH = 254
 _ASCII_BEFORE_AT = r"[\x21-\x7e]+@.+"
 _TITLES = rf"^((mr|mrs|ms|miss|dr)[.]?([{_BLANK},]+|$))+|([{_BLANK},]+dr[.]?)+$"
 _SUFFIXES = rf"((^|[{_BLANK},]+)(jr|sr|ii|iii|iv|esq|md|phd|dds|cpa)[.]?)+,*$"
-# A number as people write it, with brackets, dots, slashes and any dash.
+# Digits with spaces, brackets, dots, slashes and any dash.
 _PHONE = r"[+]?[0-9 ()./\x{A0}\p{Pd}]+"
-# The last three are the same signs in the width of Chinese letters.
+# The last three are the full-width forms of =, + and @.
 _FORMULA = r"^[\s\p{Cc}]*[=+@\x{FF1D}\x{FF0B}\x{FF20}-]|^[\t\r\n]"
 _NUMBER = r"[+-]?[0-9]+([.,][0-9]+)*"
 
 
 def sha256(expression: str) -> str:
-    """The SHA-256 of a text's UTF-8, in lower-case hexadecimal digits: what Google and Meta take."""
+    """Return the SHA-256 of a text in UTF-8 as lower-case hexadecimal digits, as Google and Meta require."""
     return f"SHA256({expression})"
 
 
 def email(raw: str) -> str:
-    """An address without the blanks around it, in lower case: Meta's rule, and enough for Klaviyo.
+    """Return a valid e-mail address, trimmed and in lower case: Meta's rule, also accepted by Klaviyo.
 
-    Dots, and what follows a plus, stay.
+    Dots and plus suffixes stay.
     """
     return _checked_address(f"LOWER({_trimmed(raw)})")
 
 
 def mailchimp_email(raw: str) -> str:
-    """The same; Mailchimp takes no letters beyond ASCII before the @."""
+    """Return an e-mail address by Mailchimp's rule: as `email`, only ASCII characters before the @."""
     return _matching(_ASCII_BEFORE_AT, email(raw))
 
 
 def google_email(raw: str) -> str:
-    """Google: lower case, no blanks anywhere; at gmail.com and googlemail.com no dots and no plus suffix."""
+    """Return an e-mail address by Google's rule: no blanks; at gmail.com no dots and plus suffix."""
     compact = _without(f"[{_BLANK}]", f"LOWER({raw})")
     local, domain = f"SPLIT_PART({compact}, '@', 1)", f"SPLIT_PART({compact}, '@', 2)"
     short = f"REPLACE(SPLIT_PART({local}, '+', 1), '.', '') || '@' || {domain}"
@@ -65,10 +71,11 @@ def google_email(raw: str) -> str:
 
 
 def phone(raw: str) -> str:
-    """A number in E.164, as Google, Klaviyo and Mailchimp ask: a plus, the country's code, digits only.
+    """Return a phone number in E.164 (plus, country code, digits), as Google, Klaviyo and Mailchimp require.
 
-    None of them can use a number without the country's code, and none is guessed: it begins with + or 00, or
-    has at least 11 digits of which the first is not 0. A letter, as in an extension, spoils it.
+    None of them can use a number without a country code, and the country is never guessed: the number must
+    begin with + or 00, or have at least 11 digits of which the first is not 0. A number with letters, such as
+    an extension, is NULL.
     """
     written = _trimmed(raw)
     digits = _without("^00", _without("[^0-9]", f"REPLACE({written}, '(0)', '')"))
@@ -79,54 +86,54 @@ def phone(raw: str) -> str:
 
 
 def meta_phone(raw: str) -> str:
-    """Meta: the country's code and the number, digits only, without symbols and leading zeros."""
+    """Return a phone number by Meta's rule: as `phone`, without the plus."""
     return f"LTRIM({phone(raw)}, '+')"
 
 
 def google_first_name(raw: str) -> str:
-    """Google: lower case, no blanks around it, no title such as Mrs."""
-    return _filled(_trimmed(_without(_TITLES, f"LOWER({_trimmed(raw)})")))
+    """Return a first name by Google's rule: trimmed, in lower case, without titles such as Mrs."""
+    return _null_if_empty(_trimmed(_without(_TITLES, f"LOWER({_trimmed(raw)})")))
 
 
 def google_last_name(raw: str) -> str:
-    """Google: lower case, no blanks around it, no suffix such as Jr."""
-    return _filled(_trimmed(_without(_SUFFIXES, f"LOWER({_trimmed(raw)})")))
+    """Return a last name by Google's rule: trimmed, in lower case, without suffixes such as Jr."""
+    return _null_if_empty(_trimmed(_without(_SUFFIXES, f"LOWER({_trimmed(raw)})")))
 
 
 def meta_name(raw: str) -> str:
-    """Meta: lower case without punctuation; letters of other alphabets stay, in UTF-8."""
-    return _filled(_trimmed(_without(r"[\p{P}\p{S}]", f"LOWER({raw})")))
+    """Return a name by Meta's rule: lower case without punctuation; non-Latin letters stay."""
+    return _null_if_empty(_trimmed(_without(r"[\p{P}\p{S}]", f"LOWER({raw})")))
 
 
 def text(raw: str) -> str:
-    """A text as it is, without the blanks around it."""
-    return _filled(_trimmed(raw))
+    """Return a trimmed text; NULL if blank."""
+    return _null_if_empty(_trimmed(raw))
 
 
 def country(raw: str) -> str:
-    """A country's two letters of ISO 3166-1, in upper case. UK is GB there, on which Mailchimp insists."""
+    """Return an ISO 3166-1 alpha-2 country code in upper case; UK becomes GB, as Mailchimp requires."""
     code = _matching("[A-Z]{2}", f"UPPER({_trimmed(raw)})")
     return f"CASE {code} WHEN 'UK' THEN 'GB' ELSE {code} END"
 
 
 def meta_country(raw: str) -> str:
-    """Meta: the same two letters in lower case."""
+    """Return a country code by Meta's rule: as `country`, in lower case."""
     return f"LOWER({country(raw)})"
 
 
 def meta_zip(raw: str) -> str:
-    """Meta: lower case without blanks and dashes, of a US code only the first five digits."""
+    """Return a postcode by Meta's rule: lower case, no blanks or dashes; five digits of a US code."""
     compact = _without(f"[{_BLANK}]", f"LOWER({raw})")
-    # Five digits, a dash and four are a code of the US and of nowhere else.
+    # Only US codes have five digits, a dash and four digits.
     short, joined = _without("-[0-9]{4}$", compact), _without(r"\p{Pd}", compact)
     is_long = f"REGEXP_FULL_MATCH({compact}, '[0-9]{{5}}-[0-9]{{4}}')"
-    return _filled(f"CASE WHEN {is_long} THEN {short} ELSE {joined} END")
+    return _null_if_empty(f"CASE WHEN {is_long} THEN {short} ELSE {joined} END")
 
 
-def harmless(expression: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe stands before =, +, -, @ and the like.
+def escape_formula(expression: str) -> str:
+    """Return a text with an apostrophe before =, +, -, @ and the like, so that it is no spreadsheet formula.
 
-    A number stays as it is, with its sign: -12.50, +442079460018. The rule is OWASP's, "CSV Injection".
+    Numbers stay unchanged, with their sign: -12.50, +442079460018. The rule is OWASP's, "CSV Injection".
     """
     is_formula = f"REGEXP_MATCHES({expression}, '{_FORMULA}')"
     is_number = f"REGEXP_FULL_MATCH({expression}, '{_NUMBER}')"
@@ -134,12 +141,12 @@ def harmless(expression: str) -> str:
 
 
 def _checked_address(address: str) -> str:
-    """An address that has the form of one, and a length that mail allows."""
-    return f"CASE WHEN LENGTH({address}) <= {_LONGEST_ADDRESS} THEN {_matching(_ADDRESS, address)} END"
+    """Return the address if its form and its length are valid, else NULL."""
+    return f"CASE WHEN LENGTH({address}) <= {_MAX_ADDRESS_LENGTH} THEN {_matching(_ADDRESS, address)} END"
 
 
 def _matching(pattern: str, expression: str) -> str:
-    return _filled(f"REGEXP_EXTRACT({expression}, '^(?:{pattern})$')")
+    return _null_if_empty(f"REGEXP_EXTRACT({expression}, '^(?:{pattern})$')")
 
 
 def _trimmed(expression: str) -> str:
@@ -150,5 +157,5 @@ def _without(pattern: str, expression: str) -> str:
     return f"REGEXP_REPLACE({expression}, '{pattern}', '', 'g')"
 
 
-def _filled(expression: str) -> str:
+def _null_if_empty(expression: str) -> str:
     return f"NULLIF({expression}, '')"

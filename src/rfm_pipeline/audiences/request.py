@@ -1,4 +1,4 @@
-"""What an export is asked for, checked before anything is opened."""
+"""Export requests, and their validation before anything is opened."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rfm_pipeline.audiences.networks import FORMATS, PLAIN, UPLOADS, UploadFormat
+from rfm_pipeline.audiences.networks import FORMATS, PLAIN_FORMATS, UPLOAD_FORMATS, UploadFormat
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 
-IDS = "customer_id"
-"""What `email` names where the customers' ids are their addresses."""
+IDS_AS_EMAILS = "customer_id"
+"""Value of the setting `export.email` if the customer ids are e-mail addresses."""
 
 
-class Request(Struct, frozen=True):
-    """What is exported, and whither.
+class ExportRequest(Struct, frozen=True):
+    """A requested export.
 
     Attributes:
-        path: The file.
-        format: One of FORMATS; None takes the suffix of the file.
-        segments: By name; none are all of them.
-        columns: Columns of the result; none are those of the format.
-        clear: Whether what is personal may be in the file in clear.
-        raw: Whether text may be in the file that a spreadsheet takes for a formula.
+        path: The output file.
+        format: One of FORMATS; None uses the suffix of the file.
+        segments: Names of segments; empty means all.
+        columns: Columns of the result; empty means the format's default.
+        clear: Whether personal data may be written unhashed.
+        raw: Whether text that a spreadsheet reads as a formula stays unchanged.
     """
 
     path: Path
@@ -37,43 +37,43 @@ class Request(Struct, frozen=True):
     raw: bool = False
 
 
-class Order(Struct, frozen=True):
-    """A request that can be met.
+class CheckedRequest(Struct, frozen=True):
+    """A valid request.
 
     Attributes:
-        request: It.
-        format: The format's name.
-        upload: What a network takes; None is a plain format.
-        columns: The columns of the result that are written.
+        request: The request.
+        format: Name of the format.
+        upload: Format of a network; None for plain formats.
+        columns: Columns of the result that are written.
     """
 
-    request: Request
+    request: ExportRequest
     format: str
     upload: UploadFormat | None
     columns: tuple[str, ...]
 
 
-def checked(request: Request, settings: ExportSettings) -> Order:
-    """Whether a request can be met, as far as that is known without looking at the result.
+def check_request(request: ExportRequest, settings: ExportSettings) -> CheckedRequest:
+    """Return the request with its format and columns resolved, as far as possible without reading the result.
 
     Raises:
-        ConfigurationError: There is no such format, column or combination.
-        UsageError: Addresses would be in the file in clear, and nobody asked for that.
+        ConfigurationError: If there is no such format, column or combination.
+        UsageError: If addresses would be readable in the file without `clear`.
     """
     name = request.format or request.path.suffix.casefold().removeprefix(".")
-    if request.format is None and name not in PLAIN:
+    if request.format is None and name not in PLAIN_FORMATS:
         raise ConfigurationError(
-            f"The format of {request.path} is not told by its name.",
+            f"The format of {request.path} is not clear from its suffix.",
             f"give --format, one of {', '.join(FORMATS)}.",
         )
     if name not in FORMATS:
         raise ConfigurationError(f"There is no format '{name}'.", f"choose one of {', '.join(FORMATS)}.")
-    upload = UPLOADS.get(name)
+    upload = UPLOAD_FORMATS.get(name)
     suffix = ".csv" if upload else f".{name}"
     if request.path.suffix.casefold() != suffix:
         raise ConfigurationError(
             f"The format {name} is written to a {suffix} file, not to {request.path}.",
-            f"end its name in {suffix}.",
+            f"choose a file name that ends in {suffix}.",
         )
     if upload:
         _check_upload(name, upload, request, settings)
@@ -81,63 +81,64 @@ def checked(request: Request, settings: ExportSettings) -> Order:
     for column in columns:
         if column not in RESULT_COLUMNS:
             raise ConfigurationError(
-                f"The result has no column `{column}`.", _choose(column, tuple(RESULT_COLUMNS))
+                f"The result has no column `{column}`.", _suggest(column, tuple(RESULT_COLUMNS))
             )
     if len(set(columns)) < len(columns):
-        raise ConfigurationError("A column is chosen twice.", "name each of --columns once.")
-    return Order(request, name, upload, columns)
+        raise ConfigurationError("--columns names a column twice.", "name each column once.")
+    return CheckedRequest(request, name, upload, columns)
 
 
-def _check_upload(name: str, upload: UploadFormat, request: Request, settings: ExportSettings) -> None:
-    if settings.contacts is None and settings.email != IDS:
+def _check_upload(name: str, upload: UploadFormat, request: ExportRequest, settings: ExportSettings) -> None:
+    if settings.contacts is None and settings.email != IDS_AS_EMAILS:
         raise ConfigurationError(
             f"The format {name} needs addresses, and a result has only customer ids.",
-            "name the customers' contacts with --contacts FILE; where the ids are e-mail addresses, give"
-            f" --email {IDS}.",
+            "name the customers' contacts with --contacts FILE; if the ids are e-mail addresses, give"
+            f" --email {IDS_AS_EMAILS}.",
         )
     if request.columns and upload.columns is None:
         raise ConfigurationError(
             f"{upload.label} takes no columns of the result.", "leave --columns out, or choose csv."
         )
-    named = {role for role, column in settings.by_role().items() if column}
-    absent = [role for role in upload.together if role not in named]
-    if absent and len(absent) < len(upload.together):
+    mapped = {role for role, column in settings.by_role().items() if column}
+    absent = [role for role in upload.all_or_none if role not in mapped]
+    if absent and len(absent) < len(upload.all_or_none):
         raise ConfigurationError(
-            f"{upload.label} matches postal addresses by {_listed(upload.together)} together, and"
-            f" {_listed(absent)} {'is' if len(absent) == 1 else 'are'} not named.",
+            f"{upload.label} matches postal addresses by {_role_list(upload.all_or_none)} together, and"
+            f" {_role_list(absent)} {'is' if len(absent) == 1 else 'are'} not named.",
             f"give {' '.join(_flag(role) for role in absent)} too, or none of them.",
         )
     if not upload.is_hashed and not request.clear:
         raise UsageError(
-            f"In the file for {upload.label} the e-mail addresses are in clear, and nobody asked for that.",
-            "give --clear where the file may be so; only its owner can read it.",
+            f"The file for {upload.label} contains readable e-mail addresses, which needs --clear.",
+            "allow that with --clear; only the owner of the file can read it.",
         )
 
 
-def chosen_segments(asked: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
-    """The segments that were asked for, as they are written in the result.
+def resolve_segments(requested: tuple[str, ...], available: Collection[str]) -> tuple[str, ...]:
+    """Return the requested segments in the spelling of the result, without duplicates.
 
     Args:
-        asked: As they were typed; none are all of them.
-        known: The segments of the result, and those of the map that has none of their customers today.
+        requested: Names in any case; empty means all segments.
+        available: Names of all segments, including those without customers.
 
     Raises:
-        UsageError: There is no such segment.
+        UsageError: If there is no such segment.
     """
-    spelled = {name.casefold(): name for name in known}
-    for name in asked:
-        if name.casefold() not in spelled:
-            raise UsageError(f"There is no segment '{name}'.", _choose(name, tuple(known)))
-    return tuple(dict.fromkeys(spelled[name.casefold()] for name in asked)) or tuple(known)
+    by_folded_name = {name.casefold(): name for name in available}
+    for name in requested:
+        if name.casefold() not in by_folded_name:
+            raise UsageError(f"There is no segment '{name}'.", _suggest(name, tuple(available)))
+    resolved = (by_folded_name[name.casefold()] for name in requested)
+    return tuple(dict.fromkeys(resolved)) or tuple(available)
 
 
-def _choose(name: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    meant = f"did you mean '{close[0]}'? " if close else ""
-    return f"{meant}{'There' if meant else 'there'} are {', '.join(known)}."
+def _suggest(name: str, available: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
+    suggestion = f"did you mean '{close[0]}'? " if close else ""
+    return f"{suggestion}{'There' if suggestion else 'there'} are {', '.join(available)}."
 
 
-def _listed(roles: Collection[str]) -> str:
+def _role_list(roles: Collection[str]) -> str:
     *others, last = (role.replace("_", " ") for role in roles)
     return f"{', '.join(others)} and {last}" if others else last
 

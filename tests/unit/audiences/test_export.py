@@ -106,7 +106,12 @@ def test_a_file_that_cannot_be_written_leaves_the_earlier_one(
     (tmp_path / "all.csv").write_text("an earlier one")
     before = set(tmp_path.iterdir())
     monkeypatch.setattr(Path, "replace", full)
-    refused(shop("export", "-o", "all.csv"), "can't be written: no space left on device", "look", code=4)
+    refused(
+        shop("export", "-o", "all.csv"),
+        "can't be written: no space left on device",
+        "check the output path",
+        code=4,
+    )
     assert (tmp_path / "all.csv").read_text() == "an earlier one"
     assert set(tmp_path.iterdir()) == before
 
@@ -188,13 +193,13 @@ def test_ids_that_are_addresses_need_no_contacts(with_addresses: Rfm, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "error", "hint"),
     [
-        (("-o", "x.txt"), "x.txt is not told by its name", "--format"),
+        (("-o", "x.txt"), "x.txt is not clear from its suffix", "--format"),
         (("-o", "x.csv", "-f", "exel"), "There is no format 'exel'", "xlsx, google"),
         (("-o", "x.csv", "-f", "parquet"), "written to a .parquet file", ".parquet"),
         (("-o", "x.xlsx", "-f", "google", "--email", "customer_id"), "written to a .csv file", ".csv"),
         (("-o", "x.csv", "-s", "Champion"), "There is no segment 'Champion'", "did you mean 'Champions'?"),
         (("-o", "x.csv", "--columns", "segmnt"), "no column `segmnt`", "did you mean 'segment'?"),
-        (("-o", "x.csv", "--columns", "segment,segment"), "chosen twice", "once"),
+        (("-o", "x.csv", "--columns", "segment,segment"), "names a column twice", "once"),
         (("-o", "there/x.csv"), "a folder that does not exist", "folder"),
         (("-o", "x.csv", "--to", "duckdb:other.duckdb"), "no result at duckdb:other.duckdb", "rfm run"),
         (("-o", "x.csv", "-f", "meta"), "needs addresses", "--contacts FILE"),
