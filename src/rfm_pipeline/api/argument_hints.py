@@ -1,4 +1,4 @@
-"""Hints that advise on flags of the command line, told to callers in Python as arguments."""
+"""Translation of hints about command-line flags into hints about Python arguments."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rfm_pipeline.errors import RfmError
 
 @contextmanager
 def hints_as_arguments() -> Iterator[None]:
-    """Lets errors advise on arguments where they advise on flags: `decimal=','` for `--decimal ','`.
+    """Rewrite the hints of errors raised in the body: `decimal=','` in place of `--decimal ','`.
 
-    The hint becomes a note of the error too, which a traceback shows.
+    The hint is also added as a note, which tracebacks show.
     """
     try:
         yield
@@ -24,7 +24,7 @@ def hints_as_arguments() -> Iterator[None]:
         raise
 
 
-# A word behind a flag is its value where it is more than a word of the sentence.
+# The word after a flag is its value if it is quoted or contains a character that is not a lower-case letter.
 _FLAG = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: ('[^']*'|\S*?[^a-z\s.,;:)]\S*?)(?=[.,;:)]*(?:\s|$)))?")
 
 

@@ -1,4 +1,4 @@
-"""A result as a notebook shows it: one table, in the colours of whatever is around it."""
+"""HTML of a result for notebooks: one table that inherits the notebook's colours."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ _NUMBER = f"{_CELL};text-align:right;font-variant-numeric:tabular-nums"
 _BAR = "display:inline-block;height:.6em;border-radius:2px;background:#3b7ea1;vertical-align:middle"
 
 
-def page_of(result: RunResult, segments: Sequence[SegmentSummary], headline: str) -> str:
-    """The segments of a result with their customers and money, as HTML without scripts.
+def result_html(result: RunResult, segments: Sequence[SegmentSummary], headline: str) -> str:
+    """Return a table of the segments with their customers, orders and revenue, as HTML without scripts.
 
     Args:
-        result: What was found.
-        headline: The figures of all customers, in words.
+        result: The result.
+        segments: One summary per segment, in the order of the table.
+        headline: Totals of all customers, as text.
     """
     excluded = result.statistics.rows_read - result.statistics.rows_kept
     lines = f"{result.statistics.rows_read:,} lines read, {excluded:,} of them excluded"
     rows = "".join(_row(segment, result) for segment in segments)
-    heads = "".join(
+    header_cells = "".join(
         f'<th scope="col" style="{_NUMBER if number else f"{_CELL};text-align:left"}">{name}</th>'
         for name, number in (
             ("Segment", 0),
@@ -41,7 +42,7 @@ def page_of(result: RunResult, segments: Sequence[SegmentSummary], headline: str
         f"<p><strong>{escape(headline)}</strong><br>as of {result.as_of}; {escape(result.source)},"
         f" {lines}</p>"
         '<table style="border-collapse:collapse;background:none">'
-        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{_warnings(result)}</div>"
+        f"<thead><tr>{header_cells}</tr></thead><tbody>{rows}</tbody></table>{_warnings(result)}</div>"
     )
 
 
@@ -66,5 +67,5 @@ def _row(segment: SegmentSummary, result: RunResult) -> str:
 
 
 def _warnings(result: RunResult) -> str:
-    told = [audit.detail for audit in result.audits if audit.status == "warning"]
-    return "".join(f"<p>⚠ {escape(detail)}</p>" for detail in told)
+    warnings = [audit.detail for audit in result.audits if audit.status == "warning"]
+    return "".join(f"<p>⚠ {escape(detail)}</p>" for detail in warnings)

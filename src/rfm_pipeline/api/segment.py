@@ -24,7 +24,7 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "scoring": ("bins", "method"),
     "duckdb": ("memory_limit", "threads"),
 }
-"""The arguments that are settings of a table, as they stand in `rfm.toml`."""
+"""Arguments that are settings of a table of `rfm.toml`, by table."""
 
 
 def segment(  # noqa: D417 - arguments that belong together are described together
@@ -54,43 +54,45 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
     settings: Mapping[str, Any] | None = None,
     config: str | PathLike[str] | None = None,
 ) -> Segmentation:
-    """Computes recency, frequency and monetary value of every customer, scores and segments them.
+    """Compute recency, frequency and monetary value of every customer, and score and segment the customers.
 
-    It is what `rfm run` computes, by the same query, and nothing is published: no table, no file, no record.
-    Neither `rfm.toml` nor `RFM_*` variables are looked at, so that the same call gives the same answer
-    everywhere; `config` reads a file all the same.
+    The computation is that of `rfm run`, with the same query. Nothing is published: no table, no file, no run
+    record. Neither `rfm.toml` nor `RFM_*` variables are read, so that the same call returns the same result
+    everywhere; `config` reads a file explicitly.
 
     Args:
-        source: Transaction lines: a data frame of pandas or Polars, an Arrow table or stream, a relation of
-            DuckDB's, or the path of a file, a glob, a folder or `duckdb:FILE#table`. A frame is read where
-            it is; what gives its rows only once, such as an Arrow stream, is copied first.
-        customer_id, order_id, ordered_at, amount, quantity, unit_price, refund: The column of each role,
-            where it is not found by its name; `order_id="none"` makes each line its own order.
-        as_of: The date that recency is counted from; the newest order's unless given.
-        window: How far back lines count, such as `"24 months"`.
-        since: The first date that counts.
-        timezone: The shop's time zone; UTC unless given.
-        returns: `"exclude"` negative lines, the default, or `"net"` them off the customer's money.
-        exclude: Lines that are not to count: conditions in SQL by their names.
-        date_format: How dates in text are written, such as `"%d/%m/%Y"`.
-        decimal, thousands: The marks in numbers in text.
-        bins: Scores run from 1 to this, 2 to 10.
-        method: `"quantile"`, `"fixed"` or `"ntile"`.
-        preset: A segment map or a well-known export by name.
-        memory_limit, threads: What DuckDB may use.
-        settings: Any other setting, in the shape of `rfm.toml`; the arguments above win over it.
-        config: An `rfm.toml`, below both.
+        source: Transaction lines: a pandas or Polars data frame, an Arrow table or stream, a DuckDB relation,
+            or the path of a file, a glob, a folder or `duckdb:FILE#table`. Frames are read without a copy;
+            sources that yield their rows only once, such as Arrow streams, are copied first.
+        customer_id, order_id, ordered_at, amount, quantity, unit_price, refund: Name of the column with each
+        role, if
+            it is not detected by name. `order_id="none"` makes each line its own order.
+        as_of: As-of date of the recency; default: date of the newest order.
+        window: Length of the time window before the as-of date, such as `"24 months"`; default: no limit.
+        since: First date of the time window.
+        timezone: The shop's time zone, an IANA name; default: UTC.
+        returns: Treatment of negative lines: `"exclude"` (default), or `"net"`, which subtracts them from the
+            customer's monetary value.
+        exclude: SQL conditions of lines to exclude, by name.
+        date_format: Format of dates in text, such as `"%d/%m/%Y"`, or several formats.
+        decimal, thousands: Decimal and thousands separators of numbers in text.
+        bins: Number of scores per dimension, 2 to 10; default: 4.
+        method: Scoring method: `"quantile"` (default), `"fixed"` or `"ntile"`.
+        preset: Name of a segment map or of a well-known export format, or a list of names.
+        memory_limit, threads: Limits of DuckDB.
+        settings: Other settings, in the structure of `rfm.toml`; the arguments above take precedence.
+        config: Path of an `rfm.toml`, which has the lowest precedence.
 
     Returns:
-        The customers with their scores and segments, and what was found on the way.
+        The scored and segmented customers, with statistics of the run.
 
     Raises:
-        RfmError: What a run would end with: a column that is not there, a map that is not total. Its class
-            and its `hint` say more.
-        AuditError: The result failed an audit that blocks.
+        RfmError: If the computation fails, with the errors of `rfm run`: a missing column, an incomplete
+            segment map. The class and `hint` give details.
+        AuditError: If a blocking audit fails.
     """
-    given = {name: value for name, value in locals().items() if value is not None}
-    flags = _layer({name: given[name] for name in given.keys() - {"source", "settings", "config"}})
+    arguments = {name: value for name, value in locals().items() if value is not None}
+    flags = _layer({name: arguments[name] for name in arguments.keys() - {"source", "settings", "config"}})
     path = None if config is None else Path(config)
     configuration = Configuration(
         flags=merge([settings or {}, flags]),
@@ -98,46 +100,51 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
         origin=path or Path(CONFIG_FILE),
     )
     with hints_as_arguments():
-        return _segmented(source, configuration)
+        return _segment(source, configuration)
 
 
 def _layer(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments in the shape of `rfm.toml`."""
+    """Return the arguments in the structure of `rfm.toml`."""
     layer: dict[str, Any] = {}
     for name, value in arguments.items():
         table = next((table for table, names in _TABLES.items() if name in names), None)
-        plain = value.isoformat() if isinstance(value, date) else value
+        setting = value.isoformat() if isinstance(value, date) else value
         if table:
-            layer.setdefault(table, {})[name] = plain
+            layer.setdefault(table, {})[name] = setting
         else:
-            layer[name] = plain
+            layer[name] = setting
     return layer
 
 
-def _segmented(source: Any, configuration: Configuration) -> Segmentation:
-    from rfm_pipeline.source.dataframe import is_frame, opener_of
+def _segment(source: Any, configuration: Configuration) -> Segmentation:
+    from rfm_pipeline.source.dataframe import dataframe_opener, is_dataframe
     from rfm_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
     opens = None
-    if is_frame(source):
-        opens = opener_of(source)
+    if is_dataframe(source):
+        opens = dataframe_opener(source)
     else:
         flags = {**configuration.flags, "source": str(source)}
         configuration = Configuration(flags, {}, configuration.file, configuration.origin)
         if isinstance(parse_source(str(source)), BigQueryTable):
             raise UsageError(
-                f"{source} is segmented in BigQuery, and this computes here.",
-                "`rfm run` does that; read the result from its destination.",
+                f"{source} is a BigQuery table, and `segment` computes on this machine.",
+                "use `rfm run`, and read the result from its destination.",
             )
-    begun = RunStart(new_run_id(), "run")
+    start = RunStart(new_run_id(), "run")
     with ExitStack() as stack:
         plan = stack.enter_context(open_plan(configuration, publishes=False, opens=opens))
-        result = stage_result(begun, plan, NullObserver())
+        result = stage_result(start, plan, NullObserver())
         if result.is_rejected:
             raise audit_error(result)
         assert isinstance(plan.warehouse, DuckDBWarehouse)
         connection = plan.warehouse.keep_only("result")
-        record = build_run_record(begun, plan, result)
+        record = build_run_record(start, plan, result)
         return Segmentation(
-            result, record, plan.spec.segment_map, configuration, connection, stack.pop_all().close
+            result,
+            record,
+            plan.spec.segment_map,
+            configuration,
+            connection=connection,
+            close=stack.pop_all().close,
         )

@@ -1,28 +1,24 @@
-"""One segment of a segmentation, as `Segmentation.summary` lists it."""
+"""`SegmentSummary`: totals of one segment, as `Segmentation.summary` lists them."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-if TYPE_CHECKING:
-    pass
-
 
 class SegmentSummary(Struct, frozen=True):
-    """One segment.
+    """Totals of one segment.
 
     Attributes:
-        segment: Its name.
-        customers: How many are in it.
-        customers_share: Their share of all customers, from 0 to 1; None where there are none at all.
-        orders: How many orders they made.
-        revenue: What they spent.
-        revenue_share: Its share of all revenue; None where there is none at all.
-        description: Who is in it, in one line.
-        action: What to do with them, in one line.
+        segment: Name of the segment.
+        customers: Number of customers.
+        customers_share: Share of all customers, 0 to 1; None if there are no customers at all.
+        orders: Number of orders.
+        revenue: Sum of the monetary values.
+        revenue_share: Share of the total revenue; None if the total is zero.
+        description: One line about the customers of the segment.
+        action: One line with a recommended action.
     """
 
     segment: str

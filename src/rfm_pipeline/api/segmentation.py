@@ -1,4 +1,4 @@
-"""What `segment` gives: the customers with their segments, and what was found on the way."""
+"""`Segmentation`, the result of `segment`: scored and segmented customers, with statistics of the run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from msgspec.structs import replace
 
 from rfm_pipeline.api.argument_hints import hints_as_arguments
-from rfm_pipeline.api.notebook_html import page_of
+from rfm_pipeline.api.notebook_html import result_html
 from rfm_pipeline.api.segment_summary import SegmentSummary
 from rfm_pipeline.common import formatting
 from rfm_pipeline.config.loader import Configuration, merge
@@ -34,20 +34,20 @@ COLUMNS = (
     "customer_id", "recency_days", "frequency", "monetary", "avg_order_value", "first_order_date",
     "last_order_date", "r_score", "f_score", "m_score", "rfm_score", "segment", "as_of_date",
 )  # fmt: skip
-"""The columns of the customers: those of `rfm_segments` but what only a history can tell."""
+"""Columns of the customers: those of `rfm_segments` without the ones that need a history."""
 
 
 class Segmentation:
-    """Customers with their scores and segments. Any consumer of Arrow streams takes it as a table.
+    """Customers with their scores and segments, which any consumer of Arrow streams reads as a table.
 
-    The rows stay in DuckDB until they are asked for, sorted by `customer_id`. Leaving it as a context, or
-    `close`, frees them; so does the garbage collector.
+    The rows stay in DuckDB until they are read, sorted by `customer_id`. They are freed by `close`, at the
+    end of a `with` block, or by the garbage collector.
 
     Attributes:
-        as_of: The date that recency is counted from.
-        customers: How many customers there are; `len` gives the same.
-        orders: How many orders they made.
-        revenue: What they spent.
+        as_of: As-of date of the recency.
+        customers: Number of customers; equal to `len`.
+        orders: Number of orders.
+        revenue: Sum of the monetary values.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Segmentation:
         record: RunRecord,
         segment_map: SegmentMap,
         configuration: Configuration,
+        *,
         connection: Any,
         close: Callable[[], object],
     ) -> None:
@@ -65,89 +66,90 @@ class Segmentation:
         self._configuration = configuration
         self._connection = connection
         self._close = weakref.finalize(self, close)
-        assert result.as_of is not None  # an empty result does not pass the audits
+        assert result.as_of is not None  # a built-in audit rejects an empty result
         self.as_of: date = result.as_of
         self.customers: int = result.statistics.customers
         self.orders: int = result.statistics.orders
         self.revenue: Decimal = result.statistics.revenue
 
-    # What was found
+    # Statistics
 
     @property
     def summary(self) -> tuple[SegmentSummary, ...]:
-        """Every segment of the map, the empty ones too, in the order of the map."""
-        told = self._result.to_json()["segments"]
+        """Totals of all segments of the map, including empty ones, in the order of the map."""
+        segments_json = self._result.to_json()["segments"]
         return tuple(
             SegmentSummary(
-                found.segment,
-                found.customers,
+                totals.segment,
+                totals.customers,
                 shares["customers_share"],
-                found.orders,
-                found.revenue,
+                totals.orders,
+                totals.revenue,
                 shares["revenue_share"],
                 segment.description,
                 segment.action,
             )
-            for segment, found, shares in zip(
-                self._segment_map.segments, self._result.statistics.segments, told, strict=True
+            for segment, totals, shares in zip(
+                self._segment_map.segments, self._result.statistics.segments, segments_json, strict=True
             )
         )
 
     @property
     def edges(self) -> Mapping[str, tuple[Decimal, ...] | None]:
-        """By `recency_days`, `frequency` and `monetary`, the edges between scores; None for `ntile`.
+        """Ascending score edges of `recency_days`, `frequency` and `monetary`; None for `ntile`.
 
-        In days they are the most for each score, best first; else a value above k edges scores 1 + k.
+        A recency of more than k edges scores `bins` - k; a frequency or monetary value above k edges
+        scores 1 + k.
         """
         names = ("recency_days", "frequency", "monetary")
         return {name: scores.edges for name, scores in zip(names, self._result.statistics.edges, strict=True)}
 
     @property
     def exclusions(self) -> tuple[Excluded, ...]:
-        """The lines that did not count, by reason, the most first."""
+        """Excluded lines by reason, most frequent reason first."""
         return self._result.statistics.exclusions
 
     @property
     def audits(self) -> tuple[Audit, ...]:
-        """The audits and what they found. None of them failed, but some may have warned."""
+        """Results of all audits, which passed or gave a warning."""
         return self._result.audits
 
     @property
     def columns(self) -> Mapping[str, str]:
-        """Which column of the source plays which role."""
+        """Name of the source column, by role."""
         return dict(self._result.columns)
 
     def to_json(self) -> dict[str, Any]:
-        """One object with plain values, as `rfm run --json` prints it, but for what a publish adds."""
-        said = self._result.to_json()
+        """Return the JSON object of `rfm run --json`, without the keys that describe a publish."""
+        document = self._result.to_json()
         for name in ("run_id", "status", "destination", "outputs", "duration_s", "bytes_processed",
                      "bytes_billed", "slot_ms", "jobs", "engine"):  # fmt: skip
-            del said[name]
-        return said
+            del document[name]
+        return document
 
     # The customers
 
     def to_pandas(self) -> pd.DataFrame:
-        """The customers as a data frame of pandas, where money becomes a float; elsewhere it is exact."""
+        """Return the customers as a pandas data frame. Money is a float there; all other forms are exact."""
         with _needs("pandas"):
             return self._rows().df()
 
     def to_polars(self) -> pl.DataFrame:
-        """The customers as a data frame of Polars."""
+        """Return the customers as a Polars data frame."""
         with _needs("polars"):
             import polars as pl
 
             return pl.DataFrame(self)
 
     def to_arrow(self) -> pa.Table:
-        """The customers as an Arrow table of pyarrow's."""
+        """Return the customers as a pyarrow table."""
         with _needs("pyarrow"):
             import pyarrow as pa
 
             return pa.table(self)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """The customers as an Arrow stream, for whatever takes one; nothing else is needed for it."""
+        """Return the customers as an Arrow stream; needs no other package."""
         return self._rows().__arrow_c_stream__(requested_schema)
 
     def report(
@@ -158,32 +160,32 @@ class Segmentation:
         locale: str | None = None,
         top_customers: int | None = None,
     ) -> None:
-        """Writes the page that `rfm report` writes, with what a history alone can tell left out.
+        """Write the report of `rfm report`, without the sections that need a history.
 
         Args:
-            path: An .html file; one that is there is replaced.
-            currency: The money's currency, such as `"GBP"`.
-            locale: How numbers are written, such as `"en-GB"`.
-            top_customers: How many customers are named for each segment, 10 unless given. Where any are, only
-                the file's owner may read it.
+            path: An .html file; an existing file is replaced.
+            currency: Currency code, such as `"GBP"`.
+            locale: Locale of the number format, such as `"en-GB"`.
+            top_customers: Number of customers listed per segment; default: 10. Unless it is 0, only the owner
+                of the file can read it.
 
         Raises:
-            RfmError: The file can't be written, or a setting is none.
+            RfmError: If the file can't be written, or a setting is invalid.
         """
         from rfm_pipeline.report.data import ReportSource
         from rfm_pipeline.report.write import check_report_path, write_report
 
-        given = {"currency": currency, "locale": locale, "top_customers": top_customers}
-        said = {name: value for name, value in given.items() if value is not None}
+        options = {"currency": currency, "locale": locale, "top_customers": top_customers}
+        report_settings = {name: value for name, value in options.items() if value is not None}
         runs = {self.as_of: self._record}
-        about = ReportSource(self._result.source, self._selected, "duckdb", "result", None, runs)
+        report_source = ReportSource(self._result.source, self._fetch, "duckdb", "result", None, runs)
         with hints_as_arguments():
-            flags = merge([self._configuration.flags, {"report": said}])
+            flags = merge([self._configuration.flags, {"report": report_settings}])
             settings = replace(self._configuration, flags=flags).settings.report
             check_report_path(Path(path))
-            write_report(about, settings, Path(path))
+            write_report(report_source, settings, Path(path))
 
-    def _selected(self, select: str) -> list[dict[str, Any]]:
+    def _fetch(self, select: str) -> list[dict[str, Any]]:
         self._check_open()
         from rfm_pipeline.common.duckdb_engine import fetch_dicts
 
@@ -191,22 +193,24 @@ class Segmentation:
 
     def _check_open(self) -> None:
         if not self._close.alive:
-            raise UsageError("The segmentation was closed, and its customers are gone.", "segment once more.")
+            raise UsageError(
+                "The segmentation was closed, and its customers were freed.", "call segment() again."
+            )
 
     def _rows(self) -> Any:
         self._check_open()
-        # What makes relations and streams; the engine alone, which paths are read with, has neither.
+        # The package duckdb adds relations and Arrow streams to the engine module _duckdb.
         import duckdb as _bridges  # noqa: F401
 
-        # A relation of its own cursor: two streams may be read side by side.
+        # One cursor per relation, so that two streams can be read at the same time.
         return self._connection.cursor().sql(f"SELECT {', '.join(COLUMNS)} FROM result ORDER BY customer_id")
 
     def __len__(self) -> int:
-        """How many customers there are."""
+        """Return the number of customers."""
         return self.customers
 
     def close(self) -> None:
-        """Frees the customers; what was found stays."""
+        """Free the customers; the statistics stay available."""
         self._close()
 
     def __enter__(self) -> Self:
@@ -217,13 +221,13 @@ class Segmentation:
     ) -> None:
         self.close()
 
-    # For people
+    # Display
 
     def __repr__(self) -> str:
-        """What was found, in one line."""
-        return f"<Segmentation: {self._in_words()}, as of {self.as_of}>"
+        """Return the totals in one line."""
+        return f"<Segmentation: {self._headline()}, as of {self.as_of}>"
 
-    def _in_words(self) -> str:
+    def _headline(self) -> str:
         customers, orders = (
             formatting.format_count(self.customers, "customer"),
             formatting.format_count(self.orders, "order"),
@@ -231,16 +235,16 @@ class Segmentation:
         return f"{customers}, {orders}, revenue {formatting.format_amount(self.revenue)}"
 
     def _repr_html_(self) -> str:
-        """The segments as a table, for a notebook."""
-        return page_of(self._result, self.summary, self._in_words())
+        """Return the segments as an HTML table for notebooks."""
+        return result_html(self._result, self.summary, self._headline())
 
 
 @contextmanager
 def _needs(package: str) -> Iterator[None]:
-    """Says what to install where a package is not there."""
+    """Raise an error with an installation hint if the body can't import `package`."""
     try:
         yield
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"{package} is not installed.", f"pip install {package}, or take the customers in another form."
+            f"{package} is not installed.", f"pip install {package}, or use another to_... method."
         ) from error

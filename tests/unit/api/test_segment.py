@@ -284,7 +284,7 @@ def test_a_large_frame_is_not_copied(pieces: int) -> None:
         ("nowhere.csv", "nowhere.csv", None),
         (
             "bigquery://a.b.c",
-            "bigquery://a.b.c is segmented in BigQuery, and this computes here.",
+            "bigquery://a.b.c is a BigQuery table, and `segment` computes on this machine.",
             "`rfm run`",
         ),
         (lines(ordered_at=["03/04/2025", "04/05/2025"]), "can be read in two ways", "date_format='%d/%m/%Y'"),
