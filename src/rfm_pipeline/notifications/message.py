@@ -1,6 +1,6 @@
-"""What is said of how a run ended, to a chat: a sentence, and what a person needs to look into it.
+"""Chat messages about the outcome of a run: a sentence, and the facts needed to investigate it.
 
-The text is Slack's, with nothing but lists and `code` in it, so that Mattermost and Teams show it alike.
+The messages use Slack's format, restricted to lists and `code`, so that Mattermost and Teams show them alike.
 """
 
 from __future__ import annotations
@@ -12,121 +12,132 @@ from msgspec import Struct
 
 from rfm_pipeline.common.formatting import format_count, replace_unprintable
 from rfm_pipeline.errors import AuditError, RfmError, SourceError, WarehouseError
-from rfm_pipeline.results.run_result import Audit, RunResult
+from rfm_pipeline.results.run_result import RunResult
+from rfm_pipeline.results.statistics import Audit
 
-_MOST_AUDITS = 8
-_LOOK = "its log says more."
-# Slack reads the first three as its own; Mattermost calls everybody for an @all that stands anywhere.
-_WRITTEN = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u200b"}
-# What a message repeats of the data: it stands in quotes, or where engines put it.
-_OF_THE_DATA = re.compile(
-    r"(?<!\w)'(?!\W')(?P<quoted>.+?)'(?!\w)|\"(?P<doubly>[^\"]+)\""
+_MAX_AUDITS = 8
+_DEFAULT_HINT = "its log says more."
+# Slack gives the first three characters a meaning; Mattermost notifies everybody for an @all anywhere in the
+# text.
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u200b"}
+# Values of the source in messages: in quotes, or after the phrases of the engines.
+_SOURCE_VALUE = re.compile(
+    r"(?<!\w)'(?!\W')(?P<quoted>.+?)'(?!\w)|\"(?P<double_quoted>[^\"]+)\""
     r"|(?<=value: ).+|(?<=expected, and ).+(?= found)"
 )
 
 
 class RunContext(Struct, frozen=True):
-    """What is known of a run, however it ended; None is not known.
+    """Facts about a run, whatever its outcome; None if unknown.
 
     Attributes:
-        doing: The command, such as `run`.
+        command: Name of the command, such as `run`.
+        source: Source as configured.
+        destination: Destination as configured.
+        as_of: As-of date as configured or resolved.
+        run_id: Id of the run.
     """
 
-    doing: str
+    command: str
     source: str | None = None
     destination: str | None = None
     as_of: str | None = None
     run_id: str | None = None
 
 
-def failure(error: Exception, about: RunContext) -> str:
-    """What is said when a command failed. Values of the source are left out, for a chat has many readers.
+def failure_message(error: Exception, context: RunContext) -> str:
+    """Return the message for a failed command, without values of the source, as a chat has many readers.
 
     Args:
-        error: Why. Of one that is outside our tree only its kind is said: its text may hold anything.
-        about: What was being done.
+        error: The error. Of errors other than RfmError only the type is shown, as their text may contain any
+            data.
+        context: Facts about the run.
     """
-    told, hint, code = f"a bug in rfm, {type(error).__name__}.", _LOOK, 1
+    text, hint, code = f"a bug in rfm, {type(error).__name__}.", _DEFAULT_HINT, 1
     if isinstance(error, RfmError):
-        told, hint, code = error.message, error.hint or _LOOK, error.exit_code
+        text, hint, code = error.message, error.hint or _DEFAULT_HINT, error.exit_code
     if isinstance(error, SourceError | AuditError | WarehouseError):
-        told, hint = _without_values(told, hint)
-    said = [f"rfm {about.doing} failed: {_shown(told, 600)}", f"hint: {_shown(hint, 600)}"]
-    return _message(said, [f"exit code: {code}", *_listed(about)])
+        text, hint = _without_source_values(text, hint)
+    paragraphs = [f"rfm {context.command} failed: {_escape(text, 600)}", f"hint: {_escape(hint, 600)}"]
+    return _format(paragraphs, [f"exit code: {code}", *_facts(context)])
 
 
-def stop(about: RunContext, published: int, said: str = "") -> str:
-    """What is said when somebody stopped a command: its scheduler, perhaps, when its time was over.
+def cancellation_message(context: RunContext, published: int, text: str = "") -> str:
+    """Return the message for a cancelled command, for example after the scheduler's time limit.
 
     Args:
-        about: What was being done.
-        published: How many results had been told of.
-        said: What the command itself says of it, as "Stopped; ..."; blank where it says no more.
+        context: Facts about the run.
+        published: Number of results published before the cancellation.
+        text: The command's own message, which begins with "Stopped"; blank if it has none.
     """
     done = f"{format_count(published, 'result')} had been published" if published else "nothing was published"
-    told = _shown((said or f"Stopped; {done}.").removeprefix("Stopped"), 600)
-    return _message([f"rfm {about.doing} was stopped{told}"], ["exit code: 130", *_listed(about)])
+    rest = _escape((text or f"Stopped; {done}.").removeprefix("Stopped"), 600)
+    return _format([f"rfm {context.command} was stopped{rest}"], ["exit code: 130", *_facts(context)])
 
 
-def success(doing: str, results: Sequence[RunResult]) -> str:
-    """What is said of results that were published, with what their audits warn of."""
+def success_message(command: str, results: Sequence[RunResult]) -> str:
+    """Return the message for published results (at least one), with the warnings of their audits."""
     last = results[-1]
-    told = f"rfm {doing} published {format_count(last.customers, 'customer')} as of {last.as_of}"
+    text = f"rfm {command} published {format_count(last.statistics.customers, 'customer')} as of {last.as_of}"
     if len(results) > 1:
-        told = f"rfm {doing} published {format_count(len(results), 'result')} as of {results[0].as_of} to {last.as_of}"
-    warned = warnings_of(results)
-    if warned:
-        told += f", with {format_count(len(warned), 'warning')}"
-    details = [f"{audit.name}: {_shown(_without_values(audit.detail)[0], 300)}" for audit in warned]
-    if len(details) > _MOST_AUDITS:
-        details[_MOST_AUDITS:] = [f"and {format_count(len(details) - _MOST_AUDITS, 'more')}"]
+        dates = f"{results[0].as_of} to {last.as_of}"
+        text = f"rfm {command} published {format_count(len(results), 'result')} as of {dates}"
+    warnings = distinct_warnings(results)
+    if warnings:
+        text += f", with {format_count(len(warnings), 'warning')}"
+    details = [f"{audit.name}: {_escape(_without_source_values(audit.detail)[0], 300)}" for audit in warnings]
+    if len(details) > _MAX_AUDITS:
+        details[_MAX_AUDITS:] = [f"and {format_count(len(details) - _MAX_AUDITS, 'more')}"]
     as_of = str(last.as_of) if len(results) == 1 else None
-    about = RunContext(doing, last.source, last.destination, as_of, last.run_id)
-    return _message([f"{told}."], [*details, "exit code: 0", *_listed(about)])
+    context = RunContext(command, last.source, last.destination, as_of, last.run_id)
+    return _format([f"{text}."], [*details, "exit code: 0", *_facts(context)])
 
 
-def warnings_of(results: Iterable[RunResult]) -> list[Audit]:
-    """What the audits warn of, each thing once."""
-    warned = (audit for result in results for audit in result.audits if audit.status == "warning")
-    return list({(audit.name, audit.detail): audit for audit in warned}.values())
+def distinct_warnings(results: Iterable[RunResult]) -> list[Audit]:
+    """Return the audits with warnings, without duplicates of name and detail."""
+    warnings = (audit for result in results for audit in result.audits if audit.status == "warning")
+    return list({(audit.name, audit.detail): audit for audit in warnings}.values())
 
 
-def _message(sentences: Sequence[str], facts: Sequence[str]) -> str:
-    # Teams joins lines that have no empty one between them, but for those of a list.
-    return "\n\n".join([*sentences, "\n".join(f"- {fact}" for fact in facts)])
+def _format(paragraphs: Sequence[str], facts: Sequence[str]) -> str:
+    # Teams joins adjacent lines, except in lists.
+    return "\n\n".join([*paragraphs, "\n".join(f"- {fact}" for fact in facts)])
 
 
-def _listed(about: RunContext) -> list[str]:
-    known = {
-        "source": about.source,
-        "destination": about.destination,
-        "as of": about.as_of,
-        "run": about.run_id,
+def _facts(context: RunContext) -> list[str]:
+    facts = {
+        "source": context.source,
+        "destination": context.destination,
+        "as of": context.as_of,
+        "run": context.run_id,
     }
     # A backtick would end the code.
-    shown = {name: _shown(text.replace("`", "'"), 200) for name, text in known.items() if text}
-    return [f"{name}: `{text}`" for name, text in shown.items()]
+    escaped = {name: _escape(text.replace("`", "'"), 200) for name, text in facts.items() if text}
+    return [f"{name}: `{text}`" for name, text in escaped.items()]
 
 
-def _without_values(told: str, hint: str = "") -> tuple[str, str]:
-    """A message, and its hint, without the values of the source that it repeats."""
+def _without_source_values(text: str, hint: str = "") -> tuple[str, str]:
+    """Return a message and its hint with an ellipsis in place of values of the source."""
     values = [
         value
-        for match in _OF_THE_DATA.finditer(told)
-        for value in (match["quoted"], match["doubly"])
+        for match in _SOURCE_VALUE.finditer(text)
+        for value in (match["quoted"], match["double_quoted"])
         if value
     ]
     for value in values:
         hint = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", hint)
-    return _OF_THE_DATA.sub(lambda match: "'…'" if match["quoted"] or match["doubly"] else "…", told), hint
+    replaced = _SOURCE_VALUE.sub(
+        lambda match: "'…'" if match["quoted"] or match["double_quoted"] else "…", text
+    )
+    return replaced, hint
 
 
-def _shown(text: str, most: int) -> str:
-    """Any text as it may stand in a message: on one line, of bounded length, and with no effect there."""
-    told = ""
+def _escape(text: str, limit: int) -> str:
+    """Return a text on one line, without special characters of chats, cut to at most `limit` characters."""
+    escaped = ""
     for character in replace_unprintable(" ".join(text.split())):
-        written = _WRITTEN.get(character, character)
-        if len(told) + len(written) >= most:
-            return f"{told}…"
-        told += written
-    return told
+        replacement = _ESCAPES.get(character, character)
+        if len(escaped) + len(replacement) >= limit:
+            return f"{escaped}…"
+        escaped += replacement
+    return escaped

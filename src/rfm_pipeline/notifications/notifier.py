@@ -1,4 +1,4 @@
-"""Telling somebody how a run ended. It prints nothing, and changes nothing about how the run ends."""
+"""Notification about the outcome of a command. It prints nothing and never changes the outcome."""
 
 from __future__ import annotations
 
@@ -27,147 +27,154 @@ from rfm_pipeline.results.run_result import RunResult
 if TYPE_CHECKING:
     from rfm_pipeline.pipeline.progress import RunObserver
 
-_PATIENCE = 10.0
-# Whoever stops a run waits for its end: Docker gives it ten seconds, and then kills it.
-_PATIENCE_OF_A_STOP = 3.0
+_TIMEOUT_SECONDS = 10.0
+# Docker kills a container ten seconds after it asked it to stop.
+_TIMEOUT_AFTER_CANCELLATION_SECONDS = 3.0
 
 
 class Notifier:
-    """Learns what a command does, so as to tell of it at its end.
+    """Collects facts about a running command, and sends a message about its outcome.
 
     Args:
-        doing: The command, such as `run`.
-        environ: The environment.
+        command: Name of the command, such as `run`.
+        environ: Environment variables.
     """
 
-    def __init__(self, doing: str, environ: Mapping[str, str]) -> None:
-        self._doing = doing
+    def __init__(self, command: str, environ: Mapping[str, str]) -> None:
+        self._command = command
         self._environ = environ
         self._run_id: str | None = None
         self._configuration: Configuration | None = None
         self._results: list[RunResult] = []
         self._on: On = "warning"
-        self._address = _early(environ)
+        self._webhook_url = _url_of_environment(environ)
 
-    def about(self, configuration: Configuration) -> Configuration:
-        """Takes the settings, and gives them back.
+    def use_configuration(self, configuration: Configuration) -> Configuration:
+        """Read the settings of `[notify]`, and return the configuration.
 
         Raises:
-            ConfigurationError: Whom to tell can't be found out; better now than when there is something.
+            ConfigurationError: If the webhook URL is configured but can't be resolved.
         """
         self._configuration = configuration
-        with suppress(SettingsError):  # The run itself says what is wrong with its settings.
+        with suppress(SettingsError):  # The command itself reports invalid settings.
             settings = NotifySettings.of(configuration.merged.get("notify", {}))
             self._on = settings.on
-            self._address = settings.webhook_url(self._environ)
+            self._webhook_url = settings.webhook_url(self._environ)
         return configuration
 
-    def watching(self, watcher: RunObserver) -> RunObserver:
-        """A watcher that passes on all that it is told, and from which the run's id is learned."""
-        return _NotifyingObserver(watcher, self._learn)
+    def observe(self, observer: RunObserver) -> RunObserver:
+        """Return an observer that forwards everything to `observer` and takes the run id from it."""
+        return _RunIdObserver(observer, self._set_run_id)
 
-    def done(self, result: RunResult) -> RunResult:
-        """Takes a result that was published, and gives it back."""
+    def add_result(self, result: RunResult) -> RunResult:
+        """Record a published result, and return it."""
         self._results.append(result)
         return result
 
-    def _learn(self, run_id: str) -> None:
+    def _set_run_id(self, run_id: str) -> None:
         self._run_id = run_id
 
-    def build_message(self, error: BaseException | None, *, stopped: bool) -> str | None:
-        """What is to be said of the end; None where nobody wants to know.
+    def build_message(self, error: BaseException | None, *, cancelled: bool) -> str | None:
+        """Return the message for the command's outcome, or None if `[notify].on` excludes that outcome.
 
         Args:
-            error: Why the command ended early; None where it did not.
-            stopped: Whether that is because somebody stopped it.
+            error: The exception that ended the command; None if it succeeded.
+            cancelled: Whether a signal cancelled the command.
         """
-        if stopped or isinstance(error, KeyboardInterrupt):
-            said = str(error) if isinstance(error, KeyboardInterrupt) else ""
-            return message.stop(self._circumstances(), len(self._results), said)
+        if cancelled or isinstance(error, KeyboardInterrupt):
+            text = str(error) if isinstance(error, KeyboardInterrupt) else ""
+            return message.cancellation_message(self._context(), len(self._results), text)
         if isinstance(error, Exception):
-            return message.failure(error, self._circumstances())
+            return message.failure_message(error, self._context())
         if error is not None or not self._results or self._on == "failure":
             return None
-        if self._on == "warning" and not message.warnings_of(self._results):
+        if self._on == "warning" and not message.distinct_warnings(self._results):
             return None
-        return message.success(self._doing, self._results)
+        return message.success_message(self._command, self._results)
 
-    def _circumstances(self) -> message.RunContext:
+    def _context(self) -> message.RunContext:
         if self._configuration is None:
-            return message.RunContext(self._doing)
-        # As it was written: settings that are wrong have no other form.
-        said = {**_DEFAULTS, **self._configuration.merged}
-        source, to, as_of = (said[name] and str(said[name]) for name in ("source", "to", "as_of"))
-        return message.RunContext(self._doing, source, to, as_of, self._run_id)
+            return message.RunContext(self._command)
+        # Unparsed, because the settings may be invalid.
+        values = {**_DEFAULTS, **self._configuration.merged}
+        source, to, as_of = (values[name] and str(values[name]) for name in ("source", "to", "as_of"))
+        return message.RunContext(self._command, source, to, as_of, self._run_id)
 
     def deliver(self, text: str, warn: Callable[[str], None], *, quickly: bool) -> None:
-        """Sends a message, or warns that it can't be sent. Nothing that goes wrong here gets out."""
-        if self._address is None:
+        """Send a message; if that fails, pass a warning to `warn`. Never raises an exception.
+
+        Args:
+            text: The message.
+            warn: Called with one sentence if the message can't be sent.
+            quickly: Whether the command was cancelled, so that the time limit is short and there is no retry.
+        """
+        if self._webhook_url is None:
             return
-        within, tries = (_PATIENCE_OF_A_STOP, 1) if quickly else (_PATIENCE, 2)
+        timeout, attempts = (_TIMEOUT_AFTER_CANCELLATION_SECONDS, 1) if quickly else (_TIMEOUT_SECONDS, 2)
         try:
-            why = send(self._address, text, within=within, tries=tries)
+            failure = send(self._webhook_url, text, timeout=timeout, attempts=attempts)
         except KeyboardInterrupt:
-            why = "it was given up, because rfm was stopped"
-        except Exception as error:  # noqa: BLE001 - how the run ended is what counts
-            why = type(error).__name__
-        if why:
+            failure = "rfm was stopped"
+        except Exception as error:  # noqa: BLE001 - a notification never changes the outcome of the command
+            failure = type(error).__name__
+        if failure:
             with suppress(OSError):
-                warn(f"The message to {self._address.host} could not be sent: {why}.")
+                warn(f"The message to {self._webhook_url.host} could not be sent: {failure}.")
 
 
 @contextmanager
-def notifying(
-    doing: str,
+def notify_at_end(
+    command: str,
     warn: Callable[[str], None],
-    stopped: Callable[[], bool] = lambda: False,
+    is_cancelled: Callable[[], bool] = lambda: False,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Notifier]:
-    """Tells somebody how what is done inside ends; only then, and whatever happens.
+    """Send a message about the outcome of the body when it ends, with or without an exception.
 
     Args:
-        doing: The command, such as `run`.
-        warn: Told in one sentence that a message can't be sent.
-        stopped: Whether a signal has asked us to stop: what an engine raises then says nothing of it.
-        environ: The environment; None is the process's own.
+        command: Name of the command, such as `run`.
+        warn: Called with one sentence if the message can't be sent.
+        is_cancelled: Returns whether a signal has been received. An engine may raise any error after a
+            signal.
+        environ: Environment variables; None is the process's own.
     """
-    notifier = Notifier(doing, os.environ if environ is None else environ)
-    failed: BaseException | None = None
+    notifier = Notifier(command, os.environ if environ is None else environ)
+    raised: BaseException | None = None
     try:
         yield notifier
     except BrokenPipeError:
-        # Whoever read our output has had enough; that is no failure.
+        # The reader of the output closed the pipe, which is not a failure.
         raise
     except BaseException as error:
-        failed = error
+        raised = error
         raise
     finally:
-        asked = failed is not None and stopped()
-        text = notifier.build_message(failed, stopped=asked)
+        cancelled = raised is not None and is_cancelled()
+        text = notifier.build_message(raised, cancelled=cancelled)
         if text:
-            quickly = asked or isinstance(failed, KeyboardInterrupt)
+            quickly = cancelled or isinstance(raised, KeyboardInterrupt)
             notifier.deliver(text, warn, quickly=quickly)
 
 
 _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Settings)}
 
 
-class _NotifyingObserver:
-    def __init__(self, watcher: RunObserver, learn: Callable[[str], None]) -> None:
-        self._learn = learn
-        self._watcher = watcher
-        self.step = watcher.step
-        self.progress = watcher.progress
+class _RunIdObserver:
+    def __init__(self, observer: RunObserver, set_run_id: Callable[[str], None]) -> None:
+        self._set_run_id = set_run_id
+        self._observer = observer
+        self.step = observer.step
+        self.progress = observer.progress
 
     def begin(self, run_id: str) -> None:
-        self._learn(run_id)
-        self._watcher.begin(run_id)
+        self._set_run_id(run_id)
+        self._observer.begin(run_id)
 
 
-def _early(environ: Mapping[str, str]) -> WebhookUrl | None:
-    """The address as the environment has it: a configuration that can't be read is worth a message too."""
+def _url_of_environment(environ: Mapping[str, str]) -> WebhookUrl | None:
+    """Return the webhook URL of the environment, for messages about a configuration that can't be read."""
     try:
-        said = read_notify_variables({"webhook": environ.get(WEBHOOK_VARIABLE, "")})
-        return NotifySettings.of(said).webhook_url(environ)
+        values = read_notify_variables({"webhook": environ.get(WEBHOOK_VARIABLE, "")})
+        return NotifySettings.of(values).webhook_url(environ)
     except (ConfigurationError, SettingsError):
         return None

@@ -1,4 +1,4 @@
-"""Sending a message to an address: bounded in time, and to nowhere else."""
+"""Posting of messages to a webhook: limited in time, and without following redirects."""
 
 from __future__ import annotations
 
@@ -16,55 +16,56 @@ from rfm_pipeline.config.notifications import WebhookUrl
 if TYPE_CHECKING:
     from urllib.request import OpenerDirector
 
-_PAUSE = 0.5
+_RETRY_PAUSE_SECONDS = 0.5
 
 
-def send(address: WebhookUrl, text: str, *, within: float, tries: int) -> str | None:
-    """Sends a message.
+def send(url: WebhookUrl, text: str, *, timeout: float, attempts: int) -> str | None:
+    """Post a message to a webhook.
 
     Args:
-        address: Where to.
+        url: The webhook URL.
         text: The message.
-        within: Seconds after which it is given up, whatever the server or the network does.
-        tries: How often it is tried.
+        timeout: Seconds after which sending is given up, whatever the server and the network do.
+        attempts: Maximum number of attempts.
 
     Returns:
-        Why it can't be sent, as it goes on after a colon; None where it was accepted.
+        The reason why the message can't be sent, to follow a colon; None if it was accepted.
     """
-    # A signal in the middle of an import can leave Python's lock on imports with the main thread for good.
-    # Another thread would then wait for it with its first import: these are all that sending does.
+    # A signal during an import can leave Python's import lock with the main thread forever, and an import in
+    # the thread below would then wait for the lock. These are all modules that sending imports.
     for module in ("urllib.request", "urllib.error", "encodings.idna"):
         import_module(module)
     body = json.dumps({"text": text}).encode()
-    ended: Queue[str | None] = Queue()
+    outcome: Queue[str | None] = Queue()
 
     def work() -> None:
         try:
-            ended.put(_tried(address, body, within / tries, tries))
-        except Exception as error:  # noqa: BLE001 - what its text says may hold the address
-            ended.put(type(error).__name__)
+            outcome.put(_post_with_retries(url, body, timeout / attempts, attempts))
+        except Exception as error:  # noqa: BLE001 - the error's text may contain the secret URL
+            outcome.put(type(error).__name__)
 
-    # In a thread of its own: looking up a name, and a server that answers drop by drop, know no time-out.
+    # In a thread, because urllib's timeout limits neither name resolution nor a server that answers byte by
+    # byte.
     Thread(target=work, daemon=True).start()
     try:
-        return ended.get(timeout=within)
+        return outcome.get(timeout=timeout)
     except Empty:
-        return f"there was no answer within {within:g} seconds"
+        return f"there was no answer within {timeout:g} seconds"
 
 
-def _tried(address: WebhookUrl, body: bytes, timeout: float, tries: int) -> str | None:
-    why = None
-    for left in range(tries - 1, -1, -1):
-        why, may_pass = _posted(address, body, timeout)
-        if why is None or not may_pass:
+def _post_with_retries(url: WebhookUrl, body: bytes, timeout: float, attempts: int) -> str | None:
+    failure = None
+    for remaining in range(attempts - 1, -1, -1):
+        failure, is_transient = _post(url, body, timeout)
+        if failure is None or not is_transient:
             break
-        if left:
-            time.sleep(_PAUSE)
-    return why
+        if remaining:
+            time.sleep(_RETRY_PAUSE_SECONDS)
+    return failure
 
 
-def _posted(address: WebhookUrl, body: bytes, timeout: float) -> tuple[str | None, bool]:
-    """Why it was not accepted, and whether that may be otherwise the next time."""
+def _post(url: WebhookUrl, body: bytes, timeout: float) -> tuple[str | None, bool]:
+    """Return the reason of a failure (None on success), and whether a retry may succeed."""
     from urllib.error import HTTPError
     from urllib.request import Request
 
@@ -72,33 +73,34 @@ def _posted(address: WebhookUrl, body: bytes, timeout: float) -> tuple[str | Non
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": f"rfm-pipeline/{__version__}",
     }
-    # Its scheme was looked at when it was read.
-    request = Request(address.url, body, headers, method="POST")  # noqa: S310
+    # The scheme was checked when the URL was read.
+    request = Request(url.url, body, headers, method="POST")  # noqa: S310
     try:
-        with _opener(address).open(request, timeout=timeout):
+        with _opener(url).open(request, timeout=timeout):
             return None, False
     except HTTPError as error:
         error.close()
         if 300 <= error.code < 400:
-            return f"it answered {error.code}, and no message follows to another address", False
+            return f"it answered {error.code}, and redirects are not followed", False
         return f"it answered {error.code}", error.code == 429 or error.code >= 500
     except OSError as error:
         return _reason(getattr(error, "reason", error)), True
 
 
-def _opener(address: WebhookUrl) -> OpenerDirector:
+def _opener(url: WebhookUrl) -> OpenerDirector:
     from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
-    class Stay(HTTPRedirectHandler):
+    class NoRedirects(HTTPRedirectHandler):
         def redirect_request(self, *_: Any) -> None:
-            """Follows nowhere: the message is for the one host that was configured."""
+            """Follow no redirect: the message is for the configured host only."""
 
-    # A proxy is told the host of an https address, and of an http one everything.
-    return build_opener(Stay, *([ProxyHandler({})] if address.is_loopback else []))
+    # Only loopback URLs may be http, where a proxy would read the whole request; of https it reads the host
+    # only.
+    return build_opener(NoRedirects, *([ProxyHandler({})] if url.is_loopback else []))
 
 
 def _reason(error: object) -> str:
-    """What went wrong below HTTP, in words that can't have the address in them."""
+    """Return the reason of a network failure, without text that could contain the secret URL."""
     if isinstance(error, TimeoutError):
         return "there was no answer in time"
     if (untrusted := getattr(error, "verify_message", None)) is not None:

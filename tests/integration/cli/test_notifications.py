@@ -16,7 +16,7 @@ import pytest
 from rfm_pipeline.config.notifications import WEBHOOK_VARIABLE
 from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, SourceError
 from rfm_pipeline.notifications import notifier as notify
-from rfm_pipeline.notifications.message import RunContext, failure
+from rfm_pipeline.notifications.message import RunContext, failure_message
 from rfm_pipeline.pipeline import staging
 from support.chat_server import PLANTED, Chat, chatting
 from support.cli import Rfm
@@ -152,7 +152,7 @@ def test_what_a_user_wrote_has_no_effect_in_a_chat(rfm: Rfm, chat: Chat) -> None
 
 def test_a_message_is_short_whatever_it_speaks_of() -> None:
     about = RunContext("run", "&" * 10_000, "<" * 10_000, "x" * 10_000, "y" * 10_000)
-    text = failure(RfmError("&" * 10_000, ">" * 10_000), about)
+    text = failure_message(RfmError("&" * 10_000, ">" * 10_000), about)
     assert len(text) < 2_200
     assert not re.search(r"&(?!amp;|lt;|gt;)", text)
 
@@ -177,7 +177,7 @@ def test_a_message_is_short_whatever_it_speaks_of() -> None:
     ],
 )
 def test_values_of_the_source_stay_in_the_log(error: RfmError, told: str) -> None:
-    text = failure(error, RunContext("run"))
+    text = failure_message(error, RunContext("run"))
     assert told in text
     assert ("C-1" in text) == isinstance(error, ConfigurationError)
 
@@ -202,8 +202,8 @@ def test_a_message_that_arrives_changes_nothing_that_is_printed(
         ([503], 2, "it answered 503"),
         ([429], 2, "it answered 429"),
         ([404], 1, "it answered 404"),
-        ([302], 1, "it answered 302, and no message follows to another address"),
-        ([307], 1, "it answered 307, and no message follows to another address"),
+        ([302], 1, "it answered 302, and redirects are not followed"),
+        ([307], 1, "it answered 307, and redirects are not followed"),
         (["hang"], None, "there was no answer"),
         (["drip"], None, "there was no answer"),
     ],
@@ -213,9 +213,9 @@ def test_a_message_that_can_not_be_sent_is_one_warning(
     *, source: str, answers: list[int | str], sent: int | None, why: str | None,
     rfm: Rfm, chat: Chat, orders: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("rfm_pipeline.notifications.webhook._PAUSE", 0)
+    monkeypatch.setattr("rfm_pipeline.notifications.webhook._RETRY_PAUSE_SECONDS", 0)
     if isinstance(answers[0], str):
-        monkeypatch.setattr(notify, "_PATIENCE", 0.6)
+        monkeypatch.setattr(notify, "_TIMEOUT_SECONDS", 0.6)
     chat.answers = list(answers)
     started = time.monotonic()
     ended = rfm("run", source, "--quiet")
@@ -243,7 +243,7 @@ def test_a_message_that_can_not_be_sent_is_one_warning(
 def test_a_host_that_is_not_there_is_said_by_its_name(
     address: str, host: str, why: str, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rfm_pipeline.notifications.webhook._PAUSE", 0)
+    monkeypatch.setattr("rfm_pipeline.notifications.webhook._RETRY_PAUSE_SECONDS", 0)
     monkeypatch.setenv(WEBHOOK_VARIABLE, address)
     ended = rfm("run", "missing.csv")
     assert ended.code == 2
@@ -268,7 +268,7 @@ def test_a_message_to_this_machine_passes_no_proxy(
 def test_a_stop_of_the_message_is_none_of_the_run(rfm: Rfm, chat: Chat, orders: Path, tmp_path: Path) -> None:
     chat.answers = ["stop"]
     warning = (
-        "warning: The message to 127.0.0.1 could not be sent: it was given up, because rfm was stopped.\n"
+        "warning: The message to 127.0.0.1 could not be sent: rfm was stopped.\n"
     )
     ended = rfm("run", orders, "--json")
     assert (ended.code, ended.stderr) == (0, warning)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from rfm_pipeline.config.loader import Configuration, load
-from rfm_pipeline.config.notifications import VARIABLE, WebhookSetting
+from rfm_pipeline.config.notifications import WEBHOOK_VARIABLE, WebhookSetting
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.schedule import TARGETS
 from rfm_pipeline.schedule.spec import refuse_secret
@@ -46,15 +46,15 @@ def orders(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("file", "environment"),
     [
-        ("", {VARIABLE: "ADDRESS"}),
-        ("", {VARIABLE: " ADDRESS\n"}),
+        ("", {WEBHOOK_VARIABLE: "ADDRESS"}),
+        ("", {WEBHOOK_VARIABLE: " ADDRESS\n"}),
         ("", {"RFM_NOTIFY": '{"webhook": "ADDRESS", "on": "always"}'}),
-        ("", {VARIABLE: "FILE"}),
-        ("", {VARIABLE: "env:CHAT", "CHAT": "ADDRESS"}),
+        ("", {WEBHOOK_VARIABLE: "FILE"}),
+        ("", {WEBHOOK_VARIABLE: "env:CHAT", "CHAT": "ADDRESS"}),
         ("webhook = 'env:CHAT'", {"CHAT": "ADDRESS"}),
         ("webhook = 'env:CHAT'", {"CHAT": "FILE"}),
         ("webhook = 'FILE'", {}),
-        ("webhook = 'env:OTHER'", {VARIABLE: "ADDRESS"}),
+        ("webhook = 'env:OTHER'", {WEBHOOK_VARIABLE: "ADDRESS"}),
     ],
 )
 def test_the_address_comes_from_a_variable_or_from_a_file_that_is_named(
@@ -76,7 +76,7 @@ def test_the_address_comes_from_a_variable_or_from_a_file_that_is_named(
     [
         ("webhook = ''", {}),
         ("webhook = 'env:CHAT'", {"CHAT": ""}),
-        ("webhook = 'env:CHAT'", {VARIABLE: "", "CHAT": "ADDRESS"}),
+        ("webhook = 'env:CHAT'", {WEBHOOK_VARIABLE: "", "CHAT": "ADDRESS"}),
     ],
 )
 def test_an_empty_address_tells_nobody(
@@ -127,8 +127,8 @@ def test_an_address_that_is_not_to_be_had_is_found_before_it_is_needed(
     ],
 )
 def test_an_address_to_which_nothing_private_can_be_sent_is_refused_and_not_repeated(address: str) -> None:
-    with pytest.raises(ConfigurationError, match="holds no address that begins with https://") as error:
-        WebhookSetting(address, VARIABLE).address({})
+    with pytest.raises(ConfigurationError, match="does not contain a URL that begins with https://") as error:
+        WebhookSetting(address, WEBHOOK_VARIABLE).resolve({})
     assert is_unsaid(error.value.message, error.value.hint or "")
 
 
@@ -160,7 +160,7 @@ def test_an_address_in_a_file_is_refused_and_not_repeated(
     # Where a variable wins over it, it is in the file all the same.
     for variable in (None, "env:CHAT") if "webhook = '" in text and "[notify]" in text else (None,):
         if variable:
-            monkeypatch.setenv(VARIABLE, variable)
+            monkeypatch.setenv(WEBHOOK_VARIABLE, variable)
             monkeypatch.setenv("CHAT", "")
         ended = rfm(command, orders)
         assert is_unsaid(*refused(ended))
@@ -171,7 +171,7 @@ def test_the_refusal_says_how_it_is_done(rfm: Rfm, orders: Path, tmp_path: Path)
     (tmp_path / "rfm.toml").write_text(f"[notify]\nwebhook = '{ADDRESS}'", encoding="utf-8")
     sentence, hint = refused(rfm("run", orders))
     assert "is a secret" in sentence
-    assert VARIABLE in hint
+    assert WEBHOOK_VARIABLE in hint
     assert 'webhook = "env:NAME"' in hint
 
 
@@ -187,7 +187,7 @@ def test_the_refusal_says_how_it_is_done(rfm: Rfm, orders: Path, tmp_path: Path)
         {"RFM_NOTIFY_WEBHOOK": ADDRESS},
         {"RFM_NOTIFY__WEBHOOK__URL": ADDRESS},
         {"RFM_WEBHOOK": ADDRESS},
-        {VARIABLE: f"x{ADDRESS}"},
+        {WEBHOOK_VARIABLE: f"x{ADDRESS}"},
     ],
 )
 def test_a_variable_that_is_wrong_is_not_repeated(
@@ -210,9 +210,9 @@ def test_a_run_says_nothing_of_it(
     *, answer: int, arguments: list[str], log: str, debug: list[str], rfm: Rfm, chat: Chat, orders: Path,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("rfm_pipeline.notifications.webhook._PAUSE", 0)
+    monkeypatch.setattr("rfm_pipeline.notifications.webhook._RETRY_PAUSE_SECONDS", 0)
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setenv(VARIABLE, chat.address)
+    monkeypatch.setenv(WEBHOOK_VARIABLE, chat.address)
     chat.answers = [answer]
     ended = rfm(*debug, *arguments, "--json", "--log-format", log, "-o", "out.json")
     monkeypatch.delenv("RFM_DEBUG", raising=False)
@@ -227,7 +227,7 @@ def test_a_run_says_nothing_of_it(
 def test_no_other_command_says_anything_of_it(
     command: list[str], rfm: Rfm, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, ADDRESS)
+    monkeypatch.setenv(WEBHOOK_VARIABLE, ADDRESS)
     ended = rfm(*command, orders)
     assert ended.code == 0, ended.stderr
     assert is_unsaid(ended.stdout, ended.stderr)
@@ -235,9 +235,9 @@ def test_no_other_command_says_anything_of_it(
 
 
 def test_no_form_of_the_settings_shows_it() -> None:
-    configuration = load({}, folder=Path("/nonexistent"), environ={VARIABLE: ADDRESS})
-    settings = configuration.settings()
-    address = settings.notify.address({})
+    configuration = load({}, folder=Path("/nonexistent"), environ={WEBHOOK_VARIABLE: ADDRESS})
+    settings = configuration.settings
+    address = settings.notify.webhook_url({})
     assert address is not None
     assert (address.url, address.host) == (ADDRESS, "hooks.slack.com")
     shown = [repr(what) for what in (configuration, settings, settings.notify, address)]
@@ -249,9 +249,9 @@ def test_no_form_of_the_settings_shows_it() -> None:
 
 
 def test_who_is_told_is_no_part_of_what_decides_the_result() -> None:
-    plain = Configuration().settings().config_hash
-    environment = {VARIABLE: ADDRESS, "RFM_NOTIFY__ON": "always"}
-    assert load({}, folder=Path("/nonexistent"), environ=environment).settings().config_hash == plain
+    plain = Configuration().settings.config_hash
+    environment = {WEBHOOK_VARIABLE: ADDRESS, "RFM_NOTIFY__ON": "always"}
+    assert load({}, folder=Path("/nonexistent"), environ=environment).settings.config_hash == plain
 
 
 def test_a_traceback_of_a_bug_shows_nothing_of_it(orders: Path) -> None:
@@ -260,7 +260,7 @@ def test_a_traceback_of_a_bug_shows_nothing_of_it(orders: Path) -> None:
         " runner.audits_of = None; from rfm_pipeline.cli import main; main()"
     )
     hidden = f"https://nowhere.invalid/{PLANTED}"
-    done = child("-c", code, "--debug", "run", "orders.csv", **{VARIABLE: hidden})
+    done = child("-c", code, "--debug", "run", "orders.csv", **{WEBHOOK_VARIABLE: hidden})
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "nowhere.invalid could not be sent" in done.stderr
@@ -274,27 +274,27 @@ def test_a_traceback_of_a_bug_shows_nothing_of_it(orders: Path) -> None:
 def test_a_schedule_names_the_secret_and_does_not_hold_it(
     target: str, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, ADDRESS)
+    monkeypatch.setenv(WEBHOOK_VARIABLE, ADDRESS)
     where = "/srv/keys/chat" if target in ("cron", "systemd", "airflow") else "CHAT"
     where = "rfm-chat" if target == "kubernetes" else where
     google = ["--project", "shop", "--region", "europe-west1", "--service-account", "rfm@shop.example"]
     of = ["--image", "shop/rfm:1"] if target not in ("cron", "systemd") else []
-    ended = rfm("schedule", target, *of, *google, "--secret", f"{VARIABLE}={where}")
+    ended = rfm("schedule", target, *of, *google, "--secret", f"{WEBHOOK_VARIABLE}={where}")
     assert ended.code == 0, ended.stderr
     assert where in ended.stdout
-    assert VARIABLE in ended.stdout
+    assert WEBHOOK_VARIABLE in ended.stdout
     assert is_unsaid(ended.stdout, ended.stderr)
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        ["--env", f"{VARIABLE}={ADDRESS}"],
-        ["--env", f"{VARIABLE}=https://chat.example/hooks/{PLANTED}"],
+        ["--env", f"{WEBHOOK_VARIABLE}={ADDRESS}"],
+        ["--env", f"{WEBHOOK_VARIABLE}=https://chat.example/hooks/{PLANTED}"],
         ["--env", f'RFM_NOTIFY={{"webhook": "https://chat.example/{PLANTED}"}}'],
         ["--env", f"SLACK_WEBHOOK=https://chat.example/hooks/{PLANTED}"],
         ["--env", f"CHAT={ADDRESS}"],
-        ["--secret", f"{VARIABLE}={ADDRESS}"],
+        ["--secret", f"{WEBHOOK_VARIABLE}={ADDRESS}"],
         ["--", "run", ADDRESS],
     ],
 )
@@ -321,4 +321,4 @@ def test_what_looks_like_such_an_address_is_a_secret_to_a_schedule(text: str) ->
 @pytest.mark.parametrize("text", ["/", "/dev/null/x", "C:\\", "\\\\", "env:", "\0", "/\0", "é"])
 def test_every_error_about_it_is_one_of_ours(text: str) -> None:
     with pytest.raises(ConfigurationError):
-        WebhookSetting(text, VARIABLE).address({})
+        WebhookSetting(text, WEBHOOK_VARIABLE).resolve({})
