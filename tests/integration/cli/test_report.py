@@ -126,8 +126,12 @@ def test_hostile_names_are_escaped_in_svg(rfm: Rfm, tmp_path: Path) -> None:
             "name a file in an existing folder.",
         ),
         (["--chart", "pie", "--svg", "a.svg"], "There is no chart 'pie'.", "choose one of segments, grid"),
-        (["--chart", "grid"], "There is no file for the chart grid.", "give --svg FILE or --png FILE."),
-        (["--svg", "a.svg"], "It isn't said which chart is drawn.", "give --chart"),
+        (
+            ["--chart", "grid"],
+            "The chart grid has no file to be written to.",
+            "give --svg FILE or --png FILE.",
+        ),
+        (["--svg", "a.svg"], "No chart was named.", "give --chart"),
         (["--chart", "grid", "--svg", "a.png"], "a.png does not end in .svg.", "name it like report.svg."),
         (
             ["--chart", "grid", "--svg", "a.svg", "-s", "Champion"],
