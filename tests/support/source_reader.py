@@ -15,7 +15,7 @@ from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import parse_source
 from rfm_pipeline.errors import RfmError
 from rfm_pipeline.source.base import OpenedSource
-from rfm_pipeline.source.errors import explain_failure
+from rfm_pipeline.source.errors import to_source_error
 from rfm_pipeline.source.open import open_source
 
 Row = tuple[Any, ...]
@@ -55,7 +55,7 @@ def read(text: Path | str, scratch: Path, **options: Any) -> Read:
         try:
             rows = cursor.execute(f"SELECT * FROM {source.relation}").fetchall()
         except duckdb.Error as error:
-            raise explain_failure(error, source) or error from None
+            raise to_source_error(error, source) or error from None
         columns = tuple(column[0] for column in cursor.description or ())
         cursor.close()
     return Read(source, columns, sorted(rows, key=repr))

@@ -1,1 +1,1 @@
-"""Sources: open files, globs, folders, stdin, DuckDB tables and frames as one relation that is read once."""
+"""Sources: files, globs, folders, stdin, DuckDB tables and data frames, opened as one DuckDB relation."""

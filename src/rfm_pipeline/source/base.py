@@ -1,4 +1,4 @@
-"""A source that is ready to be scanned."""
+"""Result types of opening a source."""
 
 from __future__ import annotations
 
@@ -11,44 +11,43 @@ from msgspec import Struct, field
 from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.source.files import SourceFile
 
-Opener = Callable[[Any, Path], "OpenedSource"]
-"""Opens a source on a connection of DuckDB's, with a folder for what lives as long as the source is used."""
+SourceOpener = Callable[[Any, Path], "OpenedSource"]
+"""Open a source on a DuckDB connection; the path is a directory for temporary copies."""
 
 
 class Scan(Struct, frozen=True):
-    """What a format's reader found out: the text that scans the files, and what it took to get there.
+    """SQL that scans the files of one format.
 
     Attributes:
-        relation: Text for FROM.
-        notes: What a person wants to know.
-        copies: For each file that is scanned in place of the user's (recoded, unpacked, spooled), the path in
-            the scratch folder, and the name of the user's file.
-        rows: How many rows the files say that they have; None for text, which doesn't say.
-        aside: Which of the files are not scanned.
+        relation: SQL text that can follow FROM.
+        notes: Detected properties to show to the user.
+        copies: Name of the user's file by the path of the temporary file that is scanned in its place.
+        rows: Number of rows according to the files' metadata; None for text files, which have none.
+        skipped_files: Files that are not scanned.
     """
 
     relation: str
     notes: tuple[str, ...] = ()
     copies: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
-    aside: tuple[SourceFile, ...] = ()
+    skipped_files: tuple[SourceFile, ...] = ()
 
 
 class OpenedSource(Struct, frozen=True):
-    """A source that DuckDB can scan, on the connection that it was opened with.
+    """A source that DuckDB can scan on the connection that opened it.
 
     Attributes:
-        label: Short, for a terminal: `orders export.csv`, `3 files in exports`.
-        relation: Text for FROM. It names only files and an attached database, so it runs on any cursor of the
-            connection, and by hand as long as the scratch folder is there.
-        schema: The columns; fields of a struct follow it.
-        format: `CSV`, `JSON`, `Parquet`, `Excel` or `DuckDB`.
-        files: The user's files; none for standard input.
-        size_bytes: Their size on disk; None where that says nothing about the table.
-        rows: How many rows the source says that it has; None for text and views, which don't say.
-        notes: What was found that a person wants to know: `semicolons between values`.
-        copies: Scratch files that are scanned instead, with the name of the user's file.
-        before: What another session has to run first, to know what the relation names; a whole statement.
+        label: Short name for the terminal, such as `orders export.csv` or `3 files in exports`.
+        relation: SQL text that can follow FROM. It names only files and an attached database, so it works on
+            every cursor of the connection, and in another session while the temporary directory exists.
+        schema: Columns; the fields of a struct follow the struct.
+        format: `CSV`, `JSON`, `Parquet`, `Excel`, `DuckDB` or `frame`.
+        files: The user's files; empty for standard input and data frames.
+        size_bytes: Size of the files on disk; None if the table's share of it is unknown.
+        rows: Number of rows according to metadata; None for text files and views.
+        notes: Detected properties to show to the user, such as `semicolons between values`.
+        copies: Name of the user's file or frame by the temporary path or relation that is scanned instead.
+        setup_statement: Complete SQL statement that another session must run before it can use `relation`.
     """
 
     label: str
@@ -60,4 +59,4 @@ class OpenedSource(Struct, frozen=True):
     rows: int | None
     notes: tuple[str, ...]
     copies: Mapping[str, str] = field(default_factory=dict)
-    before: str = ""
+    setup_statement: str = ""

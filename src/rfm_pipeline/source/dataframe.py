@@ -1,4 +1,4 @@
-"""Data frames as sources: DuckDB scans them where they are, and copies only what can be read just once."""
+"""Data frames as sources: DuckDB scans them in place, and copies only streams that can be read once."""
 
 from __future__ import annotations
 
@@ -8,46 +8,49 @@ from typing import Any
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_types import schema_of
 from rfm_pipeline.errors import SourceError, UsageError
-from rfm_pipeline.source.base import OpenedSource, Opener
-from rfm_pipeline.source.headers import checked_names
+from rfm_pipeline.source.base import OpenedSource, SourceOpener
+from rfm_pipeline.source.headers import unique_column_names
 
 _RELATION = "frame"
-# Planning takes a few milliseconds for each piece, which a small copy does not.
-_MOST_PIECES = 256
+# Planning takes a few milliseconds per slice.
+_MAX_SLICES = 256
+# Smaller frames, in bytes, are not sliced: copying one into a single chunk is faster than planning slices.
 _LARGE = 2**26
-# What gives a stream of its rows as often as it is asked; any other stream may be over after the first time.
+# Classes that can export their rows repeatedly; a stream of any other class may be exhausted after one scan.
 _REPEATABLE = {
     ("polars", "DataFrame"), ("pyarrow", "Table"), ("pyarrow", "RecordBatch"), ("pandas", "DataFrame"),
 }  # fmt: skip
 
 
-def opener_of(frame: Any) -> Opener:
-    """What opens a frame: of pandas or Polars, an Arrow table or stream, or a relation of DuckDB's.
+def dataframe_opener(frame: Any) -> SourceOpener:
+    """Return an opener for a data frame.
 
-    Anything else that has `__arrow_c_stream__`, the interface of Arrow's for tables, will do too.
+    Args:
+        frame: A pandas or Polars frame, an Arrow table or stream, a DuckDB relation, or any other object with
+            the method `__arrow_c_stream__` (the Arrow PyCapsule interface).
 
     Raises:
-        UsageError: It is no frame.
+        UsageError: If `frame` is no such object.
     """
     kind = _kind_of(frame)
     if kind == ("polars", "LazyFrame"):
         frame, kind = frame.collect(), ("polars", "DataFrame")
     if kind != ("pandas", "DataFrame") and not hasattr(frame, "__arrow_c_stream__"):
         raise UsageError(
-            f"A {'.'.join(kind)} is no source.",
-            "give a path, a data frame of pandas or Polars, an Arrow table, or a relation of DuckDB's.",
+            f"A {'.'.join(kind)} is not a source.",
+            "give a path, a pandas or Polars data frame, an Arrow table, or a DuckDB relation.",
         )
-    return _Opener(frame, kind)
+    return _DataFrameOpener(frame, kind)
 
 
 def _kind_of(frame: Any) -> tuple[str, str]:
-    """The package and the name of a frame's class, or of the class that it is made from."""
-    names = [(made.__module__.partition(".")[0], made.__name__) for made in type(frame).__mro__]
+    """Return the package and the name of the frame's class, or of its base class in `_REPEATABLE`."""
+    names = [(class_.__module__.partition(".")[0], class_.__name__) for class_ in type(frame).__mro__]
     return next((name for name in names if name in _REPEATABLE), names[0])
 
 
-class _Stream:
-    """A frame with nothing but the interface of Arrow's: DuckDB would convert what it knows with pyarrow."""
+class _ArrowStream:
+    """Wrapper that exposes only the Arrow stream, so that DuckDB converts no known class with pyarrow."""
 
     def __init__(self, frame: Any) -> None:
         self._frame = frame
@@ -56,8 +59,8 @@ class _Stream:
         return self._frame.__arrow_c_stream__(requested_schema)
 
 
-class _Opener:
-    """Opens a frame, and holds it no longer: whoever has the result need not have the lines."""
+class _DataFrameOpener:
+    """Opener that drops its reference to the frame, so that a result does not keep the input in memory."""
 
     def __init__(self, frame: Any, kind: tuple[str, str]) -> None:
         self._frame = frame
@@ -65,11 +68,11 @@ class _Opener:
 
     def __call__(self, connection: duckdb.DuckDBPyConnection, _scratch: Path) -> OpenedSource:
         frame, self._frame = self._frame, None
-        return _opened(frame, self._kind, connection)
+        return _open(frame, self._kind, connection)
 
 
-class _Piece:
-    """Some rows of a Polars frame; what Polars makes of them for a stream is gone with the stream."""
+class _PolarsSlice:
+    """Rows of a Polars frame; the buffers that Polars allocates for the stream are freed with the stream."""
 
     def __init__(self, frame: Any, start: int, length: int) -> None:
         self._frame = frame
@@ -79,8 +82,9 @@ class _Piece:
         return self._frame.slice(*self._rows).__arrow_c_stream__(requested_schema)
 
 
-def _opened(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnection) -> OpenedSource:
-    import duckdb as _bridges  # noqa: F401 - the package brings what scans frames, which the engine alone can't
+def _open(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnection) -> OpenedSource:
+    # The package registers the scanners of frames; the extension module alone has none.
+    import duckdb as _package  # noqa: F401
 
     label = f"a {'.'.join(kind)}"
     _check_names(frame, kind, label)
@@ -89,11 +93,11 @@ def _opened(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnec
         if kind == ("pandas", "DataFrame"):
             connection.register(_RELATION, frame)
         elif kind == ("polars", "DataFrame"):
-            registered = _register_pieces(frame, connection)
+            registered = _register_slices(frame, connection)
         elif kind in _REPEATABLE:
-            connection.register(_RELATION, _Stream(frame))
+            connection.register(_RELATION, _ArrowStream(frame))
         else:
-            connection.register("stream", _Stream(frame))
+            connection.register("stream", _ArrowStream(frame))
             connection.execute(f"CREATE TABLE {_RELATION} AS FROM stream")
             connection.unregister("stream")
             registered = []
@@ -103,10 +107,10 @@ def _opened(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnec
             (rows,) = connection.execute(f"SELECT COUNT(*) FROM {_RELATION}").fetchall()[0]
         schema = schema_of(connection, _RELATION)
     except duckdb.Error as error:
-        what = str(error).strip().splitlines()[0]
+        reason = str(error).strip().splitlines()[0]
         raise SourceError(
-            f"DuckDB can't read {label}: {what}",
-            "look at the types of its columns; dates, numbers and text do.",
+            f"DuckDB can't read {label}: {reason}",
+            "convert its columns to dates, numbers or text.",
         ) from error
     if not schema or not rows:
         raise SourceError(
@@ -118,37 +122,37 @@ def _opened(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnec
     )  # fmt: skip
 
 
-def _register_pieces(frame: Any, connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Makes a Polars frame known piece by piece; gives the names of the pieces.
+def _register_slices(frame: Any, connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Register a Polars frame in slices along its chunks; return the relation names of the slices.
 
-    Polars copies a frame that is in several pieces into one before it gives a stream of it.
+    Polars copies a frame of several chunks into one chunk before it exports a stream.
     """
     is_large = frame.width and frame.estimated_size() > _LARGE
     lengths = frame.get_columns()[0].chunk_lengths() if is_large else [len(frame)]
-    together = -(-len(lengths) // _MOST_PIECES)
+    chunks_per_slice = -(-len(lengths) // _MAX_SLICES)
     names, start = [], 0
-    for place in range(0, len(lengths), together):
-        length = sum(lengths[place : place + together])
-        names.append(f"{_RELATION}_{place}")
-        connection.register(names[-1], _Piece(frame, start, length))
+    for index in range(0, len(lengths), chunks_per_slice):
+        length = sum(lengths[index : index + chunks_per_slice])
+        names.append(f"{_RELATION}_{index}")
+        connection.register(names[-1], _PolarsSlice(frame, start, length))
         start += length
-    pieces = " UNION ALL ".join(f"FROM {name}" for name in names)
-    connection.execute(f"CREATE TEMP VIEW {_RELATION} AS {pieces}")
+    union = " UNION ALL ".join(f"FROM {name}" for name in names)
+    connection.execute(f"CREATE TEMP VIEW {_RELATION} AS {union}")
     return names
 
 
 def _check_names(frame: Any, kind: tuple[str, str], label: str) -> None:
-    """Columns have names, each its own. Pandas has labels, which may be anything."""
+    """Raise SourceError unless the column names are unique strings; pandas allows labels of any type."""
     names = list(getattr(frame, "columns", ())) if kind[0] in {"pandas", "polars"} else []
     for name in names:
         if not isinstance(name, str):
             raise SourceError(
-                f"The column {name!r} of {label} has no name, but a {type(name).__name__}.",
-                "name it, as in frame.columns = [...].",
+                f"The name of column {name!r} of {label} is not text but a {type(name).__name__}.",
+                "rename it, as in frame.columns = [...].",
             )
-    checked_names(names, label)
+    unique_column_names(names, label)
 
 
-def is_frame(source: Any) -> bool:
-    """Whether it is a frame, and not a path."""
+def is_dataframe(source: Any) -> bool:
+    """Return whether a source is an object such as a frame, and not a path."""
     return not isinstance(source, str) and not hasattr(source, "__fspath__")

@@ -1,4 +1,4 @@
-"""What DuckDB says when a file can't be read, in one sentence."""
+"""Translation of DuckDB's errors about source files into one sentence for the user."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.base import OpenedSource
-from rfm_pipeline.source.encoding import not_utf8
-from rfm_pipeline.source.file_suffix import Format
-from rfm_pipeline.source.file_type import damaged
+from rfm_pipeline.source.encoding import not_utf8_error
+from rfm_pipeline.source.file_suffix import FileFormat
+from rfm_pipeline.source.file_type import damaged_file_error
 
-_FILES = (
+_FILE_PATTERNS = (
     re.compile(r"^\s*file = (?P<path>.+)$", re.MULTILINE),
     re.compile(r"\bfile \"(?P<path>[^\"\n]+)\""),
     re.compile(r"\bFile '(?P<path>[^\n]+)'", re.IGNORECASE),
@@ -21,149 +21,154 @@ _FILES = (
     re.compile(r"the pattern \"(?P<path>[^\n]+)\"$", re.MULTILINE),
 )
 _CSV_LINE = re.compile(r"CSV Error on Line: (?P<line>\d+)")
-_WIDTH = re.compile(r"Expected Number of Columns: (?P<expected>\d+) Found: (?P<found>\d+)")
-_JSON_PLACE = re.compile(r"in (?:line|record/value) (\d+)")
+_CSV_WIDTH = re.compile(r"Expected Number of Columns: (?P<expected>\d+) Found: (?P<actual>\d+)")
+_JSON_RECORD = re.compile(r"in (?:line|record/value) (\d+)")
 _JSON_TYPE = re.compile(r"Expected OBJECT, but got \w+: (?P<value>.*)")
-_PARQUET = re.compile(
+_PARQUET_ERROR = re.compile(
     r"parquet|thrift|snappy|zstd|decompress|TProtocol|page header|don't know what type", re.IGNORECASE
 )
 
 
-def explain_failure(error: Exception, source: OpenedSource) -> SourceError | None:
-    """What a failed scan of a source says about the source.
+def to_source_error(error: Exception, source: OpenedSource) -> SourceError | None:
+    """Return the error for the user if a failed query failed because of its source.
 
     Args:
-        error: What DuckDB raised while a query read `source.relation`.
-        source: The source.
+        error: DuckDB's error, raised while a query read `source.relation`.
+        source: Source of the query.
 
     Returns:
-        The error for the user; None where the source is not at fault.
+        The error to raise, or None if the source is not the cause.
     """
     name = str(source.files[0]) if len(source.files) == 1 else source.label
-    # Where values hold line breaks, DuckDB's number of a line is that of a record.
+    # If values contain line breaks, DuckDB reports record numbers as line numbers.
     unit = "record" if "parallel = false" in source.relation else "line"
-    return _explanation(str(error), source.format, source.copies, name, unit)
+    return _translate(str(error), source.format, source.copies, name, unit)
 
 
 @contextmanager
 def translate_read_errors(
     format_: str, copies: Mapping[str, str], name: str, unit: str = "line"
 ) -> Iterator[None]:
-    """Turns what DuckDB says about a file that is being opened into one sentence.
+    """Translate DuckDB's errors about a file that is being opened.
 
     Args:
-        format_: The format that the file has.
-        copies: The user's name for each file in the scratch folder.
-        name: What to call the file where DuckDB does not name it.
-        unit: What DuckDB counts in a CSV: `line` or `record`.
+        format_: Format of the file.
+        copies: Name of the user's file by the path of its temporary copy.
+        name: Name of the file if DuckDB's message does not contain one.
+        unit: What DuckDB's line numbers count in a CSV file: `line` or `record`.
 
     Raises:
-        SourceError: DuckDB can't read it.
+        SourceError: If DuckDB can't read the file.
     """
     try:
         yield
     except duckdb.OutOfMemoryException:
-        raise  # says nothing of the file
+        raise  # not caused by the file
     except duckdb.Error as error:
-        known = _explanation(str(error), format_, copies, name, unit)
-        raise known or SourceError(
+        translated = _translate(str(error), format_, copies, name, unit)
+        raise translated or SourceError(
             f"{name} can't be read as {format_}.", "look at how it was exported."
         ) from error
 
 
-def _explanation(
+def _translate(
     text: str, format_: str, copies: Mapping[str, str], name: str, unit: str
 ) -> SourceError | None:
-    if places := [match for pattern in _FILES for match in pattern.finditer(text)]:
-        # The line of the file that is printed, too, may hold such words; what DuckDB says comes after it.
-        path = places[-1]["path"].strip()
+    if matches := [match for pattern in _FILE_PATTERNS for match in pattern.finditer(text)]:
+        # DuckDB prints the line at fault, which may match too; its own file name comes last.
+        path = matches[-1]["path"].strip()
         name = copies.get(path, path)
     if "No files found that match" in text:
-        return SourceError(f"{name} is not there any more.", "something removed it during the run.")
+        return SourceError(f"{name} was removed during the run.", "run again when the file is back.")
     if re.search(r"GZIP stream|frame descriptor|ZSTD", text):
-        return damaged(name)
-    if format_ == Format.CSV:
-        return _csv(text, name, unit)
-    if format_ == Format.JSON:
-        return _json(text, name)
-    if format_ == Format.PARQUET and _PARQUET.search(text):
-        return damaged(name)
+        return damaged_file_error(name)
+    if format_ == FileFormat.CSV:
+        return _csv_error(text, name, unit)
+    if format_ == FileFormat.JSON:
+        return _json_error(text, name)
+    if format_ == FileFormat.PARQUET and _PARQUET_ERROR.search(text):
+        return damaged_file_error(name)
     return None
 
 
-def _csv(text: str, name: str, unit: str) -> SourceError | None:
+def _csv_error(text: str, name: str, unit: str) -> SourceError | None:
     if "state machine reached an invalid state" in text:
-        return SourceError(f"{name} ends its lines in different ways.", "save it with one kind of line end.")
-    # A query's CAST is done by the reader, which then blames the line.
-    if "Error when converting column" in text or not (place := _CSV_LINE.search(text)):
+        return SourceError(
+            f"{name} has more than one kind of line end.", "save it with one kind of line end."
+        )
+    # DuckDB pushes a query's CAST into the reader, which then reports a failed cast as an error of the line.
+    if "Error when converting column" in text or not (location := _CSV_LINE.search(text)):
         return None
-    where = f"{name}, {unit} {int(place['line']):,}"
-    if width := _WIDTH.search(text):
-        return _wrong_width(where, int(width["found"]), int(width["expected"]))
+    where = f"{name}, {unit} {int(location['line']):,}"
+    if width := _CSV_WIDTH.search(text):
+        return _width_error(where, int(width["actual"]), int(width["expected"]))
     if "unterminated quote" in text:
-        return misplaced_quote(where)
+        return unclosed_quote_error(where)
     if "Invalid unicode" in text:
-        return not_utf8(where)
+        return not_utf8_error(where)
     if re.search(r"maximum line size|line size of", text, re.IGNORECASE):
         return SourceError(
             f"{where}: it is longer than 2 MB.",
-            "a quote that is never closed makes a line of all that follows it.",
+            "look for a quote that is never closed: it joins all that follows into one line.",
         )
     return SourceError(f"{where}: it can't be read.", "look at its quotes and its delimiters.")
 
 
-def misplaced_quote(where: str) -> SourceError:
-    """The error for a quote that opens and never closes, or closes in the middle of a value.
+def unclosed_quote_error(where: str) -> SourceError:
+    """Return the error for a quote that is never closed, or closes in the middle of a value.
 
     Args:
-        where: The file and the line.
+        where: File and line.
     """
     return SourceError(
         f"{where}: a quoted value does not end where it should.",
-        "a quote inside of a quoted value is doubled; where quotes are ordinary characters, set"
-        " read.quote = '' in rfm.toml, and where a backslash stands before them, read.escape = '\\'.",
+        "double each quote inside a quoted value; if quotes are ordinary characters, set read.quote = ''"
+        " in rfm.toml, and if a backslash precedes each quote inside a value, read.escape = '\\'.",
     )
 
 
-def _wrong_width(where: str, found: int, expected: int) -> SourceError:
-    if found > expected:
-        # DuckDB stops counting at the first value that is too much.
+def _width_error(where: str, actual: int, expected: int) -> SourceError:
+    if actual > expected:
+        # DuckDB stops counting at the first surplus value, so `actual` is too low to be shown.
         return SourceError(
-            f"{where}: it has more values than the {expected} of the header.",
-            "a value that holds a delimiter must stand in quotes; a given --delimiter may be wrong.",
+            f"{where}: it has more values than the {expected} columns of the header.",
+            "put values that contain the delimiter in quotes, or correct --delimiter.",
         )
     return SourceError(
-        f"{where}: it has {found} of the {expected} values of the header.",
-        "a missing value must be there as an empty one; or the line is cut off, or holds no data at all.",
+        f"{where}: it has {actual} of the {expected} values of the header.",
+        "write missing values as empty values, or remove the line if it is cut off or holds no data.",
     )
 
 
-def _json(text: str, name: str) -> SourceError | None:
-    place = _JSON_PLACE.search(text)
-    # DuckDB counts objects, and one too many where one can't be parsed.
-    number = int(place[1]) - ("Malformed" in text) if place else 0
-    where = f"{name}, record {number:,}" if place else name
+def _json_error(text: str, name: str) -> SourceError | None:
+    location = _JSON_RECORD.search(text)
+    # DuckDB counts objects, and counts one too many if an object can't be parsed.
+    number = int(location[1]) - ("Malformed" in text) if location else 0
+    where = f"{name}, record {number:,}" if location else name
     if "maximum_object_size" in text:
         return SourceError(
-            f"{name} holds an object of more than 16 MB.",
-            "a source has one object a row; take the list of rows out of the object around it.",
+            f"{name} contains an object of more than 16 MB.",
+            "write one object per row; extract the list of rows from the object around it.",
         )
     if "expected records" in text:
         return SourceError(
-            f"{name} does not hold objects.", 'a source has one object a row: [{"order_id": ...}, ...].'
+            f"{name} does not contain objects.", 'write one object per row: [{"order_id": ...}, ...].'
         )
     if nested := _JSON_TYPE.search(text):
         value = nested["value"].splitlines()[0][:60]
-        return SourceError(f"{where}: an object was expected, and {value} found.", "mend that record.")
+        return SourceError(f"{where}: an object was expected, and {value} found.", "correct that record.")
     if "uplicate" in text:
-        return SourceError(f"{where}: an object has a key twice.", "upper and lower case count as the same.")
+        return SourceError(
+            f"{where}: an object has a key twice.",
+            "rename one of them; upper and lower case count as the same.",
+        )
     if "invalid UTF-8" in text:
-        return not_utf8(where)
+        return not_utf8_error(where)
     if "Malformed JSON" in text:
-        # Below what DuckDB says may stand the query that it was asked.
-        said = text[text.index("Malformed JSON") :].splitlines()[0]
-        reason = said.rpartition(": ")[2].rstrip(". ")
+        # DuckDB may append the query in further lines.
+        message = text[text.index("Malformed JSON") :].splitlines()[0]
+        reason = message.rpartition(": ")[2].rstrip(". ")
         return SourceError(
             f"{where}: it is not valid JSON ({reason}).", "the file may be cut off; export it again."
         )
-    return SourceError(f"{where} can't be read as JSON.", "export it again.") if place else None
+    return SourceError(f"{where} can't be read as JSON.", "export it again.") if location else None

@@ -1,12 +1,12 @@
-"""What a file's name says about its format."""
+"""File format and compression by file name suffix."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
 
-class Format(StrEnum):
-    """How a table is written in a file."""
+class FileFormat(StrEnum):
+    """Format of a table in a file."""
 
     CSV = "CSV"
     PARQUET = "Parquet"
@@ -15,42 +15,42 @@ class Format(StrEnum):
 
 
 _FORMATS = {
-    "csv": Format.CSV,
-    "tsv": Format.CSV,
-    "tab": Format.CSV,
-    "psv": Format.CSV,
-    "txt": Format.CSV,
-    "parquet": Format.PARQUET,
-    "pq": Format.PARQUET,
-    "json": Format.JSON,
-    "jsonl": Format.JSON,
-    "ndjson": Format.JSON,
-    "xlsx": Format.EXCEL,
-    "xlsm": Format.EXCEL,
-    "xls": Format.EXCEL,
-    "xlsb": Format.EXCEL,
-    "ods": Format.EXCEL,
+    "csv": FileFormat.CSV,
+    "tsv": FileFormat.CSV,
+    "tab": FileFormat.CSV,
+    "psv": FileFormat.CSV,
+    "txt": FileFormat.CSV,
+    "parquet": FileFormat.PARQUET,
+    "pq": FileFormat.PARQUET,
+    "json": FileFormat.JSON,
+    "jsonl": FileFormat.JSON,
+    "ndjson": FileFormat.JSON,
+    "xlsx": FileFormat.EXCEL,
+    "xlsm": FileFormat.EXCEL,
+    "xls": FileFormat.EXCEL,
+    "xlsb": FileFormat.EXCEL,
+    "ods": FileFormat.EXCEL,
 }
-_COMPRESSED = (".gz", ".zst")
+_COMPRESSION_SUFFIXES = (".gz", ".zst")
 
 
-def format_by_suffix(name: str) -> Format | None:
-    """The format that a file's suffix names; None for a suffix that names none.
+def format_by_suffix(name: str) -> FileFormat | None:
+    """Return the format for a file name's suffix, without `.gz` and `.zst`; None if the suffix is unknown.
 
     >>> format_by_suffix("Orders.CSV.gz")
-    <Format.CSV: 'CSV'>
+    <FileFormat.CSV: 'CSV'>
     """
     name = name.lower()
-    for ending in _COMPRESSED:
-        name = name.removesuffix(ending)
+    for compression in _COMPRESSION_SUFFIXES:
+        name = name.removesuffix(compression)
     _, dot, suffix = name.rpartition(".")
     return _FORMATS.get(suffix) if dot else None
 
 
-def is_compressed(name: str) -> bool:
-    """Whether a file's suffix says that it is compressed as a whole.
+def has_compressed_suffix(name: str) -> bool:
+    """Return whether a file name's suffix means that the whole file is compressed.
 
-    >>> is_compressed("Orders.CSV.gz")
+    >>> has_compressed_suffix("Orders.CSV.gz")
     True
     """
-    return name.lower().endswith(_COMPRESSED)
+    return name.lower().endswith(_COMPRESSION_SUFFIXES)

@@ -1,4 +1,4 @@
-"""Which files a path, a folder or a glob stands for."""
+"""File selection: which files a path, a directory or a glob pattern stands for."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ class SourceFile(Struct, frozen=True):
     """A file to read.
 
     Attributes:
-        path: Where it is.
-        name: What to call it: the path as the user would type it.
+        path: Path to open.
+        name: Name in messages: the path as the user would type it.
     """
 
     path: Path
     name: str
 
 
-class FoundFiles(Struct, frozen=True):
-    """What a path, a folder or a glob stands for.
+class MatchedFiles(Struct, frozen=True):
+    """Files that a path, a directory or a glob pattern stands for.
 
     Attributes:
         files: At least one file, sorted by path.
-        label: What to call them together.
-        notes: What was left aside.
-        folder: The folder that was searched for them; None where they were named.
+        label: Name of all files together.
+        notes: Notes on files that are skipped.
+        folder: Directory that was searched for the files; None if the user named them or gave a pattern.
     """
 
     files: tuple[SourceFile, ...]
@@ -43,81 +43,82 @@ class FoundFiles(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     folder: str | None = None
 
-    def without(self, aside: Collection[SourceFile]) -> FoundFiles:
-        """The same without some of the files of a folder, in which there is no table of the source."""
-        if not aside or self.folder is None:
+    def excluding(self, skipped: Collection[SourceFile]) -> MatchedFiles:
+        """Return a copy without files of a searched directory that are no table of the source."""
+        if not skipped or self.folder is None:
             return self
-        kept = tuple(file for file in self.files if file not in aside)
-        names = _some([file.path.name for file in aside])
-        note = f"left aside in {self.folder}: {names} (no column in common with the other files)"
-        return FoundFiles(kept, _label(kept, self.folder), (*self.notes, note), self.folder)
+        kept = tuple(file for file in self.files if file not in skipped)
+        names = _abbreviated([file.path.name for file in skipped])
+        note = f"skipped in {self.folder}: {names} (no column in common with the other files)"
+        return MatchedFiles(kept, _label(kept, self.folder), (*self.notes, note), self.folder)
 
 
 @contextmanager
-def reading(name: str) -> Iterator[None]:
-    """Turns what the operating system says about a file into one sentence.
+def translate_os_errors(name: str) -> Iterator[None]:
+    """Translate operating system errors about the file `name` into one sentence.
 
     Raises:
-        SourceError: The file is gone, may not be read, or can't be.
-        WarehouseError: The disk is full, which copies in the scratch folder can cause.
+        SourceError: If the file does not exist, or reading it is forbidden or fails.
+        WarehouseError: If the disk is full, which copies in the temporary directory can cause.
     """
     try:
         yield
     except PermissionError:
         raise SourceError(
-            f"There is no permission to read {name}.", "look at the owner and the mode of it."
+            f"There is no permission to read {name}.", "look at the owner and the permissions of the file."
         ) from None
     except FileNotFoundError:
         raise SourceError(f"{name} does not exist.") from None
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise WarehouseError(
-                f"The disk is full: no room for a copy of {name}.", "give duckdb.temp_directory more room."
+                f"The disk is full: {name} can't be copied to the temporary directory.",
+                "free some space, or set duckdb.temp_directory to a directory on a larger disk.",
             ) from None
         raise SourceError(f"{name} can't be read: {error.strerror or error}.") from None
 
 
-def find_files(text: str) -> FoundFiles:
-    """Finds the files that a path, a folder or a glob stands for.
+def find_files(text: str) -> MatchedFiles:
+    """Return the files that a path, a directory or a glob pattern stands for.
 
-    A path that exists is taken as it is, whatever characters are in it. A folder is searched with all its
-    subfolders for files whose suffix names a format; hidden files and folders are passed over.
+    An existing path is taken literally, even if it contains wildcard characters. A directory is searched with
+    all its subdirectories for files whose suffix names a format; hidden files and directories are skipped.
 
     Raises:
-        SourceError: There is none.
+        SourceError: If there is no such file.
     """
     try:
         text.encode()
     except UnicodeEncodeError:
         raise SourceError(f"The name of {text!r} is not valid UTF-8.", "rename the file.") from None
     path = Path(text)
-    with reading(text):
+    with translate_os_errors(text):
         if path.is_dir():
-            return _folder(path, text)
+            return _search_folder(path, text)
         if path.exists():
-            return FoundFiles((SourceFile(path, text),), path.name)
+            return MatchedFiles((SourceFile(path, text),), path.name)
         if glob.has_magic(text):
-            return _glob(text)
-    raise missing(path)
+            return _expand_glob(text)
+    raise file_not_found_error(path)
 
 
-def missing(path: Path) -> SourceError:
-    """The error for a file that is not there, with the closest name that is."""
+def file_not_found_error(path: Path) -> SourceError:
+    """Return the error for a missing file; its hint names the most similar file name of the directory."""
     folder = path.parent
     if not folder.is_dir():
         return SourceError(f"{path} does not exist, nor does the folder {folder}.", "look at the path.")
     names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
-    # Suffixes are left out: any two names that end in `.csv` are a little alike.
+    # Compared without suffixes: any two names that end in `.csv` are somewhat similar.
     stems = {Path(name).stem.lower(): name for name in names}
     close = difflib.get_close_matches(path.stem.lower(), stems, n=1, cutoff=0.6)
     hint = f"did you mean {folder / stems[close[0]]}?" if close else "look at the path."
     return SourceError(f"{path} does not exist.", hint)
 
 
-def _glob(pattern: str) -> FoundFiles:
-    # `Path.glob` takes no absolute pattern.
+def _expand_glob(pattern: str) -> MatchedFiles:
+    # `Path.glob` does not accept absolute patterns.
     matches = [Path(match) for match in sorted(set(glob.glob(pattern, recursive=True)))]  # noqa: PTH207
-    # What a pattern matches is meant, except for the lock files of open workbooks.
+    # All matches are meant, except the lock files (`~$`) that Excel writes beside open workbooks.
     files = tuple(
         SourceFile(path, str(path)) for path in matches if not path.is_dir() and path.name[:2] != "~$"
     )
@@ -125,26 +126,26 @@ def _glob(pattern: str) -> FoundFiles:
         what = "only folders" if matches else "no file"
         hint = f"for all files inside, give {pattern.rstrip('/')}/**" if matches else "look at the pattern."
         raise SourceError(f"{pattern} matches {what}.", hint)
-    return FoundFiles(files, files[0].path.name if len(files) == 1 else f"{len(files)} files, {pattern}")
+    return MatchedFiles(files, files[0].path.name if len(files) == 1 else f"{len(files)} files, {pattern}")
 
 
-def _folder(folder: Path, name: str) -> FoundFiles:
-    every = sorted(path for path in _walk(folder) if not path.name.startswith((".", "~$")))
-    files = tuple(SourceFile(path, str(path)) for path in every if _is_data(path.name))
-    # `_SUCCESS` and its like are no news; an `_orders.csv` is.
-    aside = [
+def _search_folder(folder: Path, name: str) -> MatchedFiles:
+    paths = sorted(path for path in _walk(folder) if not path.name.startswith((".", "~$")))
+    files = tuple(SourceFile(path, str(path)) for path in paths if _is_data(path.name))
+    # Marker files such as `_SUCCESS` are not worth a note; a skipped `_orders.csv` is.
+    skipped = [
         path.name
-        for path in every
+        for path in paths
         if not _is_data(path.name) and (format_by_suffix(path.name) or path.name[0] != "_")
     ]
     if not files:
-        found = f"only {', '.join(aside[:3])}" if aside else "no files"
+        content = f"only {', '.join(skipped[:3])}" if skipped else "no files"
         raise SourceError(
-            f"The folder {name} holds {found}.",
-            "a source is CSV, Parquet, JSON or Excel; name a file of another suffix itself.",
+            f"The folder {name} holds {content}.",
+            "a source is CSV, Parquet, JSON or Excel; to read a file with another suffix, name the file.",
         )
-    notes = (f"left aside in {name}: {_some(aside)}",) if aside else ()
-    return FoundFiles(files, _label(files, name), notes, name)
+    notes = (f"skipped in {name}: {_abbreviated(skipped)}",) if skipped else ()
+    return MatchedFiles(files, _label(files, name), notes, name)
 
 
 def _label(files: Sequence[SourceFile], folder: str) -> str:
@@ -152,31 +153,33 @@ def _label(files: Sequence[SourceFile], folder: str) -> str:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
+    """Yield all files below a directory; follow each linked directory once."""
+
+    def reraise(error: OSError) -> None:
         raise error
 
-    seen: set[str] = set()
-    for here, subfolders, names in os.walk(folder, onerror=refuse, followlinks=True):
+    visited: set[str] = set()
+    for parent, subfolders, names in os.walk(folder, onerror=reraise, followlinks=True):
         if "_delta_log" in subfolders:
-            # Its files hold removed rows too; only the log says which of them count.
+            # The files of a Delta table contain deleted rows too; only its log says which rows are current.
             raise SourceError(
-                f"{here} is a Delta table, and its files alone don't tell which rows it has.",
-                "export it to Parquet first.",
+                f"{parent} is a Delta table; its Parquet files also contain rows that were deleted.",
+                "export the current rows to Parquet first.",
             )
-        fresh = [name for name in subfolders if not _hidden(name)]
-        subfolders[:] = [name for name in fresh if os.path.realpath(Path(here, name)) not in seen]
-        seen.update(os.path.realpath(Path(here, name)) for name in subfolders)
-        yield from (Path(here, name) for name in names)
+        visible = [name for name in subfolders if not _is_hidden(name)]
+        subfolders[:] = [name for name in visible if os.path.realpath(Path(parent, name)) not in visited]
+        visited.update(os.path.realpath(Path(parent, name)) for name in subfolders)
+        yield from (Path(parent, name) for name in names)
 
 
 def _is_data(name: str) -> bool:
     return format_by_suffix(name) is not None and name[0] != "_"
 
 
-def _hidden(folder: str) -> bool:
-    """Dot folders, and what Spark and Hive write beside the data."""
+def _is_hidden(folder: str) -> bool:
+    """Return whether a directory starts with a dot, or with the underscore of Spark's and Hive's metadata."""
     return folder.startswith((".", "_"))
 
 
-def _some(names: list[str]) -> str:
+def _abbreviated(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

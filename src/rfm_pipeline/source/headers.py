@@ -1,4 +1,4 @@
-"""The columns of an opened source: their names checked, their DuckDB types taken to kinds."""
+"""Column names from header rows: checks for duplicates, names for unnamed columns, notes for the user."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from itertools import count
 from rfm_pipeline.errors import SourceError
 
 
-def checked_names(raw: Sequence[str], file: str) -> tuple[str, ...]:
-    """The column names of a header, exactly as they stand there.
+def unique_column_names(raw: Sequence[str], file: str) -> tuple[str, ...]:
+    """Return the column names of a header row, spelled as in the file.
 
     Args:
-        raw: What the header holds, column by column.
-        file: What to call the file in an error.
+        raw: Header values in column order.
+        file: Name of the file in error messages.
 
     Returns:
-        The names; a column without one is called after its position, `column3`.
+        One name per column. An unnamed column is called `column<position>`, such as `column3`.
 
     Raises:
-        SourceError: A name comes twice. Case does not tell two names apart, here as in SQL.
+        SourceError: If a name occurs twice; as in SQL, names are compared case-insensitively.
+
+    >>> unique_column_names(["ID", "", "amount"], "orders.csv")
+    ('ID', 'column2', 'amount')
     """
     seen: dict[str, int] = {}
     for position, name in enumerate(raw, start=1):
@@ -36,42 +39,42 @@ def checked_names(raw: Sequence[str], file: str) -> tuple[str, ...]:
                 "rename one of them in the file; upper and lower case count as the same.",
             )
     return tuple(
-        name if name.strip() else _free_name(position, seen) for position, name in enumerate(raw, start=1)
+        name if name.strip() else _unused_name(position, seen) for position, name in enumerate(raw, start=1)
     )
 
 
-def _free_name(position: int, taken: dict[str, int]) -> str:
+def _unused_name(position: int, taken: dict[str, int]) -> str:
     candidates = (f"column{position}" + "_" * n for n in count())
     return next(name for name in candidates if name not in taken)
 
 
-_DATA = re.compile(r"\s*[-+]?\d+([.,]\d+)*\s*|\s*\d{4}-\d\d-\d\d.*")
+_VALUE = re.compile(r"\s*[-+]?\d+([.,]\d+)*\s*|\s*\d{4}-\d\d-\d\d.*")
 
 
 def header_notes(raw: Sequence[str]) -> list[str]:
-    """What a person wants to know about a header: values in place of names, columns without a name."""
+    """Return notes on header cells that look like values, and on columns without a name."""
     notes = []
-    if values := [name for name in raw if _DATA.fullmatch(name)]:
+    if values := [name for name in raw if _VALUE.fullmatch(name)]:
         notes.append(
-            f"the first line was taken for column names, though {values[0].strip()!r} looks like a value"
+            f"the first line was read as column names, although {values[0].strip()!r} looks like a value"
         )
-    if nameless := [str(position) for position, name in enumerate(raw, start=1) if not name.strip()]:
-        notes.append(f"no name above column {', '.join(nameless)}")
+    if unnamed := [str(position) for position, name in enumerate(raw, start=1) if not name.strip()]:
+        notes.append(f"columns without a name: {', '.join(unnamed)}")
     return notes
 
 
-def missing_columns(headers: Sequence[Sequence[str]]) -> list[str]:
-    """Notes on the columns that some of the files lack, whose rows have NULL there.
+def missing_column_notes(headers: Sequence[Sequence[str]]) -> list[str]:
+    """Return up to four notes on columns that some files lack; their rows have NULL there.
 
     Args:
-        headers: The names in each file.
+        headers: Column names of each file.
     """
     spellings = {name.lower(): name for header in reversed(headers) for name in reversed(header)}
-    having = Counter(name.lower() for header in headers for name in header)
-    every = len(headers)
-    gaps = [
-        f"{spellings[name]!r} is missing from {every - times} of {every} files"
-        for name, times in having.items()
-        if times < every
+    file_counts = Counter(name.lower() for header in headers for name in header)
+    total = len(headers)
+    notes = [
+        f"{spellings[name]!r} is missing from {total - files} of {total} files"
+        for name, files in file_counts.items()
+        if files < total
     ]
-    return gaps[:3] + ([f"{len(gaps) - 3} more columns are not in every file"] if gaps[3:] else [])
+    return notes[:3] + ([f"{len(notes) - 3} more columns are not in every file"] if notes[3:] else [])

@@ -1,4 +1,4 @@
-"""From a location to something that DuckDB can scan."""
+"""Open a source location as a relation that DuckDB can scan."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, SourceLocation, StdinLocation
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.source.base import OpenedSource, Scan
-from rfm_pipeline.source.csv.reader import scan_delimited
-from rfm_pipeline.source.duckdb_table import ALIAS, scan_duckdb
+from rfm_pipeline.source.csv.reader import scan_csv
+from rfm_pipeline.source.duckdb_table import ATTACHED_NAME, scan_duckdb_table
 from rfm_pipeline.source.errors import translate_read_errors
-from rfm_pipeline.source.file_suffix import Format
-from rfm_pipeline.source.file_type import Identity, identify_all
-from rfm_pipeline.source.files import FoundFiles, SourceFile, find_files
+from rfm_pipeline.source.file_suffix import FileFormat
+from rfm_pipeline.source.file_type import FileType, detect_file_types
+from rfm_pipeline.source.files import MatchedFiles, SourceFile, find_files
 from rfm_pipeline.source.json import scan_json
 from rfm_pipeline.source.parquet import scan_parquet
-from rfm_pipeline.source.stdin import STDIN, spool_pipe, spool_stdin
+from rfm_pipeline.source.stdin import STDIN_LABEL, spool_pipe, spool_stdin
 
 
 def open_source(
-    location: SourceLocation, options: SourceOptions, connection: duckdb.DuckDBPyConnection, scratch: Path
+    location: SourceLocation, options: SourceOptions, connection: duckdb.DuckDBPyConnection, temp_dir: Path
 ) -> OpenedSource:
-    """Finds out how DuckDB can read a source, and what its columns are.
+    """Return the relation, the columns and the detected properties of a source.
 
-    A Parquet file or a DuckDB table is not read through. A CSV is looked through once, for what would make
-    DuckDB stumble; a workbook, standard input, and text that is not UTF-8 are copied to the scratch folder.
+    Of a Parquet file or a DuckDB table only metadata is read. A CSV file is read once to find what DuckDB
+    would misread. Workbooks, standard input and text that is not UTF-8 are copied to the temporary directory.
 
     Args:
-        location: Where the source is, from `parse`.
-        options: What the user said about its files.
-        connection: Where the relation will run. A database file is attached to it.
-        scratch: A folder for copies, which must live as long as the relation is used.
+        location: Result of `parse_source`.
+        options: Settings of `[read]`; they take precedence over detection.
+        connection: Connection that will run the relation. A DuckDB file is attached to it.
+        temp_dir: Directory for copies; it must exist as long as the relation is used.
 
     Raises:
-        SourceError: The source can't be found or read.
-        LockedError: It is in a DuckDB file that another process holds.
-        UsageError: It can't be read with DuckDB, or not without an extra.
+        SourceError: If the source can't be found or read.
+        LockedError: If the source is in a DuckDB file that another process has locked.
+        UsageError: If DuckDB can't read this kind of source, or an extra is not installed.
     """
     if isinstance(location, BigQueryTable):
         name = f"bigquery://{location.project}.{location.dataset}.{location.table}"
@@ -53,72 +53,72 @@ def open_source(
     if isinstance(location, DuckDBTable):
         return _open_duckdb(location, connection)
     if isinstance(location, StdinLocation):
-        spooled = spool_stdin(scratch)
-        found = FoundFiles((spooled,), STDIN)
-        return _open_files(found, {str(spooled.path): STDIN}, options, connection, scratch)
-    found = find_files(location.text)
-    pipes = {file: spool_pipe(file, scratch) for file in found.files if not file.path.is_file()}
+        spooled = spool_stdin(temp_dir)
+        matched = MatchedFiles((spooled,), STDIN_LABEL)
+        return _open_files(matched, {str(spooled.path): STDIN_LABEL}, options, connection, temp_dir)
+    matched = find_files(location.text)
+    pipes = {file: spool_pipe(file, temp_dir) for file in matched.files if not file.path.is_file()}
     spools = {str(spooled.path): file.name for file, spooled in pipes.items()}
-    found = replace(found, files=tuple(pipes.get(file, file) for file in found.files))
-    return _open_files(found, spools, options, connection, scratch)
+    matched = replace(matched, files=tuple(pipes.get(file, file) for file in matched.files))
+    return _open_files(matched, spools, options, connection, temp_dir)
 
 
 def _open_duckdb(location: DuckDBTable, connection: duckdb.DuckDBPyConnection) -> OpenedSource:
-    scan, name = scan_duckdb(location, connection)
+    scan, name = scan_duckdb_table(location, connection)
     label = f"{name} in {location.file.name}"
     with translate_read_errors("a table", {}, label):
         schema = schema_of(connection, scan.relation)
-    before = f"ATTACH {text_literal(str(location.file))} AS {ALIAS} (READ_ONLY);\n"
+    attach = f"ATTACH {text_literal(str(location.file))} AS {ATTACHED_NAME} (READ_ONLY);\n"
     return OpenedSource(
-        label, scan.relation, schema, "DuckDB", (location.file,), None, scan.rows, (), before=before
+        label, scan.relation, schema, "DuckDB", (location.file,), None, scan.rows, (), setup_statement=attach
     )
 
 
 def _open_files(
-    found: FoundFiles,
+    matched: MatchedFiles,
     spools: dict[str, str],
     options: SourceOptions,
     connection: duckdb.DuckDBPyConnection,
-    scratch: Path,
+    temp_dir: Path,
 ) -> OpenedSource:
-    files, notes = identify_all(found.files)
+    files, notes = detect_file_types(matched.files)
     format_ = files[0][1].format
-    scan = _scan(format_, files, options, connection, scratch, searched=found.folder is not None)
-    found = found.without(scan.aside)
+    scan = _scan(format_, files, options, connection, temp_dir, from_folder=matched.folder is not None)
+    matched = matched.excluding(scan.skipped_files)
     copies = {**spools, **scan.copies}
-    with translate_read_errors(format_, copies, found.label):
+    with translate_read_errors(format_, copies, matched.label):
         schema = schema_of(connection, scan.relation)
     return OpenedSource(
-        label=found.label,
+        label=matched.label,
         relation=scan.relation,
         schema=schema,
         format=str(format_),
-        files=tuple(file.path for file in found.files if str(file.path) not in spools),
-        size_bytes=sum(file.path.stat().st_size for file in found.files),
+        files=tuple(file.path for file in matched.files if str(file.path) not in spools),
+        size_bytes=sum(file.path.stat().st_size for file in matched.files),
         rows=scan.rows,
-        notes=(*found.notes, *notes, *scan.notes),
+        notes=(*matched.notes, *notes, *scan.notes),
         copies=copies,
     )
 
 
 def _scan(
-    format_: Format,
-    files: Sequence[tuple[SourceFile, Identity]],
+    format_: FileFormat,
+    files: Sequence[tuple[SourceFile, FileType]],
     options: SourceOptions,
     connection: duckdb.DuckDBPyConnection,
-    scratch: Path,
+    temp_dir: Path,
     *,
-    searched: bool,
+    from_folder: bool,
 ) -> Scan:
-    alone = [file for file, _ in files]
+    source_files = [file for file, _ in files]
     match format_:
-        case Format.CSV:
-            return scan_delimited(files, options, scratch, searched=searched)
-        case Format.JSON:
-            return scan_json(files, options, connection, scratch)
-        case Format.EXCEL:
-            from rfm_pipeline.source.excel import scan_excel  # brings DuckDB's bridge to Arrow, and zip files
+        case FileFormat.CSV:
+            return scan_csv(files, options, temp_dir, from_folder=from_folder)
+        case FileFormat.JSON:
+            return scan_json(files, options, connection, temp_dir)
+        case FileFormat.EXCEL:
+            from rfm_pipeline.source.excel import scan_excel  # loads the Arrow bridge of DuckDB and `zipfile`
 
-            return scan_excel(alone, options, connection, scratch)
-        case Format.PARQUET:
-            return scan_parquet(alone, connection)
+            return scan_excel(source_files, options, connection, temp_dir)
+        case FileFormat.PARQUET:
+            return scan_parquet(source_files, connection)

@@ -1,4 +1,4 @@
-"""Parquet: the one file format that brings its types along."""
+"""Parquet files; their columns have types, which are kept."""
 
 from __future__ import annotations
 
@@ -9,59 +9,63 @@ from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import paths_literal
 from rfm_pipeline.source.base import Scan
 from rfm_pipeline.source.errors import translate_read_errors
-from rfm_pipeline.source.file_suffix import Format
+from rfm_pipeline.source.file_suffix import FileFormat
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.headers import checked_names, missing_columns
+from rfm_pipeline.source.headers import missing_column_notes, unique_column_names
 
 
 def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnection) -> Scan:
-    """Looks at the footers of Parquet files; columns are matched by name across files.
+    """Return the SQL that scans Parquet files, from their footers; columns are matched by name across files.
 
-    Folders called `key=value`, as Spark writes them, become columns, unless the files have such a column.
+    Hive partition directories (`key=value`), as Spark writes them, become columns, unless the files have a
+    column of that name.
 
     Raises:
-        SourceError: One of them is damaged, or has a column twice.
+        SourceError: If a file is damaged or has two columns of one name.
     """
     paths = paths_literal(file.path for file in files)
-    with translate_read_errors(Format.PARQUET, {}, files[0].name):
-        headers = [checked_names(names, file.name) for file, names in _headers(files, connection)]
-        counted = connection.execute(
+    with translate_read_errors(FileFormat.PARQUET, {}, files[0].name):
+        headers = [unique_column_names(names, file.name) for file, names in _headers(files, connection)]
+        row_count = connection.execute(
             f"SELECT SUM(num_rows)::BIGINT FROM parquet_file_metadata({paths})"
         ).fetchone()
-    keys = _folder_keys(files, {name.lower() for header in headers for name in header})
+    keys = _partition_keys(files, {name.lower() for header in headers for name in header})
     arguments = ["union_by_name = true"] if len(files) > 1 else []
     arguments += (
         ["hive_partitioning = true", "hive_types_autocast = false"] if keys else ["hive_partitioning = false"]
     )
-    notes = [f"{key!r} is taken from the names of the folders" for key in keys]
-    assert counted is not None  # an aggregate always has a row
+    notes = [f"column {key!r} is taken from the folder names" for key in keys]
+    assert row_count is not None  # an aggregate always has a row
     return Scan(
-        f"read_parquet({paths}, {', '.join(arguments)})", (*notes, *missing_columns(headers)), rows=counted[0]
+        f"read_parquet({paths}, {', '.join(arguments)})",
+        (*notes, *missing_column_notes(headers)),
+        rows=row_count[0],
     )
 
 
 def _headers(
     files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnection
 ) -> Iterator[tuple[SourceFile, list[str]]]:
-    """The names of the outermost columns, as they stand in each file."""
+    """Yield each file with the names of its top-level columns, spelled as in the file."""
     for file in files:
-        tree = iter(
+        nodes = iter(
             connection.execute(
                 f"SELECT name, COALESCE(num_children, 0) FROM parquet_schema({paths_literal([file.path])})"
             ).fetchall()
         )
-        _, width = next(tree)
+        _, column_count = next(nodes)
         names = []
-        for _ in range(width):
-            name, children = next(tree)
+        for _ in range(column_count):
+            name, open_children = next(nodes)
             names.append(name)
-            while children:
-                children += next(tree)[1] - 1
+            # The schema lists its tree in depth-first order; the descendants of the column are skipped.
+            while open_children:
+                open_children += next(nodes)[1] - 1
         yield file, names
 
 
-def _folder_keys(files: Sequence[SourceFile], columns: set[str]) -> list[str]:
-    """The keys of the folders that all files lie in, as `key=value`."""
+def _partition_keys(files: Sequence[SourceFile], columns: set[str]) -> list[str]:
+    """Return the Hive partition keys of the files' directories; empty unless all files have the same keys."""
     keys = [_keys(file.path) for file in files]
     return (
         keys[0]

@@ -1,4 +1,4 @@
-"""Streams that can be read once, copied to the scratch folder: standard input, and named pipes."""
+"""Standard input and named pipes, spooled to the temporary directory because they can be read only once."""
 
 from __future__ import annotations
 
@@ -12,66 +12,66 @@ from typing import IO
 
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.errors import SourceError, UsageError
-from rfm_pipeline.source.files import SourceFile, reading
+from rfm_pipeline.source.files import SourceFile, translate_os_errors
 from rfm_pipeline.source.temp_files import temp_path
 
-STDIN = "standard input"
+STDIN_LABEL = "standard input"
 
 
-def spool_stdin(scratch: Path) -> SourceFile:
-    """Copies standard input to the scratch folder.
+def spool_stdin(temp_dir: Path) -> SourceFile:
+    """Copy standard input to the temporary directory.
 
     Raises:
-        UsageError: It is a terminal, or closed.
-        SourceError: Nothing comes.
+        UsageError: If standard input is a terminal or closed.
+        SourceError: If standard input is empty.
     """
     if sys.stdin is None or sys.stdin.closed or sys.stdin.isatty():
         raise UsageError(
             "`-` reads a table from standard input, and nothing is piped into it.",
             "for example: rfm run - < orders.csv",
         )
-    target = temp_path(scratch, "stdin", "")
+    target = temp_path(temp_dir, "stdin", "")
     stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-    with reading(STDIN):
+    with translate_os_errors(STDIN_LABEL):
         _copy(lambda: nullcontext(stream), target)
     if not target.stat().st_size:
         raise SourceError("Standard input is empty.", "look at the command before the pipe.")
-    return SourceFile(target, STDIN)
+    return SourceFile(target, STDIN_LABEL)
 
 
-def spool_pipe(file: SourceFile, scratch: Path) -> SourceFile:
-    """Copies what is no regular file, such as a shell's `<(command)`, to the scratch folder.
+def spool_pipe(file: SourceFile, temp_dir: Path) -> SourceFile:
+    """Copy a file that is not a regular file, such as a shell's `<(command)`, to the temporary directory.
 
     Raises:
-        SourceError: It can't be read.
+        SourceError: If the file can't be read.
     """
-    target = temp_path(scratch, "pipe", "")
-    with reading(file.name):
+    target = temp_path(temp_dir, "pipe", "")
+    with translate_os_errors(file.name):
         _copy(lambda: file.path.open("rb", buffering=0), target)
     return SourceFile(target, file.name)
 
 
-def _copy(opened: Callable[[], AbstractContextManager[IO[bytes]]], target: Path) -> None:
-    """Copies a stream, of which nobody knows when it will come, if at all.
+def _copy(open_stream: Callable[[], AbstractContextManager[IO[bytes]]], target: Path) -> None:
+    """Copy a stream that may block indefinitely, in a daemon thread so that signals are handled promptly.
 
-    The main thread waits. A signal that comes just before it opened or read the stream itself would be seen
-    only after that.
+    If the main thread opened or read the stream, a signal that arrives just before the blocking call would be
+    handled only after that call returns.
     """
-    failures: list[Exception] = []
-    with target.open("wb") as written:
+    errors: list[Exception] = []
+    with target.open("wb") as output:
 
         def copy() -> None:
             try:
-                with opened() as stream:
-                    shutil.copyfileobj(stream, written, 1 << 20)
-            except Exception as failure:  # noqa: BLE001 - raised again where it can be told
-                failures.append(failure)
+                with open_stream() as stream:
+                    shutil.copyfileobj(stream, output, 1 << 20)
+            except Exception as error:  # noqa: BLE001 - raised again in the main thread
+                errors.append(error)
 
-        # Nobody waits for it at the end of a run that was stopped.
-        copying = Thread(target=copy, daemon=True)
-        copying.start()
-        while copying.is_alive():
-            copying.join(0.1)
+        # As a daemon, a blocked thread does not delay the exit of a cancelled run.
+        thread = Thread(target=copy, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.1)
             raise_if_cancelled()
-    if failures:
-        raise failures[0]
+    if errors:
+        raise errors[0]

@@ -1,4 +1,4 @@
-"""Names for the copies in a run's scratch folder."""
+"""Names of copies in a run's temporary directory."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from itertools import count
 from pathlib import Path
 
 
-def temp_path(scratch: Path, name: str, suffix: str) -> Path:
-    """A path in the scratch folder that is free, and tells whose copy it is.
+def temp_path(temp_dir: Path, name: str, suffix: str) -> Path:
+    """Return an unused path in the temporary directory that starts with the name of the copied file.
 
     Args:
-        scratch: The folder; it is created.
-        name: The name of the user's file.
-        suffix: With the dot.
+        temp_dir: Directory of the path; created if missing.
+        name: Name of the user's file.
+        suffix: Suffix of the copy, with its dot.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
+    temp_dir.mkdir(parents=True, exist_ok=True)
     stem = re.sub(r"[^\w.-]+", "-", Path(name).name.partition(".")[0]) or "copy"
-    candidates = (scratch / f"{stem}{f'-{n}' if n else ''}{suffix}" for n in count())
+    candidates = (temp_dir / f"{stem}{f'-{n}' if n else ''}{suffix}" for n in count())
     return next(path for path in candidates if not path.exists())

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from rfm_pipeline.source import json as records
-from rfm_pipeline.source.errors import explain_failure
+from rfm_pipeline.source import json as json_source
+from rfm_pipeline.source.errors import to_source_error
 from support.source_reader import opened, read, refusal, write
 
 
@@ -35,7 +35,7 @@ def test_a_line_too_long_is_refused(tmp_path: Path, quoted: bool) -> None:
 def test_a_json_object_that_turns_into_a_value_is_refused_with_its_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "_SAMPLED_WHOLE", 0)
+    monkeypatch.setattr(json_source, "_FULL_SAMPLE_LIMIT", 0)
     lines = ['{"id": 1, "customer": {"id": 1}}'] * 25_000 + ['{"id": 2, "customer": "x"}']
     path = write(tmp_path / "a.jsonl", "\n".join(lines))
     message = refusal(path, tmp_path).message
@@ -48,9 +48,9 @@ def test_a_file_that_is_gone_before_the_scan_is_told(tmp_path: Path) -> None:
         path.unlink()
         with pytest.raises(duckdb.Error) as caught:
             connection.execute(f"SELECT * FROM {source.relation}")
-    explained = explain_failure(caught.value, source)
+    explained = to_source_error(caught.value, source)
     assert explained is not None
-    assert explained.message == f"{path} is not there any more."
+    assert explained.message == f"{path} was removed during the run."
 
 
 def test_a_file_that_is_cut_off_after_it_was_opened_is_told(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_file_that_is_cut_off_after_it_was_opened_is_told(tmp_path: Path) -> N
         path.write_bytes(content[: len(content) // 2])
         with pytest.raises(duckdb.Error) as caught:
             connection.execute(f"SELECT * FROM {source.relation}").fetchall()
-    explained = explain_failure(caught.value, source)
+    explained = to_source_error(caught.value, source)
     assert explained is not None
     assert explained.message == f"{path} is damaged or incomplete."
 
@@ -71,4 +71,4 @@ def test_a_query_at_fault_is_not_laid_on_the_source(tmp_path: Path, select: str)
     assert read(path, tmp_path).rows == [("1", "a")]
     with opened(path, tmp_path) as (source, connection), pytest.raises(duckdb.Error) as caught:
         connection.execute(f"SELECT {select} FROM {source.relation}").fetchall()
-    assert explain_failure(caught.value, source) is None
+    assert to_source_error(caught.value, source) is None

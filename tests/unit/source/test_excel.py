@@ -15,7 +15,7 @@ import pytest
 import xlsxwriter
 
 from rfm_pipeline.errors import UsageError
-from support.orders import child
+from support.orders import run_python
 from support.source_reader import read, refusal, write
 
 HEADER = ["Invoice", "Customer ID", "InvoiceDate", "Price"]
@@ -66,7 +66,7 @@ def test_it_works_without_pyarrow(tmp_path: Path) -> None:
     path = workbook(tmp_path / "orders.xlsx", ("Orders", rows))
     program = "import sys; sys.modules['pyarrow'] = None; from rfm_pipeline.cli import main; main()"
     to = ("--to", f"duckdb:{tmp_path / 'rfm.duckdb'}")
-    done = child("-c", program, "run", str(path), "--amount", "Total_1", *to, "--json")
+    done = run_python("-c", program, "run", str(path), "--amount", "Total_1", *to, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["revenue"] == "5.00"
 
@@ -83,7 +83,7 @@ def test_all_sheets_with_the_first_ones_columns_are_read(tmp_path: Path) -> None
     assert result.rows == [("1", "a"), ("2", "b")]
     assert result.columns == ("id", "text")
     assert "sheets Year 2009-2010, Year 2010-2011" in result.notes
-    assert "left aside: Notes" in result.notes
+    assert "skipped because of other columns: Notes" in result.notes
 
 
 def test_one_sheet_can_be_chosen(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_rows_above_the_header_can_be_skipped_and_the_header_be_absent(tmp_path:
 def test_a_column_without_a_name_is_called_after_its_position(tmp_path: Path) -> None:
     result = read(workbook(tmp_path / "a.xlsx", ("S", [["id", None, "text"], [1, 2, "a"]])), tmp_path)
     assert result.columns == ("id", "column2", "text")
-    assert "no name above column 2" in result.notes
+    assert "columns without a name: 2" in result.notes
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_damaged_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_workbook_without_cells_is_refused(tmp_path: Path) -> None:
-    assert "No sheet" in refusal(workbook(tmp_path / "a.xlsx", ("S", [])), tmp_path).message
+    assert "Every sheet of" in refusal(workbook(tmp_path / "a.xlsx", ("S", [])), tmp_path).message
 
 
 def test_without_the_extra_the_way_to_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ def test_parquet_is_read_under_any_name(tmp_path: Path) -> None:
     result = read(tmp_path / "orders.csv", tmp_path)
     assert result.rows == [(1,)]
     assert result.source.format == "Parquet"
-    assert "orders.csv is Parquet, whatever its name says" in result.notes
+    assert "orders.csv is Parquet, despite its suffix" in result.notes
 
 
 def test_csv_is_read_under_any_name(tmp_path: Path) -> None:

@@ -94,15 +94,15 @@ def test_names_that_need_quotes_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("[1, 2, 3]", "does not hold objects"),
-        ("[]", "does not hold objects"),
+        ("[1, 2, 3]", "does not contain objects"),
+        ("[]", "does not contain objects"),
         ('{"a": 1}\n{"a": 2', "not valid JSON"),
         ('[{"a": 1}, {"a": 2', "not valid JSON"),
         ('{"a": 1}\nnot json\n', "record 2: it is not valid JSON"),
         ('{"a": 1, "a": 2}', "twice"),
         ('{"a": 1, "A": 2}', "'A' and a column 'a'"),
         ('{"n": {"a": 1, "A": 2}}', "twice"),
-        ('{"orders": [{"id": 1}, {"id": 2}]}', "inside of 'orders'"),
+        ('{"orders": [{"id": 1}, {"id": 2}]}', "contains the records in 'orders'"),
         (b'{"a": "caf\xc3\xa9"}\n{"a": "caf\xe9"}\n', "not UTF-8"),
         (json.dumps({"orders": ["x" * 100] * 200_000}), "more than 16 MB"),
     ],

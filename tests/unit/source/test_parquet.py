@@ -56,7 +56,7 @@ def test_folders_that_are_called_after_a_key_are_a_column(tmp_path: Path) -> Non
         parquet(tmp_path / "lake" / f"day={day}" / "part.parquet", "SELECT 1 AS a")
     result = read(tmp_path / "lake", tmp_path)
     assert result.dicts == [{"a": 1, "day": "2024-01-01"}, {"a": 1, "day": "2024-01-02"}]
-    assert "'day' is taken from the names of the folders" in result.notes
+    assert "column 'day' is taken from the folder names" in result.notes
 
 
 def test_a_folder_never_overrules_a_column_of_the_file(tmp_path: Path) -> None:

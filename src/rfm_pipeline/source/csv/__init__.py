@@ -1,1 +1,1 @@
-"""Reading of delimited text files."""
+"""Readers of delimited text files."""

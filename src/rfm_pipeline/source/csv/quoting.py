@@ -1,8 +1,9 @@
-"""Whether each quote of a CSV stands where it should.
+"""Check that every quote of a CSV file opens or closes a value.
 
-Where values hold line breaks, DuckDB must read a CSV in one piece (`parallel = false`), and then DuckDB 2.0
-leaves out a quoted value that is never closed, and all that follows it, without a word. Counting quotes shows
-that the last one is closed, if every quote stands where it should; to see that takes 3 to 5 s a gigabyte.
+If values contain line breaks, DuckDB must read a CSV file with `parallel = false`; DuckDB 2.0 then drops a
+quoted value that is never closed, and all that follows it, without an error. Counting quotes shows whether
+the last value is closed, provided that no quote is inside an unquoted value. The check takes 3 to 5 s per
+gigabyte.
 """
 
 from __future__ import annotations
@@ -11,41 +12,43 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-_CHUNK = 1 << 18
+_CHUNK_SIZE = 1 << 18
 
 
-def quotes_are_in_place(stream: BinaryIO, delimiter: str, quote: str) -> bool:
-    """Whether each quoted value begins after a delimiter, ends before one, and the last one ends at all.
+def has_well_formed_quotes(stream: BinaryIO, delimiter: str, quote: str) -> bool:
+    """Return whether each quoted value starts after a delimiter, ends before one, and the last one is closed.
 
     Args:
-        stream: The text in UTF-8.
-        delimiter: The character between values; a line end serves as well.
-        quote: The character around values, doubled inside of them.
+        stream: Text in UTF-8.
+        delimiter: Character between values; a line end also separates values.
+        quote: Character around values, doubled inside them.
     """
     mark = quote.encode()
-    beside = re.escape(delimiter.encode() + mark) + rb"\r\n"
-    # Between the quoted values: a quote with something else than a delimiter next to it.
-    stray = re.compile(b"%b(?:(?<=[^%b]%b)|(?=[^%b]))" % (re.escape(mark), beside, re.escape(mark), beside))
-    inside = 0
+    separators = re.escape(delimiter.encode() + mark) + rb"\r\n"
+    # In the text outside of quoted values: a quote with something else than a separator beside it.
+    misplaced = re.compile(
+        b"%b(?:(?<=[^%b]%b)|(?=[^%b]))" % (re.escape(mark), separators, re.escape(mark), separators)
+    )
+    is_inside = 0
     for lines in _whole_lines(stream):
         parts = lines.split(mark)
-        ends_inside = (inside + len(parts) - 1) % 2
-        # What is outside, with a quote for each quoted value, also for those that lines begin or end in.
-        outside = mark * inside + mark.join(parts[inside::2]) + mark * ends_inside
-        if stray.search(outside):
+        ends_inside = (is_inside + len(parts) - 1) % 2
+        # Each quoted value is replaced by one quote, including values that continue across these lines.
+        outside = mark * is_inside + mark.join(parts[is_inside::2]) + mark * ends_inside
+        if misplaced.search(outside):
             return False
-        inside = ends_inside
-    return not inside
+        is_inside = ends_inside
+    return not is_inside
 
 
 def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The text in pieces that end at a line end, so that no quote is cut off from what stands beside it."""
-    held = b""
-    while chunk := stream.read(_CHUNK):
-        held += chunk
-        cut = max(held.rfind(b"\n"), held.rfind(b"\r")) + 1
-        if cut:
-            yield held[:cut]
-            held = held[cut:]
-    if held:
-        yield held
+    """Yield chunks that end at a line end, so that each quote is in one chunk with its neighbours."""
+    pending = b""
+    while chunk := stream.read(_CHUNK_SIZE):
+        pending += chunk
+        end = max(pending.rfind(b"\n"), pending.rfind(b"\r")) + 1
+        if end:
+            yield pending[:end]
+            pending = pending[end:]
+    if pending:
+        yield pending

@@ -1,4 +1,4 @@
-"""CSV and its relatives: every value is read as text, so that none is lost or refused before cleaning."""
+"""CSV files: every value is read as text, so that no value is lost or rejected before cleaning."""
 
 from __future__ import annotations
 
@@ -15,31 +15,39 @@ from rfm_pipeline.common.duckdb_engine import connect_in_memory
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal, text_literal
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.source.base import Scan
-from rfm_pipeline.source.csv.dialect import CsvDialect, find_dialect
-from rfm_pipeline.source.csv.prescan import TextFacts, examine, place_of
-from rfm_pipeline.source.csv.quoting import quotes_are_in_place
+from rfm_pipeline.source.csv.dialect import CsvDialect, detect_dialect
+from rfm_pipeline.source.csv.prescan import PrescanResult, locate_byte, prescan
+from rfm_pipeline.source.csv.quoting import has_well_formed_quotes
 from rfm_pipeline.source.encoding import (
-    HEAD,
-    WINDOWS,
-    find_encoding,
+    HEAD_SIZE,
+    WINDOWS_1252,
+    convert_to_utf8,
+    detect_encoding,
+    encoding_label,
     is_utf8,
-    not_utf8,
-    nul_byte,
-    recode,
-    spoken,
+    not_utf8_error,
+    nul_byte_error,
 )
-from rfm_pipeline.source.errors import misplaced_quote, translate_read_errors
-from rfm_pipeline.source.file_type import Identity, compression_argument, unpacked
+from rfm_pipeline.source.errors import translate_read_errors, unclosed_quote_error
+from rfm_pipeline.source.file_type import FileType, compression_argument, open_decompressed
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.headers import missing_columns
+from rfm_pipeline.source.headers import missing_column_notes
 from rfm_pipeline.source.temp_files import temp_path
 
-# Below Python's limit for one CSV value, 128 Ki characters.
-_DIALECT_HEAD = 100_000
+# Characters; below Python's limit for one CSV value, 128 Ki.
+_DIALECT_HEAD_SIZE = 100_000
 
 
-class _Prepared(Struct, frozen=True):
-    """A file that DuckDB can read, and how: files with the same arguments are read by one call."""
+class _PreparedFile(Struct, frozen=True):
+    """A CSV file that DuckDB can read.
+
+    Attributes:
+        file: The user's file.
+        path: Path to read: the user's file or a copy.
+        dialect: Its dialect.
+        arguments: Arguments of `read_csv`; files with equal arguments are read by one call.
+        notes: Notes for the user.
+    """
 
     file: SourceFile
     path: Path
@@ -48,201 +56,223 @@ class _Prepared(Struct, frozen=True):
     notes: tuple[str, ...]
 
 
-def scan_delimited(
-    files: Sequence[tuple[SourceFile, Identity]],
+def scan_csv(
+    files: Sequence[tuple[SourceFile, FileType]],
     options: SourceOptions,
-    scratch: Path,
+    temp_dir: Path,
     *,
-    searched: bool = False,
+    from_folder: bool = False,
 ) -> Scan:
-    """Prepares CSV files for DuckDB; columns are matched by name across files.
+    """Return the SQL that scans CSV files; columns are matched by name across files.
 
     Args:
-        files: The files, with what they are.
-        options: What the user said about them.
-        scratch: A folder for copies.
-        searched: Whether they were found in a folder, so that prose may be among them: it is left aside.
+        files: Files with their types.
+        options: Settings of `[read]`.
+        temp_dir: Directory for copies.
+        from_folder: Whether the files were found in a directory; prose in it, such as a readme, is then
+            skipped.
 
     Raises:
-        SourceError: One of them can't be read.
+        SourceError: If a file can't be read.
     """
-    prepared, copies = [], {}
-    for file, identity in files:
-        ready = _Preparation(file, identity, options, scratch).run()
-        prepared.append(ready)
-        if ready.path != file.path:
-            copies[str(ready.path)] = file.name
-    aside = _prose(prepared) if searched and options.header else []
-    prepared = [ready for ready in prepared if ready not in aside]
-    groups: dict[tuple[str, ...], list[_Prepared]] = {}
-    for ready in prepared:
-        groups.setdefault(ready.arguments, []).append(ready)
+    prepared_files, copies = [], {}
+    for file, file_type in files:
+        prepared = _FilePreparation(file, file_type, options, temp_dir).run()
+        prepared_files.append(prepared)
+        if prepared.path != file.path:
+            copies[str(prepared.path)] = file.name
+    skipped = _find_prose(prepared_files) if from_folder and options.header else []
+    prepared_files = [prepared for prepared in prepared_files if prepared not in skipped]
+    groups: dict[tuple[str, ...], list[_PreparedFile]] = {}
+    for prepared in prepared_files:
+        groups.setdefault(prepared.arguments, []).append(prepared)
     calls = [
-        f"read_csv({paths_literal(ready.path for ready in group)}, {', '.join(arguments)})"
+        f"read_csv({paths_literal(prepared.path for prepared in group)}, {', '.join(arguments)})"
         for arguments, group in groups.items()
     ]
-    relation = calls[0] if len(calls) == 1 else _union(calls)
+    headers = [prepared.dialect.column_names for prepared in prepared_files]
     return Scan(
-        relation,
-        (*_common_notes(prepared), *missing_columns([ready.dialect.names for ready in prepared])),
+        calls[0] if len(calls) == 1 else _union(calls),
+        (*_common_notes(prepared_files), *missing_column_notes(headers)),
         copies,
-        aside=tuple(ready.file for ready in aside),
+        skipped_files=tuple(prepared.file for prepared in skipped),
     )
 
 
-def _prose(prepared: Sequence[_Prepared]) -> list[_Prepared]:
-    """What is no table of the source, such as a readme: it has no column in common with the other files.
+def _find_prose(prepared_files: Sequence[_PreparedFile]) -> list[_PreparedFile]:
+    """Return the files that are prose, such as a readme: no column in common with the other files.
 
-    A file is only doubted where its name says that it is text, or nothing divides its lines: a table of other
-    columns is told like any other file, and its lines are counted.
+    Only files with the suffix `.txt` or a single column can be prose. A table with other columns stays in the
+    source, so that its rows are counted and its columns are reported.
     """
-    doubted = [
-        ready
-        for ready in prepared
-        if len(ready.dialect.names) == 1 or ".txt" in Path(ready.file.path.name.lower()).suffixes
+    candidates = [
+        prepared
+        for prepared in prepared_files
+        if len(prepared.dialect.column_names) == 1 or ".txt" in Path(prepared.file.path.name.lower()).suffixes
     ]
-    headers = Counter(ready.dialect.names for ready in prepared)
-    tables = [ready for ready in prepared if ready not in doubted] or [
-        ready for ready in doubted if len(ready.dialect.names) > 1 and headers[ready.dialect.names] > 1
+    headers = Counter(prepared.dialect.column_names for prepared in prepared_files)
+    tables = [prepared for prepared in prepared_files if prepared not in candidates] or [
+        prepared
+        for prepared in candidates
+        if len(prepared.dialect.column_names) > 1 and headers[prepared.dialect.column_names] > 1
     ]
-    columns = {name.lower() for ready in tables for name in ready.dialect.names}
+    columns = {name.lower() for prepared in tables for name in prepared.dialect.column_names}
     if not columns:
         return []
-    return [ready for ready in doubted if columns.isdisjoint(name.lower() for name in ready.dialect.names)]
+    return [
+        prepared
+        for prepared in candidates
+        if columns.isdisjoint(name.lower() for name in prepared.dialect.column_names)
+    ]
 
 
 def _union(calls: Sequence[str]) -> str:
     return "(" + " UNION ALL BY NAME ".join(f"SELECT * FROM {call}" for call in calls) + ")"
 
 
-def _common_notes(prepared: Sequence[_Prepared]) -> list[str]:
-    counts = Counter(note for ready in prepared for note in ready.notes)
-    every = len(prepared)
+def _common_notes(prepared_files: Sequence[_PreparedFile]) -> list[str]:
+    """Return the distinct notes; a note that does not hold for all files says for how many it does."""
+    counts = Counter(note for prepared in prepared_files for note in prepared.notes)
+    total = len(prepared_files)
     return [
-        note if times == every else f"{note} ({times} of {every} files)" for note, times in counts.items()
+        note if count == total else f"{note} ({count} of {total} files)" for note, count in counts.items()
     ]
 
 
-class _Preparation:
-    """What must happen to one file before DuckDB reads it: mostly nothing, sometimes a copy."""
+class _FilePreparation:
+    """Checks of one file before DuckDB reads it, with a copy where DuckDB could not read the file."""
 
-    def __init__(self, file: SourceFile, identity: Identity, options: SourceOptions, scratch: Path) -> None:
+    def __init__(self, file: SourceFile, file_type: FileType, options: SourceOptions, temp_dir: Path) -> None:
         self._file = file
-        self._compression = identity.compression
+        self._compression = file_type.compression
         self._options = options
-        self._scratch = scratch
+        self._temp_dir = temp_dir
         self._path = file.path
         self._notes: list[str] = []
 
-    def run(self) -> _Prepared:
-        head, whole = self._head()
-        codec = self._options.encoding or find_encoding(head, self._file.name, whole=whole)
+    def run(self) -> _PreparedFile:
+        head, whole = self._read_head()
+        codec = self._options.encoding or detect_encoding(head, self._file.name, whole=whole)
         if not is_utf8(codec):
-            self._copy(codec)
-            head, whole = self._head()
-        dialect, notes = find_dialect(_text(head, whole=whole), self._file.name, self._options)
-        side_by_side = self._reads_side_by_side(dialect)
-        arguments = self._arguments(dialect, self._path, self._compression, side_by_side=side_by_side)
-        return _Prepared(self._file, self._path, dialect, tuple(arguments), (*self._notes, *notes))
+            self._replace_by_copy(codec)
+            head, whole = self._read_head()
+        text = _decode_head(head, whole=whole)
+        dialect, notes = detect_dialect(text, self._file.name, self._options)
+        is_parallel = self._can_read_in_parallel(dialect)
+        arguments = self._arguments(dialect, self._path, self._compression, is_parallel=is_parallel)
+        return _PreparedFile(self._file, self._path, dialect, tuple(arguments), (*self._notes, *notes))
 
     @staticmethod
     def _arguments(
-        dialect: CsvDialect, path: Path, compression: str | None, *, side_by_side: bool = False
+        dialect: CsvDialect, path: Path, compression: str | None, *, is_parallel: bool = False
     ) -> list[str]:
         return [
             "auto_detect = false",
-            f"header = {str(dialect.header).lower()}",
-            *([f"skip = {dialect.skip}"] if dialect.skip else []),
+            f"header = {str(dialect.has_header).lower()}",
+            *([f"skip = {dialect.skip_lines}"] if dialect.skip_lines else []),
             f"delim = {text_literal(dialect.delimiter)}",
             f"quote = {text_literal(dialect.quote)}",
             f"escape = {text_literal(dialect.escape)}",
-            *([] if side_by_side else ["parallel = false"]),
+            *([] if is_parallel else ["parallel = false"]),
             *compression_argument(path, compression),
-            # A folder called `day=2024-01-01` would otherwise put its own value over the column `day`.
+            # A directory called `day=2024-01-01` would otherwise override the column `day`.
             "hive_partitioning = false",
-            f"columns = {columns_literal((name, 'VARCHAR') for name in dialect.names)}",
+            f"columns = {columns_literal((name, 'VARCHAR') for name in dialect.column_names)}",
         ]
 
-    def _reads_side_by_side(self, dialect: CsvDialect) -> bool:
-        """Whether DuckDB may cut the file into pieces; it is made readable on the way, if it is not."""
-        facts = self._facts(dialect)
-        if facts.mixed_line_ends:
-            self._copy("utf-8-sig", line_ends=True)
-            self._notes.append("line ends of several kinds, made one")
-            facts = self._facts(dialect)
-        # With backslashes before quotes, counting quotes tells nothing.
-        if not facts.quoted_line_breaks and dialect.escape == dialect.quote:
+    def _can_read_in_parallel(self, dialect: CsvDialect) -> bool:
+        """Return whether DuckDB may split the file; replace it by a copy if DuckDB can't read it at all.
+
+        Raises:
+            SourceError: If the file has an invalid byte or a quote that is never closed.
+        """
+        properties = self._prescan(dialect)
+        if properties.mixed_line_ends:
+            self._replace_by_copy("utf-8-sig", normalize_line_ends=True)
+            self._notes.append("mixed line ends, read as one kind")
+            properties = self._prescan(dialect)
+        # If backslashes escape quotes, the prescan can't tell which quotes open or close a value.
+        if not properties.quoted_line_breaks and dialect.escape == dialect.quote:
             return True
-        self._refuse_unclosed_quote(dialect, facts)
+        self._check_quotes_closed(dialect, properties)
         return False
 
-    def _facts(self, dialect: CsvDialect) -> TextFacts:
-        facts = self._examine(dialect)
-        if facts.invalid_at is not None and facts.ascii_before and self._options.encoding is None:
-            self._copy(WINDOWS)
-            facts = self._examine(dialect)
-        at = facts.nul_at if facts.invalid_at is None else facts.invalid_at
-        if at is None:
-            return facts
-        with self._opened() as stream:
-            line, byte = place_of(stream, at)
-        if facts.nul_at is not None:
-            raise nul_byte(self._file.name, line)
-        raise not_utf8(f"{self._file.name}, line {line:,}", byte)
+    def _prescan(self, dialect: CsvDialect) -> PrescanResult:
+        properties = self._prescan_path(dialect)
+        is_windows = properties.invalid_at is not None and properties.ascii_before
+        if is_windows and self._options.encoding is None:
+            self._replace_by_copy(WINDOWS_1252)
+            properties = self._prescan_path(dialect)
+        offset = properties.nul_at if properties.invalid_at is None else properties.invalid_at
+        if offset is None:
+            return properties
+        with self._open() as stream:
+            line, byte = locate_byte(stream, offset)
+        if properties.nul_at is not None:
+            raise nul_byte_error(self._file.name, line)
+        raise not_utf8_error(f"{self._file.name}, line {line:,}", byte)
 
-    def _examine(self, dialect: CsvDialect) -> TextFacts:
-        with self._opened() as stream:
-            return examine(stream, dialect.quote)
+    def _prescan_path(self, dialect: CsvDialect) -> PrescanResult:
+        with self._open() as stream:
+            return prescan(stream, dialect.quote)
 
-    def _refuse_unclosed_quote(self, dialect: CsvDialect, facts: TextFacts) -> None:
-        """Refuses a file that DuckDB would leave the end of out (see `quotes.py`)."""
+    def _check_quotes_closed(self, dialect: CsvDialect, properties: PrescanResult) -> None:
+        """Raise SourceError if a quote is never closed: DuckDB would drop the rest (see `quoting.py`)."""
         if dialect.escape == dialect.quote:
-            with self._opened() as stream:
-                if quotes_are_in_place(stream, dialect.delimiter, dialect.quote):
+            with self._open() as stream:
+                if has_well_formed_quotes(stream, dialect.delimiter, dialect.quote):
                     return
-        # DuckDB itself is to say where values end: with a record after the last one, does that one arrive?
-        probe = temp_path(self._scratch, self._file.path.name, ".csv")
-        recode(self._file, self._path, "utf-8-sig", probe, compression=self._compression)
+        # Otherwise DuckDB decides where values end: a sentinel record is appended to a copy, and DuckDB must
+        # return it.
+        probe = temp_path(self._temp_dir, self._file.path.name, ".csv")
+        convert_to_utf8(self._file, self._path, "utf-8-sig", probe, compression=self._compression)
         sentinel = "\x01"
         with probe.open("ab") as copy:
-            copy.write(next(iter(facts.line_ends), b"\n"))
-            copy.write(dialect.delimiter.join([sentinel] * len(dialect.names)).encode())
+            copy.write(next(iter(properties.line_ends), b"\n"))
+            copy.write(dialect.delimiter.join([sentinel] * len(dialect.column_names)).encode())
         call = f"read_csv({paths_literal([probe])}, {', '.join(self._arguments(dialect, probe, None))})"
-        first = identifier(dialect.names[0])
-        arrived = f"COUNT(*) FILTER ({first} = {text_literal(sentinel)})"
+        first_column = identifier(dialect.column_names[0])
+        sentinels = f"COUNT(*) FILTER ({first_column} = {text_literal(sentinel)})"
         copies = {str(probe): self._file.name}
         with (
             translate_read_errors("CSV", copies, self._file.name, unit="record"),
             connect_in_memory() as connection,
         ):
-            row = connection.execute(f"SELECT COUNT(*), {arrived} FROM {call}").fetchone()
+            row = connection.execute(f"SELECT COUNT(*), {sentinels} FROM {call}").fetchone()
         probe.unlink()
         assert row is not None  # an aggregate always has a row
         if not row[1]:
-            raise misplaced_quote(f"{self._file.name}, record {row[0] + 1 + dialect.header:,}")
+            raise unclosed_quote_error(f"{self._file.name}, record {row[0] + 1 + dialect.has_header:,}")
 
-    def _opened(self) -> AbstractContextManager[BinaryIO]:
-        return unpacked(self._file, self._path, self._compression)
+    def _open(self) -> AbstractContextManager[BinaryIO]:
+        return open_decompressed(self._file, self._path, self._compression)
 
-    def _head(self) -> tuple[bytes, bool]:
-        """The first bytes, unpacked, and whether they are all."""
-        with self._opened() as stream:
-            head = stream.read(HEAD)
-        return head, len(head) < HEAD
+    def _read_head(self) -> tuple[bytes, bool]:
+        """Return the first bytes, decompressed, and whether they are the whole file."""
+        with self._open() as stream:
+            head = stream.read(HEAD_SIZE)
+        return head, len(head) < HEAD_SIZE
 
-    def _copy(self, codec: str, *, line_ends: bool = False) -> None:
-        target = temp_path(self._scratch, self._file.path.name, ".csv")
-        recode(self._file, self._path, codec, target, compression=self._compression, line_ends=line_ends)
+    def _replace_by_copy(self, codec: str, *, normalize_line_ends: bool = False) -> None:
+        target = temp_path(self._temp_dir, self._file.path.name, ".csv")
+        convert_to_utf8(
+            self._file,
+            self._path,
+            codec,
+            target,
+            compression=self._compression,
+            normalize_line_ends=normalize_line_ends,
+        )
         self._path, self._compression = target, None
         if not is_utf8(codec):
-            self._notes.append(f"read as {spoken(codec)}")
+            self._notes.append(f"read as {encoding_label(codec)}")
 
 
-def _text(head: bytes, *, whole: bool) -> str:
-    """The head as text, cut after a line unless it is the whole file."""
+def _decode_head(head: bytes, *, whole: bool) -> str:
+    """Return the head as text that ends at a line end, unless it is the whole file."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
     text = decoder.decode(head, final=whole)
-    if whole and len(text) <= _DIALECT_HEAD:
+    if whole and len(text) <= _DIALECT_HEAD_SIZE:
         return text
-    text = text[:_DIALECT_HEAD]
+    text = text[:_DIALECT_HEAD_SIZE]
     return text[: text.rfind("\n") + 1] or text

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfm_pipeline.source.csv import prescan as lines
-from rfm_pipeline.source.csv import quoting as quotes
+from rfm_pipeline.source.csv import prescan as prescan_module
+from rfm_pipeline.source.csv import quoting
 from support.lanes import max_examples
 
 
@@ -47,9 +47,9 @@ CSV = st.lists(st.tuples(LINE, st.sampled_from(["\n", "\n", "\r\n"])), max_size=
 def test_line_breaks_are_told_apart_like_a_parser_does(
     monkeypatch: pytest.MonkeyPatch, size: int, records: list[tuple[str, str]]
 ) -> None:
-    monkeypatch.setattr(lines, "_CHUNK", size)
+    monkeypatch.setattr(prescan_module, "_CHUNK_SIZE", size)
     text = "".join(line + end for line, end in records)
-    facts = lines.examine(io.BytesIO(text.encode()), '"')
+    facts = prescan_module.prescan(io.BytesIO(text.encode()), '"')
     assert (facts.quoted_line_breaks, set(facts.line_ends)) == told_apart(text)
 
 
@@ -59,9 +59,9 @@ def test_line_breaks_are_told_apart_like_a_parser_does(
 def test_the_first_byte_that_is_not_utf8_is_found(
     monkeypatch: pytest.MonkeyPatch, size: int, content: bytes
 ) -> None:
-    monkeypatch.setattr(lines, "_CHUNK", size)
+    monkeypatch.setattr(prescan_module, "_CHUNK_SIZE", size)
     content = content.replace(b"\0", b"x")
-    facts = lines.examine(io.BytesIO(content), '"')
+    facts = prescan_module.prescan(io.BytesIO(content), '"')
     try:
         content.decode()
         expected = None
@@ -96,5 +96,5 @@ def in_place(text: str) -> bool:
 def test_quotes_are_in_place_where_single_characters_say_so(
     monkeypatch: pytest.MonkeyPatch, size: int, text: str
 ) -> None:
-    monkeypatch.setattr(quotes, "_CHUNK", size)
-    assert quotes.quotes_are_in_place(io.BytesIO(text.encode()), ",", '"') == in_place(text)
+    monkeypatch.setattr(quoting, "_CHUNK_SIZE", size)
+    assert quoting.has_well_formed_quotes(io.BytesIO(text.encode()), ",", '"') == in_place(text)

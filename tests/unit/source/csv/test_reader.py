@@ -179,7 +179,7 @@ def test_a_last_line_without_its_end_is_a_row(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "found"), [("3,c,too,many", "more values than the 2"), ("3", "1 of the 2 values")]
+    ("line", "found"), [("3,c,too,many", "more values than the 2 columns"), ("3", "1 of the 2 values")]
 )
 def test_a_line_of_another_width_is_refused_with_its_number(tmp_path: Path, line: str, found: str) -> None:
     path = write(tmp_path / "a.csv", f"id,text\n1,a\n\n{line}\n4,d\n")
@@ -204,7 +204,7 @@ def test_an_empty_value_at_the_end_of_each_line_is_no_extra_column(tmp_path: Pat
     result = read(write(tmp_path / "a.csv", "id,text,\n1,a,\n2,b,\n"), tmp_path)
     assert result.columns == ("id", "text", "column3")
     assert result.rows == [("1", "a", None), ("2", "b", None)]
-    assert "no name above column 3" in result.notes
+    assert "columns without a name: 3" in result.notes
 
 
 @pytest.mark.parametrize(
