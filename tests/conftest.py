@@ -1,4 +1,4 @@
-"""What the tests share: the command line in this process, real data where it is, and how hypothesis runs."""
+"""Shared fixtures (command line, real data sets, BigQuery emulator), and the test lanes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from rfm_pipeline.cli import main
-from support import bigquery_emulator
+from support import bigquery_emulator, cdnow, lanes
 from support.bigquery_proxy import Impatient, Proxy, proxying
 from support.cli import Outcome, Rfm
 from support.real_data import real_data
@@ -21,14 +20,18 @@ if TYPE_CHECKING:
     from rfm_pipeline.results.run_record import RunRecord
     from support.bigquery_shop import Shop
 
-settings.register_profile(
-    "default",
-    deadline=None,
-    # A fixture here holds nothing that one example could leave to the next.
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-settings.register_profile("ci", settings.get_profile("default"), derandomize=True, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+lanes.register_profiles()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out folders whose tests are all deselected; importing them takes seconds."""
+    return lanes.is_deselected(collection_path, config.option.markexpr) or None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests before pytest's `-m` looks at the markers."""
+    lanes.mark_slow(items)
 
 
 @pytest.fixture
@@ -87,6 +90,19 @@ class OnRecord(Sequence["RunRecord"]):
 def on_record(tmp_path: Path) -> Sequence[RunRecord]:
     """The calibrations on record at the default destination."""
     return OnRecord(tmp_path / "rfm.duckdb")
+
+
+@pytest.fixture(scope="session")
+def cdnow_orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """CDNOW, a public data set with published figures, as Parquet: 69,659 orders of 23,570 customers."""
+    return cdnow.write_parquet(cdnow.master(), tmp_path_factory.mktemp("cdnow") / "cdnow.parquet")
+
+
+@pytest.fixture(params=["cdnow_orders", pytest.param("online_retail", marks=pytest.mark.slow)])
+def real_orders(request: pytest.FixtureRequest) -> Path:
+    """Each real data set in turn, as a Parquet file."""
+    orders: Path = request.getfixturevalue(request.param)
+    return orders
 
 
 @pytest.fixture

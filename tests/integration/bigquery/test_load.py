@@ -124,11 +124,11 @@ def test_names_and_types_that_bigquery_does_not_have_are_taken_to_some_that_it_h
 
 
 def test_a_run_of_a_file_publishes_what_it_publishes_on_duckdb(
-    bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, online_retail: Path, tmp_path: Path
+    bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, real_orders: Path, tmp_path: Path
 ) -> None:
-    there = rfm("run", online_retail, "--to", bigquery_shop.destination, "--json")
+    there = rfm("run", real_orders, "--to", bigquery_shop.destination, "--json")
     assert there.code == 0, there.stderr
-    here = rfm("run", online_retail, "--json")
+    here = rfm("run", real_orders, "--json")
     assert here.code == 0
     assert bigquery_shop.without_run_id() == without_run_id(tmp_path / "rfm.duckdb")
     same = ("source", "as_of", "rows", "amount", "customers", "orders", "revenue", "edges", "segments")

@@ -268,13 +268,13 @@ def test_ids_with_special_characters_are_literal_text(customer: str, tmp_path: P
 # Online Retail
 
 
-def test_explanations_equal_the_published_rows(online_retail: Path, rfm: Rfm, tmp_path: Path) -> None:
+def test_explanations_equal_the_published_rows(real_orders: Path, rfm: Rfm, tmp_path: Path) -> None:
     flags = ("--window", "6 months", "--returns", "net", "--preset", "shopify")
-    assert rfm("run", online_retail, *flags).code == 0
+    assert rfm("run", real_orders, *flags).code == 0
     select = "SELECT customer_id, COLUMNS('_score$|segment$|_days$|frequency|monetary') FROM rfm_segments"
     rows = Random(1).sample(sorted(published(tmp_path / "rfm.duckdb", select)), k=6)
     for customer, recency, frequency, monetary, r, f, m, rfm_score, segment, *_ in rows:
-        explanation = rfm("explain", customer, online_retail, *flags, "--json").json
+        explanation = rfm("explain", customer, real_orders, *flags, "--json").json
         assert explanation["segment"] == segment
         assert explanation["scores"] == {"r": r, "f": f, "m": m, "rfm_score": rfm_score}
         values = explanation["values"]

@@ -1,10 +1,11 @@
-"""The last 60 days of a real shop, day by day: transitions over any two are those of two independent runs."""
+"""The last days of real shops, day by day: transitions over any two are those of two independent runs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -23,39 +24,64 @@ from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run import run
 from rfm_pipeline.pipeline.transitions import Transitions, transitions
 from rfm_pipeline.results.run_result import RunResult
+from support import cdnow
 from support.real_data import real_data
 
 pytestmark = pytest.mark.xdist_group("replay")
 
-LAST = date(2011, 12, 9)
-DAYS = as_of_dates(LAST - timedelta(days=59), LAST, "day")
-PAIRS = [(DAYS[0], LAST), (DAYS[-2], LAST), *(tuple(sorted(Random(4).sample(DAYS, 2))),)]
 MAP = SegmentMap.from_config(SegmentsConfig.of(load("classic")["segments"]), (4, 4, 4))
 Row = Mapping[str, Any]
 
 
-def configured(file: Path, **flags: Any) -> Configuration:
-    source = str(real_data("online_retail.parquet"))
-    return Configuration(flags={"source": source, "to": f"duckdb:{file}", **flags})
+@dataclass(frozen=True)
+class Replay:
+    """A shop with a result for each of some days.
+
+    Attributes:
+        source: The file of its orders.
+        file: The destination.
+        days: The as-of dates, ascending and without gaps.
+        moves_by_cause: More customers than this moved for each of the three causes that a day can have.
+    """
+
+    source: Path
+    file: Path
+    days: Sequence[date]
+    moves_by_cause: int
+
+    def configuration(self, file: Path, **flags: Any) -> Configuration:
+        return Configuration(flags={"source": str(self.source), "to": f"duckdb:{file}", **flags})
+
+    def pairs(self) -> list[tuple[date, date]]:
+        """Return the first and the last day, the last two days, and two days by chance."""
+        first, second = sorted(Random(4).sample(self.days, 2))
+        return [(self.days[0], self.days[-1]), (self.days[-2], self.days[-1]), (first, second)]
 
 
-@pytest.fixture(scope="module")
-def replayed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A destination with a result for each of the 60 days."""
-    file = tmp_path_factory.mktemp("replay") / "daily.duckdb"
-    done = backfill(configured(file), DAYS, NullObserver(), lambda _: None)
-    assert len(done.published) == len(DAYS)
-    return file
+@pytest.fixture(scope="module", params=["cdnow", pytest.param("online retail", marks=pytest.mark.slow)])
+def replayed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Replay:
+    folder = tmp_path_factory.mktemp("replay")
+    if request.param == "cdnow":
+        source = cdnow.write_csv(cdnow.sample(), folder / "orders.csv")
+        last, count, moves = date(1997, 3, 31), 30, 20
+    else:
+        source = real_data("online_retail.parquet")
+        last, count, moves = date(2011, 12, 9), 60, 100
+    days = as_of_dates(last - timedelta(days=count - 1), last, "day")
+    replay = Replay(source, folder / "daily.duckdb", days, moves)
+    done = backfill(replay.configuration(replay.file), days, NullObserver(), lambda _: None)
+    assert len(done.published) == len(days)
+    return replay
 
 
 def between(file: Path, days: Sequence[date]) -> Transitions:
     return transitions(Configuration(flags={"to": f"duckdb:{file}"}), *days)
 
 
-def alone(day: date, folder: Path) -> tuple[RunResult, dict[str, Row]]:
+def alone(replay: Replay, day: date, folder: Path) -> tuple[RunResult, dict[str, Row]]:
     """What a run gives as of a date where nothing was before it: what it told, and its rows by customer."""
     file = folder / f"{day}.duckdb"
-    result = run(configured(file, as_of=day.isoformat()), NullObserver())
+    result = run(replay.configuration(file, as_of=day.isoformat()), NullObserver())
     with closing(duckdb.connect(str(file), read_only=True)) as connection:
         cursor = connection.execute("FROM rfm_segments")
         names = [column[0] for column in cursor.description]
@@ -83,12 +109,13 @@ def cause(earlier: Row, later: Row, told: RunResult, days: int) -> str | None:
     return "time" if with_time == with_orders else "behaviour"
 
 
-@pytest.mark.parametrize("days", PAIRS, ids=lambda days: f"{days[0]} to {days[1]}")
+@pytest.mark.parametrize("pair", range(3))
 def test_any_two_days_are_compared_as_two_independent_runs(
-    days: tuple[date, date], replayed: Path, tmp_path: Path
+    pair: int, replayed: Replay, tmp_path: Path
 ) -> None:
-    found = between(replayed, days)
-    (told, earlier), (_, later) = (alone(day, tmp_path) for day in days)
+    days = replayed.pairs()[pair]
+    found = between(replayed.file, days)
+    (told, earlier), (_, later) = (alone(replayed, day, tmp_path) for day in days)
     expected: Counter[tuple[str | None, str | None, str | None]] = Counter()
     spent: Counter[tuple[str | None, str | None]] = Counter()
     for customer in earlier.keys() | later.keys():
@@ -107,14 +134,14 @@ def test_any_two_days_are_compared_as_two_independent_runs(
     assert counted == expected
 
 
-def test_customers_in_are_customers_out_and_causes_add_up_on_every_day(replayed: Path) -> None:
+def test_customers_in_are_customers_out_and_causes_add_up_on_every_day(replayed: Replay) -> None:
     moved: Counter[str] = Counter()
-    for before, day in pairwise(DAYS):
-        found = between(replayed, (before, day))
+    for before, day in pairwise(replayed.days):
+        found = between(replayed.file, (before, day))
         assert found.later.customers == found.earlier.customers + found.new - found.lapsed
         assert found.later.customers == found.stayed + found.moved + found.new
         assert sum(found.causes.values()) == found.moved
         assert all(sum(flow.causes.values()) == flow.customers for flow in found.flows if flow.is_move)
         assert found.causes["rules"] == 0
         moved.update(found.causes)
-    assert min(moved["time"], moved["behaviour"], moved["edges"]) > 100
+    assert min(moved["time"], moved["behaviour"], moved["edges"]) > replayed.moves_by_cause

@@ -99,13 +99,13 @@ def test_any_frame_gives_what_the_command_line_gives(kind: str, orders: Path, rf
 
 @pytest.mark.parametrize("kind", ["pandas", "polars", "an Arrow stream", "a relation"])
 def test_a_real_shop_is_segmented_as_the_command_line_does_it(
-    kind: str, online_retail: Path, rfm: Rfm, tmp_path: Path
+    kind: str, real_orders: Path, rfm: Rfm, tmp_path: Path
 ) -> None:
     from rfm_pipeline import segment
 
     flags = ("--bins", "5", "--preset", "grid", "--returns", "net", "--window", "6 months")
-    assert rfm("run", online_retail, *flags).code == 0
-    found = segment(FRAMES[kind](online_retail), bins=5, preset="grid", returns="net", window="6 months")
+    assert rfm("run", real_orders, *flags).code == 0
+    found = segment(FRAMES[kind](real_orders), bins=5, preset="grid", returns="net", window="6 months")
     assert rows(found) == published(tmp_path / "rfm.duckdb")
     assert len(found) > 2000
 
@@ -245,6 +245,7 @@ def test_a_frame_in_many_pieces_is_read_whole(most: int, monkeypatch: pytest.Mon
     assert (found.customers, found.orders, found.revenue) == (51, 100, Decimal(600))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.platform != "linux", reason="the peak of a process's memory is set back on Linux only"
 )

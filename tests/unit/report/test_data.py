@@ -83,6 +83,13 @@ def test_totals_of_online_retail_equal_the_table(rfm: Rfm, tmp_path: Path, onlin
     assert_equals_table(data, tmp_path / "rfm.duckdb")
 
 
+def test_totals_of_cdnow_equal_the_table(rfm: Rfm, tmp_path: Path, cdnow_orders: Path) -> None:
+    publish(rfm, cdnow_orders, "--preset", "grid")
+    data = report_data()
+    assert (data.customers, data.revenue) == (23_502, Decimal("2500315.63"))
+    assert_equals_table(data, tmp_path / "rfm.duckdb")
+
+
 @pytest.fixture
 def changed(rfm: Rfm, tmp_path: Path) -> ReportData:
     source = write_orders(tmp_path / "orders.csv")

@@ -1,0 +1,69 @@
+"""The test lanes: which tests are slow, and how many examples a property test runs in each lane.
+
+A lane is a marker expression and a Hypothesis profile; the Makefile combines them:
+
+- `make test`: profile `fast`, all tests but those marked `slow` or `long`.
+- `make test-all`: profile `ci`, all tests but those marked `long`.
+- `make test-long`: profile `long`, the tests marked `long` and all property tests, with random examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from support.paths import ROOT
+
+SLOW_FOLDERS: Final = tuple(
+    ROOT / "tests" / folder for folder in ("system", "integration/bigquery", "integration/googlesql")
+)
+"""Folders whose tests need a browser, a container, a killed process, the BigQuery emulator or GoogleSQL."""
+SHARED_DATA_FIXTURES: Final = frozenset({"online_retail", "rfm_data_orders"})
+"""Fixtures that skip where the data sets beside the checkout are absent."""
+EXAMPLES_FACTOR: Final = {"fast": 0.3, "ci": 1, "long": 40}
+"""Profile -> examples that a property test runs, as a multiple of those in profile `ci`."""
+LEAST_EXAMPLES: Final = 3
+
+
+def register_profiles() -> None:
+    """Register the Hypothesis profiles and load `ci`, which applies where the command line names none."""
+    base = settings(
+        deadline=None,
+        # The fixtures that property tests use hold nothing that one example could leave to the next.
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    for name, factor in EXAMPLES_FACTOR.items():
+        settings.register_profile(
+            name,
+            base,
+            max_examples=round(100 * factor),
+            derandomize=name != "long",
+            print_blob=True,
+        )
+    settings.load_profile("ci")
+
+
+def max_examples(count: int, **others: Any) -> settings:
+    """Return the settings of a property test that runs `count` examples in profile `ci`.
+
+    The other profiles run that number times `EXAMPLES_FACTOR`. `others` are further arguments of `settings`.
+    """
+    factor = EXAMPLES_FACTOR[settings.get_current_profile_name()]
+    return settings(max_examples=max(LEAST_EXAMPLES, round(count * factor)), **others)
+
+
+def is_deselected(path: Path, marker_expression: str) -> bool:
+    """Return whether the marker expression deselects every test of a folder, so that none needs importing."""
+    return "not slow" in marker_expression and path in SLOW_FOLDERS
+
+
+def mark_slow(items: Iterable[pytest.Item]) -> None:
+    """Mark the tests of `SLOW_FOLDERS`, and those that read a data set beside the checkout, as `slow`."""
+    for item in items:
+        in_slow_folder = any(item.path.is_relative_to(folder) for folder in SLOW_FOLDERS)
+        if in_slow_folder or SHARED_DATA_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
