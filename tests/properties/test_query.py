@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import assume, event, given, settings
+from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from rfm_pipeline.config.loader import Configuration
@@ -34,6 +34,7 @@ from support.generated_shop import (
     shop,
     write,
 )
+from support.lanes import max_examples
 from support.reference import expected, segment_of
 
 VALUES = {"recency": "recency_days", "frequency": "frequency", "monetary": "monetary"}
@@ -68,7 +69,7 @@ def test_the_order_of_the_lines_changes_nothing(
     assert one.result.dimensions == other.result.dimensions
 
 
-@settings(max_examples=6)
+@max_examples(6)
 @given(seeds, rules(), scorings(), st.integers(2, 9), st.sampled_from([2, 3, 8]))
 def test_the_number_of_files_and_threads_changes_nothing(
     seed: int, asked: dict[str, Any], scored: dict[str, Any], files: int, threads: int
@@ -99,7 +100,7 @@ def test_the_query_run_by_hand_gives_the_published_rows(
     assert {"customer_id", "segment", "as_of_date"} <= set(names)
 
 
-@settings(max_examples=6)
+@max_examples(6)
 @given(seeds, rules(), scorings())
 def test_thousands_of_lines_are_answered_as_the_design_says(
     seed: int, asked: dict[str, Any], scored: dict[str, Any]
@@ -315,7 +316,7 @@ def counts(published: Published) -> Counter[str]:
     return Counter({reason.reason: reason.lines for reason in published.result.excluded})
 
 
-@settings(max_examples=10)
+@max_examples(10)
 @given(seeds, rules(), st.tuples(*[st.integers(2, 5)] * 3))
 def test_the_edges_of_quantiles_given_back_as_fixed_edges_give_the_same_scores(
     seed: int, asked: dict[str, Any], sides: tuple[int, int, int]

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rfm_pipeline.config.segment_map import SegmentMap
@@ -16,6 +16,7 @@ from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
 from support.engines import TABLES, Answer, Question, Row, ask_duckdb, connected, fill, rows_of
 from support.generated import preset
+from support.lanes import max_examples
 
 COLUMNS = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
 START, EARLIER = date(2024, 1, 1), date(2024, 6, 1)
@@ -109,7 +110,7 @@ def assert_accounted_for(found: Counted) -> None:
         assert (row["cause"] in CAUSES) == (None not in pair and len(pair) == 2)
 
 
-@settings(max_examples=15)
+@max_examples(15)
 @given(orders, days, st.sampled_from(["classic", "grid", "r-rfm"]), st.sampled_from(["quantile", "ntile"]))
 def test_everybody_is_counted_once_and_a_move_has_one_cause(
     made: Orders, later: int, name: str, method: str
@@ -122,7 +123,7 @@ def test_everybody_is_counted_once_and_a_move_has_one_cause(
         assert found.by_cause()["rules"] == 0
 
 
-@settings(max_examples=15)
+@max_examples(15)
 @given(orders, days)
 def test_where_nobody_ordered_it_is_nobodys_behaviour(made: Orders, later: int) -> None:
     """Orders leave the window between the dates, which only time does."""
@@ -134,7 +135,7 @@ def test_where_nobody_ordered_it_is_nobodys_behaviour(made: Orders, later: int) 
         assert (causes["behaviour"], causes["rules"]) == (0, 0)
 
 
-@settings(max_examples=15)
+@max_examples(15)
 @given(orders, days)
 def test_frozen_edges_move_nobody(made: Orders, later: int) -> None:
     ends = (question(made, day) for day in (EARLIER, EARLIER + timedelta(days=later)))
@@ -144,7 +145,7 @@ def test_frozen_edges_move_nobody(made: Orders, later: int) -> None:
         assert (causes["edges"], causes["rules"]) == (0, 0)
 
 
-@settings(max_examples=15)
+@max_examples(15)
 @given(orders, days, st.sampled_from(["grid", "r-rfm", "klaviyo"]))
 def test_ranks_in_other_bins_are_rules_whatever_customers_did(made: Orders, later: int, name: str) -> None:
     ranks = {**preset("classic"), "scoring": {"bins": 4, "method": "ntile"}}

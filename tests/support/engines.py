@@ -23,7 +23,7 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.pipeline import QueryPipeline, QueryStep
 from rfm_pipeline.sql.query_spec import QuerySpec
-from support.googlesql import GoogleSql
+from support.googlesql_engine import googlesql
 
 Row = dict[str, Any]
 
@@ -155,7 +155,7 @@ def ask_duckdb(question: Question, *, steps: bool = False) -> Answer:
 
 def ask_google(question: Question, *, steps: bool = False) -> Answer:
     """Asks Google's evaluator, likewise."""
-    engine = GoogleSql.load()
+    engine = googlesql()
     types: dict[str, Mapping[str, str]] = {"source": question.columns}
     rows: dict[str, Sequence[Mapping[str, Any]]] = {"source": question.rows}
 

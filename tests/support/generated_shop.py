@@ -13,7 +13,6 @@ from random import Random
 from typing import Any
 
 import duckdb
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from rfm_pipeline.config.loader import Configuration
@@ -21,6 +20,7 @@ from rfm_pipeline.pipeline import run as runner
 from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.results.run_result import RunResult
 from support.generated import ROLES
+from support.lanes import max_examples
 
 Line = dict[str, str]
 
@@ -38,7 +38,7 @@ SETTINGS: Mapping[str, Any] = {
 }
 
 
-examples = settings(max_examples=9)
+examples = max_examples(9)
 
 
 seeds = st.integers(0, 2**32)

@@ -178,6 +178,7 @@ def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
     assert [line.split("|")[7].strip() for line in goals] == ["1.5", "1.33", "1.67", "2", "2.33", ""]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "parts"), [("lines.parquet", 6), ("lines.csv", 9)])
 def test_the_parts_of_the_scan_are_parts_of_what_is_printed(file: str, parts: int, tmp_path: Path) -> None:
     generate, scan_parts = script("generate"), script("scan_parts")

@@ -24,6 +24,8 @@ from support.bad_input import HEADER, Case, case, check, said_well, shop
 from support.cli import Outcome, Rfm
 from support.orders import contents, published, refused
 
+pytestmark = pytest.mark.slow
+
 # Outputs and databases of these are larger than LIMIT, and their source is not.
 MANY = HEADER + "".join(f"c{n},o{n},2025-02-{n % 28 + 1:02d},{n + 1}\n" for n in range(1500))
 LIMIT = 60_000

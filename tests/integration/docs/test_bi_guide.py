@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -16,10 +16,13 @@ import pytest
 from rfm_pipeline.config.presets import load
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, PublishedColumn
 from support.cli import Rfm
-from support.googlesql import Columns, GoogleSql
+from support.googlesql_engine import googlesql
 from support.markdown import blocks
 from support.orders import BY_HAND, ORDERS
 from support.paths import ROOT
+
+if TYPE_CHECKING:
+    from support.googlesql import Columns
 
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "guides" / "bi.md").read_text(encoding="utf-8")
@@ -162,7 +165,7 @@ def on_bigquery(query: str) -> list[dict[str, Any]]:
 
     tables = {f"marketing.{name}": columns(dict(about)) for name, about in TABLES.items()}
     rows = {f"marketing.{name}": some for name, some in ROWS.items()}
-    return GoogleSql.load().execute(query.rstrip(";"), tables, rows)
+    return googlesql().execute(query.rstrip(";"), tables, rows)
 
 
 def comparable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -196,12 +199,14 @@ def test_a_query_runs_on_duckdb_and_finds_something(
     assert on_duckdb(destination, query)
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("googlesql")
 @pytest.mark.parametrize("query", [query for query in QUERIES if engines(query) == {"BigQuery", "DuckDB"}])
 def test_a_query_for_both_gives_one_answer(destination: duckdb.DuckDBPyConnection, query: str) -> None:
     assert comparable(on_bigquery(query)) == comparable(on_duckdb(destination, query))
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("googlesql")
 def test_the_queries_of_one_engine_each_give_one_answer(destination: duckdb.DuckDBPyConnection) -> None:
     bigquery = [query for query in QUERIES if engines(query) == {"BigQuery"}]

@@ -23,7 +23,7 @@ from support.orders import TABLE
 from support.real_data import real_data
 
 # The copies are written once, by one process.
-pytestmark = pytest.mark.xdist_group("published_figures")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("published_figures")]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
-"""DuckDB, Google's evaluator and plain Python give one answer: the same customers, to the last digit.
+"""DuckDB, the GoogleSQL evaluator and plain Python give one answer: the same customers, to the last digit.
 
-DuckDB against Python is fast, and shrinks what it finds. Google's evaluator takes half a second a question:
-it is asked fewer, and shows what it finds as it is.
+The evaluator takes half a second a question, so it gets few examples and does not shrink them. DuckDB against
+plain Python is in tests/properties.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,16 +13,16 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import Phase, event, example, given, settings
+from hypothesis import Phase, event, example, given
 from hypothesis import strategies as st
 
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.edge_drift import edge_drift_sql
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
+from support.engine_agreement import assert_as_expected, assert_equal, roles
 from support.engines import (
     TABLES,
-    Answer,
     Question,
     ask_duckdb,
     ask_google,
@@ -35,6 +34,7 @@ from support.engines import (
 )
 from support.generated import START, preset, questions
 from support.googlesql import GoogleSql
+from support.lanes import max_examples
 from support.reference import expected, inverse_cdf
 
 pytestmark = pytest.mark.xdist_group("googlesql")
@@ -45,46 +45,10 @@ AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
 PLAIN = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
 
 
-def assert_as_expected(answer: Answer, question: Question) -> None:
-    wanted = expected(question.columns, question.rows, question.settings, question.today, question.frozen)
-    assert answer.excluded == wanted.excluded
-    assert by_id(answer.segments) == by_id(wanted.segments)
-    assert len(answer.segments) == len(wanted.segments)
-
-
-def assert_equal(one: Answer, other: Answer) -> None:
-    """The same rows in every table that both have, with the same types of values."""
-    for name in one.tables.keys() & other.tables.keys():
-        assert one.tables[name] == other.tables[name]
-        assert kinds(one.tables[name]) == kinds(other.tables[name])
-
-
-def kinds(rows: Sequence[dict[str, Any]]) -> list[list[type]]:
-    return [[type(value) for value in row.values()] for row in rows]
-
-
-def by_id(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {row["customer_id"]: row for row in rows}
-
-
-def roles(columns: Sequence[str]) -> dict[str, str]:
-    optional = ("order_id", "amount", "quantity", "unit_price", "refund")
-    named = {"customer_id": "customer_id", "ordered_at": "ordered_at"}
-    return {**named, **{role: role if role in columns else "none" for role in optional}}
-
-
 # Made-up tables
 
 
-@settings(max_examples=80)
-@given(questions())
-def test_duckdb_answers_as_the_design_says(question: Question) -> None:
-    answer = ask_duckdb(question)
-    event(f"customers: {min(len(answer.segments), 5)}")
-    assert_as_expected(answer, question)
-
-
-@settings(max_examples=25, phases=AS_FOUND)
+@max_examples(25, phases=AS_FOUND)
 @given(questions())
 def test_google_answers_as_duckdb_does(question: Question) -> None:
     answer = ask_google(question)
@@ -92,13 +56,7 @@ def test_google_answers_as_duckdb_does(question: Question) -> None:
     assert_as_expected(answer, question)
 
 
-@settings(max_examples=25)
-@given(questions())
-def test_duckdb_answers_the_same_in_steps_and_at_once(question: Question) -> None:
-    assert_equal(ask_duckdb(question, steps=True), ask_duckdb(question))
-
-
-@settings(max_examples=8, phases=AS_FOUND)
+@max_examples(8, phases=AS_FOUND)
 @given(questions())
 def test_google_answers_the_same_in_steps_as_duckdb(question: Question) -> None:
     in_steps, other = ask_google(question, steps=True), ask_duckdb(question, steps=True)
@@ -110,7 +68,7 @@ def test_google_answers_the_same_in_steps_as_duckdb(question: Question) -> None:
 # An earlier run's edges
 
 
-@settings(max_examples=40)
+@max_examples(40)
 @given(questions().filter(lambda question: question.frozen))
 def test_duckdb_has_the_edges_of_today_beside_an_earlier_run_s_and_counts_who_would_move(
     question: Question,
@@ -134,7 +92,7 @@ def test_duckdb_has_the_edges_of_today_beside_an_earlier_run_s_and_counts_who_wo
             assert found == wanted.edges[name]
 
 
-@settings(max_examples=6, phases=AS_FOUND)
+@max_examples(6, phases=AS_FOUND)
 @given(questions().filter(lambda question: question.frozen and len(question.rows) > 20))
 def test_google_scores_by_an_earlier_run_s_edges_and_counts_as_duckdb_does(question: Question) -> None:
     answer = ask_google(question, steps=True)
@@ -425,7 +383,7 @@ money = st.one_of(
 )
 
 
-@settings(max_examples=12, phases=AS_FOUND)
+@max_examples(12, phases=AS_FOUND)
 @given(st.lists(money, min_size=1, max_size=40), st.integers(2, 10))
 @example(["0", "-0.01", "999.99", "1000", "1e-9", "1e20", "0"], 4)
 @example(["7.5"] * 9, 10)

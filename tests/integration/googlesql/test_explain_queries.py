@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rfm_pipeline.sql.dialects.base import Dialect
@@ -27,6 +27,7 @@ from support.engines import Question, connected, in_order, rows_of
 from support.generated import rules, scorings, shapes
 from support.golden_queries import QUERIES
 from support.googlesql import GoogleSql
+from support.lanes import max_examples
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 
@@ -73,7 +74,7 @@ def test_the_source_is_read_once_for_the_lines(name: str, dialect: str) -> None:
     assert lines_sql(spec, QueryPipeline.of(spec), IDS).count("the_source") == 1
 
 
-@settings(max_examples=25)
+@max_examples(25)
 @given(shapes(), rules(), scorings(), st.integers(0, 2**32))
 def test_both_engines_find_the_same_lines_and_neighbours(
     shape: Any, asked: dict[str, Any], scored: dict[str, Any], seed: int

@@ -228,6 +228,7 @@ def test_r_rfm_leaves_ten_cells_to_its_fallback() -> None:
     assert others == ["215", "241", "251", "252", "341", "351", "441", "451", "541", "551"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data sets are missing")
 def test_r_rfm_reproduces_the_published_result_of_the_r_package() -> None:
     orders: dict[str, list[tuple[date, Decimal]]] = defaultdict(list)
@@ -309,6 +310,7 @@ def test_a_segment_map_has_no_signature() -> None:
     assert {presets.info(name).signature for name in SEGMENT_MAPS} == {()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data sets are missing")
 def test_the_online_retail_file_has_its_signature_and_its_columns() -> None:
     with duckdb.connect() as connection:

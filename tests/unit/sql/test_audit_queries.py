@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -15,7 +15,10 @@ from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.audit_queries import audit_sql, offenders_sql
 from rfm_pipeline.sql.dialects.registry import DIALECTS, dialect_of
 from rfm_pipeline.warehouse.bigquery import statements
-from support.googlesql import Columns, GoogleSql
+from support.googlesql_engine import googlesql
+
+if TYPE_CHECKING:
+    from support.googlesql import Columns
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 
@@ -142,12 +145,13 @@ def asked(text: str, dialect: str, segments: str | None = "result", previous: st
     return audit_sql(text, "odd", segments, previous, dialect_of(dialect))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", USABLE)
 def test_duckdb_and_bigquery_take_what_passes(text: str, connection: duckdb.DuckDBPyConnection) -> None:
     tables = {"result": RESULT, "previous": RESULT}
     for segments, previous in product(("result", None), ("previous", None)):
         connection.execute(asked(text.replace("STRING", "VARCHAR"), "duckdb", segments, previous))
-        GoogleSql.load().analyse(asked(text, "bigquery", segments, previous), tables)
+        googlesql().analyse(asked(text, "bigquery", segments, previous), tables)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -266,6 +270,7 @@ def test_what_duckdbs_parser_finds_is_what_this_looks_for(connection: duckdb.Duc
     assert read_by_duckdb("SELECT 1 WHERE EXISTS (FROM main.secret)", connection) == {"main.secret"}
 
 
+@pytest.mark.slow
 def test_googles_analyser_finds_no_table_that_the_gate_did_not_see() -> None:
     tables = {"result": RESULT, "previous": RESULT}
     for head, place, tail in product(HEADS, PLACES, TAILS):
@@ -274,11 +279,11 @@ def test_googles_analyser_finds_no_table_that_the_gate_did_not_see() -> None:
         except ExpressionError:
             continue
         try:
-            GoogleSql.load().analyse(sql, {**tables, "secret": SECRET})
+            googlesql().analyse(sql, {**tables, "secret": SECRET})
         except AssertionError:
             continue
         # What is right with the table of secrets there is right without it.
-        GoogleSql.load().analyse(sql, tables)
+        googlesql().analyse(sql, tables)
 
 
 # The rows that show a fault.
@@ -286,6 +291,7 @@ def test_googles_analyser_finds_no_table_that_the_gate_did_not_see() -> None:
 BINS = (4, 5, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("audit", ["customers_unique", "scores_in_range", "segments_total"])
 def test_both_engines_find_the_rows_that_a_failed_audit_is_about(audit: str) -> None:
     rows = [
@@ -322,7 +328,7 @@ def test_both_engines_find_the_rows_that_a_failed_audit_is_about(audit: str) -> 
     }
     sql = offenders_sql(audit, "result", BINS)
     assert sql is not None
-    found = GoogleSql.load().execute(sql, {"result": RESULT}, {"result": rows})
+    found = googlesql().execute(sql, {"result": RESULT}, {"result": rows})
     assert sorted((tuple(row.values()) for row in found), key=str) == sorted(expected[audit], key=str)
     with duckdb.connect() as connection:
         connection.execute(

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import Phase, example, given
 from hypothesis import strategies as st
 
 from rfm_pipeline.errors import ColumnError, ExpressionError
@@ -17,7 +17,8 @@ from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.exclusions import condition_sql
 from support.engines import Answer, Question, ask_duckdb, ask_google, quoted, schema_of
 from support.generated import preset
-from support.googlesql import GoogleSql
+from support.googlesql_engine import googlesql
+from support.lanes import max_examples
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 
@@ -141,11 +142,12 @@ def test_a_condition_excludes_the_lines_for_which_it_is_true(text: str) -> None:
     assert excluded(ask_duckdb(question(text))) == (COMMON | DUCKDB)[text]
 
 
+@pytest.mark.slow
 def test_a_condition_is_true_for_the_same_lines_on_bigquery() -> None:
     """All of them in one query, each as it stands in the CASE of exclusions."""
     conditions = COMMON | BIGQUERY
     tests = [f"CASE WHEN {passed(text, 'bigquery')} THEN 1 END AS t{n}" for n, text in enumerate(conditions)]
-    rows = GoogleSql.load().execute(
+    rows = googlesql().execute(
         f"SELECT customer_id, {', '.join(tests)} FROM source",
         {"source": COLUMNS},
         {"source": question("TRUE").rows},
@@ -154,6 +156,7 @@ def test_a_condition_is_true_for_the_same_lines_on_bigquery() -> None:
     assert found == conditions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["status <> 'paid'", '`Ship To` = "Côte d\'Ivoire"', "gift"])
 def test_a_condition_excludes_the_lines_for_which_it_is_true_on_bigquery(text: str) -> None:
     assert excluded(ask_google(question(text))) == (COMMON | BIGQUERY)[text]
@@ -167,6 +170,7 @@ def test_the_text_itself_runs_not_what_a_parser_made_of_it() -> None:
         assert "(status = 'paid' and nOt gift)" in " ".join(query.split())
 
 
+@pytest.mark.slow
 def test_the_first_of_several_conditions_names_the_reason() -> None:
     asked = question("status = 'paid'")
     conditions = {"small": "size < 5", "paid": "status = 'paid'", "any_size": "size IS NOT NULL"}
@@ -354,10 +358,12 @@ def test_a_call_that_answers_differently_each_time_is_refused_on_bigquery(text: 
     assert_refused(text, "bigquery")
 
 
+@pytest.mark.slow
 def test_a_number_sign_behind_an_escaped_quote_is_no_comment() -> None:
     assert excluded(ask_google(question("status = 'it\\'s #1' OR status = 'paid'"))) == {"plain"}
 
 
+@pytest.mark.slow
 def test_a_list_in_an_array_passes_on_bigquery() -> None:
     assert excluded(ask_google(question("status IN UNNEST(['paid', 'PAID'])"))) == {"plain", "upper"}
 
@@ -439,7 +445,7 @@ def lines_with(values: list[str | None]) -> dict[str, dict[str, Any]]:
     return {f"c{number:02}": {"status": value} for number, value in enumerate(values)}
 
 
-@settings(max_examples=60)
+@max_examples(60)
 @given(
     st.lists(st.one_of(texts, st.none()), min_size=1, max_size=12),
     st.lists(texts, min_size=1, max_size=4),
@@ -455,7 +461,8 @@ def test_values_are_compared_to_the_letter(values: list[str | None], listed: lis
     assert excluded(answer, lines) == {name for name, line in lines.items() if meets(test, line["status"])}
 
 
-@settings(max_examples=10, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@pytest.mark.slow
+@max_examples(10, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(
     st.lists(st.one_of(texts, st.none()), min_size=1, max_size=12),
     st.lists(texts, min_size=1, max_size=4),
@@ -472,7 +479,7 @@ def test_values_are_compared_to_the_letter_on_bigquery(
     assert excluded(answer, lines) == {name for name, line in lines.items() if meets(test, line["status"])}
 
 
-@pytest.mark.parametrize("ask", [ask_duckdb, ask_google])
+@pytest.mark.parametrize("ask", [ask_duckdb, pytest.param(ask_google, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("blank", [True, False])
 def test_blank_is_nothing_or_nothing_but_blanks(blank: bool, ask: Any) -> None:
     lines = lines_with([*NASTY, None, "\n \t\r", "\xa0", " a "])
@@ -482,7 +489,7 @@ def test_blank_is_nothing_or_nothing_but_blanks(blank: bool, ask: Any) -> None:
     assert 3 < len(gone) < len(lines) - 3
 
 
-@pytest.mark.parametrize("ask", [ask_duckdb, ask_google])
+@pytest.mark.parametrize("ask", [ask_duckdb, pytest.param(ask_google, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("test", "gone"),
     [
@@ -504,6 +511,7 @@ def test_a_column_of_any_type_is_compared_as_it_is_written(
     assert excluded(ask(question(test))) == gone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "value", "written"), [("NUMERIC", Decimal("1.5"), "1.5"), ("FLOAT64", 2.0, "2")]
 )

@@ -207,6 +207,7 @@ def a_cron_can_be_had() -> str | None:
     return "no mount namespaces here" if done.returncode else None
 
 
+@pytest.mark.slow
 def test_a_real_cron_starts_the_line_and_a_run_lands(tmp_path: Path) -> None:
     if reason := a_cron_can_be_had():
         pytest.skip(reason)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
-import xmlschema
 
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Schedule, render
@@ -14,9 +15,19 @@ from rfm_pipeline.schedule.targets.windows import NAMESPACE
 from support.awkward_commands import VALUES, contained, schedule
 from support.paths import TEST_DATA
 
-SCHEMA = xmlschema.XMLSchema(str(TEST_DATA / "task_scheduler.xsd"))
+if TYPE_CHECKING:
+    from xmlschema import XMLSchema
+
 RFM = Program("C:\\Program Files\\R&D's tools (50%)\\Zoë\\rfm.exe")
 FOLDER = "C:\\Shops & more\\Ж 100%\\"
+
+
+@cache
+def schema() -> XMLSchema:
+    """Return the Task Scheduler's schema; parsing it takes a second."""
+    from xmlschema import XMLSchema
+
+    return XMLSchema(str(TEST_DATA / "task_scheduler.xsd"))
 
 
 def task(of: Schedule) -> dict[str, str]:
@@ -24,7 +35,7 @@ def task(of: Schedule) -> dict[str, str]:
     (file,) = render("windows", of).files
     assert file.encoded()[:2] in (b"\xff\xfe", b"\xfe\xff"), "no mark of UTF-16"
     root = ET.fromstring(file.encoded())  # noqa: S314 - our own
-    SCHEMA.validate(root)
+    schema().validate(root)
     return {element.tag.removeprefix(f"{{{NAMESPACE}}}"): element.text or "" for element in root.iter()}
 
 
@@ -130,4 +141,4 @@ def test_the_schema_would_see_what_is_no_task() -> None:
     limit = spoiled.find(f".//{{{NAMESPACE}}}ExecutionTimeLimit")
     assert limit is not None
     limit.text = "90 minutes"
-    assert not SCHEMA.is_valid(spoiled)
+    assert not schema().is_valid(spoiled)
