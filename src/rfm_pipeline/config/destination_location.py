@@ -71,7 +71,7 @@ def _parse(text: str) -> DestinationLocation:
         if not text.casefold().endswith(_DUCKDB_SUFFIXES):
             raise ConfigurationError(
                 f"The destination {text!r} is neither a DuckDB file nor a BigQuery table.",
-                "write --to duckdb:FILE or --to bigquery://project.dataset.",
+                "write --to duckdb:rfm.duckdb, or --to bigquery://project.dataset.",
             )
         rest = text
     file, _, table = rest.partition("#")

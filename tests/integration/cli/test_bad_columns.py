@@ -55,7 +55,7 @@ COLUMNS = [
          files=columns("customer_id", "c1")),
     case("one column in a workbook", "run a.xlsx", "a single column, `customer_id`", hints="--sheet",
          prepare=one_column_workbook),
-    case("one column in Parquet", "run a.parquet", "a single column", hints="look at how it was made",
+    case("one column in Parquet", "run a.parquet", "a single column", hints="how the source was made",
          prepare=typed("SELECT 'c1' AS customer_id")),
     case("no header", "run a.csv", "the first line", "looks like values (`2024-01-01`, `5`)",
          hints="header = false under [read] in rfm.toml", files=columns("a,2024-01-01,5", "b,2024-01-02,6")),
