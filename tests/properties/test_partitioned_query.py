@@ -1,4 +1,4 @@
-"""A step that is cut into parts gives the rows that it gives as a whole."""
+"""A partitioned step gives the same rows as the whole step."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from support.generated import questions
 
 
 @given(question=questions(), count=st.integers(1, 7))
-def test_the_rows_of_all_parts_are_those_of_the_whole(question: Question, count: int) -> None:
+def test_the_rows_of_all_partitions_are_those_of_the_whole_step(question: Question, count: int) -> None:
     with connected(question) as connection, tempfile.TemporaryDirectory() as folder:
-        cuts = 0
+        partitioned_steps = 0
         for step in question.pipeline("duckdb").steps(lambda name: f"stage_{name}"):
             connection.execute(f"CREATE TABLE stage_{step.name} AS\n{step.select}")
             if step.partitioned is None:
                 continue
-            cuts += 1
+            partitioned_steps += 1
             assume(is_partitionable(connection, step.partitioned))
             materialize_partitioned(
                 connection, "whole", step.partitioned, count=count, folder=Path(folder) / step.name
             )
             tables = ("whole", f"stage_{step.name}")
-            cut, whole = (in_order(rows_of(connection.execute(f"FROM {table}"))) for table in tables)
-            assert cut == whole
+            partitioned, whole = (in_order(rows_of(connection.execute(f"FROM {table}"))) for table in tables)
+            assert partitioned == whole
             types, expected = (connection.execute(f"DESCRIBE {table}").fetchall() for table in tables)
             assert types == expected
             assert not list(Path(folder).iterdir())
-        event(f"{cuts} steps were cut")
-        assert cuts >= 1
+        event(f"{partitioned_steps} steps were partitioned")
+        assert partitioned_steps >= 1
 
 
 @given(question=questions())
-def test_lines_are_first_added_up_to_as_many_groups_as_is_said(question: Question) -> None:
+def test_the_group_count_is_between_the_rows_and_the_lines(question: Question) -> None:
     with connected(question) as connection:
         step = question.pipeline("duckdb").steps(lambda name: f"stage_{name}")[0]
         assert step.partitioned is not None

@@ -1,7 +1,8 @@
-"""A BigQuery server on loopback, for tests: PyPI's `bqemulator`, in an environment of its own.
+"""BigQuery emulator for tests: the package `bqemulator`, as a server on loopback in a separate environment.
 
-It needs a DuckDB of its own version, so it lives apart from the project, as a server would: in `build/`, made
-on first use. What it does not do as BigQuery does is corrected by the proxy in `bigquery_proxy.py`.
+The package needs another version of DuckDB than the project, so it is installed into its own virtual
+environment in `build/`, created on first use. The proxy in `bigquery_proxy.py` corrects differences from
+BigQuery.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from support.paths import ROOT
 
-# The spatial extension, which the server would else download, is published for this version of DuckDB.
+# The spatial extension is installed as a package; otherwise the server would download it.
 PACKAGES = (
     "bqemulator==1.4.0",
     "duckdb==1.5.5",
@@ -34,23 +35,23 @@ _BIN = "Scripts" if sys.platform == "win32" else "bin"
 
 
 class UnavailableError(Exception):
-    """The environment can't be made here; the text says why."""
+    """The emulator can't be installed or started; the message says why."""
 
 
 @contextmanager
-def serving() -> Iterator[str]:
-    """The address of a server that is there until the end.
+def run_emulator() -> Iterator[str]:
+    """Start the emulator, yield its address, and stop it at the end.
 
     Raises:
-        UnavailableError: It can't be had here.
+        UnavailableError: If the emulator can't be installed or started.
     """
-    folder = _environment()
+    folder = _install()
     rest, grpc = _free_ports(2)
     command = [folder / _BIN / "bqemulator", "start", "--rest-port", str(rest), "--grpc-port", str(grpc)]
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
             [*map(str, command), "--log-level", "error"],
-            env=_home(folder),
+            env=_environment_variables(folder),
             cwd=folder,
             stdout=log,
             stderr=log,
@@ -59,9 +60,9 @@ def serving() -> Iterator[str]:
             address = f"http://127.0.0.1:{rest}"
             if not _is_up(address, server):
                 log.seek(0)
-                said = log.read().decode(errors="replace").strip().splitlines()
+                lines = log.read().decode(errors="replace").strip().splitlines()
                 raise UnavailableError(
-                    f"the server does not start: {said[-1] if said else 'it says nothing'}"
+                    f"the server does not start: {lines[-1] if lines else 'its log is empty'}"
                 )
             yield address
         finally:
@@ -73,39 +74,46 @@ def serving() -> Iterator[str]:
                 server.wait(10)
 
 
-def _environment() -> Path:
+def _install() -> Path:
     if (FOLDER / "ready").exists():
         return FOLDER
     uv = shutil.which("uv") or str(ROOT / "build" / "tools" / _BIN / "uv")
-    # Beside its place, and moved there when it is whole: two test sessions may be at it.
+    # Created under a temporary name and renamed when complete: two test sessions may create it at once.
     FOLDER.parent.mkdir(exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix="bqemulator-", dir=FOLDER.parent))
-    python = made / _BIN / ("python.exe" if sys.platform == "win32" else "python")
-    (made / "home").mkdir()
+    temporary = Path(tempfile.mkdtemp(prefix="bqemulator-", dir=FOLDER.parent))
+    python = temporary / _BIN / ("python.exe" if sys.platform == "win32" else "python")
+    (temporary / "home").mkdir()
     steps = [
-        [uv, "venv", "--quiet", "--allow-existing", "--relocatable", "--python", sys.executable, made],
+        [uv, "venv", "--quiet", "--allow-existing", "--relocatable", "--python", sys.executable, temporary],
         [uv, "pip", "install", "--quiet", "--python", python, *PACKAGES],
         [python, "-c", "from duckdb_extensions import import_extension; import_extension('spatial')"],
     ]
     for step in steps:
         try:
             subprocess.run(
-                list(map(str, step)), env=_home(made), check=True, capture_output=True, text=True, timeout=300
+                list(map(str, step)),
+                env=_environment_variables(temporary),
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=300,
             )
         except (OSError, subprocess.SubprocessError) as error:
-            shutil.rmtree(made, ignore_errors=True)
-            said = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
-            raise UnavailableError(f"its environment can't be made: {said[-1] if said else error}") from None
-    (made / "ready").touch()
+            shutil.rmtree(temporary, ignore_errors=True)
+            lines = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+            raise UnavailableError(
+                f"its environment can't be created: {lines[-1] if lines else error}"
+            ) from None
+    (temporary / "ready").touch()
     try:
-        made.rename(FOLDER)
+        temporary.rename(FOLDER)
     except OSError:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return FOLDER
 
 
-def _home(folder: Path) -> dict[str, str]:
-    """The environment's variables: DuckDB keeps extensions in the home folder, and this one has its own."""
+def _environment_variables(folder: Path) -> dict[str, str]:
+    """Return environment variables with a separate home folder, in which DuckDB stores its extensions."""
     plain = {
         name: value
         for name, value in os.environ.items()
@@ -118,19 +126,19 @@ def _home(folder: Path) -> dict[str, str]:
 def _free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [int(listener.getsockname()[1]) for listener in sockets]
     finally:
-        for each in sockets:
-            each.close()
+        for listener in sockets:
+            listener.close()
 
 
 def _is_up(address: str, server: subprocess.Popen[bytes]) -> bool:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            with urllib.request.urlopen(f"{address}/healthz", timeout=5):  # noqa: S310 - our own address
+            with urllib.request.urlopen(f"{address}/healthz", timeout=5):  # noqa: S310 - a loopback address
                 return True
         except OSError:
             time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""A run in a process of its own that works against the BigQuery emulator."""
+"""The command line in a separate process that uses the BigQuery emulator."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from pathlib import Path
 
 from support.bigquery_proxy import Proxy
 
-START = "from rfm_pipeline.cli import main; main()"
+MAIN_CODE = "from rfm_pipeline.cli import main; main()"
 
 
-def started(proxy: Proxy, folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
+def start_rfm(proxy: Proxy, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start `rfm` with `arguments` in `folder`; its requests go to the proxy."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
     return subprocess.Popen(
-        [sys.executable, "-c", START, *arguments],
+        [sys.executable, "-c", MAIN_CODE, *arguments],
         cwd=folder,
-        env={**plain, "BIGQUERY_EMULATOR_HOST": proxy.address},
+        env={**environment, "BIGQUERY_EMULATOR_HOST": proxy.address},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,8 +1,8 @@
-"""Between Google's client and the emulator: what BigQuery does and the emulator doesn't, and faults at will.
+"""Proxy between Google's client and the emulator, which corrects the emulator's responses and injects faults.
 
-As BigQuery does, it answers 409 to a job id that is known, keeps the labels of jobs, says that a job runs
-before it says that it is done, counts bytes and the rows of a load, and takes NUMERIC for all of its digits.
-And it notes every request: a test can make each one fail.
+Like BigQuery, the proxy responds with 409 to a known job id, keeps the labels of jobs, reports a job as
+running before it is done, counts bytes and loaded rows, and gives NUMERIC its full precision. It records
+every request, and a test can make each one fail.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-TRANSIENT = (
+TRANSIENT_REASONS = (
     "rateLimitExceeded", "backendError", "internalError", "badGateway", "jobBackendError", "jobInternalError",
     "jobRateLimitExceeded",
 )  # fmt: skip
-TERMINAL = (
+PERMANENT_REASONS = (
     "invalidQuery", "accessDenied", "notFound", "quotaExceeded", "resourcesExceeded", "stopped", "timeout",
     "bytesBilledLimitExceeded",
 )  # fmt: skip
-BROKEN = (
+REQUEST_FAULTS = (
     "503", "500", "429", "409", "reset before", "reset after", "hang before", "hang after", "truncated",
 )  # fmt: skip
-FAULTS = (*BROKEN, *(f"job {reason}" for reason in (*TRANSIENT, *TERMINAL)))
-"""Everything that can be made to happen to a request; those of jobs only to one that submits a job."""
+FAULTS = (*REQUEST_FAULTS, *(f"job {reason}" for reason in (*TRANSIENT_REASONS, *PERMANENT_REASONS)))
+"""All faults; those with `job` apply only to requests that submit a job."""
 
 _KINDS = (
     ("insert", re.compile(r"POST /bigquery/v2/projects/[^/]+/jobs$")),
     ("upload", re.compile(r"(POST|PUT) /(resumable/)?upload/")),
-    ("make", re.compile(r"POST /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables$")),
+    ("create", re.compile(r"POST /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables$")),
     ("cancel", re.compile(r"POST /bigquery/v2/projects/[^/]+/jobs/[^/]+/cancel$")),
     ("job", re.compile(r"GET /bigquery/v2/projects/[^/]+/jobs/[^/]+$")),
     ("rows", re.compile(r"GET /bigquery/v2/projects/[^/]+/queries/[^/]+$")),
@@ -47,19 +47,19 @@ _KINDS = (
     ("table", re.compile(r"GET /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+$")),
     ("drop", re.compile(r"DELETE /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+$")),
 )
-# To the emulator, NUMERIC by itself has three decimals.
+# The emulator gives NUMERIC without arguments three decimals.
 _BARE_NUMERIC = re.compile(r"\bNUMERIC\b(?!\s*[('])")
 _STATUS = {"accessDenied": 403, "notFound": 404, "quotaExceeded": 403, "rateLimitExceeded": 403}
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request that came by.
+    """A recorded request.
 
     Attributes:
-        kind: What it is about, a name in `_KINDS` or `dry-run`.
-        path: Its path, without the host.
-        body: What it carries.
+        kind: A name of `_KINDS`, `dry-run` or `other`.
+        path: Path with the query string.
+        body: Body, mostly JSON.
     """
 
     kind: str
@@ -70,8 +70,8 @@ class Request:
 
     @property
     def json(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.body or b"{}")
-        return found
+        value: dict[str, Any] = json.loads(self.body or b"{}")
+        return value
 
     @property
     def sql(self) -> str:
@@ -85,131 +85,134 @@ class Request:
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     body: bytes
     headers: dict[str, str]
 
     @classmethod
-    def of(cls, status: int, value: Any) -> Answer:
+    def of(cls, status: int, value: Any) -> Response:
         return cls(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     @classmethod
-    def error(cls, status: int, reason: str, message: str) -> Answer:
+    def error(cls, status: int, reason: str, message: str) -> Response:
         errors = [{"domain": "global", "reason": reason, "message": message}]
         return cls.of(status, {"error": {"code": status, "message": message, "errors": errors}})
 
 
-Act = Callable[[Request], str | None]
-"""Which fault befalls a request; None is none."""
+FaultChooser = Callable[[Request], str | None]
+"""Function that returns the fault for a request, or None."""
 
 
 @dataclass
 class Proxy:
-    """A proxy that runs.
+    """A running proxy.
 
     Attributes:
-        address: Where it listens.
-        requests: What came by so far.
-        act: Decides what goes wrong; nothing unless set.
-        bytes_processed: What every query is said to read.
-        seen: Called with each request before it goes on.
-        held: Which jobs go on until they are cancelled, and then have done nothing.
-        slow: Which jobs go on until they are cancelled, and by then have done everything.
+        address: Address of the proxy.
+        upstream: Address of the emulator.
+        requests: Requests so far, in order.
+        fault_for: Returns the fault of a request; by default none.
+        bytes_processed: Bytes that every query reports.
+        on_request: Called with each request before it is forwarded.
+        never_ends: Selects job ids that run until they are cancelled, and then have no effect.
+        ends_on_cancel: Selects job ids that run until they are cancelled, and have taken effect by then.
+        jobs: State of each job, by id.
+        is_closing: Set when the proxy stops.
     """
 
     address: str
     upstream: str
     requests: list[Request] = field(default_factory=list, repr=False)
-    act: Act = lambda _: None
-    seen: Callable[[Request], None] = lambda _: None
-    held: Callable[[str], bool] = lambda _: False
-    slow: Callable[[str], bool] = lambda _: False
+    fault_for: FaultChooser = lambda _: None
+    on_request: Callable[[Request], None] = lambda _: None
+    never_ends: Callable[[str], bool] = lambda _: False
+    ends_on_cancel: Callable[[str], bool] = lambda _: False
     bytes_processed: int = 0
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
-    closing: threading.Event = field(default_factory=threading.Event, repr=False)
+    is_closing: threading.Event = field(default_factory=threading.Event, repr=False)
     _sessions: dict[str, tuple[dict[str, Any], int]] = field(default_factory=dict, repr=False)
 
-    def forget(self) -> None:
-        """Back to where nothing has come by, and nothing goes wrong."""
+    def reset(self) -> None:
+        """Forget all requests and jobs, and remove all faults."""
         self.requests.clear()
         self.jobs.clear()
         self.bytes_processed = 0
-        self.act = self.seen = lambda _: None
-        self.held = self.slow = lambda _: False
+        self.fault_for = self.on_request = lambda _: None
+        self.never_ends = self.ends_on_cancel = lambda _: False
 
     @property
     def statements(self) -> list[str]:
-        """The text of every query that was submitted, dry runs apart."""
+        """SQL of every submitted query, without dry runs."""
         return [request.sql for request in self.requests if request.kind == "insert"]
 
-    def answer(self, request: Request) -> Answer:
-        """What BigQuery would answer."""
+    def respond(self, request: Request) -> Response:
+        """Return the response that BigQuery would give."""
         if request.kind == "insert":
-            return self._insert(request)
+            return self._submit_query(request)
         if request.kind == "upload":
             return self._upload(request)
         known = self.jobs.get(request.job_id, {})
-        if request.kind == "cancel" and known.pop("is held", False):
+        if request.kind == "cancel" and known.pop("never ends", False):
             known["failure"] = "stopped"
         if request.kind == "cancel":
-            known.pop("is slow", None)
-        if request.kind == "job" and {"is held", "is slow"} & known.keys():
-            return Answer.of(200, self._described(known, "RUNNING"))
+            known.pop("ends on cancel", None)
+        if request.kind == "job" and {"never ends", "ends on cancel"} & known.keys():
+            return Response.of(200, self._job_resource(known, "RUNNING"))
         if request.kind in {"job", "cancel"} and {"failure", "loaded"} & known.keys():
-            job = known.get("loaded") or self._described(known, "DONE")
-            return Answer.of(200, {"job": job} if request.kind == "cancel" else job)
-        answer = self._forward(request)
-        if answer.status != 200 or request.kind not in {"job", "dry-run"}:
-            return answer
-        value = json.loads(answer.body)
+            job = known.get("loaded") or self._job_resource(known, "DONE")
+            return Response.of(200, {"job": job} if request.kind == "cancel" else job)
+        response = self._forward(request)
+        if response.status != 200 or request.kind not in {"job", "dry-run"}:
+            return response
+        value = json.loads(response.body)
         value.setdefault("configuration", {})["labels"] = known.get("labels", {})
-        self._count(value)
-        return Answer.of(200, value)
+        self._add_statistics(value)
+        return Response.of(200, value)
 
-    def failed(self, request: Request, reason: str) -> Answer:
-        """The job that a request submits, taken on, and failed while it runs."""
-        self.jobs[request.job_id] = {**self._known(request), "failure": reason}
-        return Answer.of(200, self._described(self.jobs[request.job_id], "RUNNING"))
+    def accept_failing_job(self, request: Request, reason: str) -> Response:
+        """Accept the submitted job, and let it fail with `reason` while it runs."""
+        self.jobs[request.job_id] = {**self._job_state(request), "failure": reason}
+        return Response.of(200, self._job_resource(self.jobs[request.job_id], "RUNNING"))
 
-    def _insert(self, request: Request) -> Answer:
+    def _submit_query(self, request: Request) -> Response:
         if request.job_id in self.jobs:
-            return Answer.error(409, "duplicate", f"Already Exists: Job {request.job_id}")
-        if self.held(request.job_id):
-            self.jobs[request.job_id] = {**self._known(request), "is held": True}
-            return Answer.of(200, self._described(self.jobs[request.job_id], "RUNNING"))
-        answer = self._forward(request)
-        if answer.status != 200:
-            return answer
-        self.jobs[request.job_id] = self._known(request)
-        if self.slow(request.job_id):
-            self.jobs[request.job_id]["is slow"] = True
-        return Answer.of(200, self._described(self.jobs[request.job_id], "RUNNING"))
+            return Response.error(409, "duplicate", f"Already Exists: Job {request.job_id}")
+        if self.never_ends(request.job_id):
+            self.jobs[request.job_id] = {**self._job_state(request), "never ends": True}
+            return Response.of(200, self._job_resource(self.jobs[request.job_id], "RUNNING"))
+        response = self._forward(request)
+        if response.status != 200:
+            return response
+        self.jobs[request.job_id] = self._job_state(request)
+        if self.ends_on_cancel(request.job_id):
+            self.jobs[request.job_id]["ends on cancel"] = True
+        return Response.of(200, self._job_resource(self.jobs[request.job_id], "RUNNING"))
 
-    def _upload(self, request: Request) -> Answer:
-        """A session begins with what is to be loaded, and ends with its bytes: only then there is a job."""
+    def _upload(self, request: Request) -> Response:
+        """Handle an upload session: a POST starts it with the configuration, the last PUT creates the job."""
         if request.method == "POST":
-            answer = self._forward(request)
-            session = next(value for name, value in answer.headers.items() if name.lower() == "location")
-            self._sessions[urlsplit(session).query] = (self._known(request), self._rows_of(request))
-            return answer
+            response = self._forward(request)
+            session = next(value for name, value in response.headers.items() if name.lower() == "location")
+            self._sessions[urlsplit(session).query] = (self._job_state(request), self._rows_of(request))
+            return response
         known, before = self._sessions[urlsplit(request.path).query]
         job_id = known["reference"]["jobId"]
         if job_id in self.jobs:
-            return Answer.error(409, "duplicate", f"Already Exists: Job {job_id}")
-        answer = self._forward(request)
-        value = json.loads(answer.body or b"{}")
-        if answer.status != 200 or "jobReference" not in value:
-            return answer
+            return Response.error(409, "duplicate", f"Already Exists: Job {job_id}")
+        response = self._forward(request)
+        value = json.loads(response.body or b"{}")
+        if response.status != 200 or "jobReference" not in value:
+            return response
         value |= {"jobReference": known["reference"], "configuration": known["configuration"]}
-        # To the emulator, what a load puts out is what the table then has.
+        # The emulator reports all rows of the table in place of the loaded ones.
         loaded = value["statistics"]["load"]
         loaded["outputRows"] = str(int(loaded["outputRows"]) - before)
         self.jobs[job_id] = {**known, "loaded": value}
-        return Answer.of(200, value)
+        return Response.of(200, value)
 
     def _rows_of(self, request: Request) -> int:
-        """How many rows there are before rows are added."""
+        """Return the number of existing rows that the load keeps."""
         load = request.json["configuration"]["load"]
         if load.get("writeDisposition") != "WRITE_APPEND":
             return 0
@@ -217,7 +220,7 @@ class Proxy:
         path = "/bigquery/v2/projects/{projectId}/datasets/{datasetId}/tables/{tableId}".format(**table)
         return int(json.loads(self._forward(Request("table", "GET", path, b"", {})).body)["numRows"])
 
-    def _known(self, request: Request) -> dict[str, Any]:
+    def _job_state(self, request: Request) -> dict[str, Any]:
         configuration = request.json["configuration"]
         return {
             "reference": {"location": "US", **request.json["jobReference"]},
@@ -225,7 +228,7 @@ class Proxy:
             "labels": configuration.get("labels", {}),
         }
 
-    def _described(self, known: dict[str, Any], state: str) -> dict[str, Any]:
+    def _job_resource(self, known: dict[str, Any], state: str) -> dict[str, Any]:
         status: dict[str, Any] = {"state": state}
         if state == "DONE" and "failure" in known:
             error = {"reason": known["failure"], "message": f"It failed: {known['failure']}."}
@@ -239,21 +242,21 @@ class Proxy:
             "statistics": {},
         }
 
-    def _count(self, job: dict[str, Any]) -> None:
+    def _add_statistics(self, job: dict[str, Any]) -> None:
         read = str(self.bytes_processed)
         statistics = job.setdefault("statistics", {})
         statistics["totalBytesProcessed"] = read
         counted = {"totalBytesProcessed": read, "totalBytesBilled": read, "totalSlotMs": "7"}
         statistics.setdefault("query", {}).update(counted)
 
-    def _forward(self, request: Request) -> Answer:
+    def _forward(self, request: Request) -> Response:
         there = urlsplit(self.upstream)
         assert there.hostname
         connection = http.client.HTTPConnection(there.hostname, there.port, timeout=60)
         try:
             dropped = {"host", "content-length"}
             headers = {name: value for name, value in request.headers.items() if name.lower() not in dropped}
-            body = _spelt_out(request)
+            body = _with_numeric_precision(request)
             headers |= {"Accept-Encoding": "identity", "Connection": "close"}
             headers |= {"Content-Length": str(len(body))} if body else {}
             connection.request(request.method, request.path, body, headers)
@@ -263,21 +266,21 @@ class Proxy:
             connection.close()
         kept = {name: value for name, value in response.getheaders() if name.lower() in _KEPT}
         if "location" in {name.lower() for name in kept}:
-            # Where an upload goes on.
+            # The URL of the upload session.
             kept = {name: value.replace(self.upstream, self.address) for name, value in kept.items()}
-        return Answer(response.status, answered, kept)
+        return Response(response.status, answered, kept)
 
 
 _KEPT = {"content-type", "location", "x-goog-upload-status", "range"}
 
 
-def _spelt_out(request: Request) -> bytes:
-    """What a request carries, with the digits that NUMERIC has."""
+def _with_numeric_precision(request: Request) -> bytes:
+    """Return the body of a request with the precision of NUMERIC spelt out."""
     if request.kind in {"insert", "dry-run"}:
         value = request.json
         value["configuration"]["query"]["query"] = _BARE_NUMERIC.sub("NUMERIC(38, 9)", request.sql)
         return json.dumps(value).encode()
-    if request.kind == "make":
+    if request.kind == "create":
         value = request.json
         for column in value["schema"]["fields"]:
             if column["type"] == "NUMERIC":
@@ -288,7 +291,7 @@ def _spelt_out(request: Request) -> bytes:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # An answer leaves in one piece, and at once.
+    # Each response is sent at once, in one piece.
     wbufsize = -1
     disable_nagle_algorithm = True
     proxy: Proxy
@@ -301,49 +304,49 @@ class _Handler(BaseHTTPRequestHandler):
             kind = "dry-run"
         request = Request(kind, self.command, self.path, body, dict(self.headers.items()))
         self.proxy.requests.append(request)
-        self.proxy.seen(request)
-        self._answer(request, self.proxy.act(request))
+        self.proxy.on_request(request)
+        self._answer(request, self.proxy.fault_for(request))
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any  # noqa: N815 - the names that the library calls
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any  # noqa: N815 - names of the library
 
     def _answer(self, request: Request, fault: str | None) -> None:
         match fault.split() if fault else []:
             case ["reset", "before"]:
                 self._reset()
             case ["reset", "after"]:
-                self.proxy.answer(request)
+                self.proxy.respond(request)
                 self._reset()
             case ["hang", when]:
                 if when == "after":
-                    self.proxy.answer(request)
-                self.proxy.closing.wait(30)
+                    self.proxy.respond(request)
+                self.proxy.is_closing.wait(30)
                 self._reset()
             case ["truncated"]:
-                self._send(self.proxy.answer(request), cut=True)
+                self._send(self.proxy.respond(request), truncated=True)
             case ["job", reason] if request.kind == "insert":
-                self._send(self.proxy.failed(request, reason))
+                self._send(self.proxy.accept_failing_job(request, reason))
             case ["job", reason]:
-                self._send(Answer.error(_STATUS.get(reason, 400), reason, f"It failed: {reason}."))
+                self._send(Response.error(_STATUS.get(reason, 400), reason, f"It failed: {reason}."))
             case [status]:
                 reason = {"503": "backendError", "500": "internalError", "409": "duplicate"}.get(status, "")
-                self._send(Answer.error(int(status), reason or "rateLimitExceeded", "Not now."))
+                self._send(Response.error(int(status), reason or "rateLimitExceeded", "Not now."))
             case _:
-                self._send(self.proxy.answer(request))
+                self._send(self.proxy.respond(request))
 
-    def _send(self, answer: Answer, *, cut: bool = False) -> None:
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
+    def _send(self, response: Response, *, truncated: bool = False) -> None:
+        self.send_response(response.status)
+        for name, value in response.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
         with contextlib.suppress(OSError):
-            self.wfile.write(answer.body[: len(answer.body) // 2] if cut else answer.body)
+            self.wfile.write(response.body[: len(response.body) // 2] if truncated else response.body)
             self.wfile.flush()
-        if cut:
+        if truncated:
             self.close_connection = True
 
     def _reset(self) -> None:
-        # Without lingering, closing is a reset.
+        # With a linger time of 0, closing the socket sends a reset.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
@@ -360,28 +363,28 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """A client that went away is what some tests are about."""
+        """Ignore broken connections, which some tests cause on purpose."""
 
 
-class Impatient:
-    """A clock for the client: to sleep takes no time, and yet it is later."""
+class InstantClock:
+    """A clock whose `sleep` returns at once and advances the time."""
 
     def __init__(self) -> None:
-        self.slept = 0.0
+        self.elapsed = 0.0
 
     def now(self) -> float:
-        return time.monotonic() + self.slept
+        return time.monotonic() + self.elapsed
 
     def sleep(self, seconds: float) -> None:
-        self.slept += seconds
+        self.elapsed += seconds
 
-    def chance(self) -> float:
+    def jitter(self) -> float:
         return 0.5
 
 
 @contextmanager
-def proxying(upstream: str) -> Iterator[Proxy]:
-    """A proxy before a server, until the end."""
+def run_proxy(upstream: str) -> Iterator[Proxy]:
+    """Run a proxy in front of the emulator at `upstream`; stop it at the end."""
     handler = type("Handler", (_Handler,), {})
     server = _Server(("127.0.0.1", 0), handler)
     proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}", upstream)
@@ -391,7 +394,7 @@ def proxying(upstream: str) -> Iterator[Proxy]:
     try:
         yield proxy
     finally:
-        proxy.closing.set()
+        proxy.is_closing.set()
         server.shutdown()
         server.server_close()
         thread.join(10)

@@ -1,4 +1,4 @@
-"""What the tests of BigQuery share: a dataset, its tables, and a client that goes past the proxy."""
+"""A dataset in the BigQuery emulator, with a client that bypasses the proxy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from google.cloud import bigquery
 from support.orders import TABLE
 
 PROJECT = "shop-project"
-# The lines of `by_hand.ORDERS` as a table has them: text where the file has what can't be read.
-LINES = """\
+# The lines of `support.orders.ORDERS` as a table; dates are text, because one of them is invalid.
+ORDER_LINES = """\
 SELECT '007' AS customer_id, 'A1' AS order_id, '2024-01-10' AS order_date, 2 AS quantity,
   NUMERIC '10.00' AS unit_price, 'DE' AS country
 UNION ALL SELECT '007', 'A1', '2024-01-10', 1, NUMERIC '5.50', 'DE'
@@ -32,7 +32,12 @@ UNION ALL SELECT 'cyd', 'E3', '2024-02-28', 1, NUMERIC '7', 'FR'"""
 
 @dataclass
 class Shop:
-    """A dataset of its own."""
+    """A dataset of one test.
+
+    Attributes:
+        address: Address of the emulator.
+        dataset: Name of the dataset.
+    """
 
     address: str
     dataset: str = field(default_factory=lambda: f"sales_{secrets.token_hex(4)}")
@@ -58,13 +63,19 @@ class Shop:
         job = self.client.query(sql, job_retry=None)
         return [dict(row.items()) for row in job.result()]
 
-    def make(self, table: str = "orders", select: str = LINES) -> str:
-        """A table with the rows of a SELECT; gives the SOURCE that names it."""
+    def create_table(self, table: str = "orders", select: str = ORDER_LINES) -> str:
+        """Create a table from a SELECT; return its SOURCE argument."""
         self.execute(f"CREATE OR REPLACE TABLE {self.name(table)} AS {select}")
         return self.source(table)
 
-    def load(self, table: str, columns: Mapping[str, str], file: Path) -> str:
-        """A table with the rows of a Parquet file."""
+    def load_table(self, table: str, columns: Mapping[str, str], file: Path) -> str:
+        """Create a table from a Parquet file; return its SOURCE argument.
+
+        Args:
+            table: Name of the table.
+            columns: BigQuery type of each column.
+            file: The Parquet file.
+        """
         schema = [bigquery.SchemaField(name, kind) for name, kind in columns.items()]
         self.client.create_table(bigquery.Table(f"{PROJECT}.{self.dataset}.{table}", schema))
         config = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_APPEND")
@@ -74,17 +85,17 @@ class Shop:
             ).result()
         return self.source(table)
 
-    def published(self, table: str = "rfm_segments") -> list[tuple[Any, ...]]:
-        """The rows of a result by customer, with the columns of the design."""
+    def published_rows(self, table: str = "rfm_segments") -> list[tuple[Any, ...]]:
+        """Return the rows of a published table, ordered by customer; check its columns."""
         rows = self.execute(f"SELECT * FROM {self.name(table)}")
         assert all(list(row) == list(TABLE) for row in rows)
         return sorted(tuple(row.values()) for row in rows)
 
-    def without_run_id(self, table: str = "rfm_segments") -> list[tuple[Any, ...]]:
-        return [row[:-1] for row in self.published(table)]
+    def published_without_run_id(self, table: str = "rfm_segments") -> list[tuple[Any, ...]]:
+        return [row[:-1] for row in self.published_rows(table)]
 
     def tables(self) -> list[str]:
-        return sorted(found.table_id for found in self.client.list_tables(self.dataset))
+        return sorted(table.table_id for table in self.client.list_tables(self.dataset))
 
     def close(self) -> None:
         self.client.delete_dataset(self.dataset, delete_contents=True, not_found_ok=True)

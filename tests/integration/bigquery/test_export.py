@@ -1,4 +1,4 @@
-"""`rfm export` of a result in BigQuery, against a server: as of one in a DuckDB file."""
+"""`rfm export` of a result in the BigQuery emulator equals the export of a DuckDB file."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ CONTACTS = "id,email\n7,seven@example.com\n007,bond@example.com\nann,Ann@Example
 
 
 @pytest.fixture
-def both(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path) -> tuple[str, str]:
-    """One result in two places."""
+def destinations(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path) -> tuple[str, str]:
+    """The same result on BigQuery and in a DuckDB file."""
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     (tmp_path / "contacts.csv").write_text(CONTACTS, encoding="utf-8")
-    source = bigquery_shop.make()
+    source = bigquery_shop.create_table()
     for lines, to in ((source, bigquery_shop.destination), ("orders.csv", "duckdb:rfm.duckdb")):
         ended = rfm("run", lines, "--to", to, "--quiet")
         assert ended.code == 0, ended.stderr
     return bigquery_shop.destination, "duckdb:rfm.duckdb"
 
 
-def test_the_files_are_the_same(both: tuple[str, str], rfm: Rfm, tmp_path: Path) -> None:
+def test_the_exported_files_are_those_of_duckdb(
+    destinations: tuple[str, str], rfm: Rfm, tmp_path: Path
+) -> None:
     columns = "customer_id,monetary,avg_order_value,last_order_date,frequency,segment,previous_segment"
-    asked = {
+    exports = {
         "plain": ("--columns", columns),
         "hashed": ("--format", "google", "--contacts", "contacts.csv"),
     }
-    for name, flags in asked.items():
+    for name, flags in exports.items():
         files, summaries = [], []
-        for number, to in enumerate(both):
+        for number, to in enumerate(destinations):
             file = tmp_path / f"{name}{number}.csv"
             ended = rfm("export", "--to", to, *flags, "-o", file, "--json")
             assert ended.code == 0, ended.stderr
@@ -47,17 +49,17 @@ def test_the_files_are_the_same(both: tuple[str, str], rfm: Rfm, tmp_path: Path)
         assert summaries[0] == summaries[1]
 
 
-def test_segments_are_chosen_there(
-    both: tuple[str, str], rfm: Rfm, bigquery_shop: Shop, tmp_path: Path
+def test_segments_are_filtered_on_bigquery(
+    destinations: tuple[str, str], rfm: Rfm, bigquery_shop: Shop, tmp_path: Path
 ) -> None:
-    segment = bigquery_shop.published()[0][11]
-    expected = [row[0] for row in bigquery_shop.published() if row[11] == segment]
-    asked = ("--segment", segment, "--columns", "customer_id", "-o", "some.csv")
-    assert rfm("export", "--to", bigquery_shop.destination, *asked).code == 0
+    segment = bigquery_shop.published_rows()[0][11]
+    expected = [row[0] for row in bigquery_shop.published_rows() if row[11] == segment]
+    arguments = ("--segment", segment, "--columns", "customer_id", "-o", "some.csv")
+    assert rfm("export", "--to", bigquery_shop.destination, *arguments).code == 0
     assert (tmp_path / "some.csv").read_text().split() == ["customer_id", *expected]
 
 
-def test_a_result_that_is_not_there_is_said(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+def test_a_missing_result_is_an_error(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     ended = rfm("export", "--to", bigquery_shop.destination, "-o", "x.csv")
     assert ended.code == 2
     assert f"There is no result at {bigquery_shop.destination}.rfm_segments" in ended.stderr

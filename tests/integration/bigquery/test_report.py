@@ -1,4 +1,4 @@
-"""`rfm report` of a result in BigQuery, against a server: as of one in a DuckDB file."""
+"""`rfm report` of a result in the BigQuery emulator equals the report of a DuckDB file."""
 
 from __future__ import annotations
 
@@ -19,26 +19,29 @@ from support.orders import ORDERS
 pytestmark = pytest.mark.xdist_group("bigquery")
 
 
-def figures(to: str) -> ReportData:
+def report_data(to: str) -> ReportData:
+    """Return the report's data in a fixed order."""
     with open_destination(Configuration(flags={"to": to}).settings) as destination:
-        found = collect_report_data(report_source(destination, read_state(destination)), 10)
-    # In one order; a decimal of another scale is the same number.
-    values = sorted(found.values, key=lambda value: (value.dimension, value.segment, value.low))
-    moves = sorted(found.moves, key=lambda move: (move.before or "", move.after or ""))
-    return replace(found, values=tuple(values), moves=tuple(moves))
+        data = collect_report_data(report_source(destination, read_state(destination)), 10)
+    values = sorted(data.values, key=lambda value: (value.dimension, value.segment, value.low))
+    moves = sorted(data.moves, key=lambda move: (move.before or "", move.after or ""))
+    return replace(data, values=tuple(values), moves=tuple(moves))
 
 
-def test_the_figures_are_the_same(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path) -> None:
+def test_the_report_data_are_those_of_duckdb(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
+) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
-    source = bigquery_shop.make()
-    places = ((source, bigquery_shop.destination), ("orders.csv", "duckdb:rfm.duckdb"))
+    source = bigquery_shop.create_table()
+    runs = ((source, bigquery_shop.destination), ("orders.csv", "duckdb:rfm.duckdb"))
     for day in ("2024-02-25", "2024-03-01"):
-        for lines, to in places:
+        for lines, to in runs:
             ended = rfm("run", lines, "--to", to, "--as-of", day, "--quiet", "--report", "report.html")
             assert ended.code == 0, ended.stderr
-    there, here = (figures(to) for _, to in places)
-    assert here.moves
-    assert len(here.top_customers) == here.customers
+    on_bigquery, on_duckdb = (report_data(to) for _, to in runs)
+    assert on_duckdb.moves
+    assert len(on_duckdb.top_customers) == on_duckdb.customers
     for part in ("as_of", "previous_as_of", "segments", "score_groups", "moves", "top_customers", "values"):
-        assert getattr(there, part) == getattr(here, part), part
-    assert there.revenue == here.revenue
+        assert getattr(on_bigquery, part) == getattr(on_duckdb, part), part
+    # Decimals of different scales are equal.
+    assert on_bigquery.revenue == on_duckdb.revenue

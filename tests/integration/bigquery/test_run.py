@@ -1,4 +1,4 @@
-"""`rfm run bigquery://... --to bigquery://...`, against a server: as on DuckDB."""
+"""`rfm run bigquery://... --to bigquery://...` on the emulator publishes the same as on DuckDB."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import duckdb
 import pytest
 
 from rfm_pipeline.results.tables import COLUMNS, SUFFIXES
-from support.bigquery_proxy import Answer, Proxy, Request
-from support.bigquery_shop import LINES, PROJECT, Shop
+from support.bigquery_proxy import Proxy, Request, Response
+from support.bigquery_shop import ORDER_LINES, PROJECT, Shop
 from support.cli import Rfm
-from support.orders import BY_HAND, ORDERS, published, refused, without_run_id
+from support.orders import EXPECTED_ROWS, ORDERS, published, refused, without_run_id
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
@@ -52,76 +52,76 @@ QUESTIONS = {
 
 @pytest.fixture(scope="module")
 def retail(emulator: str) -> Any:
-    """The real data set as a table."""
+    """The Online Retail data set as a table."""
     from support.real_data import real_data
 
     shop = Shop(emulator)
-    shop.load("lines", RETAIL, real_data("online_retail.parquet"))
+    shop.load_table("lines", RETAIL, real_data("online_retail.parquet"))
     yield shop
     shop.close()
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.usefixtures("proxy")
-def test_a_run_publishes_what_it_publishes_on_duckdb(
+def test_a_run_publishes_the_same_as_on_duckdb(
     question: str, retail: Shop, online_retail: Path, rfm: Rfm, tmp_path: Path
 ) -> None:
     (tmp_path / "fixed.toml").write_text(FIXED, encoding="utf-8")
-    asked = QUESTIONS[question]
+    arguments = QUESTIONS[question]
     for suffix in SUFFIXES.values():
         retail.execute(f"DROP TABLE IF EXISTS {retail.name(f'rfm_segments{suffix}')}")
-    there = rfm("run", retail.source("lines"), "--to", retail.destination, *asked, "--json")
-    assert there.code == 0, there.stderr
-    here = rfm("run", online_retail, "--to", "duckdb:here.duckdb", *asked, "--json")
-    assert here.code == 0, here.stderr
+    on_bigquery = rfm("run", retail.source("lines"), "--to", retail.destination, *arguments, "--json")
+    assert on_bigquery.code == 0, on_bigquery.stderr
+    on_duckdb = rfm("run", online_retail, "--to", "duckdb:here.duckdb", *arguments, "--json")
+    assert on_duckdb.code == 0, on_duckdb.stderr
     rows = without_run_id(tmp_path / "here.duckdb")
     assert len(rows) > 900
-    assert retail.without_run_id() == rows
+    assert retail.published_without_run_id() == rows
     same = ("as_of", "rows", "amount", "customers", "orders", "revenue", "edges", "segments", "audits")
-    assert {name: there.json[name] for name in same} == {name: here.json[name] for name in same}
+    assert {name: on_bigquery.json[name] for name in same} == {name: on_duckdb.json[name] for name in same}
 
 
-def test_a_customer_keeps_where_it_came_from_as_on_duckdb(
+def test_previous_segments_equal_those_on_duckdb(
     bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
 ) -> None:
-    source = bigquery_shop.make()
+    source = bigquery_shop.create_table()
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     for as_of in ("2024-01-31", "2024-02-25", "2024-02-25", "2024-03-01"):
         on_bigquery = rfm("run", source, "--to", bigquery_shop.destination, "--as-of", as_of)
         on_duckdb = rfm("run", "orders.csv", "--as-of", as_of)
         assert (on_bigquery.code, on_duckdb.code) == (0, 0), on_bigquery.stderr
-        assert bigquery_shop.without_run_id() == without_run_id(tmp_path / "rfm.duckdb")
-    previous = {row[0]: (row[-4], row[-3]) for row in bigquery_shop.published()}
+        assert bigquery_shop.published_without_run_id() == without_run_id(tmp_path / "rfm.duckdb")
+    previous = {row[0]: (row[-4], row[-3]) for row in bigquery_shop.published_rows()}
     assert previous["cyd"] == (None, previous["cyd"][1])
     assert previous["bob"][0] is not None
 
 
-def test_a_run_gives_what_was_computed_by_hand(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    source = bigquery_shop.make()
+def test_a_run_publishes_the_hand_computed_result(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    source = bigquery_shop.create_table()
     ended = rfm("run", source, "--to", bigquery_shop.destination, "--json")
     assert ended.code == 0, ended.stderr
-    rows = [(*row[:4], str(row[5]), str(row[6])) for row in bigquery_shop.published()]
-    assert rows == BY_HAND
-    found = ended.json
-    assert found["engine"] == "bigquery"
-    assert found["destination"] == f"{bigquery_shop.destination}.rfm_segments"
-    assert {row[-1] for row in bigquery_shop.published()} == {found["run_id"]}
+    rows = [(*row[:4], str(row[5]), str(row[6])) for row in bigquery_shop.published_rows()]
+    assert rows == EXPECTED_ROWS
+    result = ended.json
+    assert result["engine"] == "bigquery"
+    assert result["destination"] == f"{bigquery_shop.destination}.rfm_segments"
+    assert {row[-1] for row in bigquery_shop.published_rows()} == {result["run_id"]}
 
 
-def test_a_run_leaves_its_three_tables_and_nothing_else(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    source = bigquery_shop.make()
+def test_only_the_three_published_tables_remain(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    source = bigquery_shop.create_table()
     for window in ((), ("--window", "24 months")):
         ended = rfm("run", source, "--to", f"{bigquery_shop.destination}.vip", *window)
         assert ended.code == 0, ended.stderr
         assert bigquery_shop.tables() == ["orders", "vip", "vip_history", "vip_runs"]
 
 
-def test_the_source_is_read_once_and_each_job_is_named_labelled_and_bounded(
+def test_the_source_is_read_once_and_jobs_have_ids_labels_and_limits(
     bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
 ) -> None:
-    source = bigquery_shop.make()
+    source = bigquery_shop.create_table()
     for window in ((), ("--window", "24 months", "--returns", "net", "--exclude", "far=country = 'FR'")):
-        proxy.forget()
+        proxy.reset()
         ended = rfm("run", source, "--to", bigquery_shop.destination, "--json", *window)
         assert ended.code == 0, ended.stderr
         run_id = ended.json["run_id"]
@@ -143,22 +143,22 @@ def test_the_source_is_read_once_and_each_job_is_named_labelled_and_bounded(
         assert len(set(ended.json["jobs"])) == len(submitted)
 
 
-def test_what_is_staged_expires_by_itself(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    source = bigquery_shop.make()
+def test_staged_tables_have_an_expiry(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    source = bigquery_shop.create_table()
     assert rfm("run", source, "--to", bigquery_shop.destination, "--window", "24 months").code == 0
-    made = [sql for sql in proxy.statements if sql.startswith("CREATE")]
-    staged = [sql for sql in made if "rfm_segments__" in sql.partition("\n")[0]]
+    created = [sql for sql in proxy.statements if sql.startswith("CREATE")]
+    staged = [sql for sql in created if "rfm_segments__" in sql.partition("\n")[0]]
     assert len(staged) >= 4
     assert all("expiration_timestamp = TIMESTAMP '" in sql for sql in staged)
-    assert len([sql for sql in made if sql not in staged]) == 1
+    assert len([sql for sql in created if sql not in staged]) == 1
 
 
-def test_the_published_tables_are_typed_described_and_cut(
+def test_published_tables_are_typed_described_partitioned_and_clustered(
     bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
 ) -> None:
-    assert rfm("run", bigquery_shop.make(), "--to", bigquery_shop.destination).code == 0
-    (made,) = [sql for sql in proxy.statements if sql.startswith("CREATE TABLE IF NOT EXISTS")]
-    statements = made.split(";\n")
+    assert rfm("run", bigquery_shop.create_table(), "--to", bigquery_shop.destination).code == 0
+    (script,) = [sql for sql in proxy.statements if sql.startswith("CREATE TABLE IF NOT EXISTS")]
+    statements = script.split(";\n")
     for statement, (name, columns) in zip(statements, COLUMNS.items(), strict=True):
         table = f"{PROJECT}.{bigquery_shop.dataset}.rfm_segments{SUFFIXES[name]}"
         schema = bigquery_shop.client.get_table(table).schema
@@ -171,11 +171,11 @@ def test_the_published_tables_are_typed_described_and_cut(
     assert "PARTITION BY as_of_date\nCLUSTER BY segment" in statements[1]
 
 
-def test_the_bytes_of_all_jobs_are_on_record(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+def test_the_usage_of_all_jobs_is_recorded(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     proxy.bytes_processed = 1000
-    found = rfm("run", bigquery_shop.make(), "--to", bigquery_shop.destination, "--json").json
-    jobs = len(found["jobs"])
-    assert (found["bytes_processed"], found["bytes_billed"], found["slot_ms"]) == (
+    result = rfm("run", bigquery_shop.create_table(), "--to", bigquery_shop.destination, "--json").json
+    jobs = len(result["jobs"])
+    assert (result["bytes_processed"], result["bytes_billed"], result["slot_ms"]) == (
         jobs * 1000,
         jobs * 1000,
         jobs * 7,
@@ -183,7 +183,7 @@ def test_the_bytes_of_all_jobs_are_on_record(bigquery_shop: Shop, rfm: Rfm, prox
 
 
 def test_the_log_links_to_each_job_in_the_console(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    ended = rfm("--debug", "run", bigquery_shop.make(), "--to", bigquery_shop.destination)
+    ended = rfm("--debug", "run", bigquery_shop.create_table(), "--to", bigquery_shop.destination)
     assert ended.code == 0
     links = re.findall(r"^(\S+) (https://console\.cloud\.google\.com/\S+)$", ended.stderr, re.MULTILINE)
     submitted = [request.job_id for request in proxy.requests if request.kind == "insert"]
@@ -192,8 +192,10 @@ def test_the_log_links_to_each_job_in_the_console(bigquery_shop: Shop, rfm: Rfm,
     assert f", 0 bytes read in {len(submitted)} jobs" in " ".join(ended.stdout.split())
 
 
-def test_outputs_are_those_of_duckdb(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path) -> None:
-    source = bigquery_shop.make()
+def test_output_files_equal_those_of_duckdb(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
+) -> None:
+    source = bigquery_shop.create_table()
     ended = rfm("run", source, "--to", bigquery_shop.destination, "-o", "a.csv", "-o", "a.parquet")
     assert ended.code == 0, ended.stderr
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
@@ -206,51 +208,54 @@ def test_outputs_are_those_of_duckdb(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
 # Sources
 
 
-def test_a_view_and_tables_by_a_wildcard_are_sources(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    bigquery_shop.make()
+def test_views_and_wildcard_tables_are_sources(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    bigquery_shop.create_table()
     bigquery_shop.execute(
         f"CREATE VIEW {bigquery_shop.name('seen')} AS SELECT * FROM {bigquery_shop.name('orders')}"
     )
     for part, month in (("2023", "'2023-12'"), ("2024", "'2024-01', '2024-02', '2024-03'")):
-        bigquery_shop.make(
-            f"part_{part}", f"SELECT * FROM ({LINES}) WHERE SUBSTR(order_date, 1, 7) IN ({month})"
+        bigquery_shop.create_table(
+            f"part_{part}", f"SELECT * FROM ({ORDER_LINES}) WHERE SUBSTR(order_date, 1, 7) IN ({month})"
         )
     for source in ("orders", "seen", "part_*"):
         ended = rfm("run", bigquery_shop.source(source), "--to", bigquery_shop.destination, "--json")
         assert ended.code == 0, ended.stderr
-        assert [row[:3] for row in bigquery_shop.published()] == [row[:3] for row in BY_HAND]
+        assert [row[:3] for row in bigquery_shop.published_rows()] == [row[:3] for row in EXPECTED_ROWS]
         assert ended.json["rows"]["read"] == 11
 
 
-def test_only_the_partitions_that_can_count_are_read(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+def test_irrelevant_partitions_are_not_read(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     select = (
         "SELECT customer_id, order_id, SAFE_CAST(order_date AS DATE) AS order_date, unit_price AS amount"
-        f" FROM ({LINES}) WHERE order_id <> 'E1'"
+        f" FROM ({ORDER_LINES}) WHERE order_id <> 'E1'"
     )
-    bigquery_shop.make("cut", select)
-    answer = proxy.answer
+    bigquery_shop.create_table("partitioned", select)
+    respond = proxy.respond
 
-    def partitioned(request: Request) -> Answer:
-        answered = answer(request)
-        if request.kind != "table" or "/tables/cut" not in request.path:
-            return answered
-        # What the emulator does not read back.
-        cut = {"timePartitioning": {"type": "DAY", "field": "order_date"}, "requirePartitionFilter": True}
-        return Answer.of(200, {**json.loads(answered.body), **cut})
+    def partitioned(request: Request) -> Response:
+        response = respond(request)
+        if request.kind != "table" or "/tables/partitioned" not in request.path:
+            return response
+        # The emulator does not return these properties.
+        partitioning = {
+            "timePartitioning": {"type": "DAY", "field": "order_date"},
+            "requirePartitionFilter": True,
+        }
+        return Response.of(200, {**json.loads(response.body), **partitioning})
 
-    proxy.answer = partitioned  # type: ignore[method-assign]
-    source, to = bigquery_shop.source("cut"), ("--to", bigquery_shop.destination)
+    proxy.respond = partitioned  # type: ignore[method-assign]
+    source, to = bigquery_shop.source("partitioned"), ("--to", bigquery_shop.destination)
     sentence, hint = refused(rfm("run", source, *to))
-    assert sentence.startswith("The source is only read with a filter on `order_date`")
+    assert sentence.startswith("The source can only be read with a filter on `order_date`")
     assert "--since" in hint
     ended = rfm("run", source, *to, "--since", "2024-02-01", "--json")
     assert ended.code == 0, ended.stderr
     assert "from 2024-01-31 on are read" in rfm("check", source, *to, "--since", "2024-02-01").stdout
-    (read,) = [sql for sql in proxy.statements if bigquery_shop.name("cut") in sql]
+    (read,) = [sql for sql in proxy.statements if bigquery_shop.name("partitioned") in sql]
     assert "WHERE `order_date` >= DATE '2024-01-31'" in read
-    # Those of December and January are not among the lines that were read.
+    # The lines of December and January are not read.
     assert ended.json["rows"]["read"] == 7
-    assert {row[0] for row in bigquery_shop.published()} == {"007", "ann", "bob", "cyd"}
+    assert {row[0] for row in bigquery_shop.published_rows()} == {"007", "ann", "bob", "cyd"}
 
 
 TYPES = {
@@ -274,65 +279,67 @@ TYPES = {
 
 
 @pytest.mark.parametrize("what", TYPES)
-def test_columns_of_any_type_are_read(what: str, bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+def test_columns_of_all_types_are_read(what: str, bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     select, (customer, amount) = TYPES[what]
-    source = bigquery_shop.make("typed", select)
+    source = bigquery_shop.create_table("typed", select)
     day = "at" if " AS at," in select else "order_date"
     ended = rfm("run", source, "--to", bigquery_shop.destination, "--ordered-at", day, "--json")
     assert ended.code == 0, ended.stderr
-    ((*found, _),) = [(row[0], str(row[3].normalize() + 0), row[-1]) for row in bigquery_shop.published()]
-    assert found[0] == customer
-    assert float(found[1]) == float(amount)
+    ((*row, _),) = [(row[0], str(row[3].normalize() + 0), row[-1]) for row in bigquery_shop.published_rows()]
+    assert row[0] == customer
+    assert float(row[1]) == float(amount)
     assert ended.json["as_of"] == "2024-01-01"
 
 
-def test_the_query_of_a_table_is_printed(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    source = bigquery_shop.make()
+def test_the_printed_query_runs(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    source = bigquery_shop.create_table()
     ended = rfm("sql", source, "--dialect", "bigquery")
     assert ended.code == 0, ended.stderr
     assert f"FROM {bigquery_shop.name('orders')}" in ended.stdout
-    assert len(bigquery_shop.execute(ended.stdout)) == len(BY_HAND)
+    assert len(bigquery_shop.execute(ended.stdout)) == len(EXPECTED_ROWS)
     assert "rfm_segments" not in bigquery_shop.tables()
 
 
-def test_a_configuration_is_written_for_a_table(
+def test_init_writes_a_configuration_for_a_table(
     bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
 ) -> None:
-    source = bigquery_shop.make()
+    source = bigquery_shop.create_table()
     assert rfm("init", source).code == 0
     text = (tmp_path / "rfm.toml").read_text(encoding="utf-8")
     assert f'source = "{source}"' in text
     assert 'ordered_at = "order_date"' in text
     assert bigquery_shop.tables() == ["orders"]
     assert rfm("run", "--to", bigquery_shop.destination).code == 0
-    assert len(bigquery_shop.published()) == len(BY_HAND)
+    assert len(bigquery_shop.published_rows()) == len(EXPECTED_ROWS)
 
 
-def test_another_project_may_run_the_jobs_and_pay(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+def test_another_project_can_be_billed(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     to = ("--to", bigquery_shop.destination)
-    assert rfm("run", bigquery_shop.make(), *to, "--project", "shop-jobs").code == 0
+    assert rfm("run", bigquery_shop.create_table(), *to, "--project", "shop-jobs").code == 0
     paths = [request.path for request in proxy.requests if request.kind in {"insert", "dry-run", "job"}]
     assert paths
     assert all(path.startswith("/bigquery/v2/projects/shop-jobs/jobs") for path in paths)
-    assert len(bigquery_shop.published()) == len(BY_HAND)
+    assert len(bigquery_shop.published_rows()) == len(EXPECTED_ROWS)
 
 
-def test_an_emulator_may_be_named_without_its_scheme(
+def test_the_address_of_an_emulator_needs_no_scheme(
     bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", proxy.address.removeprefix("http://"))
-    assert rfm("check", bigquery_shop.make(), "--to", bigquery_shop.destination).code == 0
+    assert rfm("check", bigquery_shop.create_table(), "--to", bigquery_shop.destination).code == 0
 
 
-# What is refused
+# Refusals
 
 
-def test_what_is_not_there_is_named(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+def test_missing_tables_and_datasets_are_named(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     to = ("--to", bigquery_shop.destination)
     sentence, _ = refused(rfm("run", bigquery_shop.source("nowhere"), *to))
-    there = f"{PROJECT}.{bigquery_shop.dataset}.nowhere"
-    assert sentence == f"There is no table {there} in BigQuery, or no permission to see it."
-    sentence, hint = refused(rfm("run", bigquery_shop.make(), "--to", f"bigquery://{PROJECT}.nowhere"))
+    missing = f"{PROJECT}.{bigquery_shop.dataset}.nowhere"
+    assert sentence == f"There is no table {missing} in BigQuery, or no permission to see it."
+    sentence, hint = refused(
+        rfm("run", bigquery_shop.create_table(), "--to", f"bigquery://{PROJECT}.nowhere")
+    )
     assert f"no dataset {PROJECT}.nowhere" in sentence
     assert "bq mk" in hint
     sentence, _ = refused(rfm("run", bigquery_shop.source("nothing_*"), *to))
@@ -342,8 +349,8 @@ def test_what_is_not_there_is_named(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy)
     assert bigquery_shop.destination in hint
 
 
-def test_a_table_of_another_shape_is_not_replaced(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    source = bigquery_shop.make()
+def test_a_table_with_other_columns_is_not_replaced(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    source = bigquery_shop.create_table()
     assert rfm("run", source, "--to", bigquery_shop.destination).code == 0
     result = bigquery_shop.name("rfm_segments")
     bigquery_shop.execute(
@@ -357,43 +364,45 @@ def test_a_table_of_another_shape_is_not_replaced(bigquery_shop: Shop, rfm: Rfm,
     )
     bigquery_shop.execute(f"CREATE VIEW {bigquery_shop.name('seen')} AS SELECT 1 AS one")
     sentence, _ = refused(rfm("run", source, "--to", f"{bigquery_shop.destination}.seen"))
-    assert sentence.endswith("seen is a view, not a table of ours.")
+    assert sentence.endswith("seen is a view, not a table of rfm.")
     sentence, _ = refused(rfm("run", source, "--to", source))
     assert "does not have the columns of a result" in sentence
     assert len(bigquery_shop.execute(f"SELECT * FROM {bigquery_shop.name('orders')}")) == 11
 
 
-def test_an_exclusion_that_bigquery_refuses_is_named(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+def test_an_exclusion_that_bigquery_rejects_is_named(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     to = ("--to", bigquery_shop.destination)
-    sentence, _ = refused(rfm("run", bigquery_shop.make(), *to, "--exclude", "odd=NO_SUCH(country) > 1"))
+    sentence, _ = refused(
+        rfm("run", bigquery_shop.create_table(), *to, "--exclude", "odd=NO_SUCH(country) > 1")
+    )
     assert sentence.startswith("The exclusion `odd` is not usable")
     assert proxy.statements == []
 
 
-def test_an_audit_that_fails_publishes_nothing(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    source = bigquery_shop.make()
+def test_after_a_failed_audit_nothing_is_published(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    source = bigquery_shop.create_table()
     assert rfm("run", source, "--to", bigquery_shop.destination).code == 0
-    before = bigquery_shop.published()
+    before = bigquery_shop.published_rows()
     sentence, hint = refused(
         rfm("run", source, "--to", bigquery_shop.destination, "--since", "2030-01-01"), code=3
     )
     assert sentence.startswith("Nothing was published, because an audit failed")
-    assert bigquery_shop.published() == before
-    # What was staged is kept for a look at it, and expires.
-    kept = [name for name in bigquery_shop.tables() if "__" in name]
-    assert [name.rpartition("__")[2] for name in kept] == ["customers", "edges", "result"]
+    assert bigquery_shop.published_rows() == before
+    # The staged tables are retained until they expire.
+    retained = [name for name in bigquery_shop.tables() if "__" in name]
+    assert [name.rpartition("__")[2] for name in retained] == ["customers", "edges", "result"]
     record = rfm("runs", "--to", bigquery_shop.destination, "--json").json["runs"][0]
     assert (record["status"], record["error"]) == ("rejected", sentence)
-    assert hint.endswith(f"{kept[0].rpartition('__')[0]}__* for 24 hours.")
-    # The next run leaves them alone.
+    assert hint.endswith(f"{retained[0].rpartition('__')[0]}__* for 24 hours.")
+    # The next run does not drop them.
     assert rfm("run", source, "--to", bigquery_shop.destination).code == 0
-    assert [name for name in bigquery_shop.tables() if "__" in name] == kept
+    assert [name for name in bigquery_shop.tables() if "__" in name] == retained
 
 
-def test_audits_of_ones_own_find_what_they_find_on_duckdb(
+def test_user_audits_find_the_same_rows_as_on_duckdb(
     bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
 ) -> None:
-    source = bigquery_shop.make()
+    source = bigquery_shop.create_table()
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     (tmp_path / "rfm.toml").write_text(
         "[audits.queries]\n"
@@ -404,76 +413,76 @@ def test_audits_of_ones_own_find_what_they_find_on_duckdb(
         encoding="utf-8",
     )
     for as_of in ("2024-02-25", "2024-03-01"):
-        asked = ("--as-of", as_of, "--json")
-        there = rfm("run", source, "--to", bigquery_shop.destination, *asked)
-        assert there.code == 0, there.stderr
-        here = rfm("run", "orders.csv", *asked)
-        assert there.json["audits"] == here.json["audits"]
-    found = {audit["name"]: audit["rows"] for audit in there.json["audits"]}
-    assert found["rich"] == [{"customer_id": "007", "monetary": "125.50"}]
-    assert len(found["moved"]) > 1
-    before = bigquery_shop.published()
+        arguments = ("--as-of", as_of, "--json")
+        on_bigquery = rfm("run", source, "--to", bigquery_shop.destination, *arguments)
+        assert on_bigquery.code == 0, on_bigquery.stderr
+        on_duckdb = rfm("run", "orders.csv", *arguments)
+        assert on_bigquery.json["audits"] == on_duckdb.json["audits"]
+    rows = {audit["name"]: audit["rows"] for audit in on_bigquery.json["audits"]}
+    assert rows["rich"] == [{"customer_id": "007", "monetary": "125.50"}]
+    assert len(rows["moved"]) > 1
+    before = bigquery_shop.published_rows()
     (tmp_path / "rfm.toml").write_text("audits.queries.rich = 'SELECT * FROM segments'\n", encoding="utf-8")
     sentence, _ = refused(rfm("run", source, "--to", bigquery_shop.destination), code=3)
     assert sentence.endswith("`rich` found 4 rows.")
     (tmp_path / "rfm.toml").write_text("audits.queries.rich = 'SELECT no_such FROM segments'\n")
-    proxy.forget()
+    proxy.reset()
     sentence, _ = refused(rfm("run", source, "--to", bigquery_shop.destination))
     assert sentence.startswith("The audit `rich` is not usable: ")
     assert "no_such" in sentence
     assert proxy.statements == []
-    assert bigquery_shop.published() == before
+    assert bigquery_shop.published_rows() == before
 
 
-# What it costs
+# Cost
 
 
-def test_a_check_says_what_a_run_would_cost_and_runs_nothing(
-    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
-) -> None:
+def test_a_check_shows_the_cost_and_executes_nothing(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     proxy.bytes_processed = 3 * 2**38
-    found = rfm("check", bigquery_shop.make(), "--to", bigquery_shop.destination, "--json")
-    assert found.code == 0, found.stderr
-    assert found.json["cost"] == {"bytes_processed": 3 * 2**38, "dollars": "4.6875"}
+    ended = rfm("check", bigquery_shop.create_table(), "--to", bigquery_shop.destination, "--json")
+    assert ended.code == 0, ended.stderr
+    assert ended.json["cost"] == {"bytes_processed": 3 * 2**38, "dollars": "4.6875"}
     shown = rfm("check", bigquery_shop.source(), "--to", bigquery_shop.destination).stdout
     assert "and read 768 GiB, for about $4.69" in " ".join(shown.split())
     assert proxy.statements == []
     assert bigquery_shop.tables() == ["orders"]
 
 
-def test_over_the_limit_nothing_runs_but_the_dry_run(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    source = bigquery_shop.make()
+def test_over_the_cost_limit_only_the_dry_run_is_sent(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    source = bigquery_shop.create_table()
     assert rfm("run", source, "--to", bigquery_shop.destination).code == 0
-    before = bigquery_shop.published()
-    proxy.forget()
+    before = bigquery_shop.published_rows()
+    proxy.reset()
     proxy.bytes_processed = 2 * 2**30
     to = ("--to", bigquery_shop.destination)
     sentence, hint = refused(rfm("run", source, *to, "--max-bytes", "1.5 GiB"), code=6)
     assert sentence == "The run would read 2 GiB, about $0.01, and the limit is 1.5 GiB."
     assert "--max-bytes '2.2 GiB'" in hint
     assert [request.kind for request in proxy.requests if "/jobs" in request.path] == ["dry-run"]
-    assert bigquery_shop.published() == before
+    assert bigquery_shop.published_rows() == before
     proxy.bytes_processed = 2 * 2**30 - 1
     assert rfm("run", source, *to, "--max-bytes", "2GiB").code == 0
 
 
-def test_duckdb_is_where_it_was(rfm: Rfm, tmp_path: Path) -> None:
+def test_runs_on_duckdb_have_no_cost_and_no_jobs(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     assert rfm("check", "orders.csv", "--json").json["cost"] is None
     assert rfm("run", "orders.csv", "--json").json["jobs"] == []
     assert len(published(tmp_path / "rfm.duckdb")) == 4
 
 
-def test_transitions_are_those_of_duckdb(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path) -> None:
-    source = bigquery_shop.make()
+def test_transitions_equal_those_on_duckdb(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
+) -> None:
+    source = bigquery_shop.create_table()
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     for as_of in ("2024-01-31", "2024-02-25", "2024-03-01"):
         assert rfm("run", source, "--to", bigquery_shop.destination, "--as-of", as_of).code == 0
         assert rfm("run", "orders.csv", "--as-of", as_of).code == 0
     for dates in ((), ("--from", "2024-01-31", "--until", "2024-03-01")):
-        there = rfm("transitions", *dates, "--to", bigquery_shop.destination, "--json")
-        assert there.code == 0, there.stderr
-        here = rfm("transitions", *dates, "--json").json
+        on_bigquery = rfm("transitions", *dates, "--to", bigquery_shop.destination, "--json")
+        assert on_bigquery.code == 0, on_bigquery.stderr
+        on_duckdb = rfm("transitions", *dates, "--json").json
         same = ("stayed", "moved", "new", "lapsed", "causes", "segments", "flows")
-        assert {name: there.json[name] for name in same} == {name: here[name] for name in same}
-        assert here["new"] + here["moved"] > 0
+        assert {name: on_bigquery.json[name] for name in same} == {name: on_duckdb[name] for name in same}
+        assert on_duckdb["new"] + on_duckdb["moved"] > 0

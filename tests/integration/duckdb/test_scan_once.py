@@ -159,7 +159,7 @@ def test_whatever_is_asked_a_csv_is_scanned_once(
 
 
 @pytest.mark.parametrize("question", ["plain", "net", "moving window, net", "moving window, no orders"])
-def test_what_is_cut_into_parts_is_scanned_once_after_a_look_at_its_head(
+def test_a_partitioned_source_is_scanned_once_after_a_sample(
     question: str, shop: Path, rfm: Rfm, profiled: list[Profiled], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ("run", shop / "lines.csv", *QUESTIONS[question], "--memory-limit", "1GB", "--json")

@@ -1,4 +1,4 @@
-"""Two runs at once on one dataset: one publishes, the other exits 5 at once and says who holds it."""
+"""Two concurrent runs on one dataset: one publishes, the other exits 5 and names the lease holder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.bigquery_process import started
+from support.bigquery_process import start_rfm
 from support.bigquery_proxy import Proxy, Request
 from support.bigquery_shop import Shop
 from support.cli import Rfm
@@ -18,32 +18,32 @@ from support.orders import refused
 pytestmark = pytest.mark.xdist_group("bigquery")
 
 
-def test_while_one_run_is_at_work_another_exits_5_and_names_it(
+def test_a_second_run_exits_5_and_names_the_holder_of_the_lease(
     bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, tmp_path: Path
 ) -> None:
-    source, to = bigquery_shop.make(), bigquery_shop.destination
-    at_work, holder = threading.Event(), ""
+    source, to = bigquery_shop.create_table(), bigquery_shop.destination
+    is_running, holder = threading.Event(), ""
 
-    def look(request: Request) -> None:
+    def notice(request: Request) -> None:
         if request.kind == "job" and "-customers-" in request.job_id:
-            at_work.set()
+            is_running.set()
 
-    proxy.seen = look
-    proxy.slow = lambda job_id: "-customers-" in job_id
-    with started(proxy, tmp_path, "run", source, "--to", to, "--json") as first:
-        assert at_work.wait(60)
+    proxy.on_request = notice
+    proxy.ends_on_cancel = lambda job_id: "-customers-" in job_id
+    with start_rfm(proxy, tmp_path, "run", source, "--to", to, "--json") as first:
+        assert is_running.wait(60)
         for command in (("run", source), ("rollback",)):
             sentence, hint = refused(rfm(*command, "--to", to), code=5)
-            found = re.search(r"is held by the run (\S+) \(process (\d+) on ", sentence)
-            assert found, sentence
-            holder, process = found.groups()
+            match = re.search(r"is held by the run (\S+) \(process (\d+) on ", sentence)
+            assert match, sentence
+            holder, process = match.groups()
             assert int(process) == first.pid
             assert "the earlier result is unchanged" in hint
         assert "rfm_segments" not in bigquery_shop.tables()
         for job in proxy.jobs.values():
-            job.pop("is slow", None)
-        said, complaint = first.communicate(timeout=60)
-    assert (first.returncode, complaint) == (0, "")
-    assert holder == json.loads(said)["run_id"]
-    assert {row[-1] for row in bigquery_shop.published()} == {holder}
+            job.pop("ends on cancel", None)
+        stdout, stderr = first.communicate(timeout=60)
+    assert (first.returncode, stderr) == (0, "")
+    assert holder == json.loads(stdout)["run_id"]
+    assert {row[-1] for row in bigquery_shop.published_rows()} == {holder}
     assert "rfm_segments__lease" not in bigquery_shop.tables()

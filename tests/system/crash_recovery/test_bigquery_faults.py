@@ -1,7 +1,7 @@
-"""Each request of a run in turn, and each fault that can befall it: the run recovers, or ends well.
+"""Faults at each request of a run: the run recovers, or fails and leaves the earlier result.
 
-RFM_EVERY_FAULT=1 tries each with each, and writes how each ended into build/faults.tsv; without it they
-take turns, so that every request still meets a fault, or every other, and every fault a request.
+With RFM_EVERY_FAULT=1 every fault is tried at every request, and the outcomes are appended to
+build/faults.tsv. Without it a sample is tried, which contains each fault and about every other request.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ from random import Random
 import pytest
 
 from rfm_pipeline.errors import RfmError
-from support.bigquery_faults import TABLES, Scene, kept, torn
-from support.bigquery_proxy import BROKEN, FAULTS, TERMINAL, TRANSIENT, Proxy, Request
+from support.bigquery_faults import TABLES, Scene, backup_name, inconsistencies
+from support.bigquery_proxy import (
+    FAULTS,
+    PERMANENT_REASONS,
+    REQUEST_FAULTS,
+    TRANSIENT_REASONS,
+    Proxy,
+    Request,
+)
 from support.cli import Outcome, Rfm
 from support.paths import ROOT
 
@@ -25,40 +32,40 @@ pytestmark = pytest.mark.xdist_group("bigquery")
 
 EVERY = bool(os.environ.get("RFM_EVERY_FAULT"))
 RECORD = ROOT / "build" / "faults.tsv"
-PASSING = {*BROKEN, *(f"job {reason}" for reason in TRANSIENT)} - {"409"}
-"""What passes: a run that meets it once must succeed."""
-OF_JOBS = [fault for fault in FAULTS if fault.startswith("job ")]
+RECOVERABLE = {*REQUEST_FAULTS, *(f"job {reason}" for reason in TRANSIENT_REASONS)} - {"409"}
+"""Faults from which a run must recover if they occur once."""
+JOB_FAULTS = [fault for fault in FAULTS if fault.startswith("job ")]
 
 
 def at(point: int, fault: str, proxy: Proxy) -> Callable[[Request], str | None]:
-    """Lets a fault befall the request of that number, and no other."""
-    proxy.forget()
+    """Return a chooser that injects the fault only at the request with index `point`; reset the proxy."""
+    proxy.reset()
     return lambda _: fault if len(proxy.requests) == point + 1 else None
 
 
 def cases(requests: list[Request]) -> Iterator[tuple[int, str]]:
     of_jobs = [point for point, request in enumerate(requests) if request.kind in {"insert", "dry-run"}]
     for point, _ in enumerate(requests):
-        for turn, fault in enumerate(BROKEN):
-            if EVERY or (turn + point) % (2 * len(BROKEN)) == 0:
+        for turn, fault in enumerate(REQUEST_FAULTS):
+            if EVERY or (turn + point) % (2 * len(REQUEST_FAULTS)) == 0:
                 yield point, fault
     for place, point in enumerate(of_jobs):
-        for turn, fault in enumerate(OF_JOBS):
+        for turn, fault in enumerate(JOB_FAULTS):
             if EVERY or turn % len(of_jobs) == place:
                 yield point, fault
 
 
-def test_a_fault_at_any_request_of_a_run_leaves_a_whole_result(
+def test_a_fault_at_any_request_leaves_a_consistent_result(
     scene: Scene, record_property: Callable[[str, object], None]
 ) -> None:
     ended: Counter[str] = Counter()
     wrong: list[str] = []
     tried = list(cases(scene.requests))
-    # A record that is broken off is a sample, and not a beginning.
+    # Shuffled, so that the record of an interrupted test is a sample.
     Random(0).shuffle(tried)
     for point, fault in tried:
         request = scene.requests[point]
-        scene.proxy.act = at(point, fault, scene.proxy)
+        scene.proxy.fault_for = at(point, fault, scene.proxy)
         error = scene.run(request_timeout=2.5 if "hang" in fault else 30)
         where = f"{fault} at request {point}, {request.kind} {request.sql[:40]!r}: {error}"
         how = "succeeded" if error is None else f"exit {error.exit_code}"
@@ -69,19 +76,19 @@ def test_a_fault_at_any_request_of_a_run_leaves_a_whole_result(
             with RECORD.open("a", encoding="utf-8") as record:
                 record.write(f"{fault}\t{point}\t{request.kind}\t{how}\t{'; '.join(found)}\n")
         scene.restore()
-    told = f"{len(scene.requests)} requests of a run, {len(tried)} faults: {dict(sorted(ended.items()))}"
-    record_property("faults", told)
+    summary = f"{len(scene.requests)} requests of a run, {len(tried)} faults: {dict(sorted(ended.items()))}"
+    record_property("faults", summary)
     assert wrong == []
     assert {fault for _, fault in tried} == set(FAULTS)
 
 
 def faults_of(scene: Scene, request: Request, fault: str, error: RfmError | None) -> Iterator[str]:
-    """What is wrong with the state that a run left behind."""
-    rows = scene.shop.published()
+    """Yield what is wrong with the state after a run with a fault."""
+    rows = scene.shop.published_rows()
     is_new = [row[:-1] for row in rows] == scene.expected
     if error is None:
         if not is_new:
-            yield "it succeeded, and did not publish"
+            yield "succeeded without publishing"
         if len({row[-1] for row in rows}) != 1:
             yield "rows of several runs"
     else:
@@ -90,17 +97,17 @@ def faults_of(scene: Scene, request: Request, fault: str, error: RfmError | None
         if not re.fullmatch(r"[^\n]+[.!?…]", error.message) or not error.hint:
             yield f"not a sentence and a hint: {error.message!r}, {error.hint!r}"
         if rows != scene.before:
-            yield "it failed, and the result is another"
-    yield from torn(scene, rows, is_new=is_new)
-    if fault in PASSING and error is not None:
-        yield "it failed, and it would have passed"
-    if fault.removeprefix("job ") in TERMINAL and request.kind == "insert" and error is None:
-        yield "it succeeded, and it could not"
+            yield "failed, but changed the result"
+    yield from inconsistencies(scene, rows, is_new=is_new)
+    if fault in RECOVERABLE and error is not None:
+        yield "did not recover"
+    if fault.removeprefix("job ") in PERMANENT_REASONS and request.kind == "insert" and error is None:
+        yield "succeeded despite a permanent failure"
     if fault == "job bytesBilledLimitExceeded" and error is not None and error.exit_code != 6:
         yield f"exit {error.exit_code}"
-    left = [name for name in scene.shop.tables() if "__" in name]
-    if left and request.kind != "drop":
-        yield f"left behind: {left}"
+    remaining = [name for name in scene.shop.tables() if "__" in name]
+    if remaining and request.kind != "drop":
+        yield f"left behind: {remaining}"
     staged = [sql for sql in scene.proxy.statements if sql.startswith("CREATE OR REPLACE TABLE")]
     if not all("expiration_timestamp" in sql for sql in staged):
         yield "staged without an expiry"
@@ -113,21 +120,21 @@ def job_of(scene: Scene, sql: str) -> str:
     return next(request.job_id for request in scene.proxy.requests if request.sql == sql)
 
 
-@pytest.mark.parametrize("fault", [fault for fault in BROKEN if fault != "409"])
-def test_what_never_passes_ends_in_time(fault: str, scene: Scene) -> None:
-    """From some request on, nothing is answered any more."""
+@pytest.mark.parametrize("fault", [fault for fault in REQUEST_FAULTS if fault != "409"])
+def test_a_lasting_fault_ends_the_run_at_the_retry_deadline(fault: str, scene: Scene) -> None:
+    """From one request on, all requests fail."""
     proxy = scene.proxy
     for point in (0,) if "hang" in fault else (0, len(scene.requests) // 2):
-        proxy.forget()
-        proxy.act = partial(_from, point, fault, proxy)
+        proxy.reset()
+        proxy.fault_for = partial(_from, point, fault, proxy)
         error = scene.run(request_timeout=0.3 if "hang" in fault else 30, retry_timeout=4)
         assert error is not None
         assert error.exit_code == 4
         assert error.message.startswith("BigQuery could not be reached to ")
         assert error.hint
         assert len(proxy.requests) < point + 30
-        scene.proxy.act = lambda _: None
-        assert scene.shop.published() == scene.before
+        scene.proxy.fault_for = lambda _: None
+        assert scene.shop.published_rows() == scene.before
         scene.restore()
 
 
@@ -135,76 +142,76 @@ def _from(point: int, fault: str, proxy: Proxy, _: Request) -> str | None:
     return fault if len(proxy.requests) > point else None
 
 
-def test_jobs_that_fail_for_passing_reasons_run_again_under_the_next_attempt(scene: Scene) -> None:
-    given: Counter[str] = Counter()
+def test_jobs_with_transient_failures_run_again_under_the_next_attempt(scene: Scene) -> None:
+    injected: Counter[str] = Counter()
 
-    def act(request: Request) -> str | None:
+    def fault_for(request: Request) -> str | None:
         if request.kind != "insert" or not request.job_id.endswith(("-a1", "-a2")):
             return None
-        reason = TRANSIENT[given.total() % len(TRANSIENT)]
-        given[reason] += 1
+        reason = TRANSIENT_REASONS[injected.total() % len(TRANSIENT_REASONS)]
+        injected[reason] += 1
         return f"job {reason}"
 
-    scene.proxy.act = act
+    scene.proxy.fault_for = fault_for
     assert scene.run() is None
-    assert set(given) == set(TRANSIENT)
-    assert scene.shop.without_run_id() == scene.expected
+    assert set(injected) == set(TRANSIENT_REASONS)
+    assert scene.shop.published_without_run_id() == scene.expected
     submitted = [request.job_id for request in scene.proxy.requests if request.kind == "insert"]
     assert [job_id[-2:] for job_id in submitted] == ["a1", "a2", "a3"] * (len(submitted) // 3)
     assert len({job_id[:-3] for job_id in submitted}) == len(submitted) // 3
 
 
-@pytest.mark.parametrize("reason", TERMINAL)
-def test_a_job_that_fails_for_good_is_not_run_again(reason: str, scene: Scene) -> None:
-    scene.proxy.act = lambda request: f"job {reason}" if request.sql.startswith("CREATE") else None
+@pytest.mark.parametrize("reason", PERMANENT_REASONS)
+def test_a_job_with_a_permanent_failure_does_not_run_again(reason: str, scene: Scene) -> None:
+    scene.proxy.fault_for = lambda request: f"job {reason}" if request.sql.startswith("CREATE") else None
     error = scene.run()
     assert error is not None
     assert error.exit_code == (6 if reason == "bytesBilledLimitExceeded" else 4)
     assert len([sql for sql in scene.proxy.statements if sql.startswith("CREATE")]) == 1
-    assert scene.shop.published() == scene.before
+    assert scene.shop.published_rows() == scene.before
 
 
 @pytest.mark.parametrize("step", ["customers", "publish"])
-def test_a_lost_answer_attaches_to_the_job_that_is_there(step: str, scene: Scene) -> None:
+def test_after_a_lost_response_the_runner_attaches_to_the_existing_job(step: str, scene: Scene) -> None:
     lost: list[str] = []
 
-    def act(request: Request) -> str | None:
+    def fault_for(request: Request) -> str | None:
         if request.kind != "insert" or f"-{step}-" not in request.job_id or request.job_id in lost:
             return None
         lost.append(request.job_id)
         return "reset after"
 
-    scene.proxy.act = act
+    scene.proxy.fault_for = fault_for
     assert scene.run() is None
     submitted = Counter(request.job_id for request in scene.proxy.requests if request.kind == "insert")
     assert [job_id for job_id, times in submitted.items() if times > 1] == lost
     assert lost[0].endswith(f"-{step}-a1")
-    assert scene.shop.without_run_id() == scene.expected
+    assert scene.shop.published_without_run_id() == scene.expected
 
 
-def test_a_job_of_the_same_name_that_is_not_ours_is_left_alone(scene: Scene) -> None:
-    def take(request: Request) -> None:
+def test_a_job_of_the_same_id_with_other_sql_is_not_touched(scene: Scene) -> None:
+    def occupy_job_id(request: Request) -> None:
         if request.kind == "insert" and request.sql.startswith("CREATE"):
-            known = scene.proxy._known(request)
+            known = scene.proxy._job_state(request)
             another = {**known["configuration"], "labels": {"rfm_sql": "another"}}
             scene.proxy.jobs[request.job_id] = {**known, "configuration": another, "failure": ""}
 
-    scene.proxy.seen = take
+    scene.proxy.on_request = occupy_job_id
     error = scene.run()
     assert error is not None
-    assert re.fullmatch(r"There is a job rfm-\S+-customers-a1 that is not this run's\.", error.message)
+    assert re.fullmatch(r"A job rfm-\S+-customers-a1 exists that this run did not submit\.", error.message)
     assert "cancel" not in {request.kind for request in scene.proxy.requests}
-    assert scene.shop.published() == scene.before
+    assert scene.shop.published_rows() == scene.before
 
 
-def test_a_run_after_one_that_failed_is_clean(scene: Scene, rfm: Rfm) -> None:
-    scene.proxy.act = lambda request: "job resourcesExceeded" if "BEGIN" in request.sql else None
+def test_the_run_after_a_failed_run_publishes_and_cleans_up(scene: Scene, rfm: Rfm) -> None:
+    scene.proxy.fault_for = lambda request: "job resourcesExceeded" if "BEGIN" in request.sql else None
     error = scene.run()
     assert error is not None
     assert "too few resources to run publish" in error.message
-    scene.proxy.forget()
+    scene.proxy.reset()
     arguments = (scene.shop.source(), "--to", scene.shop.destination, "--as-of", "2024-03-01", "--json")
     ended: Outcome = rfm("run", *arguments)
     assert ended.code == 0, ended.stderr
-    assert scene.shop.without_run_id() == scene.expected
-    assert scene.shop.tables() == sorted(["orders", *TABLES, *map(kept, TABLES)])
+    assert scene.shop.published_without_run_id() == scene.expected
+    assert scene.shop.tables() == sorted(["orders", *TABLES, *map(backup_name, TABLES)])

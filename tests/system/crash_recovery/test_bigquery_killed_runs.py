@@ -1,7 +1,7 @@
-"""A client that is killed at a request of its run: readers see the old result or the new one, whole.
+"""A client process that is killed during a request of its run: readers see either the old or the new result.
 
-The request goes on, and is answered to nobody. RFM_EVERY_FAULT=1 kills at every request, and writes how that
-ended into build/kills.tsv; without it, at a few.
+The request itself is still executed. With RFM_EVERY_FAULT=1 the test kills at every request and appends the
+outcomes to build/kills.tsv; without it, at every eighth.
 """
 
 from __future__ import annotations
@@ -13,62 +13,61 @@ from pathlib import Path
 
 import pytest
 
-from support.bigquery_faults import TABLES, Scene, kept, made, scene, torn
-from support.bigquery_process import started
+from support.bigquery_faults import TABLES, Scene, backup_name, inconsistencies
+from support.bigquery_process import start_rfm
 from support.bigquery_proxy import Request
 from support.paths import ROOT
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
-__all__ = ["made", "scene"]
 EVERY = bool(os.environ.get("RFM_EVERY_FAULT"))
 RECORD = ROOT / "build" / "kills.tsv"
 
 
-def test_a_client_that_is_killed_leaves_a_whole_result(scene: Scene, tmp_path: Path) -> None:
-    seen: Counter[str] = Counter()
+def test_a_killed_client_leaves_a_consistent_result(scene: Scene, tmp_path: Path) -> None:
+    outcomes: Counter[str] = Counter()
     points = range(1, len(scene.requests) + 1) if EVERY else range(3, len(scene.requests) + 1, 8)
     for point in points:
         kill_at(scene, point, tmp_path)
-        rows = scene.shop.published()
+        rows = scene.shop.published_rows()
         is_new = [row[:-1] for row in rows] == scene.expected
         assert is_new or rows == scene.before, f"killed at request {point}"
-        assert list(torn(scene, rows, is_new=is_new)) == [], f"killed at request {point}"
-        seen["new" if is_new else "old"] += 1
-        left = [table for table in scene.shop.tables() if "__" in table]
-        # What nobody will sweep goes by itself; the lease has its expiry from the request that made it.
+        assert list(inconsistencies(scene, rows, is_new=is_new)) == [], f"killed at request {point}"
+        outcomes["new" if is_new else "old"] += 1
+        remaining = [table for table in scene.shop.tables() if "__" in table]
+        # Staged tables and the lease expire by themselves.
         staged = [sql for sql in scene.proxy.statements if sql.startswith("CREATE OR REPLACE TABLE")]
         assert all("expiration_timestamp" in sql for sql in staged)
         assert all(
-            request.json["expirationTime"] for request in scene.proxy.requests if request.kind == "make"
+            request.json["expirationTime"] for request in scene.proxy.requests if request.kind == "create"
         )
-        scene.proxy.forget()
-        if "rfm_segments__lease" in left:
-            # BigQuery drops it once its time is up.
+        scene.proxy.reset()
+        if "rfm_segments__lease" in remaining:
+            # BigQuery would drop the table at its expiry.
             scene.shop.execute(f"DROP TABLE {scene.shop.name('rfm_segments__lease')}")
         assert scene.run() is None
-        assert scene.shop.without_run_id() == scene.expected
-        assert scene.shop.tables() == sorted(["orders", *TABLES, *map(kept, TABLES)])
+        assert scene.shop.published_without_run_id() == scene.expected
+        assert scene.shop.tables() == sorted(["orders", *TABLES, *map(backup_name, TABLES)])
         scene.restore()
-        scene.proxy.forget()
+        scene.proxy.reset()
     if EVERY:
         with RECORD.open("a", encoding="utf-8") as record:
-            record.write(f"requests of a client, of {len(scene.requests)}\t{dict(seen)}\n")
-    assert seen["old"]
-    assert seen["new"] or not EVERY
+            record.write(f"requests of a client, of {len(scene.requests)}\t{dict(outcomes)}\n")
+    assert outcomes["old"]
+    assert outcomes["new"] or not EVERY
 
 
 def kill_at(scene: Scene, point: int, folder: Path) -> None:
-    """Runs the program up to its request of that number."""
+    """Run `rfm`, and kill it at the request with this number."""
     running: list[subprocess.Popen[str]] = []
 
-    def look(_: Request) -> None:
+    def kill(_: Request) -> None:
         if len(scene.proxy.requests) == point and running:
             running.pop().kill()
 
-    scene.proxy.seen = look
+    scene.proxy.on_request = kill
     to = scene.shop.destination
     arguments = ("run", scene.shop.source(), "--to", to, "--as-of", "2024-03-01", "--quiet")
-    with started(scene.proxy, folder, *arguments) as program:
+    with start_rfm(scene.proxy, folder, *arguments) as program:
         running.append(program)
         program.communicate(timeout=120)

@@ -1,4 +1,4 @@
-"""Sources whose orders outgrow the memory are cut into parts; others are not even looked at for it."""
+"""Sources whose groups exceed the memory are partitioned; smaller sources are not even sampled."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ import pytest
 
 from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.source.base import OpenedSource
-from rfm_pipeline.warehouse.duckdb import partitioned as duckdb_parts
-from rfm_pipeline.warehouse.duckdb.partitioned import create_in_parts, estimated_lines, parts_needed
+from rfm_pipeline.warehouse.duckdb.partitioned import (
+    estimate_line_count,
+    materialize_partitioned,
+    required_partition_count,
+)
 from support.cli import Rfm
 
 LINES = 3_000_000
@@ -19,7 +22,7 @@ LINES = 3_000_000
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Orders of one line each, some with no customer and some returned: 360 MB while they are added up."""
+    """Orders of one line each, some without a customer and some returned; grouping them takes 360 MB."""
     file = tmp_path_factory.mktemp("shop") / "lines.parquet"
     with duckdb.connect() as connection:
         connection.execute(f"""
@@ -36,23 +39,23 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_a_run_within_little_memory_gives_what_one_within_much_gives(
+def test_the_result_does_not_depend_on_the_memory_limit(
     shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cuts: list[int] = []
+    partition_counts: list[int] = []
 
-    def told_of(*given: Any, count: int, **more: Any) -> None:
-        cuts.append(count)
-        duckdb_parts.create_in_parts(*given, count=count, **more)
+    def materialize(*arguments: Any, count: int, **options: Any) -> None:
+        partition_counts.append(count)
+        materialize_partitioned(*arguments, count=count, **options)
 
-    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.warehouse.create_in_parts", told_of)
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.warehouse.materialize_partitioned", materialize)
     asked = ("run", shop, "--json")
     much = rfm(*asked, "--memory-limit", "4GB", "--to", "duckdb:much.duckdb")
-    assert cuts == []
+    assert partition_counts == []
     little = rfm(*asked, "--memory-limit", "140MB", "--to", "duckdb:little.duckdb")
     assert much.code == little.code == 0, little.stderr
-    assert len(cuts) == 1
-    assert cuts[0] > 3
+    assert len(partition_counts) == 1
+    assert partition_counts[0] > 3
     own = dict.fromkeys(("run_id", "duration_s", "destination"))
     assert {**little.json, **own} == {**much.json, **own}
     with duckdb.connect() as connection:
@@ -73,52 +76,54 @@ def limited(memory: str) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"memory_limit": memory})
 
 
-def cut(lines: str, customer: str = "'C' || line") -> PartitionedQuery:
-    """A step that adds up `line // 10` by customer, over so many lines."""
+def partitioned_query(lines: str, customer: str = "'C' || line") -> PartitionedQuery:
+    """Return a step over `lines` lines, ten of which are one order."""
     return PartitionedQuery(
         input_sql=f"SELECT {customer} AS customer_id, line // 10 AS order_id FROM range({lines}) AS r(line)",
         partition_key="customer_id",
-        group_count_sql="SELECT COUNT(DISTINCT order_id) AS groups FROM part_of_lines WHERE customer_id IS NOT NULL",
+        group_count_sql=(
+            "SELECT COUNT(DISTINCT order_id) AS groups FROM part_of_lines WHERE customer_id IS NOT NULL"
+        ),
         partition_sql="SELECT COUNT(*) FROM part_of_lines",
     )
 
 
-def test_what_fits_is_not_looked_at() -> None:
+def test_small_sources_are_not_sampled() -> None:
     nonsense = PartitionedQuery(input_sql="no SQL", partition_key="", group_count_sql="", partition_sql="")
     with limited("100MB") as connection:
-        assert parts_needed(connection, nonsense, 1_000_000) == 1
+        assert required_partition_count(connection, nonsense, 1_000_000) == 1
 
 
-def test_orders_are_counted_at_the_head_of_the_source() -> None:
+def test_lines_per_order_are_estimated_from_the_first_lines() -> None:
     with limited("100MB") as connection:
-        # 12 GB if each were an order; ten of them are one.
-        found = parts_needed(connection, cut("200_000"), 100_000_000)
+        # The groups would take 12 GB if each line were an order; ten lines are one order.
+        found = required_partition_count(connection, partitioned_query("200_000"), 100_000_000)
         assert 30 <= found <= 40
-        assert parts_needed(connection, cut("200_000"), 15_000_000) == 1
+        assert required_partition_count(connection, partitioned_query("200_000"), 15_000_000) == 1
         assert connection.execute("SELECT COUNT(*) FROM duckdb_tables()").fetchone() == (0,)
 
 
-def test_what_a_file_would_change_is_not_cut() -> None:
+def test_types_that_parquet_would_change_are_not_partitioned() -> None:
     with limited("100MB") as connection:
-        huge = cut("200_000", "line::HUGEINT")
-        assert parts_needed(connection, huge, 100_000_000) == 1
+        huge = partitioned_query("200_000", "line::HUGEINT")
+        assert required_partition_count(connection, huge, 100_000_000) == 1
 
 
-def test_lines_that_are_excluded_do_not_tell_how_many_an_order_has() -> None:
+def test_excluded_lines_are_no_sample_of_lines_per_order() -> None:
     with limited("100MB") as connection:
-        late = cut("200_000", "CASE WHEN line >= 199_990 THEN 'C' END")
-        assert parts_needed(connection, late, 100_000_000) > 300
+        late = partitioned_query("200_000", "CASE WHEN line >= 199_990 THEN 'C' END")
+        assert required_partition_count(connection, late, 100_000_000) > 300
 
 
-def test_a_text_that_is_compared_in_another_way_than_it_is_hashed_is_not_cut() -> None:
+def test_texts_with_a_collation_are_not_partitioned() -> None:
     with limited("100MB") as connection:
-        assert parts_needed(connection, cut("200_000"), 100_000_000) > 1
+        assert required_partition_count(connection, partitioned_query("200_000"), 100_000_000) > 1
         connection.execute("CREATE TABLE lines(customer VARCHAR COLLATE nocase)")
-        assert parts_needed(connection, cut("200_000"), 100_000_000) == 1
+        assert required_partition_count(connection, partitioned_query("200_000"), 100_000_000) == 1
 
 
 @pytest.mark.parametrize("name", ["a[b]c", "it's", "a*?"])
-def test_the_folder_of_the_parts_may_have_any_name(name: str, tmp_path: Path) -> None:
+def test_the_partition_folder_may_have_special_characters(name: str, tmp_path: Path) -> None:
     step = PartitionedQuery(
         input_sql="SELECT line % 9 AS customer_id FROM range(1_000) AS r(line)",
         partition_key="customer_id",
@@ -127,23 +132,23 @@ def test_the_folder_of_the_parts_may_have_any_name(name: str, tmp_path: Path) ->
     )
     (tmp_path / name).mkdir()
     with limited("100MB") as connection:
-        create_in_parts(connection, "made", step, count=3, folder=tmp_path / name / "parts")
+        materialize_partitioned(connection, "made", step, count=3, folder=tmp_path / name / "parts")
         assert connection.execute("SELECT COUNT(*), SUM(lines) FROM made").fetchall() == [(9, 1_000)]
     assert not list((tmp_path / name).iterdir())
 
 
-def test_where_a_part_can_not_be_added_up_nothing_is_left(tmp_path: Path) -> None:
+def test_no_files_are_left_after_a_failure(tmp_path: Path) -> None:
     lines = "SELECT line % 9 AS customer_id FROM range(1_000) AS r(line)"
     wrong = "SELECT error('stopped at ' || customer_id) AS customer_id FROM part_of_lines"
     step = PartitionedQuery(
         input_sql=lines, partition_key="customer_id", group_count_sql="", partition_sql=wrong
     )
     with limited("100MB") as connection, pytest.raises(duckdb.Error, match="stopped"):
-        create_in_parts(connection, "made", step, count=3, folder=tmp_path / "parts")
+        materialize_partitioned(connection, "made", step, count=3, folder=tmp_path / "parts")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_later_step_is_sized_by_the_rows_of_the_step_before_it(
+def test_a_later_step_is_sized_by_the_row_count_of_the_step_before(
     rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "lines.parquet"
@@ -158,15 +163,15 @@ def test_a_later_step_is_sized_by_the_rows_of_the_step_before_it(
               FROM range(200_000) AS lines(line)
             ) TO '{file}' (FORMAT parquet)
         """)
-    sized: list[int | None] = []
+    line_counts: list[int | None] = []
 
-    def told(*given: Any) -> int:
-        sized.append(given[2])
-        return parts_needed(*given)
+    def count_partitions(*arguments: Any) -> int:
+        line_counts.append(arguments[2])
+        return required_partition_count(*arguments)
 
-    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.warehouse.parts_needed", told)
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.warehouse.required_partition_count", count_partitions)
     assert rfm("run", file, "--window", "12 months").code == 0
-    assert sized == [200_000, 2_000]
+    assert line_counts == [200_000, 2_000]
 
 
 @pytest.mark.parametrize(
@@ -178,8 +183,8 @@ def test_a_later_step_is_sized_by_the_rows_of_the_step_before_it(
         ("view", None, None, None),
     ],
 )
-def test_a_source_has_as_many_lines_as_it_says_or_about_as_many_as_its_size_holds(
+def test_the_line_count_is_stated_by_the_source_or_estimated_from_its_size(
     name: str, rows: int | None, size: int | None, expected: int | None
 ) -> None:
     opened = OpenedSource(name, name, (), "CSV", (Path(name),), size, rows, ())
-    assert estimated_lines(opened) == expected
+    assert estimate_line_count(opened) == expected
