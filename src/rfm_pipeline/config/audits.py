@@ -50,7 +50,7 @@ def _level_or_limit(value: object) -> object:
 def _only_block(value: object) -> object:
     if value in ("warn", "off"):
         raise ValueError(
-            "source_not_empty can only be 'block': a result without customers is never published"
+            "the audit source_not_empty can only be 'block': a result without customers is never published"
         )
     return value
 

@@ -127,8 +127,8 @@ def _webhook(value: object) -> object:
     if text is None or not (_VARIABLE_REFERENCE.fullmatch(text) or _is_path(text)):
         raise ConfigurationError(
             "The setting `notify.webhook` must not contain the webhook URL, which is a secret.",
-            f"set the environment variable {WEBHOOK_VARIABLE} to the URL; or set `notify.webhook` to env:NAME"
-            " with the name of another variable, or to the absolute path of a file that contains the URL.",
+            f'set the environment variable {WEBHOOK_VARIABLE} to the URL; or write webhook = "env:NAME" with'
+            " the name of another variable, or the absolute path of a file that contains the URL.",
         )
     return WebhookSetting(text, "`notify.webhook`")
 
