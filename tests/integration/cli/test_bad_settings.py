@@ -62,7 +62,7 @@ FILES = [
          toml='source = "C:\\Users\\shop.csv"\n'),
     case("setting twice", RUN, "rfm.toml is not valid TOML", "line 2", hints="quotes",
          toml="decimal = '.'\ndecimal = ','\n"),
-    case("configuration exists", "init", "rfm.toml is there already", hints="--force", toml="# mine\n"),
+    case("configuration exists", "init", "rfm.toml exists already", hints="--force", toml="# mine\n"),
 ]  # fmt: skip
 
 DATES = [

@@ -166,7 +166,7 @@ def test_init_writes_flags_that_the_source_needs(rfm: Rfm, tmp_path: Path) -> No
 def test_init_overwrites_only_with_force(rfm: Rfm, tmp_path: Path) -> None:
     config = tmp_path / "rfm.toml"
     config.write_text("# mine\n", encoding="utf-8")
-    assert refused(rfm("init")) == ("rfm.toml is there already.", "`rfm init --force` overwrites it.")
+    assert refused(rfm("init")) == ("rfm.toml exists already.", "`rfm init --force` overwrites it.")
     assert config.read_text(encoding="utf-8") == "# mine\n"
     assert rfm("init", "--config", "other.toml").code == 0
     assert rfm("init", "--force").code == 0
