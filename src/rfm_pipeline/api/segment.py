@@ -11,6 +11,7 @@ from typing import Any
 
 from rfm_pipeline.api.argument_hints import hints_as_arguments
 from rfm_pipeline.api.segmentation import Segmentation
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.loader import CONFIG_FILE, Configuration, merge, read_config
 from rfm_pipeline.config.source_location import BigQueryTable, parse_source
 from rfm_pipeline.errors import UsageError
@@ -138,7 +139,7 @@ def _segment(source: Any, configuration: Configuration) -> Segmentation:
         if result.is_rejected:
             raise audit_error(result)
         assert isinstance(plan.warehouse, DuckDBWarehouse)
-        connection = plan.warehouse.keep_only("result")
+        connection = plan.warehouse.keep_only(StagingTable.RESULT)
         record = build_run_record(start, plan, result)
         return Segmentation(
             result,

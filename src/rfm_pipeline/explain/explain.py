@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from rfm_pipeline.common.formatting import format_bytes, format_count
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap, cell_text
@@ -30,12 +31,18 @@ from rfm_pipeline.pipeline.run_statistics import count_lines, count_score_cells,
 from rfm_pipeline.pipeline.staging import refuse_ambiguous_dates
 from rfm_pipeline.results.run_history import read_state
 from rfm_pipeline.results.statistics import DimensionScores, Excluded
-from rfm_pipeline.sql.explain_queries import counted_sql, decided, lines_sql, newest_sql, row_sql, totals_sql
+from rfm_pipeline.sql.explain_queries import (
+    counted_sql,
+    decided_lines,
+    lines_sql,
+    newest_sql,
+    row_sql,
+    totals_sql,
+)
 
 NEWEST = 20
 """Default number of orders that are listed."""
 _TIMELINE_ORDER_LIMIT = 5_000
-_LINES_TABLE = "explained"
 
 
 def explain(
@@ -66,7 +73,7 @@ def explain(
         select = lines_sql(plan.spec, plan.pipeline, ids)
         _check_cost(plan, select)
         observer.step("Reading the customer's lines")
-        warehouse.materialize(_LINES_TABLE, select, observer.progress)
+        warehouse.materialize(StagingTable.EXPLAINED_LINES, select, observer.progress)
         customer_id = _first_existing(plan, ids)
         if customer_id is None:
             raise unknown_customer(plan, customer)
@@ -106,22 +113,24 @@ def _check_cost(plan: Plan, select: str) -> None:
 
 def _first_existing(plan: Plan, ids: Sequence[str]) -> str | None:
     """Return the first of the ids that has lines; None if none has."""
-    rows = plan.warehouse.rows(f"SELECT DISTINCT customer_id FROM {plan.warehouse.table(_LINES_TABLE)}")
+    rows = plan.warehouse.rows(
+        f"SELECT DISTINCT customer_id FROM {plan.warehouse.table(StagingTable.EXPLAINED_LINES)}"
+    )
     existing = {row["customer_id"] for row in rows}
     return next((customer_id for customer_id in ids if customer_id in existing), None)
 
 
 def _build_explanation(plan: Plan, customer: str, newest: int | None) -> Explanation:
     rows, table = plan.warehouse.rows, plan.warehouse.table
-    (latest,) = rows(f"SELECT MAX(as_of_date) AS as_of_date FROM {table('segments')}")
-    lines = decided(plan.spec, table(_LINES_TABLE), customer, latest["as_of_date"])
+    (latest,) = rows(f"SELECT MAX(as_of_date) AS as_of_date FROM {table(StagingTable.SEGMENTS)}")
+    lines = decided_lines(plan.spec, table(StagingTable.EXPLAINED_LINES), customer, latest["as_of_date"])
     totals = rows(totals_sql(lines))
-    scored = rows(row_sql(table("segments"), customer, plan.spec.dialect))
+    scored = rows(row_sql(table(StagingTable.SEGMENTS), customer, plan.spec.dialect))
     if not scored:
         raise no_counted_lines(customer, [_excluded(row) for row in totals])
     (row,) = scored
     dimensions = dimension_scores(
-        plan.warehouse, plan.spec, count_score_cells(plan.warehouse, "segments"), plan.frozen
+        plan.warehouse, plan.spec, count_score_cells(plan.warehouse, StagingTable.SEGMENTS), plan.frozen
     )
     orders = tuple(_order_lines(order) for order in rows(newest_sql(lines, newest)))
     (kept,) = (total for total in totals if total["reason"] is None)

@@ -33,16 +33,16 @@ from rfm_pipeline.results.run_history import DestinationState, read_state
 from rfm_pipeline.sql.audit_queries import audit_sql
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.exclusions import condition_sql
-from rfm_pipeline.sql.partition_pruning import narrowed, narrowing
+from rfm_pipeline.sql.partition_pruning import describe_pruning, prune_partitions
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.query_spec import QuerySpec
-from rfm_pipeline.sql.stages.scores import SPLITS_TIES
+from rfm_pipeline.sql.stages.scores import NTILE_WARNINGS
 from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
 from rfm_pipeline.warehouse.duckdb.export import check_output
 from rfm_pipeline.warehouse.factory import open_destination, open_warehouse
 
 if TYPE_CHECKING:
-    from rfm_pipeline.source.base import Opener
+    from rfm_pipeline.source.base import SourceOpener
 
 
 class Plan(Struct, frozen=True):
@@ -79,8 +79,8 @@ class Plan(Struct, frozen=True):
     def notes(self) -> tuple[str, ...]:
         """Facts about the source and the method worth knowing, one sentence each."""
         preset = (f"recognised by its columns: preset {self.recognised}",) if self.recognised else ()
-        pruning = narrowing(self.source.partition, self.mapping, self.settings)
-        ties = (f"ntile: {SPLITS_TIES[self.warehouse.engine]}",) if self.spec.splits_ties else ()
+        pruning = describe_pruning(self.source.partition, self.mapping, self.settings)
+        ties = (f"ntile: {NTILE_WARNINGS[self.warehouse.engine]}",) if self.spec.splits_ties else ()
         return (*preset, *self.source.notes, *pruning, *ties)
 
     def rules(self) -> dict[str, str]:
@@ -150,7 +150,7 @@ def open_plan(
     today: date | None = None,
     run_id: str | None = None,
     publishes: bool = True,
-    opens: Opener | None = None,
+    opens: SourceOpener | None = None,
 ) -> Iterator[Plan]:
     """Plan a run, and keep its engine open inside the `with` block.
 
@@ -287,7 +287,7 @@ def _query_spec(
         settings=settings,
         schema=source.schema,
         mapping=mapping,
-        relation=narrowed(source.relation, source.partition, mapping, settings, dialect),
+        relation=prune_partitions(source.relation, source.partition, mapping, settings, dialect),
         segment_map=segment_map,
         today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
         dialect=dialect,
@@ -300,9 +300,11 @@ def _check_exclusions(spec: QuerySpec, warehouse: Warehouse) -> None:
     for name, condition in {**spec.settings.skip, **spec.settings.exclude}.items():
         text = condition_sql(condition, name, spec.schema, spec.dialect)
         if objection := warehouse.check_condition(text, spec.relation):
-            from rfm_pipeline.sql.validation.expression import HINT
+            from rfm_pipeline.sql.validation.expression import EXCLUSION_HINT
 
-            raise ExpressionError(f"The exclusion `{name}` is not usable: {objection} {text}.", HINT)
+            raise ExpressionError(
+                f"The exclusion `{name}` is not usable: {objection} {text}.", EXCLUSION_HINT
+            )
 
 
 def _check_audits(spec: QuerySpec, warehouse: Warehouse) -> None:
@@ -312,7 +314,7 @@ def _check_audits(spec: QuerySpec, warehouse: Warehouse) -> None:
             continue
         text = audit_sql(own.query, name, None, None, spec.dialect)
         if objection := warehouse.check_condition("TRUE", f"(\n{text}\n) AS found"):
-            from rfm_pipeline.sql.validation.audit_query import HINT
+            from rfm_pipeline.sql.validation.audit_query import AUDIT_HINT
 
             message = f"The audit `{name}` is not usable: {objection.rstrip('!')} ({truncate(own.query)})."
-            raise ExpressionError(message, HINT)
+            raise ExpressionError(message, AUDIT_HINT)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from rfm_pipeline.common.cancellation import received_signals
 from rfm_pipeline.common.formatting import lower_first
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, WarehouseError
 from rfm_pipeline.pipeline.output_files import OutputFiles
@@ -90,7 +91,7 @@ def execute_run(start: RunStart, plan: Plan, observer: RunObserver) -> RunResult
             record = _record_or_reject(start, plan, result)
             if outputs.names:
                 observer.step("Writing the outputs")
-            outputs.write(plan.warehouse, "result")
+            outputs.write(plan.warehouse, StagingTable.RESULT)
         observer.step("Publishing")
         _publish(plan, record)
         with _after_commit():
@@ -144,7 +145,7 @@ def _publish(plan: Plan, record: RunRecord) -> None:
         assert record.as_of_date is not None  # an empty result does not pass the audits
         changes = publish_sql(
             tables,
-            plan.warehouse.table("result"),
+            plan.warehouse.table(StagingTable.RESULT),
             record.as_of_date,
             replaces_current=record.status == "published",
             history_from=record.history_from,

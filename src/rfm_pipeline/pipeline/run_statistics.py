@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from rfm_pipeline.common.decimals import exact_sum
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges
@@ -43,7 +44,7 @@ def count_lines(warehouse: Warehouse, spec: QuerySpec) -> LineCounts:
     example = "MIN(written)" if has_example(spec) else spec.dialect.cast("NULL", "text")
     rows = warehouse.rows(
         "SELECT reason, COUNT(*) AS customers, SUM(lines) AS lines, SUM(monetary) AS amount,"
-        f" {example} AS example FROM {warehouse.table('customers')} GROUP BY reason"
+        f" {example} AS example FROM {warehouse.table(StagingTable.CUSTOMERS)} GROUP BY reason"
         " ORDER BY lines DESC, reason"
     )
     excluded = tuple(
@@ -82,7 +83,9 @@ class ScoreCell(Struct, frozen=True):
         )
 
 
-def count_score_cells(warehouse: Warehouse, table: str = "result") -> tuple[ScoreCell, ...]:
+def count_score_cells(
+    warehouse: Warehouse, table: StagingTable = StagingTable.RESULT
+) -> tuple[ScoreCell, ...]:
     """Count the staged customers of `table` per segment and scores, in one pass over the table."""
     rows = warehouse.rows(
         "SELECT segment, r_score, f_score, m_score, COUNT(*) AS customers, SUM(frequency) AS orders,"
@@ -129,7 +132,7 @@ def count_staged(warehouse: Warehouse, spec: QuerySpec) -> StagedCounts:
     lines, cells = count_lines(warehouse, spec), count_score_cells(warehouse)
     (row,) = warehouse.rows(
         "SELECT COUNT(DISTINCT customer_id) AS customers, MIN(first_order_date) AS oldest,"
-        f" MAX(last_order_date) AS newest FROM {warehouse.table('result')}"
+        f" MAX(last_order_date) AS newest FROM {warehouse.table(StagingTable.RESULT)}"
     )
     return StagedCounts(lines, cells, row["customers"], row["oldest"], row["newest"])
 
@@ -174,7 +177,7 @@ def dimension_scores(
     warehouse: Warehouse, spec: QuerySpec, cells: Sequence[ScoreCell], frozen: FrozenEdges | None
 ) -> tuple[DimensionScores, ...]:
     """Read the edges of each dimension, and count the customers of each score."""
-    (edges,) = warehouse.rows(f"SELECT * FROM {warehouse.table('edges')}")
+    (edges,) = warehouse.rows(f"SELECT * FROM {warehouse.table(StagingTable.EDGES)}")
     scored = []
     for position, dimension in enumerate(spec.settings.scoring.dimensions):
         is_frozen = dimension.name in spec.frozen
@@ -210,5 +213,7 @@ def measure_drift(warehouse: Warehouse, spec: QuerySpec, frozen: FrozenEdges | N
     """Count the customers whose scores would differ with recomputed edges; None if no edges are frozen."""
     if frozen is None:
         return None
-    (row,) = warehouse.rows(edge_drift_sql(spec, warehouse.table("result"), warehouse.table("edges")))
+    (row,) = warehouse.rows(
+        edge_drift_sql(spec, warehouse.table(StagingTable.RESULT), warehouse.table(StagingTable.EDGES))
+    )
     return Drift(frozen.run_id, frozen.as_of_date, row["customers"])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from rfm_pipeline.common.formatting import capitalize_first, format_count
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.errors import AuditError, ColumnError
 from rfm_pipeline.pipeline.audits.hints import audit_hint
@@ -32,9 +33,9 @@ from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
 
 STEP_NAMES = {
-    "order_days": "Reading, cleaning and measuring",
-    "customers": "Reading, cleaning and measuring",
-    "edges": "Finding the edges",
+    StagingTable.ORDER_DAYS: "Reading, cleaning and measuring",
+    StagingTable.CUSTOMERS: "Reading, cleaning and measuring",
+    StagingTable.EDGES: "Finding the edges",
 }
 """The names that the user sees of the steps that fill a staging table."""
 
@@ -110,9 +111,11 @@ def _materialize_result(start: RunStart, plan: Plan, segments: str, observer: Ru
     warehouse, dialect, previous = plan.warehouse, plan.spec.dialect, None
     if (before := _previous_as_of(plan, segments)) is not None:
         history = warehouse.destination.table("history")
-        warehouse.copy_from_destination("previous", previous_sql(history, before, dialect))
-        previous = warehouse.table("previous")
-    warehouse.materialize("result", result_sql(segments, previous, start.run_id, dialect), observer.progress)
+        warehouse.copy_from_destination(StagingTable.PREVIOUS, previous_sql(history, before, dialect))
+        previous = warehouse.table(StagingTable.PREVIOUS)
+    warehouse.materialize(
+        StagingTable.RESULT, result_sql(segments, previous, start.run_id, dialect), observer.progress
+    )
 
 
 def _previous_as_of(plan: Plan, segments: str) -> date | None:
@@ -130,8 +133,10 @@ def _current_result(plan: Plan) -> str | None:
     if not plan.settings.audits.custom or "current" not in plan.state.tables:
         return None
     current = warehouse.destination.table("current")
-    warehouse.copy_from_destination("standing", f"SELECT {', '.join(RESULT_COLUMNS)}\nFROM {current}")
-    return warehouse.table("standing")
+    warehouse.copy_from_destination(
+        StagingTable.CURRENT, f"SELECT {', '.join(RESULT_COLUMNS)}\nFROM {current}"
+    )
+    return warehouse.table(StagingTable.CURRENT)
 
 
 def _audit_input(plan: Plan, statistics: RunStatistics, counts: StagedCounts) -> AuditInput:

@@ -20,7 +20,7 @@ from rfm_pipeline.results.json_values import money, to_plain
 from rfm_pipeline.results.run_history import DestinationState, previous_date, read_state
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
+from rfm_pipeline.sql.transitions import CAUSES, ScoredSnapshot, transitions_sql
 from rfm_pipeline.warehouse.factory import open_destination
 
 _NEAREST = 4
@@ -207,12 +207,12 @@ def _records(
     return dates[first], dates[last]
 
 
-def _scored(record: RunRecord) -> Scored:
+def _scored(record: RunRecord) -> ScoredSnapshot:
     """How a run scored and segmented, by its record."""
     assert record.as_of_date is not None  # an active result has a date
     scoring = Scoring.of(_given(record.rules["scoring"]))
     segments = SegmentsConfig.of(_given(record.rules["segments"]))
-    return Scored(
+    return ScoredSnapshot(
         record.as_of_date,
         scoring.dimensions,
         {scores.name: scores.edges for scores in record.edges},

@@ -65,7 +65,7 @@ def tables_of(destination: Destination) -> Tables:
 
 
 def active_results_by_date(records: Iterable[RunRecord]) -> dict[date, RunRecord]:
-    """Return, in ascending order, each as-of date whose history rows are valid, with the last run that wrote it.
+    """Return each as-of date with valid history rows, in ascending order, and the last run that wrote it.
 
     A rollback to a date deactivates the dates after it until they are published again, and reactivates the
     dates up to it. Dates older than a run's `history_from` have been deleted by retention.

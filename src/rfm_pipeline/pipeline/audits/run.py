@@ -12,12 +12,13 @@ from typing import Any
 from msgspec.structs import replace
 
 from rfm_pipeline.common.formatting import format_count, lower_first
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.errors import ExpressionError, SourceError
 from rfm_pipeline.pipeline.audits.builtin import run_builtin_audits, to_audit_result
 from rfm_pipeline.pipeline.audits.statistics import AuditInput, CheckResult, failed, passed
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.results.statistics import Audit
-from rfm_pipeline.sql.audit_queries import MOST_ROWS, audit_sql, offenders_sql
+from rfm_pipeline.sql.audit_queries import MAX_SAMPLE_ROWS, audit_sql, failing_rows_sql
 
 
 def run_audits(plan: Plan, run: AuditInput, current: str | None) -> tuple[Audit, ...]:
@@ -39,8 +40,8 @@ def _with_rows(plan: Plan, audit: Audit) -> Audit:
     """Add the offending customers to an audit that did not pass, if the audit is about customers."""
     if audit.status == "passed":
         return audit
-    table, bins = plan.warehouse.table("result"), plan.settings.scoring.bins_by_dimension
-    query = offenders_sql(audit.name, table, bins)
+    table, bins = plan.warehouse.table(StagingTable.RESULT), plan.settings.scoring.bins_by_dimension
+    query = failing_rows_sql(audit.name, table, bins)
     return replace(audit, rows=tuple(plan.warehouse.rows(query))) if query else audit
 
 
@@ -48,7 +49,9 @@ def _run_own_audits(plan: Plan, current: str | None) -> Iterator[Audit]:
     for name, own in plan.settings.audits.custom.items():
         if own.level == "off":
             continue
-        query = audit_sql(own.query, name, plan.warehouse.table("result"), current, plan.spec.dialect)
+        query = audit_sql(
+            own.query, name, plan.warehouse.table(StagingTable.RESULT), current, plan.spec.dialect
+        )
         try:
             rows = plan.warehouse.rows(query)
         except SourceError as error:
@@ -64,5 +67,7 @@ def _check_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> CheckResult:
     """Return the result of a user's audit, which fails if its query returns rows."""
     if not rows:
         return passed(f"`{name}` found nothing.")
-    count = f"more than {MOST_ROWS} rows" if len(rows) > MOST_ROWS else format_count(len(rows), "row")
-    return failed(f"`{name}` found {count}.", *rows[:MOST_ROWS])
+    count = (
+        f"more than {MAX_SAMPLE_ROWS} rows" if len(rows) > MAX_SAMPLE_ROWS else format_count(len(rows), "row")
+    )
+    return failed(f"`{name}` found {count}.", *rows[:MAX_SAMPLE_ROWS])
