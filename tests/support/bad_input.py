@@ -1,4 +1,4 @@
-"""A case of bad input: what is typed on what is there, what must be said, and that all stays as it was."""
+"""Cases of bad input: a command, its files, the expected error, and the check that nothing changes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from support.cli import Outcome, Rfm
 from support.orders import contents, published, refused
 
 HEADER = "customer_id,order_id,ordered_at,amount\n"
-# Twelve customers, an order each, on the first twelve days of 2025.
+# Twelve customers with one order each, on the first twelve days of 2025.
 ORDERS = HEADER + "".join(f"c{n},o{n},2025-01-{n:02d},{n * 10}.50\n" for n in range(1, 13))
 
 _JARGON = re.compile(
     r"(Binder|Parser|Catalog|IO|Input|Conversion|Range|Memory) Error|VARCHAR|_LITERAL|explicit cast|LINE 1"
     r"|auto_detect|SELECT [*] FROM read|msgspec|`(int|str|object|array)`|Errno|NoneType|Traceback|/rfm-"
 )
-"""What belongs to the engine, to a library or to us, and says nothing to whoever made the mistake."""
+"""Terms of DuckDB, of libraries and of the implementation, which do not help the user."""
 
 
 @cache
@@ -42,8 +42,8 @@ def _earlier() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def shop(folder: Path) -> Path:
-    """A folder with `orders.csv`, and all that a run made of it earlier: `rfm.duckdb` and two outputs."""
+def make_shop(folder: Path) -> Path:
+    """Fill a folder with `orders.csv` and the results of an earlier run: `rfm.duckdb` and two outputs."""
     for name, content in _earlier().items():
         (folder / name).write_bytes(content)
     return folder
@@ -51,28 +51,28 @@ def shop(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Case:
-    """What is typed, on what is there, and what must come of it.
+    """A command on bad input and its expected error.
 
     Attributes:
-        typed: The command line after `rfm`.
-        says: What the sentence must hold: it names what is wrong.
-        hints: What the hint must hold.
-        code: The exit code.
-        files: What is there besides the shop, by name.
-        prepare: What else is to be prepared in the folder.
-        environment: Variables.
+        typed: Command line after `rfm`.
+        says: Parts that the error sentence must contain; they name the fault.
+        hints: Part that the hint must contain.
+        code: Exit code.
+        files: Content of further files by name.
+        prepare: Function that prepares the folder further.
+        environment: Environment variables.
     """
 
-    typed: str
-    says: tuple[str, ...]
-    hints: str
+    command: str
+    message_parts: tuple[str, ...]
+    hint_part: str
     code: int
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     prepare: Callable[[Path], object] = lambda folder: folder
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def prepared(self, folder: Path) -> Path:
-        shop(folder)
+    def prepare_folder(self, folder: Path) -> Path:
+        make_shop(folder)
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,29 +82,35 @@ class Case:
 
 
 def case(
-    name: str, typed: str, *says: str, hints: str, code: int = 2, toml: str | None = None, **given: Any
+    name: str,
+    typed: str,
+    *says: str,
+    hints: str,
+    code: int = 2,
+    toml: str | None = None,
+    **options: Any,
 ) -> Any:
-    """One row of a table of cases, for `pytest.mark.parametrize`; `toml` is an `rfm.toml`."""
-    files = {**given.pop("files", {}), **({"rfm.toml": toml} if toml is not None else {})}
-    return pytest.param(Case(typed, says, hints, code, files, **given), id=name)
+    """Return one parameter set for `pytest.mark.parametrize`; `toml` is the content of `rfm.toml`."""
+    files = {**options.pop("files", {}), **({"rfm.toml": toml} if toml is not None else {})}
+    return pytest.param(Case(typed, says, hints, code, files, **options), id=name)
 
 
 def check(case: Case, folder: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Types it, and looks at what is said, and that every file is as it was."""
-    case.prepared(folder)
+    """Run the command and assert the expected error, and that all files are unchanged."""
+    case.prepare_folder(folder)
     for name, value in case.environment.items():
         monkeypatch.setenv(name, value)
     before, rows = contents(folder), published(folder / "rfm.duckdb")
-    said_well(rfm(*shlex.split(case.typed)), case)
+    assert_error(rfm(*shlex.split(case.command)), case)
     assert contents(folder) == before
     assert published(folder / "rfm.duckdb") == rows
     assert len(rows) == 12
 
 
-def said_well(ended: Outcome, case: Case) -> None:
-    """The exit code, a sentence that names what is wrong, a hint, and nothing else."""
+def assert_error(ended: Outcome, case: Case) -> None:
+    """Assert the exit code, one sentence with the expected parts, a hint, and no jargon."""
     sentence, hint = refused(ended, case.code)
-    for words in case.says:
-        assert words in sentence
-    assert case.hints in hint
+    for part in case.message_parts:
+        assert part in sentence
+    assert case.hint_part in hint
     assert not _JARGON.search(f"{sentence} {hint}"), (sentence, hint)

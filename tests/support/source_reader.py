@@ -1,4 +1,4 @@
-"""Opens a source as a run does, and reads it through."""
+"""Open a source as a run does, and read all its rows."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Read:
-    """A source that was read through: rows sorted, as their order means nothing."""
+class ReadResult:
+    """A source with all its rows, sorted, because their order is undefined."""
 
     source: OpenedSource
     columns: tuple[str, ...]
@@ -39,17 +39,18 @@ class Read:
 
 
 @contextmanager
-def opened(
-    text: Path | str, scratch: Path, **options: Any
+def open_test_source(
+    text: Path | str, temp_dir: Path, **options: Any
 ) -> Iterator[tuple[OpenedSource, duckdb.DuckDBPyConnection]]:
+    """Open a source; `options` are those of `[read]`, and `threads` of DuckDB."""
     threads = options.pop("threads", 2)
     with duckdb.connect(config={"threads": threads, "preserve_insertion_order": "false"}) as connection:
         settings = SourceOptions.of(options)
-        yield open_source(parse_source(str(text)), settings, connection, scratch / "scratch"), connection
+        yield open_source(parse_source(str(text)), settings, connection, temp_dir / "scratch"), connection
 
 
-def read(text: Path | str, scratch: Path, **options: Any) -> Read:
-    with opened(text, scratch, **options) as (source, connection):
+def read(text: Path | str, temp_dir: Path, **options: Any) -> ReadResult:
+    with open_test_source(text, temp_dir, **options) as (source, connection):
         # On a cursor, as a warehouse may use one.
         cursor = connection.cursor()
         try:
@@ -58,24 +59,24 @@ def read(text: Path | str, scratch: Path, **options: Any) -> Read:
             raise to_source_error(error, source) or error from None
         columns = tuple(column[0] for column in cursor.description or ())
         cursor.close()
-    return Read(source, columns, sorted(rows, key=repr))
+    return ReadResult(source, columns, sorted(rows, key=repr))
 
 
-def refusal(text: Path | str, scratch: Path, **options: Any) -> RfmError:
-    """The error, of opening or of reading, that the user gets; it is one sentence, with a hint."""
+def read_error(text: Path | str, temp_dir: Path, **options: Any) -> RfmError:
+    """Return the error of opening or reading a source; assert that it is one sentence with a hint."""
     with pytest.raises(RfmError) as caught:
-        read(text, scratch, **options)
+        read(text, temp_dir, **options)
     error = caught.value
     assert error.exit_code == 2
-    assert "\n" not in error.message, "one line, not a dump"
+    assert "\n" not in error.message, "one line, without the output of DuckDB"
     assert error.message.endswith(".")
     assert error.hint, "a hint says what to do"
-    assert "auto_detect" not in error.message, "nothing of DuckDB's vocabulary"
+    assert "auto_detect" not in error.message, "no terms of DuckDB"
     return error
 
 
-def table(select: str) -> duckdb.DuckDBPyRelation:
-    """The rows of a query, to be written to a file."""
+def sql_relation(select: str) -> duckdb.DuckDBPyRelation:
+    """Return the rows of a query as a relation that can be written to a file."""
     relation = duckdb.connect().sql(select)
     assert relation is not None
     return relation

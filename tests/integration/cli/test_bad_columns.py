@@ -1,4 +1,4 @@
-"""Columns that are not there, not clear, or not of use; and values that leave nothing to count."""
+"""Columns that are missing, ambiguous or of the wrong type, and values that leave no line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from support.bad_input import HEADER, ORDERS, Case, case, check
 from support.cli import Rfm
 
 
-def typed(select: str) -> Callable[[Path], None]:
-    """Writes `a.parquet`, whose columns have types."""
+def parquet(select: str) -> Callable[[Path], None]:
+    """Return a function that writes the rows of a query to `a.parquet`."""
 
     def prepare(folder: Path) -> None:
         duckdb.connect().execute(f"COPY ({select}) TO '{folder / 'a.parquet'}'")
@@ -23,7 +23,7 @@ def typed(select: str) -> Callable[[Path], None]:
 
 
 def one_column_workbook(folder: Path) -> None:
-    """Writes `a.xlsx`, whose first sheet is a list."""
+    """Write `a.xlsx`, whose first sheet has a single column."""
     with xlsxwriter.Workbook(str(folder / "a.xlsx")) as book:
         book.add_worksheet("Customers").write_column(0, 0, ["customer_id", "c1", "c2"])
 
@@ -56,37 +56,37 @@ COLUMNS = [
     case("one column in a workbook", "run a.xlsx", "a single column, `customer_id`", hints="--sheet",
          prepare=one_column_workbook),
     case("one column in Parquet", "run a.parquet", "a single column", hints="how the source was made",
-         prepare=typed("SELECT 'c1' AS customer_id")),
+         prepare=parquet("SELECT 'c1' AS customer_id")),
     case("no header", "run a.csv", "the first line", "looks like values (`2024-01-01`, `5`)",
          hints="header = false under [read] in rfm.toml", files=columns("a,2024-01-01,5", "b,2024-01-02,6")),
-    case("years for names", "run a.csv", "There is no column recognised as ordered_at and no amount",
+    case("years as column names", "run a.csv", "There is no column recognised as ordered_at and no amount",
          hints="--ordered-at COLUMN", files=columns("customer,name,town,2023", "c1,x,y,6")),
-    case("named column not there", "run orders.csv --customer-id custmer_id", "customer_id", "`custmer_id`",
+    case("named column missing", "run orders.csv --customer-id custmer_id", "customer_id", "`custmer_id`",
          hints="did you mean `customer_id`?"),
-    case("named column far from any", "run orders.csv --amount Betrag", "amount", "`Betrag`",
+    case("named column unlike any other", "run orders.csv --amount Betrag", "amount", "`Betrag`",
          hints="The source has `customer_id`, `order_id`, `ordered_at`, `amount`."),
-    case("named column in the file not there", "run orders.csv", "order_id", "`invoice`", hints="`order_id`",
+    case("configured column missing", "run orders.csv", "order_id", "`invoice`", hints="`order_id`",
          toml="[columns]\norder_id = 'invoice'\n"),
     case("named column with SQL in it", "run orders.csv --amount 'amount\"; DROP TABLE x'", '`amount"; DROP',
          hints="`amount`"),
-    case("customer that is to be none", "run orders.csv --customer-id none", "customer_id is 'none'",
+    case("customer configured as none", "run orders.csv --customer-id none", "customer_id is 'none'",
          hints="--customer-id COLUMN"),
     case("customer that is a list", "run a.parquet", "customer_id", "`customer_id`", "INTEGER[]",
          hints="--customer-id",
-         prepare=typed("SELECT [1, 2] AS customer_id, DATE '2025-01-01' AS ordered_at, 5 AS amount")),
+         prepare=parquet("SELECT [1, 2] AS customer_id, DATE '2025-01-01' AS ordered_at, 5 AS amount")),
     case("date that is true or false", "run a.parquet", "ordered_at takes a date", "BOOLEAN",
-         hints="--ordered-at", prepare=typed("SELECT 1 AS customer_id, TRUE AS ordered_at, 5 AS amount")),
+         hints="--ordered-at", prepare=parquet("SELECT 1 AS customer_id, TRUE AS ordered_at, 5 AS amount")),
     case("date that is a number", "run a.parquet", "`ordered_at`", "a number is no date", hints="'%Y%m%d'",
-         prepare=typed("SELECT 1 AS customer_id, 20250101 AS ordered_at, 5 AS amount")),
+         prepare=parquet("SELECT 1 AS customer_id, 20250101 AS ordered_at, 5 AS amount")),
     case("amount that is a date", "run a.parquet --amount shipped", "amount takes a number", "DATE",
          hints="--amount",
-         prepare=typed("SELECT 1 AS customer_id, DATE '2025-01-01' AS ordered_at, ordered_at AS shipped")),
+         prepare=parquet("SELECT 1 AS customer_id, DATE '2025-01-01' AS ordered_at, ordered_at AS shipped")),
 ]  # fmt: skip
 
 DATES = [
-    case("date that can be read in two ways", "run a.csv", "'03/04/2025'", "`ordered_at`", "(1 such line)",
+    case("ambiguous date", "run a.csv", "'03/04/2025'", "`ordered_at`", "(1 such line)",
          hints="--date-format '%d/%m/%Y'", files={"a.csv": f"{ORDERS}c1,o99,03/04/2025,5\n"}),
-    case("dates that can be read in two ways", "run a.csv", "'01.02.2025'", "(2 such lines)",
+    case("ambiguous dates", "run a.csv", "'01.02.2025'", "(2 such lines)",
          hints="%m/%d/%Y",
          files={"a.csv": f"{HEADER}c1,o1,01.02.2025,5\nc2,o2,02.01.2025,5\nc3,o3,31.01.2025,5\n"}),
     case("no date can be read", "run a.csv", "All 2 lines", "invalid_date", "'next week'",
@@ -96,7 +96,7 @@ DATES = [
          files={"a.csv": f"{HEADER}c1,o1,2025-01-01,5\nc2,o2,2025-01-02,6\n"}),
     case("day that is not in the calendar", "run a.csv", "invalid_date", "'2025-02-30'",
          hints="--date-format", code=3, files={"a.csv": f"{HEADER}c1,o1,2025-02-30,5\n"}),
-    case("dates all to come", "run a.csv", "The one line", "future_dated", hints="--as-of", code=3,
+    case("dates all in the future", "run a.csv", "The one line", "future_dated", hints="--as-of", code=3,
          files={"a.csv": f"{HEADER}c1,o1,2999-01-01,5\n"}),
 ]  # fmt: skip
 
@@ -113,17 +113,17 @@ AMOUNTS = [
     case("amounts that may be thousands", "run a.csv", "invalid_amount", "'1,234'",
          hints="--thousands ',' reads 1234, and --decimal ',' reads 1.234.", code=3,
          files={"a.csv": f'{HEADER}c1,o1,2025-01-01,"1,234"\nc2,o2,2025-01-01,"2,500"\n'}),
-    case("amounts with the decimal mark that was not meant", "run a.csv --decimal ,", "'1,234.50'",
+    case("amounts with the wrong decimal mark configured", "run a.csv --decimal ,", "'1,234.50'",
          hints="leave --decimal out", code=3, files={"a.csv": f'{HEADER}c1,o1,2025-01-01,"1,234.50"\n'}),
     case("a comma for both marks", "run a.csv --decimal , --thousands ,", "both the decimal mark",
          hints="leave `thousands` out", files={"a.csv": f'{HEADER}c1,o1,2025-01-01,"1,234"\n'}),
     case("amounts that are no numbers", "run a.csv", "All 3 lines", "invalid_amount", "'NaN'",
          hints="--decimal", code=3,
          files={"a.csv": f"{HEADER}c1,o1,2025-01-01,NaN\nc2,o2,2025-01-02,inf\nc3,o3,2025-01-02,nan\n"}),
-    case("amounts without end", "run a.parquet", "All 2 lines", "2 as invalid_amount", hints="--decimal",
-         code=3, prepare=typed("SELECT 1 AS customer_id, DATE '2025-01-01' AS ordered_at,"
+    case("infinite amounts", "run a.parquet", "All 2 lines", "2 as invalid_amount", hints="--decimal",
+         code=3, prepare=parquet("SELECT 1 AS customer_id, DATE '2025-01-01' AS ordered_at,"
                        " UNNEST(['Infinity'::DOUBLE, 'NaN'::DOUBLE]) AS amount")),
-    case("amounts beyond all numbers", "run a.csv", "invalid_amount", "'1e400'", hints="--decimal", code=3,
+    case("amounts out of range", "run a.csv", "invalid_amount", "'1e400'", hints="--decimal", code=3,
          files={"a.csv": f"{HEADER}c1,o1,2025-01-01,1e400\nc2,o2,2025-01-02,{'9' * 40}\n"}),
     case("customers all missing", "run a.csv", "All 2 lines", "missing_customer", hints="which column",
          code=3, files={"a.csv": f"{HEADER},o1,2025-01-01,5\n  ,o2,2025-01-02,6\n"}),
@@ -149,8 +149,8 @@ NOTHING_LEFT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("spoiled", [*COLUMNS, *DATES, *AMOUNTS, *NOTHING_LEFT])
-def test_columns_and_values_that_give_no_result_change_nothing(
-    spoiled: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bad_case", [*COLUMNS, *DATES, *AMOUNTS, *NOTHING_LEFT])
+def test_columns_and_values_without_a_result_change_nothing(
+    bad_case: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(spoiled, tmp_path, rfm, monkeypatch)
+    check(bad_case, tmp_path, rfm, monkeypatch)

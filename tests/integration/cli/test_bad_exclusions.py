@@ -13,7 +13,7 @@ from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.exclusions import condition_sql
-from support.bad_input import Case, case, check, shop
+from support.bad_input import Case, case, check, make_shop
 from support.cli import Rfm
 
 CONDITION = 'TRY_CAST("Quantity" AS DECIMAL) > 100'
@@ -146,7 +146,7 @@ HARMLESS = [
 def test_a_condition_that_only_looks_like_more_is_taken_at_its_word(
     condition: str, tmp_path: Path, rfm: Rfm
 ) -> None:
-    ended = rfm("run", shop(tmp_path) / "orders.csv", "--exclude", f"odd={condition}", "--json")
+    ended = rfm("run", make_shop(tmp_path) / "orders.csv", "--exclude", f"odd={condition}", "--json")
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.json["rows"] == {"read": 12, "kept": 11, "excluded": {"odd": 1}}
 

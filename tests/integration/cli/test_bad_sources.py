@@ -1,4 +1,4 @@
-"""Sources that can't be found, can't be read, or are something else than a table of lines."""
+"""Sources that do not exist, can't be read, or are not a table."""
 
 from __future__ import annotations
 
@@ -59,21 +59,21 @@ def archive(folder: Path) -> None:
         zipped.writestr("orders.csv", ORDERS)
 
 
-def hollow(folder: Path) -> None:
+def empty_folder(folder: Path) -> None:
     (folder / "exports").mkdir()
 
 
-NOT_THERE = [
+NOT_FOUND = [
     case("file missing", "run order.csv", "order.csv does not exist", hints="did you mean orders.csv?"),
     case("folder missing", "run nowhere/orders.csv", "nor does the folder nowhere", hints="path"),
     case("folder without files", "run exports", "The folder exports holds no files", hints="CSV, Parquet",
-         prepare=hollow),
+         prepare=empty_folder),
     case("folder without tables", "run exports", "exports holds only notes.pdf", hints="name the file",
          files={"exports/notes.pdf": b"%PDF-1.4"}),
     case("pattern without files", "run '*.parquet'", "*.parquet matches no file", hints="pattern"),
     case("no source", "run", "no source to read", hints="rfm run orders.csv"),
     case("blank source", "run ' '", "SOURCE is empty", hints="a file, a glob, a folder"),
-    case("pattern that the shell took apart", "run a.csv b.csv", "(b.csv)",
+    case("pattern that the shell expanded", "run a.csv b.csv", "(b.csv)",
          hints="in quotes, as in rfm run '*.csv'"),
     case("web address", "run https://example.com/a.csv", "https://example.com/a.csv", hints="download it"),
     case("bucket", "run s3://shop/a.csv", "s3://shop/a.csv can't be read", hints="download it first"),
@@ -88,7 +88,7 @@ NOT_THERE = [
          hints="duckdb:FILE#table"),
 ]  # fmt: skip
 
-NO_TABLE = [
+NOT_A_TABLE = [
     case("empty file", "run a.csv", "a.csv is empty", hints="exported", files={"a.csv": ""}),
     case("blank lines only", "run a.csv", "a.csv holds nothing but blank lines", hints="exported",
          files={"a.csv": "\n \n\n"}),
@@ -109,7 +109,7 @@ NO_TABLE = [
          files={"a.json": '{"customer":"a"'}),
     case("gzip that is cut off", "run a.csv.gz", "a.csv.gz is damaged or incomplete", hints="again",
          files={"a.csv.gz": gzip.compress(ORDERS.encode())[:-20]}),
-    case("workbook that is none", "run a.xlsx", "a.xlsx is damaged or incomplete", hints="again",
+    case("ZIP header without a workbook", "run a.xlsx", "a.xlsx is damaged or incomplete", hints="again",
          files={"a.xlsx": b"PK\x03\x04" + b"rubbish" * 20}),
     case("Parquet cut in half", "run a.parquet", "a.parquet is damaged or incomplete", hints="again",
          prepare=parquet(cut)),
@@ -119,12 +119,12 @@ NO_TABLE = [
          prepare=parquet(scrambled)),
 ]  # fmt: skip
 
-NOT_WELL_WRITTEN = [
+MALFORMED = [
     case("wrong delimiter", "run orders.csv --delimiter '|'", "With '|' between values, orders.csv has",
          hints="--delimiter ','"),
     case("delimiter of two characters", "run orders.csv --delimiter '||'", "'||' is not a delimiter",
          hints="--delimiter"),
-    case("delimiter that is not found", "run a.csv", "a single column, `customer_id^order_id^ordered_at^amou",
+    case("delimiter not detected", "run a.csv", "a single column, `customer_id^order_id^ordered_at^amou",
          hints="--delimiter", files={"a.csv": ORDERS.replace(",", "^")}),
     case("line that is too short", "run a.csv", "a.csv, line 14", "2 of the 4 values", hints="cut off",
          files={"a.csv": f"{ORDERS}c1,o99\n"}),
@@ -150,16 +150,16 @@ NOT_WELL_WRITTEN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("spoiled", [*NOT_THERE, *NO_TABLE, *NOT_WELL_WRITTEN])
-def test_a_source_that_can_not_be_read_is_refused_and_changes_nothing(
-    spoiled: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("bad_case", [*NOT_FOUND, *NOT_A_TABLE, *MALFORMED])
+def test_an_unreadable_source_is_refused_and_changes_nothing(
+    bad_case: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(spoiled, tmp_path, rfm, monkeypatch)
+    check(bad_case, tmp_path, rfm, monkeypatch)
 
 
-def test_nothing_on_standard_input_is_refused(
+def test_empty_standard_input_is_refused_and_changes_nothing(
     tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-    spoiled = case("", "run -", "Standard input is empty", hints="the command before the pipe").values[0]
-    check(spoiled, tmp_path, rfm, monkeypatch)
+    bad_case = case("", "run -", "Standard input is empty", hints="the command before the pipe").values[0]
+    check(bad_case, tmp_path, rfm, monkeypatch)

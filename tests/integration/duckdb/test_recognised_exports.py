@@ -1,4 +1,4 @@
-"""Well-known exports are recognised by their columns, and give what was computed by hand."""
+"""Well-known exports are recognised by their columns and give manually computed results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEASURES = (
 
 
 def measured(rfm: Rfm, folder: Path, *arguments: object) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
-    """What a run says, and the measures of each customer."""
+    """Run and return the JSON result and the measures of each customer."""
     ended = rfm("run", *arguments, "--json")
     assert ended.code == 0, ended.stderr
     return ended.json, published(folder / "rfm.duckdb", MEASURES)
@@ -59,25 +59,25 @@ def shopify(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_shopify_export_counts_orders_once_and_takes_refunds_off(
+def test_a_shopify_export_counts_orders_once_and_subtracts_refunds(
     rfm: Rfm, shopify: Path, tmp_path: Path
 ) -> None:
     assert recognised(rfm, shopify) == "shopify-orders"
-    said, rows = measured(rfm, tmp_path, shopify)
+    result, rows = measured(rfm, tmp_path, shopify)
     # Half past midnight in Helsinki is the day before in UTC.
     assert rows == [
         ("ann@example.com", 2, Decimal("44.99"), "2024-01-05", "2024-03-12", 0),
         ("bob@example.com", 1, Decimal("25.50"), "2024-02-29", "2024-02-29", 12),
         ("cyd@example.com", 1, Decimal("59.75"), "2024-03-10", "2024-03-10", 2),
     ]
-    assert said["rows"] == {
+    assert result["rows"] == {
         "read": 11,
         "kept": 4,
         "excluded": {
             "continuation_line": 2, "unpaid": 2, "cancelled": 1, "missing_customer": 1, "refunded": 1,
         },
     }  # fmt: skip
-    assert said["amount"] == {
+    assert result["amount"] == {
         "kept": "130.24",
         "excluded": {
             "continuation_line": None, "unpaid": "13.00", "cancelled": "50.00", "missing_customer": "5.00",
@@ -86,29 +86,29 @@ def test_a_shopify_export_counts_orders_once_and_takes_refunds_off(
     }  # fmt: skip
 
 
-def test_a_shopify_export_has_the_days_of_the_shops_time_zone(
+def test_a_shopify_export_uses_the_days_of_the_configured_time_zone(
     rfm: Rfm, shopify: Path, tmp_path: Path
 ) -> None:
-    said, rows = measured(rfm, tmp_path, shopify, "--timezone", "Europe/Helsinki")
+    result, rows = measured(rfm, tmp_path, shopify, "--timezone", "Europe/Helsinki")
     assert [(row[0], row[4], row[5]) for row in rows] == [
         ("ann@example.com", "2024-03-12", 0),
         ("bob@example.com", "2024-03-01", 11),
         ("cyd@example.com", "2024-03-10", 2),
     ]
-    assert said["as_of"] == "2024-03-12"
+    assert result["as_of"] == "2024-03-12"
 
 
-def test_naming_a_column_of_an_export_turns_recognition_off_and_naming_the_preset_on(
+def test_column_flags_turn_recognition_off_and_a_preset_flag_turns_it_on(
     rfm: Rfm, shopify: Path, tmp_path: Path
 ) -> None:
     arguments = ["--customer-id", "Currency"]
-    said, rows = measured(rfm, tmp_path, shopify, "--preset", "shopify-orders", *arguments)
+    result, rows = measured(rfm, tmp_path, shopify, "--preset", "shopify-orders", *arguments)
     assert [row[:3] for row in rows] == [("EUR", 5, Decimal("135.24"))]
-    assert "cancelled" in said["rows"]["excluded"]
+    assert "cancelled" in result["rows"]["excluded"]
     arguments += ["--amount", "Total", "--order-id", "Name", "--ordered-at", "Created at"]
-    said, rows = measured(rfm, tmp_path, shopify, *arguments)
+    result, rows = measured(rfm, tmp_path, shopify, *arguments)
     assert [row[:3] for row in rows] == [("EUR", 9, Decimal("258.49"))]
-    assert said["rows"]["excluded"] == {"missing_customer": 2}
+    assert result["rows"]["excluded"] == {"missing_customer": 2}
 
 
 # theLook: one row per item.
@@ -125,7 +125,7 @@ id,order_id,user_id,product_id,inventory_item_id,status,created_at,shipped_at,de
 
 
 @pytest.mark.parametrize("typed", [False, True], ids=["csv", "parquet"])
-def test_thelooks_items_add_up_to_orders_without_cancelled_and_returned_ones(
+def test_thelook_items_are_summed_per_order_without_cancelled_and_returned_ones(
     typed: bool, rfm: Rfm, tmp_path: Path
 ) -> None:
     source = tmp_path / "order_items.csv"
@@ -138,14 +138,14 @@ def test_thelooks_items_add_up_to_orders_without_cancelled_and_returned_ones(
             connection.execute("SET TimeZone = 'America/New_York'")
             connection.execute(f"COPY (SELECT * REPLACE ({at}) FROM {lines}) TO '{source}' (FORMAT parquet)")
     assert recognised(rfm, source) == "thelook"
-    said, rows = measured(rfm, tmp_path, source)
+    result, rows = measured(rfm, tmp_path, source)
     assert rows == [
         ("100", 2, Decimal("40.01"), "2024-01-05", "2024-02-08", 0),
         ("101", 1, Decimal("60.00"), "2024-02-07", "2024-02-07", 1),
         ("102", 1, Decimal("5.50"), "2024-02-08", "2024-02-08", 0),
     ]
-    assert said["rows"] == {"read": 7, "kept": 5, "excluded": {"cancelled": 1, "returned": 1}}
-    assert said["amount"]["excluded"] == {"cancelled": "25.00", "returned": "25.00"}
+    assert result["rows"] == {"read": 7, "kept": 5, "excluded": {"cancelled": 1, "returned": 1}}
+    assert result["amount"]["excluded"] == {"cancelled": "25.00", "returned": "25.00"}
 
 
 # GA4: one row per event, purchases in a nested record.
@@ -184,21 +184,21 @@ def test_ga4_purchases_are_found_in_their_nested_record(kind: str, rfm: Rfm, tmp
                 f"COPY (FROM read_json('{tmp_path}/events.ndjson')) TO '{source}' (FORMAT parquet)"
             )
     assert recognised(rfm, source) == "ga4"
-    said, rows = measured(rfm, tmp_path, source)
-    # An event that was sent twice is one order, and counts twice in money, as the preset says.
+    result, rows = measured(rfm, tmp_path, source)
+    # An event sent twice is one order, but its revenue counts twice, as the preset documents.
     assert rows == [
         ("1.100", 1, Decimal("21.00"), "2024-01-05", "2024-01-05", 56),
         ("2.200", 1, Decimal("20.00"), "2024-02-10", "2024-02-10", 20),
         ("3.300", 1, Decimal("7.25"), "2024-03-01", "2024-03-01", 0),
     ]
-    assert said["rows"] == {
+    assert result["rows"] == {
         "read": 9,
         "kept": 4,
         "excluded": {
             "other_event": 2, "missing_order": 1, "non_positive_amount": 1, "transaction_not_set": 1,
         },
     }  # fmt: skip
-    assert said["as_of"] == "2024-03-01"
+    assert result["as_of"] == "2024-03-01"
 
 
 # UCI Online Retail II: a workbook with a sheet for each year.
@@ -232,24 +232,24 @@ def test_online_retail_ii_is_read_from_both_sheets_of_its_workbook(rfm: Rfm, tmp
                 sheet.write_row(number, 0, line)
                 sheet.write_datetime(number, 4, datetime.fromisoformat(line[4]))
     assert recognised(rfm, source) == "online-retail-ii"
-    said, rows = measured(rfm, tmp_path, source)
+    result, rows = measured(rfm, tmp_path, source)
     # 12 × 6.95 + 2 × 6.75 + 6 × 1.85 = 83.40 + 13.50 + 11.10
     assert rows == [
         ("13085", 2, Decimal("108.00"), "2009-12-01", "2011-12-09", 0),
         ("13086", 1, Decimal("30.60"), "2010-06-01", "2010-06-01", 556),
         ("17850", 1, Decimal("15.30"), "2010-12-01", "2010-12-01", 373),
     ]
-    assert said["rows"] == {
+    assert result["rows"] == {
         "read": 9,
         "kept": 5,
         "excluded": {"missing_customer": 2, "non_positive_price": 1, "non_positive_quantity": 1},
     }
-    assert said["amount"]["excluded"]["missing_customer"] == "11065.01"
+    assert result["amount"]["excluded"]["missing_customer"] == "11065.01"
     only = measured(rfm, tmp_path, source, "--sheet", "Year 2010-2011")[0]
     assert (only["rows"]["read"], only["revenue"]) == (4, "26.40")
 
 
-def test_online_retails_american_dates_are_read_as_what_they_are(rfm: Rfm, tmp_path: Path) -> None:
+def test_american_dates_of_online_retail_are_read(rfm: Rfm, tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_text(
         "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"

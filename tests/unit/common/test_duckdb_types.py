@@ -6,7 +6,7 @@ import pytest
 
 from rfm_pipeline.common.duckdb_types import kind_of
 from rfm_pipeline.common.schema import Kind
-from support.source_reader import table
+from support.source_reader import sql_relation
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ from support.source_reader import table
     ],
 )
 def test_every_type_has_a_kind(expression: str, kind: Kind) -> None:
-    assert kind_of(str(table(f"SELECT {expression} AS c").types[0])) is kind
+    assert kind_of(str(sql_relation(f"SELECT {expression} AS c").types[0])) is kind

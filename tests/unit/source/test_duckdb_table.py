@@ -1,4 +1,4 @@
-"""A table in a DuckDB file is read where it is, and the file is never written."""
+"""Tables of DuckDB files are read in place, and the files are never written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import parse_source
 from rfm_pipeline.errors import LockedError
 from rfm_pipeline.source.open import open_source
-from support.source_reader import opened, read, refusal, write
+from support.source_reader import open_test_source, read, read_error, write
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_tables_and_views_are_found(
 
 
 def test_the_file_is_attached_read_only(tmp_path: Path, shop: Path) -> None:
-    with opened(f"duckdb:{shop}#orders", tmp_path) as (source, connection):
+    with open_test_source(f"duckdb:{shop}#orders", tmp_path) as (source, connection):
         assert source.relation == '"rfm_source"."main"."orders"'
         with pytest.raises(duckdb.Error):
             connection.execute(f"INSERT INTO {source.relation} VALUES (2, 'b')")
@@ -66,46 +66,46 @@ def test_the_only_table_needs_no_name(tmp_path: Path) -> None:
 
 
 def test_several_tables_need_a_name(tmp_path: Path, shop: Path) -> None:
-    error = refusal(f"duckdb:{shop}", tmp_path)
+    error = read_error(f"duckdb:{shop}", tmp_path)
     assert "4 tables" in error.message
     assert "sales.lines" in str(error.hint)
 
 
-def test_a_missing_table_is_answered_with_those_that_are_there(tmp_path: Path, shop: Path) -> None:
-    error = refusal(f"duckdb:{shop}#order", tmp_path)
+def test_a_missing_table_error_lists_the_existing_tables(tmp_path: Path, shop: Path) -> None:
+    error = read_error(f"duckdb:{shop}#order", tmp_path)
     assert "holds no table order" in error.message
     assert "did you mean orders?" in str(error.hint)
     assert "sales.lines" in str(error.hint)
 
 
 def test_a_missing_file_is_not_created(tmp_path: Path, shop: Path) -> None:
-    error = refusal(f"duckdb:{tmp_path / 'my shop.db'}#orders", tmp_path)
+    error = read_error(f"duckdb:{tmp_path / 'my shop.db'}#orders", tmp_path)
     assert "does not exist" in error.message
     assert "my shop.duckdb" in str(error.hint)
     assert not (tmp_path / "my shop.db").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"x" * 100_000])
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path / "x.duckdb", content)
-    assert "not a DuckDB database" in refusal(f"duckdb:{path}#t", tmp_path).message
-    assert "folder" in refusal(f"duckdb:{tmp_path}#t", tmp_path).message
+    assert "not a DuckDB database" in read_error(f"duckdb:{path}#t", tmp_path).message
+    assert "folder" in read_error(f"duckdb:{tmp_path}#t", tmp_path).message
 
 
 def test_a_database_without_tables_is_refused(tmp_path: Path) -> None:
     duckdb.connect(str(tmp_path / "x.duckdb")).close()
-    assert "holds no table" in refusal(f"duckdb:{tmp_path / 'x.duckdb'}#t", tmp_path).message
+    assert "holds no table" in read_error(f"duckdb:{tmp_path / 'x.duckdb'}#t", tmp_path).message
 
 
-def test_a_view_that_is_broken_is_refused(tmp_path: Path) -> None:
+def test_a_view_of_a_missing_file_is_refused(tmp_path: Path) -> None:
     csv = write(tmp_path / "gone.csv", "a\n1\n")
     with duckdb.connect(str(tmp_path / "x.duckdb")) as connection:
         connection.execute(f"CREATE VIEW v AS SELECT * FROM read_csv('{csv}')")
     csv.unlink()
-    assert "gone.csv" in refusal(f"duckdb:{tmp_path / 'x.duckdb'}#v", tmp_path).message
+    assert "gone.csv" in read_error(f"duckdb:{tmp_path / 'x.duckdb'}#v", tmp_path).message
 
 
-def test_another_file_takes_the_place_of_the_first(tmp_path: Path, shop: Path) -> None:
+def test_opening_another_file_detaches_the_first(tmp_path: Path, shop: Path) -> None:
     with duckdb.connect(str(tmp_path / "two.duckdb")) as connection:
         connection.execute("CREATE TABLE other AS SELECT 9 AS id")
     with duckdb.connect() as connection:
@@ -114,14 +114,14 @@ def test_another_file_takes_the_place_of_the_first(tmp_path: Path, shop: Path) -
             assert connection.execute(f"SELECT id FROM {source.relation}").fetchall() == [(expected,)]
 
 
-def test_a_file_that_is_attached_already_is_used_as_it_is(tmp_path: Path, shop: Path) -> None:
+def test_an_attached_file_is_not_attached_again(tmp_path: Path, shop: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{shop}' AS destination (READ_ONLY)")
         source = open_source(parse_source(f"duckdb:{shop}#orders"), SourceOptions(), connection, tmp_path)
         assert source.relation == '"destination"."main"."orders"'
 
 
-def test_a_file_that_another_process_holds_is_told_with_the_process(tmp_path: Path, shop: Path) -> None:
+def test_the_error_for_a_locked_file_names_the_process(tmp_path: Path, shop: Path) -> None:
     program = (
         f"import duckdb, sys; c = duckdb.connect({str(shop)!r}); print('held', flush=True); sys.stdin.read()"
     )

@@ -1,4 +1,4 @@
-"""A workbook is read as its cells look: whole numbers whole, dates in ISO form, all sheets of one kind."""
+"""Cells of workbooks are read as text: whole numbers without decimals, dates in ISO format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import xlsxwriter
 
 from rfm_pipeline.errors import UsageError
 from support.orders import run_python
-from support.source_reader import read, refusal, write
+from support.source_reader import read, read_error, write
 
 HEADER = ["Invoice", "Customer ID", "InvoiceDate", "Price"]
 
@@ -37,7 +37,7 @@ def workbook(path: Path, *sheets: tuple[str, Sequence[Sequence[Any]]]) -> Path:
 MORNING = dt.datetime(2010, 12, 1, 8, 26)  # noqa: DTZ001
 
 
-def test_cells_are_text_as_a_person_writes_it(tmp_path: Path) -> None:
+def test_cells_are_read_as_text_in_plain_notation(tmp_path: Path) -> None:
     path = workbook(
         tmp_path / "a.xlsx",
         (
@@ -61,7 +61,7 @@ def test_cells_are_text_as_a_person_writes_it(tmp_path: Path) -> None:
     assert result.source.files == (path,)
 
 
-def test_it_works_without_pyarrow(tmp_path: Path) -> None:
+def test_workbooks_are_read_without_pyarrow(tmp_path: Path) -> None:
     rows: list[list[Any]] = [["customer", "date", "Total_1"], ["ann", "2025-01-02", 5]]
     path = workbook(tmp_path / "orders.xlsx", ("Orders", rows))
     program = "import sys; sys.modules['pyarrow'] = None; from rfm_pipeline.cli import main; main()"
@@ -71,7 +71,7 @@ def test_it_works_without_pyarrow(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["revenue"] == "5.00"
 
 
-def test_all_sheets_with_the_first_ones_columns_are_read(tmp_path: Path) -> None:
+def test_all_sheets_with_the_columns_of_the_first_are_read(tmp_path: Path) -> None:
     path = workbook(
         tmp_path / "retail.xlsx",
         ("Empty", []),
@@ -86,10 +86,10 @@ def test_all_sheets_with_the_first_ones_columns_are_read(tmp_path: Path) -> None
     assert "skipped because of other columns: Notes" in result.notes
 
 
-def test_one_sheet_can_be_chosen(tmp_path: Path) -> None:
+def test_one_sheet_can_be_configured(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", ("One", [["id"], [1]]), ("Two", [["id"], [2]]))
     assert read(path, tmp_path, sheet="Two").rows == [("2",)]
-    error = refusal(path, tmp_path, sheet="Three")
+    error = read_error(path, tmp_path, sheet="Three")
     assert "no sheet 'Three'" in error.message
     assert "One, Two" in str(error.hint)
 
@@ -101,7 +101,7 @@ def test_several_workbooks_are_one_table(tmp_path: Path) -> None:
     assert read(tmp_path / "in", tmp_path).rows == [("1", None), ("2", "x")]
 
 
-def test_blank_rows_are_no_rows(tmp_path: Path) -> None:
+def test_blank_rows_are_skipped(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", ("S", [[], [], ["id", "text"], [1, "a"], [], [2, None], []]))
     assert read(path, tmp_path).rows == [("1", "a"), ("2", None)]
 
@@ -111,34 +111,34 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
     assert (result.columns, result.rows) == (("id", "text"), [])
 
 
-def test_rows_above_the_header_can_be_skipped_and_the_header_be_absent(tmp_path: Path) -> None:
+def test_rows_above_the_header_can_be_skipped_and_the_header_can_be_missing(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", ("S", [["Orders of 2024"], ["id", "text"], [1, "a"]]))
     assert read(path, tmp_path, skip_lines=1).dicts == [{"id": "1", "text": "a"}]
     result = read(path, tmp_path, skip_lines=2, header=False)
     assert result.dicts == [{"column1": "1", "column2": "a"}]
 
 
-def test_a_column_without_a_name_is_called_after_its_position(tmp_path: Path) -> None:
+def test_a_column_without_a_name_is_named_by_its_position(tmp_path: Path) -> None:
     result = read(workbook(tmp_path / "a.xlsx", ("S", [["id", None, "text"], [1, 2, "a"]])), tmp_path)
     assert result.columns == ("id", "column2", "text")
     assert "columns without a name: 2" in result.notes
 
 
 @pytest.mark.parametrize(
-    ("header", "said"), [(["id", "x", "id"], "'id' twice"), (["Price", "PRICE", "x"], "'PRICE'")]
+    ("header", "expected"), [(["id", "x", "id"], "'id' twice"), (["Price", "PRICE", "x"], "'PRICE'")]
 )
-def test_a_name_that_comes_twice_is_refused(tmp_path: Path, header: list[str], said: str) -> None:
-    error = refusal(workbook(tmp_path / "a.xlsx", ("S", [header, [1, 2, 3]])), tmp_path)
-    assert said in error.message
+def test_a_duplicate_column_name_is_refused(tmp_path: Path, header: list[str], expected: str) -> None:
+    error = read_error(workbook(tmp_path / "a.xlsx", ("S", [header, [1, 2, 3]])), tmp_path)
+    assert expected in error.message
     assert "sheet 'S'" in error.message
 
 
-def test_a_name_that_looks_renamed_but_is_not_is_kept(tmp_path: Path) -> None:
+def test_an_original_name_that_ends_in_a_number_is_kept(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", ("S", [["id", "id_1", "line_2"], [1, 2, 3]]))
     assert read(path, tmp_path).columns == ("id", "id_1", "line_2")
 
 
-def test_a_workbook_under_another_name_is_read_as_one(tmp_path: Path) -> None:
+def test_a_workbook_with_another_suffix_is_read(tmp_path: Path) -> None:
     workbook(tmp_path / "a.xlsx", ("S", [["id"], [1]]))
     for name in ("orders.csv", "orders.xls"):
         (tmp_path / name).write_bytes((tmp_path / "a.xlsx").read_bytes())
@@ -175,14 +175,16 @@ def test_an_opendocument_sheet_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 cut off", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)])
 def test_a_damaged_workbook_is_refused(tmp_path: Path, content: bytes) -> None:
-    assert "damaged" in refusal(write(tmp_path / "a.xlsx", content), tmp_path).message
+    assert "damaged" in read_error(write(tmp_path / "a.xlsx", content), tmp_path).message
 
 
 def test_a_workbook_without_cells_is_refused(tmp_path: Path) -> None:
-    assert "Every sheet of" in refusal(workbook(tmp_path / "a.xlsx", ("S", [])), tmp_path).message
+    assert "Every sheet of" in read_error(workbook(tmp_path / "a.xlsx", ("S", [])), tmp_path).message
 
 
-def test_without_the_extra_the_way_to_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_hint_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = workbook(tmp_path / "a.xlsx", ("S", [["id"], [1]]))
     original = builtins.__import__
 
@@ -193,6 +195,6 @@ def test_without_the_extra_the_way_to_it_is_told(tmp_path: Path, monkeypatch: py
 
     monkeypatch.delitem(sys.modules, "fastexcel", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
-    error = refusal(path, tmp_path)
+    error = read_error(path, tmp_path)
     assert type(error) is UsageError
     assert "pip install 'rfm-pipeline[excel]'" in str(error.hint)

@@ -1,4 +1,4 @@
-"""What the user typed finds the files that are meant, all of them, and says so when there are none."""
+"""A path, a folder or a glob pattern selects all its files; the error is clear if there are none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.source_reader import read, refusal, table, write
+from support.source_reader import read, read_error, sql_relation, write
 
 ROW = "id,text\n{},a\n"
 
@@ -31,10 +31,10 @@ def ids(*numbers: int) -> list[tuple[str, str]]:
     ],
 )
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-def test_a_file_is_read_literally_whatever_its_name(tmp_path: Path, name: str, suffix: str) -> None:
+def test_a_path_with_special_characters_is_taken_literally(tmp_path: Path, name: str, suffix: str) -> None:
     path = tmp_path / f"{name}.{suffix}"
     if suffix == "parquet":
-        table("SELECT '1' AS id, 'a' AS text").write_parquet(str(tmp_path / "p"))
+        sql_relation("SELECT '1' AS id, 'a' AS text").write_parquet(str(tmp_path / "p"))
         (tmp_path / "p").rename(path)
     else:
         write(path, ROW.format(1) if suffix == "csv" else '{"id": 1, "text": "a"}\n')
@@ -51,7 +51,7 @@ def test_the_label_is_short(tmp_path: Path) -> None:
     assert read(tmp_path / "exports" / "[ab].csv", tmp_path).source.label.startswith("2 files, ")
 
 
-def test_a_folder_is_searched_with_its_subfolders_but_not_its_hidden_files(tmp_path: Path) -> None:
+def test_a_folder_is_searched_recursively_without_hidden_files(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     write(folder / "b.csv", ROW.format(2))
     write(folder / "a.CSV", ROW.format(1))
@@ -65,7 +65,7 @@ def test_a_folder_is_searched_with_its_subfolders_but_not_its_hidden_files(tmp_p
     assert result.source.notes == ()
 
 
-def test_what_is_left_aside_in_a_folder_is_told(tmp_path: Path) -> None:
+def test_skipped_files_of_a_folder_are_reported(tmp_path: Path) -> None:
     write(tmp_path / "in" / "a.csv", ROW.format(1))
     write(tmp_path / "in" / "_b.csv", ROW.format(2))
     write(tmp_path / "in" / "read me.docx", "x")
@@ -78,11 +78,11 @@ README = "Exported by the shop, at night\nAsk Ann, or Bob, about it\n"
 
 
 @pytest.mark.parametrize("name", ["1.csv", "1.txt"])
-def test_prose_beside_the_data_in_a_folder_is_left_aside_and_told(tmp_path: Path, name: str) -> None:
+def test_prose_in_a_folder_is_skipped_and_reported(tmp_path: Path, name: str) -> None:
     write(tmp_path / "in" / name, ROW.format(1))
     write(tmp_path / "in" / "deep" / name, ROW.format(2))
     write(tmp_path / "in" / "0 readme.txt", README)
-    write(tmp_path / "in" / "licence.txt", "All of it is ours\nsince 1999\n")
+    write(tmp_path / "in" / "licence.txt", "All rights reserved\nsince 1999\n")
     result = read(tmp_path / "in", tmp_path)
     assert result.columns == ("id", "text")
     assert result.rows == ids(1, 2)
@@ -91,7 +91,7 @@ def test_prose_beside_the_data_in_a_folder_is_left_aside_and_told(tmp_path: Path
     assert "0 readme.txt, licence.txt (no column in common" in result.notes
 
 
-def test_what_was_named_or_shares_a_column_is_not_left_aside(tmp_path: Path) -> None:
+def test_named_files_and_files_with_a_common_column_are_not_skipped(tmp_path: Path) -> None:
     write(tmp_path / "in" / "1.csv", ROW.format(1))
     write(tmp_path / "in" / "2.txt", "ID\tmore\n2\tb\n")
     assert read(tmp_path / "in", tmp_path).rows == [("1", "a", None), ("2", None, "b")]
@@ -118,7 +118,7 @@ def test_a_glob_finds_its_files(tmp_path: Path) -> None:
     assert read(tmp_path / "in/**/2024-*.csv", tmp_path).rows == ids(1, 2, 4)
 
 
-def test_a_file_of_an_unknown_suffix_is_read_when_it_is_named(tmp_path: Path) -> None:
+def test_a_named_file_with_an_unknown_suffix_is_read(tmp_path: Path) -> None:
     assert read(write(tmp_path / "orders.export", ROW.format(1)), tmp_path).rows == ids(1)
     assert read(write(tmp_path / "orders", ROW.format(1)), tmp_path).rows == ids(1)
 
@@ -134,7 +134,7 @@ def test_columns_are_matched_by_name_across_files(tmp_path: Path) -> None:
     assert "semicolons between values (1 of 3 files)" in result.notes
 
 
-def test_many_files_with_the_same_header_are_one_call(tmp_path: Path) -> None:
+def test_many_files_with_the_same_header_are_read_by_one_call(tmp_path: Path) -> None:
     for number in range(40):
         write(tmp_path / "in" / f"{number:03}.csv", ROW.format(number))
     result = read(tmp_path / "in", tmp_path)
@@ -142,72 +142,74 @@ def test_many_files_with_the_same_header_are_one_call(tmp_path: Path) -> None:
     assert result.source.relation.count("read_csv") == 1
 
 
-def test_empty_files_among_others_are_told(tmp_path: Path) -> None:
+def test_empty_files_among_others_are_reported(tmp_path: Path) -> None:
     write(tmp_path / "in" / "1.csv", ROW.format(1))
     write(tmp_path / "in" / "2.csv", "")
     result = read(tmp_path / "in", tmp_path)
     assert result.rows == ids(1)
     assert "2.csv" in result.notes
     write(tmp_path / "in" / "1.csv", "")
-    assert "All 2 files are empty" in refusal(tmp_path / "in", tmp_path).message
+    assert "All 2 files are empty" in read_error(tmp_path / "in", tmp_path).message
 
 
-def test_two_formats_in_one_source_are_refused_with_both_named(tmp_path: Path) -> None:
+def test_the_error_for_two_formats_names_both_files(tmp_path: Path) -> None:
     write(tmp_path / "in" / "a.csv", ROW.format(1))
     write(tmp_path / "in" / "b.json", "[]")
-    error = refusal(tmp_path / "in", tmp_path)
+    error = read_error(tmp_path / "in", tmp_path)
     assert "a.csv is CSV" in error.message
     assert "b.json is JSON" in error.message
     assert "*.csv" in str(error.hint)
 
 
-# Nothing there
+# No files
 
 
-def test_a_missing_file_is_answered_with_the_closest_name(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_file_suggests_the_closest_name(tmp_path: Path) -> None:
     write(tmp_path / "orders_2024.csv", ROW)
     write(tmp_path / "products.csv", ROW)
-    error = refusal(tmp_path / "Orders_2042.csv", tmp_path)
+    error = read_error(tmp_path / "Orders_2042.csv", tmp_path)
     assert error.message == f"{tmp_path / 'Orders_2042.csv'} does not exist."
     assert "orders_2024.csv" in str(error.hint)
-    assert refusal(tmp_path / "zzz.csv", tmp_path).hint == "look at the path."
+    assert read_error(tmp_path / "zzz.csv", tmp_path).hint == "look at the path."
 
 
-def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    assert "nor does the folder" in refusal(tmp_path / "nowhere" / "a.csv", tmp_path).message
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
+    assert "nor does the folder" in read_error(tmp_path / "nowhere" / "a.csv", tmp_path).message
 
 
-@pytest.mark.parametrize(("pattern", "said"), [("*.csv", "matches no file"), ("in*", "matches only folders")])
-def test_a_glob_without_files_is_refused(tmp_path: Path, pattern: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "expected"), [("*.csv", "matches no file"), ("in*", "matches only folders")]
+)
+def test_a_glob_without_files_is_refused(tmp_path: Path, pattern: str, expected: str) -> None:
     (tmp_path / "inner").mkdir()
-    assert said in refusal(tmp_path / pattern, tmp_path).message
+    assert expected in read_error(tmp_path / pattern, tmp_path).message
 
 
 def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in" / "deep").mkdir(parents=True)
-    assert "holds no files" in refusal(tmp_path / "in", tmp_path).message
+    assert "holds no files" in read_error(tmp_path / "in", tmp_path).message
     write(tmp_path / "in" / "notes.docx", "x")
-    assert "only notes.docx" in refusal(tmp_path / "in", tmp_path).message
+    assert "only notes.docx" in read_error(tmp_path / "in", tmp_path).message
 
 
-def test_a_delta_table_is_not_read_as_its_files(tmp_path: Path) -> None:
-    table("SELECT 1 AS id").write_parquet(str(tmp_path / "part.parquet"))
+def test_a_delta_table_is_refused(tmp_path: Path) -> None:
+    sql_relation("SELECT 1 AS id").write_parquet(str(tmp_path / "part.parquet"))
     write(tmp_path / "_delta_log" / "0.json", "{}")
-    assert "Delta table" in refusal(tmp_path, tmp_path).message
+    assert "Delta table" in read_error(tmp_path, tmp_path).message
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nothing is forbidden to the superuser")
 def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", ROW)
     path.chmod(0)
-    assert "no permission" in refusal(path, tmp_path).message
+    assert "no permission" in read_error(path, tmp_path).message
 
 
-def test_what_the_system_forbids_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_permission_error_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.csv", ROW)
 
     def forbidden(self: Path, *_: object, **__: object) -> object:
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "open", forbidden)
-    assert refusal(path, tmp_path).message == f"There is no permission to read {path}."
+    assert read_error(path, tmp_path).message == f"There is no permission to read {path}."

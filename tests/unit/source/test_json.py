@@ -1,4 +1,4 @@
-"""JSON gives its objects as structs and its values as text; no value of another type ends a scan."""
+"""JSON objects are read as structs and values as text, so that no value of another type fails the scan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rfm_pipeline.common.schema import Kind
-from support.source_reader import read, refusal, write
+from support.source_reader import read, read_error, write
 
 ORDERS = [
     {"id": 1, "amount": 2.5, "at": "2024-01-31", "customer": {"id": "00123", "tags": ["a"]}},
@@ -19,7 +19,7 @@ ORDERS = [
 
 @pytest.mark.parametrize("form", ["array", "pretty", "lines", "concatenated"])
 @pytest.mark.parametrize("packed", [False, True])
-def test_an_array_and_one_object_a_line_are_read_alike(tmp_path: Path, form: str, packed: bool) -> None:
+def test_arrays_and_one_object_per_line_are_read_alike(tmp_path: Path, form: str, packed: bool) -> None:
     text = {
         "array": json.dumps(ORDERS),
         "pretty": json.dumps(ORDERS, indent=2),
@@ -37,7 +37,7 @@ def test_an_array_and_one_object_a_line_are_read_alike(tmp_path: Path, form: str
     ]
 
 
-def test_fields_of_objects_are_columns_with_a_path(tmp_path: Path) -> None:
+def test_fields_of_nested_objects_are_columns_with_a_path(tmp_path: Path) -> None:
     schema = read(write(tmp_path / "a.json", json.dumps(ORDERS)), tmp_path).source.schema
     assert [(column.name, column.kind) for column in schema] == [
         ("id", Kind.TEXT),
@@ -49,29 +49,29 @@ def test_fields_of_objects_are_columns_with_a_path(tmp_path: Path) -> None:
     ]
 
 
-def test_an_odd_value_far_below_the_sample_is_text_like_the_others(tmp_path: Path) -> None:
+def test_a_value_of_another_type_after_the_sample_is_read_as_text(tmp_path: Path) -> None:
     lines = [f'{{"id": {n}, "amount": 1.5}}' for n in range(30_000)] + ['{"id": "odd", "amount": null}']
     result = read(write(tmp_path / "a.jsonl", "\n".join(lines)), tmp_path)
     assert len(result.rows) == 30_001
     assert ("odd", None) in result.rows
 
 
-def test_a_key_that_comes_late_is_a_column(tmp_path: Path) -> None:
+def test_a_key_that_first_occurs_late_is_a_column(tmp_path: Path) -> None:
     lines = [f'{{"id": {n}}}' for n in range(30_000)] + ['{"id": 1, "late": "x"}']
     assert read(write(tmp_path / "a.jsonl", "\n".join(lines)), tmp_path).columns == ("id", "late")
 
 
-def test_records_whose_keys_differ_much_are_still_records(tmp_path: Path) -> None:
+def test_records_with_very_different_keys_are_not_taken_for_maps(tmp_path: Path) -> None:
     lines = [json.dumps({"id": n, f"k{n}": 1}) for n in range(500)]
     assert len(read(write(tmp_path / "a.jsonl", "\n".join(lines)), tmp_path).columns) == 501
 
 
-def test_numbers_keep_what_a_number_of_json_can_hold(tmp_path: Path) -> None:
+def test_numbers_keep_all_digits(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", '[{"n": 12345678901234567890}, {"n": 0.1}, {"n": -2}, {"n": true}]')
     assert read(path, tmp_path).rows == [("-2",), ("0.1",), ("12345678901234567890",), ("true",)]
 
 
-def test_files_are_matched_by_key(tmp_path: Path) -> None:
+def test_several_files_are_matched_by_key(tmp_path: Path) -> None:
     write(tmp_path / "in" / "1.json", '[{"a": 1}]')
     write(tmp_path / "in" / "2.jsonl", '{"b": 2, "a": "x"}\n')
     write(tmp_path / "in" / "3.ndjson.gz", gzip.compress(b'{"b": 3}\n'))
@@ -79,20 +79,20 @@ def test_files_are_matched_by_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16", "cp1252"])
-def test_other_encodings_and_marks_are_read(tmp_path: Path, codec: str) -> None:
+def test_other_encodings_and_byte_order_marks_are_read(tmp_path: Path, codec: str) -> None:
     path = write(tmp_path / "a.json", '[{"näme": "Müller"}]'.encode(codec))
     result = read(path, tmp_path)
     assert (result.columns, result.rows) == (("näme",), [("Müller",)])
 
 
-def test_names_that_need_quotes_are_kept(tmp_path: Path) -> None:
+def test_keys_with_special_characters_are_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", json.dumps([{"it's": 1, "a b": {'x"y': 2, "c,d": 3}}]))
     result = read(path, tmp_path)
     assert result.rows == [("1", {'x"y': "2", "c,d": "3"})]
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         ("[1, 2, 3]", "does not contain objects"),
         ("[]", "does not contain objects"),
@@ -107,12 +107,12 @@ def test_names_that_need_quotes_are_kept(tmp_path: Path) -> None:
         (json.dumps({"orders": ["x" * 100] * 200_000}), "more than 16 MB"),
     ],
 )
-def test_what_is_no_table_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
+def test_json_that_is_not_a_table_is_refused(tmp_path: Path, content: str | bytes, expected: str) -> None:
     path = write(tmp_path / "a.json", content)
-    error = refusal(path, tmp_path)
-    assert said in error.message
+    error = read_error(path, tmp_path)
+    assert expected in error.message
     assert "a.json" in error.message
 
 
-def test_a_key_that_looks_renamed_but_is_not_is_kept(tmp_path: Path) -> None:
+def test_an_original_key_that_ends_in_a_number_is_kept(tmp_path: Path) -> None:
     assert read(write(tmp_path / "a.json", '[{"a": 1, "a_1": 2}]'), tmp_path).columns == ("a", "a_1")

@@ -1,4 +1,4 @@
-"""Parquet brings its own types and counts."""
+"""Types and row counts of Parquet files come from their footers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from rfm_pipeline.common.schema import Kind
-from support.source_reader import read, refusal, table, write
+from support.source_reader import read, read_error, sql_relation, write
 
 
 def parquet(path: Path, select: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    table(select).write_parquet(str(path))
+    sql_relation(select).write_parquet(str(path))
     return path
 
 
@@ -46,12 +46,12 @@ def test_files_are_matched_by_name_and_counted_together(tmp_path: Path) -> None:
     assert "'b' is missing from 1 of 3 files" in result.notes
 
 
-def test_an_empty_table_is_a_table(tmp_path: Path) -> None:
+def test_a_file_without_rows_is_read(tmp_path: Path) -> None:
     result = read(parquet(tmp_path / "a.parquet", "SELECT 1 AS a WHERE FALSE"), tmp_path)
     assert (result.columns, result.rows, result.source.rows) == (("a",), [], 0)
 
 
-def test_folders_that_are_called_after_a_key_are_a_column(tmp_path: Path) -> None:
+def test_hive_partition_folders_are_a_column(tmp_path: Path) -> None:
     for day in ("2024-01-01", "2024-01-02"):
         parquet(tmp_path / "lake" / f"day={day}" / "part.parquet", "SELECT 1 AS a")
     result = read(tmp_path / "lake", tmp_path)
@@ -59,19 +59,19 @@ def test_folders_that_are_called_after_a_key_are_a_column(tmp_path: Path) -> Non
     assert "column 'day' is taken from the folder names" in result.notes
 
 
-def test_a_folder_never_overrules_a_column_of_the_file(tmp_path: Path) -> None:
+def test_a_column_of_the_file_takes_precedence_over_a_partition_folder(tmp_path: Path) -> None:
     path = parquet(tmp_path / "Day=2024-01-01" / "part.parquet", "SELECT 5 AS day")
     assert read(path, tmp_path).rows == [(5,)]
 
 
 @pytest.mark.parametrize("names", ["a a", "Amount amount"])
-def test_a_name_that_comes_twice_is_refused(tmp_path: Path, names: str) -> None:
+def test_a_duplicate_column_name_is_refused(tmp_path: Path, names: str) -> None:
     first, second = names.split()
     path = parquet(tmp_path / "a.parquet", "SELECT {'x': 1} AS s, 1 AS aaaaaaaa, 2 AS bbbbbbbb")
-    # DuckDB would rename the second; another writer may not. The names stand in the footer as they are.
+    # DuckDB would rename the second column when writing, so the names are replaced in the footer.
     padded = [name.ljust(8, "_").encode() for name in (first, second)]
     content = path.read_bytes().replace(b"aaaaaaaa", padded[0]).replace(b"bbbbbbbb", padded[1])
-    error = refusal(write(path, content), tmp_path)
+    error = read_error(write(path, content), tmp_path)
     assert first in error.message
     assert second in error.message
 
@@ -86,5 +86,5 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         "footer": content[:-8] + bytes(4) + content[-4:],
         "middle": content[:4] + bytes(200) + content[204:],
     }[damage]
-    error = refusal(write(path, broken), tmp_path)
+    error = read_error(write(path, broken), tmp_path)
     assert "a.parquet" in error.message

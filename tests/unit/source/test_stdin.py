@@ -1,4 +1,4 @@
-"""Standard input is copied once, and is whatever its bytes say."""
+"""Standard input is copied once, in any format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.source.open import open_source
-from support.source_reader import read, refusal, table
+from support.source_reader import read, read_error, sql_relation
 
 
 class Piped(io.TextIOWrapper):
@@ -29,7 +29,7 @@ class Piped(io.TextIOWrapper):
 
 
 def parquet(tmp_path: Path) -> bytes:
-    table("SELECT 1 AS id, 'a' AS text").write_parquet(str(tmp_path / "p.parquet"))
+    sql_relation("SELECT 1 AS id, 'a' AS text").write_parquet(str(tmp_path / "p.parquet"))
     return (tmp_path / "p.parquet").read_bytes()
 
 
@@ -51,25 +51,25 @@ def test_any_format_can_be_piped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert result.source.size_bytes == len(content)
 
 
-def test_nothing_piped_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_standard_input_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Piped(b""))
-    assert refusal("-", tmp_path).message == "Standard input is empty."
+    assert read_error("-", tmp_path).message == "Standard input is empty."
 
 
 def test_a_terminal_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Piped(b"id\n1\n", terminal=True))
-    error = refusal("-", tmp_path)
+    error = read_error("-", tmp_path)
     assert type(error) is UsageError
     assert "rfm run - <" in str(error.hint)
 
 
-def test_a_fault_in_it_is_told_without_the_name_of_the_copy(
+def test_an_error_names_standard_input_and_not_its_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Piped(b"id,text\n1,a,too many\n"))
-    assert refusal("-", tmp_path).message.startswith("standard input, line 2:")
+    assert read_error("-", tmp_path).message.startswith("standard input, line 2:")
     monkeypatch.setattr(sys, "stdin", Piped("id,text\n1,ä,too many\n".encode("utf-16")))
-    assert refusal("-", tmp_path).message.startswith("standard input, line 2:")
+    assert read_error("-", tmp_path).message.startswith("standard input, line 2:")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -82,7 +82,7 @@ def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_a_bigquery_table_is_not_for_duckdb(tmp_path: Path) -> None:
+def test_a_bigquery_table_is_refused_by_duckdb(tmp_path: Path) -> None:
     with duckdb.connect() as connection, pytest.raises(UsageError) as caught:
         open_source(BigQueryTable("p", "d", "t"), SourceOptions(), connection, tmp_path)
     assert "bigquery://p.d.t" in caught.value.message

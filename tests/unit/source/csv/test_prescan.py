@@ -1,4 +1,4 @@
-"""The look at a whole file agrees with a parser of single characters, wherever the pieces are cut."""
+"""The prescan agrees with a character-by-character parser for every chunk size."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rfm_pipeline.source.csv import quoting
 from support.lanes import max_examples
 
 
-def told_apart(text: str) -> tuple[bool, set[bytes]]:
-    """Whether a quoted value holds a line break, and the kinds of line end outside, in well-formed text."""
+def parse_line_breaks(text: str) -> tuple[bool, set[bytes]]:
+    """Return whether a quoted value contains a line break, and the kinds of line end outside of quotes."""
     inside = quoted = False
     ends = set()
     position = 0
@@ -44,35 +44,35 @@ CSV = st.lists(st.tuples(LINE, st.sampled_from(["\n", "\n", "\r\n"])), max_size=
 @pytest.mark.parametrize("size", [1, 3, 7, 1 << 18])
 @max_examples(60)
 @given(records=CSV)
-def test_line_breaks_are_told_apart_like_a_parser_does(
+def test_line_breaks_are_classified_as_by_a_character_parser(
     monkeypatch: pytest.MonkeyPatch, size: int, records: list[tuple[str, str]]
 ) -> None:
     monkeypatch.setattr(prescan_module, "_CHUNK_SIZE", size)
     text = "".join(line + end for line, end in records)
-    facts = prescan_module.prescan(io.BytesIO(text.encode()), '"')
-    assert (facts.quoted_line_breaks, set(facts.line_ends)) == told_apart(text)
+    result = prescan_module.prescan(io.BytesIO(text.encode()), '"')
+    assert (result.quoted_line_breaks, set(result.line_ends)) == parse_line_breaks(text)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 1 << 18])
 @max_examples(60)
 @given(content=st.binary(max_size=30) | st.text(max_size=10).map(str.encode))
-def test_the_first_byte_that_is_not_utf8_is_found(
+def test_the_first_byte_that_is_not_utf8_is_located(
     monkeypatch: pytest.MonkeyPatch, size: int, content: bytes
 ) -> None:
     monkeypatch.setattr(prescan_module, "_CHUNK_SIZE", size)
     content = content.replace(b"\0", b"x")
-    facts = prescan_module.prescan(io.BytesIO(content), '"')
+    result = prescan_module.prescan(io.BytesIO(content), '"')
     try:
         content.decode()
         expected = None
     except UnicodeDecodeError as error:
         expected = error.start
-        assert facts.ascii_before == content[:expected].isascii()
-    assert facts.invalid_at == expected
+        assert result.ascii_before == content[:expected].isascii()
+    assert result.invalid_at == expected
 
 
-def in_place(text: str) -> bool:
-    """Whether each quoted value has delimiters, line ends or nothing on both sides, and is closed."""
+def parse_quotes(text: str) -> bool:
+    """Return whether each quoted value is closed and has a separator or nothing on both sides."""
     position, inside = 0, False
     while position < len(text):
         if text[position] == '"':
@@ -93,8 +93,8 @@ def in_place(text: str) -> bool:
     text=st.text(st.sampled_from('a,"""\n\r'), max_size=14)
     | CSV.map(lambda rows: "".join(map("".join, rows)))
 )
-def test_quotes_are_in_place_where_single_characters_say_so(
+def test_quotes_are_checked_as_by_a_character_parser(
     monkeypatch: pytest.MonkeyPatch, size: int, text: str
 ) -> None:
     monkeypatch.setattr(quoting, "_CHUNK_SIZE", size)
-    assert quoting.has_well_formed_quotes(io.BytesIO(text.encode()), ",", '"') == in_place(text)
+    assert quoting.has_well_formed_quotes(io.BytesIO(text.encode()), ",", '"') == parse_quotes(text)
