@@ -27,6 +27,10 @@ SHARED_DATA_FIXTURES: Final = frozenset({"online_retail", "rfm_data_orders"})
 EXAMPLES_FACTOR: Final = {"fast": 0.3, "ci": 1, "long": 40}
 """Profile -> examples that a property test runs, as a multiple of those in profile `ci`."""
 LEAST_EXAMPLES: Final = 3
+sample_and_all: Final = pytest.mark.parametrize(
+    "every", [pytest.param(False, id="sample"), pytest.param(True, id="all", marks=pytest.mark.long)]
+)
+"""Runs a test of a matrix of cases twice: for a sample of the cases, and in the long lane for all of them."""
 
 
 def register_profiles() -> None:

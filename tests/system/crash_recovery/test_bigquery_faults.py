@@ -1,12 +1,11 @@
 """Faults at each request of a run: the run recovers, or fails and leaves the earlier result.
 
-With RFM_EVERY_FAULT=1 every fault is tried at every request, and the outcomes are appended to
-build/faults.tsv. Without it a sample is tried, which contains each fault and about every other request.
+In the long lane every fault is tried at every request, and the outcomes are appended to build/faults.tsv. In
+the other lanes a sample is tried, which contains each fault and about every other request.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -26,11 +25,11 @@ from support.bigquery_proxy import (
     Request,
 )
 from support.cli import Outcome, Rfm
+from support.lanes import sample_and_all
 from support.paths import ROOT
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
-EVERY = bool(os.environ.get("RFM_EVERY_FAULT"))
 RECORD = ROOT / "build" / "faults.tsv"
 RECOVERABLE = {*REQUEST_FAULTS, *(f"job {reason}" for reason in TRANSIENT_REASONS)} - {"409"}
 """Faults from which a run must recover if they occur once."""
@@ -43,24 +42,25 @@ def at(point: int, fault: str, proxy: Proxy) -> Callable[[Request], str | None]:
     return lambda _: fault if len(proxy.requests) == point + 1 else None
 
 
-def cases(requests: list[Request]) -> Iterator[tuple[int, str]]:
+def cases(requests: list[Request], *, every: bool) -> Iterator[tuple[int, str]]:
     of_jobs = [point for point, request in enumerate(requests) if request.kind in {"insert", "dry-run"}]
     for point, _ in enumerate(requests):
         for turn, fault in enumerate(REQUEST_FAULTS):
-            if EVERY or (turn + point) % (2 * len(REQUEST_FAULTS)) == 0:
+            if every or (turn + point) % (2 * len(REQUEST_FAULTS)) == 0:
                 yield point, fault
     for place, point in enumerate(of_jobs):
         for turn, fault in enumerate(JOB_FAULTS):
-            if EVERY or turn % len(of_jobs) == place:
+            if every or turn % len(of_jobs) == place:
                 yield point, fault
 
 
+@sample_and_all
 def test_a_fault_at_any_request_leaves_a_consistent_result(
-    scene: Scene, record_property: Callable[[str, object], None]
+    every: bool, scene: Scene, record_property: Callable[[str, object], None]
 ) -> None:
     ended: Counter[str] = Counter()
     wrong: list[str] = []
-    tried = list(cases(scene.requests))
+    tried = list(cases(scene.requests, every=every))
     # Shuffled, so that the record of an interrupted test is a sample.
     Random(0).shuffle(tried)
     for point, fault in tried:
@@ -72,7 +72,8 @@ def test_a_fault_at_any_request_leaves_a_consistent_result(
         ended[how] += 1
         found = [f"{where}: {what}" for what in faults_of(scene, request, fault, error)]
         wrong += found
-        if EVERY:
+        if every:
+            RECORD.parent.mkdir(exist_ok=True)
             with RECORD.open("a", encoding="utf-8") as record:
                 record.write(f"{fault}\t{point}\t{request.kind}\t{how}\t{'; '.join(found)}\n")
         scene.restore()

@@ -1,12 +1,11 @@
 """A client process that is killed during a request of its run: readers see either the old or the new result.
 
-The request itself is still executed. With RFM_EVERY_FAULT=1 the test kills at every request and appends the
-outcomes to build/kills.tsv; without it, at every eighth.
+The request itself is still executed. In the long lane the test kills at every request and appends the
+outcomes to build/kills.tsv; in the other lanes, at every eighth.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -16,17 +15,18 @@ import pytest
 from support.bigquery_faults import TABLES, Scene, backup_name, inconsistencies
 from support.bigquery_process import start_rfm
 from support.bigquery_proxy import Request
+from support.lanes import sample_and_all
 from support.paths import ROOT
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
-EVERY = bool(os.environ.get("RFM_EVERY_FAULT"))
 RECORD = ROOT / "build" / "kills.tsv"
 
 
-def test_a_killed_client_leaves_a_consistent_result(scene: Scene, tmp_path: Path) -> None:
+@sample_and_all
+def test_a_killed_client_leaves_a_consistent_result(every: bool, scene: Scene, tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()
-    points = range(1, len(scene.requests) + 1) if EVERY else range(3, len(scene.requests) + 1, 8)
+    points = range(1, len(scene.requests) + 1) if every else range(3, len(scene.requests) + 1, 8)
     for point in points:
         kill_at(scene, point, tmp_path)
         rows = scene.shop.published_rows()
@@ -50,11 +50,12 @@ def test_a_killed_client_leaves_a_consistent_result(scene: Scene, tmp_path: Path
         assert scene.shop.tables() == sorted(["orders", *TABLES, *map(backup_name, TABLES)])
         scene.restore()
         scene.proxy.reset()
-    if EVERY:
+    if every:
+        RECORD.parent.mkdir(exist_ok=True)
         with RECORD.open("a", encoding="utf-8") as record:
             record.write(f"requests of a client, of {len(scene.requests)}\t{dict(outcomes)}\n")
     assert outcomes["old"]
-    assert outcomes["new"] or not EVERY
+    assert outcomes["new"] or not every
 
 
 def kill_at(scene: Scene, point: int, folder: Path) -> None:

@@ -1,8 +1,8 @@
-"""A run that is killed while it replaces a result: readers see the old one or the new one, whole.
+"""A run that is killed while it replaces a result: readers see either the old or the new result, complete.
 
-It is killed after a while, and at a line of the modules that publish, which a tracer in its process counts.
-RFM_EVERY_FAULT=1 kills it at 200 random moments and at every line, and writes how that ended into
-build/kills.tsv; without it, at a few of both.
+The run is killed at random moments, and at lines of the modules that publish, which a tracer in its process
+counts. In the long lane that is 200 moments and every line, and the outcomes are appended to build/kills.tsv;
+in the other lanes it is 12 moments and every 60th line.
 """
 
 from __future__ import annotations
@@ -21,15 +21,12 @@ import pytest
 
 import rfm_pipeline
 from support.cli import Rfm
+from support.lanes import sample_and_all
 from support.paths import ROOT
 from support.shops import current, day, history, whole, write_orders
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 
-EVERY = bool(os.environ.get("RFM_EVERY_FAULT"))
-MOMENTS = 200 if EVERY else 12
-LINES = 1 if EVERY else 60
-"""Every how many lines it is killed."""
 RECORD = ROOT / "build" / "kills.tsv"
 BEFORE, AFTER = day(20), day(30)
 RUN = ("run", "orders.csv", "--as-of", AFTER, "-o", "segments.csv", "-o", "segments.parquet")
@@ -45,7 +42,7 @@ TRACED = tuple(
         "common/atomic_file.py",
     )
 )
-"""The modules that publish, by their full paths: a run is killed on each of their lines."""
+"""Full paths of the modules that publish, on whose lines a run is killed."""
 TRACING = f"""
 import os, signal, sys
 kill_at, seen = int(sys.argv.pop(1)), 0
@@ -69,8 +66,8 @@ finally:
 """
 
 
-class Killed:
-    """A folder with a result that stands, and a run that is killed while it replaces it."""
+class KilledRun:
+    """A folder with a result, and a run that is killed while it replaces that result."""
 
     def __init__(self, folder: Path, rfm: Rfm) -> None:
         self.folder, self._rfm = folder, rfm
@@ -79,23 +76,23 @@ class Killed:
         (folder / "rfm.toml").write_text('duckdb.temp_directory = "scratch"\n', encoding="utf-8")
         ended = rfm("run", "orders.csv", "--as-of", BEFORE, *RUN[4:])
         assert ended.code == 0, ended.stderr
-        self._kept = folder.with_name(f"{folder.name}-kept")
-        shutil.copytree(folder, self._kept)
+        self._backup = folder.with_name(f"{folder.name}-backup")
+        shutil.copytree(folder, self._backup)
         assert rfm(*RUN).code == 0
         self._names = self.names()
-        self._rows = {BEFORE: current(self._kept / "rfm.duckdb"), AFTER: current(folder / "rfm.duckdb")}
+        self._rows = {BEFORE: current(self._backup / "rfm.duckdb"), AFTER: current(folder / "rfm.duckdb")}
         self._texts = {
-            BEFORE: (self._kept / "segments.csv").read_bytes().splitlines(),
+            BEFORE: (self._backup / "segments.csv").read_bytes().splitlines(),
             AFTER: (folder / "segments.csv").read_bytes().splitlines(),
         }
-        self.seen: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
 
     def names(self) -> list[str]:
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
 
     def restore(self) -> None:
         shutil.rmtree(self.folder)
-        shutil.copytree(self._kept, self.folder)
+        shutil.copytree(self._backup, self.folder)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         plain = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
@@ -105,7 +102,7 @@ class Killed:
         )  # fmt: skip
 
     def check(self) -> None:
-        """What readers see after the kill, and what the next run leaves."""
+        """Assert what readers see after the kill, and what the next run leaves."""
         file = self.folder / "rfm.duckdb"
         as_of, published = whole(file)
         assert as_of in {BEFORE, AFTER}
@@ -114,7 +111,7 @@ class Killed:
         assert current(file) == self._rows[as_of]
         written = without_run_id((self.folder / "segments.csv").read_bytes().splitlines())
         assert written in [without_run_id(lines) for lines in self._texts.values()]
-        self.seen["new" if as_of == AFTER else "old"] += 1
+        self.outcomes["new" if as_of == AFTER else "old"] += 1
         ended = self._rfm(*RUN)
         assert ended.code == 0, ended.stderr
         assert whole(file)[0] == AFTER
@@ -125,11 +122,11 @@ class Killed:
         assert self.names() == self._names
 
 
-def told(what: str, seen: Counter[str]) -> None:
-    """Writes how the kills ended where all were made, for whoever asks."""
-    if EVERY:
-        with RECORD.open("a", encoding="utf-8") as record:
-            record.write(f"{what}\t{dict(seen)}\n")
+def record(kills: str, outcomes: Counter[str]) -> None:
+    """Append the outcomes of all kills of a kind to `RECORD`."""
+    RECORD.parent.mkdir(exist_ok=True)
+    with RECORD.open("a", encoding="utf-8") as file:
+        file.write(f"{kills}\t{dict(outcomes)}\n")
 
 
 def without_run_id(lines: list[bytes]) -> list[bytes]:
@@ -137,56 +134,63 @@ def without_run_id(lines: list[bytes]) -> list[bytes]:
 
 
 @pytest.fixture
-def killed(tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> Killed:
+def killed_run(tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> KilledRun:
     folder = tmp_path / "shop"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    return Killed(folder, rfm)
+    return KilledRun(folder, rfm)
 
 
-def test_a_kill_at_any_moment_leaves_a_whole_result(killed: Killed, monkeypatch: pytest.MonkeyPatch) -> None:
-    began = time.monotonic()
-    with killed.start("-m", "rfm_pipeline", *RUN) as whole_run:
+@sample_and_all
+def test_a_kill_at_any_moment_leaves_a_complete_result(
+    every: bool, killed_run: KilledRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = time.monotonic()
+    with killed_run.start("-m", "rfm_pipeline", *RUN) as whole_run:
         whole_run.communicate(timeout=120)
-    lasts, random = time.monotonic() - began, Random(9)
-    for _ in range(MOMENTS):
-        killed.restore()
-        monkeypatch.chdir(killed.folder)
-        began = time.monotonic()
-        with killed.start("-m", "rfm_pipeline", *RUN) as running:
+    duration_s, random = time.monotonic() - started, Random(9)
+    for _ in range(200 if every else 12):
+        killed_run.restore()
+        monkeypatch.chdir(killed_run.folder)
+        started = time.monotonic()
+        with killed_run.start("-m", "rfm_pipeline", *RUN) as running:
             try:
-                # Starting up changes nothing: most of the kills are for what comes after.
-                running.communicate(timeout=lasts * random.uniform(0.3, 1.05))
-                # A machine that has less to do than before is faster.
-                lasts = min(lasts, time.monotonic() - began)
+                # The start-up changes nothing, so most of the kills come after it.
+                running.communicate(timeout=duration_s * random.uniform(0.3, 1.05))
+                # A machine with less to do than before is faster.
+                duration_s = min(duration_s, time.monotonic() - started)
             except subprocess.TimeoutExpired:
                 running.send_signal(signal.SIGKILL)
                 running.communicate(timeout=60)
-        killed.seen["killed"] += running.returncode == -signal.SIGKILL
-        killed.check()
-    told("moments", killed.seen)
-    assert killed.seen["killed"]
+        killed_run.outcomes["killed"] += running.returncode == -signal.SIGKILL
+        killed_run.check()
+    if every:
+        record("moments", killed_run.outcomes)
+    assert killed_run.outcomes["killed"]
 
 
-def test_a_kill_at_any_line_of_a_publish_leaves_a_whole_result(
-    killed: Killed, monkeypatch: pytest.MonkeyPatch
+@sample_and_all
+def test_a_kill_at_any_line_of_a_publish_leaves_a_complete_result(
+    every: bool, killed_run: KilledRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killed.restore()
-    monkeypatch.chdir(killed.folder)
-    with killed.start("-c", TRACING, "0", *RUN) as counting:
+    killed_run.restore()
+    monkeypatch.chdir(killed_run.folder)
+    with killed_run.start("-c", TRACING, "0", *RUN) as counting:
         out, err = counting.communicate(timeout=120)
         assert counting.returncode == 0, err
     lines = int(out.splitlines()[-1])
     assert lines > 150
-    for line in range(1 + LINES // 2, lines + 1, LINES):
-        killed.restore()
-        monkeypatch.chdir(killed.folder)
-        with killed.start("-c", TRACING, str(line), *RUN) as running:
+    step = 1 if every else 60
+    for line in range(1 + step // 2, lines + 1, step):
+        killed_run.restore()
+        monkeypatch.chdir(killed_run.folder)
+        with killed_run.start("-c", TRACING, str(line), *RUN) as running:
             _, err = running.communicate(timeout=120)
-        # How often it looks whether a query is over differs, so that the last lines may not come.
+        # How often a run polls a query differs from run to run, so that the last lines may not be reached.
         assert running.returncode in {-signal.SIGKILL, 0}, err
-        killed.seen["killed"] += running.returncode == -signal.SIGKILL
-        killed.check()
-    told(f"lines, of {lines}", killed.seen)
-    assert killed.seen["old"]
-    assert killed.seen["new"]
+        killed_run.outcomes["killed"] += running.returncode == -signal.SIGKILL
+        killed_run.check()
+    if every:
+        record(f"lines, of {lines}", killed_run.outcomes)
+    assert killed_run.outcomes["old"]
+    assert killed_run.outcomes["new"]
