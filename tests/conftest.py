@@ -12,7 +12,7 @@ import pytest
 
 from rfm_pipeline.cli import main
 from support import bigquery_emulator, cdnow, lanes
-from support.bigquery_proxy import Impatient, Proxy, proxying
+from support.bigquery_proxy import InstantClock, Proxy, run_proxy
 from support.cli import Outcome, Rfm
 from support.real_data import real_data
 
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def rfm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Rfm:
-    """Runs `rfm` with arguments, in `tmp_path` and without the environment's RFM_* variables."""
+    """A function that runs `rfm` with arguments, in `tmp_path` and without RFM_* variables."""
     for name in [name for name in os.environ if name.startswith("RFM_")]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
@@ -56,10 +56,10 @@ def rfm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 class OnRecord(Sequence["RunRecord"]):
-    """The calibrations on record in a file, as they are whenever somebody looks.
+    """The calibrations in the run log of a file, read anew at each access.
 
     Args:
-        file: The destination.
+        file: The DuckDB file of the destination.
     """
 
     def __init__(self, file: Path) -> None:
@@ -82,13 +82,13 @@ class OnRecord(Sequence["RunRecord"]):
     def __len__(self) -> int:
         return len(self._records())
 
-    def __getitem__(self, place: Any) -> Any:
-        return self._records()[place]
+    def __getitem__(self, index: Any) -> Any:
+        return self._records()[index]
 
 
 @pytest.fixture
 def on_record(tmp_path: Path) -> Sequence[RunRecord]:
-    """The calibrations on record at the default destination."""
+    """The calibrations in the run log of the default destination."""
     return OnRecord(tmp_path / "rfm.duckdb")
 
 
@@ -119,9 +119,9 @@ def rfm_data_orders() -> Path:
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[str]:
-    """The address of a BigQuery server on loopback; whoever uses it is in the xdist group `bigquery`."""
+    """The address of a BigQuery emulator on loopback; its tests belong to the xdist group `bigquery`."""
     try:
-        with bigquery_emulator.serving() as address:
+        with bigquery_emulator.run_emulator() as address:
             yield address
     except bigquery_emulator.UnavailableError as error:
         pytest.skip(f"no BigQuery server here: {error}")
@@ -129,18 +129,18 @@ def emulator() -> Iterator[str]:
 
 @pytest.fixture
 def proxy(emulator: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A proxy before the server, where the client is sent to. Nobody waits between two requests."""
-    monkeypatch.setattr("rfm_pipeline.warehouse.bigquery.jobs.Clock", Impatient)
-    with proxying(emulator) as running:
+    """A proxy in front of the emulator, which the client connects to; retries do not wait."""
+    monkeypatch.setattr("rfm_pipeline.warehouse.bigquery.jobs.Clock", InstantClock)
+    with run_proxy(emulator) as running:
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", running.address)
         yield running
 
 
 @pytest.fixture
 def bigquery_shop(emulator: str) -> Iterator[Shop]:
-    """A dataset on the server, and a client that goes past the proxy."""
+    """A dataset in the emulator, and a client that bypasses the proxy."""
     from support.bigquery_shop import Shop
 
-    made = Shop(emulator)
-    yield made
-    made.close()
+    shop = Shop(emulator)
+    yield shop
+    shop.close()
