@@ -10,12 +10,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from rfm_pipeline.pipeline.progress import RunObserver
@@ -133,11 +133,19 @@ def log_progress(*, quiet: bool) -> Iterator[RunObserver]:
         heartbeat.join()
 
 
+class _CurrentStep(NamedTuple):
+    name: str
+    started: float
+    share: float | None
+
+
 class _EventObserver:
-    def __init__(self) -> None:
-        self._step: str | None = None
-        self._step_started = time.monotonic()
-        self._share: float | None = None
+    """Observer of a run; `now` is the clock, in seconds."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        # Replaced as a whole, so that the heartbeat's thread never sees one step's name with another's start.
+        self._current: _CurrentStep | None = None
 
     def begin(self, run_id: str) -> None:
         from rfm_pipeline._version import __version__
@@ -146,21 +154,23 @@ class _EventObserver:
         _write("INFO", "begin", f"Run {run_id}", version=__version__)
 
     def step(self, name: str) -> None:
-        self._step, self._step_started, self._share = name, time.monotonic(), None
+        self._current = _CurrentStep(name, self._now(), None)
         _write("INFO", "step", name, step=name)
 
     def progress(self, share: float) -> None:
-        self._share = share
+        if self._current is not None:
+            self._current = self._current._replace(share=share)
 
     def heartbeat(self, ended: Event) -> None:
         """Write the duration of the current step every `HEARTBEAT_S` seconds, until `ended` is set."""
         while not ended.wait(HEARTBEAT_S):
-            duration_s = time.monotonic() - self._step_started
-            if self._step is None or duration_s < HEARTBEAT_S / 2:
+            current = self._current
+            duration_s = 0.0 if current is None else self._now() - current.started
+            if current is None or duration_s < HEARTBEAT_S / 2:
                 continue
-            share = self._share if self._share is None else round(self._share, 3)
-            text = f"{self._step}, for {duration_s:,.0f} s"
-            _write("INFO", "working", text, step=self._step, step_s=round(duration_s, 3), share=share)
+            share = current.share if current.share is None else round(current.share, 3)
+            text = f"{current.name}, for {duration_s:,.0f} s"
+            _write("INFO", "working", text, step=current.name, step_s=round(duration_s, 3), share=share)
 
 
 def _log_package_records() -> None:
