@@ -1,4 +1,4 @@
-"""What the tests of schedules share: awkward values, and a program that notes what it was given."""
+"""Shared by the tests of schedules: values that need escaping, and a program that records its call."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rfm_pipeline.schedule.spec import Cloud, Image, Program, Schedule, Secret
 
 TOOLS = Path(sys.executable).parent
 
-# Spaces, both quotes, percent signs, ampersands, dollars, backslashes, other scripts, and what schedulers
-# read as something of their own.
+# Spaces, both quotes, percent signs, ampersands, dollars, backslashes, non-Latin letters, and the
+# placeholders of each scheduler.
 VALUES = {
     "RFM_SOURCE": '/srv/it\'s a "shop"/50% & more/Zoë Ж中/*.csv',
     "RFM_TIMEZONE": "100% %H:%M %%h %n $HOME $$ ${HOME} $(HOME) `id` ${{ github.token }} {{ ds }}",
@@ -25,18 +25,18 @@ VALUES = {
     "RFM_TO": "duckdb:x#y; z | w > v < u ~ [a] ?",
 }
 ARGUMENTS = ("run", *VALUES.values(), "", "--exclude", "x=a = 'b'", "-", "yes", "0o17", "2025-01-01", "é.sh")
-# A folder, and what is in it, may be called this on a machine that is not a Windows.
+# A valid folder name on every system but Windows.
 FOLDER = 'it\'s a "shop" 50% & more $HOME Zoë Ж, too'
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
-    """What a program was given.
+class RecordedCall:
+    """The call of a program.
 
     Attributes:
-        arguments: After its name.
-        environment: All of it.
-        folder: Where it was started.
+        arguments: Arguments, without the program.
+        environment: All environment variables.
+        folder: Working directory.
     """
 
     arguments: list[str]
@@ -44,18 +44,18 @@ class Noted:
     folder: str
 
 
-def noting_program(folder: Path, name: str = "rfm") -> Program:
-    """A program in the place of rfm that notes what it is given, in `noted.json` beside it."""
+def recording_program(folder: Path, name: str = "rfm") -> Program:
+    """Write a program that replaces rfm and records its call in `call.json` in the same folder."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_text(
         f"#!{sys.executable}\n"
         "import json, os, pathlib, sys\n"
-        "noted = [sys.argv[1:], dict(os.environ), os.getcwd()]\n"
-        "path = pathlib.Path(__file__).parent / 'noted.json'\n"
-        "path.with_suffix('.new').write_text(json.dumps(noted), encoding='utf-8')\n"
+        "call = [sys.argv[1:], dict(os.environ), os.getcwd()]\n"
+        "path = pathlib.Path(__file__).parent / 'call.json'\n"
+        "path.with_suffix('.new').write_text(json.dumps(call), encoding='utf-8')\n"
         "path.with_suffix('.new').rename(path)\n"
-        "print('what the program says')\n"
+        "print('output of the program')\n"
         "sys.exit(int(os.environ.get('EXIT_CODE', '0')))\n",
         encoding="utf-8",
     )
@@ -63,12 +63,12 @@ def noting_program(folder: Path, name: str = "rfm") -> Program:
     return Program(str(path))
 
 
-def noted(folder: Path) -> Noted:
-    return Noted(*json.loads((folder / "noted.json").read_text(encoding="utf-8")))
+def recorded_call(folder: Path) -> RecordedCall:
+    return RecordedCall(*json.loads((folder / "call.json").read_text(encoding="utf-8")))
 
 
 def schedule(**values: Any) -> Schedule:
-    """A schedule without anything awkward; what is given is put into it."""
+    """Return a schedule whose values need no escaping, with some of them replaced."""
     plain = Schedule(
         at=time(3, 30),
         runs=Program("/usr/local/bin/rfm"),
@@ -78,8 +78,8 @@ def schedule(**values: Any) -> Schedule:
     return replace(plain, **values)
 
 
-def contained(**values: Any) -> Schedule:
-    """One that starts a container, with every awkward value."""
+def container_schedule(**values: Any) -> Schedule:
+    """Return a schedule that starts a container, with all values that need escaping."""
     return schedule(
         **{
             "runs": Image("registry.example/rfm-pipeline:0.1.0", "/usr/bin/docker", "1000:1000"),

@@ -1,4 +1,4 @@
-"""A chat on loopback that takes messages as Slack does, and every way in which one can be a bad one."""
+"""A chat server on loopback that accepts messages as Slack does, and simulates failures."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-PLANTED = "T0PLANTED/B0PLANTED/xUnshownSecretOfTheChat"
-"""The part of the address that must appear nowhere."""
+WEBHOOK_PATH = "T0PLANTED/B0PLANTED/xUnshownSecretOfTheChat"
+"""Path of the webhook URL, which must not appear in any output."""
 
 
 @dataclass
 class Chat:
-    """A chat that is running.
+    """A running chat server.
 
     Attributes:
-        port: Where.
-        answers: What it answers to each message in turn; the last one also to all that follow. A number is a
-            status; `hang` never ends, `drip` never ends and says something all the time, `stop` has this
-            program stopped and then hangs.
-        messages: The texts that it was sent, in order, whatever it answered.
-        paths: Where they were sent to.
-        headers: What else was said.
+        port: TCP port.
+        answers: Answer to each message in turn; the last one is repeated. A number is an HTTP status; `hang`
+            never answers, `drip` sends header bytes forever, `stop` sends SIGTERM to this process and then
+            hangs.
+        messages: Texts of all received messages, in order.
+        paths: Request paths of the messages.
+        headers: Request headers of the messages.
     """
 
     port: int
@@ -44,11 +44,11 @@ class Chat:
 
     @property
     def address(self) -> str:
-        return f"http://{self.host}/services/{PLANTED}"
+        return f"http://{self.host}/services/{WEBHOOK_PATH}"
 
     @property
     def message(self) -> str:
-        """The one message that it was sent."""
+        """The only received message."""
         (message,) = self.messages
         return message
 
@@ -57,8 +57,8 @@ class Chat:
 
 
 @contextmanager
-def chatting() -> Iterator[Chat]:
-    """Runs a chat."""
+def run_chat() -> Iterator[Chat]:
+    """Run a chat server in a thread."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     chat = server.chat = Chat(server.server_port)  # type: ignore[attr-defined]
@@ -78,9 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         chat: Chat = self.server.chat  # type: ignore[attr-defined]
-        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        assert list(said) == ["text"]
-        chat.messages.append(said["text"])
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert list(body) == ["text"]
+        chat.messages.append(body["text"])
         chat.paths.append(self.path)
         chat.headers.append(dict(self.headers))
         self.close_connection = True
@@ -104,4 +104,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""`rfm schedule`: what it prints, writes, installs and refuses."""
+"""`rfm schedule`: its output, the files that it writes, installation and errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rfm_pipeline.schedule import TARGETS
 from support.cli import Rfm
 from support.orders import refused
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="of a Unix")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix")
 IMAGE = ("--image", "registry.example/rfm-pipeline:0.1.0")
 CLOUD = ("--project", "p", "--region", "r", "--service-account", "a@p.example")
 
@@ -30,10 +30,10 @@ CLOUD = ("--project", "p", "--region", "r", "--service-account", "a@p.example")
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_schedule_is_printed_and_nothing_is_written(target: str, rfm: Rfm, tmp_path: Path) -> None:
-    ended = rfm("schedule", target, *IMAGE, *CLOUD)
-    assert ended.code == 0, ended.stderr
-    assert "registry.example/rfm-pipeline:0.1.0" in ended.stdout
-    assert ended.stderr.splitlines()[-1].startswith(("next: ", "      "))
+    outcome = rfm("schedule", target, *IMAGE, *CLOUD)
+    assert outcome.code == 0, outcome.stderr
+    assert "registry.example/rfm-pipeline:0.1.0" in outcome.stdout
+    assert outcome.stderr.splitlines()[-1].startswith(("next: ", "      "))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -58,7 +58,7 @@ def test_several_files_are_printed_under_their_names_and_written_as_they_are(
     assert printed == f"# shop.service\n{service}\n# shop.timer\n{timer}"
 
 
-def test_the_task_of_windows_is_written_in_the_encoding_that_it_says(rfm: Rfm, tmp_path: Path) -> None:
+def test_the_windows_task_is_written_in_its_declared_encoding(rfm: Rfm, tmp_path: Path) -> None:
     assert rfm("schedule", "windows", "--program", "C:\\é\\rfm.exe", "--write", ".").code == 0
     written = (tmp_path / "rfm-daily.xml").read_bytes()
     assert 'encoding="UTF-16"' in written.decode("utf-16")
@@ -66,7 +66,7 @@ def test_the_task_of_windows_is_written_in_the_encoding_that_it_says(rfm: Rfm, t
 
 
 @posix
-def test_paths_are_absolute_and_the_command_is_this_one(rfm: Rfm, tmp_path: Path) -> None:
+def test_paths_are_absolute_and_the_command_is_the_running_one(rfm: Rfm, tmp_path: Path) -> None:
     printed = rfm("schedule", "cron", "-c", "conf/../shop.toml", "--secret", "KEY=key.json").stdout
     assert f"cd {tmp_path} && {{ KEY={tmp_path}/key.json flock" in printed
     assert f"{Path(sys.executable).parent / 'rfm'} run --config {tmp_path}/shop.toml >>" in printed
@@ -86,7 +86,7 @@ def test_the_path_of_the_program_is_absolute_too(
 
 
 @posix
-def test_for_a_folder_of_windows_no_path_of_this_machine_is_written(rfm: Rfm) -> None:
+def test_with_a_windows_folder_all_paths_must_be_windows_paths(rfm: Rfm) -> None:
     windows = ("schedule", "windows", "--folder", "C:\\Shop")
     for words in (
         ("--config", "rfm.toml"), ("--config", "/srv/rfm.toml"), ("--program", "rfm.exe"),
@@ -100,7 +100,7 @@ def test_for_a_folder_of_windows_no_path_of_this_machine_is_written(rfm: Rfm) ->
     assert "<Arguments>run --config C:\\Shop\\rfm.toml</Arguments>" in printed
 
 
-def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
+def test_the_command_after_two_hyphens_is_scheduled(rfm: Rfm) -> None:
     words = ("run", "a b.csv", "--returns", "net")
     (file,) = json.loads(rfm("schedule", "kubernetes", *IMAGE, "--json", "--", *words).stdout)["files"]
     assert '- run\n            - "a b.csv"\n            - "--returns"\n            - net\n' in file["text"]
@@ -111,7 +111,7 @@ def test_the_command_after_two_hyphens_is_what_runs(rfm: Rfm) -> None:
     ("installed", "init"),
     [(["docker"], True), (["podman", "catatonit"], True), (["podman"], False)],
 )
-def test_a_first_process_hears_the_signals_where_the_engine_has_one(
+def test_an_init_process_is_used_if_the_engine_has_one(
     installed: list[str], init: bool, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in installed:
@@ -135,7 +135,7 @@ def test_a_first_process_hears_the_signals_where_the_engine_has_one(
         (["cron", "--name", "Every day"], "'Every day' is not a valid schedule name", "lower-case"),
         (["cron", "--timeout", "0"], "The time-out is 0 minutes", "1440"),
         (["cron", "--env", "RFM_TO"], "--env takes NAME=VALUE, not 'RFM_TO'", "RFM_TO="),
-        (["cron", "--env", "A=1", "--env", "A=2"], "--env gives A two values", "leave one"),
+        (["cron", "--env", "A=1", "--env", "A=2"], "--env gives A two values", "remove one"),
         (["cron", "--env", "A B=1"], "'A B' is not a valid name of an environment variable", "--env RFM_TO"),
         (["cron", "--env", "A=1", "--secret", "A=b"], "A is given both", "remove one"),
         (["cron", "--env", "A=a\nb"], r"The value of A contains the character '\n'", "rfm.toml"),
@@ -143,14 +143,18 @@ def test_a_first_process_hears_the_signals_where_the_engine_has_one(
         (
             ["cron", "--secret", 'KEY={"private_key": "x"}'],
             "The reference of KEY looks like a secret",
-            "name",
+            "pass a reference",
         ),
         (["cron", "--env", "ya29.x"], "--env takes NAME=VALUE.", "--env RFM_TO"),
         (["cron", "--env", "ya29.x="], "--env takes NAME=VALUE.", "--env RFM_TO"),
-        (["cron", "--", "ya29.x"], "A value that looks like a secret is no command", "schedule cron -- run"),
+        (
+            ["cron", "--", "ya29.x"],
+            "A value that looks like a secret is not a command",
+            "schedule cron -- run",
+        ),
         (["cron", "--", "run", "ya29.x"], "An argument looks like a secret", "--secret VARIABLE=REFERENCE"),
-        (["cron", "--", "runn"], "'runn' is no command to schedule", "schedule cron -- run"),
-        (["cron", "--", "schedule", "cron"], "'schedule' is no command to schedule", "-- run"),
+        (["cron", "--", "runn"], "'runn' is not a command that can be scheduled", "schedule cron -- run"),
+        (["cron", "--", "schedule", "cron"], "'schedule' is not a command that can be scheduled", "-- run"),
         (["kubernetes", "--install"], "starts containers only", "--image"),
         (["kubernetes", *IMAGE, "--install"], "rfm can't install a schedule for kubernetes", "print it"),
         (["airflow", "--remove"], "rfm can't install a schedule for airflow", "print it"),
@@ -158,15 +162,13 @@ def test_a_first_process_hears_the_signals_where_the_engine_has_one(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_makes_no_schedule_is_an_error(arguments: list[str], sentence: str, hint: str, rfm: Rfm) -> None:
-    said, hinted = refused(rfm("schedule", *arguments))
-    assert sentence in said
-    assert hint in hinted
+def test_an_invalid_schedule_is_an_error(arguments: list[str], sentence: str, hint: str, rfm: Rfm) -> None:
+    error, shown_hint = refused(rfm("schedule", *arguments))
+    assert sentence in error
+    assert hint in shown_hint
 
 
-def test_without_the_library_for_yaml_it_says_what_to_install(
-    rfm: Rfm, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_pyyaml_the_hint_says_what_to_install(rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     _, hint = refused(rfm("schedule", "kubernetes", *IMAGE))
     assert hint == "pip install 'rfm-pipeline[schedule]'"
@@ -178,20 +180,21 @@ def test_without_the_library_for_yaml_it_says_what_to_install(
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder at the front of PATH with a crontab, a systemctl and a schtasks that only note their calls."""
+    """A folder at the front of PATH with a crontab, systemctl and schtasks that record their calls."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    noting = f'echo "$(basename "$0") $*" >>"{folder}/calls"\n'
-    kept = (
-        f'case $1 in -l) cat "{folder}/kept" 2>/dev/null || {{ echo "no crontab for me" >&2; exit 1; }} ;;'
-        f' *) cat >"{folder}/kept" ;; esac\n'
+    record = f'echo "$(basename "$0") $*" >>"{folder}/calls"\n'
+    crontab = (
+        f'case $1 in -l) cat "{folder}/crontab.txt" 2>/dev/null'
+        ' || { echo "no crontab for me" >&2; exit 1; } ;;'
+        f' *) cat >"{folder}/crontab.txt" ;; esac\n'
     )
     for name, script in (
-        ("crontab", kept),
+        ("crontab", crontab),
         ("systemctl", ""),
         ("schtasks", f'cp "$5" "{folder}/task" || true\n'),
     ):
-        (folder / name).write_text(f"#!/bin/sh\n{noting}{script}", encoding="utf-8")
+        (folder / name).write_text(f"#!/bin/sh\n{record}{script}", encoding="utf-8")
         (folder / name).chmod(stat.S_IRWXU)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -208,7 +211,7 @@ Answer = Callable[[str], None]
 
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
-    """Makes the standard input a terminal at which somebody types something."""
+    """Replace the standard input by a terminal with a typed answer."""
 
     def typed(text: str) -> None:
         terminal = io.StringIO(f"{text}\n")
@@ -222,41 +225,41 @@ CRON = ("schedule", "cron", "--program", "/opt/rfm", "--folder", "/srv/shop")
 
 
 @posix
-def test_cron_is_given_the_lines_beside_those_that_are_there(tools: Path, rfm: Rfm) -> None:
-    (tools / "kept").write_text("# mine\n0 1 * * * backup 100\\%", encoding="utf-8")
+def test_installing_adds_lines_to_the_crontab_and_keeps_the_others(tools: Path, rfm: Rfm) -> None:
+    (tools / "crontab.txt").write_text("# mine\n0 1 * * * backup 100\\%", encoding="utf-8")
     printed = rfm(*CRON).stdout
-    ended = rfm(*CRON, "--install", "--yes")
-    assert (ended.code, ended.stdout) == (0, f"run crontab -:\n{printed}Done.\n")
+    outcome = rfm(*CRON, "--install", "--yes")
+    assert (outcome.code, outcome.stdout) == (0, f"run crontab -:\n{printed}Done.\n")
     mine = "# mine\n0 1 * * * backup 100\\%\n"
-    assert (tools / "kept").read_text(encoding="utf-8") == mine + printed
-    # Again is in its place, and another name beside it.
+    assert (tools / "crontab.txt").read_text(encoding="utf-8") == mine + printed
+    # A second installation replaces the first one; another name is added.
     assert rfm(*CRON, "--install", "--yes", "--at", "04:00").code == 0
     assert rfm(*CRON, "--install", "--yes", "--name", "other").code == 0
-    crontab = (tools / "kept").read_text(encoding="utf-8")
+    crontab = (tools / "crontab.txt").read_text(encoding="utf-8")
     assert [line[:9] for line in crontab.splitlines() if line.endswith("; }")] == ["0 4 * * *", "30 5 * * "]
     assert rfm("schedule", "cron", "--remove", "--yes", "--name", "other").code == 0
     assert rfm("schedule", "cron", "--remove", "--yes").code == 0
-    assert (tools / "kept").read_text(encoding="utf-8") == mine
+    assert (tools / "crontab.txt").read_text(encoding="utf-8") == mine
 
 
 @posix
-def test_the_first_crontab_of_a_user(tools: Path, rfm: Rfm) -> None:
+def test_installing_creates_a_missing_crontab(tools: Path, rfm: Rfm) -> None:
     assert rfm(*CRON, "--install", "--yes").code == 0
-    assert (tools / "kept").read_text(encoding="utf-8") == rfm(*CRON).stdout
+    assert (tools / "crontab.txt").read_text(encoding="utf-8") == rfm(*CRON).stdout
     sentence, _ = refused(rfm("schedule", "cron", "--remove", "--yes", "--name", "another"))
     assert sentence == "cron has no schedule another installed by `rfm schedule`."
 
 
 @posix
-def test_systemd_is_given_the_units_and_starts_the_timer(tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+def test_installing_writes_the_units_and_enables_the_timer(tools: Path, rfm: Rfm, tmp_path: Path) -> None:
     words = ("schedule", "systemd", "--program", "/opt/rfm", "--folder", "/srv/shop")
     printed = rfm(*words).stdout
-    ended = rfm(*words, "--install", "--yes")
-    assert ended.code == 0
+    outcome = rfm(*words, "--install", "--yes")
+    assert outcome.code == 0
     units = tmp_path / "config" / "systemd" / "user"
     service, timer = (units / f"rfm-daily.{kind}" for kind in ("service", "timer"))
     assert f"# rfm-daily.service\n{service.read_text()}\n# rfm-daily.timer\n{timer.read_text()}" == printed
-    assert f"write {timer}:\n{timer.read_text()}" in ended.stdout
+    assert f"write {timer}:\n{timer.read_text()}" in outcome.stdout
     assert calls(tools) == ["systemctl --user daemon-reload", "systemctl --user enable --now rfm-daily.timer"]
     assert rfm("schedule", "systemd", "--remove", "--yes").code == 0
     assert list(units.iterdir()) == []
@@ -273,16 +276,16 @@ SYSTEMD = ("schedule", "systemd", "--program", "/opt/rfm", "--folder", "/srv/sho
 
 
 @posix
-def test_where_systemd_can_not_be_reached_nothing_is_left_behind(
+def test_if_systemd_can_not_be_reached_the_installation_is_reverted(
     tools: Path, rfm: Rfm, tmp_path: Path
 ) -> None:
     (tools / "systemctl").write_text(NO_BUS, encoding="utf-8")
-    ended = rfm(*SYSTEMD, "--install", "--yes")
-    assert ended.code == 2
-    assert "`systemctl --user daemon-reload` failed: Failed to connect to bus" in ended.stderr
+    outcome = rfm(*SYSTEMD, "--install", "--yes")
+    assert outcome.code == 2
+    assert "`systemctl --user daemon-reload` failed: Failed to connect to bus" in outcome.stderr
     units = tmp_path / "config" / "systemd" / "user"
     assert list(units.iterdir()) == []
-    # One that was there before is there again.
+    # An existing unit is restored.
     (units / "rfm-daily.timer").write_text("before", encoding="utf-8")
     assert rfm(*SYSTEMD, "--install", "--yes").code == 2
     assert [(path.name, path.read_text("utf-8")) for path in units.iterdir()] == [
@@ -291,7 +294,7 @@ def test_where_systemd_can_not_be_reached_nothing_is_left_behind(
 
 
 @posix
-def test_a_timer_that_does_not_start_is_not_left_enabled(tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+def test_a_timer_that_can_not_be_started_is_disabled(tools: Path, rfm: Rfm, tmp_path: Path) -> None:
     script = (tools / "systemctl").read_text(encoding="utf-8")
     (tools / "systemctl").write_text(f"{script}test $2 != enable\n", encoding="utf-8")
     assert rfm(*SYSTEMD, "--install", "--yes").code == 2
@@ -300,7 +303,7 @@ def test_a_timer_that_does_not_start_is_not_left_enabled(tools: Path, rfm: Rfm, 
 
 
 @posix
-def test_where_systemd_can_not_be_reached_a_schedule_is_still_removed(
+def test_if_systemd_can_not_be_reached_a_schedule_is_still_removed(
     tools: Path, rfm: Rfm, tmp_path: Path
 ) -> None:
     assert rfm(*SYSTEMD, "--install", "--yes").code == 0
@@ -308,15 +311,17 @@ def test_where_systemd_can_not_be_reached_a_schedule_is_still_removed(
     (units / "timers.target.wants").mkdir()
     (units / "timers.target.wants" / "rfm-daily.timer").symlink_to(units / "rfm-daily.timer")
     (tools / "systemctl").write_text(NO_BUS, encoding="utf-8")
-    ended = rfm("schedule", "systemd", "--remove", "--yes")
-    assert ended.code == 0
-    assert "note: `systemctl --user disable --now rfm-daily.timer` failed: Failed to connect" in ended.stderr
+    outcome = rfm("schedule", "systemd", "--remove", "--yes")
+    assert outcome.code == 0
+    assert (
+        "note: `systemctl --user disable --now rfm-daily.timer` failed: Failed to connect" in outcome.stderr
+    )
     assert [path.name for path in units.rglob("*")] == ["timers.target.wants"]
 
 
 @posix
 @pytest.mark.parametrize("target", ["cron", "systemd", "windows"])
-def test_a_name_that_is_none_removes_nothing(target: str, tools: Path, rfm: Rfm, tmp_path: Path) -> None:
+def test_an_invalid_name_removes_nothing(target: str, tools: Path, rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "config" / "systemd" / "user").mkdir(parents=True)
     victim = tmp_path / "config" / "victim.timer"
     victim.write_text("", encoding="utf-8")
@@ -327,15 +332,15 @@ def test_a_name_that_is_none_removes_nothing(target: str, tools: Path, rfm: Rfm,
 
 
 @posix
-def test_the_lines_of_others_stay_as_they_are_to_the_byte(tools: Path, rfm: Rfm) -> None:
+def test_other_lines_of_the_crontab_stay_unchanged_to_the_byte(tools: Path, rfm: Rfm) -> None:
     mine = b"# caf\xe9\r\n0 1 * * * backup\r\n# Zo\xc3\xab\n"
-    (tools / "kept").write_bytes(mine)
+    (tools / "crontab.txt").write_bytes(mine)
     assert rfm(*CRON, "--install", "--yes").code == 0
-    assert (tools / "kept").read_bytes() == mine + rfm(*CRON).stdout.encode()
-    # As an editor may have left it that ends every line alike.
-    (tools / "kept").write_bytes((tools / "kept").read_bytes().replace(b"\n", b"\r\n"))
+    assert (tools / "crontab.txt").read_bytes() == mine + rfm(*CRON).stdout.encode()
+    # An editor may have converted all line endings.
+    (tools / "crontab.txt").write_bytes((tools / "crontab.txt").read_bytes().replace(b"\n", b"\r\n"))
     assert rfm("schedule", "cron", "--remove", "--yes").code == 0
-    assert (tools / "kept").read_bytes() == mine.replace(b"\n", b"\r\n")
+    assert (tools / "crontab.txt").read_bytes() == mine.replace(b"\n", b"\r\n")
 
 
 @posix
@@ -347,19 +352,17 @@ def test_the_lines_of_others_stay_as_they_are_to_the_byte(tools: Path, rfm: Rfm)
         "0 1 * * * backup\n# end rfm schedule rfm-daily\n",
     ],
 )
-def test_a_mark_without_the_other_does_not_take_the_lines_of_others(
-    lines: str, tools: Path, rfm: Rfm
-) -> None:
-    (tools / "kept").write_text(lines, encoding="utf-8")
+def test_a_single_marker_removes_no_other_lines(lines: str, tools: Path, rfm: Rfm) -> None:
+    (tools / "crontab.txt").write_text(lines, encoding="utf-8")
     for words in ((*CRON, "--install"), ("schedule", "cron", "--remove")):
-        ended = rfm(*words, "--yes")
-        assert ended.code == 2
-        assert "has only one of the two markers" in ended.stderr
-    assert (tools / "kept").read_text(encoding="utf-8") == lines
+        outcome = rfm(*words, "--yes")
+        assert outcome.code == 2
+        assert "has only one of the two markers" in outcome.stderr
+    assert (tools / "crontab.txt").read_text(encoding="utf-8") == lines
 
 
 @posix
-def test_windows_is_given_the_task(tools: Path, rfm: Rfm) -> None:
+def test_installing_passes_the_task_to_windows(tools: Path, rfm: Rfm) -> None:
     words = ("schedule", "windows", "--program", "C:\\rfm.exe", "--folder", "C:\\shop")
     assert rfm(*words, "--install", "--yes").code == 0
     (call,) = calls(tools)
@@ -372,48 +375,48 @@ def test_windows_is_given_the_task(tools: Path, rfm: Rfm) -> None:
 
 
 @posix
-def test_nothing_is_done_before_it_was_shown_and_agreed_to(tools: Path, rfm: Rfm, answer: Answer) -> None:
+def test_steps_are_executed_only_after_confirmation(tools: Path, rfm: Rfm, answer: Answer) -> None:
     sentence, hint = refused_after_showing(rfm, *CRON, "--install")
     assert (sentence, hint) == (
-        "error: Nobody is there to ask whether this is to be done.",
-        "hint: say so with --yes.",
+        "error: The confirmation needs a terminal.",
+        "hint: confirm with --yes.",
     )
     for no in ("n", "", "no"):
         answer(no)
-        ended = rfm(*CRON, "--install")
-        assert (ended.code, ended.stdout.splitlines()[-1]) == (0, "Nothing was changed.")
-    assert not (tools / "kept").exists()
+        outcome = rfm(*CRON, "--install")
+        assert (outcome.code, outcome.stdout.splitlines()[-1]) == (0, "Nothing was changed.")
+    assert not (tools / "crontab.txt").exists()
     answer("y")
-    ended = rfm(*CRON, "--install")
-    assert (ended.code, ended.stdout.splitlines()[-1]) == (0, "Done.")
-    assert (tools / "kept").exists()
+    outcome = rfm(*CRON, "--install")
+    assert (outcome.code, outcome.stdout.splitlines()[-1]) == (0, "Done.")
+    assert (tools / "crontab.txt").exists()
 
 
 def refused_after_showing(rfm: Rfm, *arguments: str) -> list[str]:
-    ended = rfm(*arguments)
-    assert ended.code == 2
-    assert ended.stdout.startswith("run crontab -:\n# begin rfm schedule rfm-daily\n")
-    return [line for line in ended.stderr.splitlines() if not line.startswith("note: ")]
+    outcome = rfm(*arguments)
+    assert outcome.code == 2
+    assert outcome.stdout.startswith("run crontab -:\n# begin rfm schedule rfm-daily\n")
+    return [line for line in outcome.stderr.splitlines() if not line.startswith("note: ")]
 
 
 @posix
-def test_a_scheduler_that_refuses_or_is_not_there_is_an_error(
+def test_a_failing_or_missing_scheduler_is_an_error(
     tools: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tools / "crontab").write_text("#!/bin/sh\necho 'not allowed to use this program' >&2; exit 1\n", "utf-8")
-    ended = rfm(*CRON, "--install", "--yes")
-    assert (ended.code, ended.stderr.splitlines()[-1]) == (
+    outcome = rfm(*CRON, "--install", "--yes")
+    assert (outcome.code, outcome.stderr.splitlines()[-1]) == (
         2,
         "error: `crontab -l` failed: not allowed to use this program.",
     )
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    ended = rfm(*CRON, "--install", "--yes")
-    assert "error: There is no `crontab` on this machine." in ended.stderr
+    outcome = rfm(*CRON, "--install", "--yes")
+    assert "error: There is no `crontab` on this machine." in outcome.stderr
 
 
-def test_units_of_the_system_are_not_installed_but_written(rfm: Rfm) -> None:
+def test_system_units_are_written_and_not_installed(rfm: Rfm) -> None:
     sentence, hint = refused(rfm("schedule", "systemd", "--program", "/opt/rfm", "--system", "--install"))
-    assert "--system for those of the system" in sentence
+    assert "--system renders system units" in sentence
     assert "/etc/systemd/system" in hint
 
 
@@ -421,7 +424,9 @@ def test_units_of_the_system_are_not_installed_but_written(rfm: Rfm) -> None:
 
 
 @posix
-def test_after_the_wait_it_is_the_run(rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_becomes_the_run_after_the_wait(
+    rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     became: list[list[str]] = []
 
     def become(path: str, words: list[str]) -> None:
@@ -430,9 +435,9 @@ def test_after_the_wait_it_is_the_run(rfm: Rfm, tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(os, "execv", become)
     monkeypatch.setattr("rfm_pipeline.schedule.wait.wait_until", lambda _moment: None)
-    ended = rfm("schedule", "wait", "--at", "04:05", "--timezone", "Asia/Kathmandu", "--", "run", "x.csv")
-    assert (ended.code, ended.stdout) == (7, "")
-    assert ended.stderr.endswith(" 04:05 +0545.\n")
+    outcome = rfm("schedule", "wait", "--at", "04:05", "--timezone", "Asia/Kathmandu", "--", "run", "x.csv")
+    assert (outcome.code, outcome.stdout) == (7, "")
+    assert outcome.stderr.endswith(" 04:05 +0545.\n")
     assert became == [[sys.executable, sys.executable, "-m", "rfm_pipeline", "run", "x.csv"]]
 
 

@@ -1,4 +1,4 @@
-"""`segment`: whatever has the lines, the answer is the command line's, and nothing is left behind."""
+"""`segment`: every kind of source gives the result of the command line, and no files are left."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ import rfm_pipeline
 import rfm_pipeline as rfm
 from rfm_pipeline.api.segmentation import COLUMNS
 from support.cli import Rfm
-from support.orders import BY_HAND, ORDERS, child, contents
+from support.orders import EXPECTED_ROWS, ORDERS, contents, run_python
 from support.paths import ROOT
 
 Frame = Callable[[Path], Any]
 
 
-class Nothing:
-    """A source that has nothing but Arrow's interface, and gives its rows once."""
+class StreamOnly:
+    """A source with only Arrow's stream interface, which yields its rows once."""
 
     def __init__(self, table: pa.Table) -> None:
         self._reader = table.to_reader()
@@ -46,7 +46,7 @@ FRAMES: dict[str, Frame] = {
     "a lazy frame": pl.scan_parquet,
     "Arrow": pq.read_table,
     "an Arrow stream": lambda path: pq.read_table(path).to_reader(),
-    "nothing but a stream": lambda path: Nothing(pq.read_table(path)),
+    "only a stream": lambda path: StreamOnly(pq.read_table(path)),
     "a relation": lambda path: duckdb.connect().read_parquet(str(path)),
     "a path": lambda path: path,
     "a path as text": str,
@@ -55,7 +55,7 @@ FRAMES: dict[str, Frame] = {
 
 @pytest.fixture
 def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The shop by hand as a Parquet file with its types, in the current folder."""
+    """The orders as a typed Parquet file in the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     with duckdb.connect() as connection:
@@ -84,35 +84,35 @@ def rows(segmentation: rfm.Segmentation) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("kind", FRAMES)
-def test_any_frame_gives_what_the_command_line_gives(kind: str, orders: Path, rfm: Rfm) -> None:
+def test_every_kind_of_frame_gives_the_result_of_the_command_line(kind: str, orders: Path, rfm: Rfm) -> None:
     from rfm_pipeline import segment
 
-    said = rfm("run", orders, "--json").json
-    found = segment(FRAMES[kind](orders))
-    assert rows(found) == published(orders.parent / "rfm.duckdb")
-    assert [(*row[:4], str(row[5]), str(row[6])) for row in rows(found)] == BY_HAND
-    told = found.to_json()
-    assert {name: told[name] for name in told.keys() - {"source"}} == {
-        name: said[name] for name in told.keys() - {"source"}
+    expected = rfm("run", orders, "--json").json
+    result = segment(FRAMES[kind](orders))
+    assert rows(result) == published(orders.parent / "rfm.duckdb")
+    assert [(*row[:4], str(row[5]), str(row[6])) for row in rows(result)] == EXPECTED_ROWS
+    actual = result.to_json()
+    assert {name: actual[name] for name in actual.keys() - {"source"}} == {
+        name: expected[name] for name in actual.keys() - {"source"}
     }
 
 
 @pytest.mark.parametrize("kind", ["pandas", "polars", "an Arrow stream", "a relation"])
-def test_a_real_shop_is_segmented_as_the_command_line_does_it(
+def test_a_real_shop_gives_the_result_of_the_command_line(
     kind: str, real_orders: Path, rfm: Rfm, tmp_path: Path
 ) -> None:
     from rfm_pipeline import segment
 
     flags = ("--bins", "5", "--preset", "grid", "--returns", "net", "--window", "6 months")
     assert rfm("run", real_orders, *flags).code == 0
-    found = segment(FRAMES[kind](real_orders), bins=5, preset="grid", returns="net", window="6 months")
-    assert rows(found) == published(tmp_path / "rfm.duckdb")
-    assert len(found) > 2000
+    result = segment(FRAMES[kind](real_orders), bins=5, preset="grid", returns="net", window="6 months")
+    assert rows(result) == published(tmp_path / "rfm.duckdb")
+    assert len(result) > 2000
 
 
 def test_every_argument_is_the_setting_of_its_name(orders: Path) -> None:
     renamed = pl.read_parquet(orders).rename({"customer_id": "who", "order_date": "when"})
-    found = rfm.segment(
+    result = rfm.segment(
         renamed,
         customer_id="who",
         ordered_at="when",
@@ -129,62 +129,62 @@ def test_every_argument_is_the_setting_of_its_name(orders: Path) -> None:
             }
         },
     )
-    assert [(row[0], row[1], row[10]) for row in rows(found)] == [("007", 30, "224")]
-    assert {excluded.reason: excluded.lines for excluded in found.exclusions}["french"] == 5
-    assert found.as_of == date(2024, 3, 31)
-    assert found.edges["monetary"] == tuple(map(Decimal, (10, 50, 100)))
-    assert found.columns["customer_id"] == "who"
+    assert [(row[0], row[1], row[10]) for row in rows(result)] == [("007", 30, "224")]
+    assert {excluded.reason: excluded.lines for excluded in result.exclusions}["french"] == 5
+    assert result.as_of == date(2024, 3, 31)
+    assert result.edges["monetary"] == tuple(map(Decimal, (10, 50, 100)))
+    assert result.columns["customer_id"] == "who"
 
 
-def test_settings_of_a_file_are_below_the_arguments(frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_arguments_take_precedence_over_a_configuration_file(frame: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "rfm.toml").write_text('as_of = "2024-04-01"\nreturns = "net"\n', encoding="utf-8")
-    # It is read where it is named, and nowhere else.
+    # The file is read only if it is named.
     assert rfm.segment(frame).as_of == date(2024, 3, 1)
-    found = rfm.segment(frame, config="rfm.toml", as_of="2024-03-31")
-    assert found.as_of == date(2024, 3, 31)
-    assert "non_positive_quantity" not in {excluded.reason for excluded in found.exclusions}
+    result = rfm.segment(frame, config="rfm.toml", as_of="2024-03-31")
+    assert result.as_of == date(2024, 3, 31)
+    assert "non_positive_quantity" not in {excluded.reason for excluded in result.exclusions}
     assert rfm.segment(frame, config=tmp_path / "rfm.toml", settings={"returns": "exclude"}).revenue > 0
 
 
-def test_nothing_is_written_and_no_variable_is_looked_at(
+def test_no_file_is_written_and_no_environment_variable_is_read(
     frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RFM_AS_OF", "2030-01-01")
     monkeypatch.setenv("RFM_TO", "duckdb:elsewhere.duckdb")
     before = contents(tmp_path)
-    with rfm.segment(frame) as found:
-        assert found.as_of == date(2024, 3, 1)
-        assert len(found.to_polars()) == 4
+    with rfm.segment(frame) as result:
+        assert result.as_of == date(2024, 3, 1)
+        assert len(result.to_polars()) == 4
     assert contents(tmp_path) == before
 
 
-def test_the_summary_tells_each_segment_and_adds_up(frame: pd.DataFrame) -> None:
-    found = rfm.segment(frame)
-    assert [segment.segment for segment in found.summary][:2] == ["Champions", "Loyal Customers"]
-    assert sum(segment.customers for segment in found.summary) == found.customers == len(found) == 4
-    assert sum(segment.orders for segment in found.summary) == found.orders == 6
-    assert sum(segment.revenue for segment in found.summary) == found.revenue == Decimal("163.4999")
-    counted = found.to_polars()["segment"].value_counts().rows_by_key("segment")
-    for segment in found.summary:
+def test_the_summary_lists_each_segment_and_adds_up(frame: pd.DataFrame) -> None:
+    result = rfm.segment(frame)
+    assert [segment.segment for segment in result.summary][:2] == ["Champions", "Loyal Customers"]
+    assert sum(segment.customers for segment in result.summary) == result.customers == len(result) == 4
+    assert sum(segment.orders for segment in result.summary) == result.orders == 6
+    assert sum(segment.revenue for segment in result.summary) == result.revenue == Decimal("163.4999")
+    counted = result.to_polars()["segment"].value_counts().rows_by_key("segment")
+    for segment in result.summary:
         assert segment.customers == counted.get(segment.segment, [(0,)])[0][0]
         assert segment.description
         assert segment.action
-    assert len(pd.DataFrame(found.summary)) == 10
-    assert {audit.status for audit in found.audits} == {"passed", "warning"}
+    assert len(pd.DataFrame(result.summary)) == 10
+    assert {audit.status for audit in result.audits} == {"passed", "warning"}
 
 
 def test_each_form_has_the_same_customers(frame: pd.DataFrame) -> None:
-    found = rfm.segment(frame)
-    table = found.to_arrow()
+    result = rfm.segment(frame)
+    table = result.to_arrow()
     assert table.schema.field("monetary").type == pa.decimal128(38, 9)
-    assert found.to_polars().to_arrow().to_pylist() == table.to_pylist()
-    as_pandas = found.to_pandas()
+    assert result.to_polars().to_arrow().to_pylist() == table.to_pylist()
+    as_pandas = result.to_pandas()
     assert list(as_pandas.columns) == list(COLUMNS)
     assert as_pandas["monetary"].tolist() == [float(row["monetary"]) for row in table.to_pylist()]
-    # Whatever takes Arrow's streams takes the result itself, as often as it likes.
+    # Consumers of Arrow streams read the segmentation itself, any number of times.
     for _ in range(2):
         with duckdb.connect() as connection:
-            (counted,) = connection.from_arrow(found).aggregate("SUM(monetary)").fetchall()
+            (counted,) = connection.from_arrow(result).aggregate("SUM(monetary)").fetchall()
         assert counted == (Decimal("163.4999"),)
 
 
@@ -208,7 +208,7 @@ def lines(**columns: Any) -> pl.DataFrame:
         {"amount": pl.Series([5, 7], dtype=pl.UInt8)},
         {"amount": pl.Series([5, 7], dtype=pl.Float32)},
         {"ordered_at": ["2025-01-01", "2025-01-02"]},
-        {"ordered_at": [datetime(2025, 1, 1, 23), datetime(2025, 1, 2, 1)]},  # noqa: DTZ001 - the naive ones
+        {"ordered_at": [datetime(2025, 1, 1, 23), datetime(2025, 1, 2, 1)]},  # noqa: DTZ001 - naive on purpose
         {"ordered_at": [datetime(2025, 1, 1, 23, tzinfo=UTC), datetime(2025, 1, 2, 1, tzinfo=UTC)]},
         {"order_id": pl.Series([1, 2], dtype=pl.Int64)},
         {"nested": pl.Series([[1], [2, 3]])},
@@ -216,14 +216,14 @@ def lines(**columns: Any) -> pl.DataFrame:
     ids=lambda columns: " ".join(f"{name} {pl.Series(some).dtype}" for name, some in columns.items()),
 )
 @pytest.mark.parametrize("form", ["polars", "pandas", "arrow"])
-def test_columns_of_any_type_are_what_they_say(columns: dict[str, Any], form: str) -> None:
+def test_columns_of_any_type_are_read_correctly(columns: dict[str, Any], form: str) -> None:
     frame: Any = lines(**columns)
     frame = {"polars": frame, "pandas": frame.to_pandas(), "arrow": frame.to_arrow()}[form]
-    found = [(row[0], row[1], row[3], row[5]) for row in rows(rfm.segment(frame))]
-    assert found == [("a", 1, 5, date(2025, 1, 1)), ("b", 0, 7, date(2025, 1, 2))]
+    result = [(row[0], row[1], row[3], row[5]) for row in rows(rfm.segment(frame))]
+    assert result == [("a", 1, 5, date(2025, 1, 1)), ("b", 0, 7, date(2025, 1, 2))]
 
 
-def test_numbers_that_pandas_made_floats_are_the_ids_that_they_were() -> None:
+def test_integer_ids_that_pandas_stored_as_floats_are_integers() -> None:
     frame = pd.DataFrame(
         {
             "customer_id": [17850.0, None, 12.0],
@@ -231,28 +231,26 @@ def test_numbers_that_pandas_made_floats_are_the_ids_that_they_were() -> None:
             "amount": [1, 2, 3.5],
         }
     )
-    found = rfm.segment(frame)
-    assert [row[0] for row in rows(found)] == ["12", "17850"]
-    assert [(excluded.reason, excluded.lines) for excluded in found.exclusions] == [("missing_customer", 1)]
+    result = rfm.segment(frame)
+    assert [row[0] for row in rows(result)] == ["12", "17850"]
+    assert [(excluded.reason, excluded.lines) for excluded in result.exclusions] == [("missing_customer", 1)]
 
 
-@pytest.mark.parametrize("most", [1, 7, 50, 256])
-def test_a_frame_in_many_pieces_is_read_whole(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", [1, 7, 50, 256])
+def test_a_frame_in_many_pieces_is_read_whole(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rfm_pipeline.source.dataframe._LARGE", 0)
-    monkeypatch.setattr("rfm_pipeline.source.dataframe._MOST_PIECES", most)
+    monkeypatch.setattr("rfm_pipeline.source.dataframe._MAX_SLICES", limit)
     pieces = [lines(customer_id=[f"c{n}", "b"]) for n in range(50)]
-    found = rfm.segment(pl.concat(pieces, rechunk=False))
-    assert (found.customers, found.orders, found.revenue) == (51, 100, Decimal(600))
+    result = rfm.segment(pl.concat(pieces, rechunk=False))
+    assert (result.customers, result.orders, result.revenue) == (51, 100, Decimal(600))
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="the peak of a process's memory is set back on Linux only"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can reset the peak memory of a process")
 @pytest.mark.parametrize("pieces", [1, 20])
 def test_a_large_frame_is_not_copied(pieces: int) -> None:
     arguments = (str(ROOT / "benchmarks" / "frame_memory.py"), "segment", "4000000", str(pieces))
-    done = child(*arguments)
+    done = run_python(*arguments)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) < 0.6
 
@@ -271,7 +269,7 @@ def test_a_large_frame_is_not_copied(pieces: int) -> None:
         (lines().clear(), "The frame, a polars.DataFrame, has no rows.", "look at where it comes from."),
         (
             pd.DataFrame({0: [1], 1: [2]}),
-            "The column 0 of a pandas.DataFrame has no name, but a int.",
+            "The name of column 0 of a pandas.DataFrame is not text but a int.",
             "name it",
         ),
         (
@@ -280,8 +278,8 @@ def test_a_large_frame_is_not_copied(pieces: int) -> None:
             "rename one",
         ),
         (lines(total=[1, 2]), "2 columns could be the amount: `amount`, `total`.", "choose one with amount "),
-        ({"customer_id": ["a"]}, "A builtins.dict is no source.", "give a path, a data frame"),
-        (3, "A builtins.int is no source.", "give a path"),
+        ({"customer_id": ["a"]}, "A builtins.dict is not a source.", "give a path, a pandas or Polars data frame"),
+        (3, "A builtins.int is not a source.", "give a path"),
         ("nowhere.csv", "nowhere.csv", None),
         (
             "bigquery://a.b.c",
@@ -291,7 +289,7 @@ def test_a_large_frame_is_not_copied(pieces: int) -> None:
         (lines(ordered_at=["03/04/2025", "04/05/2025"]), "can be read in two ways", "date_format='%d/%m/%Y'"),
     ],
 )
-def test_what_is_wrong_is_said_in_the_words_of_arguments(
+def test_errors_name_arguments_and_not_flags(
     frame: Any, message: str, hint: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -300,11 +298,11 @@ def test_what_is_wrong_is_said_in_the_words_of_arguments(
     assert message in error.value.message
     assert (hint or "") in (error.value.hint or "")
     assert "--" not in (error.value.hint or "")
-    # A notebook shows what the exception says, and its notes.
+    # Notebooks show the message and the notes of an exception.
     assert [f"hint: {error.value.hint}"] == error.value.__notes__
 
 
-def test_settings_that_are_none_are_named(frame: pd.DataFrame) -> None:
+def test_invalid_settings_are_named(frame: pd.DataFrame) -> None:
     with pytest.raises(rfm.RfmError, match="bins"):
         rfm.segment(frame, bins=99)
     with pytest.raises(rfm.RfmError, match="scorin"):
@@ -325,25 +323,25 @@ def test_an_audit_that_blocks_leaves_no_result_and_no_file(frame: pd.DataFrame, 
     assert contents(tmp_path) == before
 
 
-def test_what_was_closed_says_so_and_keeps_what_was_found(frame: pd.DataFrame) -> None:
-    with rfm.segment(frame) as found:
+def test_a_closed_segmentation_keeps_its_statistics(frame: pd.DataFrame) -> None:
+    with rfm.segment(frame) as result:
         pass
-    assert found.customers == 4
+    assert result.customers == 4
     with pytest.raises(rfm.RfmError, match="was closed"):
-        found.to_polars()
+        result.to_polars()
 
 
-def test_the_report_is_the_one_of_the_command_line_without_a_history(
+def test_the_report_equals_that_of_the_command_line_without_a_history(
     frame: pd.DataFrame, orders: Path, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rfm_pipeline import segment
 
     monkeypatch.setenv("RFM_REPORT__CURRENCY", "EUR")
     assert rfm("run", orders, "--report", "theirs.html").code == 0
-    with segment(frame, settings={"report": {"currency": "EUR"}}) as found:
-        found.report("ours.html")
+    with segment(frame, settings={"report": {"currency": "EUR"}}) as result:
+        result.report("ours.html")
         assert '<th scope="row">007</th>' in (tmp_path / "ours.html").read_text(encoding="utf-8")
-        # The figures are the same; the run, the source and the destination are others.
+        # The figures are equal; run, source and destination differ.
         ours, theirs = (
             (tmp_path / name).read_text(encoding="utf-8").partition('<div id="view">')[2]
             for name in ("ours.html", "theirs.html")
@@ -353,55 +351,55 @@ def test_the_report_is_the_one_of_the_command_line_without_a_history(
             drawn = [re.findall(pattern, page, re.DOTALL) for page in (ours, theirs)]
             assert drawn[0] == drawn[1]
             assert drawn[0]
-        found.report("ours.html", top_customers=0)
+        result.report("ours.html", top_customers=0)
         assert '<th scope="row">007</th>' not in (tmp_path / "ours.html").read_text(encoding="utf-8")
         with pytest.raises(rfm_pipeline.RfmError) as error:
-            found.report("ours.html", currency="POUNDS")
+            result.report("ours.html", currency="POUNDS")
         assert "look at currency" in (error.value.hint or "")
         with pytest.raises(rfm_pipeline.RfmError, match=r"report.txt does not end in .html"):
-            found.report("report.txt")
+            result.report("report.txt")
     with pytest.raises(rfm_pipeline.RfmError, match="was closed"):
-        found.report("late.html")
+        result.report("late.html")
 
 
-def test_nothing_holds_the_frame_once_it_was_read(orders: Path) -> None:
+def test_the_frame_is_released_once_it_has_been_read(orders: Path) -> None:
     frame = pd.read_parquet(orders)
     gone = weakref.ref(frame)
-    found = rfm.segment(frame)
+    result = rfm.segment(frame)
     del frame
     import gc
 
     gc.collect()
     assert gone() is None
-    assert len(found.to_arrow()) == 4
+    assert len(result.to_arrow()) == 4
 
 
-# For people
+# Display
 
 
-def test_a_notebook_shows_the_segments_and_runs_nothing_that_is_in_their_names(frame: pd.DataFrame) -> None:
+def test_a_notebook_shows_the_segments_with_escaped_names(frame: pd.DataFrame) -> None:
     script = "<script>alert(1)</script>"
-    found = rfm.segment(
+    result = rfm.segment(
         frame, settings={"segments": {"rules": [{"segment": script, "r": 4}], "fallback": "<b>Others"}}
     )
-    page = found._repr_html_()
+    page = result._repr_html_()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "&lt;b&gt;Others" in page
     assert "4 customers, 6 orders, revenue 163.50" in page
-    assert repr(found) == "<Segmentation: 4 customers, 6 orders, revenue 163.50, as of 2024-03-01>"
+    assert repr(result) == "<Segmentation: 4 customers, 6 orders, revenue 163.50, as of 2024-03-01>"
 
 
-# What is there
+# The package
 
 
-def test_the_package_shows_its_names_and_loads_none_of_them_before() -> None:
+def test_the_package_lists_its_names_and_imports_them_lazily() -> None:
     assert set(rfm.__all__) <= set(dir(rfm))
     for name in rfm.__all__:
         assert getattr(rfm, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'segmnt'"):
         _ = rfm.segmnt
-    loaded = child("-c", "import sys, rfm_pipeline; print(*sys.modules)").stdout.split()
+    loaded = run_python("-c", "import sys, rfm_pipeline; print(*sys.modules)").stdout.split()
     assert not {"_duckdb", "duckdb", "msgspec", "pandas", "pyarrow", "rfm_pipeline.api.segment"} & set(loaded)
 
 
@@ -414,7 +412,7 @@ def test_the_package_shows_its_names_and_loads_none_of_them_before() -> None:
         ("polars", "rfm.segment('orders.csv').to_polars()", "polars is not installed."),
     ],
 )
-def test_only_the_package_that_is_asked_for_is_needed(
+def test_only_the_package_of_the_requested_form_is_needed(
     absent: str, code: str, wanted: str, orders: Path
 ) -> None:
     program = f"""
@@ -431,5 +429,5 @@ try:
 except rfm.RfmError as error:
     print(error)
 """
-    done = child("-c", program)
+    done = run_python("-c", program)
     assert (done.returncode, done.stdout.strip()) == (0, wanted), done.stderr

@@ -1,4 +1,4 @@
-"""`rfm export` to CSV, Parquet and Excel: who is in the file, how it reads back, and who may read it."""
+"""`rfm export` to CSV, Parquet and Excel: content of the file, and its permissions."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import fastexcel
 import pytest
 
 from rfm_pipeline.results.tables import RESULT_COLUMNS
-from support.audience_shop import lay_out, published, read_csv, refused
+from support.audience_shop import assert_refused, copy_shop, published_rows, read_csv
 from support.cli import Rfm
 
 
 @pytest.fixture
 def shop(rfm: Rfm, tmp_path: Path) -> Rfm:
     """The command line in a folder with a result and contacts."""
-    lay_out(tmp_path)
+    copy_shop(tmp_path)
     return rfm
 
 
 def read_back(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file, read by a program that is not the one which wrote it, where there is another."""
+    """Return the rows of a file; Excel files are read by another library than the one that wrote them."""
     with duckdb.connect() as connection:
         relation = f"'{path}'"
         if path.suffix == ".xlsx":
@@ -38,11 +38,11 @@ def read_back(path: Path) -> list[dict[str, Any]]:
 
 
 def test_a_csv_has_the_rows_that_are_published(shop: Rfm, tmp_path: Path) -> None:
-    ended = shop("export", "-o", "all.csv")
-    assert (ended.code, ended.stderr) == (0, "")
+    outcome = shop("export", "-o", "all.csv")
+    assert (outcome.code, outcome.stderr) == (0, "")
     rows = read_csv(tmp_path / "all.csv")
     assert list(rows[0]) == list(RESULT_COLUMNS)
-    for row, expected in zip(rows, published(tmp_path), strict=True):
+    for row, expected in zip(rows, published_rows(tmp_path), strict=True):
         assert row["customer_id"] == expected["customer_id"]
         assert Decimal(row["monetary"]) == expected["monetary"]
         assert date.fromisoformat(row["last_order_date"]) == expected["last_order_date"]
@@ -53,51 +53,57 @@ def test_a_csv_has_the_rows_that_are_published(shop: Rfm, tmp_path: Path) -> Non
 
 def test_a_parquet_file_reads_back_to_the_published_rows(shop: Rfm, tmp_path: Path) -> None:
     assert shop("export", "-o", "all.parquet").code == 0
-    assert read_back(tmp_path / "all.parquet") == published(tmp_path)
+    assert read_back(tmp_path / "all.parquet") == published_rows(tmp_path)
 
 
 def test_a_workbook_reads_back_to_the_published_rows(shop: Rfm, tmp_path: Path) -> None:
     assert shop("export", "-o", "all.xlsx", "--columns", "customer_id,segment,monetary,frequency").code == 0
-    expected = published(tmp_path, "customer_id, segment, CAST(monetary AS DOUBLE) AS monetary, frequency")
+    expected = published_rows(
+        tmp_path, "customer_id, segment, CAST(monetary AS DOUBLE) AS monetary, frequency"
+    )
     assert read_back(tmp_path / "all.xlsx") == expected
 
 
 def test_segments_are_chosen_by_name_in_any_case(shop: Rfm, tmp_path: Path) -> None:
-    sizes = Counter(row["segment"] for row in published(tmp_path))
+    sizes = Counter(row["segment"] for row in published_rows(tmp_path))
     (one, _), (other, _) = sizes.most_common(2)
-    ended = shop("export", "-s", one.lower(), "--segment", other, "-o", "some.csv", "--json")
+    outcome = shop("export", "-s", one.lower(), "--segment", other, "-o", "some.csv", "--json")
     rows = read_csv(tmp_path / "some.csv")
     assert Counter(row["segment"] for row in rows) == {one: sizes[one], other: sizes[other]}
-    assert ended.json["segments"] == [one, other]
-    assert ended.json["customers"] == ended.json["exported"] == len(rows)
-    assert ended.json["as_of"] == published(tmp_path)[0]["as_of_date"].isoformat()
+    assert outcome.json["segments"] == [one, other]
+    assert outcome.json["customers"] == outcome.json["exported"] == len(rows)
+    assert outcome.json["as_of"] == published_rows(tmp_path)[0]["as_of_date"].isoformat()
 
 
 def test_a_segment_of_the_map_that_is_empty_today_gives_a_file_with_headings(
     shop: Rfm, tmp_path: Path
 ) -> None:
-    there = {row["segment"] for row in published(tmp_path)}
-    empty = next(name for name in ("Hibernating", "Promising", "About to Sleep", "Lost") if name not in there)
+    segments = {row["segment"] for row in published_rows(tmp_path)}
+    empty = next(
+        name for name in ("Hibernating", "Promising", "About to Sleep", "Lost") if name not in segments
+    )
     assert shop("export", "-s", empty, "-o", "none.csv", "--columns", "customer_id,segment").code == 0
     assert (tmp_path / "none.csv").read_text() == "customer_id,segment\n"
 
 
-def test_columns_come_in_the_order_in_which_they_were_named(shop: Rfm, tmp_path: Path) -> None:
+def test_columns_have_the_requested_order(shop: Rfm, tmp_path: Path) -> None:
     assert shop("export", "-o", "some.csv", "--columns", "segment, customer_id").code == 0
     assert list(read_csv(tmp_path / "some.csv")[0]) == ["segment", "customer_id"]
 
 
 @pytest.mark.parametrize("name", ["all.csv", "all.parquet", "all.xlsx"])
-def test_only_the_owner_can_read_a_file_whatever_was_there(shop: Rfm, tmp_path: Path, name: str) -> None:
+def test_only_the_owner_can_read_the_file_even_if_it_replaces_another(
+    shop: Rfm, tmp_path: Path, name: str
+) -> None:
     (tmp_path / name).write_text("an earlier one")
     (tmp_path / name).chmod(0o644)
     before = set(tmp_path.iterdir())
     assert shop("export", "-o", name).code == 0
     assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
-    assert set(tmp_path.iterdir()) == before, "no draft is left"
+    assert set(tmp_path.iterdir()) == before, "no temporary file is left"
 
 
-def test_a_file_that_cannot_be_written_leaves_the_earlier_one(
+def test_a_failed_write_leaves_the_existing_file(
     shop: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Path, target: Path) -> Path:
@@ -106,7 +112,7 @@ def test_a_file_that_cannot_be_written_leaves_the_earlier_one(
     (tmp_path / "all.csv").write_text("an earlier one")
     before = set(tmp_path.iterdir())
     monkeypatch.setattr(Path, "replace", full)
-    refused(
+    assert_refused(
         shop("export", "-o", "all.csv"),
         "can't be written: no space left on device",
         "check the output path",
@@ -121,7 +127,7 @@ def test_a_file_that_cannot_be_written_leaves_the_earlier_one(
 
 @pytest.fixture
 def with_formulas(rfm: Rfm, tmp_path: Path) -> Rfm:
-    """A shop where customers chose ids that a spreadsheet would run."""
+    """A shop with customer ids that a spreadsheet reads as formulas."""
     ids = ["=cmd|'/c calc'!A0", "+1+1", "-2", "@SUM(1)", "\t=3", "plain"]
     lines = [f'"{name}",o{number},2025-01-0{number + 1},5' for number, name in enumerate(ids)]
     (tmp_path / "orders.csv").write_text("\n".join(["customer_id,order_id,order_date,amount", *lines]) + "\n")
@@ -129,28 +135,28 @@ def with_formulas(rfm: Rfm, tmp_path: Path) -> Rfm:
     return rfm
 
 
-def test_a_formula_in_a_csv_is_made_harmless_and_a_number_is_not_touched(
+def test_a_formula_in_a_csv_gets_an_apostrophe_and_a_number_does_not(
     with_formulas: Rfm, tmp_path: Path
 ) -> None:
     assert with_formulas("export", "-o", "all.csv").code == 0
     written = {row["customer_id"] for row in read_csv(tmp_path / "all.csv")}
-    stored = {row["customer_id"] for row in published(tmp_path)}
+    stored = {row["customer_id"] for row in published_rows(tmp_path)}
     assert {"=cmd|'/c calc'!A0", "-2", "plain"} <= stored
     assert {"'=cmd|'/c calc'!A0", "'+1+1", "'@SUM(1)", "-2", "plain"} <= written
     assert len(written) == len(stored)
 
 
-def test_raw_leaves_them_as_they_are(with_formulas: Rfm, tmp_path: Path) -> None:
+def test_raw_leaves_formulas_unchanged(with_formulas: Rfm, tmp_path: Path) -> None:
     assert with_formulas("export", "-o", "all.csv", "--raw").code == 0
     written = {row["customer_id"] for row in read_csv(tmp_path / "all.csv")}
-    assert written == {row["customer_id"] for row in published(tmp_path)}
+    assert written == {row["customer_id"] for row in published_rows(tmp_path)}
 
 
 @pytest.mark.parametrize("name", ["all.xlsx", "all.parquet"])
 def test_a_workbook_has_texts_and_no_formulas(with_formulas: Rfm, tmp_path: Path, name: str) -> None:
     assert with_formulas("export", "-o", name, "--columns", "customer_id,monetary").code == 0
     written = {row["customer_id"] for row in read_back(tmp_path / name)}
-    assert written == {row["customer_id"] for row in published(tmp_path)}
+    assert written == {row["customer_id"] for row in published_rows(tmp_path)}
     if name.endswith(".xlsx"):
         with zipfile.ZipFile(tmp_path / name) as book:
             assert b"<f>" not in book.read("xl/worksheets/sheet1.xml")
@@ -161,18 +167,16 @@ def test_a_workbook_has_texts_and_no_formulas(with_formulas: Rfm, tmp_path: Path
 
 @pytest.fixture
 def with_addresses(rfm: Rfm, tmp_path: Path) -> Rfm:
-    """A shop that knows its customers by their addresses."""
+    """A shop whose customer ids are e-mail addresses."""
     lines = [f"User.{number}@Example.com,o{number},2025-01-0{number},5" for number in range(1, 6)]
     (tmp_path / "orders.csv").write_text("\n".join(["email,order_id,order_date,amount", *lines]) + "\n")
     assert rfm("run", "orders.csv", "--quiet").code == 0
     return rfm
 
 
-def test_ids_that_are_addresses_are_written_only_where_they_may_be(
-    with_addresses: Rfm, tmp_path: Path
-) -> None:
+def test_ids_that_are_addresses_need_the_flag_clear(with_addresses: Rfm, tmp_path: Path) -> None:
     for name in ("all.csv", "all.parquet", "all.xlsx"):
-        refused(with_addresses("export", "-o", name), "5 customer ids are e-mail addresses", "--clear")
+        assert_refused(with_addresses("export", "-o", name), "5 customer ids are e-mail addresses", "--clear")
         assert not (tmp_path / name).exists()
     assert with_addresses("export", "-o", "all.csv", "--columns", "segment,monetary").code == 0
     assert "@" not in (tmp_path / "all.csv").read_text()
@@ -181,13 +185,13 @@ def test_ids_that_are_addresses_are_written_only_where_they_may_be(
 
 
 def test_ids_that_are_addresses_need_no_contacts(with_addresses: Rfm, tmp_path: Path) -> None:
-    ended = with_addresses("export", "-f", "google", "--email", "customer_id", "-o", "g.csv", "--json")
-    assert (ended.json["exported"], ended.json["contacts"]) == (5, None)
+    outcome = with_addresses("export", "-f", "google", "--email", "customer_id", "-o", "g.csv", "--json")
+    assert (outcome.json["exported"], outcome.json["contacts"]) == (5, None)
     assert len({row["Email"] for row in read_csv(tmp_path / "g.csv")}) == 5
     assert "@" not in (tmp_path / "g.csv").read_text()
 
 
-# What can't be done is said
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -205,19 +209,19 @@ def test_ids_that_are_addresses_need_no_contacts(with_addresses: Rfm, tmp_path: 
         (("-o", "x.csv", "-f", "meta"), "needs addresses", "--contacts FILE"),
     ],
 )
-def test_what_is_not_there_is_said(
+def test_an_invalid_request_is_an_error_and_writes_nothing(
     shop: Rfm, tmp_path: Path, arguments: tuple[str, ...], error: str, hint: str
 ) -> None:
     before = set(tmp_path.iterdir())
-    refused(shop("export", *arguments), error, hint)
+    assert_refused(shop("export", *arguments), error, hint)
     assert set(tmp_path.iterdir()) == before
 
 
-def test_the_summary_says_who_is_in_the_file(shop: Rfm, tmp_path: Path) -> None:
-    shown = shop("export", "-o", "all.xlsx").stdout
-    assert "10 customers\n10  exported\n" in shown
-    assert "Wrote all.xlsx" in shown
-    assert "duckdb:rfm.duckdb#rfm_segments as of 2025-" in shown
+def test_the_summary_counts_the_customers_in_the_file(shop: Rfm, tmp_path: Path) -> None:
+    output = shop("export", "-o", "all.xlsx").stdout
+    assert "10 customers\n10  exported\n" in output
+    assert "Wrote all.xlsx" in output
+    assert "duckdb:rfm.duckdb#rfm_segments as of 2025-" in output
 
 
 def test_nothing_is_left_in_the_temporary_folder(shop: Rfm, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`rfm export` in the formats of networks: everybody is accounted for, and nobody is shown."""
+"""`rfm export` in the formats of networks: every customer is counted, and no personal data is shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import duckdb
 import pytest
 import xlsxwriter
 
-from support.audience_shop import CONTACTS, HEADER, PERSONAL, lay_out, published, read_csv, refused
+from support.audience_shop import (
+    CONTACTS,
+    HEADER,
+    PERSONAL_DATA,
+    assert_refused,
+    copy_shop,
+    published_rows,
+    read_csv,
+)
 from support.cli import Rfm
 
 MAPPED = (
@@ -30,7 +38,7 @@ MAPPED = (
 @pytest.fixture
 def shop(rfm: Rfm, tmp_path: Path) -> Rfm:
     """The command line in a folder with a result and contacts."""
-    lay_out(tmp_path)
+    copy_shop(tmp_path)
     return rfm
 
 
@@ -39,8 +47,8 @@ def hashed(text: str) -> str:
 
 
 def test_google_gets_hashes_under_its_own_headings(shop: Rfm, tmp_path: Path) -> None:
-    ended = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv", "--json")
-    assert ended.code == 0
+    outcome = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv", "--json")
+    assert outcome.code == 0
     rows = read_csv(tmp_path / "g.csv")
     assert list(rows[0]) == ["Email", "Phone", "First Name", "Last Name", "Country", "Zip"]
     assert rows[0] == {
@@ -51,7 +59,7 @@ def test_google_gets_hashes_under_its_own_headings(shop: Rfm, tmp_path: Path) ->
         "Country": "GB",
         "Zip": "SW1A 1AA",
     }
-    assert ended.json["hashed"] == ["Email", "Phone", "First Name", "Last Name"]
+    assert outcome.json["hashed"] == ["Email", "Phone", "First Name", "Last Name"]
 
 
 def test_meta_gets_everything_hashed_under_its_own_headings(shop: Rfm, tmp_path: Path) -> None:
@@ -69,13 +77,13 @@ def test_meta_gets_everything_hashed_under_its_own_headings(shop: Rfm, tmp_path:
     assert rows[0]["email"] == hashed("ann.one+shop@gmail.com"), "Meta leaves dots and what follows a plus"
 
 
-def test_klaviyo_gets_addresses_first_and_what_is_known_of_the_customer(shop: Rfm, tmp_path: Path) -> None:
-    ended = shop(
+def test_klaviyo_gets_the_address_first_and_columns_of_the_result(shop: Rfm, tmp_path: Path) -> None:
+    outcome = shop(
         "export", "-f", "klaviyo", "--clear", "--contacts", CONTACTS, "--first-name", "First", "-o", "k.csv"
     )
-    assert ended.code == 0
+    assert outcome.code == 0
     rows = read_csv(tmp_path / "k.csv")
-    first = published(tmp_path)[0]
+    first = published_rows(tmp_path)[0]
     assert list(rows[0]) == [
         "Email", "First Name", "RFM Segment", "RFM Score", "RFM Recency Days", "RFM Frequency",
         "RFM Monetary", "RFM Last Order Date",
@@ -88,16 +96,16 @@ def test_klaviyo_gets_addresses_first_and_what_is_known_of_the_customer(shop: Rf
 
 
 def test_mailchimp_gets_the_segment_as_a_tag(shop: Rfm, tmp_path: Path) -> None:
-    ended = shop("export", "-f", "mailchimp", "--clear", "--contacts", CONTACTS, "-o", "m.csv")
-    assert ended.code == 0
-    segments = {row["customer_id"]: row["segment"] for row in published(tmp_path)}
+    outcome = shop("export", "-f", "mailchimp", "--clear", "--contacts", CONTACTS, "-o", "m.csv")
+    assert outcome.code == 0
+    segments = {row["customer_id"]: row["segment"] for row in published_rows(tmp_path)}
     assert read_csv(tmp_path / "m.csv")[:2] == [
         {"Email Address": "ann.one+shop@gmail.com", "Tags": segments["c01"]},
         {"Email Address": "two@example.com", "Tags": segments["c02"]},
     ]
 
 
-def test_a_comma_in_a_segments_name_does_not_make_two_tags_of_it(shop: Rfm, tmp_path: Path) -> None:
+def test_a_segment_name_with_a_comma_is_one_tag(shop: Rfm, tmp_path: Path) -> None:
     (tmp_path / "rfm.toml").write_text('[[segments.rules]]\nsegment = "Good, better"\nr = ">=1"\n')
     assert shop("run", "orders.csv", "--quiet").code == 0
     assert shop("export", "-f", "mailchimp", "--clear", "--contacts", CONTACTS, "-o", "m.csv").code == 0
@@ -107,7 +115,7 @@ def test_a_comma_in_a_segments_name_does_not_make_two_tags_of_it(shop: Rfm, tmp_
 @pytest.mark.parametrize(
     ("format_", "mapped", "left_out"),
     [
-        # c01 and c04 are one address to Google; c05 has a number.
+        # By Google's rule c01 and c04 have the same address; c05 has a phone number.
         ("google", MAPPED, {"no_contact": 2, "no_email": 1, "invalid_email": 1, "same_contact": 2}),
         ("google", (), {"no_contact": 2, "no_email": 1, "invalid_email": 2, "same_contact": 2}),
         ("meta", (), {"no_contact": 2, "no_email": 1, "invalid_email": 2, "same_contact": 1}),
@@ -116,7 +124,7 @@ def test_a_comma_in_a_segments_name_does_not_make_two_tags_of_it(shop: Rfm, tmp_
             ("--phone", "Mobile"),
             {"no_contact": 2, "no_email": 1, "invalid_email": 1, "same_contact": 1},
         ),
-        # Mailchimp knows nobody by a number.
+        # Mailchimp does not identify people by phone number.
         (
             "mailchimp",
             ("--phone", "Mobile"),
@@ -127,12 +135,14 @@ def test_a_comma_in_a_segments_name_does_not_make_two_tags_of_it(shop: Rfm, tmp_
 def test_every_customer_is_in_the_file_or_left_out_for_a_reason(
     shop: Rfm, tmp_path: Path, format_: str, mapped: tuple[str, ...], left_out: dict[str, int]
 ) -> None:
-    ended = shop("export", "-f", format_, "--clear", "--contacts", CONTACTS, *mapped, "-o", "x.csv", "--json")
-    found = ended.json
-    assert found["left_out"] == left_out
-    assert found["exported"] == len(read_csv(tmp_path / "x.csv"))
-    assert found["exported"] + sum(found["left_out"].values()) == found["customers"] == 10
-    assert found["contacts"]["unused"] == 2
+    outcome = shop(
+        "export", "-f", format_, "--clear", "--contacts", CONTACTS, *mapped, "-o", "x.csv", "--json"
+    )
+    statistics = outcome.json
+    assert statistics["left_out"] == left_out
+    assert statistics["exported"] == len(read_csv(tmp_path / "x.csv"))
+    assert statistics["exported"] + sum(statistics["left_out"].values()) == statistics["customers"] == 10
+    assert statistics["contacts"]["unused"] == 2
     shown = shop("export", "-f", format_, "--clear", "--contacts", CONTACTS, *mapped, "-o", "x.csv").stdout
     for reason, number in left_out.items():
         assert f"{number}  " in shown
@@ -140,38 +150,40 @@ def test_every_customer_is_in_the_file_or_left_out_for_a_reason(
     assert "2 contacts of no customer in these segments" in shown
 
 
-def test_what_a_network_cannot_use_is_left_blank_and_counted(shop: Rfm, tmp_path: Path) -> None:
-    ended = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv", "--json")
-    assert ended.json["contacts"]["unusable"] == {"phone": 1, "country": 1}
+def test_unusable_values_are_blank_and_counted(shop: Rfm, tmp_path: Path) -> None:
+    outcome = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv", "--json")
+    assert outcome.json["contacts"]["unusable"] == {"phone": 1, "country": 1}
     shown = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv").stdout
     assert "! 1 value of phone can't be used in this format: left blank" in shown
 
 
-def test_of_customers_with_one_address_the_one_who_spent_the_most_is_taken(shop: Rfm, tmp_path: Path) -> None:
-    asked = ("-f", "klaviyo", "--clear", "--contacts", CONTACTS, "--columns", "customer_id,monetary")
-    assert shop("export", *asked, "-o", "k.csv").code == 0
+def test_of_customers_with_the_same_address_the_highest_monetary_value_wins(
+    shop: Rfm, tmp_path: Path
+) -> None:
+    flags = ("-f", "klaviyo", "--clear", "--contacts", CONTACTS, "--columns", "customer_id,monetary")
+    assert shop("export", *flags, "-o", "k.csv").code == 0
     (two,) = (row for row in read_csv(tmp_path / "k.csv") if row["Email"] == "two@example.com")
     assert two["RFM Customer Id"] == "c02"
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_of_several_addresses_the_most_frequent_is_taken_in_any_order(
+def test_of_several_addresses_the_most_frequent_wins_in_any_row_order(
     shop: Rfm, tmp_path: Path, order: int
 ) -> None:
     rows = [("c01", "b@example.com"), ("c01", "a@example.com"), ("c01", "B@example.com "), ("c01", "none"),
             ("c02", "d@example.com"), ("c02", "c@example.com"), ("c03", "e@example.com")]  # fmt: skip
     with (tmp_path / "several.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("id", "email"), *rows[::order]])
-    ended = shop("export", "-f", "klaviyo", "--clear", "--contacts", "several.csv", "-o", "k.csv", "--json")
+    outcome = shop("export", "-f", "klaviyo", "--clear", "--contacts", "several.csv", "-o", "k.csv", "--json")
     emails = [row["Email"] for row in read_csv(tmp_path / "k.csv")]
     assert emails == ["b@example.com", "c@example.com", "e@example.com"]
-    assert ended.json["contacts"]["several_addresses"] == 2
+    assert outcome.json["contacts"]["several_addresses"] == 2
 
 
-def test_nobody_is_shown_in_a_hashed_file_or_on_the_terminal(shop: Rfm, tmp_path: Path) -> None:
+def test_no_personal_data_is_in_a_hashed_file_or_on_the_terminal(shop: Rfm, tmp_path: Path) -> None:
     for format_ in ("google", "meta", "klaviyo", "mailchimp"):
         for quiet in ((), ("--json",)):
-            asked = (
+            flags = (
                 "-f",
                 format_,
                 "--clear",
@@ -182,26 +194,24 @@ def test_nobody_is_shown_in_a_hashed_file_or_on_the_terminal(shop: Rfm, tmp_path
                 f"{format_}.csv",
                 *quiet,
             )
-            ended = shop("export", *asked)
-            assert ended.code == 0
-            said = (ended.stdout + ended.stderr).casefold()
-            assert not [value for value in PERSONAL if value.casefold() in said]
+            outcome = shop("export", *flags)
+            assert outcome.code == 0
+            expected = (outcome.stdout + outcome.stderr).casefold()
+            assert not [value for value in PERSONAL_DATA if value.casefold() in expected]
     for format_ in ("google", "meta"):
         text = (tmp_path / f"{format_}.csv").read_text().casefold()
-        assert not [value for value in PERSONAL if value.casefold() in text]
+        assert not [value for value in PERSONAL_DATA if value.casefold() in text]
         assert (tmp_path / f"{format_}.csv").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("format_", ["klaviyo", "mailchimp"])
-def test_addresses_go_out_in_clear_only_where_that_is_asked_for(
-    shop: Rfm, tmp_path: Path, format_: str
-) -> None:
-    ended = shop("export", "-f", format_, "--contacts", CONTACTS, "-o", "x.csv")
-    refused(ended, "contains readable e-mail addresses", "--clear")
+def test_readable_addresses_need_the_flag_clear(shop: Rfm, tmp_path: Path, format_: str) -> None:
+    outcome = shop("export", "-f", format_, "--contacts", CONTACTS, "-o", "x.csv")
+    assert_refused(outcome, "contains readable e-mail addresses", "--clear")
     assert not (tmp_path / "x.csv").exists()
 
 
-def test_nothing_personal_is_used_that_nobody_named(shop: Rfm, tmp_path: Path) -> None:
+def test_personal_columns_are_used_only_if_named(shop: Rfm, tmp_path: Path) -> None:
     assert shop("export", "-f", "google", "--contacts", CONTACTS, "-o", "g.csv").code == 0
     assert list(read_csv(tmp_path / "g.csv")[0]) == ["Email"]
 
@@ -209,13 +219,13 @@ def test_nothing_personal_is_used_that_nobody_named(shop: Rfm, tmp_path: Path) -
 # Contacts
 
 
-def test_contacts_are_configured_once(shop: Rfm, tmp_path: Path) -> None:
+def test_contacts_can_be_configured_in_a_file(shop: Rfm, tmp_path: Path) -> None:
     (tmp_path / "rfm.toml").write_text(f'[export]\ncontacts = "{CONTACTS}"\nphone = "Mobile"\n')
     assert shop("export", "-f", "meta", "-o", "m.csv").code == 0
     assert list(read_csv(tmp_path / "m.csv")[0]) == ["email", "phone"]
 
 
-def test_contacts_are_read_as_they_are_said_to_be_written(shop: Rfm, tmp_path: Path) -> None:
+def test_contacts_are_read_with_the_configured_options(shop: Rfm, tmp_path: Path) -> None:
     (tmp_path / "people.txt").write_text("id~email\nc01~a@example.com\n")
     (tmp_path / "rfm.toml").write_text('[export]\ncontacts = "people.txt"\n[export.read]\ndelimiter = "~"\n')
     assert shop("export", "-f", "meta", "-o", "m.csv").code == 0
@@ -223,29 +233,29 @@ def test_contacts_are_read_as_they_are_said_to_be_written(shop: Rfm, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "place", ["contacts.parquet", "contacts.xlsx", "duckdb:crm.duckdb#people", "duckdb:rfm.duckdb#people"]
+    "location", ["contacts.parquet", "contacts.xlsx", "duckdb:crm.duckdb#people", "duckdb:rfm.duckdb#people"]
 )
-def test_contacts_are_read_from_wherever_lines_are(shop: Rfm, tmp_path: Path, place: str) -> None:
+def test_contacts_are_read_from_every_kind_of_local_source(shop: Rfm, tmp_path: Path, location: str) -> None:
     assert shop("export", "-f", "meta", "--contacts", CONTACTS, "-o", "from-csv.csv").code == 0
-    scheme, _, table = place.partition("#")
+    scheme, _, table = location.partition("#")
     with duckdb.connect(
         str(tmp_path / scheme.removeprefix("duckdb:")) if table else ":memory:"
     ) as connection:
         people = f"(SELECT * FROM read_csv('{tmp_path / CONTACTS}', all_varchar = true))"
         if table:
             connection.execute(f"CREATE TABLE {table} AS FROM {people}")
-        elif place.endswith(".parquet"):
-            connection.execute(f"COPY {people} TO '{tmp_path / place}'")
+        elif location.endswith(".parquet"):
+            connection.execute(f"COPY {people} TO '{tmp_path / location}'")
         else:
-            with xlsxwriter.Workbook(str(tmp_path / place)) as workbook:
+            with xlsxwriter.Workbook(str(tmp_path / location)) as workbook:
                 sheet = workbook.add_worksheet()
                 for number, row in enumerate([HEADER, *connection.execute(f"FROM {people}").fetchall()]):
                     sheet.write_row(number, 0, row)
-    assert shop("export", "-f", "meta", "--contacts", place, "-o", "x.csv").code == 0
+    assert shop("export", "-f", "meta", "--contacts", location, "-o", "x.csv").code == 0
     assert (tmp_path / "x.csv").read_text() == (tmp_path / "from-csv.csv").read_text()
 
 
-def test_ids_that_are_numbers_meet_in_any_type(rfm: Rfm, tmp_path: Path) -> None:
+def test_numeric_ids_match_whatever_their_types(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(
         "customer_id,order_date,amount\n17850,2025-01-01,5\n007,2025-01-02,5\n"
     )
@@ -253,13 +263,13 @@ def test_ids_that_are_numbers_meet_in_any_type(rfm: Rfm, tmp_path: Path) -> None
     with duckdb.connect() as connection:
         rows = "(VALUES (17850.0::DOUBLE, 'a@example.com'), (1.0, 'b@example.com')) AS people(id, email)"
         connection.execute(f"COPY (FROM {rows}) TO '{tmp_path}/people.parquet'")
-    ended = rfm("export", "-f", "meta", "--contacts", "people.parquet", "-o", "m.csv", "--json")
+    outcome = rfm("export", "-f", "meta", "--contacts", "people.parquet", "-o", "m.csv", "--json")
     assert read_csv(tmp_path / "m.csv") == [{"email": hashed("a@example.com")}]
-    assert ended.json["left_out"] == {"no_contact": 1}
+    assert outcome.json["left_out"] == {"no_contact": 1}
 
 
 @pytest.mark.parametrize(
-    ("header", "flags", "said"),
+    ("header", "flags", "expected"),
     [
         (
             "id,email,mail",
@@ -274,10 +284,10 @@ def test_ids_that_are_numbers_meet_in_any_type(rfm: Rfm, tmp_path: Path) -> None
     ],
 )
 def test_columns_are_not_guessed(
-    shop: Rfm, tmp_path: Path, header: str, flags: tuple[str, ...], said: tuple[str, str]
+    shop: Rfm, tmp_path: Path, header: str, flags: tuple[str, ...], expected: tuple[str, str]
 ) -> None:
     (tmp_path / "people.csv").write_text(f"{header}\n{','.join('abc'[: header.count(',') + 1])}\n")
-    refused(shop("export", "-f", "meta", "--contacts", "people.csv", *flags, "-o", "m.csv"), *said)
+    assert_refused(shop("export", "-f", "meta", "--contacts", "people.csv", *flags, "-o", "m.csv"), *expected)
 
 
 @pytest.mark.parametrize(
@@ -291,30 +301,30 @@ def test_columns_are_not_guessed(
         (("--columns", "segment"), "takes no columns of the result", "--columns"),
     ],
 )
-def test_google_takes_no_half_addresses_and_no_columns_of_ours(
+def test_google_needs_complete_postal_addresses_and_accepts_no_result_columns(
     shop: Rfm, flags: tuple[str, ...], error: str, hint: str
 ) -> None:
-    refused(shop("export", "-f", "google", "--contacts", CONTACTS, *flags, "-o", "g.csv"), error, hint)
+    assert_refused(shop("export", "-f", "google", "--contacts", CONTACTS, *flags, "-o", "g.csv"), error, hint)
 
 
 def test_contacts_are_not_overwritten(shop: Rfm, tmp_path: Path) -> None:
     before = (tmp_path / CONTACTS).read_bytes()
     for contacts in (CONTACTS, "*ntacts.csv"):
-        ended = shop("export", "-f", "google", "--contacts", contacts, "-o", tmp_path / CONTACTS)
-        refused(ended, "is among the contacts", "another output file")
+        outcome = shop("export", "-f", "google", "--contacts", contacts, "-o", tmp_path / CONTACTS)
+        assert_refused(outcome, "is among the contacts", "another output file")
     assert (tmp_path / CONTACTS).read_bytes() == before
 
 
-@pytest.mark.parametrize("place", ["-", "bigquery://shop.crm.people"])
-def test_where_contacts_are_not_read_from_is_said(shop: Rfm, place: str) -> None:
-    refused(
-        shop("export", "-f", "meta", "--contacts", place, "-o", "m.csv"),
+@pytest.mark.parametrize("location", ["-", "bigquery://shop.crm.people"])
+def test_an_unsupported_location_of_contacts_is_an_error(shop: Rfm, location: str) -> None:
+    assert_refused(
+        shop("export", "-f", "meta", "--contacts", location, "-o", "m.csv"),
         "Contacts can't be read from",
         "file",
     )
 
 
-def test_contacts_that_are_not_there_are_said(shop: Rfm) -> None:
-    refused(
+def test_missing_contacts_are_an_error(shop: Rfm) -> None:
+    assert_refused(
         shop("export", "-f", "meta", "--contacts", "contact.csv", "-o", "m.csv"), "does not exist", CONTACTS
     )

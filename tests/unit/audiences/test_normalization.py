@@ -1,4 +1,4 @@
-"""Values are written as each network asks: the examples that they publish, and what holds of any value."""
+"""Normalization rules: the networks' published examples, and invariants."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ Evaluate = Callable[..., list[str | None]]
 
 @pytest.fixture(scope="module")
 def evaluate() -> Iterator[Evaluate]:
-    """What an expression over the column `value` makes of some texts."""
+    """Function that evaluates an expression over the column `value` for some texts."""
     with duckdb.connect() as connection:
 
         def values(expression: str, *texts: str) -> list[str | None]:
@@ -141,16 +141,14 @@ def evaluate() -> Iterator[Evaluate]:
 
 
 @pytest.mark.parametrize(("rule", "raw", "written"), [*GOOGLE, *META])
-def test_a_value_is_written_as_the_networks_example(
+def test_a_value_is_normalized_as_in_the_networks_example(
     evaluate: Evaluate, rule: Rule, raw: str, written: str | None
 ) -> None:
     assert evaluate(rule("value"), raw) == [written]
 
 
 @pytest.mark.parametrize(("rule", "raw", "digest"), HASHES)
-def test_a_hash_is_the_one_that_the_network_publishes(
-    evaluate: Evaluate, rule: Rule, raw: str, digest: str
-) -> None:
+def test_a_hash_equals_the_networks_example(evaluate: Evaluate, rule: Rule, raw: str, digest: str) -> None:
     assert evaluate(normalization.sha256(rule("value")), raw) == [digest]
 
 
@@ -181,17 +179,17 @@ def test_no_country_code_is_guessed(evaluate: Evaluate, raw: str, written: str |
         "a@example.com,b@example.com", f"{'a' * 250}@example.com", "a\N{ZERO WIDTH SPACE}b@example.com",
     ],
 )  # fmt: skip
-def test_what_is_no_address_is_none(evaluate: Evaluate, raw: str) -> None:
+def test_an_invalid_address_is_null(evaluate: Evaluate, raw: str) -> None:
     assert evaluate(normalization.email("value"), raw) == [None]
 
 
-def test_blanks_of_every_kind_go_from_around_an_address(evaluate: Evaluate) -> None:
+def test_blanks_of_every_kind_are_trimmed_from_an_address(evaluate: Evaluate) -> None:
     around = "\N{NO-BREAK SPACE}\t a.B@example.com\N{ZERO WIDTH SPACE}\r\n"
     assert evaluate(normalization.email("value"), around) == ["a.b@example.com"]
     assert evaluate(normalization.google_email("value"), around) == ["a.b@example.com"]
 
 
-def test_mailchimp_takes_letters_of_other_alphabets_only_behind_the_at(evaluate: Evaluate) -> None:
+def test_mailchimp_accepts_non_ascii_only_in_the_domain(evaluate: Evaluate) -> None:
     texts = ("josé@example.com", "jose@exämple.com")
     assert evaluate(normalization.mailchimp_email("value"), *texts) == [None, "jose@exämple.com"]
     assert evaluate(normalization.email("value"), *texts) == list(texts)
@@ -211,16 +209,16 @@ def test_mailchimp_takes_letters_of_other_alphabets_only_behind_the_at(evaluate:
         "\N{FULLWIDTH EQUALS SIGN}1",
     ],
 )
-def test_a_formula_is_made_harmless(evaluate: Evaluate, formula: str) -> None:
+def test_a_formula_gets_an_apostrophe(evaluate: Evaluate, formula: str) -> None:
     assert evaluate(normalization.escape_formula("value"), formula) == [f"'{formula}"]
 
 
 @pytest.mark.parametrize("plain", ["-12.50", "+442079460018", "1e5", "0", "a=b", "O'Neil", "-1.234,50", ""])
-def test_what_is_no_formula_stays_as_it_is(evaluate: Evaluate, plain: str) -> None:
+def test_other_text_stays_unchanged(evaluate: Evaluate, plain: str) -> None:
     assert evaluate(normalization.escape_formula("value"), plain) == [plain]
 
 
-# What must hold of any value
+# Invariants
 
 TEXTS = st.one_of(
     st.text(max_size=20),
@@ -232,29 +230,27 @@ TEXTS = st.one_of(
 
 
 SOME = max_examples(20)
-"""A list of texts is one example; each costs DuckDB a query."""
+"""Number of lists of texts; each list is one query."""
 
 
 @pytest.mark.parametrize("rule", RULES)
 @SOME
 @given(texts=st.lists(TEXTS, min_size=1, max_size=40))
-def test_what_is_written_so_already_stays_as_it_is(evaluate: Evaluate, rule: Rule, texts: list[str]) -> None:
+def test_normalization_is_idempotent(evaluate: Evaluate, rule: Rule, texts: list[str]) -> None:
     once = [written for written in evaluate(rule("value"), *texts) if written is not None]
     assert evaluate(rule("value"), *once) == once
 
 
 @SOME
 @given(texts=st.lists(TEXTS, min_size=1, max_size=40))
-def test_a_hash_is_that_of_pythons_own_library(evaluate: Evaluate, texts: list[str]) -> None:
+def test_a_hash_equals_hashlibs(evaluate: Evaluate, texts: list[str]) -> None:
     digests = [sha256(text.encode()).hexdigest() for text in texts]
     assert evaluate(normalization.sha256("value"), *texts) == digests
 
 
 @SOME
 @given(texts=st.lists(TEXTS, min_size=1, max_size=40))
-def test_nothing_that_is_written_into_a_cell_begins_like_a_formula(
-    evaluate: Evaluate, texts: list[str]
-) -> None:
+def test_no_cell_begins_like_a_formula(evaluate: Evaluate, texts: list[str]) -> None:
     for cell in evaluate(normalization.escape_formula("value"), *texts):
         assert cell is not None
         if cell.lstrip()[:1] in {"=", "+", "-", "@"} and cell.lstrip():

@@ -1,4 +1,4 @@
-"""The days on which a time of day does not come once, and what is said of them."""
+"""Days on which daylight saving time skips or repeats a time of day, and the note about them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import TARGETS, render
 from rfm_pipeline.schedule.dst import dst_changes
 from rfm_pipeline.schedule.spec import check_timezone, parse_time
-from support.awkward_commands import contained, schedule
+from support.awkward_commands import container_schedule, schedule
 from support.paths import ROOT
 
 FIRST = date(2026, 1, 1)
@@ -38,15 +38,15 @@ FIRST = date(2026, 1, 1)
         ("Asia/Kathmandu", "02:30", None, None),
     ],
 )
-def test_the_days_on_which_a_time_does_not_come_once(
+def test_days_on_which_dst_skips_or_repeats_a_time(
     zone: str, at: str, left_out: date | None, twice: date | None
 ) -> None:
-    found = dst_changes(parse_time(at), ZoneInfo(zone), FIRST)
-    assert found.get("skip", [None]) == [left_out]
-    assert found.get("repeat", [None]) == [twice]
+    changes = dst_changes(parse_time(at), ZoneInfo(zone), FIRST)
+    assert changes.get("skip", [None]) == [left_out]
+    assert changes.get("repeat", [None]) == [twice]
 
 
-def test_the_default_is_a_time_that_every_day_has_once_in_every_zone() -> None:
+def test_the_default_time_occurs_once_a_day_in_every_time_zone() -> None:
     at = inspect.signature(command).parameters["at"].default
     for zone in available_timezones():
         for year in (2026, 2027):
@@ -56,10 +56,10 @@ def test_the_default_is_a_time_that_every_day_has_once_in_every_zone() -> None:
 
 
 @pytest.mark.parametrize("target", [target for target in TARGETS if target != "windows"])
-def test_a_time_that_does_not_come_once_is_noted(target: str) -> None:
-    plain = contained(arguments=("run",), environment={}, secrets=())
-    of = schedule(at=time(1, 30), timezone="Europe/London", runs=plain.runs, cloud=plain.cloud)
-    note = render(target, of).notes[-1]
+def test_a_time_skipped_or_repeated_by_dst_is_noted(target: str) -> None:
+    plain = container_schedule(arguments=("run",), environment={}, secrets=())
+    daily = schedule(at=time(1, 30), timezone="Europe/London", runs=plain.runs, cloud=plain.cloud)
+    note = render(target, daily).notes[-1]
     assert note == (
         "01:30 does not occur exactly once every day: the clocks of Europe/London skip it on 2026-03-29 and"
         " repeat it on 2026-10-25; 05:30 does in every time zone."
@@ -78,14 +78,14 @@ def in_athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a Unix takes its zone from TZ")
 @pytest.mark.usefixtures("in_athens")
-def test_without_a_zone_the_machines_own_is_looked_at() -> None:
+def test_without_a_time_zone_the_machines_own_is_checked() -> None:
     for target in ("cron", "systemd", "windows"):
         assert "this machine's clocks skip it on 2026-03-29" in render(target, schedule()).notes[-1]
-    plain = schedule(runs=contained().runs)
+    plain = schedule(runs=container_schedule().runs)
     assert not any("clocks" in note for note in render("kubernetes", plain).notes)
 
 
-def test_systemd_leaves_out_the_day_as_the_page_says() -> None:
+def test_systemd_skips_the_day_as_the_guide_says() -> None:
     tool = shutil.which("systemd-analyze")
     if tool is None:
         pytest.skip("systemd-analyze is not installed")
@@ -99,6 +99,6 @@ def test_systemd_leaves_out_the_day_as_the_page_says() -> None:
 @pytest.mark.parametrize(
     "name", ["posix/Europe/London", "right/Europe/London", "localtime", "posixrules", "Factory"]
 )
-def test_a_file_that_is_no_zone_of_the_iana_is_none(name: str) -> None:
+def test_zoneinfo_files_without_an_iana_name_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="is not a time zone"):
         check_timezone(name)

@@ -1,4 +1,4 @@
-"""Waiting for the time of day: which moment it is, and that the wait ends there."""
+"""Waiting for a time of day: the moment of the next start, and the end of the wait."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ LONDON = ZoneInfo("Europe/London")
         ("2026-12-31 23:00", "2027-01-01 03:30"),
     ],
 )
-def test_it_is_the_next_time_and_never_now(now: str, start: str) -> None:
+def test_next_start_is_strictly_after_now(now: str, start: str) -> None:
     moment = datetime.fromisoformat(now).replace(tzinfo=LONDON)
     assert next_start(moment, time(3, 30), LONDON) == datetime.fromisoformat(start).replace(tzinfo=LONDON)
 
 
-def test_a_time_that_the_clocks_leave_out_is_as_long_after_midnight_as_ever() -> None:
+def test_a_time_skipped_by_dst_keeps_its_distance_from_midnight() -> None:
     midnight = datetime(2026, 3, 29, 0, 0, tzinfo=LONDON)
     start = next_start(midnight, time(1, 30), LONDON)
     assert start.timestamp() - midnight.timestamp() == 90 * 60
-    # Which the clocks show as half past two.
+    # The clocks show 02:30.
     assert start.astimezone(UTC) == datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
 
 
-def test_of_a_time_that_the_clocks_show_twice_the_first_counts_and_only_that() -> None:
+def test_only_the_first_occurrence_of_a_repeated_time_counts() -> None:
     first = next_start(datetime(2026, 10, 25, 0, 0, tzinfo=LONDON), time(1, 30), LONDON)
     assert first.astimezone(UTC) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     second = next_start(first, time(1, 30), LONDON)
@@ -43,30 +43,30 @@ def test_of_a_time_that_the_clocks_show_twice_the_first_counts_and_only_that() -
 
 
 @given(
-    st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001 - hypothesis wants them so
+    st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001 - hypothesis needs naive bounds
     st.times(),
     st.sampled_from(sorted(available_timezones())),
 )
-def test_it_is_within_the_next_day_wherever_one_is(moment: datetime, at: time, zone: str) -> None:
+def test_next_start_is_within_26_hours_in_every_time_zone(moment: datetime, at: time, zone: str) -> None:
     now, at = moment.replace(tzinfo=UTC), at.replace(second=0, microsecond=0)
     start = next_start(now, at, ZoneInfo(zone))
     assert timedelta() < start.astimezone(UTC) - now <= timedelta(hours=26)
     assert start.time().replace(tzinfo=None) == at
 
 
-def test_without_a_zone_it_is_the_machines() -> None:
+def test_without_a_time_zone_the_machines_own_is_used() -> None:
     now = datetime(2026, 1, 10, 12, 0, tzinfo=UTC)
     start = next_start(now, time(3, 30), None)
     assert start.astimezone().strftime("%H:%M") == "03:30"
     assert timedelta() < start - now <= timedelta(days=1)
 
 
-def test_the_wait_ends_at_the_moment_however_the_clock_is_set_meanwhile() -> None:
+def test_the_wait_ends_on_time_after_clock_changes_and_suspension() -> None:
     shown, naps = [100.0], []
 
     def sleep(seconds: float) -> None:
         naps.append(seconds)
-        # The machine slept for an hour, or somebody set its clock.
+        # The machine was suspended for an hour, or its clock was set.
         shown[0] += 3600 if len(naps) == 2 else seconds
 
     wait_until(datetime.fromtimestamp(10_000, UTC), now=lambda: shown[0], sleep=sleep)

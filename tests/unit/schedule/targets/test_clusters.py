@@ -20,7 +20,7 @@ import yaml
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import TARGETS, Schedule, render
 from rfm_pipeline.schedule.spec import USER_ID, Secret
-from support.awkward_commands import ARGUMENTS, TOOLS, VALUES, contained, schedule
+from support.awkward_commands import ARGUMENTS, TOOLS, VALUES, container_schedule, schedule
 from support.paths import ROOT
 
 PLACE = "/run/secrets/google_application_credentials/secret.json"
@@ -36,9 +36,9 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("target", CONTAINERS_ONLY)
-def test_they_need_an_image(target: str) -> None:
+def test_targets_for_containers_need_an_image(target: str) -> None:
     with pytest.raises(UsageError) as error:
-        render(target, schedule(cloud=contained().cloud))
+        render(target, schedule(cloud=container_schedule().cloud))
     assert error.value.hint == "name an image with --image."
 
 
@@ -54,7 +54,7 @@ SECRETS = (
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("value", SECRETS)
-def test_a_secret_is_nowhere_but_where_it_is_kept(target: str, value: str) -> None:
+def test_a_value_that_looks_like_a_secret_is_refused_and_not_repeated(target: str, value: str) -> None:
     for values in (
         {"environment": {"CREDENTIALS": value}},
         {"arguments": ("run", value)},
@@ -64,14 +64,14 @@ def test_a_secret_is_nowhere_but_where_it_is_kept(target: str, value: str) -> No
         {"folder": f"/srv/{value}"},
     ):
         with pytest.raises(UsageError, match="looks like a secret") as error:
-            render(target, contained(**values))
+            render(target, container_schedule(**values))
         assert "hunter2" not in f"{error.value} {error.value.hint}".casefold()
 
 
 @pytest.mark.parametrize(
     "name", ["DB_PASSWORD", "TOKEN", "RFM_TOKEN", "client_secret", "AWS_SECRET_ACCESS_KEY", "API_KEY"]
 )
-def test_the_value_of_a_variable_that_is_called_a_secret_is_none_for_a_schedule(name: str) -> None:
+def test_the_value_of_a_variable_named_like_a_secret_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=f"The value of {name} is a secret") as error:
         schedule(environment={name: "hunter2"})
     assert "hunter2" not in f"{error.value} {error.value.hint}"
@@ -82,38 +82,38 @@ def test_the_value_of_a_variable_that_is_called_a_secret_is_none_for_a_schedule(
 
 
 def on_kubernetes(**values: Any) -> Schedule:
-    """One with a secret of a name that Kubernetes allows."""
-    return contained(
+    """Return a schedule with a secret whose name Kubernetes allows."""
+    return container_schedule(
         **{"secrets": (Secret("GOOGLE_APPLICATION_CREDENTIALS", "rfm-bigquery/key.json"),), **values}
     )
 
 
-def objects(of: Schedule) -> dict[str, dict[str, Any]]:
-    (file,) = render("kubernetes", of).files
+def objects(daily: Schedule) -> dict[str, dict[str, Any]]:
+    (file,) = render("kubernetes", daily).files
     return {document["kind"]: document for document in yaml.safe_load_all(file.text)}
 
 
 def expanded(text: str) -> str:
-    """What Kubernetes makes of a value: `$$` is a dollar sign, and `$(NAME)` would be a variable."""
+    """Return a value as Kubernetes expands it: `$$` is a dollar sign, `$(NAME)` would be a variable."""
     assert not re.search(r"(?<!\$)(\$\$)*\$\(", text)
     return text.replace("$$", "$")
 
 
 def test_the_objects_fit_the_schema_of_the_api(config: Path) -> None:
-    found = objects(on_kubernetes(config=str(config)))
-    assert set(found) == {"PersistentVolumeClaim", "ConfigMap", "CronJob"}
-    for document in found.values():
+    result = objects(on_kubernetes(config=str(config)))
+    assert set(result) == {"PersistentVolumeClaim", "ConfigMap", "CronJob"}
+    for document in result.values():
         kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_the_schema_would_see_a_setting_that_is_none() -> None:
+def test_the_schema_rejects_an_unknown_setting() -> None:
     job = objects(on_kubernetes())["CronJob"]
     job["spec"]["timezone"] = "UTC"
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(job, kubernetes_validate.latest_version(), strict=True)
 
 
-def test_a_cron_job_starts_at_the_time_and_never_beside_itself() -> None:
+def test_a_cron_job_starts_on_time_and_forbids_concurrent_runs() -> None:
     spec = objects(on_kubernetes(timeout=90))["CronJob"]["spec"]
     assert (spec["schedule"], spec["timeZone"]) == ("30 3 * * *", "Europe/London")
     assert spec["concurrencyPolicy"] == "Forbid"
@@ -123,7 +123,7 @@ def test_a_cron_job_starts_at_the_time_and_never_beside_itself() -> None:
     assert objects(on_kubernetes(timezone=None))["CronJob"]["spec"]["timeZone"] == "Etc/UTC"
 
 
-def test_a_pod_has_no_rights_and_the_users_number_is_the_images() -> None:
+def test_a_pod_has_no_privileges_and_runs_as_the_images_user() -> None:
     assert f"USER {USER_ID}:{USER_ID}" in (ROOT / "Dockerfile").read_text(encoding="utf-8")
     pod = objects(on_kubernetes())["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
@@ -137,15 +137,15 @@ def test_a_pod_has_no_rights_and_the_users_number_is_the_images() -> None:
     }
 
 
-def test_awkward_values_read_back_from_the_cron_job(config: Path) -> None:
-    of = on_kubernetes(config=str(config))
-    found = objects(of)
-    pod = found["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+def test_values_that_need_escaping_are_read_back_from_the_cron_job(config: Path) -> None:
+    daily = on_kubernetes(config=str(config))
+    result = objects(daily)
+    pod = result["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert tuple(map(expanded, container["args"])) == ARGUMENTS
-    given = {variable["name"]: expanded(variable["value"]) for variable in container["env"]}
-    assert given == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}
-    assert found["ConfigMap"]["data"] == {"rfm.toml": config.read_text(encoding="utf-8")}
+    environment_values = {variable["name"]: expanded(variable["value"]) for variable in container["env"]}
+    assert environment_values == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}
+    assert result["ConfigMap"]["data"] == {"rfm.toml": config.read_text(encoding="utf-8")}
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     assert volumes["secret-1"]["secret"]["secretName"] == "rfm-bigquery"
     assert volumes["secret-1"]["secret"]["items"] == [{"key": "key.json", "path": "secret.json"}]
@@ -153,7 +153,7 @@ def test_awkward_values_read_back_from_the_cron_job(config: Path) -> None:
     assert places == {"data": "/data", "config": "/etc/rfm/rfm.toml", "secret-1": PLACE.rpartition("/")[0]}
 
 
-def test_a_configuration_file_with_a_mistake_is_not_sent_into_the_night(tmp_path: Path) -> None:
+def test_an_invalid_configuration_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "rfm.toml").write_text("source = orders.csv", encoding="utf-8")
     for name, sentence in (("rfm.toml", "is not valid TOML"), ("none.toml", "does not exist")):
         with pytest.raises(UsageError, match=sentence):
@@ -161,16 +161,16 @@ def test_a_configuration_file_with_a_mistake_is_not_sent_into_the_night(tmp_path
 
 
 @pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])
-def test_what_only_yaml_takes_for_the_end_of_a_line_is_none(character: str, tmp_path: Path) -> None:
+def test_line_separators_of_yaml_1_1_are_preserved(character: str, tmp_path: Path) -> None:
     path = tmp_path / "rfm.toml"
     path.write_bytes(f"source = 'orders.csv'\n# a{character}b\n\n".encode())
-    found = objects(on_kubernetes(config=str(path)))
-    assert found["ConfigMap"]["data"]["rfm.toml"].encode() == path.read_bytes()
+    result = objects(on_kubernetes(config=str(path)))
+    assert result["ConfigMap"]["data"]["rfm.toml"].encode() == path.read_bytes()
     with pytest.raises(UsageError, match="The value of RFM_TO contains the character"):
         schedule(environment={"RFM_TO": f"a{character}b"})
 
 
-def test_a_key_in_a_configuration_file_does_not_get_into_a_config_map(tmp_path: Path) -> None:
+def test_a_configuration_file_with_a_private_key_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rfm.toml"
     for line in ('x = """\n-----BEGIN PRIVATE KEY-----\nhunter2"""', 'private_key = "hunter2"'):
         path.write_text(f"source = 'orders.csv'\n{line}\n", encoding="utf-8")
@@ -179,20 +179,20 @@ def test_a_key_in_a_configuration_file_does_not_get_into_a_config_map(tmp_path: 
         assert "hunter2" not in f"{error.value} {error.value.hint}"
 
 
-def test_a_reference_that_names_no_secret_is_an_error() -> None:
+def test_a_reference_that_is_not_a_secrets_name_is_an_error() -> None:
     for reference in ("BIGQUERY_KEY", "not/a/name", "/key", "a b"):
         with pytest.raises(UsageError, match="is not the name of a Kubernetes Secret") as error:
             render("kubernetes", on_kubernetes(secrets=(Secret("KEY", reference),)))
         assert reference not in str(error.value)
     with pytest.raises(UsageError, match="is not the name of a GitHub secret"):
-        render("github-actions", contained(secrets=(Secret("KEY", "my-key"),)))
+        render("github-actions", container_schedule(secrets=(Secret("KEY", "my-key"),)))
 
 
 # Cloud Run
 
 
-def test_the_cloud_run_job_has_every_value_as_it_was(config: Path) -> None:
-    job, _ = render("cloud-run", contained(config=str(config), timeout=90)).files
+def test_the_cloud_run_job_contains_unchanged_values(config: Path) -> None:
+    job, _ = render("cloud-run", container_schedule(config=str(config), timeout=90)).files
     document = yaml.safe_load(job.text)
     assert (document["apiVersion"], document["kind"]) == ("run.googleapis.com/v1", "Job")
     task = document["spec"]["template"]["spec"]["template"]["spec"]
@@ -200,8 +200,8 @@ def test_the_cloud_run_job_has_every_value_as_it_was(config: Path) -> None:
     assert (task["timeoutSeconds"], task["maxRetries"]) == (5400, 0)
     assert task["serviceAccountName"] == "rfm@my-project.iam.gserviceaccount.com"
     assert tuple(container["args"]) == ARGUMENTS
-    given = {variable["name"]: variable["value"] for variable in container["env"]}
-    assert given == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}
+    environment_values = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert environment_values == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}
     assert {volume["secret"]["secretName"] for volume in task["volumes"]} == {
         "rfm-daily-config",
         "BIGQUERY_KEY",
@@ -209,16 +209,16 @@ def test_the_cloud_run_job_has_every_value_as_it_was(config: Path) -> None:
     assert len(task["volumes"]) == len(container["volumeMounts"])
 
 
-def test_the_lines_of_gcloud_make_the_job_and_start_it_every_day(
+def test_the_script_creates_and_updates_the_job_and_its_trigger(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(config.parent)
-    job, script = render("cloud-run", contained(config=config.name)).files
+    job, script = render("cloud-run", container_schedule(config=config.name)).files
     done = subprocess.run(
         [TOOLS / "shellcheck", "-"], input=script.text, capture_output=True, encoding="utf-8", check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
-    # In the place of gcloud one that knows what it has made.
+    # A replacement of gcloud that remembers what it has created.
     gcloud = tmp_path / "gcloud"
     gcloud.write_text(
         f"#!{sys.executable}\n"
@@ -263,51 +263,51 @@ def test_the_lines_of_gcloud_make_the_job_and_start_it_every_day(
     assert trigger["--uri"].endswith("/v2/projects/my-project/locations/europe-west1/jobs/rfm-daily:run")
 
 
-def test_cloud_run_says_what_it_does_not_do() -> None:
+def test_cloud_run_notes_that_files_are_lost() -> None:
     with pytest.raises(UsageError, match="a project, a region"):
-        render("cloud-run", contained(cloud=None))
-    assert any("publish to bigquery" in note for note in render("cloud-run", contained()).notes)
-    to = contained(environment={"RFM_TO": "bigquery://p.d"})
+        render("cloud-run", container_schedule(cloud=None))
+    assert any("publish to bigquery" in note for note in render("cloud-run", container_schedule()).notes)
+    to = container_schedule(environment={"RFM_TO": "bigquery://p.d"})
     assert not any("publish to bigquery" in note for note in render("cloud-run", to).notes)
 
 
 # GitHub Actions
 
 
-def workflow(of: Schedule) -> dict[str, Any]:
-    (file,) = render("github-actions", of).files
+def workflow(daily: Schedule) -> dict[str, Any]:
+    (file,) = render("github-actions", daily).files
     document: dict[str, Any] = yaml.safe_load(file.text)
     return document
 
 
 def evaluated(text: str) -> str:
-    """What Actions makes of a value: the only expressions in it are texts in quotes."""
+    """Return a value as Actions evaluates it; the only allowed expressions are quoted texts."""
     parts = re.split(r"\$\{\{ '(\$\{\{)' \}\}", text)
     assert not any("${{" in part for part in parts[::2])
     return "".join(parts)
 
 
-def test_the_workflow_starts_at_the_time_with_no_rights_and_never_beside_itself() -> None:
-    found = workflow(contained(timeout=90))
-    assert found["on"]["schedule"] == [{"cron": "30 3 * * *", "timezone": "Europe/London"}]
-    assert found["permissions"] == {}
-    assert found["concurrency"] == {"group": "rfm-daily", "cancel-in-progress": False}
-    assert found["jobs"]["run"]["timeout-minutes"] == 90
-    assert found["jobs"]["run"]["permissions"] == {"contents": "read"}
-    assert workflow(contained(timezone=None))["on"]["schedule"] == [{"cron": "30 3 * * *"}]
+def test_the_workflow_starts_on_time_with_minimal_permissions_and_no_concurrency() -> None:
+    result = workflow(container_schedule(timeout=90))
+    assert result["on"]["schedule"] == [{"cron": "30 3 * * *", "timezone": "Europe/London"}]
+    assert result["permissions"] == {}
+    assert result["concurrency"] == {"group": "rfm-daily", "cancel-in-progress": False}
+    assert result["jobs"]["run"]["timeout-minutes"] == 90
+    assert result["jobs"]["run"]["permissions"] == {"contents": "read"}
+    assert workflow(container_schedule(timezone=None))["on"]["schedule"] == [{"cron": "30 3 * * *"}]
 
 
-def test_it_checks_out_with_what_this_projects_own_workflows_do() -> None:
-    own = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
-    first = workflow(contained())["jobs"]["run"]["steps"][0]
-    assert f"uses: {first['uses']} #" in own
+def test_the_checkout_action_is_the_version_of_this_project() -> None:
+    ci_workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    first = workflow(container_schedule())["jobs"]["run"]["steps"][0]
+    assert f"uses: {first['uses']} #" in ci_workflow
 
 
-def test_awkward_values_come_through_the_workflows_shell(tmp_path: Path) -> None:
-    of = contained(config='conf, "50%" $x/é.toml')
-    *_, secrets, run = workflow(of)["jobs"]["run"]["steps"]
+def test_values_that_need_escaping_pass_the_workflows_shell_unchanged(tmp_path: Path) -> None:
+    daily = container_schedule(config='conf, "50%" $x/é.toml')
+    *_, secrets, run = workflow(daily)["jobs"]["run"]["steps"]
     assert secrets["env"] == {"GOOGLE_APPLICATION_CREDENTIALS": "${{ secrets.BIGQUERY_KEY }}"}
-    # In the place of docker something that tells what it was given.
+    # A replacement of docker that prints its arguments.
     docker = tmp_path / "docker"
     docker.write_text(
         f'#!{sys.executable}\nimport sys\nprint("\\0".join(sys.argv[1:]), end="")\n', encoding="utf-8"
@@ -327,10 +327,10 @@ def test_awkward_values_come_through_the_workflows_shell(tmp_path: Path) -> None
     assert (temporary / "secrets/google_application_credentials/secret.json").read_text(
         encoding="utf-8"
     ) == key
-    given = {name: evaluated(value) for name, value in run["env"].items()}
+    environment_values = {name: evaluated(value) for name, value in run["env"].items()}
     done = subprocess.run(
         [*bash, evaluated(run["run"])],
-        env=environment | given,
+        env=environment | environment_values,
         capture_output=True,
         encoding="utf-8",
         check=True,
@@ -339,20 +339,20 @@ def test_awkward_values_come_through_the_workflows_shell(tmp_path: Path) -> None
     assert "--init" in words
     assert tuple(words[-len(ARGUMENTS) :]) == ARGUMENTS
     passed = [words[position + 1] for position, word in enumerate(words) if word == "--env"]
-    assert {name: given[name] for name in passed} == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}
+    assert {name: environment_values[name] for name in passed} == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}
     mounts = [
         next(csv.reader([words[position + 1]])) for position, word in enumerate(words) if word == "--mount"
     ]
     assert [
         "type=bind",
-        f"source=/home/runner/work/shop/{of.config}",
+        f"source=/home/runner/work/shop/{daily.config}",
         "target=/etc/rfm/rfm.toml",
         "readonly",
     ] in mounts
 
 
 def test_the_workflows_shell_passes_shellcheck() -> None:
-    for step in workflow(contained(config="rfm.toml"))["jobs"]["run"]["steps"][1:]:
+    for step in workflow(container_schedule(config="rfm.toml"))["jobs"]["run"]["steps"][1:]:
         done = subprocess.run(
             [TOOLS / "shellcheck", "--shell=bash", "--severity=warning", "-"],
             input=evaluated(step["run"]), capture_output=True, encoding="utf-8", check=False,
@@ -364,7 +364,7 @@ def test_the_workflows_shell_passes_shellcheck() -> None:
 
 
 class Recorded:
-    """In the place of a class of Airflow's: keeps what it was made with."""
+    """Replacement of an Airflow class that records the arguments of its constructor."""
 
     made: list[dict[str, Any]]
 
@@ -375,14 +375,14 @@ class Recorded:
         self.made.append(values)
 
     def __enter__(self) -> None:
-        """A DAG is entered."""
+        """Enter the DAG."""
 
     def __exit__(self, *_: object) -> None:
-        """And left."""
+        """Leave the DAG."""
 
 
 def executed(text: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Runs the file of a DAG, with modules that record in the place of Airflow's."""
+    """Execute the file of a DAG with recording replacements of Airflow's modules."""
 
     class Dag(Recorded):
         pass
@@ -406,36 +406,39 @@ def executed(text: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         module = types.ModuleType(name)
         vars(module).update(values)
         monkeypatch.setitem(sys.modules, name, module)
-    found: dict[str, Any] = {}
-    exec(compile(text, "dag.py", "exec"), found)  # noqa: S102 - our own
-    assert found["Container"].template_fields == ()
-    return {"dag": Dag.made[0], **found["Container"].made[0]}
+    result: dict[str, Any] = {}
+    exec(compile(text, "dag.py", "exec"), result)  # noqa: S102 - text of this package
+    assert result["Container"].template_fields == ()
+    return {"dag": Dag.made[0], **result["Container"].made[0]}
 
 
-def test_the_dag_starts_the_container_with_every_value_as_it_was(
+def test_the_dag_starts_the_container_with_unchanged_values(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of = contained(config=str(config), folder='/srv/it\'s a "shop"/50%', timeout=90)
-    (file,) = render("airflow", of).files
+    daily = container_schedule(config=str(config), folder='/srv/it\'s a "shop"/50%', timeout=90)
+    (file,) = render("airflow", daily).files
     assert file.name == "rfm_daily.py"
-    found = executed(file.text, monkeypatch)
-    assert found["dag"]["schedule"] == "30 3 * * *"
-    assert found["dag"]["start_date"] == (2026, 1, 2, "Europe/London")
-    assert (found["dag"]["catchup"], found["dag"]["max_active_runs"]) == (False, 1)
-    assert found["execution_timeout"] == timedelta(minutes=90)
-    assert tuple(found["command"]) == ARGUMENTS
-    assert found["environment"] == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}
-    assert [(mount["source"], mount["target"]) for mount in found["mounts"]] == [
-        (of.folder, "/data"),
+    result = executed(file.text, monkeypatch)
+    assert result["dag"]["schedule"] == "30 3 * * *"
+    assert result["dag"]["start_date"] == (2026, 1, 2, "Europe/London")
+    assert (result["dag"]["catchup"], result["dag"]["max_active_runs"]) == (False, 1)
+    assert result["execution_timeout"] == timedelta(minutes=90)
+    assert tuple(result["command"]) == ARGUMENTS
+    assert result["environment"] == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}
+    assert [(mount["source"], mount["target"]) for mount in result["mounts"]] == [
+        (daily.folder, "/data"),
         (str(config), "/etc/rfm/rfm.toml"),
         ("BIGQUERY_KEY", PLACE),
     ]
 
 
-def test_nothing_of_a_schedule_is_code_in_its_dag() -> None:
+def test_values_of_a_schedule_are_never_code_in_its_dag() -> None:
     plain, awkward = (
-        ast.parse(render("airflow", of).files[0].text)
-        for of in (contained(environment={}, arguments=()), contained(folder='x"""\\', name="x"))
+        ast.parse(render("airflow", daily).files[0].text)
+        for daily in (
+            container_schedule(environment={}, arguments=()),
+            container_schedule(folder='x"""\\', name="x"),
+        )
     )
     others = [
         [ast.dump(node) for node in tree.body if not isinstance(node, ast.Assign)]

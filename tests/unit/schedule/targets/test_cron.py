@@ -1,4 +1,4 @@
-"""cron: what the line says, what cron and a shell make of it, and a real cron that starts it."""
+"""cron: the text of the line, how crons and a shell read it, and a real cron that starts it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from support.awkward_commands import (
     FOLDER,
     TOOLS,
     VALUES,
-    contained,
-    noted,
-    noting_program,
+    container_schedule,
+    recorded_call,
+    recording_program,
     schedule,
 )
 from support.orders import ORDERS, published
@@ -34,24 +34,26 @@ from support.orders import ORDERS, published
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="cron is not for Windows")
 
 
-def line(of: Schedule) -> str:
-    """The one line of the crontab that is no comment."""
-    (found,) = [text for text in render("cron", of).files[0].text.splitlines() if not text.startswith("#")]
-    return found
+def line(daily: Schedule) -> str:
+    """Return the only line of the crontab that is not a comment."""
+    (matching,) = [
+        text for text in render("cron", daily).files[0].text.splitlines() if not text.startswith("#")
+    ]
+    return matching
 
 
-def fields(of: Schedule) -> tuple[str, str]:
-    """When it wakes, and the rest."""
-    *when, command = line(of).split(" ", 5)
+def fields(daily: Schedule) -> tuple[str, str]:
+    """Return the five time fields, and the command."""
+    *when, command = line(daily).split(" ", 5)
     return " ".join(when), command
 
 
 def as_cron_reads(command: str, *, collapses: bool) -> str:
-    """What cron gives to the shell, written after its source: it ends at a `%` without a backslash before it.
+    """Return what cron passes to the shell: the command ends at the first `%` without a backslash.
 
     Args:
         command: The command of a crontab line.
-        collapses: Whether it makes one backslash of two, as some crons do.
+        collapses: Whether two backslashes become one, as in some crons.
     """
     read, escape = "", False
     for character in command:
@@ -70,7 +72,7 @@ def as_cron_reads(command: str, *, collapses: bool) -> str:
 
 def awkward(folder: Path, *values: str) -> Schedule:
     return schedule(
-        runs=noting_program(folder),
+        runs=recording_program(folder),
         folder=str(folder),
         arguments=("run", *values),
         environment={f"RFM_{number}": value for number, value in enumerate(values)},
@@ -78,7 +80,7 @@ def awkward(folder: Path, *values: str) -> Schedule:
     )
 
 
-def test_it_starts_at_the_time_in_the_folder_with_a_lock_a_log_and_a_limit() -> None:
+def test_the_line_has_time_folder_lock_log_and_time_limit() -> None:
     assert line(schedule(arguments=("run", "sales.csv"), timeout=90)) == (
         "30 3 * * * cd /srv/shop && { flock --nonblock --conflict-exit-code 0 /srv/shop/rfm-daily.lock"
         " timeout --kill-after 60 5400 /usr/local/bin/rfm run sales.csv"
@@ -86,7 +88,7 @@ def test_it_starts_at_the_time_in_the_folder_with_a_lock_a_log_and_a_limit() -> 
     )
 
 
-def test_a_zone_is_asked_for_its_time_every_quarter_of_an_hour() -> None:
+def test_with_a_time_zone_the_line_checks_the_time_every_15_minutes() -> None:
     when, command = fields(schedule(at=time(3, 40), timezone="Asia/Kathmandu"))
     assert when == "10,25,40,55 * * * *"
     assert command.startswith(
@@ -97,65 +99,65 @@ def test_a_zone_is_asked_for_its_time_every_quarter_of_an_hour() -> None:
 
 @pytest.mark.parametrize("collapses", [True, False])
 @pytest.mark.parametrize("value", [*VALUES.values(), *ARGUMENTS[-7:]])
-def test_awkward_values_come_through_cron_and_the_shell_as_they_were(
+def test_values_that_need_escaping_pass_cron_and_the_shell_unchanged(
     value: str, collapses: bool, tmp_path: Path
 ) -> None:
-    of = awkward(tmp_path, value)
-    _, command = fields(of)
+    daily = awkward(tmp_path, value)
+    _, command = fields(daily)
     read = as_cron_reads(command, collapses=collapses)
     assert subprocess.run(["sh", "-c", read], check=False, capture_output=True, text=True).stdout == ""
-    given = noted(tmp_path)
-    assert given.arguments == ["run", value]
-    assert given.environment["RFM_0"] == value
-    assert given.environment["GOOGLE_APPLICATION_CREDENTIALS"] == "/srv/key & co.json"
-    assert (tmp_path / "rfm-daily.log").read_text(encoding="utf-8") == "what the program says\n"
+    call = recorded_call(tmp_path)
+    assert call.arguments == ["run", value]
+    assert call.environment["RFM_0"] == value
+    assert call.environment["GOOGLE_APPLICATION_CREDENTIALS"] == "/srv/key & co.json"
+    assert (tmp_path / "rfm-daily.log").read_text(encoding="utf-8") == "output of the program\n"
 
 
 @pytest.mark.parametrize("collapses", [True, False])
-def test_an_awkward_folder_comes_through_cron_and_the_shell(collapses: bool, tmp_path: Path) -> None:
+def test_a_folder_that_needs_escaping_passes_cron_and_the_shell(collapses: bool, tmp_path: Path) -> None:
     folder = tmp_path / FOLDER
     _, command = fields(awkward(folder))
     subprocess.run(["sh", "-c", as_cron_reads(command, collapses=collapses)], check=True)
-    assert noted(folder).folder == str(folder)
+    assert recorded_call(folder).folder == str(folder)
     assert (folder / "rfm-daily.log").exists()
 
 
-def test_what_escaped_does_is_undone_by_any_cron() -> None:
+def test_every_cron_undoes_the_escaping() -> None:
     for text in (r"'\\'", r"'a\%b'", r"'\\\\%%\\'", "'100% %'", r"'\'"):
         for collapses in (True, False):
-            said = subprocess.run(
+            output = subprocess.run(
                 ["sh", "-c", "printf %s " + as_cron_reads(escape_for_cron(text), collapses=collapses)],
                 check=True, capture_output=True, text=True,
             ).stdout  # fmt: skip
-            assert said == text[1:-1]
+            assert output == text[1:-1]
 
 
 @pytest.mark.parametrize("zone", [None, "Europe/London"])
 @pytest.mark.parametrize("what", ["plain", "program", "container"])
-def test_shellcheck_has_nothing_to_say(what: str, zone: str | None, tmp_path: Path) -> None:
-    of = {
+def test_the_shell_command_passes_shellcheck(what: str, zone: str | None, tmp_path: Path) -> None:
+    daily = {
         "plain": schedule(timezone=zone),
         "program": replace(awkward(tmp_path, *VALUES.values()), timezone=zone),
-        "container": contained(timezone=zone),
+        "container": container_schedule(timezone=zone),
     }[what]
-    # What it says of a value is that it might have been meant otherwise.
+    # Of values, shellcheck only suspects that another quoting was meant.
     severity = "style" if what == "plain" else "warning"
     done = subprocess.run(
         [TOOLS / "shellcheck", "--shell=sh", f"--severity={severity}", "-"],
-        input=shell_command(of) + "\n", capture_output=True, encoding="utf-8", check=False,
+        input=shell_command(daily) + "\n", capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_a_failure_reaches_cron_with_the_end_of_the_log(tmp_path: Path) -> None:
-    of = schedule(runs=noting_program(tmp_path), folder=str(tmp_path), environment={"EXIT_CODE": "3"})
-    done = subprocess.run(["sh", "-c", shell_command(of)], capture_output=True, text=True, check=False)
-    assert done.stdout == "what the program says\n"
+def test_a_failed_run_prints_the_end_of_the_log_for_cron(tmp_path: Path) -> None:
+    daily = schedule(runs=recording_program(tmp_path), folder=str(tmp_path), environment={"EXIT_CODE": "3"})
+    done = subprocess.run(["sh", "-c", shell_command(daily)], capture_output=True, text=True, check=False)
+    assert done.stdout == "output of the program\n"
 
 
 @pytest.mark.parametrize(("overlap", "starts"), [("skip", False), ("wait", True)])
-def test_a_start_beside_a_run_is_skipped_or_waits(overlap: str, starts: bool, tmp_path: Path) -> None:
-    of = schedule(runs=noting_program(tmp_path), folder=str(tmp_path), overlap=overlap)
+def test_a_start_during_a_run_is_skipped_or_waits(overlap: str, starts: bool, tmp_path: Path) -> None:
+    daily = schedule(runs=recording_program(tmp_path), folder=str(tmp_path), overlap=overlap)
     holder = ["flock", str(tmp_path / "rfm-daily.lock"), "cat"]
     with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holding:
         assert holding.stdin
@@ -163,16 +165,16 @@ def test_a_start_beside_a_run_is_skipped_or_waits(overlap: str, starts: bool, tm
         holding.stdin.write(b"held\n")
         holding.stdin.flush()
         holding.stdout.readline()
-        with subprocess.Popen(["sh", "-c", shell_command(of)], start_new_session=True) as second:
+        with subprocess.Popen(["sh", "-c", shell_command(daily)], start_new_session=True) as second:
             if overlap == "skip":
                 assert second.wait(20) == 0
-                assert not (tmp_path / "noted.json").exists()
+                assert not (tmp_path / "call.json").exists()
             holding.stdin.close()
             assert second.wait(20) == 0
-    assert (tmp_path / "noted.json").exists() == starts
+    assert (tmp_path / "call.json").exists() == starts
 
 
-def test_a_line_that_cron_would_not_read_is_an_error() -> None:
+def test_a_line_longer_than_cron_reads_is_an_error() -> None:
     with pytest.raises(UsageError, match=r"has \d+ bytes; cron reads at most 990"):
         render("cron", schedule(environment={"RFM_SOURCE": "x" * 900}))
 
@@ -190,10 +192,11 @@ chmod 1730 /var/spool/cron/crontabs
 crontab - <"$0"
 exec cron -f
 """
-"""A cron with a crontab of its own, which sees none of the machine's."""
+"""Starts a cron in a mount namespace, so that it reads only its own crontab."""
 
 
-def a_cron_can_be_had() -> str | None:
+def why_no_cron() -> str | None:
+    """Return the reason why no cron can be started here; None if one can."""
     if os.geteuid() != 0:
         return "only root can start a cron"
     missing = [tool for tool in ("cron", "crontab", "flock", "unshare") if shutil.which(tool) is None]
@@ -208,16 +211,16 @@ def a_cron_can_be_had() -> str | None:
 
 
 @pytest.mark.slow
-def test_a_real_cron_starts_the_line_and_a_run_lands(tmp_path: Path) -> None:
-    if reason := a_cron_can_be_had():
+def test_a_real_cron_starts_a_run_that_publishes(tmp_path: Path) -> None:
+    if reason := why_no_cron():
         pytest.skip(reason)
     folder = tmp_path / FOLDER
     folder.mkdir()
     (folder / "lines of 100%.csv").write_text(ORDERS, encoding="utf-8")
-    # A zone that is off by three quarters of an hour, so that only its own clock can be meant.
+    # The offset of 5:45 hours distinguishes this time zone from the machine's.
     zone = ZoneInfo("Asia/Kathmandu")
     soon = datetime.now(zone) + timedelta(seconds=65 if datetime.now(zone).second > 50 else 60)
-    of = schedule(
+    daily = schedule(
         at=time(soon.hour, soon.minute),
         timezone=str(zone),
         runs=Program(str(TOOLS / "rfm")),
@@ -226,7 +229,7 @@ def test_a_real_cron_starts_the_line_and_a_run_lands(tmp_path: Path) -> None:
         environment={"RFM_TO": "duckdb:it's 50% & more.duckdb"},
     )
     crontab = tmp_path / "crontab"
-    crontab.write_text(render("cron", of).files[0].text, encoding="utf-8")
+    crontab.write_text(render("cron", daily).files[0].text, encoding="utf-8")
     result = folder / "it's 50% & more.duckdb"
     daemon = subprocess.Popen(["unshare", "--mount", "sh", "-c", CRON, str(crontab)], start_new_session=True)
     try:
@@ -234,7 +237,7 @@ def test_a_real_cron_starts_the_line_and_a_run_lands(tmp_path: Path) -> None:
         while not result.exists() and clock.monotonic() < end:
             assert daemon.poll() is None
             clock.sleep(0.5)
-        # The lock is free again: the run is over.
+        # The run has ended when the lock is free.
         subprocess.run(["flock", "--timeout", "20", folder / "rfm-daily.lock", "true"], check=True)
     finally:
         os.killpg(daemon.pid, signal.SIGTERM)

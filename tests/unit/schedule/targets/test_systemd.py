@@ -1,4 +1,4 @@
-"""systemd: the units, read back as it reads them, and checked by systemd's own tools."""
+"""systemd: the units, parsed by its rules and checked by its own tools."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ import pytest
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Schedule, render
 from rfm_pipeline.schedule.spec import Program, Secret
-from support.awkward_commands import ARGUMENTS, VALUES, contained, noting_program, schedule
+from support.awkward_commands import ARGUMENTS, VALUES, container_schedule, recording_program, schedule
 
 
-def units(of: Schedule) -> dict[str, str]:
-    return {file.name: file.text for file in render("systemd", of).files}
+def units(daily: Schedule) -> dict[str, str]:
+    return {file.name: file.text for file in render("systemd", daily).files}
 
 
 def settings(text: str) -> dict[tuple[str, str], list[str]]:
-    """The settings of a unit by section and name; one may stand several times."""
-    found: dict[tuple[str, str], list[str]] = {}
+    """Return the values of a unit's settings by section and name; a name may occur several times."""
+    result: dict[tuple[str, str], list[str]] = {}
     section = ""
     for line in text.splitlines():
         if line.startswith("["):
             section = line.strip("[]")
         elif line:
             name, _, value = line.partition("=")
-            found.setdefault((section, name), []).append(value)
-    return found
+            result.setdefault((section, name), []).append(value)
+    return result
 
 
 def words(value: str) -> list[str]:
-    """The words of a setting, unquoted, as systemd.syntax(7) has it; a `%%` is a percent sign."""
-    found = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', value)
+    """Return the unquoted words of a setting by systemd.syntax(7), with `%%` as a percent sign."""
+    result = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', value)
     assert "".join(re.sub(r'"((?:[^"\\]|\\.)*)"|(\S+)', "", value).split()) == ""
-    unquoted = [re.sub(r"\\(.)", r"\1", quoted) if quoted or not plain else plain for quoted, plain in found]
+    unquoted = [re.sub(r"\\(.)", r"\1", quoted) if quoted or not plain else plain for quoted, plain in result]
     for word in unquoted:
         assert re.fullmatch(r"([^%]|%%)*", word), "a specifier"
     return [word.replace("%%", "%") for word in unquoted]
 
 
 def command(text: str) -> list[str]:
-    """What ExecStart starts, word by word; a `$$` is a dollar sign."""
+    """Return the command of ExecStart=, with `$$` as a dollar sign."""
     program, *arguments = words(settings(text)["Service", "ExecStart"][0])
     for argument in arguments:
         assert re.fullmatch(r"([^$]|\$\$)*", argument), "a variable"
     return [program, *(argument.replace("$$", "$") for argument in arguments)]
 
 
-def needs(tool: str) -> str:
-    found = shutil.which(tool)
-    if found is None:
+def find_or_skip(tool: str) -> str:
+    result = shutil.which(tool)
+    if result is None:
         pytest.skip(f"{tool} is not installed")
-    return found
+    return result
 
 
-def verified(folder: Path, of: Schedule) -> str:
-    """What `systemd-analyze verify` says of the units of a schedule."""
-    tool = needs("systemd-analyze")
+def verified(folder: Path, daily: Schedule) -> str:
+    """Return the output of `systemd-analyze verify` for the units of a schedule."""
+    tool = find_or_skip("systemd-analyze")
     paths = []
-    for name, text in units(of).items():
+    for name, text in units(daily).items():
         (folder / name).write_text(text, encoding="utf-8")
         paths.append(folder / name)
-    scope = "--system" if of.system else "--user"
+    scope = "--system" if daily.system else "--user"
     done = subprocess.run(
         [tool, scope, "--man=no", "--recursive-errors=no", "verify", *paths],
         env={"XDG_RUNTIME_DIR": str(folder), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
@@ -76,48 +76,48 @@ def verified(folder: Path, of: Schedule) -> str:
     return done.stderr + (f"exit code {done.returncode}" if done.returncode else "")
 
 
-def test_the_units_are_a_service_and_the_timer_that_starts_it() -> None:
-    found = units(schedule(timezone="Europe/London", timeout=90))
-    assert list(found) == ["rfm-daily.service", "rfm-daily.timer"]
-    timer = settings(found["rfm-daily.timer"])
+def test_the_units_are_a_service_and_its_timer() -> None:
+    result = units(schedule(timezone="Europe/London", timeout=90))
+    assert list(result) == ["rfm-daily.service", "rfm-daily.timer"]
+    timer = settings(result["rfm-daily.timer"])
     assert timer["Timer", "OnCalendar"] == ["*-*-* 03:30:00 Europe/London"]
     assert timer["Timer", "Persistent"] == ["true"]
     assert timer["Timer", "Unit"] == ["rfm-daily.service"]
-    service = settings(found["rfm-daily.service"])
+    service = settings(result["rfm-daily.service"])
     assert service["Service", "Type"] == ["oneshot"]
     assert service["Service", "TimeoutStartSec"] == ["90min"]
     assert service["Service", "NoNewPrivileges"] == ["yes"]
 
 
-def test_a_missed_start_may_stay_missed() -> None:
+def test_a_missed_start_can_be_skipped() -> None:
     timer = settings(units(schedule(missed="skip"))["rfm-daily.timer"])
     assert timer["Timer", "Persistent"] == ["false"]
 
 
-def test_what_it_does_otherwise_is_noted() -> None:
+def test_deviations_from_the_schedule_are_noted() -> None:
     assert any("skips" in note for note in render("systemd", schedule(overlap="wait")).notes)
     assert any("enable-linger" in note for note in render("systemd", schedule()).notes)
     assert not render("systemd", schedule(system=True)).notes
 
 
 @pytest.mark.parametrize("system", [False, True])
-def test_awkward_values_read_back_as_they_were(system: bool) -> None:
+def test_values_that_need_escaping_are_read_back_unchanged(system: bool) -> None:
     secrets = (Secret("GOOGLE_APPLICATION_CREDENTIALS", "/srv/my keys/50% & more.json"),)
     folder = '/srv/it\'s a "shop"/50% $HOME Zoë'
     text = units(
         schedule(arguments=ARGUMENTS, environment=VALUES, secrets=secrets, folder=folder, system=system)
     )["rfm-daily.service"]
     assert command(text) == ["/usr/local/bin/rfm", *ARGUMENTS]
-    given = dict(words(value)[0].split("=", 1) for value in settings(text)["Service", "Environment"])
-    assert given == VALUES | {"GOOGLE_APPLICATION_CREDENTIALS": "/srv/my keys/50% & more.json"}
+    environment = dict(words(value)[0].split("=", 1) for value in settings(text)["Service", "Environment"])
+    assert environment == VALUES | {"GOOGLE_APPLICATION_CREDENTIALS": "/srv/my keys/50% & more.json"}
     assert settings(text)["Service", "WorkingDirectory"] == [folder.replace("%", "%%")]
     if system:
         assert words(settings(text)["Service", "ReadWritePaths"][0]) == [folder]
 
 
-def test_a_container_is_started_with_every_value_as_it_was() -> None:
-    of = contained()
-    started = command(units(of)["rfm-daily.service"])
+def test_a_container_is_started_with_unchanged_values() -> None:
+    daily = container_schedule()
+    started = command(units(daily)["rfm-daily.service"])
     assert started[:4] == ["/usr/bin/docker", "run", "--rm", "--init"]
     assert started[-len(ARGUMENTS) :] == list(ARGUMENTS)
     for name, value in VALUES.items():
@@ -126,24 +126,24 @@ def test_a_container_is_started_with_every_value_as_it_was() -> None:
 
 @pytest.mark.parametrize("system", [False, True])
 def test_systemd_accepts_the_units(system: bool, tmp_path: Path) -> None:
-    program = noting_program(tmp_path / "50% $HOME & Zoë, a shop")
-    of = schedule(
+    program = recording_program(tmp_path / "50% $HOME & Zoë, a shop")
+    daily = schedule(
         runs=program, folder=str(tmp_path / "50% $HOME & Zoë, a shop"), arguments=ARGUMENTS,
         environment=VALUES, timezone="Europe/London", system=system,
     )  # fmt: skip
-    assert verified(tmp_path, of) == ""
+    assert verified(tmp_path, daily) == ""
 
 
-def test_the_check_above_sees_a_program_that_is_not_there(tmp_path: Path) -> None:
-    of = schedule(runs=Program(str(tmp_path / "50% a shop" / "rfm")))
-    assert "is not executable: No such file" in verified(tmp_path, of)
+def test_systemd_analyze_detects_a_missing_program(tmp_path: Path) -> None:
+    daily = schedule(runs=Program(str(tmp_path / "50% a shop" / "rfm")))
+    assert "is not executable: No such file" in verified(tmp_path, daily)
 
 
 @pytest.mark.parametrize(
     "zone", [None, "UTC", "Europe/London", "Asia/Kathmandu", "America/Argentina/Ushuaia"]
 )
-def test_systemd_knows_the_time(zone: str | None) -> None:
-    tool = needs("systemd-analyze")
+def test_systemd_computes_the_next_start(zone: str | None) -> None:
+    tool = find_or_skip("systemd-analyze")
     (value,) = settings(units(schedule(at=time(4, 5), timezone=zone))["rfm-daily.timer"])[
         "Timer", "OnCalendar"
     ]
@@ -153,20 +153,20 @@ def test_systemd_knows_the_time(zone: str | None) -> None:
     assert re.search(r"Next elapse: \w+ [0-9-]+ 04:05:00", done.stdout)
 
 
-def test_zones_are_written_as_systemd_reads_them() -> None:
+def test_no_time_zone_name_contains_a_space() -> None:
     assert all(" " not in zone for zone in available_timezones())
 
 
 @pytest.mark.parametrize(
-    "of",
+    "daily",
     [schedule(runs=Program('/srv/a "b"/rfm')), schedule(folder="/srv/shop\\"), schedule(folder="/srv/shop ")],
 )
-def test_a_path_that_no_unit_can_name_is_an_error(of: Schedule) -> None:
+def test_a_path_that_can_not_be_written_in_a_unit_is_an_error(daily: Schedule) -> None:
     with pytest.raises(UsageError, match="systemd"):
-        render("systemd", of)
+        render("systemd", daily)
 
 
-def test_units_are_what_other_readers_of_such_files_take_too() -> None:
+def test_units_can_be_read_by_configparser() -> None:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     parser.read_string(units(schedule())["rfm-daily.timer"])
     assert parser["Install"]["WantedBy"] == "timers.target"

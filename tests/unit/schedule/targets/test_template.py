@@ -85,15 +85,16 @@ def test_lists_of_different_lengths_are_an_error(written: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.yaml")), ids=lambda path: path.name)
-def test_a_template_of_yaml_is_yaml(path: Path) -> None:
+def test_a_yaml_template_is_valid_yaml(path: Path) -> None:
     assert all(isinstance(document, dict) for document in yaml.safe_load_all(path.read_text("utf-8")))
 
 
-def test_the_template_of_the_task_is_xml() -> None:
-    assert ET.fromstring((TEMPLATES / "task.xml").read_text("utf-8").encode("utf-16")).tag.endswith("Task")  # noqa: S314
+def test_the_template_of_the_windows_task_is_valid_xml() -> None:
+    task = (TEMPLATES / "task.xml").read_text("utf-8").encode("utf-16")
+    assert ET.fromstring(task).tag.endswith("Task")  # noqa: S314 - a file of this package
 
 
-def test_each_template_is_filled_by_a_module() -> None:
+def test_each_template_is_used_by_a_module() -> None:
     modules = "".join(path.read_text("utf-8") for path in TEMPLATES.parent.glob("*.py"))
     names = {path.name for path in TEMPLATES.iterdir()}
     assert names == {name for name in re.findall(r'"([\w.-]+)"', modules) if name in names}

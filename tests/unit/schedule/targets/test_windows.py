@@ -1,4 +1,4 @@
-"""Windows: the task, against the Task Scheduler's schema, and taken apart as Windows does it."""
+"""Windows: the task against the Task Scheduler's schema, and its command line by Windows' rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Schedule, render
 from rfm_pipeline.schedule.spec import Program, Secret
 from rfm_pipeline.schedule.targets.windows import NAMESPACE
-from support.awkward_commands import VALUES, contained, schedule
+from support.awkward_commands import VALUES, container_schedule, schedule
 from support.paths import TEST_DATA
 
 if TYPE_CHECKING:
@@ -30,18 +30,18 @@ def schema() -> XMLSchema:
     return XMLSchema(str(TEST_DATA / "task_scheduler.xsd"))
 
 
-def task(of: Schedule) -> dict[str, str]:
-    """The texts of a task by the names of their elements, from the bytes of its file."""
-    (file,) = render("windows", of).files
-    assert file.encoded()[:2] in (b"\xff\xfe", b"\xfe\xff"), "no mark of UTF-16"
+def task(daily: Schedule) -> dict[str, str]:
+    """Return the texts of a task by element name, parsed from the encoded file."""
+    (file,) = render("windows", daily).files
+    assert file.encoded()[:2] in (b"\xff\xfe", b"\xfe\xff"), "no byte order mark of UTF-16"
     root = ET.fromstring(file.encoded())  # noqa: S314 - our own
     schema().validate(root)
     return {element.tag.removeprefix(f"{{{NAMESPACE}}}"): element.text or "" for element in root.iter()}
 
 
 def arguments(line: str) -> list[str]:
-    """A command line as a program on Windows takes it apart: backslashes count only before a quote."""
-    found: list[str] = []
+    """Split a command line by the rules of Windows: backslashes are special only before a quote."""
+    result: list[str] = []
     word, quoted, begun, backslashes = "", False, False, 0
     for character in line + " ":
         if character == "\\":
@@ -58,57 +58,58 @@ def arguments(line: str) -> list[str]:
         elif character in " \t" and not quoted:
             word += "\\" * backslashes
             if begun:
-                found.append(word)
+                result.append(word)
             word, begun = "", False
         else:
             word += "\\" * backslashes + character
             begun = True
         backslashes = 0
     assert not quoted
-    return found
+    return result
 
 
-# All but what Windows would put a value in the place of.
+# All values except those in which Windows would replace variables.
 AWKWARD = [value for value in VALUES.values() if "$(" not in value and "%M" not in value]
 
 
-def test_the_way_that_windows_takes_a_line_apart_is_known() -> None:
+def test_the_command_line_parser_of_this_test_follows_the_rules_of_windows() -> None:
     assert arguments(r'a "b c" "" d\"e "f\\" g\h') == ["a", "b c", "", 'd"e', "f\\", "g\\h"]
 
 
-def test_the_task_starts_every_day_and_makes_up_for_a_missed_start() -> None:
-    found = task(schedule(runs=RFM, folder=FOLDER, timeout=90))
-    assert found["StartBoundary"] == "2026-01-02T03:30:00"
-    assert found["DaysInterval"] == "1"
-    assert found["StartWhenAvailable"] == "true"
-    assert found["MultipleInstancesPolicy"] == "IgnoreNew"
-    assert found["ExecutionTimeLimit"] == "PT90M"
-    assert found["LogonType"] == "S4U"
-    assert found["RunLevel"] == "LeastPrivilege"
+def test_the_task_starts_daily_and_catches_up_on_a_missed_start() -> None:
+    result = task(schedule(runs=RFM, folder=FOLDER, timeout=90))
+    assert result["StartBoundary"] == "2026-01-02T03:30:00"
+    assert result["DaysInterval"] == "1"
+    assert result["StartWhenAvailable"] == "true"
+    assert result["MultipleInstancesPolicy"] == "IgnoreNew"
+    assert result["ExecutionTimeLimit"] == "PT90M"
+    assert result["LogonType"] == "S4U"
+    assert result["RunLevel"] == "LeastPrivilege"
 
 
-def test_a_task_may_wait_and_leave_a_missed_start_out() -> None:
-    found = task(schedule(runs=RFM, folder=FOLDER, overlap="wait", missed="skip"))
-    assert (found["MultipleInstancesPolicy"], found["StartWhenAvailable"]) == ("Queue", "false")
+def test_a_task_can_queue_a_start_and_skip_a_missed_one() -> None:
+    result = task(schedule(runs=RFM, folder=FOLDER, overlap="wait", missed="skip"))
+    assert (result["MultipleInstancesPolicy"], result["StartWhenAvailable"]) == ("Queue", "false")
 
 
-def test_awkward_values_read_back_as_they_were() -> None:
-    found = task(
+def test_values_that_need_escaping_are_read_back_unchanged() -> None:
+    result = task(
         schedule(runs=RFM, folder=FOLDER, arguments=("run", *AWKWARD, ""), config="C:\\a b\\rfm.toml")
     )
-    assert found["Command"] == RFM.path
-    assert found["WorkingDirectory"] == FOLDER
-    assert arguments(found["Arguments"]) == ["run", *AWKWARD, "", "--config", "C:\\a b\\rfm.toml"]
+    assert result["Command"] == RFM.path
+    assert result["WorkingDirectory"] == FOLDER
+    assert arguments(result["Arguments"]) == ["run", *AWKWARD, "", "--config", "C:\\a b\\rfm.toml"]
 
 
-def test_a_container_is_started_with_every_value_as_it_was() -> None:
+def test_a_container_is_started_with_unchanged_values() -> None:
     values = {f"RFM_{number}": value for number, value in enumerate(AWKWARD)}
-    of = contained(arguments=("run",), environment=values, timezone="UTC", folder=FOLDER, secrets=(
+    daily = container_schedule(arguments=("run",), environment=values, timezone="UTC", folder=FOLDER,
+    secrets=(
         Secret("GOOGLE_APPLICATION_CREDENTIALS", 'C:\\keys, "mine"\\key.json'),
     ))  # fmt: skip
-    found = task(of)
-    started = arguments(found["Arguments"])
-    assert found["StartBoundary"] == "2026-01-02T03:30:00Z"
+    result = task(daily)
+    started = arguments(result["Arguments"])
+    assert result["StartBoundary"] == "2026-01-02T03:30:00Z"
     assert started[-2:] == ["registry.example/rfm-pipeline:0.1.0", "run"]
     for name, value in values.items():
         assert f"{name}={value}" in started
@@ -119,7 +120,7 @@ def test_a_container_is_started_with_every_value_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of", "sentence"),
+    ("daily", "sentence"),
     [
         (schedule(timezone="Europe/London"), "the machine's time zone and UTC, not Europe/London"),
         (schedule(environment={"RFM_TO": "x.duckdb"}), "can't set environment variables, and RFM_TO is one"),
@@ -130,12 +131,12 @@ def test_a_container_is_started_with_every_value_as_it_was() -> None:
         (schedule(folder="C:\\" + "x" * 260), "at most 260 characters"),
     ],
 )
-def test_what_a_task_can_not_say_is_an_error(of: Schedule, sentence: str) -> None:
+def test_what_a_task_does_not_support_is_an_error(daily: Schedule, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        render("windows", of)
+        render("windows", daily)
 
 
-def test_the_schema_would_see_what_is_no_task() -> None:
+def test_the_schema_rejects_an_invalid_task() -> None:
     (file,) = render("windows", schedule()).files
     spoiled = ET.fromstring(file.encoded())  # noqa: S314
     limit = spoiled.find(f".//{{{NAMESPACE}}}ExecutionTimeLimit")
