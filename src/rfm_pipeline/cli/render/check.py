@@ -47,10 +47,10 @@ def _columns(plan: Plan) -> Table:
         table.add_column(heading, no_wrap=True)
     for role, column in plan.mapping.roles().items():
         configured = f"by preset {plan.recognised}" if plan.recognised else "as configured"
-        chosen = configured if role in plan.mapping.configured else "by its name"
+        chosen = configured if role in plan.mapping.configured else "detected by name"
         table.add_row(role, Text(column.name), Text(column.declared), chosen)
     if plan.mapping.order_id is None:
-        table.add_row("order_id", Text("none", style="dim"), "", "each line is its own order")
+        table.add_row("order_id", Text("none", style="dim"), "", "each line is an order")
     return table
 
 
