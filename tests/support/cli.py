@@ -1,4 +1,4 @@
-"""The command line in this process: the type of the fixture `rfm`, and the outcome of a command."""
+"""Types of the fixture `rfm`, which runs the command line in this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended."""
+    """Exit code and output of a command."""
 
     code: int
     stdout: str
@@ -18,7 +18,7 @@ class Outcome:
 
     @property
     def json(self) -> Any:
-        """What it printed, as one JSON object."""
+        """Return stdout parsed as JSON."""
         return json.loads(self.stdout)
 
 

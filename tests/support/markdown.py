@@ -10,4 +10,5 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str, document: str = README) -> list[str]:
+    """Return the contents of the fenced code blocks in a language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a shop by hand, its table, and how an error looks."""
+"""A small shop with known figures, its published table, and checks of files and errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import duckdb
 
 from support.cli import Outcome
 
-# Four customers, by hand: 007 has two orders on three lines, ann one, bob two and a return, cyd one.
+# Four customers: 007 has two orders with three lines, ann one, bob two and a return, cyd one.
 ORDERS = """\
 customer_id,order_id,order_date,quantity,unit_price,country
 007,A1,2024-01-10,2,10.00,DE
@@ -30,7 +30,7 @@ cyd,E1,2024-02-30,1,9,FR
 cyd,E2,2024-02-29,1,0,FR
 cyd,E3,2024-02-28,1,7,FR
 """
-BY_HAND = [
+EXPECTED_ROWS = [
     ("007", 0, 2, Decimal("125.50"), "2024-01-10", "2024-03-01"),
     ("ann", 29, 1, Decimal("0.9999"), "2024-02-01", "2024-02-01"),
     ("bob", 10, 2, Decimal("30.00"), "2023-12-31", "2024-02-20"),
@@ -55,7 +55,7 @@ TABLE = {
     "as_of_date": "DATE",
     "run_id": "VARCHAR",
 }
-"""The columns of the published table in the order of the design, and a type that takes each as it is."""
+"""Columns of the published table in order, each with a type that holds its values exactly."""
 
 
 def published(file: Path, select: str = "FROM rfm_segments ORDER BY customer_id") -> list[tuple[Any, ...]]:
@@ -68,19 +68,19 @@ def without_run_id(file: Path) -> list[tuple[Any, ...]]:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Every file below a folder: when it was written, and what is in it.
+    """Return the modification time and the contents of every file below a folder, by path.
 
-    Of a destination, what its readers see: the runs tell of a run that failed too, and what was staged for
-    one that was refused is kept beside it.
+    Of a destination, the rows of its tables except the run log, which a failed run changes; the file with the
+    staging tables of a rejected run is left out.
     """
     return {
-        str(path.relative_to(folder)): _seen_of(path)
+        str(path.relative_to(folder)): _contents_of(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not re.search(r"\.refused-.*\.duckdb$|\.duckdb\.wal$", path.name)
     }
 
 
-def _seen_of(path: Path) -> tuple[int, bytes]:
+def _contents_of(path: Path) -> tuple[int, bytes]:
     if path.suffix == ".duckdb":
         try:
             with closing(duckdb.connect(str(path), read_only=True)) as connection:
@@ -93,8 +93,8 @@ def _seen_of(path: Path) -> tuple[int, bytes]:
     return path.stat().st_mtime_ns, path.read_bytes()
 
 
-def child(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs Python in a process of its own, where nothing is imported yet."""
+def run_python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a new process, in which nothing is imported yet."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
     return subprocess.run(
         [sys.executable, *arguments],
@@ -106,7 +106,7 @@ def child(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def refused(ended: Outcome, code: int = 2) -> tuple[str, str]:
-    """The sentence and the hint of an error."""
+    """Return the message and the hint of a failed command, after checking its exit code and format."""
     assert ended.code == code, ended
     assert ended.stdout == ""
     match = re.fullmatch(r"error: ([^\n]+[.!?])\nhint: ([^\n]+)\n", ended.stderr)

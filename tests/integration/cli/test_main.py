@@ -1,21 +1,24 @@
-"""The commands `run`, `check` and `sql`, and how any command starts, speaks and fails."""
+"""The commands `run`, `check` and `sql`; start-up, help and errors of every command."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import duckdb
 import pytest
+import typer
 
 from rfm_pipeline import __version__
 from rfm_pipeline.cli.help import COMMANDS
 from support.cli import Outcome, Rfm
-from support.orders import BY_HAND, ORDERS, child, contents, published, refused
+from support.orders import EXPECTED_ROWS, ORDERS, contents, published, refused, run_python
 
 
 @pytest.fixture
@@ -25,9 +28,9 @@ def orders(tmp_path: Path) -> Path:
     return path
 
 
-# Starting up
+# Start-up
 
-LOADED = """
+IMPORTED_MODULES = """
 import json, sys
 from rfm_pipeline.cli import main
 try:
@@ -64,7 +67,7 @@ def test_a_command_loads_only_what_it_needs(
     arguments: list[str], unwanted: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = child("-c", LOADED, *arguments)
+    done = run_python("-c", IMPORTED_MODULES, *arguments)
     loaded = set(json.loads(done.stdout.splitlines()[-1]))
     assert "rfm_pipeline.cli.main" in loaded
     assert unwanted & loaded == set()
@@ -72,8 +75,8 @@ def test_a_command_loads_only_what_it_needs(
 
 def test_a_run_loads_no_optional_part(orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(orders.parent)
-    loaded = json.loads(child("-c", LOADED, "run", str(orders)).stdout.splitlines()[-1])
-    # The engine is loaded without what its package puts around it.
+    loaded = json.loads(run_python("-c", IMPORTED_MODULES, "run", str(orders)).stdout.splitlines()[-1])
+    # Of DuckDB, only its C extension is imported.
     assert "_duckdb" in loaded
     absent = {"duckdb", "pydantic", "fastexcel", "xlsxwriter", "pandas", "polars", "pyarrow", "google.cloud"}
     assert not absent & set(loaded)
@@ -81,7 +84,7 @@ def test_a_run_loads_no_optional_part(orders: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("arguments", [["--version"], ["run", "--help"], ["presets", "--json"]])
 def test_python_dash_m_is_the_command(arguments: list[str], rfm: Rfm) -> None:
-    done = child("-m", "rfm_pipeline", *arguments, COLUMNS="120")
+    done = run_python("-m", "rfm_pipeline", *arguments, COLUMNS="120")
     assert (done.returncode, done.stderr) == (0, "")
     plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
     assert plain == re.sub(r"\x1b\[[0-9;]*m", "", rfm(*arguments).stdout)
@@ -99,7 +102,7 @@ def test_the_commands_are_these() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_commands_help_says_what_it_does_and_gives_examples(command: str, rfm: Rfm) -> None:
+def test_a_commands_help_has_a_summary_and_examples(command: str, rfm: Rfm) -> None:
     ended = rfm(command, "--help")
     text = re.sub(r"\x1b\[[0-9;]*m", "", ended.stdout)
     assert (ended.code, ended.stderr) == (0, "")
@@ -107,7 +110,7 @@ def test_a_commands_help_says_what_it_does_and_gives_examples(command: str, rfm:
     function = getattr(import_module(f"rfm_pipeline.cli.commands.{command}"), command)
     summary = function.__doc__.splitlines()[0]
     assert re.fullmatch(r"[A-Z].{20,}\.", summary)
-    # What `rfm --help` says without loading the command.
+    # `rfm --help` prints the summary without importing the command.
     assert summary == COMMANDS[command]
     about, _, examples = text.partition("Examples:")
     assert summary in " ".join(about.split())
@@ -115,7 +118,34 @@ def test_a_commands_help_says_what_it_does_and_gives_examples(command: str, rfm:
     assert rfm(command, "-h").stdout == ended.stdout
 
 
-def test_the_overview_says_what_each_command_does(rfm: Rfm) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_commands_help_prints_every_text_in_full(
+    command: str, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    function = getattr(import_module(f"rfm_pipeline.cli.commands.{command}"), command)
+    printed = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", rfm(command, "--help").stdout).split())
+    assert " ".join(function.__doc__.split()) in printed
+    options = [
+        option.help
+        for parameter in inspect.signature(function, eval_str=True).parameters.values()
+        for option in getattr(parameter.annotation, "__metadata__", ())
+    ]
+    assert len(options) >= 2
+    assert [text for text in options if text not in printed] == []
+
+
+def test_rich_markup_in_a_help_text_is_printed_literally(rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(option: Annotated[str, typer.Option(help="In [read] and [Red].")] = "") -> None:
+        """Read [scoring] and [/x]."""
+
+    monkeypatch.setattr("rfm_pipeline.cli.commands.sql.sql", command)
+    printed = rfm("sql", "--help").stdout
+    assert "Read [scoring] and [/x]." in printed
+    assert "In [read] and [Red]." in printed
+
+
+def test_the_overview_lists_each_command_with_its_summary(rfm: Rfm) -> None:
     ended = rfm("--help")
     assert (ended.code, ended.stderr) == (0, "")
     text = re.sub(r"[│╭╮╰╯─\s]+", " ", ended.stdout)
@@ -126,8 +156,8 @@ def test_the_overview_says_what_each_command_does(rfm: Rfm) -> None:
 
 
 @pytest.mark.parametrize("columns", [40, 80, 300])
-def test_the_overview_is_as_wide_as_the_terminal_and_no_wider(columns: int) -> None:
-    lines = child("-m", "rfm_pipeline", "--help", COLUMNS=str(columns)).stdout.splitlines()
+def test_the_overview_fills_the_width_of_the_terminal(columns: int) -> None:
+    lines = run_python("-m", "rfm_pipeline", "--help", COLUMNS=str(columns)).stdout.splitlines()
     frames = [line for line in lines if line.startswith(("╭", "│", "╰"))]
     assert {len(line) for line in frames} == {min(columns, 100)}
     assert max(map(len, lines)) == min(columns, 100)
@@ -137,18 +167,15 @@ def test_the_overview_is_as_wide_as_the_terminal_and_no_wider(columns: int) -> N
     ("environ", "is_coloured"),
     [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
 )
-def test_the_overview_is_in_colour_where_that_is_wanted(environ: dict[str, str], is_coloured: bool) -> None:
-    assert ("\x1b[" in child("-m", "rfm_pipeline", "--help", **environ).stdout) is is_coloured
+def test_the_overview_is_coloured_as_the_environment_asks(environ: dict[str, str], is_coloured: bool) -> None:
+    assert ("\x1b[" in run_python("-m", "rfm_pipeline", "--help", **environ).stdout) is is_coloured
 
 
-def test_without_a_command_it_says_how_to_start(rfm: Rfm) -> None:
+def test_without_a_command_the_overview_is_printed_and_the_exit_code_is_2(rfm: Rfm) -> None:
     ended = rfm()
     assert ended.code == 2
     assert "Usage: rfm" in re.sub(r"\x1b\[[0-9;]*m", "", ended.stdout)
-    assert (
-        ended.stderr
-        == "error: No command was given.\nhint: start with `rfm demo`, or with `rfm run orders.csv`.\n"
-    )
+    assert re.fullmatch(r"error: .+\nhint: .*`rfm demo`.*`rfm run orders.csv`.*\n", ended.stderr)
 
 
 # Errors
@@ -157,72 +184,75 @@ def test_without_a_command_it_says_how_to_start(rfm: Rfm) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence", "hint"),
     [
-        (["bogus"], "No such command 'bogus'.", "`rfm --help` lists what there is."),
-        (["run", "--binz", "3"], "No such option: --binz", "`rfm run --help` lists what there is."),
-        (["run", "a.csv", "b.csv"], "unexpected extra argument", "`rfm run --help` lists what there is."),
-        (["run", "--bins", "many"], "Invalid value for '--bins'", "`rfm run --help` lists what there is."),
+        (["bogus"], "No such command 'bogus'.", "`rfm --help`"),
+        (["run", "--binz", "3"], "No such option: --binz", "`rfm run --help`"),
+        (["run", "a.csv", "b.csv"], "unexpected extra argument", "`rfm run --help`"),
+        (["run", "--bins", "many"], "Invalid value for '--bins'", "`rfm run --help`"),
         (["run"], "There is no source to read.", "name a file, as in `rfm run orders.csv`"),
         (["run", "order.csv"], "order.csv does not exist.", "did you mean orders.csv?"),
         (["check", "orders.csv", "-p", "gird"], 'There is no preset "gird".', 'did you mean "grid"?'),
         (["sql", "orders.csv", "--dialect", "oracle"], "There is no dialect 'oracle'.", "choose duckdb or"),
         (["run", "orders.csv", "--exclude", "x"], "--exclude takes NAME=CONDITION, not 'x'.", "for example"),
-        (["run", "orders.csv", "-o", "a.pdf"], "The output a.pdf has no format", "end its name in one of"),
+        (
+            ["run", "orders.csv", "-o", "a.pdf"],
+            "The output a.pdf has no known format",
+            "end its name in one of",
+        ),
         (["demo", "--lines", "many"], "--lines takes a whole number, not 'many'.", "for example --lines"),
-        (["demo", "--source", "orders.csv"], "orders.csv is there already.", "`--force` overwrites it."),
+        (["demo", "--source", "orders.csv"], "orders.csv exists already.", "`--force` overwrites it."),
         (["presets", "clasic"], 'There is no preset "clasic".', 'did you mean "classic"?'),
-        (["presets", "--toml"], "--toml prints one preset, and none is named.", "for example"),
+        (["presets", "--toml"], "--toml needs the name of a preset.", "for example"),
     ],
 )
 def test_an_error_is_one_sentence_and_a_hint(
     arguments: list[str], sentence: str, hint: str, rfm: Rfm, orders: Path
 ) -> None:
     before = contents(orders.parent)
-    said = refused(rfm(*arguments))
-    assert sentence in said[0]
-    assert hint in said[1]
+    printed_sentence, printed_hint = refused(rfm(*arguments))
+    assert sentence in printed_sentence
+    assert hint in printed_hint
     assert contents(orders.parent) == before
 
 
-def test_a_bug_of_ours_is_said_and_not_dumped(
+def test_a_bug_is_reported_in_one_sentence_without_a_traceback(
     rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object, **__: object) -> None:
+    def run_with_bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("nothing by nothing\nand more")
 
-    monkeypatch.setattr("rfm_pipeline.pipeline.run.run", broken)
+    monkeypatch.setattr("rfm_pipeline.pipeline.run.run", run_with_bug)
     sentence, hint = refused(rfm("run", orders), code=1)
     assert sentence == "A bug in rfm: ZeroDivisionError: nothing by nothing."
     assert "rfm --debug" in hint
 
 
-def test_debug_shows_the_traceback_too_and_keeps_the_exit_code(tmp_path: Path) -> None:
-    done = child("-m", "rfm_pipeline", "--debug", "run", str(tmp_path / "nothing.csv"))
+def test_debug_adds_the_traceback_and_keeps_the_exit_code(tmp_path: Path) -> None:
+    done = run_python("-m", "rfm_pipeline", "--debug", "run", str(tmp_path / "nothing.csv"))
     assert done.returncode == 2
     assert "Traceback (most recent call last):" in done.stderr
     assert done.stderr.splitlines()[-2].startswith("error: ")
     assert done.stdout == ""
 
 
-def test_a_failed_audit_is_exit_code_3_and_leaves_what_was_published(rfm: Rfm, orders: Path) -> None:
+def test_a_failed_audit_has_exit_code_3_and_keeps_the_published_result(rfm: Rfm, orders: Path) -> None:
     assert rfm("run", orders).code == 0
     before = contents(orders.parent)
     sentence, hint = refused(rfm("run", orders, "--as-of", "2001-01-01", "-o", "segments.csv"), code=3)
-    # Eleven lines; two of them name no customer or no date.
-    assert sentence == (
-        "Nothing was published, because an audit failed: All 11 lines were excluded, 9 as future_dated."
-    )
+    # Two of the eleven lines have no customer or no valid date.
+    assert "11 lines" in sentence
+    assert "9 as future_dated" in sentence
     assert "source_not_empty" in hint
     assert contents(orders.parent) == before
 
 
-def test_a_destination_that_is_held_is_exit_code_5_and_names_the_holder(rfm: Rfm, orders: Path) -> None:
+def test_a_locked_destination_has_exit_code_5_and_names_the_process(rfm: Rfm, orders: Path) -> None:
     assert rfm("run", orders).code == 0
-    hold = "import duckdb; c = duckdb.connect('rfm.duckdb'); print('held', flush=True); input()"
+    lock = "import duckdb; c = duckdb.connect('rfm.duckdb'); print('locked', flush=True); input()"
     with subprocess.Popen(
-        [sys.executable, "-c", hold], cwd=orders.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", lock], cwd=orders.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
+        assert holder.stdout.readline() == b"locked\n"
         (orders.parent / "rfm.toml").write_text("duckdb.lock_timeout = 0\n", encoding="utf-8")
         sentence, _ = refused(rfm("run", orders), code=5)
         holder.communicate(b"\n")
@@ -233,16 +263,16 @@ def test_a_destination_that_is_held_is_exit_code_5_and_names_the_holder(rfm: Rfm
 # rfm run
 
 
-def test_a_run_publishes_what_was_computed_by_hand(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_a_run_publishes_the_figures_computed_by_hand(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     ended = rfm("run", orders, "--json")
     assert (ended.code, ended.stderr) == (0, "")
     columns = "customer_id, recency_days, frequency, monetary, first_order_date::TEXT, last_order_date::TEXT"
     assert (
         published(tmp_path / "rfm.duckdb", f"SELECT {columns} FROM rfm_segments ORDER BY customer_id")
-        == BY_HAND
+        == EXPECTED_ROWS
     )
-    said = ended.json
-    assert said["rows"] == {
+    result = ended.json
+    assert result["rows"] == {
         "read": 11,
         "kept": 7,
         "excluded": {
@@ -252,7 +282,7 @@ def test_a_run_publishes_what_was_computed_by_hand(rfm: Rfm, orders: Path, tmp_p
             "non_positive_quantity": 1,
         },
     }
-    assert said["amount"] == {
+    assert result["amount"] == {
         "kept": "163.4999",
         "excluded": {
             "invalid_date": "9.00",
@@ -261,26 +291,26 @@ def test_a_run_publishes_what_was_computed_by_hand(rfm: Rfm, orders: Path, tmp_p
             "non_positive_quantity": "-2.50",
         },
     }
-    assert (said["customers"], said["orders"], said["revenue"]) == (4, 6, "163.4999")
-    assert (said["as_of"], said["engine"], said["status"]) == ("2024-03-01", "duckdb", "published")
-    assert said["destination"] == "duckdb:rfm.duckdb#rfm_segments"
+    assert (result["customers"], result["orders"], result["revenue"]) == (4, 6, "163.4999")
+    assert (result["as_of"], result["engine"], result["status"]) == ("2024-03-01", "duckdb", "published")
+    assert result["destination"] == "duckdb:rfm.duckdb#rfm_segments"
 
 
-def test_json_is_one_object_with_the_keys_of_the_design(rfm: Rfm, orders: Path) -> None:
-    said = rfm("run", orders, "--json", "-o", "a.csv", "-o", "b.parquet").json
-    assert set(said) >= {
+def test_json_is_one_object_with_the_documented_keys(rfm: Rfm, orders: Path) -> None:
+    result = rfm("run", orders, "--json", "-o", "a.csv", "-o", "b.parquet").json
+    assert set(result) >= {
         "run_id", "status", "as_of", "engine", "rows", "amount", "customers", "orders", "revenue", "edges",
         "segments", "audits", "destination", "outputs", "duration_s", "bytes_processed",
     }  # fmt: skip
-    assert set(said["rows"]) == {"read", "kept", "excluded"}
-    assert set(said["amount"]) == {"kept", "excluded"}
-    assert set(said["edges"]) == {"recency_days", "frequency", "monetary"}
-    assert all(set(audit) == {"name", "status", "detail", "rows"} for audit in said["audits"])
-    assert {"segment", "customers", "revenue"} <= set(said["segments"][0])
-    assert [entry["segment"] for entry in said["segments"]][:2] == ["Champions", "Loyal Customers"]
-    assert said["outputs"] == ["a.csv", "b.parquet"]
-    assert said["bytes_processed"] == len(ORDERS)
-    assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", said["run_id"])
+    assert set(result["rows"]) == {"read", "kept", "excluded"}
+    assert set(result["amount"]) == {"kept", "excluded"}
+    assert set(result["edges"]) == {"recency_days", "frequency", "monetary"}
+    assert all(set(audit) == {"name", "status", "detail", "rows"} for audit in result["audits"])
+    assert {"segment", "customers", "revenue"} <= set(result["segments"][0])
+    assert [entry["segment"] for entry in result["segments"]][:2] == ["Champions", "Loyal Customers"]
+    assert result["outputs"] == ["a.csv", "b.parquet"]
+    assert result["bytes_processed"] == len(ORDERS)
+    assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", result["run_id"])
 
 
 @pytest.mark.parametrize(
@@ -294,7 +324,7 @@ def test_json_is_one_object_with_the_keys_of_the_design(rfm: Rfm, orders: Path) 
         ("{'paid': 9.99::FLOAT} AS money", "2997.00"),
     ],
 )
-def test_a_number_of_32_bits_is_the_one_that_it_prints_as(
+def test_a_32_bit_float_is_read_as_its_shortest_decimal(
     columns: str, revenue: str, rfm: Rfm, tmp_path: Path
 ) -> None:
     lines = f"SELECT n % 7 AS customer_id, n AS order_id, DATE '2025-01-01' AS ordered_at, {columns}"
@@ -308,38 +338,38 @@ def test_a_number_of_32_bits_is_the_one_that_it_prints_as(
 
 
 @pytest.mark.parametrize(
-    ("flags", "revenue", "told"),
+    ("flags", "revenue", "detail"),
     [
         ((), "3900101.00", "1 line left out as invalid_amount: '1,234' can be read in two ways"),
         (("--thousands", ","), "3901335.00", "No number was left out"),
     ],
 )
-def test_a_number_that_can_be_read_in_two_ways_is_told_until_it_is_said_which(
-    flags: tuple[str, ...], revenue: str, told: str, rfm: Rfm, tmp_path: Path
+def test_an_ambiguous_number_is_reported_until_thousands_is_set(
+    flags: tuple[str, ...], revenue: str, detail: str, rfm: Rfm, tmp_path: Path
 ) -> None:
     lines = ['a,1,2025-01-01,"1,234"', 'b,2,2025-01-02,"3,900,100"', "c,3,2025-01-03,1"]
     (tmp_path / "a.csv").write_text("\n".join(["customer_id,order_id,ordered_at,Total", *lines]))
-    said = rfm("run", "a.csv", "--json", *flags).json
-    (audit,) = [audit["detail"] for audit in said["audits"] if audit["name"] == "amounts_read"]
-    assert audit.startswith(told)
-    assert said["revenue"] == revenue
+    result = rfm("run", "a.csv", "--json", *flags).json
+    (audit,) = [audit["detail"] for audit in result["audits"] if audit["name"] == "amounts_read"]
+    assert audit.startswith(detail)
+    assert result["revenue"] == revenue
 
 
 def test_money_in_json_is_an_exact_decimal_string(rfm: Rfm, orders: Path) -> None:
-    said = rfm("run", orders, "--json").json
+    result = rfm("run", orders, "--json").json
     money = [
-        said["revenue"],
-        said["amount"]["kept"],
-        *said["amount"]["excluded"].values(),
-        *said["edges"]["monetary"],
-        *(entry["revenue"] for entry in said["segments"]),
+        result["revenue"],
+        result["amount"]["kept"],
+        *result["amount"]["excluded"].values(),
+        *result["edges"]["monetary"],
+        *(entry["revenue"] for entry in result["segments"]),
     ]
     assert all(isinstance(value, str) and re.fullmatch(r"-?\d+\.\d{2,9}", value) for value in money), money
-    assert said["edges"]["monetary"] == ["0.9999", "7.00", "30.00"]
+    assert result["edges"]["monetary"] == ["0.9999", "7.00", "30.00"]
 
 
-def test_a_table_for_people_tells_what_json_tells(rfm: Rfm, orders: Path) -> None:
-    said = rfm("run", orders, "--json").json
+def test_the_terminal_shows_the_figures_of_the_json_output(rfm: Rfm, orders: Path) -> None:
+    result = rfm("run", orders, "--json").json
     ended = rfm("run", orders)
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.stdout.startswith("orders.csv  as of 2024-03-01\n")
@@ -347,21 +377,21 @@ def test_a_table_for_people_tells_what_json_tells(rfm: Rfm, orders: Path) -> Non
     assert re.search(r"\n  1  missing_customer +9\.00", ended.stdout)
     assert re.search(r"\n  1  invalid_date +9\.00  such as '2024-02-30'", ended.stdout)
     assert "\n4 customers, 6 orders, revenue 163.50\n" in ended.stdout
-    for entry in said["segments"]:
+    for entry in result["segments"]:
         assert re.search(rf"\n{entry['segment']} +{entry['customers']} ", ended.stdout)
     assert "\nPublished duckdb:rfm.duckdb#rfm_segments\n" in ended.stdout
-    # A collapsed bin is the only thing to be warned of here.
-    (warning,) = [audit["detail"] for audit in said["audits"] if audit["status"] == "warning"]
+    # The only warning is that of a collapsed bin.
+    (warning,) = [audit["detail"] for audit in result["audits"] if audit["status"] == "warning"]
     assert f"! {warning}" in " ".join(ended.stdout.split())
 
 
-def test_quiet_prints_nothing_and_publishes_all_the_same(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_quiet_publishes_and_prints_nothing(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     ended = rfm("run", orders, "--quiet")
     assert ended == Outcome(0, "", "")
     assert len(published(tmp_path / "rfm.duckdb")) == 4
 
 
-def test_stdin_is_read_where_the_source_is_a_dash(orders: Path, tmp_path: Path) -> None:
+def test_the_source_dash_is_stdin(orders: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "rfm_pipeline", "run", "-", "--json"],
         cwd=tmp_path, input=orders.read_bytes(), capture_output=True, check=True,
@@ -370,9 +400,7 @@ def test_stdin_is_read_where_the_source_is_a_dash(orders: Path, tmp_path: Path) 
     assert [row[0] for row in published(tmp_path / "rfm.duckdb")] == ["007", "ann", "bob", "cyd"]
 
 
-def test_a_source_in_the_destinations_own_file_stays_as_it_was(
-    rfm: Rfm, orders: Path, tmp_path: Path
-) -> None:
+def test_a_source_in_the_destinations_file_is_not_changed(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     file = tmp_path / "shop.duckdb"
     with duckdb.connect(str(file)) as connection:
         connection.execute(f"CREATE SCHEMA raw; CREATE TABLE raw.orders AS FROM read_csv('{orders}')")
@@ -384,9 +412,9 @@ def test_a_source_in_the_destinations_own_file_stays_as_it_was(
     assert len(published(file)) == 4
 
 
-def test_a_table_of_another_shape_is_never_replaced(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_a_table_of_another_schema_is_never_replaced(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "rfm.duckdb")) as connection:
-        connection.execute("CREATE TABLE rfm_segments AS SELECT 1 AS precious")
+        connection.execute("CREATE TABLE rfm_segments AS SELECT 1 AS other")
     before = contents(tmp_path)
     sentence, hint = refused(rfm("run", orders))
     assert "rfm_segments" in sentence
@@ -394,7 +422,7 @@ def test_a_table_of_another_shape_is_never_replaced(rfm: Rfm, orders: Path, tmp_
     assert contents(tmp_path) == before
 
 
-def test_the_source_is_never_written_over(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_the_source_is_never_overwritten(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     before = contents(tmp_path)
     assert (
         refused(rfm("run", "orders.csv", "--output", orders))[0]
@@ -403,7 +431,7 @@ def test_the_source_is_never_written_over(rfm: Rfm, orders: Path, tmp_path: Path
     assert contents(tmp_path) == before
 
 
-def test_the_destination_is_the_table_that_was_named(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_the_destination_is_the_named_table(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     assert rfm("run", orders, "--to", "duckdb:shop.duckdb#daily").code == 0
     assert len(published(tmp_path / "shop.duckdb", "FROM daily")) == 4
     assert not (tmp_path / "rfm.duckdb").exists()
@@ -416,28 +444,28 @@ def test_a_check_writes_nothing(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     before = contents(tmp_path)
     ended = rfm("check", orders, "--output", "segments.csv")
     assert (ended.code, ended.stderr) == (0, "")
-    assert "A run would publish duckdb:rfm.duckdb#rfm_segments,\nwhere there is no result yet" in ended.stdout
+    assert "duckdb:rfm.duckdb#rfm_segments" in ended.stdout
     assert contents(tmp_path) == before
     assert rfm("run", orders).code == 0
     before = contents(tmp_path)
     ended = rfm("check", orders)
-    assert "in place of 4 customers as of 2024-03-01." in ended.stdout
+    assert "4 customers as of 2024-03-01" in ended.stdout
     assert contents(tmp_path) == before
 
 
-def test_a_check_tells_machines_what_a_run_would_do(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
-    said = rfm("check", orders, "--json", "--unit-price", "unit_price", "-o", "a.csv").json
-    assert said["columns"] == {
+def test_a_check_as_json_has_columns_destination_and_outputs(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+    result = rfm("check", orders, "--json", "--unit-price", "unit_price", "-o", "a.csv").json
+    assert result["columns"] == {
         "customer_id": {"column": "customer_id", "type": "VARCHAR", "configured": False},
         "order_id": {"column": "order_id", "type": "VARCHAR", "configured": False},
         "ordered_at": {"column": "order_date", "type": "VARCHAR", "configured": False},
         "quantity": {"column": "quantity", "type": "VARCHAR", "configured": False},
         "unit_price": {"column": "unit_price", "type": "VARCHAR", "configured": True},
     }
-    assert said["destination"] == "duckdb:rfm.duckdb#rfm_segments"
-    assert said["published"] == {"as_of": None, "customers": 0}
-    assert (said["recognised"], said["outputs"]) == (None, ["a.csv"])
-    assert len(said["segments"]) == 10
+    assert result["destination"] == "duckdb:rfm.duckdb#rfm_segments"
+    assert result["published"] == {"as_of": None, "customers": 0}
+    assert (result["recognised"], result["outputs"]) == (None, ["a.csv"])
+    assert len(result["segments"]) == 10
     assert rfm("run", orders).code == 0
     assert rfm("check", orders, "--json").json["published"] == {"as_of": "2024-03-01", "customers": 4}
 
@@ -454,7 +482,7 @@ def test_a_check_tells_machines_what_a_run_would_do(rfm: Rfm, orders: Path, tmp_
         ["--output", "nowhere/segments.csv"],
     ],
 )
-def test_a_check_refuses_what_a_run_would_refuse(arguments: list[str], rfm: Rfm, orders: Path) -> None:
+def test_a_check_fails_with_the_errors_of_a_run(arguments: list[str], rfm: Rfm, orders: Path) -> None:
     before = contents(orders.parent)
     checked, ran = rfm("check", orders, *arguments), rfm("run", orders, *arguments)
     assert checked.code == 2
@@ -465,22 +493,22 @@ def test_a_check_refuses_what_a_run_would_refuse(arguments: list[str], rfm: Rfm,
 # rfm sql
 
 
-def test_the_printed_query_gives_the_published_rows_by_hand(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_the_printed_query_returns_the_published_rows(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     before = contents(tmp_path)
     query = rfm("sql", orders.name, "--exclude", "foreign=country = 'FR' AND quantity = '4'").stdout
     assert contents(tmp_path) == before
     assert rfm("run", orders, "--exclude", "foreign=country = 'FR' AND quantity = '4'").code == 0
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        by_hand = connection.execute(query)
-        names = [column[0] for column in by_hand.description or ()]
-        rows = by_hand.fetchall()
+        cursor = connection.execute(query)
+        names = [column[0] for column in cursor.description or ()]
+        rows = cursor.fetchall()
     assert rows == published(
         tmp_path / "rfm.duckdb", f"SELECT {', '.join(names)} FROM rfm_segments ORDER BY 1"
     )
 
 
-def test_the_query_for_bigquery_reads_the_table_that_was_named(rfm: Rfm, orders: Path) -> None:
+def test_the_query_for_bigquery_reads_the_named_table(rfm: Rfm, orders: Path) -> None:
     named = rfm("sql", orders, "--dialect", "bigquery", "--table", "shop.sales.lines").stdout
     assert "FROM `shop`.`sales`.`lines`" in named
     assert "SAFE_CAST" in named

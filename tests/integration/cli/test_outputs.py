@@ -1,4 +1,4 @@
-"""What a run writes: files that read back to the table, and rows that know where customers came from."""
+"""Output files of a run, and the columns of earlier segments in its published rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import fastexcel
 import pytest
 
 from support.cli import Rfm
-from support.orders import BY_HAND, ORDERS, TABLE, published, without_run_id
+from support.orders import EXPECTED_ROWS, ORDERS, TABLE, published, without_run_id
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ http://shop.example/1,5,2024-01-14,7.123
 
 
 def read_back(path: Path) -> list[tuple[Any, ...]]:
-    """The rows of an output as another program reads them, in the types of the table."""
+    """Return the rows of an output file as another program reads them, in the table's types."""
     with duckdb.connect() as connection:
         match path.suffix:
             case ".csv" | ".tsv":
@@ -57,9 +57,7 @@ def read_back(path: Path) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".json", ".ndjson", ".xlsx"])
-def test_an_output_reads_back_to_the_published_rows_in_their_order(
-    suffix: str, rfm: Rfm, tmp_path: Path
-) -> None:
+def test_an_output_contains_the_published_rows_in_order(suffix: str, rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(AWKWARD, encoding="utf-8")
     output = tmp_path / f"segments{suffix}"
     ended = rfm("run", "orders.csv", "--output", output, "--json")
@@ -70,23 +68,23 @@ def test_an_output_reads_back_to_the_published_rows_in_their_order(
     assert {row[0] for row in rows} >= {"007", "=1+1", 'O\'Neil, "Pat"', "Zoë 🛍"}
 
 
-def test_json_outputs_are_an_array_or_a_line_each(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_json_outputs_are_an_array_or_one_object_per_line(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     assert rfm("run", orders, "-o", "a.json", "-o", "a.ndjson").code == 0
     array = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"), parse_float=Decimal)
     lines = (tmp_path / "a.ndjson").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line, parse_float=Decimal) for line in lines] == array
     assert [(row["customer_id"], row["monetary"]) for row in array] == [
-        (customer, monetary) for customer, _, _, monetary, _, _ in BY_HAND
+        (customer, monetary) for customer, _, _, monetary, _, _ in EXPECTED_ROWS
     ]
 
 
-def test_money_in_a_csv_has_the_decimals_that_it_needs(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_amounts_in_a_csv_have_as_many_decimals_as_the_data(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     assert rfm("run", orders, "-o", "a.csv").code == 0
     lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[3] for line in lines[1:]] == ["125.5000", "0.9999", "30.0000", "7.0000"]
 
 
-def test_an_output_replaces_an_earlier_one_and_leaves_nothing_beside_it(
+def test_an_output_replaces_an_existing_file_and_leaves_no_temporary_file(
     rfm: Rfm, orders: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "a.csv").write_text("old", encoding="utf-8")
@@ -95,7 +93,7 @@ def test_an_output_replaces_an_earlier_one_and_leaves_nothing_beside_it(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "orders.csv", "rfm.duckdb"]
 
 
-# Yesterday and today
+# Earlier segments
 
 HISTORY = """\
 customer_id,order_date,amount
@@ -111,7 +109,7 @@ recency.edges = [30, 90, 180]
 frequency.edges = [1, 2, 3]
 monetary.edges = [10, 100, 1000]
 """
-WHEREABOUTS = (
+SEGMENT_HISTORY = (
     "SELECT customer_id, segment, previous_segment, segment_since::TEXT, as_of_date::TEXT"
     " FROM rfm_segments ORDER BY customer_id"
 )
@@ -134,16 +132,16 @@ def history(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_later_date_tells_where_each_customer_came_from(rfm: Rfm, history: Path, tmp_path: Path) -> None:
-    assert rfm("run", history, "--as-of", "2024-03-31").code == 0
-    assert published(tmp_path / "rfm.duckdb", WHEREABOUTS) == IN_MARCH
-    assert rfm("run", history, "--as-of", "2024-06-30").code == 0
-    assert published(tmp_path / "rfm.duckdb", WHEREABOUTS) == IN_JUNE
-
-
-def test_a_rerun_of_the_same_date_changes_nothing_but_the_run(
+def test_a_later_date_has_the_previous_segment_of_each_customer(
     rfm: Rfm, history: Path, tmp_path: Path
 ) -> None:
+    assert rfm("run", history, "--as-of", "2024-03-31").code == 0
+    assert published(tmp_path / "rfm.duckdb", SEGMENT_HISTORY) == IN_MARCH
+    assert rfm("run", history, "--as-of", "2024-06-30").code == 0
+    assert published(tmp_path / "rfm.duckdb", SEGMENT_HISTORY) == IN_JUNE
+
+
+def test_a_rerun_of_the_same_date_changes_only_the_run_id(rfm: Rfm, history: Path, tmp_path: Path) -> None:
     file = tmp_path / "rfm.duckdb"
     for as_of in ("2024-03-31", "2024-06-30"):
         assert rfm("run", history, "--as-of", as_of).code == 0
@@ -152,20 +150,20 @@ def test_a_rerun_of_the_same_date_changes_nothing_but_the_run(
         after = published(file)
         assert [row[:-1] for row in after] == [row[:-1] for row in before]
         assert {row[-1] for row in after}.isdisjoint({row[-1] for row in before})
-    assert published(file, WHEREABOUTS) == IN_JUNE
+    assert published(file, SEGMENT_HISTORY) == IN_JUNE
 
 
-def test_an_earlier_date_knows_nothing_of_a_later_one(rfm: Rfm, history: Path, tmp_path: Path) -> None:
+def test_an_earlier_date_is_not_affected_by_a_later_one(rfm: Rfm, history: Path, tmp_path: Path) -> None:
     assert rfm("run", history, "--as-of", "2024-06-30").code == 0
     file = tmp_path / "rfm.duckdb"
     before = published(file)
     assert rfm("run", history, "--as-of", "2024-03-31").code == 0
     assert published(file) == before
-    in_march = WHEREABOUTS.replace("ORDER", "WHERE as_of_date = '2024-03-31' ORDER")
+    in_march = SEGMENT_HISTORY.replace("ORDER", "WHERE as_of_date = '2024-03-31' ORDER")
     assert published(file, in_march.replace("rfm_segments", "rfm_segments_history")) == IN_MARCH
 
 
-def test_the_same_lines_in_another_order_give_the_same_rows(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+def test_the_order_of_the_lines_does_not_affect_the_rows(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     header, *lines = ORDERS.splitlines()
     shuffled = tmp_path / "shuffled.csv"
     shuffled.write_text("\n".join([header, *reversed(lines)]), encoding="utf-8")

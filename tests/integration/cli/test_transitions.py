@@ -1,9 +1,10 @@
-"""`rfm transitions` on a shop by hand: who moved, and why; each cause once, and every customer somewhere."""
+"""`rfm transitions` on a small shop: the movements between segments and their causes."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -43,9 +44,9 @@ rules = [
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     lines = [
-        f"{customer},{customer} {place},{day},10"
+        f"{customer},{customer} {number},{day},10"
         for customer, days in ORDERS.items()
-        for place, day in enumerate(days)
+        for number, day in enumerate(days)
     ]
     (tmp_path / "orders.csv").write_text("\n".join(["customer_id,order_id,date,amount", *lines]))
     (tmp_path / "rfm.toml").write_text(RULES.format(recent="Recent"))
@@ -74,8 +75,8 @@ def flow(
 
 
 def test_each_customer_is_in_one_flow_and_each_move_has_its_cause(published: Path, rfm: Rfm) -> None:
-    found = rfm("transitions", "--json").json
-    assert found["flows"] == [
+    result = rfm("transitions", "--json").json
+    assert result["flows"] == [
         flow("Best", "Recent", 2, 40, 30, time=1, edges=1),
         flow("Best", "Slipping", 1, 30, 30, time=1),
         flow("Recent", "Recent", 1, 10, 20),
@@ -83,48 +84,48 @@ def test_each_customer_is_in_one_flow_and_each_move_has_its_cause(published: Pat
         flow("Gone", None, 1, 10, 0),
         flow(None, "Recent", 1, 0, 10),
     ]
-    assert (found["stayed"], found["moved"], found["new"], found["lapsed"]) == (1, 4, 1, 1)
-    assert found["causes"] == {"time": 2, "behaviour": 1, "edges": 1, "rules": 0}
-    assert found["segments"] == ["Best", "Recent", "Slipping", "Gone"]
+    assert (result["stayed"], result["moved"], result["new"], result["lapsed"]) == (1, 4, 1, 1)
+    assert result["causes"] == {"time": 2, "behaviour": 1, "edges": 1, "rules": 0}
+    assert result["segments"] == ["Best", "Recent", "Slipping", "Gone"]
     runs = {run["as_of_date"]: run["run_id"] for run in rfm("runs", "--json").json["runs"]}
-    assert found["from"] == {
+    assert result["from"] == {
         "as_of": EARLIER, "run_id": runs[EARLIER], "customers": 6, "revenue": "100.00",
     }  # fmt: skip
-    assert found["to"] == {"as_of": LATER, "run_id": runs[LATER], "customers": 6, "revenue": "130.00"}
+    assert result["to"] == {"as_of": LATER, "run_id": runs[LATER], "customers": 6, "revenue": "130.00"}
 
 
-def test_another_map_is_a_cause_of_its_own(shop: Path, rfm: Rfm) -> None:
+def test_a_changed_segment_map_has_the_cause_rules(shop: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     (shop / "rfm.toml").write_text(RULES.format(recent="Fresh"))
     assert rfm("run", "orders.csv", "--as-of", LATER).code == 0
-    found = rfm("transitions", "--json").json
-    assert flow("Recent", "Fresh", 1, 10, 20, rules=1) in found["flows"]
-    assert flow("Best", "Fresh", 2, 40, 30, rules=2) in found["flows"]
-    assert flow("Gone", "Best", 1, 10, 40, behaviour=1) in found["flows"]
-    assert found["segments"] == ["Best", "Fresh", "Slipping", "Gone", "Recent"]
+    result = rfm("transitions", "--json").json
+    assert flow("Recent", "Fresh", 1, 10, 20, rules=1) in result["flows"]
+    assert flow("Best", "Fresh", 2, 40, 30, rules=2) in result["flows"]
+    assert flow("Gone", "Best", 1, 10, 40, behaviour=1) in result["flows"]
+    assert result["segments"] == ["Best", "Fresh", "Slipping", "Gone", "Recent"]
 
 
-def test_other_bins_are_other_rules_and_no_edges_that_moved(shop: Path, rfm: Rfm) -> None:
+def test_a_changed_number_of_bins_has_the_cause_rules(shop: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     (shop / "other.toml").write_text('window = "90 days"\npreset = "grid"\n')
     assert rfm("run", "orders.csv", "--as-of", LATER, "-c", "other.toml").code == 0
-    found = rfm("transitions", "--json").json
-    assert found["causes"]["edges"] == 0
-    assert found["causes"]["rules"] > 0
-    assert sum(found["causes"].values()) == found["moved"]
+    result = rfm("transitions", "--json").json
+    assert result["causes"]["edges"] == 0
+    assert result["causes"]["rules"] > 0
+    assert sum(result["causes"].values()) == result["moved"]
 
 
-def test_frozen_edges_do_not_move(shop: Path, rfm: Rfm) -> None:
+def test_with_frozen_edges_no_move_has_the_cause_edges(shop: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     (run,) = rfm("runs", "--json").json["runs"]
     assert rfm("run", "orders.csv", "--as-of", LATER, "--freeze", run["run_id"]).code == 0
-    found = rfm("transitions", "--json").json
-    assert found["causes"] == {"time": 2, "behaviour": 2, "edges": 0, "rules": 0}
-    # By the edge of the earlier date, two orders are many.
-    assert flow("Recent", "Best", 1, 10, 20, behaviour=1) in found["flows"]
+    result = rfm("transitions", "--json").json
+    assert result["causes"] == {"time": 2, "behaviour": 2, "edges": 0, "rules": 0}
+    # By the edge of the earlier date, two orders get the high score.
+    assert flow("Recent", "Best", 1, 10, 20, behaviour=1) in result["flows"]
 
 
-def test_ranks_among_all_move_who_did_nothing_by_the_others(shop: Path, rfm: Rfm) -> None:
+def test_with_ntile_every_move_has_a_cause(shop: Path, rfm: Rfm) -> None:
     (shop / "ranks.toml").write_text(
         RULES.format(recent="Recent").replace(
             'recency = { method = "fixed", edges = [30] }', 'method = "ntile"'
@@ -132,32 +133,30 @@ def test_ranks_among_all_move_who_did_nothing_by_the_others(shop: Path, rfm: Rfm
     )
     for as_of in (EARLIER, LATER):
         assert rfm("run", "orders.csv", "--as-of", as_of, "-c", "ranks.toml").code == 0
-    found = rfm("transitions", "--json").json
-    assert sum(found["causes"].values()) == found["moved"] > 0
-    # A rank is among all: time alone, which passes for everybody, changes none.
-    moves = [entry for entry in found["flows"] if entry["causes"]]
+    result = rfm("transitions", "--json").json
+    assert sum(result["causes"].values()) == result["moved"] > 0
+    # NTILE ranks all customers, so other customers' orders can move a customer.
+    moves = [entry for entry in result["flows"] if entry["causes"]]
     assert {cause for entry in moves for cause in entry["causes"]} <= {"time", "behaviour", "edges"}
 
 
-def test_the_terminal_tells_segments_causes_and_moves(published: Path, rfm: Rfm) -> None:
-    told = rfm("transitions").stdout.splitlines()
-    assert told[0].startswith(f"{EARLIER} → {LATER}  duckdb:rfm.duckdb")
-    assert told[1] == "6 customers + 1 new − 1 lapsed = 6, 4 of them in another segment"
-    assert [line.split() for line in told[3:8]] == [
+def test_the_terminal_shows_segments_causes_and_moves(published: Path, rfm: Rfm) -> None:
+    lines = rfm("transitions").stdout.splitlines()
+    assert lines[0].startswith(f"{EARLIER} → {LATER}  duckdb:rfm.duckdb")
+    assert re.findall(r"\d+", lines[1]) == ["6", "1", "1", "6", "4"]
+    assert [line.split() for line in lines[3:8]] == [
         ["Segment", "Before", "Came", "New", "Left", "Lapsed", "Now", "Revenue"],
         ["Best", "3", "+1", "0", "−3", "0", "1", "40.00"],
         ["Recent", "1", "+2", "+1", "0", "0", "4", "60.00"],
         ["Slipping", "0", "+1", "0", "0", "0", "1", "30.00"],
         ["Gone", "2", "0", "0", "−1", "−1", "0", "0.00"],
     ]
-    assert told[9] == (
-        "4 customers moved: 2 as time passed (50.0 %), 1 by what they did (25.0 %), 1 as edges moved (25.0 %)"
-    )
-    assert [line.split("  ")[0] for line in told[12:]] == ["Gone → Best", "Best → Recent", "Best → Slipping"]
-    assert told[13].endswith("1 as time passed, 1 as edges moved")
+    assert re.findall(r"[\d.]+", lines[9]) == ["4", "2", "50.0", "1", "25.0", "1", "25.0"]
+    assert [line.split("  ")[0] for line in lines[12:]] == ["Gone → Best", "Best → Recent", "Best → Slipping"]
+    assert lines[13].endswith("1 by time passing, 1 by moved edges")
 
 
-def test_csv_has_every_flow(published: Path, rfm: Rfm) -> None:
+def test_csv_has_every_movement(published: Path, rfm: Rfm) -> None:
     rows = list(csv.DictReader(io.StringIO(rfm("transitions", "--csv").stdout)))
     assert len(rows) == 6
     assert rows[0] == {
@@ -170,12 +169,12 @@ def test_csv_has_every_flow(published: Path, rfm: Rfm) -> None:
     ]
 
 
-def test_dates_are_chosen_and_what_does_not_stand_is_no_date(published: Path, rfm: Rfm) -> None:
+def test_only_dates_with_an_active_result_can_be_compared(published: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", "2024-02-15").code == 0
-    found = rfm("transitions", "--json").json
-    assert (found["from"]["as_of"], found["to"]["as_of"]) == ("2024-02-15", LATER)
-    found = rfm("transitions", "--from", EARLIER, "--until", "2024-02-15", "--json").json
-    assert (found["from"]["as_of"], found["to"]["as_of"]) == (EARLIER, "2024-02-15")
+    result = rfm("transitions", "--json").json
+    assert (result["from"]["as_of"], result["to"]["as_of"]) == ("2024-02-15", LATER)
+    result = rfm("transitions", "--from", EARLIER, "--until", "2024-02-15", "--json").json
+    assert (result["from"]["as_of"], result["to"]["as_of"]) == (EARLIER, "2024-02-15")
     assert rfm("transitions", "--from", EARLIER, "--until", LATER, "--to", "duckdb:rfm.duckdb").code == 0
     assert rfm("rollback").code == 0
     sentence, hint = refused(rfm("transitions", "--until", LATER))
@@ -184,7 +183,7 @@ def test_dates_are_chosen_and_what_does_not_stand_is_no_date(published: Path, rf
     assert rfm("transitions", "--json").json["to"]["as_of"] == "2024-02-15"
 
 
-def test_what_can_not_be_compared_is_said(shop: Path, rfm: Rfm) -> None:
+def test_missing_or_reversed_dates_are_errors(shop: Path, rfm: Rfm) -> None:
     sentence, hint = refused(rfm("transitions"))
     assert sentence == "duckdb:rfm.duckdb#rfm_segments has no history to compare."
     assert "rfm run" in hint
@@ -196,44 +195,42 @@ def test_what_can_not_be_compared_is_said(shop: Path, rfm: Rfm) -> None:
     sentence, _ = refused(rfm("transitions", "--from", LATER, "--until", EARLIER))
     assert sentence == f"--from is {LATER}, and --until, {EARLIER}, is not after it."
     sentence, _ = refused(rfm("transitions", "--csv", "--json"))
-    assert sentence == "--csv and --json are two forms of one output."
+    assert "--csv and --json" in sentence
     assert refused(rfm("transitions", "--from", "yesterday"))[0].startswith("--from is 'yesterday'")
 
 
-def test_fixed_edges_that_were_set_otherwise_are_other_rules(shop: Path, rfm: Rfm) -> None:
+def test_changed_fixed_edges_have_the_cause_rules(shop: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     (shop / "rfm.toml").write_text(RULES.format(recent="Recent").replace("[30]", "[9]"))
     assert rfm("run", "orders.csv", "--as-of", LATER).code == 0
-    found = rfm("transitions", "--json").json
-    assert found["causes"] == {"time": 1, "behaviour": 1, "edges": 0, "rules": 2}
-    # They are as recent as they were, by the 30 days of the earlier date.
-    assert flow("Best", "Gone", 2, 40, 30, rules=2) in found["flows"]
+    result = rfm("transitions", "--json").json
+    assert result["causes"] == {"time": 1, "behaviour": 1, "edges": 0, "rules": 2}
+    # By the earlier edge of 30 days, their recency score would not have changed.
+    assert flow("Best", "Gone", 2, 40, 30, rules=2) in result["flows"]
 
 
-def test_ranks_of_other_bins_are_other_rules(shop: Path, rfm: Rfm) -> None:
+def test_with_ntile_a_changed_number_of_bins_has_the_cause_rules(shop: Path, rfm: Rfm) -> None:
     (shop / "ranks.toml").write_text('preset = "classic"\n[scoring]\nmethod = "ntile"\n')
     (shop / "finer.toml").write_text('preset = "grid"\n[scoring]\nmethod = "ntile"\n')
     assert rfm("run", "orders.csv", "--as-of", EARLIER, "-c", "ranks.toml").code == 0
     assert rfm("run", "orders.csv", "--as-of", LATER, "-c", "finer.toml").code == 0
-    found = rfm("transitions", "--json").json
-    assert found["moved"] > 0
-    assert found["causes"] == {"time": 0, "behaviour": 0, "edges": 0, "rules": found["moved"]}
+    result = rfm("transitions", "--json").json
+    assert result["moved"] > 0
+    assert result["causes"] == {"time": 0, "behaviour": 0, "edges": 0, "rules": result["moved"]}
 
 
 @pytest.mark.parametrize(
-    ("change", "has"),
+    ("change", "totals"),
     [
         ("DELETE FROM rfm_segments_history", "5 customers with 100.00"),
         ("UPDATE rfm_segments_history SET monetary = 31", "6 customers with 131.00"),
     ],
     ids=["rows", "money"],
 )
-def test_a_history_that_somebody_changed_is_not_compared(
-    published: Path, rfm: Rfm, change: str, has: str
-) -> None:
+def test_an_edited_history_is_not_compared(published: Path, rfm: Rfm, change: str, totals: str) -> None:
     with closing(duckdb.connect(str(published / "rfm.duckdb"))) as connection:
         connection.execute(f"{change} WHERE segment = 'Slipping'")
     sentence, hint = refused(rfm("transitions"))
-    assert sentence.startswith(f"The history has {has} as of {LATER}, and the run ")
+    assert sentence.startswith(f"The history has {totals} as of {LATER}, and the run ")
     assert sentence.endswith(" wrote 6 customers with 130.00: the rows were edited.")
     assert hint == f"compute them again: rfm run --as-of {LATER}."

@@ -1,4 +1,4 @@
-"""What is there already is overwritten only by whoever says so, and hints name what was meant."""
+"""Existing files are overwritten only with --force, and hints name the file that was given."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from support.orders import refused
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_the_demo_writes_over_its_own_shop_and_over_nothing_else(here: Path, rfm: Rfm) -> None:
+def test_the_demo_overwrites_only_its_own_file(folder: Path, rfm: Rfm) -> None:
     assert rfm("demo", "--lines", "2000", "--quiet").code == 0
     assert rfm("demo", "--lines", "1000", "--quiet").code == 0
-    mine = "my,own,data\n1,2,3\n"
-    (here / "demo.csv").write_text(mine, encoding="utf-8")
-    assert refused(rfm("demo", "--quiet")) == ("demo.csv is there already.", "`--force` overwrites it.")
-    assert (here / "demo.csv").read_text(encoding="utf-8") == mine
+    other = "my,own,data\n1,2,3\n"
+    (folder / "demo.csv").write_text(other, encoding="utf-8")
+    assert refused(rfm("demo", "--quiet")) == ("demo.csv exists already.", "`--force` overwrites it.")
+    assert (folder / "demo.csv").read_text(encoding="utf-8") == other
     assert rfm("demo", "--lines", "1000", "--quiet", "--force").code == 0
 
 
-def test_init_speaks_of_the_file_that_was_named(here: Path, rfm: Rfm) -> None:
-    (here / "a b.csv").write_text("customer_id,ordered_at,amount\na,2025-01-01,5\n", encoding="utf-8")
+def test_init_names_the_given_file_in_its_hints(folder: Path, rfm: Rfm) -> None:
+    (folder / "a b.csv").write_text("customer_id,ordered_at,amount\na,2025-01-01,5\n", encoding="utf-8")
     written = rfm("init", "a b.csv", "--config", "my shop.toml")
     assert written.stdout.rstrip().endswith(
         "Next: rfm check --config 'my shop.toml', then rfm run --config 'my shop.toml'."
@@ -42,17 +42,17 @@ def test_init_speaks_of_the_file_that_was_named(here: Path, rfm: Rfm) -> None:
     assert rfm("init", "a b.csv").stdout.rstrip().endswith("Next: rfm check, then rfm run.")
 
 
-def test_a_demo_is_stopped_while_it_makes_up_its_shop(here: Path) -> None:
+def test_a_demo_can_be_cancelled_while_it_generates_the_shop(folder: Path) -> None:
     start = "from rfm_pipeline.cli import main; main()"
     command = [sys.executable, "-c", start, "demo", "--lines", "500_000_000", "--source", "big.parquet"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as making:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         try:
             deadline = time.monotonic() + 60
-            while not list(here.glob(".rfm-demo-*")) and time.monotonic() < deadline:
+            while not list(folder.glob(".rfm-demo-*")) and time.monotonic() < deadline:
                 time.sleep(0.05)
-            making.send_signal(signal.SIGTERM)
-            said = making.communicate(timeout=60)
+            process.send_signal(signal.SIGTERM)
+            output = process.communicate(timeout=60)
         finally:
-            making.kill()
-    assert (making.returncode, said) == (130, (b"", b"error: Stopped; nothing was published.\n"))
-    assert list(here.iterdir()) == []
+            process.kill()
+    assert (process.returncode, output) == (130, (b"", b"error: Stopped; nothing was published.\n"))
+    assert list(folder.iterdir()) == []

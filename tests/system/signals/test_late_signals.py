@@ -1,4 +1,4 @@
-"""A run that is stopped when its result has been published: it says so, and does not say that nothing was."""
+"""Cancellation after the commit: the message and the notification say that the result had been published."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from rfm_pipeline.cli.render import run_result as terminal
+from rfm_pipeline.cli.render import run_result
 from rfm_pipeline.common.cancellation import received_signals
 from rfm_pipeline.config.notifications import WEBHOOK_VARIABLE
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.pipeline import run as runner
+from rfm_pipeline.pipeline import run as pipeline_run
 from rfm_pipeline.pipeline.output_files import OutputFiles
-from support.chat_server import Chat, chatting
+from support.chat_server import Chat, run_chat
 from support.cli import Rfm
 from support.orders import ORDERS, contents
 
-STANDS = "Stopped; the result had been published."
+PUBLISHED = "Stopped; the result had been published."
 
 
 @pytest.fixture
 def chat(rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
-    with chatting() as running:
+    with run_chat() as running:
         monkeypatch.setenv(WEBHOOK_VARIABLE, running.address)
         yield running
 
@@ -35,7 +35,7 @@ def orders(tmp_path: Path) -> Path:
     return path
 
 
-def stop(*_arguments: object) -> None:
+def send_signal(*_arguments: object) -> None:
     signal.raise_signal(signal.SIGTERM)
 
 
@@ -43,30 +43,30 @@ def fail(*_arguments: object) -> None:
     raise WarehouseError("The result was published, but the output can't be written.", "look at the disk.")
 
 
-def fail_after_a_stop_that_came_with_the_commit(*_arguments: object) -> None:
+def fail_after_a_signal_during_the_commit(*_arguments: object) -> None:
     received_signals.append(signal.SIGTERM)
     fail()
 
 
-@pytest.mark.parametrize("breaks_off", [stop, fail_after_a_stop_that_came_with_the_commit])
-@pytest.mark.parametrize("where", [(OutputFiles, "move"), (runner, "_reported")])
-def test_a_stop_after_the_publish_says_that_the_result_stands(
+@pytest.mark.parametrize("interruption", [send_signal, fail_after_a_signal_during_the_commit])
+@pytest.mark.parametrize("where", [(OutputFiles, "move"), (pipeline_run, "_write_report")])
+def test_a_signal_after_the_commit_reports_the_result_as_published(
     *,
     where: tuple[object, str],
-    breaks_off: Callable[..., None],
+    interruption: Callable[..., None],
     rfm: Rfm,
     chat: Chat,
     orders: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(*where, breaks_off)
+    monkeypatch.setattr(*where, interruption)
     ended = rfm("run", orders, "--output", "segments.csv")
-    assert (ended.code, ended.stderr) == (130, f"error: {STANDS}\n")
+    assert (ended.code, ended.stderr) == (130, f"error: {PUBLISHED}\n")
     assert chat.message.startswith("rfm run was stopped; the result had been published.\n")
     assert rfm("runs", "--json").json["runs"][0]["status"] == "published"
 
 
-def test_what_fails_after_the_publish_is_told_where_nobody_stopped_it(
+def test_an_error_after_the_commit_is_reported_without_a_signal(
     rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(OutputFiles, "move", fail)
@@ -76,24 +76,24 @@ def test_what_fails_after_the_publish_is_told_where_nobody_stopped_it(
     )  # fmt: skip
 
 
-def test_a_stop_before_the_publish_says_that_nothing_was_published(
+def test_a_signal_before_the_commit_reports_that_nothing_was_published(
     rfm: Rfm, chat: Chat, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(tmp_path)
-    monkeypatch.setattr(OutputFiles, "write", stop)
+    monkeypatch.setattr(OutputFiles, "write", send_signal)
     ended = rfm("run", orders)
     assert (ended.code, ended.stderr) == (130, "error: Stopped; nothing was published.\n")
     assert chat.message.startswith("rfm run was stopped; nothing was published.\n")
     assert contents(tmp_path) == before
 
 
-def test_a_stop_while_the_result_is_shown_says_that_it_stands(
+def test_a_signal_while_the_result_is_printed_reports_it_as_kept(
     rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal, "print_result", stop)
+    monkeypatch.setattr(run_result, "print_result", send_signal)
     ended = rfm("run", orders)
-    assert (ended.code, ended.stderr) == (130, "error: Stopped; what had been done stands.\n")
-    # Of an earlier command in the same process nothing is left, for another or for the library.
+    assert (ended.code, ended.stderr) == (130, "error: Stopped; what was published before is kept.\n")
+    # The signal does not affect the next command in this process.
     assert received_signals == []
-    monkeypatch.setattr(OutputFiles, "write", stop)
+    monkeypatch.setattr(OutputFiles, "write", send_signal)
     assert rfm("run", orders).stderr == "error: Stopped; nothing was published.\n"
