@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-COLUMNS = (
+SEGMENTATION_COLUMNS = (
     "customer_id", "recency_days", "frequency", "monetary", "avg_order_value", "first_order_date",
     "last_order_date", "r_score", "f_score", "m_score", "rfm_score", "segment", "as_of_date",
 )  # fmt: skip
@@ -203,7 +203,7 @@ class Segmentation:
         import duckdb as _bridges  # noqa: F401
 
         # One cursor per relation, so that two streams can be read at the same time.
-        return self._connection.cursor().sql(f"SELECT {', '.join(COLUMNS)} FROM result ORDER BY customer_id")
+        return self._connection.cursor().sql(f"SELECT {', '.join(SEGMENTATION_COLUMNS)} FROM result ORDER BY customer_id")
 
     def __len__(self) -> int:
         """Return the number of customers."""

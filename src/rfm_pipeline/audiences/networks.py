@@ -13,7 +13,7 @@ PLAIN_FORMATS = ("csv", "parquet", "xlsx")
 """Formats with columns of the result; each name is also the file suffix."""
 
 
-class Field(Struct, frozen=True):
+class NetworkField(Struct, frozen=True):
     """A column of an upload with values of the contacts.
 
     Attributes:
@@ -41,7 +41,7 @@ class UploadFormat(Struct, frozen=True):
     """
 
     label: str
-    fields: Mapping[str, Field]
+    fields: Mapping[str, NetworkField]
     columns: tuple[str, ...] | None = None
     match_roles: tuple[str, ...] = ("email", "phone")
     tags_segments: bool = False
@@ -59,36 +59,36 @@ UPLOAD_FORMATS: Mapping[str, UploadFormat] = {
     "google": UploadFormat(
         "Google Ads Customer Match",
         {
-            "email": Field("Email", normalization.google_email, is_hashed=True),
-            "phone": Field("Phone", normalization.phone, is_hashed=True),
-            "first_name": Field("First Name", normalization.google_first_name, is_hashed=True),
-            "last_name": Field("Last Name", normalization.google_last_name, is_hashed=True),
-            "country": Field("Country", normalization.country),
-            "zip": Field("Zip", normalization.text),
+            "email": NetworkField("Email", normalization.google_email, is_hashed=True),
+            "phone": NetworkField("Phone", normalization.phone, is_hashed=True),
+            "first_name": NetworkField("First Name", normalization.google_first_name, is_hashed=True),
+            "last_name": NetworkField("Last Name", normalization.google_last_name, is_hashed=True),
+            "country": NetworkField("Country", normalization.country),
+            "zip": NetworkField("Zip", normalization.text),
         },
         all_or_none=("first_name", "last_name", "country", "zip"),
     ),
     "meta": UploadFormat(
         "Meta Custom Audiences",
         {
-            "email": Field("email", normalization.email, is_hashed=True),
-            "phone": Field("phone", normalization.meta_phone, is_hashed=True),
-            "first_name": Field("fn", normalization.meta_name, is_hashed=True),
-            "last_name": Field("ln", normalization.meta_name, is_hashed=True),
-            "country": Field("country", normalization.meta_country, is_hashed=True),
-            "zip": Field("zip", normalization.meta_zip, is_hashed=True),
+            "email": NetworkField("email", normalization.email, is_hashed=True),
+            "phone": NetworkField("phone", normalization.meta_phone, is_hashed=True),
+            "first_name": NetworkField("fn", normalization.meta_name, is_hashed=True),
+            "last_name": NetworkField("ln", normalization.meta_name, is_hashed=True),
+            "country": NetworkField("country", normalization.meta_country, is_hashed=True),
+            "zip": NetworkField("zip", normalization.meta_zip, is_hashed=True),
         },
     ),
     # Klaviyo identifies profiles by the first column.
     "klaviyo": UploadFormat(
         "a Klaviyo list",
         {
-            "email": Field("Email", normalization.email),
-            "phone": Field("Phone Number", normalization.phone),
-            "first_name": Field("First Name", normalization.text),
-            "last_name": Field("Last Name", normalization.text),
-            "country": Field("Country", normalization.country),
-            "zip": Field("Zip Code", normalization.text),
+            "email": NetworkField("Email", normalization.email),
+            "phone": NetworkField("Phone Number", normalization.phone),
+            "first_name": NetworkField("First Name", normalization.text),
+            "last_name": NetworkField("Last Name", normalization.text),
+            "country": NetworkField("Country", normalization.country),
+            "zip": NetworkField("Zip Code", normalization.text),
         },
         columns=("segment", "rfm_score", "recency_days", "frequency", "monetary", "last_order_date"),
         max_bytes=50_000_000,
@@ -96,12 +96,12 @@ UPLOAD_FORMATS: Mapping[str, UploadFormat] = {
     "mailchimp": UploadFormat(
         "a Mailchimp audience",
         {
-            "email": Field("Email Address", normalization.mailchimp_email),
-            "phone": Field("Phone Number", normalization.phone),
-            "first_name": Field("First Name", normalization.text),
-            "last_name": Field("Last Name", normalization.text),
-            "country": Field("Country", normalization.country),
-            "zip": Field("Zip Code", normalization.text),
+            "email": NetworkField("Email Address", normalization.mailchimp_email),
+            "phone": NetworkField("Phone Number", normalization.phone),
+            "first_name": NetworkField("First Name", normalization.text),
+            "last_name": NetworkField("Last Name", normalization.text),
+            "country": NetworkField("Country", normalization.country),
+            "zip": NetworkField("Zip Code", normalization.text),
         },
         columns=("segment",),
         match_roles=("email",),

@@ -13,7 +13,7 @@ from rfm_pipeline.cli import json_log
 from rfm_pipeline.cli.progress import show_progress
 from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.common.cancellation import received_signals
-from rfm_pipeline.config.loader import Configuration, load
+from rfm_pipeline.config.loader import Configuration, load_configuration
 from rfm_pipeline.notifications.notifier import Notifier, notify_at_end
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.results.run_result import RunResult
@@ -39,7 +39,7 @@ class Session(Struct, frozen=True):
         Raises:
             ConfigurationError: If the configuration can't be read, or the webhook URL that it refers to.
         """
-        return self._notifier.use_configuration(load(flags, config=config))
+        return self._notifier.use_configuration(load_configuration(flags, config=config))
 
     def add_result(self, result: RunResult) -> RunResult:
         """Record a published result for the JSON log and the notification; return it."""

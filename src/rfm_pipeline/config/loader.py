@@ -70,10 +70,10 @@ class Configuration(Struct, frozen=True, dict=True):
             *self._chosen("source"),
             *self._chosen("segments"),
         )
-        loaded = [presets.load(name) for name in names]
+        loaded = [presets.load_preset(name) for name in names]
         merged = merge([*({**preset, "preset": ()} for preset in loaded), *layers, {"preset": names}])
         if "segments" not in merged:
-            merged = merge([presets.load(DEFAULT_MAP), merged])
+            merged = merge([presets.load_preset(DEFAULT_MAP), merged])
         try:
             return Settings.of(merged)
         except SettingsError as error:
@@ -113,7 +113,7 @@ def preset_names(layer: Layer) -> tuple[str, ...]:
     return tuple(name.strip() for name in names if name.strip())
 
 
-def load(
+def load_configuration(
     flags: Layer,
     *,
     config: Path | None = None,

@@ -17,9 +17,9 @@ from msgspec import Meta, Struct
 from rfm_pipeline.config.base import SettingsTable, strip_text
 from rfm_pipeline.config.segment_rules import (
     BinCounts,
-    Cell,
-    Rule,
     RuleConfig,
+    ScoreTriple,
+    SegmentRule,
     highest_scores,
     parse_rule,
 )
@@ -77,7 +77,7 @@ class SegmentMap(Struct, frozen=True, dict=True):
     """
 
     name: str
-    rules: tuple[Rule, ...]
+    rules: tuple[SegmentRule, ...]
     fallback: str | None
     bins: BinCounts
     description: str = ""
@@ -118,7 +118,7 @@ class SegmentMap(Struct, frozen=True, dict=True):
         )
 
     @cached_property
-    def _segments_by_cell(self) -> dict[Cell, str]:
+    def _segments_by_cell(self) -> dict[ScoreTriple, str]:
         return _assign_segments(self)
 
     @property
@@ -151,12 +151,12 @@ class SegmentMap(Struct, frozen=True, dict=True):
         """
         return self._segments_by_cell[r, f, m]
 
-    def cells(self) -> dict[Cell, str]:
+    def cells(self) -> dict[ScoreTriple, str]:
         """Return the segment name of every cell, in ascending order of r, f and m."""
         return dict(self._segments_by_cell)
 
 
-def cell_text(cell: Cell, bins: BinCounts) -> str:
+def cell_text(cell: ScoreTriple, bins: BinCounts) -> str:
     """Return a cell in the notation of the column `rfm_score`.
 
     >>> cell_text((4, 4, 1), (4, 4, 4)), cell_text((4, 4, 1), (10, 10, 10))
@@ -184,11 +184,11 @@ def _check_names(segment_map: SegmentMap) -> None:
             )
 
 
-def _assign_segments(segment_map: SegmentMap) -> dict[Cell, str]:
+def _assign_segments(segment_map: SegmentMap) -> dict[ScoreTriple, str]:
     """Return the segment of each cell, or raise a SegmentMapError that lists all problems of the map."""
     rules, fallback, bins = segment_map.rules, segment_map.fallback, segment_map.bins
     scores_r, scores_f, scores_m = (range(1, count + 1) for count in bins)
-    covering: dict[Cell, list[int]] = {
+    covering: dict[ScoreTriple, list[int]] = {
         cell: [number for number, rule in enumerate(rules) if rule.covers(*cell)]
         for cell in itertools.product(scores_r, scores_f, scores_m)
     }
@@ -244,7 +244,7 @@ def _presets_with_equal_bins(segment_map: SegmentMap) -> list[str]:
 
     if segment_map.name not in presets.names() or len(set(segment_map.bins)) > 1:
         return []
-    maps = {name: presets.load(name) for name in presets.names()}
+    maps = {name: presets.load_preset(name) for name in presets.names()}
     return [
         name
         for name, preset in maps.items()
@@ -254,7 +254,7 @@ def _presets_with_equal_bins(segment_map: SegmentMap) -> list[str]:
     ]
 
 
-def _scores_above(rule: Rule, bins: BinCounts) -> str:
+def _scores_above(rule: SegmentRule, bins: BinCounts) -> str:
     """Describe the scores of a rule that lie above the bins; an empty string if there are none."""
     highest = highest_scores(bins)
     descriptions = [
@@ -276,7 +276,7 @@ def _scores_above(rule: Rule, bins: BinCounts) -> str:
     return " and ".join(descriptions)
 
 
-def _reason(covered_by: dict[Cell, int], segment_map: SegmentMap) -> str:
+def _reason(covered_by: dict[ScoreTriple, int], segment_map: SegmentMap) -> str:
     """Explain why a rule is never reached, given the first rule that covers each of its cells."""
     if not covered_by:
         return "no cell meets all of its conditions"

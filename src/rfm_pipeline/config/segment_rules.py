@@ -15,7 +15,7 @@ from msgspec import Struct
 from rfm_pipeline.config.base import SettingsError, SettingsTable, strip_text
 from rfm_pipeline.errors import ConfigurationError
 
-Cell = tuple[int, int, int]
+ScoreTriple = tuple[int, int, int]
 """One combination of scores: `(r, f, m)`."""
 
 BinCounts = tuple[int, int, int]
@@ -86,7 +86,7 @@ class Range(Struct, frozen=True):
         return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
 
 
-class Rule(Struct, frozen=True):
+class SegmentRule(Struct, frozen=True):
     """Parsed rule: a segment, and the cells that belong to it.
 
     The rule covers a cell if the scores lie in all ranges that are not None, and the cell is in `cells` if
@@ -100,7 +100,7 @@ class Rule(Struct, frozen=True):
     f: Range | None = None
     m: Range | None = None
     fm: Range | None = None
-    cells: frozenset[Cell] | None = None
+    cells: frozenset[ScoreTriple] | None = None
 
     @property
     def ranges(self) -> tuple[tuple[RuleDimension, Range], ...]:
@@ -131,7 +131,7 @@ def highest_scores(bins: BinCounts) -> dict[RuleDimension, int]:
     return dict(zip(RULE_DIMENSIONS, (*bins, frequency_monetary(bins[1], bins[2])), strict=True))
 
 
-def parse_rule(number: int, config: RuleConfig, bins: BinCounts) -> Rule:
+def parse_rule(number: int, config: RuleConfig, bins: BinCounts) -> SegmentRule:
     """Return the parsed rule of a configured one.
 
     Args:
@@ -163,7 +163,7 @@ def parse_rule(number: int, config: RuleConfig, bins: BinCounts) -> Rule:
             "for the cells that no other rule covers, set fallback under [segments] and delete this rule.",
         )
     cells = None if config.cells is None else _cells(where, config.cells)
-    return Rule(
+    return SegmentRule(
         config.segment,
         config.description,
         config.action,
@@ -197,8 +197,8 @@ def _range(where: str, dimension: RuleDimension, value: int | str, highest: int)
     return Range(scores["low"], scores["high"])
 
 
-def _cells(where: str, texts: Sequence[str]) -> frozenset[Cell]:
-    cells: set[Cell] = set()
+def _cells(where: str, texts: Sequence[str]) -> frozenset[ScoreTriple]:
+    cells: set[ScoreTriple] = set()
     for text in texts:
         subject = f"{where} lists the cell {json.dumps(text, ensure_ascii=False)}"
         match = _CELL.fullmatch(text.strip())

@@ -17,7 +17,7 @@ from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import DimensionScores
 
-Cell = str | FormattedNumber
+TableCell = str | FormattedNumber
 """Content of a table cell: text, which is escaped, or a number, which is aligned right."""
 _TOP_MOVES = 5
 _LATEST_RESULTS = 12
@@ -26,7 +26,7 @@ _DASH = FormattedNumber("–")
 
 
 def html_table(
-    caption: str, headings: Sequence[str], rows: Sequence[Sequence[Cell]], css_class: str = ""
+    caption: str, headings: Sequence[str], rows: Sequence[Sequence[TableCell]], css_class: str = ""
 ) -> str:
     """Return a table in a box that scrolls; the first cell of each row is its row heading.
 
@@ -50,7 +50,7 @@ def html_table(
     )
 
 
-def _cell(column: int, cell: Cell) -> str:
+def _cell(column: int, cell: TableCell) -> str:
     is_number = isinstance(cell, FormattedNumber)
     inner = cell.html if isinstance(cell, FormattedNumber) else escape_html(cell)
     if column == 0:
@@ -103,7 +103,7 @@ def chart_card(chart: SvgChart, table: str, *, layout: str = "", beside: str = "
 def segments_table(view: SegmentView, formatter: NumberFormatter) -> str:
     """Return the table of the view's segments: customers, revenue, orders, and revenue per customer."""
     data = view.data
-    rows: list[list[Cell]] = []
+    rows: list[list[TableCell]] = []
     for segment in view.segments:
         totals = view.totals_by_segment[segment.name]
         rows.append(
@@ -122,7 +122,7 @@ def segments_table(view: SegmentView, formatter: NumberFormatter) -> str:
 
 
 def _grid_table(view: SegmentView, formatter: NumberFormatter) -> str:
-    rows: list[list[Cell]] = [
+    rows: list[list[TableCell]] = [
         [
             f"R {r}, F {f}",
             formatter.count(totals.customers),
@@ -137,7 +137,7 @@ def _grid_table(view: SegmentView, formatter: NumberFormatter) -> str:
 
 def _concentration_table(view: SegmentView, formatter: NumberFormatter) -> str:
     revenue = view.totals.revenue
-    rows: list[list[Cell]] = [
+    rows: list[list[TableCell]] = [
         [f"top {top} %", formatter.money(amount), formatter.share(amount, revenue)]
         for top, amount in charts.top_shares(view)
     ]
@@ -145,7 +145,7 @@ def _concentration_table(view: SegmentView, formatter: NumberFormatter) -> str:
 
 
 def _trend_table(view: SegmentView, formatter: NumberFormatter) -> str:
-    rows: list[list[Cell]] = [
+    rows: list[list[TableCell]] = [
         [str(record.as_of_date), formatter.count(customers), formatter.money(revenue), record.run_id]
         for record, customers, revenue in view.trend()
     ]
@@ -159,7 +159,7 @@ def _moves_tables(view: SegmentView, formatter: NumberFormatter) -> tuple[str, s
     labels = {"up": "better", "down": "worse", "same": "the same", "new": "new", "gone": "gone"}
     headings = ("From", "To", "Customers", "Their revenue", "Change")
 
-    def row(move: SegmentMove) -> list[Cell]:
+    def row(move: SegmentMove) -> list[TableCell]:
         return [
             before_name(move),
             after_name(move),
@@ -184,7 +184,7 @@ def edges_table(view: SegmentView, scores: DimensionScores, formatter: NumberFor
     customers = [0] * (len(scores.customers) + 1)
     for group in view.score_groups:
         customers[(group.r, group.f, group.m)[dimension]] += group.customers
-    rows: list[list[Cell]] = [
+    rows: list[list[TableCell]] = [
         [
             f"{scores.name[0].upper()} {score}",
             value_range,
@@ -199,7 +199,7 @@ def edges_table(view: SegmentView, scores: DimensionScores, formatter: NumberFor
 
 
 def _distribution_card(view: SegmentView, scores: DimensionScores, formatter: NumberFormatter) -> str:
-    rows: list[list[Cell]] = [
+    rows: list[list[TableCell]] = [
         [bucket_label(scores.name, bucket, formatter), formatter.count(customers)]
         for bucket, customers in count_buckets(view, scores.name)
         if customers
@@ -227,7 +227,7 @@ def segment_card(
 
 
 def _top_customers_table(customers: Sequence[TopCustomer], segment: str, formatter: NumberFormatter) -> str:
-    rows: list[list[Cell]] = [
+    rows: list[list[TableCell]] = [
         [
             customer.customer_id,
             formatter.money(customer.monetary),
@@ -292,7 +292,7 @@ def run_facts(view: SegmentView, formatter: NumberFormatter) -> str:
     if run.usage.bytes_billed is not None:
         facts.append(("Bytes billed", _bytes(run.usage.bytes_billed)))
     listed = "".join(f"<div><dt>{name}</dt><dd>{escape_html(value)}</dd></div>" for name, value in facts)
-    audits: list[list[Cell]] = [[audit.name, audit.status, audit.detail] for audit in run.audits]
+    audits: list[list[TableCell]] = [[audit.name, audit.status, audit.detail] for audit in run.audits]
     audits_table = html_table("Audits", ("Audit", "Status", "Finding"), audits)
     return (
         f'<div class="cards"><section class="card"><h3>Excluded lines</h3>{_lines(run, formatter)}</section>'
@@ -306,7 +306,7 @@ def _lines(run: RunRecord, formatter: NumberFormatter) -> str:
     statistics = run.statistics
     assert statistics is not None  # an active result has statistics
     read, kept = statistics.rows_read, statistics.rows_kept
-    rows: list[list[Cell]] = [
+    rows: list[list[TableCell]] = [
         [
             excluded.reason,
             formatter.count(excluded.lines),

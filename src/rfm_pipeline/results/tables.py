@@ -90,7 +90,7 @@ RUN_COLUMNS: Mapping[str, PublishedColumn] = {
 }
 """The columns of the runs table, in order."""
 
-COLUMNS: Mapping[str, Mapping[str, PublishedColumn]] = {
+PUBLISHED_COLUMNS: Mapping[str, Mapping[str, PublishedColumn]] = {
     "current": RESULT_COLUMNS,
     "history": RESULT_COLUMNS,
     "runs": RUN_COLUMNS,

@@ -20,7 +20,7 @@ _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _RESERVED_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"}
 
 
-def load(text: str) -> list[Any]:
+def load_documents(text: str) -> list[Any]:
     """Return the documents of a YAML text.
 
     Raises:

@@ -21,7 +21,7 @@ from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 
 
-class Every(StrEnum):
+class EveryOption(StrEnum):
     """Interval between two as-of dates."""
 
     DAY = "day"
@@ -39,7 +39,7 @@ def backfill(
     source: Source = None,
     start: Annotated[str | None, typer.Option("--from", help="First as-of date.", show_default=False)] = None,
     end: Annotated[str | None, typer.Option("--until", help="Last as-of date.", show_default=False)] = None,
-    every: Annotated[Every, typer.Option(help="Interval between the as-of dates.")] = Every.DAY,
+    every: Annotated[EveryOption, typer.Option(help="Interval between the as-of dates.")] = EveryOption.DAY,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -28,11 +28,11 @@ def check(
     """
     from rfm_pipeline.cli.render.check import print_access, print_plan
     from rfm_pipeline.cli.render.json import print_json
-    from rfm_pipeline.config.loader import load
+    from rfm_pipeline.config.loader import load_configuration
     from rfm_pipeline.pipeline.access import access
     from rfm_pipeline.pipeline.plan import open_plan
 
-    configuration = load(with_source(flags, source), config=config)
+    configuration = load_configuration(with_source(flags, source), config=config)
     permissions = access(configuration.settings)
     if permissions and not as_json:
         print_access(permissions)

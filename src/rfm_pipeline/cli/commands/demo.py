@@ -49,7 +49,7 @@ def demo(
     """
     from rfm_pipeline.cli.progress import show_progress
     from rfm_pipeline.cli.session import print_run_result
-    from rfm_pipeline.config.loader import Configuration, load
+    from rfm_pipeline.config.loader import Configuration, load_configuration
     from rfm_pipeline.demo import is_shop, write_shop
     from rfm_pipeline.pipeline.run import run as run_pipeline
 
@@ -64,7 +64,7 @@ def demo(
         raise UsageError(f"{source} exists already.", "`--force` overwrites it.")
     flags = {"to": "duckdb:demo.duckdb", **flags, "source": str(source)}
     if config:
-        configuration = load(flags, config=config)
+        configuration = load_configuration(flags, config=config)
     else:
         configuration = Configuration(flags={"audits": _AUDITS, **flags})
     # Validate the settings before ten million lines are written.

@@ -36,12 +36,12 @@ def explain(
       rfm explain --json -- -7 orders.csv
     """
     from rfm_pipeline.cli.progress import show_progress
-    from rfm_pipeline.config.loader import load
+    from rfm_pipeline.config.loader import load_configuration
     from rfm_pipeline.explain.explain import NEWEST
     from rfm_pipeline.explain.explain import explain as explain_customer
 
     # A configured output is neither written nor validated.
-    configuration = load({**with_source(flags, source), "output": ()}, config=config)
+    configuration = load_configuration({**with_source(flags, source), "output": ()}, config=config)
     with show_progress(quiet=as_json) as observer:
         explanation = explain_customer(configuration, customer, observer, newest=None if list_all else NEWEST)
     if as_json:

@@ -94,7 +94,7 @@ def export(
     from rfm_pipeline.audiences.export import export as export_audience
     from rfm_pipeline.audiences.request import ExportRequest
     from rfm_pipeline.cli.progress import show_progress
-    from rfm_pipeline.config.loader import load
+    from rfm_pipeline.config.loader import load_configuration
 
     request = ExportRequest(
         output,
@@ -105,7 +105,7 @@ def export(
         raw,
     )
     with show_progress(quiet=quiet) as observer:
-        result = export_audience(load(flags, config=config), request, observer)
+        result = export_audience(load_configuration(flags, config=config), request, observer)
     if as_json:
         print_json(result.to_json())
     elif not quiet:

@@ -42,7 +42,7 @@ def load(
       rfm load today.parquet bigquery://shop.sales.raw_transactions --append
     """
     from rfm_pipeline.cli.progress import show_progress
-    from rfm_pipeline.config.loader import load as load_settings
+    from rfm_pipeline.config.loader import load_configuration as load_settings
     from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse_source
     from rfm_pipeline.pipeline.run_records import new_run_id
     from rfm_pipeline.warehouse.bigquery.load import LoadMode, load_files

@@ -75,7 +75,7 @@ def report(
 
       rfm report --chart movements --png movements.png
     """
-    from rfm_pipeline.config.loader import load
+    from rfm_pipeline.config.loader import load_configuration
     from rfm_pipeline.report.data import collect_report_data, report_source
     from rfm_pipeline.report.write import (
         check_report_path,
@@ -87,7 +87,7 @@ def report(
     from rfm_pipeline.results.run_history import read_state
     from rfm_pipeline.warehouse.factory import open_destination
 
-    settings = load(flags, config=config).settings
+    settings = load_configuration(flags, config=config).settings
     _check_chart(chart, [path for path in (svg, png) if path], output, segment)
     page = output or (None if chart else Path("report.html"))
     for path, suffixes in ((page, (".html", ".htm")), (svg, (".svg",)), (png, (".png",))):

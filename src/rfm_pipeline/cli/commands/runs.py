@@ -35,11 +35,11 @@ def runs(
 
       rfm runs --to bigquery://shop.marketing --limit 5
     """
-    from rfm_pipeline.config.loader import load
+    from rfm_pipeline.config.loader import load_configuration
     from rfm_pipeline.results.run_history import read_state
     from rfm_pipeline.warehouse.factory import open_destination
 
-    settings = load(flags, config=config).settings
+    settings = load_configuration(flags, config=config).settings
     with open_destination(settings) as destination:
         state, label = read_state(destination), destination.label
     records = state.records

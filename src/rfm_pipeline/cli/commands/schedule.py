@@ -38,15 +38,15 @@ Timezone = Annotated[
     str | None,
     _unset(_WHEN, "Time zone of the start, such as Europe/London (default: the machine's)."),
 ]
-Overlap = Annotated[
+OverlapOption = Annotated[
     Literal["skip", "wait"], _option(_WHEN, "If the previous run is still running: skip the start, or wait.")
 ]
-Missed = Annotated[
+MissedOption = Annotated[
     Literal["catch-up", "skip"],
     _option(_WHEN, "If the machine was off at the start: catch up when it is on again, or skip the start."),
 ]
-Image = Annotated[str | None, _unset(_WHAT, "Container image to run instead of the installed command.")]
-Program = Annotated[
+ImageOption = Annotated[str | None, _unset(_WHAT, "Container image to run instead of the installed command.")]
+ProgramOption = Annotated[
     str | None, _unset(_WHAT, "Path of rfm on the machine that runs it (default: the path on this machine).")
 ]
 Environment = Annotated[list[str] | None, _unset(_WHAT, "Environment variable of the run, NAME=VALUE.")]
@@ -66,12 +66,12 @@ def schedule(
     *,
     at: Annotated[str, _option(_WHEN, "Local time of the start.")] = "05:30",
     timezone: Timezone = None,
-    overlap: Overlap = "skip",
-    missed: Missed = "catch-up",
+    overlap: OverlapOption = "skip",
+    missed: MissedOption = "catch-up",
     timeout: Annotated[int, _option(_WHEN, "Minutes after which a run is stopped.")] = 120,
     name: Annotated[str, _option(_WHAT, "Name of the job in the scheduler.")] = "rfm-daily",
-    image: Image = None,
-    program: Program = None,
+    image: ImageOption = None,
+    program: ProgramOption = None,
     folder: Annotated[
         str, _option(_WHAT, "Working folder of the run; mounted as /data in a container.")
     ] = ".",

@@ -32,7 +32,7 @@ def sql(
       rfm sql orders.parquet --dialect bigquery --table shop.sales.raw_transactions
     """
     from rfm_pipeline.cli.render.run_result import print_sql
-    from rfm_pipeline.config.loader import load
+    from rfm_pipeline.config.loader import load_configuration
     from rfm_pipeline.pipeline.printed_query import query
 
-    print_sql(query(load(with_source(flags, source), config=config), dialect, table))
+    print_sql(query(load_configuration(with_source(flags, source), config=config), dialect, table))

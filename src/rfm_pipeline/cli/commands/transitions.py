@@ -42,14 +42,14 @@ def transitions(
       rfm transitions --from 2025-11-30 --to bigquery://shop.marketing --json
     """
     from rfm_pipeline.cli.date_options import as_of_date
-    from rfm_pipeline.config.loader import load
+    from rfm_pipeline.config.loader import load_configuration
     from rfm_pipeline.pipeline.transitions import transitions as compute_transitions
 
     if as_csv and as_json:
         raise UsageError("--csv and --json can't be combined.", "give one of them.")
     first = as_of_date("--from", start) if start else None
     last = as_of_date("--until", end) if end else None
-    result = compute_transitions(load(flags, config=config), first, last)
+    result = compute_transitions(load_configuration(flags, config=config), first, last)
     if as_json:
         print_json(result.to_json())
     elif as_csv:

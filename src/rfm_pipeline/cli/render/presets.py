@@ -36,7 +36,7 @@ def preset_json(name: str) -> dict[str, Any]:
             for segment in validated.segments
         ]
     else:
-        values |= {key: value for key, value in presets.load(name).items() if key != "preset"}
+        values |= {key: value for key, value in presets.load_preset(name).items() if key != "preset"}
     return values
 
 

@@ -47,7 +47,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX)))
 
 
-def load(name: str) -> dict[str, Any]:
+def load_preset(name: str) -> dict[str, Any]:
     """Return the parsed file of a preset, including its `[preset]` table.
 
     Raises:

@@ -41,7 +41,7 @@ def fill_yaml(name: str, values: Mapping[str, Any]) -> str:
     Raises:
         UsageError: If PyYAML is not installed.
     """
-    return yaml_dump.dump(*_fill(yaml_dump.load(_read(name)), values))
+    return yaml_dump.dump(*_fill(yaml_dump.load_documents(_read(name)), values))
 
 
 def _read(name: str) -> str:

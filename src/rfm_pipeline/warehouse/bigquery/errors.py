@@ -18,7 +18,7 @@ from rfm_pipeline.errors import (
 
 UNCHANGED = "the earlier result is unchanged."
 
-ROLES: Mapping[str, str] = {
+ROLES_BY_PERMISSION: Mapping[str, str] = {
     "bigquery.jobs.create": "roles/bigquery.jobUser on the project that runs the jobs",
     "bigquery.datasets.get": "roles/bigquery.dataEditor on the destination's dataset",
     "bigquery.tables.get": "roles/bigquery.dataViewer on the dataset",
@@ -158,7 +158,7 @@ def permission_error(message: str, doing: str) -> RfmError:
             f"BigQuery refused to {doing}: {lower_first(message)}",
             "`rfm check` names the missing permissions and the roles that grant them.",
         )
-    role = ROLES.get(permission)
+    role = ROLES_BY_PERMISSION.get(permission)
     return WarehouseError(
         f"The permission {permission} is missing to {doing}: {lower_first(message)}",
         f"grant {role}." if role else f"grant a role that has {permission}.",

@@ -12,7 +12,7 @@ from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import DestinationError, WarehouseError
 from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
-from rfm_pipeline.warehouse.bigquery.local_files import Field, LocalFiles, to_schema_fields
+from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles, ParquetField, to_schema_fields
 from rfm_pipeline.warehouse.bigquery.schema import schema_differences, type_name
 from rfm_pipeline.warehouse.bigquery.tables import (
     create_table,
@@ -45,7 +45,7 @@ class LoadResult(Struct, frozen=True):
 
     source: str
     table: str
-    fields: tuple[Field, ...]
+    fields: tuple[ParquetField, ...]
     rows: int
     rows_now: int | None
     notes: tuple[str, ...]
@@ -104,7 +104,7 @@ def load_parquet(
     rows: int,
     *,
     replaces: bool,
-    fields: tuple[Field, ...],
+    fields: tuple[ParquetField, ...],
 ) -> None:
     """Load a Parquet file into an existing table, and check the number of loaded rows.
 
@@ -145,7 +145,7 @@ def load_parquet(
         )
 
 
-def _check_target(table: Table, name: str, fields: tuple[Field, ...], mode: LoadMode) -> None:
+def _check_target(table: Table, name: str, fields: tuple[ParquetField, ...], mode: LoadMode) -> None:
     if table.table_type not in (None, "TABLE"):
         kind = str(table.table_type).lower().replace("_", " ")
         raise DestinationError(f"{name} is a {kind}, not a table.", "choose another name.")

@@ -35,7 +35,7 @@ _DECIMAL = re.compile(r"DECIMAL\((?P<precision>\d+),\s*(?P<scale>\d+)\)")
 _INVALID_NAME_CHARACTER = re.compile(r"""[!"$()*,./;?@\[\\\]^`{}~\x00-\x1f]""")
 
 
-class Field(Struct, frozen=True):
+class ParquetField(Struct, frozen=True):
     """Column of the table that files are loaded into.
 
     Attributes:
@@ -78,7 +78,7 @@ class LocalFiles:
         self.notes: tuple[str, ...] = ()
         self.size_bytes: int | None = None
         self.format: str | None = None
-        self.fields: tuple[Field, ...] = ()
+        self.fields: tuple[ParquetField, ...] = ()
 
     def open(self) -> None:
         """Find the files and their columns, without scanning all rows.
@@ -152,7 +152,7 @@ class LocalFiles:
             self._temp_directory.cleanup()
 
 
-def to_bigquery_fields(schema: Schema) -> tuple[Field, ...]:
+def to_bigquery_fields(schema: Schema) -> tuple[ParquetField, ...]:
     """Return the columns of a source as columns of BigQuery; nested and binary columns are omitted.
 
     Raises:
@@ -175,26 +175,26 @@ def to_bigquery_fields(schema: Schema) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _field(column: Column) -> Field:
+def _field(column: Column) -> ParquetField:
     name, expression = _INVALID_NAME_CHARACTER.sub("_", column.name)[:300], identifier(column.name)
     if column.kind is Kind.TEXT:
-        return Field(name, "STRING", f"CAST({expression} AS VARCHAR)")
+        return ParquetField(name, "STRING", f"CAST({expression} AS VARCHAR)")
     if column.kind is Kind.INTEGER:
         if column.declared in _WIDE_INTEGERS:
-            return Field(name, "BIGNUMERIC", f"CAST({expression} AS DECIMAL(38, 0))")
-        return Field(name, "INT64", f"CAST({expression} AS BIGINT)")
+            return ParquetField(name, "BIGNUMERIC", f"CAST({expression} AS DECIMAL(38, 0))")
+        return ParquetField(name, "INT64", f"CAST({expression} AS BIGINT)")
     if column.kind is Kind.DECIMAL:
         match = _DECIMAL.match(column.declared)
         scale = int(match["scale"]) if match else 38
         whole = int(match["precision"]) - scale if match else 38
-        return Field(name, "NUMERIC" if scale <= 9 and whole <= 29 else "BIGNUMERIC", expression)
+        return ParquetField(name, "NUMERIC" if scale <= 9 and whole <= 29 else "BIGNUMERIC", expression)
     if column.kind is Kind.FLOAT:
         # A direct cast of the 32-bit 9.99 gives the double 9.9899998; its shortest text is 9.99.
         text = f"CAST({expression} AS VARCHAR)" if column.declared == "FLOAT" else expression
-        return Field(name, "FLOAT64", f"CAST({text} AS DOUBLE)")
+        return ParquetField(name, "FLOAT64", f"CAST({text} AS DOUBLE)")
     if column.kind is Kind.TIMESTAMP:
-        return Field(name, "DATETIME", f"CAST({expression} AS TIMESTAMP)")
-    return Field(name, _TYPES[column.kind], expression)
+        return ParquetField(name, "DATETIME", f"CAST({expression} AS TIMESTAMP)")
+    return ParquetField(name, _TYPES[column.kind], expression)
 
 
 def _conversion_notes(schema: Schema) -> tuple[str, ...]:
@@ -208,7 +208,7 @@ def _conversion_notes(schema: Schema) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def to_schema_fields(fields: Sequence[Field]) -> list[Any]:
+def to_schema_fields(fields: Sequence[ParquetField]) -> list[Any]:
     """Return the columns as objects of Google's client."""
     from google.cloud.bigquery import SchemaField
 

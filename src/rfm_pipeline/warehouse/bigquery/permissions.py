@@ -16,7 +16,11 @@ from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.warehouse.bigquery import statements
 from rfm_pipeline.warehouse.bigquery.connection import connect, job_limits
-from rfm_pipeline.warehouse.bigquery.errors import ROLES, find_permission, translate_bigquery_errors
+from rfm_pipeline.warehouse.bigquery.errors import (
+    ROLES_BY_PERMISSION,
+    find_permission,
+    translate_bigquery_errors,
+)
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.tables import find_table
 
@@ -37,7 +41,7 @@ class Permission(Struct, frozen=True):
     @property
     def role(self) -> str:
         """Role that grants the permission, and the resource to grant the role on."""
-        return ROLES[self.name]
+        return ROLES_BY_PERMISSION[self.name]
 
 
 class Access(Struct, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rfm_pipeline.common.schema import Column, Kind, Schema
-from rfm_pipeline.results.tables import COLUMNS
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import SchemaField
@@ -63,7 +63,7 @@ def published_schema_differences(name: str, fields: Sequence[SchemaField]) -> st
         name: `current`, `history` or `runs`.
         fields: Columns of the table.
     """
-    expected = {column: COLUMN_TYPES[about.holds] for column, about in COLUMNS[name].items()}
+    expected = {column: COLUMN_TYPES[about.holds] for column, about in PUBLISHED_COLUMNS[name].items()}
     return schema_differences({field.name: type_name(field) for field in fields}, expected)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from rfm_pipeline.results.tables import COLUMNS
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS
 from rfm_pipeline.warehouse.bigquery.schema import COLUMN_TYPES
 
 _LAYOUTS: Mapping[str, str] = {
@@ -61,7 +61,7 @@ def create_published_table_sql(name: str, table: str, labels: Mapping[str, str])
     """
     columns = ",\n".join(
         f"  {column} {COLUMN_TYPES[about.holds]} OPTIONS (description = '{about.description}')"
-        for column, about in COLUMNS[name].items()
+        for column, about in PUBLISHED_COLUMNS[name].items()
     )
     layout = _LAYOUTS[name]
     return (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
-from rfm_pipeline.warehouse.bigquery.local_files import Field, to_schema_fields
+from rfm_pipeline.warehouse.bigquery.local_files import ParquetField, to_schema_fields
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table
@@ -65,7 +65,7 @@ def find_table(jobs: JobRunner, name: str) -> Table | None:
 
 
 def create_table(
-    jobs: JobRunner, name: str, fields: tuple[Field, ...], expires: datetime | None = None
+    jobs: JobRunner, name: str, fields: tuple[ParquetField, ...], expires: datetime | None = None
 ) -> None:
     """Create a table; an existing table stays unchanged.
 

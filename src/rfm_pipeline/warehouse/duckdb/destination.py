@@ -29,7 +29,7 @@ from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.destination_location import DuckDBDestinationLocation
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import DestinationError, LockedError, WarehouseError
-from rfm_pipeline.results.tables import COLUMNS, SUFFIXES, PublishedColumn, newer_version
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES, PublishedColumn, newer_version
 from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
 from rfm_pipeline.warehouse.duckdb.errors import (
     UNCHANGED,
@@ -216,7 +216,7 @@ class DuckDBDestination:
     def _execute_transaction(self, statements: Sequence[str]) -> None:
         self._connection.execute("BEGIN TRANSACTION")
         try:
-            for name, columns in COLUMNS.items():
+            for name, columns in PUBLISHED_COLUMNS.items():
                 self._create_table(name, columns)
             for statement in statements:
                 self._connection.execute(statement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rfm_pipeline.results.tables import COLUMNS
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS
 
 COLUMN_TYPES: Mapping[str, str] = {
     "text": "VARCHAR",
@@ -26,7 +26,7 @@ def published_schema_differences(name: str, columns: Mapping[str, str]) -> str |
         name: `current`, `history` or `runs`.
         columns: Column names and DuckDB types of the table, in order.
     """
-    expected = {column: COLUMN_TYPES[about.holds] for column, about in COLUMNS[name].items()}
+    expected = {column: COLUMN_TYPES[about.holds] for column, about in PUBLISHED_COLUMNS[name].items()}
     if list(columns.items()) == list(expected.items()):
         return None
     missing = [column for column in expected if column not in columns]
