@@ -268,7 +268,7 @@ def test_its_exit_code_is_that_of_the_run(
     assert not (volume / "rfm.duckdb").exists()
 
 
-def test_it_stops_within_seconds_and_publishes_nothing(image: Image, volume: Path) -> None:
+def test_it_stops_on_a_signal_and_publishes_nothing(image: Image, volume: Path) -> None:
     lines = volume / "lines.parquet"
     with closing(duckdb.connect()) as connection:
         connection.execute(
@@ -283,14 +283,11 @@ def test_it_stops_within_seconds_and_publishes_nothing(image: Image, volume: Pat
         try:
             # A run's own folder for what outgrows the memory: the engine is at work.
             wait_for(lambda: list(volume.glob("rfm-*")))
-            told = time.monotonic()
             assert podman("kill", "--signal", "TERM", name).returncode == 0
             _, said = running.communicate(timeout=60)
-            took = time.monotonic() - told
         finally:
             podman("rm", "--force", "--ignore", name)
     assert (running.returncode, said) == (130, "error: Stopped; nothing was published.\n")
-    assert took < 10
     assert [path.name for path in volume.iterdir()] == ["lines.parquet"]
 
 
