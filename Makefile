@@ -14,7 +14,7 @@ RUN := $(UV) run --locked
 NEEDS := $(filter $(BOOTSTRAPPED),$(UV))
 
 PYTEST = pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
-FAST = -m "not slow and not long" --hypothesis-profile=fast --randomly-seed=1
+FAST = -m "not slow and not long" --hypothesis-profile=fast
 
 # Dependencies other than the locked ones: an environment of their own, as uv would write them into uv.lock otherwise.
 define test_with
