@@ -256,12 +256,11 @@ def test_duckdb_is_opened_in_one_place_without_a_progress_bar_on_stdout() -> Non
 def test_optional_dependencies_are_imported_lazily() -> None:
     everywhere = imported(by="", at_start=True)
     assert offences(everywhere, OPTIONAL, ours=False) == set()
-    for gate in ("sql.validation.expression", "sql.validation.audit_query"):
-        everywhere.pop(gate)
+    validation = {"sql.validation.parse", "sql.validation.expression", "sql.validation.audit_query"}
+    for module in validation:
+        everywhere.pop(module)
     assert offences(everywhere, {"sqlglot"}, ours=False) == set()
-    assert (
-        offences(everywhere, {"sql.validation.expression", "sql.validation.audit_query"}, ours=True) == set()
-    )
+    assert offences(everywhere, validation, ours=True) == set()
 
 
 def test_starting_the_command_line_imports_nothing_heavy() -> None:

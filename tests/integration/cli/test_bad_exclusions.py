@@ -58,8 +58,8 @@ MORE_THAN_A_CONDITION = [
 ]
 
 NOT_OF_THE_LINE = [
-    exclusion("random", "random() > 0.5", "whose value is not a matter of the line", "(random() > 0.5)"),
-    exclusion("today", "ordered_at < today()::TEXT", "not a matter of the line"),
+    exclusion("random", "random() > 0.5", "whose value does not depend on the line alone", "(random() > 0.5)"),
+    exclusion("today", "ordered_at < today()::TEXT", "does not depend on the line alone"),
     exclusion("today by a keyword", "ordered_at < CURRENT_DATE::TEXT", "it calls current_date"),
     exclusion("environment", "getenv('HOME') = '1'", "it calls getenv"),
     exclusion("setting of the session", "getvariable('x') = '1'", "it calls getvariable"),
@@ -172,7 +172,7 @@ stability = 'VOLATILE' OR stability = 'CONSISTENT_WITHIN_QUERY' AND (
 
 
 def changing_functions() -> list[str]:
-    """DuckDB's functions whose value is not a matter of their arguments alone, and macros made of them."""
+    """DuckDB's functions whose value does not depend on their arguments alone, and macros made of them."""
     with duckdb.connect() as connection:
         functions = connection.execute(
             f"SELECT DISTINCT function_name, {CHANGES}, macro_definition FROM duckdb_functions()"

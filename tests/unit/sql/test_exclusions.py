@@ -302,7 +302,7 @@ REFUSED = {
         (LOOKS_AT_OTHER_LINES, "it uses (an aggregate|a window|`\\*`)"),
         (NOT_TRUE_OR_FALSE, "it is not a condition that is true or false"),
         (OTHER, "it uses (`\\*`|a parameter|)"),
-        (UNREPEATABLE, "whose value is not a matter of the line|only values of the line itself can decide"),
+        (UNREPEATABLE, "does not depend on the line alone|may only use values of the line itself"),
     ]
     for text in texts
 }
