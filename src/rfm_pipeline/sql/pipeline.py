@@ -1,4 +1,4 @@
-"""The query as an ordered list of CTEs: printed as one text, or run in steps that each make a table."""
+"""The query as an ordered list of CTEs: printed as one query, or split into steps that each fill a table."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from rfm_pipeline.common.partitioned_query import PARTITION_RELATION, PartitionedQuery
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec
-from rfm_pipeline.sql.stages.clean import clean_ctes
-from rfm_pipeline.sql.stages.metrics import metrics_ctes
+from rfm_pipeline.sql.stages.clean import CLEAN, clean_ctes
+from rfm_pipeline.sql.stages.metrics import WINDOWED, metrics_ctes
 from rfm_pipeline.sql.stages.scores import scores_ctes
 from rfm_pipeline.sql.stages.segments import segments_ctes
 
@@ -18,8 +19,8 @@ STAGES = (clean_ctes, metrics_ctes, scores_ctes, segments_ctes)
 """The stages in their order; each is a function from the spec to its CTEs."""
 
 
-# A line break inside quotes belongs to a name or a value, and takes no indentation. A backslash escapes what
-# follows it in BigQuery; in DuckDB only where the quote is an E'...'.
+# A line break inside quotes belongs to a name or a value and must not be indented. A backslash escapes the
+# next character in BigQuery; in DuckDB only within E'...'.
 _ESCAPED = r"'(?:[^'\\]|\\.)*'"
 _QUOTED_OR_BREAK = {
     "duckdb": re.compile(rf"""(?<!\w)[eE]{_ESCAPED}|'[^']*'|"[^"]*"|\n""", re.DOTALL),
@@ -28,21 +29,27 @@ _QUOTED_OR_BREAK = {
 
 
 class QueryStep(Struct, frozen=True):
-    """One statement of a run: a table, and the SELECT that fills it.
+    """One statement of a run: a staging table, and the SELECT that fills it.
 
     Attributes:
-        name: The table.
-        select: Its rows.
-        cut: How it can be cut into parts; None where it adds up no lines.
+        name: Name of the staging table.
+        select: SELECT of its rows.
+        partitioned: The same step partition by partition; None if the step does not aggregate order lines.
     """
 
-    name: str
+    name: StagingTable
     select: str
     partitioned: PartitionedQuery | None = None
 
 
 class QueryPipeline(Struct, frozen=True):
-    """The CTEs of the whole query, in order."""
+    """The CTEs of the whole query, in order.
+
+    Attributes:
+        ctes: The CTEs; each reads only earlier ones.
+        window_moves: Whether the time window ends on the newest order.
+        dialect: Name of the SQL dialect.
+    """
 
     ctes: tuple[Cte, ...]
     window_moves: bool
@@ -50,92 +57,98 @@ class QueryPipeline(Struct, frozen=True):
 
     @classmethod
     def of(cls, spec: QuerySpec) -> QueryPipeline:
-        """The pipeline that answers `spec`."""
+        """Return the pipeline of `spec`."""
         ctes = tuple(cte for stage in STAGES for cte in stage(spec))
         return cls(ctes, spec.window_moves, spec.dialect.name)
 
     @property
-    def materialised(self) -> tuple[str, ...]:
-        """The CTEs that become a step each: a table, but for the last, whose rows a run puts into its result.
+    def staging_tables(self) -> tuple[StagingTable, ...]:
+        """The CTEs that become a step each, in order.
 
-        The first of them reads the source, and the later ones only read tables, so the source is read once.
+        Only the first step reads the source; the others read the tables of earlier steps, so that the source
+        is scanned once. A run computes the last step, `SEGMENTS`, as a part of its result.
         """
-        first = ("order_days",) if self.window_moves else ()
-        return (*first, "customers", "edges", self.ctes[-1].name)
+        first = (StagingTable.ORDER_DAYS,) if self.window_moves else ()
+        return (*first, StagingTable.CUSTOMERS, StagingTable.EDGES, StagingTable.SEGMENTS)
 
     def query(self) -> str:
-        """The whole as one query that runs as it stands."""
+        """Return the whole as one query that runs without staging tables."""
         return with_ctes(self.ctes, "SELECT *\nFROM segments\nORDER BY customer_id", self.dialect)
 
-    def reading(self, select: str) -> str:
-        """A SELECT over the CTEs as one query, with those of them that it reads."""
-        return with_ctes(_needed(list(self.ctes), select), select, self.dialect)
-
-    def steps(self, table_of: Callable[[str], str]) -> tuple[QueryStep, ...]:
-        """One SELECT for each materialised CTE, over the tables of the steps before it.
+    def with_required_ctes(self, select: str, *reads: str) -> str:
+        """Return `select` as one query with the CTEs that it needs.
 
         Args:
-            table_of: The table, as it stands behind FROM, that a materialised CTE becomes.
+            select: A SELECT over the pipeline's CTEs.
+            reads: Names of the CTEs that `select` reads.
+        """
+        return with_ctes(_required(self.ctes, reads), select, self.dialect)
+
+    def steps(self, table_of: Callable[[str], str]) -> tuple[QueryStep, ...]:
+        """Return one SELECT for each of `staging_tables`, over the tables of the steps before it.
+
+        Args:
+            table_of: Maps a staging table's name to its SQL identifier.
         """
         steps: list[QueryStep] = []
-        known: list[Cte] = []
+        earlier: list[Cte] = []
         for cte in self.ctes:
-            if cte.name in self.materialised:
-                select = with_ctes(_needed(known, cte.sql), cte.sql, self.dialect)
-                steps.append(QueryStep(cte.name, select, self._cut(known, cte, table_of)))
-                table = table_of(cte.name)
-                known.append(Cte(cte.name, f"The table of {cte.name}.", f"SELECT *\nFROM {table}"))
-            else:
-                known.append(cte)
+            if cte.name not in self.staging_tables:
+                earlier.append(cte)
+                continue
+            name = StagingTable(cte.name)
+            select = with_ctes(_required(earlier, cte.reads), cte.sql, self.dialect)
+            steps.append(QueryStep(name, select, self._partitioned(earlier, cte, table_of)))
+            earlier.append(Cte(name, f"The rows of the table {name}.", f"SELECT *\nFROM {table_of(name)}"))
         return tuple(steps)
 
-    def _cut(
-        self, known: Sequence[Cte], step: Cte, table_of: Callable[[str], str]
+    def _partitioned(
+        self, earlier: Sequence[Cte], step: Cte, table_of: Callable[[str], str]
     ) -> PartitionedQuery | None:
-        """A step that adds lines up, cut by customer; the lines that are excluded are one part's."""
-        if step.name not in {"order_days", "customers"}:
+        """Return a step that aggregates lines, partitioned by customer; excluded lines form one partition."""
+        if step.name not in {StagingTable.ORDER_DAYS, StagingTable.CUSTOMERS}:
             return None
-        read = "windowed" if self.window_moves and step.name == "customers" else "clean"
-        kept = "reason IS NULL AND late_reason IS NULL" if step.name == "order_days" else "reason IS NULL"
-        names = [cte.name for cte in known]
-        before, after = known[: names.index(read) + 1], known[names.index(read) + 1 :]
-        part = Cte(read, "One part of the lines.", f"SELECT *\nFROM {PARTITION_RELATION}")
-        first = [*after, step][0]
+        over_order_days = self.window_moves and step.name == StagingTable.CUSTOMERS
+        lines = WINDOWED if over_order_days else CLEAN
+        kept = (
+            "reason IS NULL AND late_reason IS NULL"
+            if step.name == StagingTable.ORDER_DAYS
+            else "reason IS NULL"
+        )
+        names = [cte.name for cte in earlier]
+        before, after = earlier[: names.index(lines) + 1], earlier[names.index(lines) + 1 :]
+        partition = Cte(lines, "One row per line of the partition.", f"SELECT *\nFROM {PARTITION_RELATION}")
+        grouped = [*after, step][0]
+        count = f"SELECT COUNT(*) AS groups\nFROM {grouped.name}\nWHERE customer_id IS NOT NULL"
 
-        def over(select: str, *ctes: Cte) -> str:
-            return with_ctes(_needed(ctes, select), select, self.dialect)
+        def over(ctes: Sequence[Cte], select: str, reads: Sequence[str]) -> str:
+            return with_ctes(_required(ctes, reads), select, self.dialect)
 
         return PartitionedQuery(
-            input_sql=over(f"SELECT *\nFROM {read}", *before),
+            input_sql=over(before, f"SELECT *\nFROM {lines}", [lines]),
             partition_key=f"CASE WHEN {kept} THEN customer_id END",
-            group_count_sql=over(
-                f"SELECT COUNT(*) AS groups\nFROM {first.name}\nWHERE customer_id IS NOT NULL", part, first
-            ),
-            partition_sql=over(step.sql, part, *after),
-            row_count_table=table_of("order_days") if read == "windowed" else None,
+            group_count_sql=over([partition, grouped], count, [grouped.name]),
+            partition_sql=over([partition, *after], step.sql, step.reads),
+            row_count_table=table_of(StagingTable.ORDER_DAYS) if over_order_days else None,
         )
 
 
 def with_ctes(ctes: Sequence[Cte], select: str, dialect: str) -> str:
-    """A SELECT over CTEs as one query, each below a comment that says what a row of it is."""
+    """Return `select` below a WITH clause of `ctes`, each with its description as a comment above it."""
     if not ctes:
         return select
     return "WITH\n" + ",\n\n".join(_definition(cte, dialect) for cte in ctes) + "\n\n" + select
 
 
 def _definition(cte: Cte, dialect: str) -> str:
-    body = _QUOTED_OR_BREAK[dialect].sub(lambda found: "\n  " if found[0] == "\n" else found[0], cte.sql)
-    return f"-- {cte.row}\n{cte.name} AS (\n  {body}\n)"
+    body = _QUOTED_OR_BREAK[dialect].sub(lambda match: "\n  " if match[0] == "\n" else match[0], cte.sql)
+    return f"-- {cte.description}\n{cte.name} AS (\n  {body}\n)"
 
 
-def _needed(known: Sequence[Cte], select: str) -> tuple[Cte, ...]:
-    """Those of `known` that `select` reads, directly or through one another, in their order."""
-    wanted = _read_by(select)
-    for cte in reversed(known):
-        if cte.name in wanted:
-            wanted |= _read_by(cte.sql)
-    return tuple(cte for cte in known if cte.name in wanted)
-
-
-def _read_by(select: str) -> set[str]:
-    return set(re.findall(r"\b(?:FROM|JOIN)\s+([a-z_]+)\b", select))
+def _required(ctes: Sequence[Cte], reads: Sequence[str]) -> tuple[Cte, ...]:
+    """Return those of `ctes`, in their order, that are named in `reads` or read by another required CTE."""
+    required = set(reads)
+    for cte in reversed(ctes):
+        if cte.name in required:
+            required.update(cte.reads)
+    return tuple(cte for cte in ctes if cte.name in required)

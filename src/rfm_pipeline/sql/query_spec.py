@@ -1,4 +1,4 @@
-"""What the query is to answer: everything that the stages need to know."""
+"""The input of the SQL stages: the query's specification, and the CTE that each stage returns."""
 
 from __future__ import annotations
 
@@ -17,32 +17,35 @@ from rfm_pipeline.sql.dialects.base import Dialect
 
 
 class Cte(Struct, frozen=True):
-    """One common table expression.
+    """A common table expression.
 
     Attributes:
-        name: Its name in the query, and of its table where it is materialised.
-        row: What a row of it is, for the comment above it.
-        sql: Its SELECT.
+        name: Name of the CTE, and of its staging table if a run materializes it.
+        description: Sentence that says what a row is; printed as a comment above the CTE.
+        sql: SELECT of the CTE.
+        reads: Names of the CTEs that `sql` reads. Tables are not listed.
     """
 
     name: str
-    row: str
+    description: str
     sql: str
+    reads: tuple[str, ...] = ()
 
 
 class QuerySpec(Struct, frozen=True):
-    """What the query is to answer.
+    """Everything that the stages need to build the query.
 
     Attributes:
-        settings: All that was configured.
-        schema: The columns of the source, which exclusions may use.
-        mapping: Which column plays which role.
-        relation: The source as it stands behind FROM, in the dialect's own quoting.
-        segment_map: The proved map.
-        today: The local date of the run, after which nothing can have been ordered.
-        dialect: How the engine says things.
-        frozen: By the name of a dimension whose method is `quantile`, an earlier run's edges, in the form
-            that `[scoring]` takes. Customers are scored by them, and the edges of today stand beside them.
+        settings: The merged settings.
+        schema: The source's columns, which exclusions may use.
+        mapping: The column of each role.
+        relation: The source as SQL that can follow FROM, quoted in the dialect.
+        segment_map: The validated segment map.
+        today: The run's local date; later orders are excluded as `future_dated`.
+        dialect: The engine's SQL dialect.
+        frozen: Frozen edges by dimension name, in the order of `[scoring]`; only dimensions with the method
+            `quantile` can have them. Customers are scored by the frozen edges, and the table `edges` has
+            the recomputed ones besides.
     """
 
     settings: Settings
@@ -56,44 +59,52 @@ class QuerySpec(Struct, frozen=True):
 
     @property
     def as_of(self) -> date | None:
-        """The given as-of date; None is the newest kept order's."""
+        """The configured as-of date; None if it is the date of the newest kept order."""
         return self.settings.as_of if isinstance(self.settings.as_of, date) else None
 
     @property
     def window_moves(self) -> bool:
-        """Whether the window can only be known once the newest order is."""
+        """Whether the time window ends on the newest order; its bounds are then unknown before a scan."""
         return self.settings.window is not None and self.as_of is None
 
     @property
     def order_dates_are_text(self) -> bool:
-        """Whether a date has to be read out of text."""
+        """Whether order dates must be parsed: from text, or from integers such as 20240131."""
         return self.mapping.ordered_at.kind in {Kind.TEXT, Kind.INTEGER}
 
     @property
     def may_be_ambiguous(self) -> bool:
-        """Whether a date can be written in a way that is read in two: nobody said how dates are written."""
+        """Whether dates are text without a configured format, so that 03/04/2024 could mean two days."""
         return self.order_dates_are_text and self.settings.date_format == (ISO,)
 
     @property
     def splits_ties(self) -> bool:
-        """Whether a dimension is scored as older pipelines do it."""
+        """Whether a dimension uses the method `ntile`, which gives equal customers different scores."""
         return any(dimension.method == "ntile" for dimension in self.settings.scoring.dimensions)
 
     @property
     def nets_returns(self) -> bool:
-        """Whether negative lines are taken off the monetary value."""
+        """Whether negative lines are subtracted from the monetary value instead of being excluded."""
         return self.settings.returns == "net"
 
 
 def select(columns: Sequence[str], source: str, group: int = 0) -> str:
-    """A SELECT as it is to be read: one column a line.
+    """Return a SELECT with one column per line.
 
     Args:
         columns: Expressions with their aliases.
-        source: What follows FROM; empty where nothing is read.
-        group: How many of the columns, from the first, rows are grouped by.
+        source: SQL that follows FROM; empty for a SELECT without FROM.
+        group: Number of leading columns to group by; 0 for no GROUP BY.
+
+    >>> print(select(["segment", "COUNT(*) AS customers"], "result", group=1))
+    SELECT
+      segment,
+      COUNT(*) AS customers
+    FROM result
+    GROUP BY 1
     """
     listed = ",\n".join(f"  {column}" for column in columns)
-    read = f"\nFROM {source}" if source else ""
-    grouped = f"\nGROUP BY {', '.join(str(key) for key in range(1, group + 1))}" if group else ""
-    return f"SELECT\n{listed}{read}{grouped}"
+    from_clause = f"\nFROM {source}" if source else ""
+    positions = ", ".join(str(position) for position in range(1, group + 1))
+    group_by = f"\nGROUP BY {positions}" if group else ""
+    return f"SELECT\n{listed}{from_clause}{group_by}"

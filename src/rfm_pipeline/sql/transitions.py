@@ -1,8 +1,9 @@
-"""Transitions: who moved from which segment to which between two as-of dates, and why.
+"""Query of the transitions: how many customers moved between segments between two as-of dates, and why.
 
-A customer's way from the earlier segment to the later one is gone step by step, each under what the earlier
-run knew: first only time passes, then what the customer did is added, then the later run's edges, then its
-rules. The step that led to the later segment for good is the cause.
+The change of a customer's segment is decomposed into four steps, applied one after the other to the earlier
+state: time passes without orders (`time`), the customer's later orders are added (`behaviour`), the later
+run's edges are used (`edges`), and the later run's scoring method and segment map are used (`rules`). The
+cause of a move is the last step that changes the segment.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.pipeline import with_ctes
 from rfm_pipeline.sql.query_spec import Cte, select
-from rfm_pipeline.sql.stages.scores import INITIALS, VALUES, edge_literals, score_by
-from rfm_pipeline.sql.stages.segments import segment_by
+from rfm_pipeline.sql.stages.scores import INITIALS, VALUE_COLUMNS, edge_literals, score_case
+from rfm_pipeline.sql.stages.segments import segment_case
 
 CAUSES = ("time", "behaviour", "edges", "rules")
-"""What a move can be due to, in the order in which they are looked at."""
-_VALUES = ("segment", *VALUES.values(), "first_order_date", "last_order_date")
+"""The possible causes of a move, in the order of the steps."""
+_VALUES = ("segment", *VALUE_COLUMNS.values(), "first_order_date", "last_order_date")
 _SCORES = tuple(f"{initial}_score" for initial in "rfm")
 
 
-class Scored(Struct, frozen=True):
-    """How the customers of an as-of date were scored and segmented.
+class ScoredSnapshot(Struct, frozen=True):
+    """The scoring and the segment map of the customers of an as-of date.
 
     Attributes:
-        as_of: The date.
-        dimensions: Recency, frequency and monetary.
-        edges: By their names, in the form that `[scoring]` takes; None where there are none, as with `ntile`.
-        segment_map: The map.
+        as_of: The as-of date.
+        dimensions: Scoring of recency, frequency and monetary.
+        edges: Edges by dimension name, in the order of `[scoring]`; None for the method `ntile`.
+        segment_map: The segment map.
     """
 
     as_of: date
@@ -42,37 +43,29 @@ class Scored(Struct, frozen=True):
     edges: Mapping[str, tuple[Decimal, ...] | None]
     segment_map: SegmentMap
 
-    def is_scored_as(self, other: Scored) -> Mapping[str, bool]:
-        """By the name of each dimension, whether both dates have its bins, its method and its given edges.
+    def has_same_scoring(self, other: ScoredSnapshot) -> Mapping[str, bool]:
+        """Return, by dimension name, whether both dates have the same bins, method and fixed edges.
 
-        Only then can it be told whether the edges moved; else it is the rules that were changed.
+        If they do not, a move is attributed to the rules and not to moved edges.
         """
         pairs = zip(self.dimensions, other.dimensions, strict=True)
-        return {mine.name: mine == theirs for mine, theirs in pairs}
+        return {own.name: own == others for own, others in pairs}
 
 
-def transitions_sql(history: str, earlier: Scored, later: Scored, dialect: Dialect) -> str:
-    """The SELECT of how many customers went from where to where, and why.
+def transitions_sql(history: str, earlier: ScoredSnapshot, later: ScoredSnapshot, dialect: Dialect) -> str:
+    """Return the SELECT of the number of customers by earlier segment, later segment and cause.
 
-    A row is a pair of segments with a cause: `earlier_segment` is NULL for new customers, `later_segment` for
-    lapsed ones, and `cause` for these and for those who stayed. `customers` counts them;
-    `earlier_monetary` and `later_monetary` are what they had spent at each date.
+    `earlier_segment` is NULL for new customers, `later_segment` for lapsed ones; `cause` is NULL for these
+    and for customers who stayed in their segment. `earlier_monetary` and `later_monetary` are the monetary
+    values at the two dates.
 
     Args:
-        history: The history, as it stands behind FROM.
-        earlier: How the customers of the earlier date were scored.
-        later: Likewise, of the later one.
-        dialect: The engine's words.
+        history: SQL identifier of the history.
+        earlier: Scoring of the earlier date.
+        later: Scoring of the later date.
+        dialect: The SQL dialect.
     """
-    ctes = (
-        _dated("earlier", history, earlier, dialect),
-        _dated("later", history, later, dialect),
-        _paired(earlier, later),
-        _scored(earlier, later, dialect),
-        _reached(earlier, dialect),
-        _explained(),
-    )
-    sums = [
+    totals = [
         "earlier_segment",
         "later_segment",
         "cause",
@@ -80,20 +73,35 @@ def transitions_sql(history: str, earlier: Scored, later: Scored, dialect: Diale
         "SUM(earlier_monetary) AS earlier_monetary",
         "SUM(later_monetary) AS later_monetary",
     ]
-    return with_ctes(ctes, select(sums, "explained", group=3), dialect.name)
+    ctes = transitions_ctes(history, earlier, later, dialect)
+    return with_ctes(ctes, select(totals, "explained", group=3), dialect.name)
 
 
-def _dated(name: str, history: str, scored: Scored, dialect: Dialect) -> Cte:
+def transitions_ctes(
+    history: str, earlier: ScoredSnapshot, later: ScoredSnapshot, dialect: Dialect
+) -> tuple[Cte, ...]:
+    """Return the CTEs of `transitions_sql`, in order."""
+    return (
+        _snapshot("earlier", history, earlier, dialect),
+        _snapshot("later", history, later, dialect),
+        _paired(earlier, later),
+        _scored(earlier, later, dialect),
+        _reached(earlier, dialect),
+        _explained(),
+    )
+
+
+def _snapshot(name: str, history: str, scored: ScoredSnapshot, dialect: Dialect) -> Cte:
     columns = ["customer_id", *_VALUES, *_SCORES]
-    where = f"{history}\nWHERE as_of_date = {dialect.literal(scored.as_of)}"
-    return Cte(name, f"One row per customer as of {scored.as_of}.", select(columns, where))
+    rows = f"{history}\nWHERE as_of_date = {dialect.literal(scored.as_of)}"
+    return Cte(name, f"One row per customer as of {scored.as_of}.", select(columns, rows))
 
 
-def _paired(earlier: Scored, later: Scored) -> Cte:
-    """Both dates side by side, and the values that time alone would have made of the earlier ones."""
+def _paired(earlier: ScoredSnapshot, later: ScoredSnapshot) -> Cte:
+    """Return the CTE with the values of both dates, and the earlier ones after time passed without orders."""
     days = (later.as_of - earlier.as_of).days
-    # Orders leave a window by the passing of time, which is nothing that the customer did.
-    aged = (
+    # Orders have left the time window, and there is no new one: this is an effect of time, not of behaviour.
+    only_aged = (
         "e.last_order_date = l.last_order_date AND e.first_order_date < l.first_order_date\n"
         "      AND l.frequency < e.frequency"
     )
@@ -102,17 +110,19 @@ def _paired(earlier: Scored, later: Scored) -> Cte:
     columns += [
         f"e.recency_days + {days} AS aged_recency_days",
         *(
-            f"CASE\n    WHEN {aged} THEN l.{name}\n    ELSE e.{name}\n  END AS aged_{name}"
+            f"CASE\n    WHEN {only_aged} THEN l.{name}\n    ELSE e.{name}\n  END AS aged_{name}"
             for name in ("frequency", "monetary")
         ),
     ]
-    joined = "earlier AS e\nFULL OUTER JOIN later AS l\n  ON l.customer_id = e.customer_id"
-    row = "One row per customer of either date; the aged values are those that time alone would have led to."
-    return Cte("paired", row, select(columns, joined))
+    both = "earlier AS e\nFULL OUTER JOIN later AS l\n  ON l.customer_id = e.customer_id"
+    description = (
+        "One row per customer of either date; aged values are the earlier ones after time without orders."
+    )
+    return Cte("paired", description, select(columns, both), reads=("earlier", "later"))
 
 
-def _scored(earlier: Scored, later: Scored, dialect: Dialect) -> Cte:
-    is_same = earlier.is_scored_as(later)
+def _scored(earlier: ScoredSnapshot, later: ScoredSnapshot, dialect: Dialect) -> Cte:
+    is_same = earlier.has_same_scoring(later)
     columns = ["*"]
     for dimension in earlier.dimensions:
         name, initial = dimension.name, INITIALS[dimension.name]
@@ -125,22 +135,28 @@ def _scored(earlier: Scored, later: Scored, dialect: Dialect) -> Cte:
             f"{by_earlier} AS later_by_earlier_{initial}_score",
             f"{by_later} AS later_by_later_{initial}_score",
         ]
-    row = (
-        f"The same, with the aged and the later values scored as of {earlier.as_of}, and the later ones by"
-        " the later edges."
+    description = (
+        f"One row per row of paired, with the aged and later values scored by the edges of {earlier.as_of},"
+        f" and the later values scored by the edges of {later.as_of}."
     )
-    return Cte("scored", row, select(columns, "paired"))
+    return Cte("scored", description, select(columns, "paired"), reads=("paired",))
 
 
 def _score(
-    dimension: DimensionScoring, edges: tuple[Decimal, ...] | None, state: str, dialect: Dialect, *, is_same: bool
+    dimension: DimensionScoring,
+    edges: tuple[Decimal, ...] | None,
+    state: str,
+    dialect: Dialect,
+    *,
+    is_same: bool,
 ) -> str:
-    """The score of a state by the earlier run's edges."""
-    value, initial = VALUES[dimension.name], INITIALS[dimension.name]
+    """Return SQL for the score by the earlier edges; `state` prefixes the values: `aged` or `later`."""
+    value, initial = VALUE_COLUMNS[dimension.name], INITIALS[dimension.name]
     if edges is not None:
-        return score_by(dimension, edge_literals(dimension, edges, dialect), f"{state}_{value}")
-    # A rank among all: it stays until the customer does something, and then it is the one that it became.
-    # In other bins the later rank says nothing to the earlier map.
+        return score_case(dimension, edge_literals(dimension, edges, dialect), f"{state}_{value}")
+    # The method `ntile` has no edges, only a rank among all customers: the score stays the earlier one until
+    # the customer's value changes by an order, then it is the later one. A later score with other bins can't
+    # be used in the earlier segment map.
     if state == "aged" or not is_same:
         return f"earlier_{initial}_score"
     return (
@@ -148,8 +164,8 @@ def _score(
     )
 
 
-def _reached(earlier: Scored, dialect: Dialect) -> Cte:
-    """The segments after each step; the earlier and the later one are known."""
+def _reached(earlier: ScoredSnapshot, dialect: Dialect) -> Cte:
+    """Return the CTE with the segments after the steps `time`, `behaviour` and `edges`."""
     steps = {
         "by_time": "aged_by_earlier_",
         "by_behaviour": "later_by_earlier_",
@@ -157,10 +173,10 @@ def _reached(earlier: Scored, dialect: Dialect) -> Cte:
     }
     columns = ["earlier_segment", "later_segment", "earlier_monetary", "later_monetary"]
     columns += [
-        f"{segment_by(earlier.segment_map, dialect, prefix)} AS {name}" for name, prefix in steps.items()
+        f"{segment_case(earlier.segment_map, dialect, prefix)} AS {name}" for name, prefix in steps.items()
     ]
-    row = "The same, with the segment that each step leads to: time, then behaviour, then the later edges."
-    return Cte("reached", row, select(columns, "scored"))
+    description = "One row per row of scored, with the segment after each step: time, behaviour, later edges."
+    return Cte("reached", description, select(columns, "scored"), reads=("scored",))
 
 
 def _explained() -> Cte:
@@ -175,6 +191,5 @@ def _explained() -> Cte:
         "  END AS cause",
     ]
     columns = ["earlier_segment", "later_segment", "earlier_monetary", "later_monetary", "\n".join(cause)]
-    return Cte(
-        "explained", "The same, with the step that led to the later segment.", select(columns, "reached")
-    )
+    description = "One row per row of reached, with the cause: the last step that changes the segment."
+    return Cte("explained", description, select(columns, "reached"), reads=("reached",))

@@ -1,1 +1,1 @@
-"""The stages of the query, in order: clean, metrics, scores, segments."""
+"""The stages of the query; in order: clean, metrics, scores, segments."""

@@ -1,4 +1,4 @@
-"""Clean: each line typed, and kept or excluded for the first reason that holds."""
+"""Clean: convert the values of each source line to their types, and find the first reason to exclude it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,42 @@ from collections.abc import Iterable, Iterator
 
 from rfm_pipeline.common.date_formats import AMBIGUOUS_DATE_PATTERN
 from rfm_pipeline.common.schema import Kind
-from rfm_pipeline.sql.dialects.base import NumberMarks, cases
+from rfm_pipeline.sql.dialects.base import NumberSeparators, case_expression
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
 AMBIGUOUS_DATE = "ambiguous_date"
-"""The reason of a line whose text date could be read in two ways; a run that meets one stops."""
+"""Exclusion reason of a line whose text date can be read in two ways; a run that finds one fails."""
+CLEAN = "clean"
+"""Name of the stage's last CTE: one row per source line."""
 
-# (Precision, scale) of each number. The product of a quantity and a price is exact in the nine decimals that
-# every engine's NUMERIC has, and a sum of a hundred million of the largest lines still fits.
-SIZES = {"quantity": (12, 3), "unit_price": (18, 6), "amount": (30, 9), "refund": (30, 9)}
+# (Precision, scale) of each role with numbers. The product of a quantity and a price is exact in the nine
+# decimals that every engine's NUMERIC has, and a sum of a hundred million of the largest lines still fits.
+_NUMBER_TYPES = {"quantity": (12, 3), "unit_price": (18, 6), "amount": (30, 9), "refund": (30, 9)}
 _SKIPPED, _EXCLUDED = "skip_reason IS NOT NULL", "exclude_reason IS NOT NULL"
 
 
 def clean_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
-    """The CTEs `source`, `lines` and `clean`.
+    """Return the CTEs `source`, `lines` and `clean`.
 
-    `clean` has `reason` (NULL for a kept line). Where the window moves with the newest order, the reasons
-    that come after it in the order of rules stand in a column of their own, `late_reason`.
+    The column `reason` of `clean` is NULL for a kept line. If the window moves with the newest order, the
+    rules after `outside_window` are evaluated into a column of their own, `late_reason`, because the window
+    comes before them in the order of rules and is not known yet.
     """
     return (
-        Cte("source", "One row per line of the source: the columns that play a role.", _source(spec)),
-        Cte("lines", "One row per line, each value typed; NULL is what can't be read.", _lines(spec)),
-        Cte("clean", "One row per line, with the first reason to exclude it; NULL keeps it.", _clean(spec)),
+        Cte("source", "One row per source line: the columns that the query uses.", _source(spec)),
+        Cte(
+            "lines",
+            "One row per source line, with typed values; NULL is a missing or unreadable value.",
+            _lines(spec),
+            reads=("source",),
+        ),
+        Cte(
+            CLEAN,
+            "One row per source line, with the first reason to exclude it; NULL means that it is kept.",
+            _clean(spec),
+            reads=("lines",),
+        ),
     )
 
 
@@ -36,7 +49,7 @@ def _source(spec: QuerySpec) -> str:
     dialect, settings = spec.dialect, spec.settings
     columns = []
     for role, column in spec.mapping.roles().items():
-        value = dialect.measure(column) if role in SIZES else dialect.column(column)
+        value = dialect.numeric_column(column) if role in _NUMBER_TYPES else dialect.column(column)
         if role == "ordered_at" and spec.order_dates_are_text:
             value = dialect.trim(dialect.text(value, column.kind))
         columns.append(f"{value} AS {role}")
@@ -46,7 +59,7 @@ def _source(spec: QuerySpec) -> str:
                 (condition_sql(condition, reason, spec.schema, dialect), dialect.literal(reason))
                 for reason, condition in conditions.items()
             ]
-            columns.append(f"{cases(branches)} AS {name}")
+            columns.append(f"{case_expression(branches)} AS {name}")
     return select(columns, spec.relation)
 
 
@@ -59,12 +72,12 @@ def _lines(spec: QuerySpec) -> str:
     kind = Kind.TEXT if spec.order_dates_are_text else kinds["ordered_at"]
     order_date = dialect.local_date("ordered_at", kind, settings.timezone, settings.date_format)
     columns.append(f"{order_date} AS order_date")
-    marks = NumberMarks(settings.decimal, settings.thousands)
-    for role, size in SIZES.items():
+    separators = NumberSeparators(settings.decimal, settings.thousands)
+    for role, size in _NUMBER_TYPES.items():
         if role in kinds:
-            columns.append(f"{dialect.number(role, kinds[role], size, marks)} AS {role}")
+            columns.append(f"{dialect.number(role, kinds[role], size, separators)} AS {role}")
     if "refund" in kinds:
-        # A refund that is not given is none; one that is given and can't be read spoils the amount.
+        # A blank refund counts as 0; a refund that is not a number makes the amount unreadable.
         columns.append(f"{dialect.is_blank('refund', kinds['refund'])} AS no_refund")
     if spec.order_dates_are_text:
         columns.append("ordered_at AS written_date")
@@ -85,7 +98,7 @@ def _clean(spec: QuerySpec) -> str:
         rules = [*_early_rules(spec), *_late_rules(spec)]
         columns.append(f"{_first_reason(spec, rules)} AS reason")
     if written := _written(spec):
-        columns.append(f"{cases(written)} AS written")
+        columns.append(f"{case_expression(written)} AS written")
     return select(columns, "lines")
 
 
@@ -96,13 +109,13 @@ def _amount(spec: QuerySpec) -> str:
     return amount
 
 
-def _unread_amount(spec: QuerySpec) -> str:
-    unread = "amount IS NULL" if spec.mapping.amount else "quantity IS NULL OR unit_price IS NULL"
-    return f"{unread} OR (refund IS NULL AND NOT no_refund)" if spec.mapping.refund else unread
+def _unreadable_amount(spec: QuerySpec) -> str:
+    unreadable = "amount IS NULL" if spec.mapping.amount else "quantity IS NULL OR unit_price IS NULL"
+    return f"{unreadable} OR (refund IS NULL AND NOT no_refund)" if spec.mapping.refund else unreadable
 
 
 def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
-    """Reason and condition, in order, up to the window."""
+    """Yield the exclusion rules up to the time window, in order: reason and SQL condition."""
     dialect, mapping, settings = spec.dialect, spec.mapping, spec.settings
     if settings.skip:
         yield "", _SKIPPED
@@ -110,9 +123,12 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     if mapping.order_id:
         yield "missing_order", "order_id IS NULL"
     if spec.may_be_ambiguous:
-        yield AMBIGUOUS_DATE, f"order_date IS NULL AND {dialect.matches('written_date', AMBIGUOUS_DATE_PATTERN)}"
+        yield (
+            AMBIGUOUS_DATE,
+            f"order_date IS NULL AND {dialect.matches('written_date', AMBIGUOUS_DATE_PATTERN)}",
+        )
     yield "invalid_date", "order_date IS NULL"
-    yield "invalid_amount", _unread_amount(spec)
+    yield "invalid_amount", _unreadable_amount(spec)
     yield "future_dated", f"order_date > {dialect.literal(spec.as_of or spec.today)}"
     if settings.since:
         yield "outside_window", f"order_date < {dialect.literal(settings.since)}"
@@ -122,7 +138,7 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
 
 
 def _late_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
-    """Reason and condition, in order, after the window."""
+    """Yield the exclusion rules after the time window, in order: reason and SQL condition."""
     if spec.settings.exclude:
         yield "", _EXCLUDED
     if spec.nets_returns:
@@ -137,24 +153,27 @@ def _late_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
 
 
 def _first_reason(spec: QuerySpec, rules: Iterable[tuple[str, str]]) -> str:
-    # A rule without a name of its own carries the name in a column.
+    # The rules of `[skip]` and `[exclude]` have no fixed reason; the column has the name of the rule that
+    # fits.
     columns = {_SKIPPED: "skip_reason", _EXCLUDED: "exclude_reason"}
-    branches = [(test, columns.get(test) or spec.dialect.literal(reason)) for reason, test in rules]
-    return cases(branches) if branches else spec.dialect.cast("NULL", "text")
+    branches = [
+        (condition, columns.get(condition) or spec.dialect.literal(reason)) for reason, condition in rules
+    ]
+    return case_expression(branches) if branches else spec.dialect.cast("NULL", "text")
 
 
 def _text_amounts(spec: QuerySpec) -> list[str]:
-    """The roles of the amount that have to be read out of text."""
+    """Return the roles with numbers whose columns are text."""
     kinds = {role: column.kind for role, column in spec.mapping.roles().items()}
-    return [role for role in SIZES if kinds.get(role) is Kind.TEXT]
+    return [role for role in _NUMBER_TYPES if kinds.get(role) is Kind.TEXT]
 
 
 def _written(spec: QuerySpec) -> list[tuple[str, str]]:
-    """The branches of a CASE that gives what could not be read, as it was written, for the message."""
+    """Return the branches of a CASE whose value is the text of an unreadable value, for the message."""
     dates = [("order_date IS NULL", "written_date")] if spec.order_dates_are_text else []
     return [*dates, *((f"{role} IS NULL", f"written_{role}") for role in _text_amounts(spec))]
 
 
 def has_example(spec: QuerySpec) -> bool:
-    """Whether `clean` carries the text of what could not be read."""
+    """Return whether `clean` has the column `written`: the original text of an unreadable value."""
     return bool(_written(spec))

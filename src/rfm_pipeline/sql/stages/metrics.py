@@ -1,47 +1,85 @@
-"""Metrics: lines to orders, orders to customers, and each customer's recency, frequency and monetary value.
+"""Metrics: aggregate lines to orders and orders to customers; compute recency, frequency and monetary value.
 
-The source is read once: excluded lines ride along, with no customer, as one row per reason.
+The source is read once, so excluded lines are aggregated in the same CTEs: one row per reason, without a
+customer.
 """
 
 from __future__ import annotations
 
 from rfm_pipeline.common.schema import Kind
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
-from rfm_pipeline.sql.stages.clean import has_example
+from rfm_pipeline.sql.stages.clean import CLEAN, has_example
 
 NO_POSITIVE_ORDER = "no_positive_order"
-"""The reason for the lines of a customer who, net of returns, has bought nothing."""
+"""Exclusion reason for the lines of a customer without an order of a positive amount, net of returns."""
+WINDOWED = "windowed"
+"""Name of the CTE that applies a time window that ends on the newest order."""
 
-_ORDERS = "One row per order; excluded lines are one row per reason{where}."
-_DAYS = (
-    "One row per {unit} and date, for the window follows the newest; excluded lines are one row per reason."
+_ORDER_DAYS_ROW = (
+    "One row per {unit} and date, because the window ends on the newest order; excluded lines have one row"
+    " per reason."
 )
-_CUSTOMERS = "One row per customer; excluded lines are one row per reason, with no customer."
+_CUSTOMERS_ROW = "One row per customer; excluded lines have one row per reason, with customer_id NULL."
 
 
 def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
-    """The CTEs from `clean` to `metrics`; `customers` is where a run makes a table of it."""
-    as_of = Cte("as_of", "One row: the date from which recency is counted.", _as_of(spec))
-    ctes: list[Cte] = []
-    if spec.window_moves:
-        unit = "order" if spec.mapping.order_id else "customer"
-        ctes += [
-            Cte("order_days", _DAYS.format(unit=unit), _order_days(spec)),
-            as_of,
-            Cte("windowed", "One row of order_days, with the window laid.", _windowed(spec)),
-        ]
+    """Return the CTEs between `clean` and `metrics`, the last of the stage.
+
+    A run materializes `customers`, and `order_days` if the window ends on the newest order.
+    """
+    ctes = _windowed_ctes(spec) if spec.window_moves else []
+    lines = WINDOWED if spec.window_moves else CLEAN
     if spec.mapping.order_id:
-        where = ", which stands in place of the order" if _reason_is_order(spec) else ""
-        ctes.append(Cte("orders", _ORDERS.format(where=where), _orders(spec)))
+        keyed = ", with the reason as order_id" if _reason_is_order(spec) else ""
+        description = f"One row per order; excluded lines have one row per reason{keyed}."
+        ctes.append(Cte("orders", description, _orders(spec), reads=(lines,)))
+        lines = "orders"
     if spec.nets_returns:
-        ctes.append(Cte("balances", _CUSTOMERS, _customers(spec)))
-        ctes.append(Cte("customers", "The same; who has no order left is no customer.", _buyers(spec)))
+        excluded = f"a customer without a positive order is excluded: {NO_POSITIVE_ORDER}"
+        description = f"One row per row of balances; {excluded}."
+        ctes += [
+            Cte("balances", _CUSTOMERS_ROW, _customers(spec), reads=(lines,)),
+            Cte(StagingTable.CUSTOMERS, description, _buyers(spec), reads=("balances",)),
+        ]
     else:
-        ctes.append(Cte("customers", _CUSTOMERS, _customers(spec)))
+        ctes.append(Cte(StagingTable.CUSTOMERS, _CUSTOMERS_ROW, _customers(spec), reads=(lines,)))
     if not spec.window_moves:
-        ctes.append(as_of)
-    ctes.append(Cte("metrics", "One row per customer, measured on the as-of date.", _metrics(spec)))
+        ctes.append(_as_of_cte(spec))
+    ctes.append(
+        Cte(
+            "metrics",
+            "One row per customer, with recency, frequency and monetary value on the as-of date.",
+            _metrics(spec),
+            reads=(StagingTable.CUSTOMERS, "as_of"),
+        )
+    )
     return tuple(ctes)
+
+
+def _windowed_ctes(spec: QuerySpec) -> list[Cte]:
+    """Return the CTEs that find the newest order and apply the window that ends on it."""
+    unit = "order" if spec.mapping.order_id else "customer"
+    return [
+        Cte(StagingTable.ORDER_DAYS, _ORDER_DAYS_ROW.format(unit=unit), _order_days(spec), reads=(CLEAN,)),
+        _as_of_cte(spec),
+        Cte(
+            WINDOWED,
+            "One row per row of order_days; orders before the window are excluded as outside_window.",
+            _windowed(spec),
+            reads=(StagingTable.ORDER_DAYS, "as_of"),
+        ),
+    ]
+
+
+def _as_of_cte(spec: QuerySpec) -> Cte:
+    orders = StagingTable.ORDER_DAYS if spec.window_moves else StagingTable.CUSTOMERS
+    return Cte(
+        "as_of",
+        "One row: the as-of date, from which recency is counted.",
+        _as_of(spec),
+        reads=() if spec.as_of else (orders,),
+    )
 
 
 def _order_days(spec: QuerySpec) -> str:
@@ -60,12 +98,12 @@ def _order_days(spec: QuerySpec) -> str:
         "COUNT(*) AS lines",
         *_written(spec, "MIN(written)"),
     ]
-    return select([*keys, *sums], "clean", group=len(keys))
+    return select([*keys, *sums], CLEAN, group=len(keys))
 
 
 def _windowed(spec: QuerySpec) -> str:
     window = spec.settings.window
-    assert window is not None  # the caller asks only where there is one
+    assert window is not None  # because the window moves
     oldest = spec.dialect.window_start("as_of_date", window)
     reason = (
         "CASE\n"
@@ -107,7 +145,7 @@ def _orders(spec: QuerySpec) -> str:
         f"{lines} AS lines",
         *_written(spec, "MIN(written)"),
     ]
-    return select(columns, "windowed" if spec.window_moves else "clean", group=len(keys))
+    return select(columns, WINDOWED if spec.window_moves else CLEAN, group=len(keys))
 
 
 def _customers(spec: QuerySpec) -> str:
@@ -120,12 +158,12 @@ def _customers(spec: QuerySpec) -> str:
         customer_id = customer
         reason = "CASE WHEN customer_id IS NULL THEN order_id END" if _reason_is_order(spec) else "reason"
     elif spec.window_moves:
-        source, lines, frequency = "windowed", "SUM(lines)", "SUM(purchases)"
+        source, lines, frequency = WINDOWED, "SUM(lines)", "SUM(purchases)"
         bought = "CASE WHEN purchases > 0 THEN order_date END" if spec.nets_returns else "order_date"
         dates = [bought, bought]
         customer_id = f"CASE WHEN reason IS NULL THEN {customer} END"
     else:
-        source, lines, frequency = "clean", "COUNT(*)", f"COUNT({_if_bought(spec, '1')})"
+        source, lines, frequency = CLEAN, "COUNT(*)", f"COUNT({_if_bought(spec, '1')})"
         dates = [_if_bought(spec, "order_date")] * 2
         customer_id = f"CASE WHEN reason IS NULL THEN {customer} END"
     columns = [
@@ -184,15 +222,18 @@ def _metrics(spec: QuerySpec) -> str:
 
 
 def _reason_is_order(spec: QuerySpec) -> bool:
-    """Whether `orders` has the reason of excluded lines in place of an order's id.
+    """Return whether the column `order_id` of `orders` has the reason of excluded lines.
 
-    A text can stand there. One key fewer is a tenth of the time of the largest step.
+    This needs order ids that are text. One grouping key less saves a tenth of the time of the largest step.
     """
     return spec.mapping.order_id is not None and spec.mapping.order_id.kind is Kind.TEXT
 
 
 def _if_bought(spec: QuerySpec, value: str) -> str:
-    """`value` where something was bought, else NULL; without netting every kept line was."""
+    """Return SQL for `value` on lines with a positive amount, else NULL.
+
+    If returns are not netted, every kept line has a positive amount, and no CASE is needed.
+    """
     return f"CASE WHEN amount > 0 THEN {value} END" if spec.nets_returns else value
 
 

@@ -1,7 +1,9 @@
-"""Scores: the edges of each dimension, and each customer's place between them.
+"""Scores: compute the edges of each dimension, and score each customer by them.
 
-An edge is the smallest value that at least k of every `bins` customers do not exceed: the exact inverse of
-the distribution function, read off a histogram. A window runs over distinct values, never over customers.
+The k-th quantile edge is the smallest value v such that at least k / `bins` of the customers have a value of
+at most v: the inverse of the empirical distribution function (definition 1 of Hyndman and Fan, "Sample
+Quantiles in Statistical Packages", 1996). It is exact, and computed from a histogram, so that window
+functions sort distinct values and not customers.
 """
 
 from __future__ import annotations
@@ -9,43 +11,52 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
 INITIALS = {"recency": "r", "frequency": "f", "monetary": "m"}
 _TIES = "gives equal customers different scores, and is for comparison with older pipelines only"
-SPLITS_TIES = {"duckdb": _TIES, "bigquery": f"{_TIES}; it sorts all customers on one worker"}
-"""What there is to know of the method `ntile`, by engine."""
-VALUES = {"recency": "recency_days", "frequency": "frequency", "monetary": "monetary"}
+"""Prefix of a dimension's columns, such as `r_score`."""
+NTILE_WARNINGS = {"duckdb": _TIES, "bigquery": f"{_TIES}; it sorts all customers on one worker"}
+"""Warning about the method `ntile`, by engine."""
+VALUE_COLUMNS = {"recency": "recency_days", "frequency": "frequency", "monetary": "monetary"}
+"""Column of `metrics` with the value of each dimension."""
 
 
 def scores_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
-    """The CTEs from `metrics` to `scores`: histograms for dimensions with quantile edges, then `edges`."""
-    dimensions = spec.settings.scoring.dimensions
-    ctes: list[Cte] = []
-    for dimension in dimensions:
-        if dimension.method == "quantile":
-            ctes += _quantile_ctes(spec, dimension)
-    whose = ", an earlier run's, and beside them today's, called recomputed" if spec.frozen else ""
-    between = f"One row: the edges between scores{whose}. A recency edge is the most days for its score."
-    ctes.append(Cte("edges", between, _edges(spec)))
-    row = "One row per customer, scored 1 (worst) to the number of bins."
+    """Return the CTEs between `metrics` and `scores`: histograms of quantile dimensions, then `edges`."""
+    quantiles = [
+        dimension for dimension in spec.settings.scoring.dimensions if dimension.method == "quantile"
+    ]
+    ctes = [cte for dimension in quantiles for cte in _quantile_ctes(spec, dimension)]
+    frozen = ", frozen from an earlier run, and the recomputed ones" if spec.frozen else ""
+    description = f"One row: the edges between scores{frozen}. A recency edge is the most days of its score."
+    edges = tuple(f"{dimension.name}_edges" for dimension in quantiles)
+    ctes.append(Cte(StagingTable.EDGES, description, _edges(spec), reads=edges))
+    description = "One row per customer, scored from 1 (worst) to the number of bins."
     if spec.splits_ties:
-        row += f" NTILE {SPLITS_TIES[spec.dialect.name]}."
-    ctes.append(Cte("scores", row, _scores(spec)))
+        description += f" NTILE {NTILE_WARNINGS[spec.dialect.name]}."
+    ctes.append(Cte("scores", description, _scores(spec), reads=("metrics", StagingTable.EDGES)))
     return tuple(ctes)
 
 
 def edge_names(dimension: DimensionScoring) -> list[str]:
-    """The columns of `edges` that a dimension is scored by; the k-th is passed by scores above k."""
+    """Return the columns of `edges` that a dimension is scored by: the k-th separates the scores k and k + 1.
+
+    A dimension with the method `ntile` has none.
+    """
     if dimension.method == "ntile":
         return []
     return [f"{INITIALS[dimension.name]}_edge_{k}" for k in range(1, dimension.bins)]
 
 
 def recomputed_edge_names(spec: QuerySpec, dimension: DimensionScoring) -> list[str]:
-    """The columns of `edges` with the quantiles of today, which are others where the edges are frozen."""
+    """Return the columns of `edges` with the quantiles of this run; none if the method is not `quantile`.
+
+    They are those of `edge_names`, unless the dimension's edges are frozen.
+    """
     if dimension.method != "quantile":
         return []
     if dimension.name not in spec.frozen:
@@ -55,26 +66,27 @@ def recomputed_edge_names(spec: QuerySpec, dimension: DimensionScoring) -> list[
 
 def _quantile_ctes(spec: QuerySpec, dimension: DimensionScoring) -> list[Cte]:
     name = dimension.name
-    # Larger is better throughout, so recency runs backwards.
-    value = "-recency_days" if name == "recency" else VALUES[name]
+    # The histogram's values grow from the worst to the best; fewer days are better, so recency is negated.
+    value = "-recency_days" if name == "recency" else VALUE_COLUMNS[name]
     if name == "monetary":
         ctes = _refined(spec, dimension, value)
     else:
-        ctes = [
-            _histogram(f"{name}_histogram", f"One row per {name} value.", value, "value"),
-            _cumulative(name),
-        ]
+        description = f"One row per {name} value, with its number of customers."
+        ctes = [_histogram(f"{name}_histogram", description, value, "value"), _cumulative(name)]
     edges = []
     for k, column in enumerate(recomputed_edge_names(spec, dimension), start=1):
         edge = f"MIN(CASE WHEN up_to * {dimension.bins} >= customers * {k} THEN value END)"
-        # "Above an edge" in days is "at most one day less".
+        # Scores above the edge have fewer days than the edge's value: at most one day less.
         edges.append(f"-{edge} - 1 AS {column}" if name == "recency" else f"{edge} AS {column}")
-    ctes.append(Cte(f"{name}_edges", f"One row: the edges of {name}.", select(edges, f"{name}_cumulative")))
+    cumulative = f"{name}_cumulative"
+    description = f"One row: the edges of {name}."
+    ctes.append(Cte(f"{name}_edges", description, select(edges, cumulative), reads=(cumulative,)))
     return ctes
 
 
-def _histogram(name: str, row: str, value: str, alias: str) -> Cte:
-    return Cte(name, row, select([f"{value} AS {alias}", "COUNT(*) AS customers_here"], "metrics", group=1))
+def _histogram(name: str, description: str, value: str, alias: str) -> Cte:
+    counted = select([f"{value} AS {alias}", "COUNT(*) AS customers_here"], "metrics", group=1)
+    return Cte(name, description, counted, reads=("metrics",))
 
 
 def _cumulative(dimension: str) -> Cte:
@@ -83,19 +95,20 @@ def _cumulative(dimension: str) -> Cte:
         "SUM(customers_here) OVER (ORDER BY value) AS up_to",
         "SUM(customers_here) OVER () AS customers",
     ]
-    row = f"One row per {dimension} value, with the customers up to it and in all."
-    return Cte(f"{dimension}_cumulative", row, select(columns, f"{dimension}_histogram"))
+    description = f"One row per {dimension} value, with the customers up to the value and in total."
+    histogram = f"{dimension}_histogram"
+    return Cte(f"{dimension}_cumulative", description, select(columns, histogram), reads=(histogram,))
 
 
 def _refined(spec: QuerySpec, dimension: DimensionScoring, value: str) -> list[Cte]:
-    """Cumulative counts whose windows stay small where values are nearly all distinct.
+    """Return the CTEs of cumulative counts for values that are nearly all distinct, such as money.
 
-    First over coarse values, of which there are few whatever the number of customers; then over the exact
-    values of the few groups that hold an edge. Every edge is exact.
+    The values are counted twice: first rounded down to coarse values, of which there are few; then exactly,
+    for those coarse values that contain an edge. The edges are exact, and no window function sorts many rows.
     """
     name, bins = dimension.name, dimension.bins
     coarse = spec.dialect.coarse(value)
-    held = "\n  OR ".join(
+    contains_edge = "\n  OR ".join(
         f"(before * {bins} < customers * {k} AND up_to * {bins} >= customers * {k})" for k in range(1, bins)
     )
     ranges = [
@@ -105,29 +118,38 @@ def _refined(spec: QuerySpec, dimension: DimensionScoring, value: str) -> list[C
         "SUM(customers_here) OVER () AS customers",
     ]
     values = [f"{value} AS value", "coarse", "before", "customers", "COUNT(*) AS customers_here"]
-    holders = f"metrics\nJOIN {name}_holders\n  ON {coarse} = coarse"
+    in_holders = f"metrics\nJOIN {name}_holders\n  ON {coarse} = coarse"
     up_to = "before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to"
     return [
-        _histogram(f"{name}_coarse", f"One row per coarse {name} value.", coarse, "coarse"),
+        _histogram(
+            f"{name}_coarse",
+            f"One row per coarse {name} value, with its number of customers.",
+            coarse,
+            "coarse",
+        ),
         Cte(
             f"{name}_ranges",
-            f"One row per coarse {name} value, with the customers before it, up to it and in all.",
+            f"One row per coarse {name} value, with the customers before it, up to it and in total.",
             select(ranges, f"{name}_coarse"),
+            reads=(f"{name}_coarse",),
         ),
         Cte(
             f"{name}_holders",
-            "One row per coarse value that holds an edge.",
-            select(["coarse", "before", "customers"], f"{name}_ranges\nWHERE\n  {held}"),
+            f"One row per coarse {name} value that contains an edge.",
+            select(["coarse", "before", "customers"], f"{name}_ranges\nWHERE\n  {contains_edge}"),
+            reads=(f"{name}_ranges",),
         ),
         Cte(
             f"{name}_histogram",
-            f"One row per {name} value among those.",
-            select(values, holders, group=4),
+            f"One row per {name} value within {name}_holders, with its number of customers.",
+            select(values, in_holders, group=4),
+            reads=("metrics", f"{name}_holders"),
         ),
         Cte(
             f"{name}_cumulative",
-            f"One row per {name} value among those, with the customers up to it and in all.",
+            f"One row per {name} value within {name}_holders, with the customers up to it and in total.",
             select(["value", up_to, "customers"], f"{name}_histogram"),
+            reads=(f"{name}_histogram",),
         ),
     ]
 
@@ -135,8 +157,8 @@ def _refined(spec: QuerySpec, dimension: DimensionScoring, value: str) -> list[C
 def _edges(spec: QuerySpec) -> str:
     columns, sources = [], []
     for dimension in spec.settings.scoring.dimensions:
-        given = dimension.edges if dimension.method == "fixed" else spec.frozen.get(dimension.name, ())
-        columns += _given(spec, dimension, given)
+        fixed = dimension.edges if dimension.method == "fixed" else spec.frozen.get(dimension.name, ())
+        columns += _edge_columns(spec, dimension, fixed)
         if dimension.method == "quantile":
             columns += recomputed_edge_names(spec, dimension)
             sources.append(f"{dimension.name}_edges")
@@ -145,17 +167,22 @@ def _edges(spec: QuerySpec) -> str:
     return select(columns, "\nCROSS JOIN ".join(sources))
 
 
-def _given(spec: QuerySpec, dimension: DimensionScoring, edges: Sequence[Decimal]) -> list[str]:
-    """Edges that are known beforehand, as columns."""
+def _edge_columns(spec: QuerySpec, dimension: DimensionScoring, edges: Sequence[Decimal]) -> list[str]:
+    """Return columns with edges that the settings or an earlier run fixed; none if `edges` is empty."""
     if not edges:
         return []
-    written = edge_literals(dimension, edges, spec.dialect)
-    return [f"{edge} AS {name}" for edge, name in zip(written, edge_names(dimension), strict=True)]
+    literals = edge_literals(dimension, edges, spec.dialect)
+    return [f"{edge} AS {name}" for edge, name in zip(literals, edge_names(dimension), strict=True)]
 
 
 def edge_literals(dimension: DimensionScoring, edges: Sequence[Decimal], dialect: Dialect) -> list[str]:
-    """Edges, in the form that `[scoring]` takes, as they stand in a query, from the worst score up."""
-    # In days they are given best first.
+    """Return SQL literals of a dimension's edges, from the worst score up.
+
+    Args:
+        dimension: The dimension.
+        edges: Its edges in the order of `[scoring]`: ascending, thus best score first for recency.
+        dialect: The SQL dialect.
+    """
     from_worst: Iterable[Decimal] = reversed(edges) if dimension.name == "recency" else edges
     if dimension.name == "monetary":
         return [dialect.money(edge) for edge in from_worst]
@@ -176,26 +203,26 @@ def _scores(spec: QuerySpec) -> str:
 
 
 def _score(dimension: DimensionScoring) -> str:
-    value = VALUES[dimension.name]
+    value = VALUE_COLUMNS[dimension.name]
     if dimension.method == "ntile":
-        # The tie-break makes it the same on every run; it sorts all customers on one worker in BigQuery.
+        # Without customer_id as the tie-break, scores would differ from run to run.
         order = "recency_days DESC" if dimension.name == "recency" else value
         return f"NTILE({dimension.bins}) OVER (ORDER BY {order}, customer_id)"
-    return score_by(dimension, edge_names(dimension))
+    return score_case(dimension, edge_names(dimension))
 
 
-def score_by(dimension: DimensionScoring, edges: Sequence[str], value: str = "") -> str:
-    """A customer's score by edges.
+def score_case(dimension: DimensionScoring, edges: Sequence[str], value: str = "") -> str:
+    """Return a CASE expression whose value is a customer's score by edges.
 
     Args:
-        dimension: What is scored.
-        edges: Columns or numbers, from the worst score up.
-        value: The customer's value; the column of the dimension unless given.
+        dimension: The dimension to score.
+        edges: SQL expressions of its edges, from the worst score up.
+        value: SQL expression of the customer's value; by default the dimension's column of `metrics`.
     """
-    value = value or VALUES[dimension.name]
+    value = value or VALUE_COLUMNS[dimension.name]
     comparison = "<=" if dimension.name == "recency" else ">"
-    cases = [
-        f"    WHEN {value} {comparison} {edge} THEN {k}"
-        for k, edge in reversed(list(enumerate(edges, start=2)))
+    branches = [
+        f"    WHEN {value} {comparison} {edge} THEN {score}"
+        for score, edge in reversed(list(enumerate(edges, start=2)))
     ]
-    return "\n".join(["CASE", *cases, "    ELSE 1", "  END"])
+    return "\n".join(["CASE", *branches, "    ELSE 1", "  END"])

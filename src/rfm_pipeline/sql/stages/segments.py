@@ -1,20 +1,22 @@
-"""Segments: each score cell's name, by the first rule of the map that fits."""
+"""Segments: name each customer's segment, by the first rule of the segment map that matches the scores."""
 
 from __future__ import annotations
 
+from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.segment_map import SegmentMap
-from rfm_pipeline.config.segment_rules import Range, Rule
+from rfm_pipeline.config.segment_rules import Range, SegmentRule
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
 
 def segments_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
-    """The CTE `segments`, the end of the query."""
-    return (Cte("segments", "One row per customer: the result.", _segments(spec)),)
+    """Return the CTE `segments`, the last of the query."""
+    description = "One row per customer: the metrics, the scores and the segment."
+    return (Cte(StagingTable.SEGMENTS, description, _segments(spec), reads=("scores",)),)
 
 
 def rfm_score(spec: QuerySpec) -> str:
-    """The three scores side by side: `444`, or `10-10-10` where one of them has two digits."""
+    """Return SQL for the three scores as one text: `444`, or `10-10-10` if a dimension has ten bins."""
     separator = "-" if max(spec.settings.scoring.bins_by_dimension) == 10 else ""
     parts = [spec.dialect.cast(f"{initial}_score", "text") for initial in "rfm"]
     joined = f", '{separator}', " if separator else ", "
@@ -25,47 +27,48 @@ def _segments(spec: QuerySpec) -> str:
     columns = [
         "customer_id", "recency_days", "frequency", "monetary", "avg_order_value",
         "first_order_date", "last_order_date", "r_score", "f_score", "m_score",
-        f"{rfm_score(spec)} AS rfm_score", f"{segment_by(spec.segment_map, spec.dialect)} AS segment",
+        f"{rfm_score(spec)} AS rfm_score", f"{segment_case(spec.segment_map, spec.dialect)} AS segment",
         "as_of_date",
     ]  # fmt: skip
     return select(columns, "scores")
 
 
-def segment_by(segment_map: SegmentMap, dialect: Dialect, prefix: str = "") -> str:
-    """A customer's segment by a map.
+def segment_case(segment_map: SegmentMap, dialect: Dialect, prefix: str = "") -> str:
+    """Return a CASE expression whose value is the segment of a customer's scores.
 
     Args:
-        segment_map: The map.
-        dialect: The engine's words.
-        prefix: What stands before `r_score`, `f_score` and `m_score`.
+        segment_map: The segment map.
+        dialect: The SQL dialect.
+        prefix: Prefix of the columns `r_score`, `f_score` and `m_score`.
     """
     literal = dialect.literal
-    cases = [
+    branches = [
         f"    WHEN {_condition(rule, segment_map, dialect, prefix)} THEN {literal(rule.segment)}"
         for rule in segment_map.rules
     ]
-    # The map is proved total, so that without a fallback nothing falls through; NULL would fail an audit.
+    # A map without a fallback covers every combination of scores; `SegmentMap.from_config` validates this.
     otherwise = [f"    ELSE {literal(segment_map.fallback)}"] if segment_map.fallback else []
-    return "\n".join(["CASE", *cases, *otherwise, "  END"])
+    return "\n".join(["CASE", *branches, *otherwise, "  END"])
 
 
-def _condition(rule: Rule, segment_map: SegmentMap, dialect: Dialect, prefix: str) -> str:
+def _condition(rule: SegmentRule, segment_map: SegmentMap, dialect: Dialect, prefix: str) -> str:
     if rule.cells is not None:
         return "\n        OR ".join(
             f"({prefix}r_score = {r} AND {prefix}f_score = {f} AND {prefix}m_score = {m})"
             for r, f, m in sorted(rule.cells, reverse=True)
         )
-    tests = [
+    conditions = [
         _within(f"{prefix}{initial}_score", getattr(rule, initial), bins)
         for initial, bins in zip("rfm", segment_map.bins, strict=True)
     ]
     if rule.fm:
         mean = dialect.half_up_mean(f"{prefix}f_score", f"{prefix}m_score")
-        tests.append(_within(mean, rule.fm, max(segment_map.bins)))
-    return " AND ".join(test for test in tests if test) or "TRUE"
+        conditions.append(_within(mean, rule.fm, max(segment_map.bins)))
+    return " AND ".join(condition for condition in conditions if condition) or "TRUE"
 
 
 def _within(score: str, allowed: Range | None, bins: int) -> str:
+    """Return the condition that a score is in a range; empty if `allowed` is None."""
     if allowed is None:
         return ""
     if allowed.low == allowed.high:
