@@ -1,1 +1,1 @@
-"""The query: what is said to an engine. How it is run is the business of `warehouse/`."""
+"""SQL text of all queries. The package `warehouse` executes them."""

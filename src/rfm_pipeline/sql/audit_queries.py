@@ -1,4 +1,4 @@
-"""What audits ask of the staged result: a user's own query, and the rows that a failed audit is about."""
+"""Queries of audits over the staged result: a user's own query, and sample rows of a built-in audit."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import select
 
-MOST_ROWS = 5
-"""How many rows are shown of those that an audit is about."""
+MAX_SAMPLE_ROWS = 5
+"""Number of invalid rows that are shown of a failed audit."""
 
 
 def audit_sql(text: str, name: str, segments: str | None, previous: str | None, dialect: Dialect) -> str:
-    """The query that finds what a user's audit finds, up to one row more than is shown.
+    """Return the query of a user's audit, limited to one row more than is shown.
 
     Args:
-        text: The user's SELECT over `segments` and `previous`.
-        name: The name that it was configured under, for messages.
-        segments: The staged result, as it stands behind FROM; None is one without rows.
-        previous: What stands at the destination, likewise.
-        dialect: The engine that reads it; the text is in that engine's own words.
+        text: The user's SELECT over `segments` and `previous`, in the engine's dialect.
+        name: Name of the audit, for messages.
+        segments: The staged result as SQL that can follow FROM; None for an empty relation.
+        previous: The current result as SQL that can follow FROM; None for an empty relation.
+        dialect: The SQL dialect.
 
     Raises:
-        ExpressionError: The text is not one SELECT over these two.
+        ExpressionError: If the text is not one SELECT over these two.
     """
-    # Parsing takes a library that takes a while to load, and most runs have no SQL of their own.
+    # Imports sqlglot, which takes half a second; most runs have no SQL of a user.
     from rfm_pipeline.sql.validation.audit_query import validate_audit_query
 
-    asked = text.strip().removesuffix(";").rstrip()
-    validate_audit_query(asked, name, dialect.name)
-    # A table may have the name that it is given here: in two steps, it is not its own source.
+    query = text.strip().removesuffix(";").rstrip()
+    validate_audit_query(query, name, dialect.name)
+    # Two levels of CTEs, because a staged table may itself be named `segments` or `previous`.
     return f"""\
 WITH
 staged_result AS (
@@ -43,44 +43,44 @@ segments AS (SELECT * FROM staged_result),
 previous AS (SELECT * FROM standing_result)
 SELECT *
 FROM (
-{asked}
+{query}
 ) AS found
-LIMIT {MOST_ROWS + 1}"""
+LIMIT {MAX_SAMPLE_ROWS + 1}"""
 
 
 def _rows(relation: str | None, dialect: Dialect) -> str:
-    """The rows of a relation; without one, the columns of a result."""
+    """Return the SELECT of a relation's rows; of no rows with the columns of a result if it is None."""
     if relation is not None:
         return select(["*"], relation)
-    kinds = {
+    types = {
         name: "integer" if column.holds == "small" else column.holds
         for name, column in RESULT_COLUMNS.items()
     }
-    columns = [f"{dialect.cast('NULL', kind)} AS {name}" for name, kind in kinds.items()]
+    columns = [f"{dialect.cast('NULL', kind)} AS {name}" for name, kind in types.items()]
     return f"{select(columns, '')}\nLIMIT 0"
 
 
-def offenders_sql(audit: str, staged: str, bins: Sequence[int]) -> str | None:
-    """The query that finds the customers that a failed audit of ours is about; None where it is about none.
+def failing_rows_sql(audit: str, staged: str, bins: Sequence[int]) -> str | None:
+    """Return the query of the customers that violate a built-in audit; None if the audit has no such rows.
 
     Args:
-        audit: Its name.
-        staged: The staged result, as it stands behind FROM.
-        bins: Of recency, frequency and monetary.
+        audit: Name of the audit.
+        staged: SQL identifier of the staged result.
+        bins: Numbers of bins of recency, frequency and monetary.
     """
     scores = ("r_score", "f_score", "m_score")
     match audit:
         case "customers_unique":
             columns = ["customer_id", "COUNT(*) AS copies"]
-            found = f"{select(columns, staged, group=1)}\nHAVING COUNT(*) > 1"
+            query = f"{select(columns, staged, group=1)}\nHAVING COUNT(*) > 1"
         case "scores_in_range":
-            wrong = "\n   OR ".join(
-                f"COALESCE({score} NOT BETWEEN 1 AND {most}, TRUE)"
-                for score, most in zip(scores, bins, strict=True)
+            is_invalid = "\n   OR ".join(
+                f"COALESCE({score} NOT BETWEEN 1 AND {highest}, TRUE)"
+                for score, highest in zip(scores, bins, strict=True)
             )
-            found = f"{select(('customer_id', *scores), staged)}\nWHERE {wrong}"
+            query = f"{select(('customer_id', *scores), staged)}\nWHERE {is_invalid}"
         case "segments_total":
-            found = f"{select(('customer_id', 'rfm_score'), staged)}\nWHERE segment IS NULL"
+            query = f"{select(('customer_id', 'rfm_score'), staged)}\nWHERE segment IS NULL"
         case _:
             return None
-    return f"{found}\nORDER BY customer_id\nLIMIT {MOST_ROWS}"
+    return f"{query}\nORDER BY customer_id\nLIMIT {MAX_SAMPLE_ROWS}"

@@ -1,22 +1,22 @@
-"""Drift: who would score otherwise by the edges of today, where customers are scored by an earlier run's."""
+"""Query of the drift of frozen edges: customers whose scores would differ by the recomputed edges."""
 
 from __future__ import annotations
 
 from rfm_pipeline.sql.query_spec import QuerySpec
-from rfm_pipeline.sql.stages.scores import INITIALS, recomputed_edge_names, score_by
+from rfm_pipeline.sql.stages.scores import INITIALS, recomputed_edge_names, score_case
 
 
 def edge_drift_sql(spec: QuerySpec, result: str, edges: str) -> str:
-    """The SELECT that counts them, as `customers`.
+    """Return the SELECT of one integer, `customers`: the customers with a score that would differ.
 
     Args:
-        spec: What was asked, with frozen edges.
-        result: The staged result, as it stands behind FROM.
-        edges: The staged edges, likewise.
+        spec: The query's specification, with frozen edges.
+        result: SQL identifier of the staged result.
+        edges: SQL identifier of the staged edges.
     """
-    otherwise = "\n  OR ".join(
-        f"{INITIALS[dimension.name]}_score <> {score_by(dimension, recomputed_edge_names(spec, dimension))}"
+    differs = "\n  OR ".join(
+        f"{INITIALS[dimension.name]}_score <> {score_case(dimension, recomputed_edge_names(spec, dimension))}"
         for dimension in spec.settings.scoring.dimensions
         if dimension.name in spec.frozen
     )
-    return f"SELECT\n  COUNT(*) AS customers\nFROM {result}\nCROSS JOIN {edges}\nWHERE\n  {otherwise}"
+    return f"SELECT\n  COUNT(*) AS customers\nFROM {result}\nCROSS JOIN {edges}\nWHERE\n  {differs}"

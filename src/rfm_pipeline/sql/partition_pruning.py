@@ -1,4 +1,4 @@
-"""Reading only the partitions that can count: a filter on the dates that a source is cut by."""
+"""Partition pruning: a filter on the source's partitioning column, so that old partitions are not scanned."""
 
 from __future__ import annotations
 
@@ -12,17 +12,24 @@ from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.sql.dialects.base import Dialect
 
 _DAY = timedelta(days=1)
-# By ingestion, BigQuery has the day of each row in a column that is not among the columns.
-_INGESTED = "_PARTITIONDATE"
+# Pseudocolumn of BigQuery's tables that are partitioned by ingestion time.
+_INGESTION_DAY = "_PARTITIONDATE"
 
 
-def narrowed(
+def prune_partitions(
     relation: str, partition: Partition | None, mapping: ColumnMapping, settings: Settings, dialect: Dialect
 ) -> str:
-    """A source as it stands behind FROM, without the partitions that lie before everything that counts.
+    """Return a source as SQL that can follow FROM, without the partitions before the time window.
+
+    Args:
+        relation: The source's SQL identifier.
+        partition: The source's partitioning; None if it is not partitioned.
+        mapping: The column of each role.
+        settings: The merged settings.
+        dialect: The SQL dialect.
 
     Raises:
-        ConfigurationError: A filter is required, and nothing that was configured gives one.
+        ConfigurationError: If the source requires a partition filter, and the settings give none.
     """
     if partition is None:
         return relation
@@ -30,40 +37,42 @@ def narrowed(
     if oldest is None:
         if partition.is_required:
             raise ConfigurationError(
-                f"The source is only read with a filter on {_name(partition)}, and"
-                f" {_why_not(partition, mapping)}.",
-                _what_to_do(partition, mapping),
+                f"The source can only be read with a filter on {_label(partition)}, but"
+                f" {_missing_filter_reason(partition, mapping)}.",
+                _missing_filter_hint(partition, mapping),
             )
         return relation
-    column = dialect.quoted_name(partition.column) if partition.column else _INGESTED
+    column = dialect.quoted_name(partition.column) if partition.column else _INGESTION_DAY
     first = dialect.literal(oldest.isoformat())
     kind = {Kind.TIMESTAMP: "DATETIME", Kind.TIMESTAMPTZ: "TIMESTAMP"}.get(partition.kind, "DATE")
     return f"(\n  SELECT *\n  FROM {relation}\n  WHERE {column} >= {kind} {first}\n)"
 
 
-def narrowing(partition: Partition | None, mapping: ColumnMapping, settings: Settings) -> tuple[str, ...]:
-    """What is not read, for a person; nothing where everything is."""
+def describe_pruning(
+    partition: Partition | None, mapping: ColumnMapping, settings: Settings
+) -> tuple[str, ...]:
+    """Return a note about the partitions that are read, as a tuple of one; empty if all are read."""
     oldest = _oldest(partition, mapping, settings) if partition else None
     if partition is None or oldest is None:
         return ()
-    return (f"only partitions of {_name(partition)} from {oldest} on are read",)
+    return (f"only partitions of {_label(partition)} from {oldest} on are read",)
 
 
 def _oldest(partition: Partition, mapping: ColumnMapping, settings: Settings) -> date | None:
-    """The first day whose partition is read; None where all are."""
+    """Return the first day whose partition is read; None if all are read."""
     if not _bounds_orders(partition, mapping):
         return None
     limits = [settings.since] if settings.since else []
     if settings.window and isinstance(settings.as_of, date):
         limits.append(_before(settings.as_of, settings.window))
-    # A day more, for a day of a time zone begins up to fourteen hours before that of UTC.
+    # One day earlier, because a local day can begin up to 14 hours before the day in UTC.
     return max(limits) - _DAY if limits else None
 
 
 def _bounds_orders(partition: Partition, mapping: ColumnMapping) -> bool:
-    """Whether a line in a partition can't be older than it: the order's date, or the day on which it came in.
+    """Return whether the orders of a partition are not newer than the partition's day.
 
-    A line does not come in before it is ordered.
+    This is true of the order's date, and of the ingestion time, because lines are ingested after the order.
     """
     if partition.column is None:
         return True
@@ -72,22 +81,22 @@ def _bounds_orders(partition: Partition, mapping: ColumnMapping) -> bool:
 
 
 def _before(end: date, window: Window) -> date:
-    """The day on which a window begins, or one that is a little earlier."""
+    """Return the day on which a window begins, or a day shortly before it."""
     days = {"day": 1, "week": 7, "month": 31, "year": 366}[window.unit]
     return end - timedelta(days=min(window.count * days, (end - date(1, 1, 3)).days))
 
 
-def _name(partition: Partition) -> str:
-    return f"`{partition.column}`" if partition.column else "the day on which rows came in"
+def _label(partition: Partition) -> str:
+    return f"`{partition.column}`" if partition.column else "the ingestion day of rows"
 
 
-def _why_not(partition: Partition, mapping: ColumnMapping) -> str:
+def _missing_filter_reason(partition: Partition, mapping: ColumnMapping) -> str:
     if not _bounds_orders(partition, mapping):
-        return "that is not the date of the order"
-    return "neither since nor a window that ends on a given date is set"
+        return "that is not the column of the order date"
+    return "neither since nor a window that ends on a fixed date is set"
 
 
-def _what_to_do(partition: Partition, mapping: ColumnMapping) -> str:
+def _missing_filter_hint(partition: Partition, mapping: ColumnMapping) -> str:
     if not _bounds_orders(partition, mapping):
         return "read a view with such a filter, or map ordered_at to that column."
     return "set --since 2024-01-01, or --window '24 months' with --as-of."

@@ -1,6 +1,6 @@
-"""What a publish, a rollback and a record change at the destination; each is one transaction's statements.
+"""Statements that change the published tables: each function returns the statements of one transaction.
 
-The row of the run comes last: whoever sees it sees all the rest.
+The run's row in the run log is written last, so that a reader who sees it also sees the run's result.
 """
 
 from __future__ import annotations
@@ -22,48 +22,52 @@ def publish_sql(
     history_from: date | None,
     dialect: Dialect,
 ) -> list[str]:
-    """Puts a staged result in its place.
+    """Return the statements that publish a staged result.
 
     Args:
-        tables: Where it goes.
-        staged: Its rows, likewise as they stand behind FROM.
-        as_of: Its as-of date: what the history has of that date is replaced.
-        replaces_current: Whether it is the newest result, or goes into the history alone.
-        history_from: The oldest as-of date that the history keeps; None keeps all.
-        dialect: The engine's words.
+        tables: The published tables.
+        staged: The staged result as SQL that can follow FROM.
+        as_of: Its as-of date; rows of that date in the history are replaced.
+        replaces_current: Whether the result becomes the current one; else it is added to the history only.
+        history_from: Oldest as-of date that the history keeps; None keeps all.
+        dialect: The SQL dialect.
     """
-    changed = (
-        [f"TRUNCATE TABLE {tables.current}", _filled(tables.current, staged)] if replaces_current else []
-    )
-    changed.append(f"DELETE FROM {tables.history}\nWHERE as_of_date = {dialect.literal(as_of)}")
-    changed.append(_filled(tables.history, staged))
+    statements = []
+    if replaces_current:
+        statements += [f"TRUNCATE TABLE {tables.current}", _insert(tables.current, staged)]
+    statements.append(f"DELETE FROM {tables.history}\nWHERE as_of_date = {dialect.literal(as_of)}")
+    statements.append(_insert(tables.history, staged))
     if history_from:
-        changed.append(f"DELETE FROM {tables.history}\nWHERE as_of_date < {dialect.literal(history_from)}")
-    return changed
+        statements.append(f"DELETE FROM {tables.history}\nWHERE as_of_date < {dialect.literal(history_from)}")
+    return statements
 
 
 def restore_sql(tables: Tables, as_of: date, dialect: Dialect) -> list[str]:
-    """Makes the history's rows of an as-of date the current result."""
-    rows = _filled(tables.current, tables.history)
-    return [f"TRUNCATE TABLE {tables.current}", f"{rows}\nWHERE as_of_date = {dialect.literal(as_of)}"]
+    """Return the statements that make the history's rows of an as-of date the current result."""
+    insert = _insert(tables.current, tables.history)
+    return [f"TRUNCATE TABLE {tables.current}", f"{insert}\nWHERE as_of_date = {dialect.literal(as_of)}"]
 
 
 def record_sql(tables: Tables, row: Mapping[str, Any], dialect: Dialect) -> list[str]:
-    """Puts a run on record. BigQuery may run it twice, which is as good as once.
+    """Return the statements that write a row of the run log.
+
+    They are idempotent, because a retry may execute them twice in BigQuery.
 
     Args:
-        tables: Where.
-        row: A value for each column of `layout.RUN_COLUMNS`.
-        dialect: The engine's words.
+        tables: The published tables.
+        row: A value for each of `RUN_COLUMNS`.
+        dialect: The SQL dialect.
     """
-    values = ",\n".join(f"  {_value(row[name], about.holds, dialect)}" for name, about in RUN_COLUMNS.items())
+    values = ",\n".join(
+        f"  {_value(row[name], column.holds, dialect)}" for name, column in RUN_COLUMNS.items()
+    )
     return [
         f"DELETE FROM {tables.runs}\nWHERE run_id = {dialect.literal(row['run_id'])}",
         f"INSERT INTO {tables.runs} ({', '.join(RUN_COLUMNS)})\nVALUES (\n{values}\n)",
     ]
 
 
-def _filled(table: str, rows: str) -> str:
+def _insert(table: str, rows: str) -> str:
     names = ", ".join(RESULT_COLUMNS)
     return f"INSERT INTO {table} ({names})\nSELECT {names}\nFROM {rows}"
 

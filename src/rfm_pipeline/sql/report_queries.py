@@ -1,7 +1,7 @@
-"""What the report asks of a result: sums over customers, and the few that it names.
+"""Queries of the report over a result.
 
-Nothing here gives a row per customer but the query of those that are named, and nothing is ranked before it
-is narrowed down to a few: a window over all customers would run on one worker.
+They return aggregates, and single customers only for the lists of top customers. Those are filtered before
+they are ranked, because a window function over all customers would run on one worker.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from rfm_pipeline.sql.dialects.base import Dialect, cases
+from rfm_pipeline.sql.dialects.base import Dialect, case_expression
 
-_MOST_ORDERS = 1000
-# Three leading digits: below each of these amounts, money is grouped in steps of a thousandth of it.
+_MAX_ORDERS = 1000
+# Money is grouped by its three leading digits: below each of these amounts in steps of a thousandth of it.
 _DECADES = tuple(10**power for power in range(1, 15))
 
 
 def cells_sql(result: str) -> str:
-    """The SELECT of customers with the same segment and scores: how many, their orders and their money."""
+    """Return the SELECT of the totals of customers by segment and scores."""
     return f"""\
 SELECT
   segment,
@@ -37,15 +37,15 @@ ORDER BY segment, r_score, f_score, m_score"""
 
 
 def values_sql(result: str, dialect: Dialect) -> str:
-    """The SELECT of how values are distributed: customers with (nearly) the same value, by dimension.
+    """Return the SELECT of the histograms of the three dimensions, by segment.
 
-    Days are exact; orders too, up to a thousand; money is grouped by its three leading digits, and each group
-    has its exact sum and its smallest value.
+    Days are exact, as are orders up to a thousand. Money is grouped by its three leading digits; each group
+    has its exact sum and its smallest value, `low`.
     """
-    step = cases([(f"ABS(monetary) < {most}", str(most / 1000)) for most in _DECADES])
-    place = dialect.cast(f"FLOOR(monetary / COALESCE({step}, {_DECADES[-1] / 1000}))", "integer")
+    step = case_expression([(f"ABS(monetary) < {limit}", str(limit / 1000)) for limit in _DECADES])
+    group = dialect.cast(f"FLOOR(monetary / COALESCE({step}, {_DECADES[-1] / 1000}))", "integer")
 
-    def counted(dimension: str, value: str, grouped: str) -> str:
+    def histogram(dimension: str, value: str, keys: str) -> str:
         return f"""\
 SELECT
   '{dimension}' AS dimension,
@@ -54,14 +54,14 @@ SELECT
   COUNT(*) AS customers,
   SUM(monetary) AS revenue
 FROM customers
-GROUP BY segment, {grouped}"""
+GROUP BY segment, {keys}"""
 
     parts = "\nUNION ALL\n".join(
         [
-            # Money as it is: it has its decimals, which not every engine keeps in a cast.
-            counted("monetary", "MIN(monetary)", "step, place"),
-            counted("recency", dialect.cast("recency_days", "money"), "recency_days"),
-            counted("frequency", dialect.cast("orders", "money"), "orders"),
+            # Money is not cast, because not every engine keeps its decimals in a cast.
+            histogram("monetary", "MIN(monetary)", "step, place"),
+            histogram("recency", dialect.cast("recency_days", "money"), "recency_days"),
+            histogram("frequency", dialect.cast("orders", "money"), "orders"),
         ]
     )
     return f"""\
@@ -70,17 +70,20 @@ WITH customers AS (
   SELECT
     segment,
     recency_days,
-    LEAST(frequency, {_MOST_ORDERS}) AS orders,
+    LEAST(frequency, {_MAX_ORDERS}) AS orders,
     monetary,
     {step} AS step,
-    {place} AS place
+    {group} AS place
   FROM {result}
 )
 {parts}"""
 
 
 def moves_sql(result: str) -> str:
-    """The SELECT of how many customers went from which segment to which; NULL had none before."""
+    """Return the SELECT of the customers by previous and current segment.
+
+    `previous_segment` is NULL for customers without a previous segment.
+    """
     return f"""\
 SELECT
   previous_segment,
@@ -93,7 +96,7 @@ ORDER BY customers DESC, previous_segment, segment"""
 
 
 def lapsed_sql(result: str, history: str, before: date, dialect: Dialect) -> str:
-    """The SELECT of the customers of an earlier date that the result does not have, by segment."""
+    """Return the SELECT of the customers of an earlier date that the result lacks, by their segment then."""
     return f"""\
 SELECT
   h.segment,
@@ -108,21 +111,22 @@ GROUP BY h.segment
 ORDER BY h.segment"""
 
 
-def top_sql(result: str, at_least: Mapping[str, Decimal], most: int, dialect: Dialect) -> str:
-    """The SELECT of the customers of each segment who spent the most.
+def top_sql(result: str, at_least: Mapping[str, Decimal], limit: int, dialect: Dialect) -> str:
+    """Return the SELECT of the customers of each segment with the highest monetary value.
 
     Args:
-        result: The result, as it stands behind FROM.
-        at_least: By segment, an amount that enough customers reach; only those are ranked.
-        most: How many of each.
-        dialect: The engine's words.
+        result: SQL identifier of the result.
+        at_least: Minimum monetary value by segment; only customers who reach it are ranked. At least `limit`
+            customers of the segment must reach it, or all of them.
+        limit: Maximum number of customers of each segment.
+        dialect: The SQL dialect.
     """
-    reached = "\n    OR ".join(
+    reaches_minimum = "\n    OR ".join(
         f"(segment = {dialect.literal(segment)} AND monetary >= {dialect.money(amount)})"
         for segment, amount in at_least.items()
     )
     return f"""\
--- One row per customer who may be among the first.
+-- One row per customer who may be among the top customers of a segment.
 WITH ranked AS (
   SELECT
     segment,
@@ -134,7 +138,7 @@ WITH ranked AS (
     rfm_score,
     ROW_NUMBER() OVER (PARTITION BY segment ORDER BY monetary DESC, customer_id) AS place
   FROM {result}
-  WHERE {reached}
+  WHERE {reaches_minimum}
 )
 SELECT
   segment,
@@ -145,5 +149,5 @@ SELECT
   last_order_date,
   rfm_score
 FROM ranked
-WHERE place <= {most}
+WHERE place <= {limit}
 ORDER BY segment, place"""

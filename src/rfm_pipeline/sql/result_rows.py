@@ -1,4 +1,4 @@
-"""The result as it is published: the segments, with where each customer came from."""
+"""Queries of the rows to publish: the segments, and each customer's segment at the previous as-of date."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rfm_pipeline.sql.dialects.base import Dialect
 
 
 def previous_sql(history: str, as_of: date, dialect: Dialect) -> str:
-    """The SELECT of where each customer was at an earlier as-of date."""
+    """Return the SELECT of each customer's segment at an earlier as-of date."""
     return f"""\
 SELECT
   customer_id,
@@ -19,16 +19,16 @@ WHERE as_of_date = {dialect.literal(as_of)}"""
 
 
 def result_sql(segments: str, previous: str | None, run_id: str, dialect: Dialect) -> str:
-    """The SELECT of the published rows.
+    """Return the SELECT of the rows to publish.
 
-    `previous_segment` is the customer's segment at the as-of date before this one, and `segment_since` the
-    as-of date since which the segment has been the same.
+    `previous_segment` is the customer's segment at the previous as-of date; `segment_since` is the first
+    as-of date of the customer's unbroken time in the current segment.
 
     Args:
-        segments: The segments, as they stand behind FROM: a table, or a SELECT in parentheses.
-        previous: The rows of `previous_sql`, likewise; None where there is no earlier date.
+        segments: The segments as SQL that can follow FROM: a table, or a SELECT in parentheses.
+        previous: The rows of `previous_sql` as SQL that can follow FROM; None if there is no earlier date.
         run_id: The run's id.
-        dialect: The engine's words.
+        dialect: The SQL dialect.
     """
     before, since, join = dialect.cast("NULL", "text"), "s.as_of_date", ""
     if previous is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from rfm_pipeline.results.tables import COLUMNS, SUFFIXES
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES
 from support.bigquery_proxy import Proxy, Request, Response
 from support.bigquery_shop import ORDER_LINES, PROJECT, Shop
 from support.cli import Rfm
@@ -159,7 +159,7 @@ def test_published_tables_are_typed_described_partitioned_and_clustered(
     assert rfm("run", bigquery_shop.create_table(), "--to", bigquery_shop.destination).code == 0
     (script,) = [sql for sql in proxy.statements if sql.startswith("CREATE TABLE IF NOT EXISTS")]
     statements = script.split(";\n")
-    for statement, (name, columns) in zip(statements, COLUMNS.items(), strict=True):
+    for statement, (name, columns) in zip(statements, PUBLISHED_COLUMNS.items(), strict=True):
         table = f"{PROJECT}.{bigquery_shop.dataset}.rfm_segments{SUFFIXES[name]}"
         schema = bigquery_shop.client.get_table(table).schema
         types = {field.name: field.field_type for field in schema}

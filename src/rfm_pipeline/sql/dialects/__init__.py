@@ -1,1 +1,1 @@
-"""SQL dialects: the expressions in which the engines differ."""
+"""SQL dialects: the expressions that differ between engines."""

@@ -1,6 +1,6 @@
-"""The expressions in which engines differ: what all share, and what each has to say; one class an engine.
+"""SQL expressions that differ between engines: the base class of the dialects.
 
-Each pair of expressions gives the same value on both, for every input; tests hold them against each other.
+An expression has the same value on every engine, for every input; tests compare the engines' values.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
 
 _WITH_COMMA = r"^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$"
-# One group of thousands and no point may be a decimal comma: it takes a person to say which it is.
-_THOUSANDS = r"^\s*[+-]?[0-9]{1,3},[0-9]{3}(\.[0-9]+|(,[0-9]{3})+(\.[0-9]+)?)\s*$"
-_SAID_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?\s*$"
+# A comma before three digits, with no other separator, could also be a decimal comma: 1,234 does not match.
+_UNAMBIGUOUS_THOUSANDS = r"^\s*[+-]?[0-9]{1,3},[0-9]{3}(\.[0-9]+|(,[0-9]{3})+(\.[0-9]+)?)\s*$"
+_COMMA_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?\s*$"
 _FLOAT_ID = (r"^([0-9]+)\.0$", r"\1")
 EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
-# Years outside these are no order's, and in some zones no engine's.
+# Only the years 1000 to 2999: no order is outside them, and engines can't convert all others to every zone.
 _DAY = "[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
 _TIME = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
 _OFFSET = "[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?)"
@@ -33,31 +33,36 @@ _TO_THE_MINUTE = ("^(.{10}).(.{5})[:.0-9]*", r"\1 \2:00")
 _COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
 
 
-class NumberMarks(Struct, frozen=True):
-    """The marks in text numbers: before the decimals, and between thousands; none is told by the text."""
+class NumberSeparators(Struct, frozen=True):
+    """The separators in numbers that are text.
+
+    Attributes:
+        decimal: Decimal separator: a point or a comma.
+        thousands: Thousands separator; empty if it is to be inferred from each text.
+    """
 
     decimal: str = "."
     thousands: str = ""
 
 
-def cases(branches: Sequence[tuple[str, str]]) -> str:
-    """A CASE with one branch a line, and no ELSE."""
+def case_expression(branches: Sequence[tuple[str, str]]) -> str:
+    """Return a CASE expression without ELSE, one line per branch of condition and value."""
     lines = [f"    WHEN {condition} THEN {value}" for condition, value in branches]
     return "\n".join(["CASE", *lines, "  END"])
 
 
 class Dialect(ABC):
-    """How an engine says things. Every method returns SQL text."""
+    """The SQL dialect of an engine. Methods take and return SQL text, unless they say otherwise."""
 
     name: ClassVar[str]
-    """As sqlglot and `--dialect` call it."""
+    """Name of the dialect in sqlglot and `--dialect`."""
     types: ClassVar[Mapping[str, str]]
     """The engine's types for text, integer, money and date."""
     utc: ClassVar[str]
-    """What stands behind a time, for it to be in UTC."""
+    """Suffix of a timestamp literal in UTC."""
 
     def literal(self, value: str | int | Decimal | date) -> str:
-        """A value as the engine writes it; a time is in UTC."""
+        """Return a Python value as a literal; a datetime must be in UTC."""
         if isinstance(value, datetime):
             return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}{self.utc}'"
         if isinstance(value, date):
@@ -67,76 +72,85 @@ class Dialect(ABC):
         return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
     def money(self, value: Decimal) -> str:
-        """An amount of money with all of its digits."""
+        """Return an amount of money as a literal of the type for money."""
         return self.cast(self.literal(value), "money")
 
     def column(self, column: Column) -> str:
-        """A column of the source, quoted part by part; text as plain text."""
+        """Return a column of the source, each part of its name quoted; text types are cast to plain text."""
         name = ".".join(self.quoted_name(part) for part in column.path)
-        # What is text in kind may be of a type with rules of its own, such as UUID or ENUM.
+        # Types such as UUID and ENUM are of the kind text, but compare and concatenate in other ways.
         is_other = column.kind is Kind.TEXT and column.declared.upper() not in {"VARCHAR", "STRING"}
         return self.cast(name, "text") if is_other else name
 
-    def measure(self, column: Column) -> str:
-        """A column of quantities, prices or amounts, each number as it prints."""
+    def numeric_column(self, column: Column) -> str:
+        """Return a column of quantities, prices or amounts, each number equal to its printed value."""
         return self.column(column)
 
     def table(self, name: str) -> str:
-        """A table by its dotted name, quoted part by part."""
+        """Return a table's dotted name, each part quoted."""
         return ".".join(self.quoted_name(part) for part in name.split("."))
 
     def cast(self, expression: str, kind: str) -> str:
-        """An expression as `text`, `integer`, `money` or `date`."""
+        """Return an expression cast to a kind of `types`: `text`, `integer`, `money` or `date`."""
         return f"CAST({expression} AS {self.types[kind]})"
 
     def text(self, expression: str, kind: Kind) -> str:
-        """A value of some kind as text."""
+        """Return a value of a kind, cast to text unless it is text."""
         return expression if kind is Kind.TEXT else self.cast(expression, "text")
 
     def plain_text(self, expression: str, kind: Kind) -> str:
-        """A value as a person writes it: a number without zeros at its end."""
+        """Return a value as text as a person writes it: a number without trailing zeros."""
         return self.text(expression, kind)
 
     def half_up_mean(self, first: str, second: str) -> str:
-        """The mean of two scores, a half rounded up."""
+        """Return the mean of two scores, rounded half up."""
         return self.cast(f"CEIL(({first} + {second}) / 2.0)", "integer")
 
     def is_blank(self, expression: str, kind: Kind) -> str:
-        """Whether there is nothing, or nothing but blanks."""
+        """Return the condition that a value is NULL or, for text, only whitespace."""
         if kind is not Kind.TEXT:
             return f"({expression} IS NULL)"
-        return f"({expression} IS NULL OR {self.only_blanks(expression)})"
+        return f"({expression} IS NULL OR {self.is_whitespace(expression)})"
 
     def customer_key(self, expression: str, kind: Kind) -> str:
-        """A customer's id as lines are grouped by it; NULL where it is missing.
+        """Return a customer id as the grouping key of lines; NULL if it is missing.
 
-        Text that a float became, such as 17850.0, is the id that it was.
+        Text such as 17850.0, which some exports make of the id 17850, becomes 17850.
         """
-        return self.unfloated(expression) if kind is Kind.TEXT else self.order_key(expression, kind)
+        return (
+            self.without_float_suffix(expression) if kind is Kind.TEXT else self.order_key(expression, kind)
+        )
 
     def order_key(self, expression: str, kind: Kind) -> str:
-        """An order's id as lines are grouped by it; NULL where it is missing."""
+        """Return an order id as the grouping key of lines; NULL if it is missing."""
         if kind is Kind.TEXT:
-            return cases(self.text_id(expression))
+            return case_expression(self.text_id(expression))
         if kind is Kind.FLOAT:
             return f"CASE WHEN {self.is_finite(expression)} THEN {expression} END"
         return expression
 
-    def number(self, expression: str, kind: Kind, size: tuple[int, int], marks: NumberMarks) -> str:
-        """A number in (precision, scale), rounded half away from zero; NULL where it can't be read or held.
+    def number(self, expression: str, kind: Kind, size: tuple[int, int], separators: NumberSeparators) -> str:
+        """Return a number in `size`, rounded half away from zero; NULL if it is unreadable or does not fit.
 
-        Text is read with blanks around it and with an exponent; with a decimal comma, also with dots between
-        thousands; with a decimal point, also with commas between thousands where they can be nothing else,
-        or where the marks say so.
+        Text may have whitespace around it and an exponent. With a decimal comma, it may have points between
+        thousands; with a decimal point, commas between thousands if `separators` says so or if they can't be
+        decimal commas.
+
+        Args:
+            expression: The value.
+            kind: Its kind.
+            size: Precision and scale of the result.
+            separators: The separators of numbers that are text.
         """
         if kind is Kind.FLOAT:
             return self.float_number(expression, size)
         if kind is not Kind.TEXT:
             return self.exact_number(expression, size)
-        if marks.decimal == ".":
-            grouped = _SAID_THOUSANDS if marks.thousands else _THOUSANDS
+        if separators.decimal == ".":
+            grouped = _COMMA_THOUSANDS if separators.thousands else _UNAMBIGUOUS_THOUSANDS
             plain = f"REPLACE({expression}, ',', '')"
-            # Nearly no number has commas: they are looked for only in what is none without.
+            # Few numbers have commas, so the regular expression runs only for text that is no number as it
+            # is.
             with_commas = (
                 f"CASE WHEN {self.matches(expression, grouped)} THEN {self.exact_number(plain, size)} END"
             )
@@ -145,136 +159,148 @@ class Dialect(ABC):
         return f"CASE WHEN {self.matches(expression, _WITH_COMMA)} THEN {self.exact_number(plain, size)} END"
 
     def local_date(self, expression: str, kind: Kind, timezone: str, formats: Sequence[str]) -> str:
-        """The date of a moment in a time zone; NULL where it can't be read. Text has no blanks around it."""
+        """Return the date of a date or time in a time zone; NULL if it is unreadable.
+
+        Args:
+            expression: The value; text must not have whitespace around it.
+            kind: Its kind.
+            timezone: IANA name of the zone, for instants; times without an offset are local times.
+            formats: Formats of dates that are text: `iso` or strptime formats.
+        """
         if kind is Kind.DATE:
-            return self.real_moment(expression)
+            return self.finite_moment(expression)
         if kind is Kind.TIMESTAMP:
-            return self.cast(self.real_moment(expression), "date")
+            return self.cast(self.finite_moment(expression), "date")
         if kind is Kind.TIMESTAMPTZ:
-            return self.date_in_zone(self.real_moment(expression), timezone)
+            return self.date_in_zone(self.finite_moment(expression), timezone)
         branches = []
-        for text in formats:
-            if text == ISO:
+        for date_format in formats:
+            if date_format == ISO:
                 instant = self.instant(self._canonical(expression))
                 branches.append((self.matches(expression, _ISO_NAIVE), self.iso_date(expression)))
                 branches.append((self.matches(expression, _ISO_AWARE), self.date_in_zone(instant, timezone)))
             else:
-                read = self.parsed_date(expression, text)
-                branches.append((self.matches(expression, format_regex(text)), read))
-        return cases(branches)
+                parsed = self.parsed_date(expression, date_format)
+                branches.append((self.matches(expression, format_regex(date_format)), parsed))
+        return case_expression(branches)
 
-    def _canonical(self, written: str) -> str:
-        """ISO text with an offset as every engine reads it: to the minute, the offset with a colon.
+    def _canonical(self, text: str) -> str:
+        """Return ISO text with an offset in the form that every engine parses: `2024-01-31 23:59:00+01:00`.
 
-        No zone has been off by seconds in the years that are read, so that the minute decides the date.
+        Seconds are dropped: they do not change the date in a zone whose offset is a whole number of minutes.
         """
-        return self.replaced(self.replaced(written, *_TO_THE_MINUTE), *_COLON_IN_OFFSET)
+        return self.regexp_replace(self.regexp_replace(text, *_TO_THE_MINUTE), *_COLON_IN_OFFSET)
 
-    def replaced(self, expression: str, pattern: str, replacement: str) -> str:
-        """Text with what matches a regular expression replaced."""
+    def regexp_replace(self, expression: str, pattern: str, replacement: str) -> str:
+        """Return text with the match of a regular expression replaced."""
         return f"REGEXP_REPLACE({expression}, {self.literal(pattern)}, {self.literal(replacement)})"
 
-    # Both quote as sqlglot does, which takes half a second to load and is here for what users wrote.
+    # sqlglot quotes names and text in the same way, but takes half a second to import; it is only imported
+    # to validate SQL that users wrote.
     @abstractmethod
     def quoted_name(self, name: str) -> str:
-        """A name, whatever is in it."""
+        """Return a name as a quoted identifier; it may contain any character."""
 
     @abstractmethod
     def quoted_text(self, text: str) -> str:
-        """A text, whatever is in it."""
+        """Return a text as a string literal; it may contain any character."""
 
     @abstractmethod
     def trim(self, expression: str) -> str:
-        """Text without blanks around it."""
+        """Return text without spaces, tabs, line breaks and no-break spaces around it."""
 
     def text_id(self, expression: str) -> list[tuple[str, str]]:
-        """The branches of a CASE that give a text id; none of them fits where it is blank."""
-        # Text from '!' on begins with no blank. Nearly all ids take the first branch: an engine that sees a
-        # whole batch take it copies nothing.
+        """Return the branches of a CASE expression whose value is a text id, or NULL if it is blank."""
+        # Text between '!' and '~' does not begin with whitespace. Nearly all ids match this cheap condition;
+        # if a whole batch does, DuckDB copies nothing.
         plain = f"{expression} BETWEEN '!' AND '~'"
-        return [(plain, expression), (f"NOT ({self.only_blanks(expression)})", expression)]
+        return [(plain, expression), (f"NOT ({self.is_whitespace(expression)})", expression)]
 
-    def unfloated(self, expression: str) -> str:
-        """A text id without the `.0` that a float leaves behind; NULL where blank."""
-        # What begins behind the digits is no number, nor blank: the cheapest test comes first.
+    def without_float_suffix(self, expression: str) -> str:
+        """Return a text id without the `.0` of a float; NULL if it is blank."""
+        # Text that begins with a character after the digits is neither a number nor blank. This cheapest
+        # condition comes first.
         is_word = f"{expression} BETWEEN ':' AND '~'"
-        unfloated = self.replaced(expression, *_FLOAT_ID)
-        return cases(
+        without_suffix = self.regexp_replace(expression, *_FLOAT_ID)
+        return case_expression(
             [
                 (is_word, expression),
-                (self.ends_with(expression, ".0"), unfloated),
+                (self.ends_with(expression, ".0"), without_suffix),
                 *self.text_id(expression),
             ]
         )
 
     @abstractmethod
-    def only_blanks(self, expression: str) -> str:
-        """Whether text is empty or all white space, of any alphabet."""
+    def is_whitespace(self, expression: str) -> str:
+        """Return the condition that text is empty or only Unicode whitespace."""
 
     @abstractmethod
     def ends_with(self, expression: str, end: str) -> str:
-        """Whether text ends in something."""
+        """Return the condition that text ends with the Python string `end`."""
 
     @abstractmethod
     def id_text(self, expression: str, kind: Kind) -> str:
-        """An id in its grouped form as text; an integer-valued float prints without `.0`."""
+        """Return an id, in the form of its grouping key, as text; a whole float has no `.0`."""
 
     @abstractmethod
     def is_finite(self, expression: str) -> str:
-        """Whether a float is a number, and not an infinite one."""
+        """Return the condition that a float is neither infinite nor NaN."""
 
     @abstractmethod
     def matches(self, expression: str, pattern: str) -> str:
-        """Whether text matches a regular expression somewhere."""
+        """Return the condition that some part of a text matches a regular expression."""
 
     @abstractmethod
     def exact_number(self, expression: str, size: tuple[int, int]) -> str:
-        """A decimal, an integer or plain text in (precision, scale); NULL where it does not fit."""
+        """Return a decimal, integer or text without exponent in (precision, scale); NULL if too large."""
 
     @abstractmethod
     def text_number(self, expression: str, size: tuple[int, int]) -> str:
-        """Any text in (precision, scale); NULL where it is no number or does not fit, or has commas."""
+        """Return text in (precision, scale); NULL if it is not a number, does not fit or has commas."""
 
     @abstractmethod
     def float_number(self, expression: str, size: tuple[int, int]) -> str:
-        """A float in (precision, scale), rounded as it prints: 2.675, not the binary fraction beside it."""
+        """Return a float in (precision, scale), rounded from its shortest decimal form.
+
+        2.675 rounds to 2.68, although the nearest binary fraction is less than 2.675.
+        """
 
     @abstractmethod
     def iso_date(self, expression: str) -> str:
-        """The date at the head of ISO text; NULL where there is no such day."""
+        """Return the date of ISO text, its first ten characters; NULL if there is no such day."""
 
     @abstractmethod
     def instant(self, expression: str) -> str:
-        """The instant of ISO text with an offset; NULL where there is no such day."""
+        """Return the instant of ISO text with an offset; NULL if there is no such day."""
 
     @abstractmethod
     def parsed_date(self, expression: str, date_format: str) -> str:
-        """The date of text that is known to match a format; NULL where there is no such day."""
+        """Return the date of text that matches a strptime format; NULL if there is no such day."""
 
     @abstractmethod
     def date_in_zone(self, expression: str, timezone: str) -> str:
-        """The date of an instant in a zone."""
+        """Return the date of an instant in a time zone."""
 
-    def real_moment(self, expression: str) -> str:
-        """A date or time; NULL for what the engine has besides those."""
+    def finite_moment(self, expression: str) -> str:
+        """Return a date or time; NULL if it is infinite, which only some engines have."""
         return expression
 
     @abstractmethod
     def days_between(self, earlier: str, later: str) -> str:
-        """Whole days from one date to another."""
+        """Return the days from one date to another."""
 
     @abstractmethod
     def window_start(self, end: str, window: Window) -> str:
-        """The last date before a window that ends on a date."""
+        """Return the last date before a time window that ends on the date `end`."""
 
     @abstractmethod
     def product(self, quantity: str, price: str) -> str:
-        """A quantity times a price, exact in nine decimals."""
+        """Return a quantity times a price, exact in nine decimals."""
 
     @abstractmethod
     def average(self, total: str, count: str) -> str:
-        """Money divided by a positive count, to nine decimals, half away from zero."""
+        """Return money divided by a positive count, rounded to nine decimals, half away from zero."""
 
     @abstractmethod
     def coarse(self, expression: str) -> str:
-        """Money as a coarser number, of which there are few, in the same order."""
+        """Return money rounded to a coarse number: few distinct values, in the same order."""

@@ -1,4 +1,4 @@
-"""How BigQuery says things."""
+"""The SQL dialect of BigQuery."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.config.window import Window
-from rfm_pipeline.sql.dialects.base import EXPONENT, Dialect, cases
+from rfm_pipeline.sql.dialects.base import EXPONENT, Dialect, case_expression
 
-# Space, tab, line breaks and the no-break space that pages and workbooks leave behind.
-_AROUND = r"CONCAT(' \t\n\r', CHR(160))"
+# Space, tab, line breaks, and the no-break space that web pages and workbooks leave around values.
+_TRIMMED = r"CONCAT(' \t\n\r', CHR(160))"
 _ESCAPES = str.maketrans(
     {
         "\\": r"\\",
@@ -28,7 +28,7 @@ _ESCAPES = str.maketrans(
 
 
 class BigQuery(Dialect):
-    """GoogleSQL, the language of BigQuery."""
+    """GoogleSQL, the SQL dialect of BigQuery."""
 
     name = "bigquery"
     types: ClassVar = {"text": "STRING", "integer": "INT64", "money": "NUMERIC", "date": "DATE"}
@@ -41,13 +41,13 @@ class BigQuery(Dialect):
         return "'" + text.translate(_ESCAPES) + "'"
 
     def money(self, value: Decimal) -> str:
-        # A plain number with a point is a FLOAT64 first.
+        # A number with a point and without a type is a FLOAT64 literal.
         return f"NUMERIC '{value:f}'"
 
     def trim(self, expression: str) -> str:
-        return f"TRIM({expression}, {_AROUND})"
+        return f"TRIM({expression}, {_TRIMMED})"
 
-    def only_blanks(self, expression: str) -> str:
+    def is_whitespace(self, expression: str) -> str:
         return f"TRIM({expression}) = ''"
 
     def ends_with(self, expression: str, end: str) -> str:
@@ -67,14 +67,14 @@ class BigQuery(Dialect):
         return f"REGEXP_CONTAINS({expression}, {self.literal(pattern)})"
 
     def exact_number(self, expression: str, size: tuple[int, int]) -> str:
-        # A parameterised SAFE_CAST fails where it should give NULL, and NUMERIC would round twice.
+        # SAFE_CAST to a type with parameters raises an error instead of returning NULL; NUMERIC rounds twice.
         precision, scale = size
         rounded = f"ROUND(SAFE_CAST({expression} AS BIGNUMERIC), {scale})"
         return f"CASE WHEN ABS({rounded}) < 1e{precision - scale} THEN CAST({rounded} AS NUMERIC) END"
 
     def text_number(self, expression: str, size: tuple[int, int]) -> str:
         number = self.float_number(f"SAFE_CAST({expression} AS FLOAT64)", size)
-        return cases(
+        return case_expression(
             [
                 (f"NOT {self.matches(expression, '[eE_]')}", self.exact_number(expression, size)),
                 (self.matches(expression, EXPONENT), number),
@@ -112,7 +112,7 @@ class BigQuery(Dialect):
         return f"{total} / {count}"
 
     def coarse(self, expression: str) -> str:
-        # The three leading digits: at most some ten thousand of them, whatever the number of customers.
+        # The three leading digits: about ten thousand distinct values at most, for any number of customers.
         digits = f"LENGTH(CAST(TRUNC(ABS({expression})) AS STRING))"
         third = f"CAST(CONCAT('1e', CAST({digits} - 3 AS STRING)) AS NUMERIC)"
         return f"{expression} - MOD({expression}, {third})"

@@ -1,4 +1,4 @@
-"""The dialects by name."""
+"""Lookup of the dialects by name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DIALECTS = ("duckdb", "bigquery")
 
 
 def dialect_of(name: str) -> Dialect:
-    """The dialect of an engine by its name, one of DIALECTS."""
+    """Return the dialect with a name of `DIALECTS`."""
     if name == "bigquery":
         from rfm_pipeline.sql.dialects.bigquery import BigQuery
 
