@@ -77,7 +77,7 @@ class Question:
     """An earlier run's edges, by dimension, in the form of `[scoring]`."""
 
     def spec(self, dialect: str, relation: str | None = None) -> QuerySpec:
-        settings = Configuration(flags=dict(self.settings)).settings()
+        settings = Configuration(flags=dict(self.settings)).settings
         schema = schema_of(self.columns)
         spoken = dialect_of(dialect)
         return QuerySpec(
@@ -232,8 +232,8 @@ def _answer(
 ) -> Answer:
     pipeline = question.pipeline(dialect)
     table = dialect_of(dialect).table
-    wanted = pipeline.materialised if steps else pipeline.materialised[:-2]
-    made = {
+    wanted = pipeline.staging_tables if steps else pipeline.staging_tables[:-2]
+    made: dict[str, list[Row]] = {
         step.name: in_order(create(step))
         for step in pipeline.steps(lambda name: table(f"stage_{name}"))
         if step.name in wanted

@@ -1,18 +1,52 @@
-"""The questions whose queries are compared with golden files and analysed by GoogleSQL."""
+"""Golden SQL: files in `tests/data/sql` with questions and the SQL that is expected for them.
+
+A fixture, such as `stages/clean.sql`, is a list of cases. A case is a question as TOML in a block comment, and
+below it the expected SQL, first in DuckDB's and then in BigQuery's dialect. CTEs that are the same as in the
+first case, or the same in both dialects, are written once; a comment names them where they are left out. The
+keys of a question:
+
+- `name`: name of the case.
+- `columns`: the source's columns with BigQuery's types; `LINES` if omitted.
+- `preset`: segment preset whose `[scoring]` and `[segments]` are used.
+- `settings`: settings in the shape of `rfm.toml`.
+- `frozen`: frozen edges by dimension.
+
+A case of `transitions.sql` has the tables `earlier` and `later` instead, with the keys `as_of`, `preset`,
+`scoring` and `edges`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
-from rfm_pipeline.sql.transitions import Scored
+from rfm_pipeline.sql.dialects.registry import DIALECTS, dialect_of
+from rfm_pipeline.sql.pipeline import with_ctes
+from rfm_pipeline.sql.query_spec import Cte, QuerySpec
+from rfm_pipeline.sql.stages.clean import clean_ctes
+from rfm_pipeline.sql.stages.metrics import metrics_ctes
+from rfm_pipeline.sql.stages.scores import scores_ctes
+from rfm_pipeline.sql.stages.segments import segments_ctes
+from rfm_pipeline.sql.transitions import ScoredSnapshot, transitions_ctes, transitions_sql
 from support.engines import Question
 from support.generated import preset
+from support.paths import TEST_DATA
 
+GOLDEN_SQL = TEST_DATA / "sql"
+STAGES: Mapping[str, Callable[[QuerySpec], tuple[Cte, ...]]] = {
+    "clean": clean_ctes,
+    "metrics": metrics_ctes,
+    "scores": scores_ctes,
+    "segments": segments_ctes,
+}
 LINES: Mapping[str, str] = {
     "Customer ID": "INT64",
     "Invoice": "STRING",
@@ -21,118 +55,175 @@ LINES: Mapping[str, str] = {
     "Price": "NUMERIC",
     "Country": "STRING",
 }
+"""Columns of the source in cases that name none."""
+
+_CASE = re.compile(r"^/\*\n(?P<question>.*?)^\*/\n(?P<sql>.*?)(?=^/\*$|\Z)", re.DOTALL | re.MULTILINE)
 
 
-EXPORT: Mapping[str, str] = {
-    "email": "STRING",
-    "order_id": "STRING",
-    "order_date": "STRING",
-    "total": "STRING",
-    "refunded": "STRING",
-    "status": "STRING",
-}
+@dataclass(frozen=True)
+class Case:
+    """A question, and the expected SQL in every dialect."""
+
+    question: Mapping[str, Any]
+    header: str
+    """The question as it is written in the fixture, with the block comment around it."""
+    sql: str
+
+    @property
+    def name(self) -> str:
+        return str(self.question["name"])
 
 
-GERMANY = {"other_country": {"column": "Country", "not_equals": ["Germany"]}}
+@dataclass(frozen=True)
+class Fixture:
+    """A file of cases."""
+
+    path: Path
+    introduction: str
+    cases: Sequence[Case]
+
+    @classmethod
+    def read(cls, path: Path) -> Fixture:
+        text = path.read_text(encoding="utf-8")
+        matches = list(_CASE.finditer(text))
+        cases = [
+            Case(tomllib.loads(match["question"]), f"/*\n{match['question']}*/\n", match["sql"].strip("\n"))
+            for match in matches
+        ]
+        return cls(path, text[: matches[0].start()], cases)
+
+    def with_sql(self, sql_by_case: Mapping[str, str]) -> Fixture:
+        """Return the fixture with other expected SQL."""
+        return replace(self, cases=[replace(case, sql=sql_by_case[case.name]) for case in self.cases])
+
+    def write(self) -> None:
+        """Write the file if it has changed, atomically: several test processes may read and write it."""
+        cases = "\n".join(f"{case.header}{case.sql}\n" for case in self.cases)
+        text = f"{self.introduction}{cases}"
+        if text != self.path.read_text(encoding="utf-8"):
+            draft = self.path.with_suffix(f".{os.getpid()}")
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(self.path)
+
+    def sql_by_case(self) -> dict[str, str]:
+        return {case.name: case.sql for case in self.cases}
 
 
-QUERIES: Mapping[str, Question] = {
-    "net": Question(LINES, settings={"returns": "net", "timezone": "Europe/Berlin", "exclude": GERMANY}),
-    "moving-window": Question(LINES, settings={"window": "24 months", "returns": "net"}),
-    "text-columns": Question(
-        EXPORT,
-        settings={
-            "columns": {"refund": "refunded"},
-            "date_format": ["iso", "%d.%m.%Y %H:%M"],
-            "decimal": ",",
-            "timezone": "Europe/Berlin",
-            "skip": {"no_total": {"column": "total", "blank": True}},
-            "exclude": {"test_order": "email LIKE '%@example.com' OR status = 'test'"},
-        },
-    ),
-    "text-numbers": Question(
-        {"customer_id": "STRING", "ordered_at": "DATE", "quantity": "STRING", "price": "STRING"}
-    ),
-    "text-thousands": Question(
-        {"customer_id": "STRING", "ordered_at": "DATE", "amount": "STRING"}, settings={"thousands": ","}
-    ),
-    "fixed-and-ntile": Question(
-        LINES,
-        settings={
-            "as_of": "2024-12-31",
-            "window": "365 days",
-            "scoring": {
-                "recency": {"method": "fixed", "edges": [30, 90, 365]},
-                "frequency": {"method": "ntile"},
-                "monetary": {"method": "fixed", "edges": [50, 250.5, 1000]},
-            },
-        },
-    ),
-    "frozen": Question(
-        LINES,
-        settings={
-            "scoring": {
-                "bins": 3,
-                "frequency": {"method": "fixed", "edges": [1, 2]},
-                "monetary": {"bins": 2},
-            },
-            "segments": {"rules": [{"segment": "Best", "r": 3, "m": 2}], "fallback": "Others"},
-        },
-        frozen={"recency": ["-1", "47"], "monetary": ["123456789012.123456789"]},
-    ),
-    "ten-bins": Question(
-        {"customer_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"},
-        settings={
-            "scoring": {"bins": 10},
-            "segments": {"rules": [{"segment": "Best", "r": ">=9", "fm": 10}], "fallback": "Others"},
-        },
-    ),
-}
+def stage_fixture(stage: str) -> Fixture:
+    return Fixture.read(GOLDEN_SQL / "stages" / f"{stage}.sql")
 
 
-def scored(day: date, name: str, edges: Mapping[str, Sequence[str] | None], **changed: Any) -> Scored:
-    """How a date was scored and segmented, by a preset and what is changed of it."""
-    settings = Configuration(flags={**preset(name), **changed}).settings()
-    return Scored(
-        day,
+def transitions_fixture() -> Fixture:
+    return Fixture.read(GOLDEN_SQL / "transitions.sql")
+
+
+def question_of(case: Case) -> Question:
+    """Return the question of a case of a stage."""
+    chosen = preset(case.question["preset"]) if "preset" in case.question else {}
+    return Question(
+        case.question.get("columns", LINES),
+        settings={**chosen, **case.question.get("settings", {})},
+        frozen=case.question.get("frozen", {}),
+    )
+
+
+def snapshots_of(case: Case) -> tuple[ScoredSnapshot, ScoredSnapshot]:
+    """Return the earlier and the later snapshot of a case of the transitions."""
+    return _snapshot(case.question["earlier"]), _snapshot(case.question["later"])
+
+
+def _snapshot(table: Mapping[str, Any]) -> ScoredSnapshot:
+    chosen = preset(table["preset"])
+    scored = {**chosen, "scoring": table["scoring"]} if "scoring" in table else chosen
+    settings = Configuration(flags=scored).settings
+    edges: Mapping[str, Sequence[str]] = table.get("edges", {})
+    return ScoredSnapshot(
+        table["as_of"],
         settings.scoring.dimensions,
-        {name: None if known is None else tuple(map(Decimal, known)) for name, known in edges.items()},
+        {
+            dimension.name: tuple(map(Decimal, edges[dimension.name])) if dimension.name in edges else None
+            for dimension in settings.scoring.dimensions
+        },
         SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension),
     )
 
 
-JANUARY, FEBRUARY = date(2025, 1, 31), date(2025, 2, 28)
+@dataclass(frozen=True)
+class Built:
+    """A query that the code builds: its CTEs, and the SELECT below them."""
+
+    dialect: str
+    ctes: tuple[Cte, ...]
+    select: str
+
+    @property
+    def sql(self) -> str:
+        return with_ctes(self.ctes, self.select, self.dialect)
+
+    def shown(self, first_case: Built | None, other_dialect: Built | None) -> str:
+        """Return the SQL as it is written in a fixture: without the CTEs of two other queries."""
+        left_out = {
+            "as in the first case": first_case.ctes if first_case else (),
+            "as in duckdb": other_dialect.ctes if other_dialect else (),
+        }
+        title, shown = [f"-- {self.dialect}"], self.ctes
+        for label, ctes in left_out.items():
+            if names := [cte.name for cte in shown if cte in ctes]:
+                title.append(f"{label}: {', '.join(names)}")
+            shown = tuple(cte for cte in shown if cte not in ctes)
+        sql = f"\n{with_ctes(shown, self.select, self.dialect)};" if shown else ""
+        return "; ".join(title) + sql
 
 
-EDGES: Mapping[str, Sequence[str]] = {
-    "recency": ["20", "60", "150"], "frequency": ["1", "2", "5"], "monetary": ["9.99", "50", "250.5"],
-}  # fmt: skip
+def build_stage(stage: str, case: Case, dialect: str) -> Built:
+    """Return the query of one stage, which reads the last CTE of the stage before it."""
+    ctes = STAGES[stage](question_of(case).spec(dialect))
+    return Built(dialect, ctes, f"SELECT *\nFROM {ctes[-1].name}")
 
 
-BY_RANK: Mapping[str, None] = dict.fromkeys(EDGES)
+def build_transitions(case: Case, dialect: str) -> Built:
+    """Return the query of the transitions."""
+    earlier, later = snapshots_of(case)
+    ctes = transitions_ctes("history", earlier, later, dialect_of(dialect))
+    query = transitions_sql("history", earlier, later, dialect_of(dialect))
+    with_clause = with_ctes(ctes, "", dialect)
+    assert query.startswith(with_clause)
+    return Built(dialect, ctes, query.removeprefix(with_clause))
 
 
-BY_DAYS_AND_RANK: Mapping[str, Sequence[str] | None] = {**EDGES, "frequency": None}
+def fixture_sql(fixture: Fixture, build: Callable[[Case, str], Built]) -> dict[str, str]:
+    """Return the SQL of each case in the form of the fixture."""
+    first = [build(fixture.cases[0], dialect) for dialect in DIALECTS]
+    sql = {}
+    for case in fixture.cases:
+        built = [build(case, dialect) for dialect in DIALECTS]
+        firsts = [None, None] if case is fixture.cases[0] else first
+        duckdb, bigquery = built
+        sql[case.name] = f"{duckdb.shown(firsts[0], None)}\n\n{bigquery.shown(firsts[1], duckdb)}"
+    return sql
 
 
-def _by_days(*edges: str) -> Mapping[str, Any]:
-    return {"recency": {"method": "fixed", "edges": edges}, "frequency": {"method": "ntile"}}
+def stage_questions(stage: str) -> dict[str, Question]:
+    """Return the question of each case of a stage."""
+    return {case.name: question_of(case) for case in stage_fixture(stage).cases}
 
 
-TRANSITIONS: Mapping[str, tuple[Scored, Scored]] = {
-    "transitions": (scored(JANUARY, "classic", EDGES), scored(FEBRUARY, "classic", EDGES)),
-    "transitions-of-ranks": (
-        scored(JANUARY, "pymc", BY_RANK, scoring={"bins": 4, "method": "ntile"}),
-        scored(FEBRUARY, "grid", BY_RANK, scoring={"bins": 5, "method": "ntile"}),
-    ),
-    # Of the three dimensions only one was set otherwise.
-    "transitions-of-set-edges": (
-        scored(JANUARY, "classic", BY_DAYS_AND_RANK, scoring=_by_days("20", "60", "150")),
-        scored(
-            FEBRUARY,
-            "classic",
-            {**BY_DAYS_AND_RANK, "recency": ["10", "30", "90"]},
-            scoring=_by_days("10", "30", "90"),
-        ),
-    ),
+def _different_questions() -> dict[str, Question]:
+    questions: dict[str, Question] = {}
+    for stage in STAGES:
+        for name, question in stage_questions(stage).items():
+            if question not in questions.values():
+                questions[f"{stage}/{name}"] = question
+    return questions
+
+
+QUERIES: Mapping[str, Question] = _different_questions()
+"""The different questions of all stages, by stage and case."""
+TRANSITIONS: Mapping[str, tuple[ScoredSnapshot, ScoredSnapshot]] = {
+    case.name: snapshots_of(case) for case in transitions_fixture().cases
 }
+WHOLE_QUERIES: Mapping[str, Question] = {
+    "default": QUERIES["clean/defaults"],
+    "frozen-edges": QUERIES["scores/frozen-edges"],
+}
+"""The questions whose whole queries are in `tests/data/sql/queries`, one file per dialect."""

@@ -6,32 +6,38 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from rfm_pipeline.common.schema import Column, Kind, Partition
 from rfm_pipeline.config.column_mapping import ColumnMapping
-from rfm_pipeline.config.presets import load
+from rfm_pipeline.config.presets import load_preset
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.results.run_record import RunRecord
+from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES, Tables
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.partition_pruning import narrowed, narrowing
+from rfm_pipeline.sql.partition_pruning import describe_pruning, prune_partitions
 from rfm_pipeline.sql.publish import publish_sql, record_sql, restore_sql
 from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from rfm_pipeline.warehouse.bigquery import statements
+from rfm_pipeline.warehouse.bigquery.schema import COLUMN_TYPES
+from support.audit_statistics import EMPTY
 from support.googlesql import Columns, GoogleSql
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 
-RESULT: Columns = {name: statements.TYPES[column.holds] for name, column in RESULT_COLUMNS.items()}
-RUNS: Columns = {name: statements.TYPES[column.holds] for name, column in RUN_COLUMNS.items()}
+RESULT: Columns = {name: COLUMN_TYPES[column.holds] for name, column in RESULT_COLUMNS.items()}
+RUNS: Columns = {name: COLUMN_TYPES[column.holds] for name, column in RUN_COLUMNS.items()}
 SEGMENTS: Columns = {
     name: kind for name, kind in RESULT.items() if name not in {"previous_segment", "segment_since", "run_id"}
 }
 BIGQUERY = dialect_of("bigquery")
-STAGED = statements.quoted("shop", "sales", "rfm_segments__20260101T000000_abc123__result")
-PUBLISHED = Tables(*(statements.quoted("shop", "sales", f"rfm_segments{end}") for end in SUFFIXES.values()))
+STAGED = statements.qualified_name("shop", "sales", "rfm_segments__20260101T000000_abc123__result")
+PUBLISHED = Tables(
+    *(statements.qualified_name("shop", "sales", f"rfm_segments{end}") for end in SUFFIXES.values())
+)
 TABLES = {
     "shop.sales.rfm_segments__20260101T000000_abc123__result": RESULT,
     "shop.sales.rfm_segments": RESULT,
@@ -45,8 +51,8 @@ DAY = date(2026, 1, 1)
 def record() -> RunRecord:
     at = datetime(2026, 1, 1, 6, 0, 0, 123456)  # noqa: DTZ001 - records are in UTC, without a zone
     return RunRecord(
-        "20260101T000000-abc123", "run", "published", at, at, DAY, source="it's \\ `it`\n--", rows_read=3,
-        revenue=Decimal("8911407.904"), error=None, jobs=("rfm-1",),
+        "20260101T000000-abc123", "run", "published", at, at, DAY, source="it's \\ `it`\n--", error=None,
+        statistics=replace(EMPTY, rows_read=3, revenue=Decimal("8911407.904")), usage=Usage(jobs=("rfm-1",)),
     )  # fmt: skip
 
 
@@ -60,7 +66,9 @@ def test_a_staged_table() -> None:
 
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_the_published_tables(name: str) -> None:
-    GoogleSql.load().analyse(statements.make_table(name, getattr(PUBLISHED, name), LABELS), TABLES)
+    GoogleSql.load().analyse(
+        statements.create_published_table_sql(name, getattr(PUBLISHED, name), LABELS), TABLES
+    )
 
 
 @pytest.mark.parametrize("replaces_current", [True, False])
@@ -109,7 +117,7 @@ PARTITIONS = {
 
 
 def settings(**given: object) -> Settings:
-    return Settings.of({**load("classic"), "preset": (), **given})
+    return Settings.of({**load_preset("classic"), "preset": (), **given})
 
 
 def mapping(column: str = "day") -> ColumnMapping:
@@ -120,9 +128,9 @@ def mapping(column: str = "day") -> ColumnMapping:
 def test_the_partitions_that_can_not_count_are_not_read(cut: str) -> None:
     partition = PARTITIONS[cut]
     asked = settings(since="2024-01-31", as_of="2024-12-31", window="1 year")
-    relation = narrowed("lines", partition, mapping(), asked, dialect_of("bigquery"))
+    relation = prune_partitions("lines", partition, mapping(), asked, dialect_of("bigquery"))
     assert "'2024-01-30'" in relation
-    assert "from 2024-01-30 on" in narrowing(partition, mapping(), asked)[0]
+    assert "from 2024-01-30 on" in describe_pruning(partition, mapping(), asked)[0]
     kind = "DATE" if cut == "ingestion" else cut
     column = "_PARTITIONDATE" if cut == "ingestion" else "day"
     GoogleSql.load().analyse(f"SELECT id\nFROM {relation}", {"lines": {"id": "STRING", column: kind}})
@@ -130,7 +138,7 @@ def test_the_partitions_that_can_not_count_are_not_read(cut: str) -> None:
 
 def test_the_window_alone_decides_where_it_ends_on_a_date() -> None:
     asked = settings(as_of="2024-12-31", window="24 months")
-    relation = narrowed("lines", PARTITIONS["DATE"], mapping(), asked, dialect_of("bigquery"))
+    relation = prune_partitions("lines", PARTITIONS["DATE"], mapping(), asked, dialect_of("bigquery"))
     # Months are counted as long ones: a partition too many is read, and none too few.
     assert date(2022, 11, 1) < date.fromisoformat(relation.split("'")[1]) < date(2022, 12, 31)
 
@@ -138,19 +146,21 @@ def test_the_window_alone_decides_where_it_ends_on_a_date() -> None:
 def test_all_is_read_where_nothing_says_from_when_on() -> None:
     bigquery = dialect_of("bigquery")
     for asked in (settings(), settings(window="90 days")):
-        assert narrowed("lines", PARTITIONS["DATETIME"], mapping(), asked, bigquery) == "lines"
-    other = narrowed("lines", PARTITIONS["DATETIME"], mapping("at"), settings(since="2024-01-01"), bigquery)
+        assert prune_partitions("lines", PARTITIONS["DATETIME"], mapping(), asked, bigquery) == "lines"
+    other = prune_partitions(
+        "lines", PARTITIONS["DATETIME"], mapping("at"), settings(since="2024-01-01"), bigquery
+    )
     assert other == "lines"
-    assert narrowed("lines", None, mapping(), settings(since="2024-01-01"), bigquery) == "lines"
+    assert prune_partitions("lines", None, mapping(), settings(since="2024-01-01"), bigquery) == "lines"
 
 
 def test_a_filter_that_is_required_is_asked_for() -> None:
     bigquery = dialect_of("bigquery")
     with pytest.raises(ConfigurationError, match="only read with a filter on `day`") as error:
-        narrowed("lines", PARTITIONS["DATE"], mapping(), settings(window="90 days"), bigquery)
+        prune_partitions("lines", PARTITIONS["DATE"], mapping(), settings(window="90 days"), bigquery)
     assert "--since" in (error.value.hint or "")
     with pytest.raises(ConfigurationError, match="not the date of the order") as error:
-        narrowed("lines", PARTITIONS["DATE"], mapping("at"), settings(since="2024-01-01"), bigquery)
+        prune_partitions("lines", PARTITIONS["DATE"], mapping("at"), settings(since="2024-01-01"), bigquery)
     assert "map ordered_at to that column" in (error.value.hint or "")
 
 

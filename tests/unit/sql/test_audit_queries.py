@@ -12,9 +12,9 @@ import pytest
 
 from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.results.tables import RESULT_COLUMNS
-from rfm_pipeline.sql.audit_queries import audit_sql, offenders_sql
+from rfm_pipeline.sql.audit_queries import audit_sql, failing_rows_sql
 from rfm_pipeline.sql.dialects.registry import DIALECTS, dialect_of
-from rfm_pipeline.warehouse.bigquery import statements
+from rfm_pipeline.warehouse.bigquery.schema import COLUMN_TYPES
 from support.googlesql_engine import googlesql
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.xdist_group("googlesql")
 
-RESULT: Columns = {name: statements.TYPES[column.holds] for name, column in RESULT_COLUMNS.items()}
+RESULT: Columns = {name: COLUMN_TYPES[column.holds] for name, column in RESULT_COLUMNS.items()}
 SECRET: Columns = {"password": "STRING"}
 
 USABLE = [
@@ -326,7 +326,7 @@ def test_both_engines_find_the_rows_that_a_failed_audit_is_about(audit: str) -> 
         "scores_in_range": [("bob", 5, 1, 1), ("cyd", 1, None, 1), ("cyd", 1, 1, 0)],
         "segments_total": [("bob", "511")],
     }
-    sql = offenders_sql(audit, "result", BINS)
+    sql = failing_rows_sql(audit, "result", BINS)
     assert sql is not None
     found = googlesql().execute(sql, {"result": RESULT}, {"result": rows})
     assert sorted((tuple(row.values()) for row in found), key=str) == sorted(expected[audit], key=str)
@@ -342,4 +342,4 @@ def test_both_engines_find_the_rows_that_a_failed_audit_is_about(audit: str) -> 
 
 
 def test_audits_of_sums_are_about_no_row() -> None:
-    assert offenders_sql("reconciliation", "result", BINS) is None
+    assert failing_rows_sql("reconciliation", "result", BINS) is None

@@ -1,144 +1,90 @@
 WITH
--- One row per line of the source: the columns that play a role.
+-- One row per source line: the columns that the query uses.
 source AS (
   SELECT
-    "Customer ID" AS customer_id,
-    "Invoice" AS order_id,
-    "InvoiceDate" AS ordered_at,
-    "Quantity" AS quantity,
-    "Price" AS unit_price
-  FROM "source"
+    `Customer ID` AS customer_id,
+    `Invoice` AS order_id,
+    `InvoiceDate` AS ordered_at,
+    `Quantity` AS quantity,
+    `Price` AS unit_price
+  FROM `source`
 ),
 
--- One row per line, each value typed; NULL is what can't be read.
+-- One row per source line, with typed values; NULL is a missing or unreadable value.
 lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
       WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
+      WHEN NOT (TRIM(order_id) = '') THEN order_id
     END AS order_id,
-    CAST(TIMEZONE('UTC', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
-    TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
-    TRY_CAST(unit_price AS DECIMAL(18, 6)) AS unit_price
+    DATE(ordered_at, 'UTC') AS order_date,
+    CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END AS quantity,
+    CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6) AS NUMERIC) END AS unit_price
   FROM source
 ),
 
--- One row per line, with the first reason to exclude it; NULL keeps it.
+-- One row per source line, with the first reason to exclude it; NULL means that it is kept.
 clean AS (
   SELECT
     customer_id,
     order_id,
     order_date,
-    CAST(quantity AS DECIMAL(38, 3)) * unit_price AS amount,
+    quantity * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
-    END AS reason,
-    CAST(NULL AS VARCHAR) AS late_reason
+      WHEN quantity <= 0 THEN 'non_positive_quantity'
+      WHEN unit_price <= 0 THEN 'non_positive_price'
+    END AS reason
   FROM lines
 ),
 
--- One row per order and date, for the window follows the newest; excluded lines are one row per reason.
-order_days AS (
-  SELECT
-    reason,
-    CASE WHEN reason IS NULL THEN late_reason END AS late_reason,
-    CASE WHEN reason IS NULL THEN order_date END AS order_date,
-    CASE WHEN reason IS NULL AND late_reason IS NULL THEN customer_id END AS customer_id,
-    CASE WHEN reason IS NULL AND late_reason IS NULL THEN order_id END AS order_id,
-    COUNT(CASE WHEN amount > 0 THEN 1 END) AS purchases,
-    SUM(amount) AS amount,
-    COUNT(*) AS lines
-  FROM clean
-  GROUP BY 1, 2, 3, 4, 5
-),
-
--- One row: the date from which recency is counted.
-as_of AS (
-  SELECT MAX(last_order_date) AS as_of_date
-  FROM (
-    SELECT MAX(CASE WHEN purchases > 0 THEN order_date END) AS last_order_date
-    FROM order_days
-    WHERE reason IS NULL AND late_reason IS NULL
-    GROUP BY customer_id, order_id
-    HAVING SUM(amount) > 0
-  ) AS bought
-),
-
--- One row of order_days, with the window laid.
-windowed AS (
-  SELECT
-    customer_id,
-    order_id,
-    order_date,
-    purchases,
-    amount,
-    lines,
-    CASE
-      WHEN reason IS NOT NULL THEN reason
-      WHEN order_date <= CAST(as_of_date - INTERVAL 24 MONTH AS DATE) THEN 'outside_window'
-      ELSE late_reason
-    END AS reason
-  FROM order_days
-  CROSS JOIN as_of
-),
-
--- One row per order; excluded lines are one row per reason, which stands in place of the order.
+-- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
     CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
     COALESCE(reason, order_id) AS order_id,
-    MIN(CASE WHEN purchases > 0 THEN order_date END) AS first_order_date,
-    MAX(CASE WHEN purchases > 0 THEN order_date END) AS last_order_date,
+    MIN(order_date) AS first_order_date,
+    MAX(order_date) AS last_order_date,
     SUM(amount) AS amount,
-    SUM(lines) AS lines
-  FROM windowed
+    COUNT(*) AS lines
+  FROM clean
   GROUP BY 1, 2
 ),
 
--- One row per customer; excluded lines are one row per reason, with no customer.
-balances AS (
+-- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+customers AS (
   SELECT
-    CAST(customer_id AS VARCHAR) AS customer_id,
+    CAST(customer_id AS STRING) AS customer_id,
     CASE WHEN customer_id IS NULL THEN order_id END AS reason,
-    MIN(CASE WHEN amount > 0 THEN first_order_date END) AS first_order_date,
-    MAX(CASE WHEN amount > 0 THEN last_order_date END) AS last_order_date,
-    CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS BIGINT) AS frequency,
+    MIN(first_order_date) AS first_order_date,
+    MAX(last_order_date) AS last_order_date,
+    CAST(COUNT(*) AS INT64) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS BIGINT) AS lines
+    CAST(SUM(lines) AS INT64) AS lines
   FROM orders
   GROUP BY 1, 2
 ),
 
--- The same; who has no order left is no customer.
-customers AS (
-  SELECT
-    CASE WHEN reason IS NULL AND frequency = 0 THEN 'no_positive_order' ELSE reason END AS reason,
-    customer_id,
-    first_order_date,
-    last_order_date,
-    frequency,
-    monetary,
-    lines
-  FROM balances
+-- One row: the as-of date, from which recency is counted.
+as_of AS (
+  SELECT MAX(last_order_date) AS as_of_date
+  FROM customers
+  WHERE reason IS NULL
 ),
 
--- One row per customer, measured on the as-of date.
+-- One row per customer, with recency, frequency and monetary value on the as-of date.
 metrics AS (
   SELECT
     customer_id,
-    (as_of_date - last_order_date) AS recency_days,
+    DATE_DIFF(as_of_date, last_order_date, DAY) AS recency_days,
     frequency,
     monetary,
-    CASE
-      WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
-      WHEN ABS(monetary) < 1e20 THEN CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
-      WHEN TRUE THEN CAST(CAST(monetary AS DOUBLE) / frequency AS DECIMAL(38, 9))
-    END AS avg_order_value,
+    monetary / frequency AS avg_order_value,
     first_order_date,
     last_order_date,
     as_of_date
@@ -147,7 +93,7 @@ metrics AS (
   WHERE reason IS NULL
 ),
 
--- One row per recency value.
+-- One row per recency value, with its number of customers.
 recency_histogram AS (
   SELECT
     -recency_days AS value,
@@ -156,7 +102,7 @@ recency_histogram AS (
   GROUP BY 1
 ),
 
--- One row per recency value, with the customers up to it and in all.
+-- One row per recency value, with the customers up to the value and in total.
 recency_cumulative AS (
   SELECT
     value,
@@ -174,7 +120,7 @@ recency_edges AS (
   FROM recency_cumulative
 ),
 
--- One row per frequency value.
+-- One row per frequency value, with its number of customers.
 frequency_histogram AS (
   SELECT
     frequency AS value,
@@ -183,7 +129,7 @@ frequency_histogram AS (
   GROUP BY 1
 ),
 
--- One row per frequency value, with the customers up to it and in all.
+-- One row per frequency value, with the customers up to the value and in total.
 frequency_cumulative AS (
   SELECT
     value,
@@ -201,16 +147,16 @@ frequency_edges AS (
   FROM frequency_cumulative
 ),
 
--- One row per coarse monetary value.
+-- One row per coarse monetary value, with its number of customers.
 monetary_coarse AS (
   SELECT
-    FLOOR(CAST(monetary AS DOUBLE)) AS coarse,
+    monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per coarse monetary value, with the customers before it, up to it and in all.
+-- One row per coarse monetary value, with the customers before it, up to it and in total.
 monetary_ranges AS (
   SELECT
     coarse,
@@ -220,7 +166,7 @@ monetary_ranges AS (
   FROM monetary_coarse
 ),
 
--- One row per coarse value that holds an edge.
+-- One row per coarse monetary value that contains an edge.
 monetary_holders AS (
   SELECT
     coarse,
@@ -233,7 +179,7 @@ monetary_holders AS (
     OR (before * 4 < customers * 3 AND up_to * 4 >= customers * 3)
 ),
 
--- One row per monetary value among those.
+-- One row per monetary value within monetary_holders, with its number of customers.
 monetary_histogram AS (
   SELECT
     monetary AS value,
@@ -243,11 +189,11 @@ monetary_histogram AS (
     COUNT(*) AS customers_here
   FROM metrics
   JOIN monetary_holders
-    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
   GROUP BY 1, 2, 3, 4
 ),
 
--- One row per monetary value among those, with the customers up to it and in all.
+-- One row per monetary value within monetary_holders, with the customers up to it and in total.
 monetary_cumulative AS (
   SELECT
     value,
@@ -265,7 +211,7 @@ monetary_edges AS (
   FROM monetary_cumulative
 ),
 
--- One row: the edges between scores. A recency edge is the most days for its score.
+-- One row: the edges between scores. A recency edge is the most days of its score.
 edges AS (
   SELECT
     r_edge_1,
@@ -282,7 +228,7 @@ edges AS (
   CROSS JOIN monetary_edges
 ),
 
--- One row per customer, scored 1 (worst) to the number of bins.
+-- One row per customer, scored from 1 (worst) to the number of bins.
 scores AS (
   SELECT
     customer_id,
@@ -315,7 +261,7 @@ scores AS (
   CROSS JOIN edges
 ),
 
--- One row per customer: the result.
+-- One row per customer: the metrics, the scores and the segment.
 segments AS (
   SELECT
     customer_id,
@@ -328,7 +274,7 @@ segments AS (
     r_score,
     f_score,
     m_score,
-    CONCAT(CAST(r_score AS VARCHAR), CAST(f_score AS VARCHAR), CAST(m_score AS VARCHAR)) AS rfm_score,
+    CONCAT(CAST(r_score AS STRING), CAST(f_score AS STRING), CAST(m_score AS STRING)) AS rfm_score,
     CASE
       WHEN r_score = 4 AND f_score = 4 AND m_score = 4 THEN 'Champions'
       WHEN r_score = 4 AND f_score = 4 THEN 'Loyal Customers'

@@ -1,80 +1,94 @@
 WITH
--- One row per line of the source: the columns that play a role.
+-- One row per source line: the columns that the query uses.
 source AS (
   SELECT
-    `customer_id` AS customer_id,
-    `ordered_at` AS ordered_at,
-    `amount` AS amount
-  FROM `source`
+    "Customer ID" AS customer_id,
+    "Invoice" AS order_id,
+    "InvoiceDate" AS ordered_at,
+    "Quantity" AS quantity,
+    "Price" AS unit_price
+  FROM "source"
 ),
 
--- One row per line, each value typed; NULL is what can't be read.
+-- One row per source line, with typed values; NULL is a missing or unreadable value.
 lines AS (
   SELECT
+    customer_id AS customer_id,
     CASE
-      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
-      WHEN ENDS_WITH(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\\.0$', '\\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
-      WHEN NOT (TRIM(customer_id) = '') THEN customer_id
-    END AS customer_id,
-    ordered_at AS order_date,
-    COALESCE(CASE
-      WHEN NOT REGEXP_CONTAINS(amount, '[eE_]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9) AS NUMERIC) END
-      WHEN REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(amount AS FLOAT64) * 1e9)) < 1e30 THEN CAST(CAST(ROUND(SAFE_CAST(amount AS FLOAT64) * 1e9) AS BIGNUMERIC) / 1e9 AS NUMERIC) END
-    END, CASE WHEN REGEXP_CONTAINS(amount, '^\\s*[+-]?[0-9]{1,3}(,[0-9]{3})+(\\.[0-9]+)?\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(amount, ',', '') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(amount, ',', '') AS BIGNUMERIC), 9) AS NUMERIC) END END) AS amount,
-    amount AS written_amount
+      WHEN order_id BETWEEN '!' AND '~' THEN order_id
+      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
+    END AS order_id,
+    CAST(TIMEZONE('UTC', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
+    TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
+    TRY_CAST(unit_price AS DECIMAL(18, 6)) AS unit_price
   FROM source
 ),
 
--- One row per line, with the first reason to exclude it; NULL keeps it.
+-- One row per source line, with the first reason to exclude it; NULL means that it is kept.
 clean AS (
   SELECT
     customer_id,
+    order_id,
     order_date,
-    amount AS amount,
+    CAST(quantity AS DECIMAL(38, 3)) * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN order_id IS NULL THEN 'missing_order'
       WHEN order_date IS NULL THEN 'invalid_date'
-      WHEN amount IS NULL THEN 'invalid_amount'
+      WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
-      WHEN amount <= 0 THEN 'non_positive_amount'
-    END AS reason,
-    CASE
-      WHEN amount IS NULL THEN written_amount
-    END AS written
+      WHEN quantity <= 0 THEN 'non_positive_quantity'
+      WHEN unit_price <= 0 THEN 'non_positive_price'
+    END AS reason
   FROM lines
 ),
 
--- One row per customer; excluded lines are one row per reason, with no customer.
-customers AS (
+-- One row per order; excluded lines have one row per reason, with the reason as order_id.
+orders AS (
   SELECT
     CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
-    reason,
+    COALESCE(reason, order_id) AS order_id,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
-    CAST(COUNT(1) AS INT64) AS frequency,
-    SUM(amount) AS monetary,
-    CAST(COUNT(*) AS INT64) AS lines,
-    MIN(written) AS written
+    SUM(amount) AS amount,
+    COUNT(*) AS lines
   FROM clean
   GROUP BY 1, 2
 ),
 
--- One row: the date from which recency is counted.
+-- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+customers AS (
+  SELECT
+    CAST(customer_id AS VARCHAR) AS customer_id,
+    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    MIN(first_order_date) AS first_order_date,
+    MAX(last_order_date) AS last_order_date,
+    CAST(COUNT(*) AS BIGINT) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS BIGINT) AS lines
+  FROM orders
+  GROUP BY 1, 2
+),
+
+-- One row: the as-of date, from which recency is counted.
 as_of AS (
   SELECT MAX(last_order_date) AS as_of_date
   FROM customers
   WHERE reason IS NULL
 ),
 
--- One row per customer, measured on the as-of date.
+-- One row per customer, with recency, frequency and monetary value on the as-of date.
 metrics AS (
   SELECT
     customer_id,
-    DATE_DIFF(as_of_date, last_order_date, DAY) AS recency_days,
+    (as_of_date - last_order_date) AS recency_days,
     frequency,
     monetary,
-    monetary / frequency AS avg_order_value,
+    CASE
+      WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN ABS(monetary) < 1e20 THEN CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN TRUE THEN CAST(CAST(monetary AS DOUBLE) / frequency AS DECIMAL(38, 9))
+    END AS avg_order_value,
     first_order_date,
     last_order_date,
     as_of_date
@@ -83,7 +97,7 @@ metrics AS (
   WHERE reason IS NULL
 ),
 
--- One row per recency value.
+-- One row per recency value, with its number of customers.
 recency_histogram AS (
   SELECT
     -recency_days AS value,
@@ -92,7 +106,7 @@ recency_histogram AS (
   GROUP BY 1
 ),
 
--- One row per recency value, with the customers up to it and in all.
+-- One row per recency value, with the customers up to the value and in total.
 recency_cumulative AS (
   SELECT
     value,
@@ -110,7 +124,7 @@ recency_edges AS (
   FROM recency_cumulative
 ),
 
--- One row per frequency value.
+-- One row per frequency value, with its number of customers.
 frequency_histogram AS (
   SELECT
     frequency AS value,
@@ -119,7 +133,7 @@ frequency_histogram AS (
   GROUP BY 1
 ),
 
--- One row per frequency value, with the customers up to it and in all.
+-- One row per frequency value, with the customers up to the value and in total.
 frequency_cumulative AS (
   SELECT
     value,
@@ -137,16 +151,16 @@ frequency_edges AS (
   FROM frequency_cumulative
 ),
 
--- One row per coarse monetary value.
+-- One row per coarse monetary value, with its number of customers.
 monetary_coarse AS (
   SELECT
-    monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) AS coarse,
+    FLOOR(CAST(monetary AS DOUBLE)) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per coarse monetary value, with the customers before it, up to it and in all.
+-- One row per coarse monetary value, with the customers before it, up to it and in total.
 monetary_ranges AS (
   SELECT
     coarse,
@@ -156,7 +170,7 @@ monetary_ranges AS (
   FROM monetary_coarse
 ),
 
--- One row per coarse value that holds an edge.
+-- One row per coarse monetary value that contains an edge.
 monetary_holders AS (
   SELECT
     coarse,
@@ -169,7 +183,7 @@ monetary_holders AS (
     OR (before * 4 < customers * 3 AND up_to * 4 >= customers * 3)
 ),
 
--- One row per monetary value among those.
+-- One row per monetary value within monetary_holders, with its number of customers.
 monetary_histogram AS (
   SELECT
     monetary AS value,
@@ -179,11 +193,11 @@ monetary_histogram AS (
     COUNT(*) AS customers_here
   FROM metrics
   JOIN monetary_holders
-    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
   GROUP BY 1, 2, 3, 4
 ),
 
--- One row per monetary value among those, with the customers up to it and in all.
+-- One row per monetary value within monetary_holders, with the customers up to it and in total.
 monetary_cumulative AS (
   SELECT
     value,
@@ -201,7 +215,7 @@ monetary_edges AS (
   FROM monetary_cumulative
 ),
 
--- One row: the edges between scores. A recency edge is the most days for its score.
+-- One row: the edges between scores. A recency edge is the most days of its score.
 edges AS (
   SELECT
     r_edge_1,
@@ -218,7 +232,7 @@ edges AS (
   CROSS JOIN monetary_edges
 ),
 
--- One row per customer, scored 1 (worst) to the number of bins.
+-- One row per customer, scored from 1 (worst) to the number of bins.
 scores AS (
   SELECT
     customer_id,
@@ -251,7 +265,7 @@ scores AS (
   CROSS JOIN edges
 ),
 
--- One row per customer: the result.
+-- One row per customer: the metrics, the scores and the segment.
 segments AS (
   SELECT
     customer_id,
@@ -264,7 +278,7 @@ segments AS (
     r_score,
     f_score,
     m_score,
-    CONCAT(CAST(r_score AS STRING), CAST(f_score AS STRING), CAST(m_score AS STRING)) AS rfm_score,
+    CONCAT(CAST(r_score AS VARCHAR), CAST(f_score AS VARCHAR), CAST(m_score AS VARCHAR)) AS rfm_score,
     CASE
       WHEN r_score = 4 AND f_score = 4 AND m_score = 4 THEN 'Champions'
       WHEN r_score = 4 AND f_score = 4 THEN 'Loyal Customers'

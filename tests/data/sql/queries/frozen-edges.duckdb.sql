@@ -1,36 +1,36 @@
 WITH
--- One row per line of the source: the columns that play a role.
+-- One row per source line: the columns that the query uses.
 source AS (
   SELECT
-    `Customer ID` AS customer_id,
-    `Invoice` AS order_id,
-    `InvoiceDate` AS ordered_at,
-    `Quantity` AS quantity,
-    `Price` AS unit_price
-  FROM `source`
+    "Customer ID" AS customer_id,
+    "Invoice" AS order_id,
+    "InvoiceDate" AS ordered_at,
+    "Quantity" AS quantity,
+    "Price" AS unit_price
+  FROM "source"
 ),
 
--- One row per line, each value typed; NULL is what can't be read.
+-- One row per source line, with typed values; NULL is a missing or unreadable value.
 lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
       WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (TRIM(order_id) = '') THEN order_id
+      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
     END AS order_id,
-    DATE(ordered_at, 'UTC') AS order_date,
-    CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END AS quantity,
-    CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6) AS NUMERIC) END AS unit_price
+    CAST(TIMEZONE('UTC', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
+    TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
+    TRY_CAST(unit_price AS DECIMAL(18, 6)) AS unit_price
   FROM source
 ),
 
--- One row per line, with the first reason to exclude it; NULL keeps it.
+-- One row per source line, with the first reason to exclude it; NULL means that it is kept.
 clean AS (
   SELECT
     customer_id,
     order_id,
     order_date,
-    quantity * unit_price AS amount,
+    CAST(quantity AS DECIMAL(38, 3)) * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
@@ -43,7 +43,7 @@ clean AS (
   FROM lines
 ),
 
--- One row per order; excluded lines are one row per reason, which stands in place of the order.
+-- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
     CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
@@ -56,35 +56,39 @@ orders AS (
   GROUP BY 1, 2
 ),
 
--- One row per customer; excluded lines are one row per reason, with no customer.
+-- One row per customer; excluded lines have one row per reason, with customer_id NULL.
 customers AS (
   SELECT
-    CAST(customer_id AS STRING) AS customer_id,
+    CAST(customer_id AS VARCHAR) AS customer_id,
     CASE WHEN customer_id IS NULL THEN order_id END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
-    CAST(COUNT(*) AS INT64) AS frequency,
+    CAST(COUNT(*) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS INT64) AS lines
+    CAST(SUM(lines) AS BIGINT) AS lines
   FROM orders
   GROUP BY 1, 2
 ),
 
--- One row: the date from which recency is counted.
+-- One row: the as-of date, from which recency is counted.
 as_of AS (
   SELECT MAX(last_order_date) AS as_of_date
   FROM customers
   WHERE reason IS NULL
 ),
 
--- One row per customer, measured on the as-of date.
+-- One row per customer, with recency, frequency and monetary value on the as-of date.
 metrics AS (
   SELECT
     customer_id,
-    DATE_DIFF(as_of_date, last_order_date, DAY) AS recency_days,
+    (as_of_date - last_order_date) AS recency_days,
     frequency,
     monetary,
-    monetary / frequency AS avg_order_value,
+    CASE
+      WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN ABS(monetary) < 1e20 THEN CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN TRUE THEN CAST(CAST(monetary AS DOUBLE) / frequency AS DECIMAL(38, 9))
+    END AS avg_order_value,
     first_order_date,
     last_order_date,
     as_of_date
@@ -93,7 +97,7 @@ metrics AS (
   WHERE reason IS NULL
 ),
 
--- One row per recency value.
+-- One row per recency value, with its number of customers.
 recency_histogram AS (
   SELECT
     -recency_days AS value,
@@ -102,7 +106,7 @@ recency_histogram AS (
   GROUP BY 1
 ),
 
--- One row per recency value, with the customers up to it and in all.
+-- One row per recency value, with the customers up to the value and in total.
 recency_cumulative AS (
   SELECT
     value,
@@ -119,16 +123,16 @@ recency_edges AS (
   FROM recency_cumulative
 ),
 
--- One row per coarse monetary value.
+-- One row per coarse monetary value, with its number of customers.
 monetary_coarse AS (
   SELECT
-    monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) AS coarse,
+    FLOOR(CAST(monetary AS DOUBLE)) AS coarse,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per coarse monetary value, with the customers before it, up to it and in all.
+-- One row per coarse monetary value, with the customers before it, up to it and in total.
 monetary_ranges AS (
   SELECT
     coarse,
@@ -138,7 +142,7 @@ monetary_ranges AS (
   FROM monetary_coarse
 ),
 
--- One row per coarse value that holds an edge.
+-- One row per coarse monetary value that contains an edge.
 monetary_holders AS (
   SELECT
     coarse,
@@ -149,7 +153,7 @@ monetary_holders AS (
     (before * 2 < customers * 1 AND up_to * 2 >= customers * 1)
 ),
 
--- One row per monetary value among those.
+-- One row per monetary value within monetary_holders, with its number of customers.
 monetary_histogram AS (
   SELECT
     monetary AS value,
@@ -159,11 +163,11 @@ monetary_histogram AS (
     COUNT(*) AS customers_here
   FROM metrics
   JOIN monetary_holders
-    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
   GROUP BY 1, 2, 3, 4
 ),
 
--- One row per monetary value among those, with the customers up to it and in all.
+-- One row per monetary value within monetary_holders, with the customers up to it and in total.
 monetary_cumulative AS (
   SELECT
     value,
@@ -179,22 +183,22 @@ monetary_edges AS (
   FROM monetary_cumulative
 ),
 
--- One row: the edges between scores, an earlier run's, and beside them today's, called recomputed. A recency edge is the most days for its score.
+-- One row: the edges between scores, frozen from an earlier run, and the recomputed ones. A recency edge is the most days of its score.
 edges AS (
   SELECT
-    CAST(47 AS INT64) AS r_edge_1,
-    CAST(-1 AS INT64) AS r_edge_2,
+    CAST(47 AS BIGINT) AS r_edge_1,
+    CAST(-1 AS BIGINT) AS r_edge_2,
     r_recomputed_1,
     r_recomputed_2,
-    CAST(1 AS INT64) AS f_edge_1,
-    CAST(2 AS INT64) AS f_edge_2,
-    NUMERIC '123456789012.123456789' AS m_edge_1,
+    CAST(1 AS BIGINT) AS f_edge_1,
+    CAST(2 AS BIGINT) AS f_edge_2,
+    CAST(123456789012.123456789 AS DECIMAL(38, 9)) AS m_edge_1,
     m_recomputed_1
   FROM recency_edges
   CROSS JOIN monetary_edges
 ),
 
--- One row per customer, scored 1 (worst) to the number of bins.
+-- One row per customer, scored from 1 (worst) to the number of bins.
 scores AS (
   SELECT
     customer_id,
@@ -223,7 +227,7 @@ scores AS (
   CROSS JOIN edges
 ),
 
--- One row per customer: the result.
+-- One row per customer: the metrics, the scores and the segment.
 segments AS (
   SELECT
     customer_id,
@@ -236,7 +240,7 @@ segments AS (
     r_score,
     f_score,
     m_score,
-    CONCAT(CAST(r_score AS STRING), CAST(f_score AS STRING), CAST(m_score AS STRING)) AS rfm_score,
+    CONCAT(CAST(r_score AS VARCHAR), CAST(f_score AS VARCHAR), CAST(m_score AS VARCHAR)) AS rfm_score,
     CASE
       WHEN r_score = 3 AND m_score = 2 THEN 'Best'
       ELSE 'Others'

@@ -1,3 +1,23 @@
+-- The query of the transitions between two as-of dates.
+-- Each case: a question in TOML, then the expected SQL. CTEs that are the same as in the first case, or the same in
+-- both dialects, are written once. tests/support/golden_queries.py describes the keys of a question. To regenerate
+-- the SQL below the questions:
+-- RFM_UPDATE_GOLDEN=1 uv run pytest tests/unit/sql/test_golden.py
+
+/*
+name = "quantile-edges"
+
+[earlier]
+as_of = 2025-01-31
+preset = "classic"
+edges = { recency = ["20", "60", "150"], frequency = ["1", "2", "5"], monetary = ["9.99", "50", "250.5"] }
+
+[later]
+as_of = 2025-02-28
+preset = "classic"
+edges = { recency = ["20", "60", "150"], frequency = ["1", "2", "5"], monetary = ["9.99", "50", "250.5"] }
+*/
+-- duckdb
 WITH
 -- One row per customer as of 2025-01-31.
 earlier AS (
@@ -12,7 +32,7 @@ earlier AS (
     r_score,
     f_score,
     m_score
-  FROM "history"
+  FROM history
   WHERE as_of_date = DATE '2025-01-31'
 ),
 
@@ -29,11 +49,11 @@ later AS (
     r_score,
     f_score,
     m_score
-  FROM "history"
+  FROM history
   WHERE as_of_date = DATE '2025-02-28'
 ),
 
--- One row per customer of either date; the aged values are those that time alone would have led to.
+-- One row per customer of either date; aged values are the earlier ones after time without orders.
 paired AS (
   SELECT
     e.segment AS earlier_segment,
@@ -66,7 +86,200 @@ paired AS (
     ON l.customer_id = e.customer_id
 ),
 
--- The same, with the aged and the later values scored as of 2025-01-31, and the later ones by the later edges.
+-- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
+scored AS (
+  SELECT
+    *,
+    CASE
+      WHEN aged_recency_days <= CAST(20 AS BIGINT) THEN 4
+      WHEN aged_recency_days <= CAST(60 AS BIGINT) THEN 3
+      WHEN aged_recency_days <= CAST(150 AS BIGINT) THEN 2
+      ELSE 1
+    END AS aged_by_earlier_r_score,
+    CASE
+      WHEN later_recency_days <= CAST(20 AS BIGINT) THEN 4
+      WHEN later_recency_days <= CAST(60 AS BIGINT) THEN 3
+      WHEN later_recency_days <= CAST(150 AS BIGINT) THEN 2
+      ELSE 1
+    END AS later_by_earlier_r_score,
+    later_r_score AS later_by_later_r_score,
+    CASE
+      WHEN aged_frequency > CAST(5 AS BIGINT) THEN 4
+      WHEN aged_frequency > CAST(2 AS BIGINT) THEN 3
+      WHEN aged_frequency > CAST(1 AS BIGINT) THEN 2
+      ELSE 1
+    END AS aged_by_earlier_f_score,
+    CASE
+      WHEN later_frequency > CAST(5 AS BIGINT) THEN 4
+      WHEN later_frequency > CAST(2 AS BIGINT) THEN 3
+      WHEN later_frequency > CAST(1 AS BIGINT) THEN 2
+      ELSE 1
+    END AS later_by_earlier_f_score,
+    later_f_score AS later_by_later_f_score,
+    CASE
+      WHEN aged_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
+      WHEN aged_monetary > CAST(50 AS DECIMAL(38, 9)) THEN 3
+      WHEN aged_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
+      ELSE 1
+    END AS aged_by_earlier_m_score,
+    CASE
+      WHEN later_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
+      WHEN later_monetary > CAST(50 AS DECIMAL(38, 9)) THEN 3
+      WHEN later_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
+      ELSE 1
+    END AS later_by_earlier_m_score,
+    later_m_score AS later_by_later_m_score
+  FROM paired
+),
+
+-- One row per row of scored, with the segment after each step: time, behaviour, later edges.
+reached AS (
+  SELECT
+    earlier_segment,
+    later_segment,
+    earlier_monetary,
+    later_monetary,
+    CASE
+      WHEN aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 4 THEN 'Champions'
+      WHEN aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 4 THEN 'Loyal Customers'
+      WHEN aged_by_earlier_r_score >= 3 AND aged_by_earlier_f_score >= 3 THEN 'Potential Loyalists'
+      WHEN aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score <= 2 THEN 'New Customers'
+      WHEN aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score <= 2 THEN 'Promising'
+      WHEN aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score >= 3 THEN 'Needs Attention'
+      WHEN aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score <= 2 THEN 'About to Sleep'
+      WHEN aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score >= 3 THEN 'At-Risk'
+      WHEN aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 2 THEN 'Hibernating'
+      WHEN aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 1 THEN 'Lost'
+    END AS by_time,
+    CASE
+      WHEN later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4 THEN 'Champions'
+      WHEN later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 4 THEN 'Loyal Customers'
+      WHEN later_by_earlier_r_score >= 3 AND later_by_earlier_f_score >= 3 THEN 'Potential Loyalists'
+      WHEN later_by_earlier_r_score = 4 AND later_by_earlier_f_score <= 2 THEN 'New Customers'
+      WHEN later_by_earlier_r_score = 3 AND later_by_earlier_f_score <= 2 THEN 'Promising'
+      WHEN later_by_earlier_r_score = 2 AND later_by_earlier_f_score >= 3 THEN 'Needs Attention'
+      WHEN later_by_earlier_r_score = 2 AND later_by_earlier_f_score <= 2 THEN 'About to Sleep'
+      WHEN later_by_earlier_r_score = 1 AND later_by_earlier_f_score >= 3 THEN 'At-Risk'
+      WHEN later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 2 THEN 'Hibernating'
+      WHEN later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 THEN 'Lost'
+    END AS by_behaviour,
+    CASE
+      WHEN later_by_later_r_score = 4 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4 THEN 'Champions'
+      WHEN later_by_later_r_score = 4 AND later_by_later_f_score = 4 THEN 'Loyal Customers'
+      WHEN later_by_later_r_score >= 3 AND later_by_later_f_score >= 3 THEN 'Potential Loyalists'
+      WHEN later_by_later_r_score = 4 AND later_by_later_f_score <= 2 THEN 'New Customers'
+      WHEN later_by_later_r_score = 3 AND later_by_later_f_score <= 2 THEN 'Promising'
+      WHEN later_by_later_r_score = 2 AND later_by_later_f_score >= 3 THEN 'Needs Attention'
+      WHEN later_by_later_r_score = 2 AND later_by_later_f_score <= 2 THEN 'About to Sleep'
+      WHEN later_by_later_r_score = 1 AND later_by_later_f_score >= 3 THEN 'At-Risk'
+      WHEN later_by_later_r_score = 1 AND later_by_later_f_score = 2 THEN 'Hibernating'
+      WHEN later_by_later_r_score = 1 AND later_by_later_f_score = 1 THEN 'Lost'
+    END AS by_edges
+  FROM scored
+),
+
+-- One row per row of reached, with the cause: the last step that changes the segment.
+explained AS (
+  SELECT
+    earlier_segment,
+    later_segment,
+    earlier_monetary,
+    later_monetary,
+    CASE
+      WHEN earlier_segment IS NULL OR later_segment IS NULL THEN NULL
+      WHEN earlier_segment = later_segment THEN NULL
+      WHEN by_edges <> later_segment THEN 'rules'
+      WHEN by_behaviour <> by_edges THEN 'edges'
+      WHEN by_time <> by_behaviour THEN 'behaviour'
+      ELSE 'time'
+    END AS cause
+  FROM reached
+)
+
+SELECT
+  earlier_segment,
+  later_segment,
+  cause,
+  COUNT(*) AS customers,
+  SUM(earlier_monetary) AS earlier_monetary,
+  SUM(later_monetary) AS later_monetary
+FROM explained
+GROUP BY 1, 2, 3;
+
+-- bigquery; as in duckdb: earlier, later, paired, reached, explained
+WITH
+-- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
+scored AS (
+  SELECT
+    *,
+    CASE
+      WHEN aged_recency_days <= CAST(20 AS INT64) THEN 4
+      WHEN aged_recency_days <= CAST(60 AS INT64) THEN 3
+      WHEN aged_recency_days <= CAST(150 AS INT64) THEN 2
+      ELSE 1
+    END AS aged_by_earlier_r_score,
+    CASE
+      WHEN later_recency_days <= CAST(20 AS INT64) THEN 4
+      WHEN later_recency_days <= CAST(60 AS INT64) THEN 3
+      WHEN later_recency_days <= CAST(150 AS INT64) THEN 2
+      ELSE 1
+    END AS later_by_earlier_r_score,
+    later_r_score AS later_by_later_r_score,
+    CASE
+      WHEN aged_frequency > CAST(5 AS INT64) THEN 4
+      WHEN aged_frequency > CAST(2 AS INT64) THEN 3
+      WHEN aged_frequency > CAST(1 AS INT64) THEN 2
+      ELSE 1
+    END AS aged_by_earlier_f_score,
+    CASE
+      WHEN later_frequency > CAST(5 AS INT64) THEN 4
+      WHEN later_frequency > CAST(2 AS INT64) THEN 3
+      WHEN later_frequency > CAST(1 AS INT64) THEN 2
+      ELSE 1
+    END AS later_by_earlier_f_score,
+    later_f_score AS later_by_later_f_score,
+    CASE
+      WHEN aged_monetary > NUMERIC '250.5' THEN 4
+      WHEN aged_monetary > NUMERIC '50' THEN 3
+      WHEN aged_monetary > NUMERIC '9.99' THEN 2
+      ELSE 1
+    END AS aged_by_earlier_m_score,
+    CASE
+      WHEN later_monetary > NUMERIC '250.5' THEN 4
+      WHEN later_monetary > NUMERIC '50' THEN 3
+      WHEN later_monetary > NUMERIC '9.99' THEN 2
+      ELSE 1
+    END AS later_by_earlier_m_score,
+    later_m_score AS later_by_later_m_score
+  FROM paired
+)
+
+SELECT
+  earlier_segment,
+  later_segment,
+  cause,
+  COUNT(*) AS customers,
+  SUM(earlier_monetary) AS earlier_monetary,
+  SUM(later_monetary) AS later_monetary
+FROM explained
+GROUP BY 1, 2, 3;
+
+/*
+name = "ntile-with-other-bins"
+
+[earlier]
+as_of = 2025-01-31
+preset = "pymc"
+scoring = { bins = 4, method = "ntile" }
+
+[later]
+as_of = 2025-02-28
+preset = "grid"
+scoring = { bins = 5, method = "ntile" }
+*/
+-- duckdb; as in the first case: earlier, later, paired, explained
+WITH
+-- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
 scored AS (
   SELECT
     *,
@@ -82,7 +295,7 @@ scored AS (
   FROM paired
 ),
 
--- The same, with the segment that each step leads to: time, then behaviour, then the later edges.
+-- One row per row of scored, with the segment after each step: time, behaviour, later edges.
 reached AS (
   SELECT
     earlier_segment,
@@ -237,24 +450,6 @@ reached AS (
       ELSE 'Other'
     END AS by_edges
   FROM scored
-),
-
--- The same, with the step that led to the later segment.
-explained AS (
-  SELECT
-    earlier_segment,
-    later_segment,
-    earlier_monetary,
-    later_monetary,
-    CASE
-      WHEN earlier_segment IS NULL OR later_segment IS NULL THEN NULL
-      WHEN earlier_segment = later_segment THEN NULL
-      WHEN by_edges <> later_segment THEN 'rules'
-      WHEN by_behaviour <> by_edges THEN 'edges'
-      WHEN by_time <> by_behaviour THEN 'behaviour'
-      ELSE 'time'
-    END AS cause
-  FROM reached
 )
 
 SELECT
@@ -265,4 +460,127 @@ SELECT
   SUM(earlier_monetary) AS earlier_monetary,
   SUM(later_monetary) AS later_monetary
 FROM explained
-GROUP BY 1, 2, 3
+GROUP BY 1, 2, 3;
+
+-- bigquery; as in the first case: earlier, later, paired, explained; as in duckdb: scored, reached
+
+/*
+name = "changed-fixed-edges"
+
+[earlier]
+as_of = 2025-01-31
+preset = "classic"
+edges = { recency = ["20", "60", "150"], monetary = ["9.99", "50", "250.5"] }
+scoring = { recency = { method = "fixed", edges = ["20", "60", "150"] }, frequency = { method = "ntile" } }
+
+[later]
+as_of = 2025-02-28
+preset = "classic"
+edges = { recency = ["10", "30", "90"], monetary = ["9.99", "50", "250.5"] }
+scoring = { recency = { method = "fixed", edges = ["10", "30", "90"] }, frequency = { method = "ntile" } }
+*/
+-- duckdb; as in the first case: earlier, later, paired, reached, explained
+WITH
+-- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
+scored AS (
+  SELECT
+    *,
+    CASE
+      WHEN aged_recency_days <= CAST(20 AS BIGINT) THEN 4
+      WHEN aged_recency_days <= CAST(60 AS BIGINT) THEN 3
+      WHEN aged_recency_days <= CAST(150 AS BIGINT) THEN 2
+      ELSE 1
+    END AS aged_by_earlier_r_score,
+    CASE
+      WHEN later_recency_days <= CAST(20 AS BIGINT) THEN 4
+      WHEN later_recency_days <= CAST(60 AS BIGINT) THEN 3
+      WHEN later_recency_days <= CAST(150 AS BIGINT) THEN 2
+      ELSE 1
+    END AS later_by_earlier_r_score,
+    CASE
+      WHEN later_recency_days <= CAST(20 AS BIGINT) THEN 4
+      WHEN later_recency_days <= CAST(60 AS BIGINT) THEN 3
+      WHEN later_recency_days <= CAST(150 AS BIGINT) THEN 2
+      ELSE 1
+    END AS later_by_later_r_score,
+    earlier_f_score AS aged_by_earlier_f_score,
+    CASE WHEN later_frequency = aged_frequency THEN earlier_f_score ELSE later_f_score END AS later_by_earlier_f_score,
+    later_f_score AS later_by_later_f_score,
+    CASE
+      WHEN aged_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
+      WHEN aged_monetary > CAST(50 AS DECIMAL(38, 9)) THEN 3
+      WHEN aged_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
+      ELSE 1
+    END AS aged_by_earlier_m_score,
+    CASE
+      WHEN later_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
+      WHEN later_monetary > CAST(50 AS DECIMAL(38, 9)) THEN 3
+      WHEN later_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
+      ELSE 1
+    END AS later_by_earlier_m_score,
+    later_m_score AS later_by_later_m_score
+  FROM paired
+)
+
+SELECT
+  earlier_segment,
+  later_segment,
+  cause,
+  COUNT(*) AS customers,
+  SUM(earlier_monetary) AS earlier_monetary,
+  SUM(later_monetary) AS later_monetary
+FROM explained
+GROUP BY 1, 2, 3;
+
+-- bigquery; as in the first case: earlier, later, paired, reached, explained
+WITH
+-- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
+scored AS (
+  SELECT
+    *,
+    CASE
+      WHEN aged_recency_days <= CAST(20 AS INT64) THEN 4
+      WHEN aged_recency_days <= CAST(60 AS INT64) THEN 3
+      WHEN aged_recency_days <= CAST(150 AS INT64) THEN 2
+      ELSE 1
+    END AS aged_by_earlier_r_score,
+    CASE
+      WHEN later_recency_days <= CAST(20 AS INT64) THEN 4
+      WHEN later_recency_days <= CAST(60 AS INT64) THEN 3
+      WHEN later_recency_days <= CAST(150 AS INT64) THEN 2
+      ELSE 1
+    END AS later_by_earlier_r_score,
+    CASE
+      WHEN later_recency_days <= CAST(20 AS INT64) THEN 4
+      WHEN later_recency_days <= CAST(60 AS INT64) THEN 3
+      WHEN later_recency_days <= CAST(150 AS INT64) THEN 2
+      ELSE 1
+    END AS later_by_later_r_score,
+    earlier_f_score AS aged_by_earlier_f_score,
+    CASE WHEN later_frequency = aged_frequency THEN earlier_f_score ELSE later_f_score END AS later_by_earlier_f_score,
+    later_f_score AS later_by_later_f_score,
+    CASE
+      WHEN aged_monetary > NUMERIC '250.5' THEN 4
+      WHEN aged_monetary > NUMERIC '50' THEN 3
+      WHEN aged_monetary > NUMERIC '9.99' THEN 2
+      ELSE 1
+    END AS aged_by_earlier_m_score,
+    CASE
+      WHEN later_monetary > NUMERIC '250.5' THEN 4
+      WHEN later_monetary > NUMERIC '50' THEN 3
+      WHEN later_monetary > NUMERIC '9.99' THEN 2
+      ELSE 1
+    END AS later_by_earlier_m_score,
+    later_m_score AS later_by_later_m_score
+  FROM paired
+)
+
+SELECT
+  earlier_segment,
+  later_segment,
+  cause,
+  COUNT(*) AS customers,
+  SUM(earlier_monetary) AS earlier_monetary,
+  SUM(later_monetary) AS later_monetary
+FROM explained
+GROUP BY 1, 2, 3;

@@ -1,0 +1,792 @@
+-- The stage scores: the edges of each dimension, and each customer's scores.
+-- Each case: a question in TOML, then the expected SQL. CTEs that are the same as in the first case, or the same in
+-- both dialects, are written once. tests/support/golden_queries.py describes the keys of a question. To regenerate
+-- the SQL below the questions:
+-- RFM_UPDATE_GOLDEN=1 uv run pytest tests/unit/sql/test_golden.py
+
+/*
+name = "defaults"
+*/
+-- duckdb
+WITH
+-- One row per recency value, with its number of customers.
+recency_histogram AS (
+  SELECT
+    -recency_days AS value,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per recency value, with the customers up to the value and in total.
+recency_cumulative AS (
+  SELECT
+    value,
+    SUM(customers_here) OVER (ORDER BY value) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM recency_histogram
+),
+
+-- One row: the edges of recency.
+recency_edges AS (
+  SELECT
+    -MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) - 1 AS r_edge_1,
+    -MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) - 1 AS r_edge_2,
+    -MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) - 1 AS r_edge_3
+  FROM recency_cumulative
+),
+
+-- One row per frequency value, with its number of customers.
+frequency_histogram AS (
+  SELECT
+    frequency AS value,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per frequency value, with the customers up to the value and in total.
+frequency_cumulative AS (
+  SELECT
+    value,
+    SUM(customers_here) OVER (ORDER BY value) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM frequency_histogram
+),
+
+-- One row: the edges of frequency.
+frequency_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) AS f_edge_1,
+    MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) AS f_edge_2,
+    MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) AS f_edge_3
+  FROM frequency_cumulative
+),
+
+-- One row per coarse monetary value, with its number of customers.
+monetary_coarse AS (
+  SELECT
+    FLOOR(CAST(monetary AS DOUBLE)) AS coarse,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per coarse monetary value, with the customers before it, up to it and in total.
+monetary_ranges AS (
+  SELECT
+    coarse,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
+    SUM(customers_here) OVER () AS customers
+  FROM monetary_coarse
+),
+
+-- One row per coarse monetary value that contains an edge.
+monetary_holders AS (
+  SELECT
+    coarse,
+    before,
+    customers
+  FROM monetary_ranges
+  WHERE
+    (before * 4 < customers * 1 AND up_to * 4 >= customers * 1)
+    OR (before * 4 < customers * 2 AND up_to * 4 >= customers * 2)
+    OR (before * 4 < customers * 3 AND up_to * 4 >= customers * 3)
+),
+
+-- One row per monetary value within monetary_holders, with its number of customers.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    before,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_holders
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value within monetary_holders, with the customers up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+),
+
+-- One row: the edges of monetary.
+monetary_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) AS m_edge_1,
+    MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) AS m_edge_2,
+    MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) AS m_edge_3
+  FROM monetary_cumulative
+),
+
+-- One row: the edges between scores. A recency edge is the most days of its score.
+edges AS (
+  SELECT
+    r_edge_1,
+    r_edge_2,
+    r_edge_3,
+    f_edge_1,
+    f_edge_2,
+    f_edge_3,
+    m_edge_1,
+    m_edge_2,
+    m_edge_3
+  FROM recency_edges
+  CROSS JOIN frequency_edges
+  CROSS JOIN monetary_edges
+),
+
+-- One row per customer, scored from 1 (worst) to the number of bins.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_3 THEN 4
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    CASE
+      WHEN frequency > f_edge_3 THEN 4
+      WHEN frequency > f_edge_2 THEN 3
+      WHEN frequency > f_edge_1 THEN 2
+      ELSE 1
+    END AS f_score,
+    CASE
+      WHEN monetary > m_edge_3 THEN 4
+      WHEN monetary > m_edge_2 THEN 3
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+)
+
+SELECT *
+FROM scores;
+
+-- bigquery; as in duckdb: recency_histogram, recency_cumulative, recency_edges, frequency_histogram, frequency_cumulative, frequency_edges, monetary_ranges, monetary_holders, monetary_cumulative, monetary_edges, edges, scores
+WITH
+-- One row per coarse monetary value, with its number of customers.
+monetary_coarse AS (
+  SELECT
+    monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) AS coarse,
+    COUNT(*) AS customers_here
+  FROM metrics
+  GROUP BY 1
+),
+
+-- One row per monetary value within monetary_holders, with its number of customers.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    before,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_holders
+    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+  GROUP BY 1, 2, 3, 4
+)
+
+SELECT *
+FROM scores;
+
+/*
+name = "fixed-and-ntile"
+
+[settings.scoring]
+recency = { method = "fixed", edges = [30, 90, 365] }
+frequency.method = "ntile"
+monetary = { method = "fixed", edges = [50, 250.5, 1000] }
+*/
+-- duckdb
+WITH
+-- One row: the edges between scores. A recency edge is the most days of its score.
+edges AS (
+  SELECT
+    CAST(365 AS BIGINT) AS r_edge_1,
+    CAST(90 AS BIGINT) AS r_edge_2,
+    CAST(30 AS BIGINT) AS r_edge_3,
+    CAST(50 AS DECIMAL(38, 9)) AS m_edge_1,
+    CAST(250.5 AS DECIMAL(38, 9)) AS m_edge_2,
+    CAST(1000 AS DECIMAL(38, 9)) AS m_edge_3
+),
+
+-- One row per customer, scored from 1 (worst) to the number of bins. NTILE gives equal customers different scores, and is for comparison with older pipelines only.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_3 THEN 4
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    NTILE(4) OVER (ORDER BY frequency, customer_id) AS f_score,
+    CASE
+      WHEN monetary > m_edge_3 THEN 4
+      WHEN monetary > m_edge_2 THEN 3
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+)
+
+SELECT *
+FROM scores;
+
+-- bigquery
+WITH
+-- One row: the edges between scores. A recency edge is the most days of its score.
+edges AS (
+  SELECT
+    CAST(365 AS INT64) AS r_edge_1,
+    CAST(90 AS INT64) AS r_edge_2,
+    CAST(30 AS INT64) AS r_edge_3,
+    NUMERIC '50' AS m_edge_1,
+    NUMERIC '250.5' AS m_edge_2,
+    NUMERIC '1000' AS m_edge_3
+),
+
+-- One row per customer, scored from 1 (worst) to the number of bins. NTILE gives equal customers different scores, and is for comparison with older pipelines only; it sorts all customers on one worker.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_3 THEN 4
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    NTILE(4) OVER (ORDER BY frequency, customer_id) AS f_score,
+    CASE
+      WHEN monetary > m_edge_3 THEN 4
+      WHEN monetary > m_edge_2 THEN 3
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+)
+
+SELECT *
+FROM scores;
+
+/*
+name = "frozen-edges"
+
+[settings.scoring]
+bins = 3
+frequency = { method = "fixed", edges = [1, 2] }
+monetary.bins = 2
+
+[settings.segments]
+fallback = "Others"
+rules = [{ segment = "Best", r = 3, m = 2 }]
+
+[frozen]
+recency = ["-1", "47"]
+monetary = ["123456789012.123456789"]
+*/
+-- duckdb; as in the first case: recency_histogram, recency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative
+WITH
+-- One row: the edges of recency.
+recency_edges AS (
+  SELECT
+    -MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) - 1 AS r_recomputed_1,
+    -MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) - 1 AS r_recomputed_2
+  FROM recency_cumulative
+),
+
+-- One row per coarse monetary value that contains an edge.
+monetary_holders AS (
+  SELECT
+    coarse,
+    before,
+    customers
+  FROM monetary_ranges
+  WHERE
+    (before * 2 < customers * 1 AND up_to * 2 >= customers * 1)
+),
+
+-- One row: the edges of monetary.
+monetary_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 2 >= customers * 1 THEN value END) AS m_recomputed_1
+  FROM monetary_cumulative
+),
+
+-- One row: the edges between scores, frozen from an earlier run, and the recomputed ones. A recency edge is the most days of its score.
+edges AS (
+  SELECT
+    CAST(47 AS BIGINT) AS r_edge_1,
+    CAST(-1 AS BIGINT) AS r_edge_2,
+    r_recomputed_1,
+    r_recomputed_2,
+    CAST(1 AS BIGINT) AS f_edge_1,
+    CAST(2 AS BIGINT) AS f_edge_2,
+    CAST(123456789012.123456789 AS DECIMAL(38, 9)) AS m_edge_1,
+    m_recomputed_1
+  FROM recency_edges
+  CROSS JOIN monetary_edges
+),
+
+-- One row per customer, scored from 1 (worst) to the number of bins.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    CASE
+      WHEN frequency > f_edge_2 THEN 3
+      WHEN frequency > f_edge_1 THEN 2
+      ELSE 1
+    END AS f_score,
+    CASE
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+)
+
+SELECT *
+FROM scores;
+
+-- bigquery; as in the first case: recency_histogram, recency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative; as in duckdb: recency_edges, monetary_holders, monetary_edges, scores
+WITH
+-- One row: the edges between scores, frozen from an earlier run, and the recomputed ones. A recency edge is the most days of its score.
+edges AS (
+  SELECT
+    CAST(47 AS INT64) AS r_edge_1,
+    CAST(-1 AS INT64) AS r_edge_2,
+    r_recomputed_1,
+    r_recomputed_2,
+    CAST(1 AS INT64) AS f_edge_1,
+    CAST(2 AS INT64) AS f_edge_2,
+    NUMERIC '123456789012.123456789' AS m_edge_1,
+    m_recomputed_1
+  FROM recency_edges
+  CROSS JOIN monetary_edges
+)
+
+SELECT *
+FROM scores;
+
+/*
+name = "three-bins"
+preset = "klaviyo"
+*/
+-- duckdb; as in the first case: frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative
+WITH
+-- One row: the edges of frequency.
+frequency_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) AS f_edge_1,
+    MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) AS f_edge_2
+  FROM frequency_cumulative
+),
+
+-- One row per coarse monetary value that contains an edge.
+monetary_holders AS (
+  SELECT
+    coarse,
+    before,
+    customers
+  FROM monetary_ranges
+  WHERE
+    (before * 3 < customers * 1 AND up_to * 3 >= customers * 1)
+    OR (before * 3 < customers * 2 AND up_to * 3 >= customers * 2)
+),
+
+-- One row: the edges of monetary.
+monetary_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) AS m_edge_1,
+    MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) AS m_edge_2
+  FROM monetary_cumulative
+),
+
+-- One row: the edges between scores. A recency edge is the most days of its score.
+edges AS (
+  SELECT
+    CAST(365 AS BIGINT) AS r_edge_1,
+    CAST(180 AS BIGINT) AS r_edge_2,
+    f_edge_1,
+    f_edge_2,
+    m_edge_1,
+    m_edge_2
+  FROM frequency_edges
+  CROSS JOIN monetary_edges
+),
+
+-- One row per customer, scored from 1 (worst) to the number of bins.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    CASE
+      WHEN frequency > f_edge_2 THEN 3
+      WHEN frequency > f_edge_1 THEN 2
+      ELSE 1
+    END AS f_score,
+    CASE
+      WHEN monetary > m_edge_2 THEN 3
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+)
+
+SELECT *
+FROM scores;
+
+-- bigquery; as in the first case: frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative; as in duckdb: frequency_edges, monetary_holders, monetary_edges, scores
+WITH
+-- One row: the edges between scores. A recency edge is the most days of its score.
+edges AS (
+  SELECT
+    CAST(365 AS INT64) AS r_edge_1,
+    CAST(180 AS INT64) AS r_edge_2,
+    f_edge_1,
+    f_edge_2,
+    m_edge_1,
+    m_edge_2
+  FROM frequency_edges
+  CROSS JOIN monetary_edges
+)
+
+SELECT *
+FROM scores;
+
+/*
+name = "five-bins"
+preset = "grid"
+*/
+-- duckdb; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative
+WITH
+-- One row: the edges of recency.
+recency_edges AS (
+  SELECT
+    -MIN(CASE WHEN up_to * 5 >= customers * 1 THEN value END) - 1 AS r_edge_1,
+    -MIN(CASE WHEN up_to * 5 >= customers * 2 THEN value END) - 1 AS r_edge_2,
+    -MIN(CASE WHEN up_to * 5 >= customers * 3 THEN value END) - 1 AS r_edge_3,
+    -MIN(CASE WHEN up_to * 5 >= customers * 4 THEN value END) - 1 AS r_edge_4
+  FROM recency_cumulative
+),
+
+-- One row: the edges of frequency.
+frequency_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 5 >= customers * 1 THEN value END) AS f_edge_1,
+    MIN(CASE WHEN up_to * 5 >= customers * 2 THEN value END) AS f_edge_2,
+    MIN(CASE WHEN up_to * 5 >= customers * 3 THEN value END) AS f_edge_3,
+    MIN(CASE WHEN up_to * 5 >= customers * 4 THEN value END) AS f_edge_4
+  FROM frequency_cumulative
+),
+
+-- One row per coarse monetary value that contains an edge.
+monetary_holders AS (
+  SELECT
+    coarse,
+    before,
+    customers
+  FROM monetary_ranges
+  WHERE
+    (before * 5 < customers * 1 AND up_to * 5 >= customers * 1)
+    OR (before * 5 < customers * 2 AND up_to * 5 >= customers * 2)
+    OR (before * 5 < customers * 3 AND up_to * 5 >= customers * 3)
+    OR (before * 5 < customers * 4 AND up_to * 5 >= customers * 4)
+),
+
+-- One row: the edges of monetary.
+monetary_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 5 >= customers * 1 THEN value END) AS m_edge_1,
+    MIN(CASE WHEN up_to * 5 >= customers * 2 THEN value END) AS m_edge_2,
+    MIN(CASE WHEN up_to * 5 >= customers * 3 THEN value END) AS m_edge_3,
+    MIN(CASE WHEN up_to * 5 >= customers * 4 THEN value END) AS m_edge_4
+  FROM monetary_cumulative
+),
+
+-- One row: the edges between scores. A recency edge is the most days of its score.
+edges AS (
+  SELECT
+    r_edge_1,
+    r_edge_2,
+    r_edge_3,
+    r_edge_4,
+    f_edge_1,
+    f_edge_2,
+    f_edge_3,
+    f_edge_4,
+    m_edge_1,
+    m_edge_2,
+    m_edge_3,
+    m_edge_4
+  FROM recency_edges
+  CROSS JOIN frequency_edges
+  CROSS JOIN monetary_edges
+),
+
+-- One row per customer, scored from 1 (worst) to the number of bins.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_4 THEN 5
+      WHEN recency_days <= r_edge_3 THEN 4
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    CASE
+      WHEN frequency > f_edge_4 THEN 5
+      WHEN frequency > f_edge_3 THEN 4
+      WHEN frequency > f_edge_2 THEN 3
+      WHEN frequency > f_edge_1 THEN 2
+      ELSE 1
+    END AS f_score,
+    CASE
+      WHEN monetary > m_edge_4 THEN 5
+      WHEN monetary > m_edge_3 THEN 4
+      WHEN monetary > m_edge_2 THEN 3
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+)
+
+SELECT *
+FROM scores;
+
+-- bigquery; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative; as in duckdb: recency_edges, frequency_edges, monetary_holders, monetary_edges, edges, scores
+
+/*
+name = "ten-bins"
+
+[settings]
+scoring.bins = 10
+
+[settings.segments]
+fallback = "Others"
+rules = [{ segment = "Best", r = ">=9", fm = 10 }]
+*/
+-- duckdb; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative
+WITH
+-- One row: the edges of recency.
+recency_edges AS (
+  SELECT
+    -MIN(CASE WHEN up_to * 10 >= customers * 1 THEN value END) - 1 AS r_edge_1,
+    -MIN(CASE WHEN up_to * 10 >= customers * 2 THEN value END) - 1 AS r_edge_2,
+    -MIN(CASE WHEN up_to * 10 >= customers * 3 THEN value END) - 1 AS r_edge_3,
+    -MIN(CASE WHEN up_to * 10 >= customers * 4 THEN value END) - 1 AS r_edge_4,
+    -MIN(CASE WHEN up_to * 10 >= customers * 5 THEN value END) - 1 AS r_edge_5,
+    -MIN(CASE WHEN up_to * 10 >= customers * 6 THEN value END) - 1 AS r_edge_6,
+    -MIN(CASE WHEN up_to * 10 >= customers * 7 THEN value END) - 1 AS r_edge_7,
+    -MIN(CASE WHEN up_to * 10 >= customers * 8 THEN value END) - 1 AS r_edge_8,
+    -MIN(CASE WHEN up_to * 10 >= customers * 9 THEN value END) - 1 AS r_edge_9
+  FROM recency_cumulative
+),
+
+-- One row: the edges of frequency.
+frequency_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 10 >= customers * 1 THEN value END) AS f_edge_1,
+    MIN(CASE WHEN up_to * 10 >= customers * 2 THEN value END) AS f_edge_2,
+    MIN(CASE WHEN up_to * 10 >= customers * 3 THEN value END) AS f_edge_3,
+    MIN(CASE WHEN up_to * 10 >= customers * 4 THEN value END) AS f_edge_4,
+    MIN(CASE WHEN up_to * 10 >= customers * 5 THEN value END) AS f_edge_5,
+    MIN(CASE WHEN up_to * 10 >= customers * 6 THEN value END) AS f_edge_6,
+    MIN(CASE WHEN up_to * 10 >= customers * 7 THEN value END) AS f_edge_7,
+    MIN(CASE WHEN up_to * 10 >= customers * 8 THEN value END) AS f_edge_8,
+    MIN(CASE WHEN up_to * 10 >= customers * 9 THEN value END) AS f_edge_9
+  FROM frequency_cumulative
+),
+
+-- One row per coarse monetary value that contains an edge.
+monetary_holders AS (
+  SELECT
+    coarse,
+    before,
+    customers
+  FROM monetary_ranges
+  WHERE
+    (before * 10 < customers * 1 AND up_to * 10 >= customers * 1)
+    OR (before * 10 < customers * 2 AND up_to * 10 >= customers * 2)
+    OR (before * 10 < customers * 3 AND up_to * 10 >= customers * 3)
+    OR (before * 10 < customers * 4 AND up_to * 10 >= customers * 4)
+    OR (before * 10 < customers * 5 AND up_to * 10 >= customers * 5)
+    OR (before * 10 < customers * 6 AND up_to * 10 >= customers * 6)
+    OR (before * 10 < customers * 7 AND up_to * 10 >= customers * 7)
+    OR (before * 10 < customers * 8 AND up_to * 10 >= customers * 8)
+    OR (before * 10 < customers * 9 AND up_to * 10 >= customers * 9)
+),
+
+-- One row: the edges of monetary.
+monetary_edges AS (
+  SELECT
+    MIN(CASE WHEN up_to * 10 >= customers * 1 THEN value END) AS m_edge_1,
+    MIN(CASE WHEN up_to * 10 >= customers * 2 THEN value END) AS m_edge_2,
+    MIN(CASE WHEN up_to * 10 >= customers * 3 THEN value END) AS m_edge_3,
+    MIN(CASE WHEN up_to * 10 >= customers * 4 THEN value END) AS m_edge_4,
+    MIN(CASE WHEN up_to * 10 >= customers * 5 THEN value END) AS m_edge_5,
+    MIN(CASE WHEN up_to * 10 >= customers * 6 THEN value END) AS m_edge_6,
+    MIN(CASE WHEN up_to * 10 >= customers * 7 THEN value END) AS m_edge_7,
+    MIN(CASE WHEN up_to * 10 >= customers * 8 THEN value END) AS m_edge_8,
+    MIN(CASE WHEN up_to * 10 >= customers * 9 THEN value END) AS m_edge_9
+  FROM monetary_cumulative
+),
+
+-- One row: the edges between scores. A recency edge is the most days of its score.
+edges AS (
+  SELECT
+    r_edge_1,
+    r_edge_2,
+    r_edge_3,
+    r_edge_4,
+    r_edge_5,
+    r_edge_6,
+    r_edge_7,
+    r_edge_8,
+    r_edge_9,
+    f_edge_1,
+    f_edge_2,
+    f_edge_3,
+    f_edge_4,
+    f_edge_5,
+    f_edge_6,
+    f_edge_7,
+    f_edge_8,
+    f_edge_9,
+    m_edge_1,
+    m_edge_2,
+    m_edge_3,
+    m_edge_4,
+    m_edge_5,
+    m_edge_6,
+    m_edge_7,
+    m_edge_8,
+    m_edge_9
+  FROM recency_edges
+  CROSS JOIN frequency_edges
+  CROSS JOIN monetary_edges
+),
+
+-- One row per customer, scored from 1 (worst) to the number of bins.
+scores AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    CASE
+      WHEN recency_days <= r_edge_9 THEN 10
+      WHEN recency_days <= r_edge_8 THEN 9
+      WHEN recency_days <= r_edge_7 THEN 8
+      WHEN recency_days <= r_edge_6 THEN 7
+      WHEN recency_days <= r_edge_5 THEN 6
+      WHEN recency_days <= r_edge_4 THEN 5
+      WHEN recency_days <= r_edge_3 THEN 4
+      WHEN recency_days <= r_edge_2 THEN 3
+      WHEN recency_days <= r_edge_1 THEN 2
+      ELSE 1
+    END AS r_score,
+    CASE
+      WHEN frequency > f_edge_9 THEN 10
+      WHEN frequency > f_edge_8 THEN 9
+      WHEN frequency > f_edge_7 THEN 8
+      WHEN frequency > f_edge_6 THEN 7
+      WHEN frequency > f_edge_5 THEN 6
+      WHEN frequency > f_edge_4 THEN 5
+      WHEN frequency > f_edge_3 THEN 4
+      WHEN frequency > f_edge_2 THEN 3
+      WHEN frequency > f_edge_1 THEN 2
+      ELSE 1
+    END AS f_score,
+    CASE
+      WHEN monetary > m_edge_9 THEN 10
+      WHEN monetary > m_edge_8 THEN 9
+      WHEN monetary > m_edge_7 THEN 8
+      WHEN monetary > m_edge_6 THEN 7
+      WHEN monetary > m_edge_5 THEN 6
+      WHEN monetary > m_edge_4 THEN 5
+      WHEN monetary > m_edge_3 THEN 4
+      WHEN monetary > m_edge_2 THEN 3
+      WHEN monetary > m_edge_1 THEN 2
+      ELSE 1
+    END AS m_score,
+    as_of_date
+  FROM metrics
+  CROSS JOIN edges
+)
+
+SELECT *
+FROM scores;
+
+-- bigquery; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative; as in duckdb: recency_edges, frequency_edges, monetary_holders, monetary_edges, edges, scores
