@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,9 @@ def _open(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnecti
     try:
         registered = [_RELATION]
         if kind == ("pandas", "DataFrame"):
+            if _has_decimals(frame):
+                # DuckDB infers the width of Decimal objects from 1,000 of them, and fails at a wider one.
+                connection.execute(f"SET pandas_analyze_sample = {len(frame)}")
             connection.register(_RELATION, frame)
         elif kind == ("polars", "DataFrame"):
             registered = _register_slices(frame, connection)
@@ -120,6 +124,12 @@ def _open(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnecti
         label=label, relation=_RELATION, schema=schema, format="frame", files=(),
         size_bytes=None, rows=rows, notes=(), copies=dict.fromkeys(registered, label),
     )  # fmt: skip
+
+
+def _has_decimals(frame: Any) -> bool:
+    """Return whether a column of a pandas frame holds Decimal objects, as its first value that is not missing."""
+    values = (column.dropna().iloc[:1] for _, column in frame.items() if column.dtype == object)
+    return any(isinstance(value, Decimal) for first in values for value in first)
 
 
 def _register_slices(frame: Any, connection: duckdb.DuckDBPyConnection) -> list[str]:

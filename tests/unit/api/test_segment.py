@@ -22,7 +22,7 @@ import pytest
 
 import rfm_pipeline
 import rfm_pipeline as rfm
-from rfm_pipeline.api.segmentation import COLUMNS
+from rfm_pipeline.api.segmentation import SEGMENTATION_COLUMNS
 from support.cli import Rfm
 from support.orders import EXPECTED_ROWS, ORDERS, contents, run_python
 from support.paths import ROOT
@@ -75,7 +75,7 @@ def frame(orders: Path) -> pd.DataFrame:
 def published(file: Path) -> list[tuple[Any, ...]]:
     with closing(duckdb.connect(str(file), read_only=True)) as connection:
         return connection.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM rfm_segments ORDER BY customer_id"
+            f"SELECT {', '.join(SEGMENTATION_COLUMNS)} FROM rfm_segments ORDER BY customer_id"
         ).fetchall()
 
 
@@ -179,7 +179,7 @@ def test_each_form_has_the_same_customers(frame: pd.DataFrame) -> None:
     assert table.schema.field("monetary").type == pa.decimal128(38, 9)
     assert result.to_polars().to_arrow().to_pylist() == table.to_pylist()
     as_pandas = result.to_pandas()
-    assert list(as_pandas.columns) == list(COLUMNS)
+    assert list(as_pandas.columns) == list(SEGMENTATION_COLUMNS)
     assert as_pandas["monetary"].tolist() == [float(row["monetary"]) for row in table.to_pylist()]
     # Consumers of Arrow streams read the segmentation itself, any number of times.
     for _ in range(2):
@@ -236,6 +236,13 @@ def test_integer_ids_that_pandas_stored_as_floats_are_integers() -> None:
     assert [(excluded.reason, excluded.lines) for excluded in result.exclusions] == [("missing_customer", 1)]
 
 
+def test_a_wide_decimal_beyond_the_first_thousand_of_a_pandas_frame_is_read() -> None:
+    amounts = [Decimal("1.00")] * 5_001 + [Decimal("123456.01")] + [Decimal("2.50")] * 3_000
+    frame = pd.DataFrame({"amount": amounts, "note": pd.Series([None] * len(amounts), dtype=object)})
+    result = rfm.segment(frame.assign(customer_id="ann", date=pd.Timestamp(2025, 1, 1)), order_id="none")
+    assert result.revenue == Decimal("135957.01")
+
+
 @pytest.mark.parametrize("limit", [1, 7, 50, 256])
 def test_a_frame_in_many_pieces_is_read_whole(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rfm_pipeline.source.dataframe._LARGE", 0)
@@ -270,7 +277,7 @@ def test_a_large_frame_is_not_copied(pieces: int) -> None:
         (
             pd.DataFrame({0: [1], 1: [2]}),
             "The name of column 0 of a pandas.DataFrame is not text but a int.",
-            "name it",
+            "rename it",
         ),
         (
             pd.DataFrame([[1, 2]], columns=["a", "A"]),
