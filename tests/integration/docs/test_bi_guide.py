@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from rfm_pipeline.config.presets import load
+from rfm_pipeline.config.presets import load_preset
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, PublishedColumn
 from support.cli import Rfm
 from support.googlesql_engine import googlesql
 from support.markdown import blocks
-from support.orders import BY_HAND, ORDERS
+from support.orders import EXPECTED_ROWS, ORDERS
 from support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -188,7 +188,9 @@ def test_the_page_has_a_tile_for_each_thing_that_it_is_to_show() -> None:
 
 
 def test_the_page_describes_every_column_of_the_result() -> None:
-    described = set(re.findall(r"`([a-z_]+)`", PAGE.partition("| column | is |")[2].partition("\n\n")[0]))
+    described = set(
+        re.findall(r"`([a-z_]+)`", PAGE.partition("| column | meaning |")[2].partition("\n\n")[0])
+    )
     assert described == set(RESULT_COLUMNS)
 
 
@@ -255,7 +257,7 @@ def test_the_segments_that_the_page_names_are_those_of_the_preset() -> None:
     named = {
         name for names in re.findall(r"IN \(('[^)]+)\)", PAGE) for name in re.findall(r"'([^']+)'", names)
     }
-    known = {rule["segment"] for rule in load("classic")["segments"]["rules"]}
+    known = {rule["segment"] for rule in load_preset("classic")["segments"]["rules"]}
     assert named
     assert named <= known
 
@@ -275,7 +277,7 @@ def test_the_queries_run_on_what_runs_leave_behind(rfm: Rfm, tmp_path: Path) -> 
         connection.execute(f"ATTACH '{tmp_path}/rfm.duckdb' AS marketing (READ_ONLY)")
         answers = {query: on_duckdb(connection, query) for query in QUERIES if "DuckDB" in engines(query)}
     (headline,) = (rows for query, rows in answers.items() if "revenue_per_order" in query)
-    assert (headline[0]["as_of_date"], headline[0]["customers"]) == (date(2024, 3, 1), len(BY_HAND))
+    assert (headline[0]["as_of_date"], headline[0]["customers"]) == (date(2024, 3, 1), len(EXPECTED_ROWS))
     (excluded,) = (rows for query, rows in answers.items() if "rows_excluded" in query)
     assert ("missing_customer", 1) in {(row["reason"], row["rows_excluded"]) for row in excluded}
     (health,) = (rows for query, rows in answers.items() if "kept_percent" in query)
