@@ -19,7 +19,7 @@ import yaml
 
 from support.bigquery_shop import Shop
 from support.container_image import USER, Image, build, call, needs_podman, podman, started
-from support.orders import BY_HAND, ORDERS, published
+from support.orders import EXPECTED_ROWS, ORDERS, published
 from support.paths import ROOT
 
 pytestmark = pytest.mark.xdist_group("container")
@@ -120,7 +120,7 @@ def test_nothing_that_builds_or_installs_is_inside(image: Image) -> None:
 
 def test_it_is_no_larger_than_the_page_says(image: Image) -> None:
     page = (ROOT / "docs" / "guides" / "scheduling.md").read_text(encoding="utf-8")
-    said = re.search(r"we add to the base image is (\d+) MB", page)
+    said = re.search(r"adds (\d+) MB to the base image", page)
     assert said
     found = int(image.shell("du -sm /opt/rfm").stdout.split()[0])
     assert abs(found - int(said[1])) <= 0.15 * int(said[1])
@@ -224,7 +224,7 @@ def test_a_mounted_file_is_all_the_configuration_it_needs(image: Image, volume: 
     config = readable(tmp_path / "rfm.toml", "source = 'orders.csv'\nto = 'duckdb:shop.duckdb'\n")
     done = image.run(options=(*mounted(volume), "-v", f"{config}:/data/rfm.toml:ro"))
     assert (done.returncode, done.stderr) == (0, "")
-    assert [row[:4] for row in published(volume / "shop.duckdb")] == [row[:4] for row in BY_HAND]
+    assert [row[:4] for row in published(volume / "shop.duckdb")] == [row[:4] for row in EXPECTED_ROWS]
 
 
 def test_variables_are_all_the_configuration_it_needs(image: Image, volume: Path) -> None:
@@ -232,11 +232,11 @@ def test_variables_are_all_the_configuration_it_needs(image: Image, volume: Path
     variables = {"RFM_SOURCE": "orders.csv", "RFM_TO": "duckdb:shop.duckdb", "RFM_SCORING__BINS": "3"}
     done = image.run(options=mounted(volume), environment=variables | {"RFM_PRESET": "klaviyo"})
     assert (done.returncode, done.stderr) == (0, "")
-    assert [row[:4] for row in published(volume / "shop.duckdb")] == [row[:4] for row in BY_HAND]
+    assert [row[:4] for row in published(volume / "shop.duckdb")] == [row[:4] for row in EXPECTED_ROWS]
 
 
 def test_it_runs_on_bigquery_by_variables_alone(image: Image, volume: Path, bigquery_shop: Shop) -> None:
-    source = bigquery_shop.make()
+    source = bigquery_shop.create_table()
     environment = {
         "BIGQUERY_EMULATOR_HOST": bigquery_shop.address,
         "RFM_SOURCE": source,
@@ -246,7 +246,7 @@ def test_it_runs_on_bigquery_by_variables_alone(image: Image, volume: Path, bigq
     done = image.run("run", options=mounted(volume), environment=environment, network="host")
     assert done.returncode == 0, done.stderr
     assert f"Published {bigquery_shop.destination}.rfm_segments" in done.stdout
-    assert len(bigquery_shop.published()) == len(BY_HAND)
+    assert len(bigquery_shop.published_rows()) == len(EXPECTED_ROWS)
     assert bigquery_shop.tables() == ["orders", "rfm_segments", "rfm_segments_history", "rfm_segments_runs"]
 
 
