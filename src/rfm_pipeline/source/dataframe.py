@@ -127,7 +127,7 @@ def _open(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnecti
 
 
 def _has_decimals(frame: Any) -> bool:
-    """Return whether a column of a pandas frame holds Decimal objects, as its first value that is not missing."""
+    """Return whether the first present value of a column of a pandas frame is a Decimal object."""
     values = (column.dropna().iloc[:1] for _, column in frame.items() if column.dtype == object)
     return any(isinstance(value, Decimal) for first in values for value in first)
 
