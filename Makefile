@@ -1,6 +1,6 @@
-# The whole project from a fresh clone: `make demo` and `make test` need Python 3.11+, make and the package index.
-# Each target brings what it needs: uv where it is missing, then the versions that uv.lock names, in .venv.
-# uv looks at both each time, which takes a moment, so no target depends on `setup`.
+# The targets work in a fresh clone; they need Python 3.11 or later, make and access to the package index.
+# Each target installs uv if it is missing, and the versions of uv.lock into .venv. `uv run` checks both in a moment, so
+# no target depends on `setup`.
 
 PYTHON ?= python3
 WORKERS ?= auto
@@ -25,12 +25,12 @@ $(UV) pip install --quiet --python build/versions/$(1) --requirements pyproject.
 PATH="$(abspath build/versions/$(1))/bin:$$PATH" $(PYTEST) $(FAST) $(ARGS)
 endef
 
-# An activated environment is not this project's.
+# uv would use the activated environment instead of .venv.
 unexport VIRTUAL_ENV
 # Without bytecode files, each of the many processes that the tests start compiles its modules anew: with them the
 # collection takes 9 s instead of 27.
 unexport PYTHONDONTWRITEBYTECODE
-# uv does not read the certificates that pip was given.
+# uv does not read PIP_CERT.
 ifdef PIP_CERT
 export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
@@ -78,7 +78,7 @@ format: $(NEEDS) ## Format the code and apply the safe fixes
 	@$(RUN) --all-extras ruff check --fix-only
 	@$(RUN) --all-extras ruff format
 
-bench: $(NEEDS) ## Time a run beside the floor of its job and its peers; ARGS="10m" narrows it
+bench: $(NEEDS) ## Time a run in comparison with a lower bound and other tools; ARGS="10m" narrows it
 	@$(RUN) --all-extras python benchmarks/bench.py $(ARGS)
 
 build: $(NEEDS) ## Build the wheel and the source distribution into dist
