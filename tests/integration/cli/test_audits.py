@@ -15,7 +15,7 @@ from rich.cells import cell_len
 
 from rfm_pipeline.common.duckdb_engine import fetch_dicts
 from rfm_pipeline.config.audits import Audits
-from rfm_pipeline.config.loader import load
+from rfm_pipeline.config.loader import load_configuration
 from rfm_pipeline.pipeline.audits.run import run_audits
 from rfm_pipeline.results.statistics import Audit
 from rfm_pipeline.sql.dialects.registry import dialect_of
@@ -84,9 +84,14 @@ def test_a_variable_changes_the_level_and_keeps_the_limit_of_the_file(
     ],
 )
 def test_an_audit_can_be_configured_by_a_variable(name: str, value: str, levels: str, limit: float) -> None:
-    settings = load({}, environ={f"RFM_AUDITS__{name}": value}, folder=Path("/nonexistent")).settings
+    settings = load_configuration(
+        {}, environ={f"RFM_AUDITS__{name}": value}, folder=Path("/nonexistent")
+    ).settings
     assert (settings.audits.excluded_share.level, settings.audits.excluded_share.limit) == (levels, limit)
-    assert settings.config_hash == load({}, environ={}, folder=Path("/nonexistent")).settings.config_hash
+    assert (
+        settings.config_hash
+        == load_configuration({}, environ={}, folder=Path("/nonexistent")).settings.config_hash
+    )
 
 
 def test_the_age_of_the_newest_order_is_measured_at_a_given_as_of_date(rfm: Rfm, orders: Path) -> None:
