@@ -1,4 +1,4 @@
-"""Each query on the pages about dashboards and history runs on its engines, and they give one answer."""
+"""Each query of the guides on dashboards and history runs on its engines, which give equal results."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ Rows = list[dict[str, Any]]
 SEGMENTS = ("Loyal Customers", "Needs Attention", "Champions", "About to Sleep", "At-Risk", "Lost")
 DATES = (date(2025, 10, 31), date(2025, 11, 30), date(2025, 12, 31), date(2026, 1, 31), date(2026, 2, 28))
 WITHDRAWN = DATES[3]
-"""Published once, and rolled back before the last was published."""
+"""As-of date that was published, and rolled back before the last date was published."""
 
 
 def result(as_of: date) -> Rows:
-    """Sixty customers at a date; some of them are somewhere else at each."""
-    place = DATES.index(as_of)
+    """Return 40 customers at the first date, and ten more at each later one; some change their segment."""
+    index = DATES.index(as_of)
     rows = []
-    for number in range(40 + 10 * place):
-        segment, before = (SEGMENTS[(number + number % 3 * step) % 6] for step in (place, place - 1))
-        is_new = place == 0 or number >= 30 + 10 * place
+    for number in range(40 + 10 * index):
+        segment, previous = (SEGMENTS[(number + number % 3 * step) % 6] for step in (index, index - 1))
+        is_new = index == 0 or number >= 30 + 10 * index
         rows.append(
             {
                 "customer_id": f"C{number:03}",
@@ -71,34 +71,35 @@ def result(as_of: date) -> Rows:
                 "m_score": 1 + number % 2,
                 "rfm_score": "111",
                 "segment": segment,
-                "previous_segment": None if is_new else before,
+                "previous_segment": None if is_new else previous,
                 "segment_since": as_of,
                 "as_of_date": as_of,
-                "run_id": f"run-{place}",
+                "run_id": f"run-{index}",
             }
         )
     return rows
 
 
 def runs() -> Rows:
+    """Return the runs: one per date, a failed one, and the rollback of `WITHDRAWN`."""
     rows = []
-    for place, as_of in enumerate(DATES):
+    for index, as_of in enumerate(DATES):
         started = datetime(as_of.year, as_of.month, as_of.day, 5, 30, tzinfo=UTC)
         excluded = [
-            {"reason": "missing_customer", "lines": 7 + place, "amount": "12.340000000"},
+            {"reason": "missing_customer", "lines": 7 + index, "amount": "12.340000000"},
             {"reason": "invalid_amount", "lines": 2, "amount": None},
         ]
         row = dict.fromkeys(RUN_COLUMNS) | {
-            "run_id": f"run-{place}",
+            "run_id": f"run-{index}",
             "kind": "run",
             "status": "published",
             "started_at": started,
-            "finished_at": started + timedelta(seconds=90 + place),
+            "finished_at": started + timedelta(seconds=90 + index),
             "as_of_date": as_of,
-            "rows_read": 1000 + place,
+            "rows_read": 1000 + index,
             "rows_kept": 991,
-            "customers": 40 + 10 * place,
-            "revenue": Decimal("1234.5") * (place + 1),
+            "customers": 40 + 10 * index,
+            "revenue": Decimal("1234.5") * (index + 1),
             "exclusions": json.dumps(excluded),
             "bytes_processed": 10**6,
             "bytes_billed": 10**7,
@@ -112,13 +113,13 @@ def runs() -> Rows:
         "finished_at": datetime(2026, 2, 1, 5, 31, tzinfo=UTC),
         "error": "The source has no lines.",
     }
-    back = rows[2] | {
+    rollback = rows[2] | {
         "run_id": "run-back",
         "kind": "rollback",
         "finished_at": datetime(2026, 2, 2, 9, 0, tzinfo=UTC),
         "restored_run_id": "run-2",
     }
-    return [*rows, failed, back]
+    return [*rows, failed, rollback]
 
 
 ROWS = {
@@ -130,11 +131,13 @@ ROWS = {
 
 @pytest.fixture(scope="module")
 def destination(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB file with the three tables, attached as the page says."""
+    """A DuckDB file with the three tables, attached as in the guide."""
     file = tmp_path_factory.mktemp("bi") / "rfm.duckdb"
     with duckdb.connect(str(file)) as connection:
         for name, columns in TABLES.items():
-            types = ", ".join(f"{column} {IN_DUCKDB[about.holds]}" for column, about in columns.items())
+            types = ", ".join(
+                f"{column} {IN_DUCKDB[published.holds]}" for column, published in columns.items()
+            )
             connection.execute(f"CREATE TABLE {name} ({types})")
             marks = ", ".join("?" for _ in columns)
             values = [[_naive(row[column]) for column in columns] for row in ROWS[name]]
@@ -149,8 +152,9 @@ def _naive(value: Any) -> Any:
 
 
 def engines(query: str) -> set[str]:
-    remark = re.match(r"-- (BigQuery|DuckDB)\n", query)
-    return {remark[1]} if remark else {"BigQuery", "DuckDB"}
+    """Return the engines of a query: the one that its first comment names, or both."""
+    comment = re.match(r"-- (BigQuery|DuckDB)\n", query)
+    return {comment[1]} if comment else {"BigQuery", "DuckDB"}
 
 
 def on_duckdb(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
@@ -160,16 +164,16 @@ def on_duckdb(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[st
 
 
 def on_bigquery(query: str) -> list[dict[str, Any]]:
-    def columns(about: dict[str, PublishedColumn]) -> Columns:
-        return {name: IN_BIGQUERY[column.holds] for name, column in about.items()}
+    def columns(published: dict[str, PublishedColumn]) -> Columns:
+        return {name: IN_BIGQUERY[column.holds] for name, column in published.items()}
 
-    tables = {f"marketing.{name}": columns(dict(about)) for name, about in TABLES.items()}
-    rows = {f"marketing.{name}": some for name, some in ROWS.items()}
+    tables = {f"marketing.{name}": columns(dict(published)) for name, published in TABLES.items()}
+    rows = {f"marketing.{name}": table for name, table in ROWS.items()}
     return googlesql().execute(query.rstrip(";"), tables, rows)
 
 
 def comparable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with numbers of one kind, and times without a zone."""
+    """Return the rows with rounded floats as numbers, and times without a zone."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Decimal | float):
@@ -179,15 +183,15 @@ def comparable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: plain(value) for name, value in row.items()} for row in rows]
 
 
-def test_the_page_has_a_tile_for_each_thing_that_it_is_to_show() -> None:
+def test_the_guide_has_queries_on_every_table() -> None:
     assert len(QUERIES) >= 12
     assert {"BigQuery"} in map(engines, QUERIES)
-    shown = " ".join(QUERIES)
+    text = " ".join(QUERIES)
     for table in TABLES:
-        assert f"marketing.{table}" in shown
+        assert f"marketing.{table}" in text
 
 
-def test_the_page_describes_every_column_of_the_result() -> None:
+def test_the_guide_describes_every_column_of_the_result() -> None:
     described = set(
         re.findall(r"`([a-z_]+)`", PAGE.partition("| column | meaning |")[2].partition("\n\n")[0])
     )
@@ -195,49 +199,51 @@ def test_the_page_describes_every_column_of_the_result() -> None:
 
 
 @pytest.mark.parametrize("query", [query for query in QUERIES if "DuckDB" in engines(query)])
-def test_a_query_runs_on_duckdb_and_finds_something(
-    destination: duckdb.DuckDBPyConnection, query: str
-) -> None:
+def test_a_query_returns_rows_on_duckdb(destination: duckdb.DuckDBPyConnection, query: str) -> None:
     assert on_duckdb(destination, query)
 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("googlesql")
 @pytest.mark.parametrize("query", [query for query in QUERIES if engines(query) == {"BigQuery", "DuckDB"}])
-def test_a_query_for_both_gives_one_answer(destination: duckdb.DuckDBPyConnection, query: str) -> None:
+def test_a_query_for_both_engines_gives_equal_results(
+    destination: duckdb.DuckDBPyConnection, query: str
+) -> None:
     assert comparable(on_bigquery(query)) == comparable(on_duckdb(destination, query))
 
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("googlesql")
-def test_the_queries_of_one_engine_each_give_one_answer(destination: duckdb.DuckDBPyConnection) -> None:
-    bigquery = [query for query in QUERIES if engines(query) == {"BigQuery"}]
-    ducks = [query for query in QUERIES if engines(query) == {"DuckDB"}]
-    assert len(bigquery) == len(ducks) >= 2
-    for theirs, ours in zip(bigquery, ducks, strict=True):
-        assert comparable(on_bigquery(theirs)) == comparable(on_duckdb(destination, ours))
+def test_the_two_variants_of_a_query_give_equal_results(destination: duckdb.DuckDBPyConnection) -> None:
+    bigquery_queries = [query for query in QUERIES if engines(query) == {"BigQuery"}]
+    duckdb_queries = [query for query in QUERIES if engines(query) == {"DuckDB"}]
+    assert len(bigquery_queries) == len(duckdb_queries) >= 2
+    for bigquery, duckdb_query in zip(bigquery_queries, duckdb_queries, strict=True):
+        assert comparable(on_bigquery(bigquery)) == comparable(on_duckdb(destination, duckdb_query))
 
 
-def test_what_was_rolled_back_is_in_no_trend(destination: duckdb.DuckDBPyConnection) -> None:
+def test_trends_leave_out_dates_that_were_rolled_back(destination: duckdb.DuckDBPyConnection) -> None:
     trends = [query for query in QUERIES if "AS back ON TRUE" in query and "- 7" not in query]
     assert trends
     for query in trends:
-        shown = {row["as_of_date"] for row in on_duckdb(destination, query)}
-        # Who stays can only be told from the second date on.
-        assert shown | {DATES[0]} == {*DATES} - {WITHDRAWN}
+        dates = {row["as_of_date"] for row in on_duckdb(destination, query)}
+        # Retention has no rows at the first date.
+        assert dates | {DATES[0]} == {*DATES} - {WITHDRAWN}
 
 
-def test_who_slipped_on_a_date_that_was_rolled_back_is_not_shown() -> None:
-    (slipped,) = (query for query in QUERIES if "- 7" in query)
-    stands, withdrawn = date(2026, 3, 1), date(2026, 3, 2)
-    runs = (("run-1", "run", stands), ("run-2", "run", withdrawn), ("run-3", "rollback", stands))
+def test_customers_lost_at_a_date_that_was_rolled_back_are_left_out() -> None:
+    (lost,) = (query for query in QUERIES if "- 7" in query)
+    active, withdrawn = date(2026, 3, 1), date(2026, 3, 2)
+    runs = (("run-1", "run", active), ("run-2", "run", withdrawn), ("run-3", "rollback", active))
     with duckdb.connect() as connection:
         connection.execute("CREATE SCHEMA marketing")
         for name, columns in TABLES.items():
-            types = ", ".join(f"{column} {IN_DUCKDB[about.holds]}" for column, about in columns.items())
+            types = ", ".join(
+                f"{column} {IN_DUCKDB[published.holds]}" for column, published in columns.items()
+            )
             connection.execute(f"CREATE TABLE marketing.{name} ({types})")
-        connection.execute("INSERT INTO marketing.rfm_segments (as_of_date) VALUES (?)", [stands])
-        for customer, run_id, day in (("ann", "run-1", stands), ("bob", "run-2", withdrawn)):
+        connection.execute("INSERT INTO marketing.rfm_segments (as_of_date) VALUES (?)", [active])
+        for customer, run_id, day in (("ann", "run-1", active), ("bob", "run-2", withdrawn)):
             connection.execute(
                 "INSERT INTO marketing.rfm_segments_history"
                 " (customer_id, previous_segment, segment, as_of_date, run_id)"
@@ -250,16 +256,16 @@ def test_who_slipped_on_a_date_that_was_rolled_back_is_not_shown() -> None:
                 " VALUES (?, ?, 'published', ?, ?)",
                 [run_id, kind, day, _naive(datetime(2026, 3, 3, hour, tzinfo=UTC))],
             )
-        assert [row["customer_id"] for row in on_duckdb(connection, slipped)] == ["ann"]
+        assert [row["customer_id"] for row in on_duckdb(connection, lost)] == ["ann"]
 
 
-def test_the_segments_that_the_page_names_are_those_of_the_preset() -> None:
+def test_the_segments_that_the_guide_names_are_those_of_the_preset() -> None:
     named = {
         name for names in re.findall(r"IN \(('[^)]+)\)", PAGE) for name in re.findall(r"'([^']+)'", names)
     }
-    known = {rule["segment"] for rule in load_preset("classic")["segments"]["rules"]}
+    segments = {rule["segment"] for rule in load_preset("classic")["segments"]["rules"]}
     assert named
-    assert named <= known
+    assert named <= segments
 
 
 def test_the_figures_of_the_segments_add_up(destination: duckdb.DuckDBPyConnection) -> None:
@@ -269,16 +275,16 @@ def test_the_figures_of_the_segments_add_up(destination: duckdb.DuckDBPyConnecti
     assert sum(row["revenue"] for row in segments) == headline[0]["revenue"]
 
 
-def test_the_queries_run_on_what_runs_leave_behind(rfm: Rfm, tmp_path: Path) -> None:
+def test_the_queries_run_on_published_tables(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     for as_of in ("2024-01-31", "2024-03-01"):
         assert rfm("run", "orders.csv", "--as-of", as_of, "--quiet").code == 0
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{tmp_path}/rfm.duckdb' AS marketing (READ_ONLY)")
-        answers = {query: on_duckdb(connection, query) for query in QUERIES if "DuckDB" in engines(query)}
-    (headline,) = (rows for query, rows in answers.items() if "revenue_per_order" in query)
+        results = {query: on_duckdb(connection, query) for query in QUERIES if "DuckDB" in engines(query)}
+    (headline,) = (rows for query, rows in results.items() if "revenue_per_order" in query)
     assert (headline[0]["as_of_date"], headline[0]["customers"]) == (date(2024, 3, 1), len(EXPECTED_ROWS))
-    (excluded,) = (rows for query, rows in answers.items() if "rows_excluded" in query)
+    (excluded,) = (rows for query, rows in results.items() if "rows_excluded" in query)
     assert ("missing_customer", 1) in {(row["reason"], row["rows_excluded"]) for row in excluded}
-    (health,) = (rows for query, rows in answers.items() if "kept_percent" in query)
+    (health,) = (rows for query, rows in results.items() if "kept_percent" in query)
     assert [row["status"] for row in health] == ["published", "published"]

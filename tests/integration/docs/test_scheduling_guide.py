@@ -1,4 +1,4 @@
-"""docs/scheduling.md: its commands are commands, and every scheduler is in it."""
+"""docs/guides/scheduling.md: its commands are valid, and it covers every scheduler."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ BLOCKS = re.findall(r"^```sh\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("rfm ")]
 
 
-def test_every_scheduler_is_shown() -> None:
+def test_the_guide_has_a_command_for_every_scheduler() -> None:
     assert [line.split()[2] for line in COMMANDS] == list(TARGETS)
 
 
 @pytest.mark.parametrize("line", COMMANDS, ids=lambda line: line.split()[2])
-def test_a_command_that_is_shown_makes_a_schedule(line: str, rfm: Rfm) -> None:
+def test_a_command_of_the_guide_writes_a_schedule(line: str, rfm: Rfm) -> None:
     Path("rfm.toml").write_text("source = 'orders.csv'\n", encoding="utf-8")
     words = [word for word in shlex.split(line)[1:] if word != "--install"]
     assert rfm(*words).code == 0
 
 
-def test_each_is_shown_in_five_lines_at_most() -> None:
+def test_each_code_block_has_at_most_five_lines() -> None:
     assert all(len(block.splitlines()) <= 5 for block in BLOCKS)
 
 
-def test_the_services_of_the_compose_file_are_those_that_are_shown() -> None:
+def test_the_guide_uses_every_service_of_the_compose_file() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
-    shown = re.findall(r"docker compose (?:run --rm|up --detach|logs) (\w+)", TEXT)
-    assert set(shown) == set(services)
+    used = re.findall(r"docker compose (?:run --rm|up --detach|logs) (\w+)", TEXT)
+    assert set(used) == set(services)
 
 
-def test_the_table_says_of_each_what_happens() -> None:
+def test_the_table_has_a_row_for_each_scheduler() -> None:
     rows = re.findall(r"^\| (\w[\w ]*) \| (.+) \| (.+) \| (.+) \|$", TEXT, re.MULTILINE)
     assert [row[0].casefold().replace(" ", "-") for row in rows] == [*TARGETS, "compose"]
     assert all(all(cell.strip() for cell in row) for row in rows)
 
 
-def test_a_container_that_is_shown_hears_a_stop_from_the_first_moment() -> None:
-    shown = [
+def test_documented_containers_start_with_an_init_process() -> None:
+    lines = [
         line
         for name in ("README.md", "docs/guides/scheduling.md", "Dockerfile", ".github/workflows/image.yml")
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines()
         if "docker run " in line
     ]
-    assert shown
-    assert all("docker run --rm --init" in line for line in shown), shown
+    assert lines
+    assert all("docker run --rm --init" in line for line in lines), lines
 
 
-def test_the_key_is_where_the_image_is_told_to_look_for_it() -> None:
+def test_the_mounted_key_is_the_one_that_the_variable_names() -> None:
     (block,) = (block for block in BLOCKS if "docker run" in block)
     words = shlex.split(block)
-    given = dict(after.split("=", 1) for word, after in pairwise(words) if word == "-e")
-    (volume,) = (after for word, after in pairwise(words) if word == "-v")
-    assert given.keys() == {"RFM_SOURCE", "RFM_TO", "GOOGLE_APPLICATION_CREDENTIALS"}
-    assert volume.endswith(f":{given['GOOGLE_APPLICATION_CREDENTIALS']}:ro")
+    variables = dict(value.split("=", 1) for word, value in pairwise(words) if word == "-e")
+    (volume,) = (value for word, value in pairwise(words) if word == "-v")
+    assert variables.keys() == {"RFM_SOURCE", "RFM_TO", "GOOGLE_APPLICATION_CREDENTIALS"}
+    assert volume.endswith(f":{variables['GOOGLE_APPLICATION_CREDENTIALS']}:ro")
     assert f"UID {USER_ID}" in TEXT
