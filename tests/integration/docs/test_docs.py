@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from decimal import Decimal
 from importlib import import_module
 from inspect import getdoc
 from pathlib import Path
@@ -132,7 +133,7 @@ def test_the_documented_configuration_is_valid() -> None:
     assert (settings.timezone, str(settings.window)) == ("Europe/London", "24 months")
     assert set(settings.exclude) == {"test_orders", "wholesale"}
     assert (str(settings.audits.max_age.limit), set(settings.audits.custom)) == ("3 days", {"too_rich"})
-    assert settings.scoring.recency.edges == (30, 90, 365)
+    assert settings.scoring.recency.edges == (Decimal(30), Decimal(90), Decimal(365))
 
 
 def test_the_environment_variables_in_the_readme_are_settings() -> None:
