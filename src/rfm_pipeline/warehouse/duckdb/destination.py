@@ -265,7 +265,7 @@ class DuckDBDestination:
         )
         statements = [f"CREATE TABLE {table} ({definitions})"]
         statements += [
-            f"COMMENT ON COLUMN {table}.{column} IS '{about.description}'"
+            f"COMMENT ON COLUMN {table}.{column} IS {text_literal(about.description)}"
             for column, about in columns.items()
         ]
         self._connection.execute(";\n".join(statements))
