@@ -31,10 +31,10 @@ def qualified_name(*parts: str) -> str:
     return ".".join("`" + part.replace("\\", "\\\\").replace("`", "\\`") + "`" for part in parts)
 
 
-def text_literal(value: str) -> str:
+def string_literal(value: str) -> str:
     r"""Return a text as a literal.
 
-    >>> print(text_literal("the customer's last order"))
+    >>> print(string_literal("the customer's last order"))
     'the customer\'s last order'
     """
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -69,14 +69,14 @@ def create_published_table_sql(name: str, table: str, labels: Mapping[str, str])
         labels: Labels of the table.
     """
     columns = ",\n".join(
-        f"  {column} {COLUMN_TYPES[about.holds]} OPTIONS (description = {text_literal(about.description)})"
+        f"  {column} {COLUMN_TYPES[about.holds]} OPTIONS (description = {string_literal(about.description)})"
         for column, about in PUBLISHED_COLUMNS[name].items()
     )
     layout = _LAYOUTS[name]
     return (
         f"CREATE TABLE IF NOT EXISTS {table} (\n{columns}\n)\n"
         f"{layout}{layout and chr(10)}"
-        f"OPTIONS (description = {text_literal(_DESCRIPTIONS[name])}, labels = [{_labels(labels)}])"
+        f"OPTIONS (description = {string_literal(_DESCRIPTIONS[name])}, labels = [{_labels(labels)}])"
     )
 
 
