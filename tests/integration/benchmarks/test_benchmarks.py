@@ -52,6 +52,7 @@ def totals_of(name: str, lines: Path, folder: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_contenders_arrive_at_the_same_customers(
     lines: Path, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -276,6 +276,7 @@ def test_a_signal_during_the_message_does_not_cancel_the_run(
     assert outcome.stderr == f"{warning}error: missing.csv does not exist.\nhint: look at the path.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [200, "hang"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_cancelled_run_is_reported_and_ends(

@@ -58,7 +58,7 @@ class Replay:
         return [(self.days[0], self.days[-1]), (self.days[-2], self.days[-1]), (first, second)]
 
 
-@pytest.fixture(scope="module", params=["cdnow", pytest.param("online retail", marks=pytest.mark.slow)])
+@pytest.fixture(scope="session", params=["cdnow", pytest.param("online retail", marks=pytest.mark.slow)])
 def replayed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Replay:
     folder = tmp_path_factory.mktemp("replay")
     if request.param == "cdnow":

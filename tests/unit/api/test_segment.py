@@ -410,6 +410,7 @@ def test_the_package_lists_its_names_and_imports_them_lazily() -> None:
     assert not {"_duckdb", "duckdb", "msgspec", "pandas", "pyarrow", "rfm_pipeline.api.segment"} & set(loaded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("absent", "code", "wanted"),
     [
