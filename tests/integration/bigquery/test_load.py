@@ -175,9 +175,9 @@ def test_a_fault_in_an_upload_loads_the_rows_once_or_not_at_all(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("orders.csv",), "is not a table of BigQuery"),
-        (("bigquery://a.b.c",), "is not a table of BigQuery"),
-        (("orders.csv", "duckdb:x.duckdb"), "is not a table of BigQuery"),
+        (("orders.csv",), "is not a BigQuery table"),
+        (("bigquery://a.b.c",), "is not a BigQuery table"),
+        (("orders.csv", "duckdb:x.duckdb"), "is not a BigQuery table"),
         (("bigquery://a.b.c", "bigquery://a.b.d"), "can't be loaded into another one"),
         (("-", "orders.csv", "bigquery://a.b.d"), "Standard input can't be combined"),
     ],

@@ -85,8 +85,9 @@ DESTINATIONS = [
 
 OUTPUTS = [
     case("unknown suffix", f"{RUN} --output segments.pdf", "segments.pdf", hints=".parquet"),
-    case("no suffix", f"{RUN} --output segments", "segments has no format", hints=".csv"),
-    case("folder missing", f"{RUN} --output nowhere/segments.csv", "nowhere/segments.csv", hints="is there"),
+    case("no suffix", f"{RUN} --output segments", "segments has no known format", hints=".csv"),
+    case("folder missing", f"{RUN} --output nowhere/segments.csv", "nowhere/segments.csv",
+         hints="existing folder"),
     case("folder", f"{RUN} --output marts.csv", "marts.csv is a folder", hints="name a file",
          prepare=lambda folder: (folder / "marts.csv").mkdir()),
     case("one of two is wrong", f"{RUN} --output segments.csv --output segments.doc", "segments.doc",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rfm_pipeline.results.tables import COLUMNS
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES, published_schema_differences
 
-CURRENT = {column: COLUMN_TYPES[about.holds] for column, about in COLUMNS["current"].items()}
+CURRENT = {column: COLUMN_TYPES[about.holds] for column, about in PUBLISHED_COLUMNS["current"].items()}
 
 
 @pytest.mark.parametrize(
