@@ -1,7 +1,7 @@
 """The JSON log: with `--log-format json`, stderr gets one JSON object (an event) per line.
 
 `severity`, `time`, `message` and `stack_trace` are names with a meaning in Google Cloud Logging. Readers must
-ignore names that they do not know.
+ignore unknown names.
 """
 
 from __future__ import annotations
@@ -144,7 +144,8 @@ class _EventObserver:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        # Replaced as a whole, so that the heartbeat's thread never sees one step's name with another's start.
+        # Replaced as a whole, so that the heartbeat thread never reads the name of one step with the start of
+        # another.
         self._current: _CurrentStep | None = None
 
     def begin(self, run_id: str) -> None:

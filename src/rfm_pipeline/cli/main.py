@@ -25,7 +25,7 @@ def main() -> NoReturn:
     """Run the command of `sys.argv` and exit with its code; an error is one sentence and a hint on stderr."""
     json_log.start(sys.argv[1:])
     _handle_signals()
-    # Start-up allocates many objects that stay; looking for garbage among them takes a fifth of a short run.
+    # Start-up allocates many objects that stay; garbage collection among them takes a fifth of a short run.
     gc.set_threshold(100_000, 20, 100)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -50,7 +50,7 @@ def main() -> NoReturn:
         summary = f"{type(error).__name__}: {error}".strip().splitlines()[0]
         hint = "run it again with `rfm --debug` and report what it shows."
         code = _cancelled() if received_signals else _failed(f"A bug in rfm: {summary}", hint, 1, error)
-    # Tests and the library call main() in a process that goes on.
+    # A process that calls main() may continue after it, for example to run tests.
     received_signals.clear()
     sys.exit(code)
 

@@ -255,7 +255,7 @@ LogFormat = Annotated[
     Literal["text", "json"],
     typer.Option("--log-format", envvar="RFM_LOG_FORMAT", help="Format of stderr: text, or JSON lines."),
 ]
-"""Only validated by typer: `cli.json_log` has read it before, so that errors in arguments follow it."""
+"""Only validated by typer: `cli.json_log` has read it before, so that it applies to errors in arguments."""
 
 
 def takes_settings(

@@ -30,7 +30,7 @@ class Session(Struct, frozen=True):
     _notifier: Notifier
 
     def load(self, flags: Mapping[str, Any], config: Path | None) -> Configuration:
-        """Return the configuration, which also says where the notification is sent.
+        """Load the configuration, use its settings for the notification, and return it.
 
         Args:
             flags: Settings of the command line, in the structure of `rfm.toml`.

@@ -51,7 +51,7 @@ def schema_of(connection: duckdb.DuckDBPyConnection, relation: str) -> Schema:
 
     Args:
         connection: The connection in which the relation exists.
-        relation: SQL text that may stand behind FROM.
+        relation: SQL text that can follow FROM.
 
     Raises:
         duckdb.Error: If the relation can't be bound.

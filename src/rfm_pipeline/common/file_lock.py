@@ -1,6 +1,6 @@
 """Advisory file locks (flock, msvcrt), and temporary directories that are locked while they are in use.
 
-The operating system releases a lock when its process ends. The library `filelock` was weighed: on Unix it
+The operating system releases a lock when its process ends. The library `filelock` was considered: on Unix it
 leaves the lock file behind and keeps no note in it, while this lock removes its file and stores a note that
 names the holder.
 """

@@ -1,1 +1,1 @@
-"""Explains one customer: why the customer is in a segment, and what would change it."""
+"""Explanation of one customer: why the customer is in a segment, and what would change it."""

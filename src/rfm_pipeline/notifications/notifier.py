@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rfm_pipeline.pipeline.progress import RunObserver
 
 _TIMEOUT_SECONDS = 10.0
-# Docker kills a container ten seconds after it asked it to stop.
+# Docker kills a container ten seconds after the stop signal.
 _TIMEOUT_AFTER_CANCELLATION_SECONDS = 3.0
 
 

@@ -91,7 +91,7 @@ def _newest_first(records: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def _or_name_one_of(records: Sequence[RunRecord]) -> str:
-    """The end of a hint: the newest runs that have edges; empty if there is none."""
+    """Return the end of a hint, with the newest runs that have edges; empty if there is none."""
     ids = [record.run_id for record in _newest_first(records) if record.status in _HAS_EDGES and record.edges]
     newest = "the newest of " if len(ids) > _LISTED else ""
     return f"; or name a run, {newest}which are {', '.join(ids[:_LISTED])}" if ids else ""
@@ -100,7 +100,11 @@ def _or_name_one_of(records: Sequence[RunRecord]) -> str:
 def _matching_edges(
     dimension: DimensionScoring, scores: DimensionScores | None, record: RunRecord
 ) -> tuple[Decimal, ...]:
-    """The edges of a dimension, if the run scored it with the same bins by quantiles."""
+    """Return the edges of a dimension from a run.
+
+    Raises:
+        ConfigurationError: If the run did not score the dimension by quantiles with the same bins.
+    """
     wanted = f"`scoring.{dimension.name}` is {dimension.bins} bins by quantile edges"
     edges = () if scores is None or scores.edges is None else scores.edges
     if scores is None or scores.method != "quantile" or len(edges) != dimension.bins - 1:

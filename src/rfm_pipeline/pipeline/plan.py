@@ -1,6 +1,6 @@
 """Planning a run: validate the request, open the engine and the source, estimate the cost.
 
-All that can be checked is checked here, before the source is read and before anything is written.
+All checks that need no scan take place here, before the source is read and anything is written.
 """
 
 from __future__ import annotations
@@ -156,7 +156,8 @@ def open_plan(
 
     Args:
         configuration: All layers of settings.
-        today: The date after which no order can be dated; None is the current date in `timezone`.
+        today: The run's date: later orders are excluded as `future_dated`. None for the current date in
+            `timezone`.
         run_id: Id of the run, which takes the destination's lease; None to plan without a lease.
         publishes: Whether the destination and the cost matter, or the query alone.
         opens: As for `open_warehouse`.
@@ -187,7 +188,8 @@ def validate_request(settings: Settings, *, publishes: bool) -> SegmentMap:
         RfmError: If the webhook, the segment map, or the path of an output or of the report is not usable.
     """
     if publishes:
-        settings.notify.webhook_url(os.environ)  # Not only on the day on which a message has to be sent.
+        # An invalid webhook fails every run, and not only the first run that has a message to send.
+        settings.notify.webhook_url(os.environ)
     segment_map = SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension)
     for path in settings.output:
         check_output(path)
@@ -256,7 +258,7 @@ def _refuse_to_overwrite_source(output: Path, settings: Settings) -> None:
 
 
 def _frozen_edges(settings: Settings, warehouse: Warehouse, *, publishes: bool) -> FrozenEdges | None:
-    """The earlier run whose edges the settings name; None if edges are recomputed."""
+    """Return the earlier run whose edges the settings name; None if edges are recomputed."""
     if settings.scoring.edges != "frozen":
         return None
     if publishes:

@@ -44,7 +44,10 @@ def query(configuration: Configuration, dialect: str, table: str | None) -> str:
 
 
 def _title(plan: Plan) -> str:
-    """The rules of the query as comments; names in them are cleaned so that they end no comment."""
+    """Return the rules of the query as SQL comments.
+
+    Unprintable characters are replaced: a line break in a name would end the comment.
+    """
     rules = plan.rules()
     # Audits check the result and are no part of the query.
     del rules["audits"]

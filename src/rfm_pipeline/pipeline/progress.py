@@ -9,13 +9,13 @@ class RunObserver(Protocol):
     """Receives the progress of a run."""
 
     def begin(self, run_id: str) -> None:
-        """The run with this id starts."""
+        """Receive the id of a run that starts."""
 
     def step(self, name: str) -> None:
-        """A step starts; the previous step has ended."""
+        """Receive the name of a step that starts; the previous step has ended."""
 
     def progress(self, share: float) -> None:
-        """This share of the step is done, from 0 to 1."""
+        """Receive the completed share of the step, from 0 to 1."""
 
 
 class NullObserver:

@@ -120,7 +120,7 @@ def _record_or_reject(start: RunStart, plan: Plan, result: RunResult) -> RunReco
 
 
 def _history_from(plan: Plan, as_of: date | None) -> date | None:
-    """The oldest as-of date that the history keeps; None if it keeps all.
+    """Return the oldest as-of date that the history keeps; None if it keeps all.
 
     Raises:
         ConfigurationError: If `as_of` itself is older.
@@ -194,11 +194,14 @@ def _write_report(plan: Plan) -> tuple[str, ...]:
 
 @contextmanager
 def _failure_recorded(start: RunStart, plan: Plan) -> Iterator[None]:
-    """Record why a run computed no result. The publish stays outside: whether it failed may be unknown."""
+    """Record why a run computed no result.
+
+    The publish is not part of the body, because it may be unknown whether a publish failed.
+    """
     try:
         yield
     except AuditError:
-        # Recorded already, with the statistics.
+        # `_record_or_reject` has recorded the run with its statistics.
         raise
     except Exception as error:
         reason = error.message if isinstance(error, RfmError) else f"a bug: {type(error).__name__}"

@@ -37,7 +37,7 @@ STEP_NAMES = {
     StagingTable.CUSTOMERS: "Reading, cleaning and measuring",
     StagingTable.EDGES: "Finding the edges",
 }
-"""The names that the user sees of the steps that fill a staging table."""
+"""Names of the steps by the staging table that they fill, as the user sees them."""
 
 
 def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResult:
@@ -58,7 +58,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
     counts = count_staged(warehouse, plan.spec)
     refuse_ambiguous_dates(counts.lines.excluded, plan.mapping)
     statistics = collect_statistics(warehouse, plan.spec, counts, plan.frozen)
-    audited = _audit_input(plan, statistics, counts)
+    audit_input = _audit_input(plan, statistics, counts)
     return RunResult(
         run_id=start.run_id,
         status=_status(start, plan, counts.as_of),
@@ -67,11 +67,11 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         source=plan.source.label,
         destination=warehouse.destination.label,
         statistics=statistics,
-        audits=run_audits(plan, audited, _current_result(plan)),
+        audits=run_audits(plan, audit_input, _current_result(plan)),
         usage=warehouse.usage(),
         columns={role: column.name for role, column in plan.mapping.roles().items()},
         notes=plan.notes,
-        drift=audited.drift,
+        drift=audit_input.drift,
     )
 
 
@@ -80,7 +80,7 @@ def audit_error(result: RunResult, retained: str = "") -> AuditError:
 
     Args:
         result: The result.
-        retained: Where the staging tables can be inspected, a sentence without its capital; may be empty.
+        retained: Clause that says where the staging tables can be inspected; may be empty.
     """
     failed = [audit for audit in result.audits if audit.status == "failed"]
     inspect = f" {capitalize_first(retained)}." if retained else ""
@@ -119,7 +119,7 @@ def _materialize_result(start: RunStart, plan: Plan, segments: str, observer: Ru
 
 
 def _previous_as_of(plan: Plan, segments: str) -> date | None:
-    """The active as-of date before this run's; None if there is none."""
+    """Return the active as-of date before that of this run; None if there is none."""
     active = plan.state.dates
     if not active or "history" not in plan.state.tables:
         return None
@@ -128,7 +128,10 @@ def _previous_as_of(plan: Plan, segments: str) -> date | None:
 
 
 def _current_result(plan: Plan) -> str | None:
-    """The staged copy of the current result, which the user's own audits may read; None if none does."""
+    """Copy the current result to a staging table for the user's own audits, and return the table's name.
+
+    None if the user has no audits, or there is no current result.
+    """
     warehouse = plan.warehouse
     if not plan.settings.audits.custom or "current" not in plan.state.tables:
         return None
@@ -160,7 +163,7 @@ def _audit_input(plan: Plan, statistics: RunStatistics, counts: StagedCounts) ->
 
 
 def _last_run(plan: Plan, as_of: date | None) -> RunRecord | None:
-    """The run to compare with: that of the newest date up to `as_of`, if it read the same source."""
+    """Return the run of the newest date up to `as_of`; None if it read another source."""
     active = plan.state.dates
     days = [day for day in active if as_of and day <= as_of]
     last = active[max(days)] if days else None

@@ -163,7 +163,7 @@ def transitions(
         state, label = read_state(destination), destination.label
         first, last = _records(state, earlier, later, label)
         dialect = dialect_of(destination.engine)
-        scored, rescored = _scored(first), _scored(last)
+        scored, rescored = _scored_snapshot(first), _scored_snapshot(last)
         with destination.open_for_reading():
             rows = destination.rows(transitions_sql(destination.table("history"), scored, rescored, dialect))
     maps = (rescored.segment_map, scored.segment_map)
@@ -179,7 +179,7 @@ def transitions(
 def _records(
     state: DestinationState, earlier: date | None, later: date | None, label: str
 ) -> tuple[RunRecord, RunRecord]:
-    """The records of the runs that wrote the two dates, the earlier one first."""
+    """Return the records of the runs that wrote the two dates, the earlier one first."""
     dates = state.dates if "history" in state.tables else {}
     if not dates:
         raise UsageError(
@@ -207,11 +207,11 @@ def _records(
     return dates[first], dates[last]
 
 
-def _scored(record: RunRecord) -> ScoredSnapshot:
-    """How a run scored and segmented, by its record."""
+def _scored_snapshot(record: RunRecord) -> ScoredSnapshot:
+    """Return the scoring and the segment map of a run, as its record has them."""
     assert record.as_of_date is not None  # an active result has a date
-    scoring = Scoring.of(_given(record.rules["scoring"]))
-    segments = SegmentsConfig.of(_given(record.rules["segments"]))
+    scoring = Scoring.of(_without_none(record.rules["scoring"]))
+    segments = SegmentsConfig.of(_without_none(record.rules["segments"]))
     return ScoredSnapshot(
         record.as_of_date,
         scoring.dimensions,
@@ -220,11 +220,11 @@ def _scored(record: RunRecord) -> ScoredSnapshot:
     )
 
 
-def _given(value: Any) -> Any:
-    """Plain values without None, which a configuration leaves out."""
+def _without_none(value: Any) -> Any:
+    """Return plain values without None: a configuration leaves out settings that are not set."""
     if isinstance(value, Mapping):
-        return {name: _given(inner) for name, inner in value.items() if inner is not None}
-    return [_given(inner) for inner in value] if isinstance(value, list) else value
+        return {name: _without_none(inner) for name, inner in value.items() if inner is not None}
+    return [_without_none(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _flows(rows: Iterable[Mapping[str, Any]], order: Sequence[str]) -> tuple[Flow, ...]:
@@ -258,7 +258,7 @@ def _end(record: RunRecord, flows: Sequence[Flow], side: Callable[[Flow], tuple[
 
 
 def _check_counted(record: RunRecord, end: End) -> None:
-    """Raise if the history's rows are not those that the run wrote: their causes would be made up."""
+    """Raise if the history's rows are not those that the run wrote: their causes would be wrong."""
     statistics = record.statistics
     assert statistics is not None  # an active result has some
     if (end.customers, end.revenue) == (statistics.customers, statistics.revenue):

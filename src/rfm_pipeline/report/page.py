@@ -1,7 +1,7 @@
 """The report as one self-contained HTML file that loads nothing from the network.
 
 The filter does not draw anything: the page contains a ready-made view of each segment, and the script shows
-one of them (`charts/segments.py` says why). The content security policy allows only the page's own script
+one of them (`charts/segments.py` explains why). The content security policy allows only the page's own script
 and style, by their hashes, so that nothing from the data could run even if it were not escaped. If the
 views of all segments exceed the size limit, the smallest segments can't be selected; `rfm report --segment`
 draws their charts.

@@ -17,7 +17,7 @@ from rfm_pipeline.results.tables import RUN_COLUMNS
 _JSON_COLUMNS = ("rules", "exclusions", "edges", "segments", "audits", "jobs")
 """The columns of the runs table whose values are JSON text."""
 _NOT_RECORDED = {"exclusions": "example", "audits": "rows"}
-"""Values of the source, which belong to no record, by the column whose JSON would hold them."""
+"""By column with JSON: the key of values of the source, which are not recorded."""
 
 
 class RunRecord(Struct, frozen=True):
@@ -112,12 +112,12 @@ class RunRecord(Struct, frozen=True):
         return {name: values[name] for name in RUN_COLUMNS}
 
     def _nested(self) -> dict[str, Any]:
-        found = self.statistics
+        statistics = self.statistics
         nested = {
             "rules": dict(self.rules),
-            "exclusions": to_plain(found.exclusions) if found else [],
+            "exclusions": to_plain(statistics.exclusions) if statistics else [],
             "edges": [scores.to_json() for scores in self.edges],
-            "segments": to_plain(found.segments) if found else [],
+            "segments": to_plain(statistics.segments) if statistics else [],
             "audits": to_plain(self.audits),
             "jobs": list(self.usage.jobs),
         }

@@ -54,8 +54,8 @@ class RunResult(Struct, frozen=True):
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as `rfm run --json` prints them."""
-        found, drift = self.statistics, self.drift
-        edges = {_measure(scores): scores.to_json() for scores in found.edges}
+        statistics, drift = self.statistics, self.drift
+        edges = {_measure(scores): scores.to_json() for scores in statistics.edges}
         return {
             "run_id": self.run_id,
             "status": self.status,
@@ -64,34 +64,36 @@ class RunResult(Struct, frozen=True):
             "source": self.source,
             "columns": dict(self.columns),
             "rows": {
-                "read": found.rows_read,
-                "kept": found.rows_kept,
-                "excluded": {excluded.reason: excluded.lines for excluded in found.exclusions},
+                "read": statistics.rows_read,
+                "kept": statistics.rows_kept,
+                "excluded": {excluded.reason: excluded.lines for excluded in statistics.exclusions},
             },
             "amount": {
-                "kept": money(found.amount_kept),
-                "excluded": {excluded.reason: to_plain(excluded.amount) for excluded in found.exclusions},
+                "kept": money(statistics.amount_kept),
+                "excluded": {
+                    excluded.reason: to_plain(excluded.amount) for excluded in statistics.exclusions
+                },
             },
-            "customers": found.customers,
-            "orders": found.orders,
-            "revenue": money(found.revenue),
+            "customers": statistics.customers,
+            "orders": statistics.orders,
+            "revenue": money(statistics.revenue),
             "edges": {measure: scores["edges"] for measure, scores in edges.items()},
             "edges_from": drift.run_id if drift else None,
             "recomputed_edges": {measure: scores["recomputed"] for measure, scores in edges.items()}
             if drift
             else None,
             "customers_rescored": drift.customers if drift else None,
-            "collapsed_scores": {scores.name: list(scores.collapsed) for scores in found.edges},
+            "collapsed_scores": {scores.name: list(scores.collapsed) for scores in statistics.edges},
             "segments": [
                 {
                     "segment": segment.segment,
                     "customers": segment.customers,
-                    "customers_share": share(segment.customers, found.customers),
+                    "customers_share": share(segment.customers, statistics.customers),
                     "orders": segment.orders,
                     "revenue": money(segment.revenue),
-                    "revenue_share": share(segment.revenue, found.revenue),
+                    "revenue_share": share(segment.revenue, statistics.revenue),
                 }
-                for segment in found.segments
+                for segment in statistics.segments
             ],
             "audits": to_plain(self.audits),
             "destination": self.destination,

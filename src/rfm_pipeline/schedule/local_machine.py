@@ -1,4 +1,4 @@
-"""What a schedule takes from this machine: paths of programs, absolute paths, and the owner of the folder."""
+"""Facts about this machine that a schedule contains: paths of programs and the owner of the folder."""
 
 from __future__ import annotations
 

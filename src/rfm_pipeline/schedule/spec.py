@@ -36,7 +36,7 @@ _SECRET = re.compile(
 )
 _KEEP_SECRETS_ELSEWHERE = "keep it in a file or in a secret store, and pass a reference to it"
 _SECRET_VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|TOKEN|SECRET|_KEY|WEBHOOK|^RFM_NOTIFY)$", re.IGNORECASE)
-# Files among the time zones of many machines that are not IANA names.
+# Files in the time zone folder of many machines whose names are not IANA names.
 _NO_ZONES = {"localtime", "posixrules", "Factory"}
 
 Overlap = Literal["skip", "wait"]

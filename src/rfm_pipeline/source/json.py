@@ -74,7 +74,7 @@ def _to_utf8(
 ) -> tuple[Path, str]:
     """Return the path to read and the original encoding.
 
-    The path is a UTF-8 copy if the file has another encoding, or a byte order mark, which DuckDB refuses in
+    The path is a UTF-8 copy if the file has another encoding, or a byte order mark, which DuckDB rejects in
     JSON.
     """
     with open_decompressed(file, file.path, file_type.compression) as stream:

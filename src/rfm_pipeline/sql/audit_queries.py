@@ -9,7 +9,7 @@ from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import select
 
 MAX_SAMPLE_ROWS = 5
-"""Number of invalid rows that are shown of a failed audit."""
+"""Maximum number of invalid rows that a failed audit shows."""
 
 
 def audit_sql(text: str, name: str, segments: str | None, previous: str | None, dialect: Dialect) -> str:

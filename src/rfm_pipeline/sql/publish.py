@@ -1,6 +1,6 @@
 """Statements that change the published tables: each function returns the statements of one transaction.
 
-The run's row in the run log is written last, so that a reader who sees it also sees the run's result.
+The run's row in the runs table is written last, so that a reader of the row can also read the run's result.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def restore_sql(tables: Tables, as_of: date, dialect: Dialect) -> list[str]:
 
 
 def record_sql(tables: Tables, row: Mapping[str, Any], dialect: Dialect) -> list[str]:
-    """Return the statements that write a row of the run log.
+    """Return the statements that write a row of the runs table.
 
     They are idempotent, because a retry may execute them twice in BigQuery.
 

@@ -36,7 +36,7 @@ class SourceTable(Struct, frozen=True):
 
     Attributes:
         label: Short name for messages.
-        relation: SQL text that may stand behind FROM.
+        relation: SQL text that can follow FROM.
         schema: Columns of the source.
         notes: Remarks for the user about how the source is read.
         rows: Number of rows according to the source's metadata; None if unknown.

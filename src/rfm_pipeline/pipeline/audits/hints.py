@@ -1,4 +1,4 @@
-"""What to do about an audit that failed."""
+"""Hints about failed audits: what the user can do, and rows that show the problem."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rfm_pipeline.config.base import field_types
 from rfm_pipeline.results.json_values import plain
 from rfm_pipeline.results.statistics import Audit, RunStatistics
 
-# What a terminal's line has room for, beside the rest of the hint.
-_ROOM = 100
+# Characters for sample rows in a hint, so that the hint fits on a few lines of a terminal.
+_MAX_ROWS_LENGTH = 100
 
 
 def audit_hint(failed: Sequence[Audit], statistics: RunStatistics) -> str:
-    """What to do where audits failed, as a hint: the first one's advice, rows that show it, and all names."""
+    """Return the hint about failed audits: advice and sample rows of the first one, and the names of all."""
     names = ", ".join(audit.name for audit in failed)
-    return f"{_on_the_first(failed[0], statistics)}{_such_as(failed[0])} (Failed: {names}.)"
+    return f"{_advice_on_audit(failed[0], statistics)}{_sample_rows(failed[0])} (Failed: {names}.)"
 
 
-def _on_the_first(failed: Audit, statistics: RunStatistics) -> str:
+def _advice_on_audit(failed: Audit, statistics: RunStatistics) -> str:
     name = failed.name
     if name == "source_not_empty":
-        return _on_nothing(statistics)
+        return _advice_on_empty_result(statistics)
     if name in field_types(Audits) and name not in _BY_AUDIT:
         return "`rfm --debug` shows more; this should not happen, so please report it."
     if name in _BY_AUDIT:
@@ -34,23 +34,23 @@ def _on_the_first(failed: Audit, statistics: RunStatistics) -> str:
     return f'look at what `audits.queries.{name}` found, or give it level = "warn".'
 
 
-def _such_as(failed: Audit) -> str:
-    """As many of an audit's rows as a line has room for."""
-    told = ""
+def _sample_rows(failed: Audit) -> str:
+    """Return as many of an audit's rows as fit into the hint; empty if it has none."""
+    listed = ""
     for row in failed.rows:
         shown = replace_unprintable(", ".join(f"{name} {_shown(value)}" for name, value in row.items()))
-        longer = f"{told}; {shown}" if told else shown
-        if len(longer) > _ROOM:
+        longer = f"{listed}; {shown}" if listed else shown
+        if len(longer) > _MAX_ROWS_LENGTH:
             break
-        told = longer
-    return f" Such as: {told}." if told else ""
+        listed = longer
+    return f" Such as: {listed}." if listed else ""
 
 
 def _shown(value: object) -> str:
     return "NULL" if value is None else str(plain(value))
 
 
-def _on_nothing(statistics: RunStatistics) -> str:
+def _advice_on_empty_result(statistics: RunStatistics) -> str:
     if statistics.rows_read:
         first = max(statistics.exclusions, key=lambda excluded: excluded.lines)
         if first.reason == "invalid_amount" and (known := _advice_on_number((first.example or "").strip())):
@@ -77,10 +77,10 @@ _WITH_COMMA = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]*|[+-]?[0-
 
 
 def _advice_on_number(written: str) -> str | None:
-    """What to do where no amount could be read, by one of them; None where it says nothing."""
+    """Return advice if no amount could be read, given one of the amounts; None if its form is not known."""
     if TWO_READINGS.fullmatch(written):
         return f"{two_readings(written)}."
-    # What is read by default is unread where something else was said.
+    # Numbers of the default form are unreadable only if another form is configured.
     if _WITH_POINT.fullmatch(written):
         return f"'{written}' is not written with a decimal comma: leave --decimal out."
     if _WITH_COMMA.fullmatch(written):
@@ -95,7 +95,7 @@ def _advice_on_number(written: str) -> str | None:
 
 
 def two_readings(written: str | None) -> str:
-    """In which two ways a number like 1,234 can be read."""
+    """Return a clause with both readings of a number like 1,234, each with its option."""
     number = (written or "").strip()
     return (
         f"'{number}' can be read in two ways: --thousands ',' reads {number.replace(',', '')},"

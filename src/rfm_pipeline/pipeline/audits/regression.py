@@ -93,7 +93,7 @@ def _duplicate_load(run: AuditInput, rule: DuplicateLoadAudit, runs: _Comparison
 
 
 def _units(run: AuditInput, now: RunStatistics, before: RunStatistics) -> tuple[str, int, int]:
-    """The unit that lines are counted by, and its number in this run and in the last one."""
+    """Return the unit that lines are counted by, and the number of units in this run and in the last one."""
     if run.has_order_ids:
         return "order", now.orders, before.orders
     oldest = run.oldest_order_date
@@ -101,7 +101,7 @@ def _units(run: AuditInput, now: RunStatistics, before: RunStatistics) -> tuple[
 
 
 def _days(first: date | None, last: date | None) -> int:
-    """Days from the first to the last; 0 if one is unknown, or if the history begins after `last`."""
+    """Return the days from `first` to `last`; 0 if one is unknown, or if `first` is after `last`."""
     return max((last - first).days + 1, 0) if first and last else 0
 
 

@@ -1,6 +1,6 @@
 """cron: one line of a crontab, between two comments that mark it for replacement and removal.
 
-A time zone works with every cron, including Debian's, which knows the machine's time zone only and passes
+A time zone works with every cron, including Debian's, which supports the machine's time zone only and passes
 CRON_TZ on as an ordinary variable: the line starts four times an hour, at the minute of the start and every
 15 minutes from it (all UTC offsets are multiples of 15 minutes), and continues only if the clock of the time
 zone shows the time of day.

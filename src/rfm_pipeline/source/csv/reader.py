@@ -131,7 +131,7 @@ def _union(calls: Sequence[str]) -> str:
 
 
 def _common_notes(prepared_files: Sequence[_PreparedFile]) -> list[str]:
-    """Return the distinct notes; a note that does not hold for all files says for how many it does."""
+    """Return the distinct notes; a note on some of the files states their number."""
     counts = Counter(note for prepared in prepared_files for note in prepared.notes)
     total = len(prepared_files)
     return [

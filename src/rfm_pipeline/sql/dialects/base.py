@@ -52,7 +52,7 @@ def case_expression(branches: Sequence[tuple[str, str]]) -> str:
 
 
 class Dialect(ABC):
-    """The SQL dialect of an engine. Methods take and return SQL text, unless they say otherwise."""
+    """The SQL dialect of an engine. Methods take and return SQL text, unless stated otherwise."""
 
     name: ClassVar[str]
     """Name of the dialect in sqlglot and `--dialect`."""

@@ -17,8 +17,8 @@ from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
 INITIALS = {"recency": "r", "frequency": "f", "monetary": "m"}
-_TIES = "gives equal customers different scores, and is for comparison with older pipelines only"
 """Prefix of a dimension's columns, such as `r_score`."""
+_TIES = "gives equal customers different scores, and is for comparison with older pipelines only"
 NTILE_WARNINGS = {"duckdb": _TIES, "bigquery": f"{_TIES}; it sorts all customers on one worker"}
 """Warning about the method `ntile`, by engine."""
 VALUE_COLUMNS = {"recency": "recency_days", "frequency": "frequency", "monetary": "monetary"}

@@ -60,8 +60,8 @@ class BigQueryDestination:
         )
 
     def existing_tables(self) -> frozenset[str]:
-        found = {name: find_table(self._jobs, self.full_name(name)) for name in SUFFIXES}
-        existing = {name: table for name, table in found.items() if table is not None}
+        tables = {name: find_table(self._jobs, self.full_name(name)) for name in SUFFIXES}
+        existing = {name: table for name, table in tables.items() if table is not None}
         for name, table in existing.items():
             self._check_published_by_rfm(name, table, has_runs="runs" in existing)
         self._existing_tables = frozenset(existing)

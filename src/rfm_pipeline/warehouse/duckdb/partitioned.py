@@ -1,6 +1,6 @@
-"""Steps whose groups exceed the memory: the input is partitioned by customer and aggregated part by part.
+"""Steps whose groups exceed the memory: the input is partitioned by customer and aggregated per partition.
 
-DuckDB spills groups that exceed the memory by itself, but writes and reads them repeatedly, and fails if they
+DuckDB also spills groups that exceed the memory, but writes and reads them repeatedly, and fails if they
 take many times the memory. Here the lines of each partition are written once and read once.
 """
 
@@ -164,5 +164,11 @@ def _memory_limit(connection: duckdb.DuckDBPyConnection) -> float:
 
 
 def _scaled(progress: Progress | None, begin: float, share: float) -> Callable[[float], None] | None:
-    """Return a callback for one part of the work: from `begin` on, with `share` of the whole."""
+    """Return a callback that maps the progress of one part of the work to that of the whole.
+
+    Args:
+        progress: Receives the progress of the whole; None for no callback.
+        begin: Share of the whole that is done when the part begins.
+        share: Share of the whole that the part is.
+    """
     return None if progress is None else lambda done: progress(begin + share * done)
