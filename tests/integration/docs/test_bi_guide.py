@@ -223,7 +223,7 @@ def test_the_two_variants_of_a_query_give_equal_results(destination: duckdb.Duck
 
 
 def test_trends_leave_out_dates_that_were_rolled_back(destination: duckdb.DuckDBPyConnection) -> None:
-    trends = [query for query in QUERIES if "AS back ON TRUE" in query and "- 7" not in query]
+    trends = [query for query in QUERIES if "AS last_rollback ON TRUE" in query and "- 7" not in query]
     assert trends
     for query in trends:
         dates = {row["as_of_date"] for row in on_duckdb(destination, query)}
