@@ -1,4 +1,4 @@
-"""What holds for every shop and every setting, seen on thousands of lines through the real runner."""
+"""Properties of the published result for random shops of thousands of lines and all settings."""
 
 from __future__ import annotations
 
@@ -41,56 +41,56 @@ VALUES = {"recency": "recency_days", "frequency": "frequency", "monetary": "mone
 
 
 def shuffled(lines: Sequence[Line], seed: int) -> list[Line]:
-    found = list(lines)
-    Random(seed).shuffle(found)
-    return found
+    copy = list(lines)
+    Random(seed).shuffle(copy)
+    return copy
 
 
 def money(line: Line) -> Decimal | None:
-    """What a line amounts to, where that can be read."""
+    """Return the amount of a line; None if it is unreadable."""
     try:
         return Decimal(line["quantity"]) * Decimal(line["unit_price"])
     except ArithmeticError:
         return None
 
 
-# Where lines stand does not matter
+# The order and files of lines do not matter
 
 
 @examples
 @given(seeds, rules(), scorings())
 def test_the_order_of_the_lines_changes_nothing(
-    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+    seed: int, options: dict[str, Any], scored: dict[str, Any]
 ) -> None:
     lines = shop(seed)
-    one, other = run(lines, **asked, **scored), run(shuffled(lines, seed), **asked, **scored)
+    one, other = run(lines, **options, **scored), run(shuffled(lines, seed), **options, **scored)
     assert one.rows == other.rows
-    assert one.result.excluded == other.result.excluded
-    assert one.result.dimensions == other.result.dimensions
+    assert one.result.statistics.exclusions == other.result.statistics.exclusions
+    assert one.result.statistics.edges == other.result.statistics.edges
 
 
 @max_examples(6)
 @given(seeds, rules(), scorings(), st.integers(2, 9), st.sampled_from([2, 3, 8]))
 def test_the_number_of_files_and_threads_changes_nothing(
-    seed: int, asked: dict[str, Any], scored: dict[str, Any], files: int, threads: int
+    seed: int, options: dict[str, Any], scored: dict[str, Any], files: int, threads: int
 ) -> None:
     lines = shop(seed)
-    one = run(lines, **asked, **scored, duckdb={"threads": 1})
-    other = run(lines, files=files, **asked, **scored, duckdb={"threads": threads})
+    one = run(lines, **options, **scored, duckdb={"threads": 1})
+    other = run(lines, files=files, **options, **scored, duckdb={"threads": threads})
     assert one.rows == other.rows
-    assert one.result.excluded == other.result.excluded
+    assert one.result.statistics.exclusions == other.result.statistics.exclusions
 
 
 @examples
 @given(seeds, rules(), scorings())
-def test_the_query_run_by_hand_gives_the_published_rows(
-    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+def test_the_printed_query_returns_the_published_rows(
+    seed: int, options: dict[str, Any], scored: dict[str, Any]
 ) -> None:
-    with folder() as place:
-        source = write(place / "orders.csv", shop(seed))
-        published = run_source(source, place, **asked, **scored)
+    with folder() as directory:
+        source = write(directory / "orders.csv", shop(seed))
+        published = run_source(source, directory, **options, **scored)
         text = printed_query.query(
-            Configuration(flags={**SETTINGS, "source": str(source), **asked, **scored}), "duckdb", None
+            Configuration(flags={**SETTINGS, "source": str(source), **options, **scored}), "duckdb", None
         )
         with duckdb.connect() as connection:
             read = connection.execute(text)
@@ -102,37 +102,39 @@ def test_the_query_run_by_hand_gives_the_published_rows(
 
 @max_examples(6)
 @given(seeds, rules(), scorings())
-def test_thousands_of_lines_are_answered_as_the_design_says(
-    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+def test_the_result_of_thousands_of_lines_equals_the_reference(
+    seed: int, options: dict[str, Any], scored: dict[str, Any]
 ) -> None:
     lines = shop(seed)
-    published = run(lines, **asked, **scored)
-    wanted = expected(dict.fromkeys(COLUMNS, "STRING"), lines, {**SETTINGS, **asked, **scored}, TODAY)
-    by_id = {row["customer_id"]: row for row in wanted.segments}
+    published = run(lines, **options, **scored)
+    reference = expected(dict.fromkeys(COLUMNS, "STRING"), lines, {**SETTINGS, **options, **scored}, TODAY)
+    by_id = {row["customer_id"]: row for row in reference.segments}
     assert [{name: row[name] for name in by_id[row["customer_id"]]} for row in published.rows] == [
         by_id[name] for name in sorted(by_id)
     ]
-    excluded = {reason.reason: (reason.lines, reason.amount) for reason in published.result.excluded}
-    assert excluded == wanted.excluded
+    excluded = {
+        reason.reason: (reason.lines, reason.amount) for reason in published.result.statistics.exclusions
+    }
+    assert excluded == reference.excluded
 
 
-# Equal behaviour, equal score
+# Equal values, equal scores
 
 
 @examples
 @given(seeds, rules(), scorings(methods=("quantile", "fixed")))
-def test_equal_values_get_equal_scores(seed: int, asked: dict[str, Any], scored: dict[str, Any]) -> None:
-    rows = run(shop(seed, customers=400, prices=1), **asked, **scored).rows
+def test_equal_values_get_equal_scores(seed: int, options: dict[str, Any], scored: dict[str, Any]) -> None:
+    rows = run(shop(seed, customers=400, prices=1), **options, **scored).rows
     for dimension in DIMENSIONS:
         scores = defaultdict(set)
         for row in rows:
             scores[row[VALUES[dimension]]].add(row[f"{dimension[0]}_score"])
         assert len(scores) < len(rows), f"{dimension}: without ties there is nothing to see"
-        assert {value: found for value, found in scores.items() if len(found) > 1} == {}
+        assert {value: different for value, different in scores.items() if len(different) > 1} == {}
 
 
-def test_ntile_tells_equal_values_apart_by_customer_and_is_the_only_method_that_does() -> None:
-    """One order each: the reason for the quantiles."""
+def test_only_ntile_gives_equal_values_different_scores() -> None:
+    """Customers with one order each: this is why quantiles are the default."""
     lines = [
         {
             "customer_id": f"C{n}",
@@ -152,9 +154,9 @@ def test_ntile_tells_equal_values_apart_by_customer_and_is_the_only_method_that_
 @examples
 @given(seeds, rules(), scorings())
 def test_a_better_value_never_has_a_worse_score(
-    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+    seed: int, options: dict[str, Any], scored: dict[str, Any]
 ) -> None:
-    rows = run(shop(seed), **asked, **scored).rows
+    rows = run(shop(seed), **options, **scored).rows
     for dimension in DIMENSIONS:
         sign = -1 if dimension == "recency" else 1
         best_first = sorted(rows, key=lambda row: sign * row[VALUES[dimension]], reverse=True)
@@ -165,11 +167,11 @@ def test_a_better_value_never_has_a_worse_score(
 
 @examples
 @given(seeds, rules(), st.integers(2, 10))
-def test_at_most_a_bin_s_share_of_customers_lies_above_the_last_edge(
-    seed: int, asked: dict[str, Any], bins: int
+def test_at_most_the_share_of_one_bin_is_above_the_last_edge(
+    seed: int, options: dict[str, Any], bins: int
 ) -> None:
-    """What a quantile is: k of every `bins` customers do not exceed the k-th edge."""
-    rows = run(shop(seed), **asked, **quantiles(bins)).rows
+    """The definition of quantile edges: k / `bins` of the customers do not exceed the k-th edge."""
+    rows = run(shop(seed), **options, **quantiles(bins)).rows
     for initial in "rfm":
         for k in range(1, bins):
             above = sum(row[f"{initial}_score"] > k for row in rows)
@@ -182,60 +184,71 @@ def quantiles(bins: int) -> dict[str, Any]:
     return {"scoring": {"bins": bins}, "segments": segments}
 
 
-# Everything is accounted for
+# All lines and all money are counted
 
 
 @examples
 @given(seeds, rules())
-def test_every_line_and_all_money_is_kept_or_excluded(seed: int, asked: dict[str, Any]) -> None:
+def test_every_line_and_all_money_is_kept_or_excluded(seed: int, options: dict[str, Any]) -> None:
     lines = shop(seed)
-    result = run(lines, **asked).result
-    assert result.rows_read == len(lines)
-    assert result.rows_kept + sum(reason.lines for reason in result.excluded) == len(lines)
-    assert len(result.excluded) >= 6, "a shop with reasons to exclude"
+    result = run(lines, **options).result
+    assert result.statistics.rows_read == len(lines)
+    assert result.statistics.rows_kept + sum(reason.lines for reason in result.statistics.exclusions) == len(
+        lines
+    )
+    assert len(result.statistics.exclusions) >= 6, "a shop with reasons to exclude"
     readable = sum(amount for line in lines if (amount := money(line)) is not None)
-    assert result.amount_kept + sum(reason.amount or 0 for reason in result.excluded) == readable
+    assert (
+        result.statistics.amount_kept + sum(reason.amount or 0 for reason in result.statistics.exclusions)
+        == readable
+    )
 
 
 @examples
 @given(seeds, rules())
-def test_customers_money_is_the_money_kept(seed: int, asked: dict[str, Any]) -> None:
-    published = run(shop(seed), **asked)
+def test_customers_money_is_the_money_kept(seed: int, options: dict[str, Any]) -> None:
+    published = run(shop(seed), **options)
     total = sum(row["monetary"] for row in published.rows)
-    assert total == published.result.amount_kept == published.result.revenue
-    assert total == sum(segment.revenue for segment in published.result.segments)
+    assert total == published.result.statistics.amount_kept == published.result.statistics.revenue
+    assert total == sum(segment.revenue for segment in published.result.statistics.segments)
     orders = sum(row["frequency"] for row in published.rows)
-    assert orders == published.result.orders == sum(segment.orders for segment in published.result.segments)
+    assert (
+        orders
+        == published.result.statistics.orders
+        == sum(segment.orders for segment in published.result.statistics.segments)
+    )
 
 
 @examples
 @given(seeds, rules(), scorings())
 def test_every_customer_is_in_the_one_segment_of_its_scores(
-    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+    seed: int, options: dict[str, Any], scored: dict[str, Any]
 ) -> None:
-    published = run(shop(seed), **asked, **scored)
+    published = run(shop(seed), **options, **scored)
     rows, result = published.rows, published.result
-    assert len({row["customer_id"] for row in rows}) == len(rows) == result.customers
+    assert len({row["customer_id"] for row in rows}) == len(rows) == result.statistics.customers
     for row in rows:
         assert row["segment"] == segment_of(
             scored["segments"], row["r_score"], row["f_score"], row["m_score"]
         )
     counted = Counter(row["segment"] for row in rows)
-    assert {segment.segment: segment.customers for segment in result.segments if segment.customers} == counted
+    assert {
+        segment.segment: segment.customers for segment in result.statistics.segments if segment.customers
+    } == counted
 
 
-# What should not matter does not
+# Changes that must not matter
 
 
 @examples
 @given(seeds, rules(), scorings(methods=("quantile", "ntile")))
 def test_prices_in_another_unit_change_no_score(
-    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+    seed: int, options: dict[str, Any], scored: dict[str, Any]
 ) -> None:
     assume("fixed" not in str(scored["scoring"].get("monetary")))
     lines = shop(seed)
     tenfold = [{**line, "unit_price": times_ten(line["unit_price"])} for line in lines]
-    one, other = run(lines, **asked, **scored), run(tenfold, **asked, **scored)
+    one, other = run(lines, **options, **scored), run(tenfold, **options, **scored)
     assert one.scores == other.scores
     assert [row["monetary"] * 10 for row in one.rows] == [row["monetary"] for row in other.rows]
 
@@ -249,15 +262,15 @@ def times_ten(price: str) -> str:
 
 @examples
 @given(seeds, rules(), scorings(methods=("quantile", "fixed")))
-def test_other_names_for_customers_change_no_score(
-    seed: int, asked: dict[str, Any], scored: dict[str, Any]
+def test_other_customer_ids_change_no_score(
+    seed: int, options: dict[str, Any], scored: dict[str, Any]
 ) -> None:
     lines = shop(seed)
     names = sorted({line["customer_id"] for line in lines if line["customer_id"].strip()})
-    other_names = {name: f"{place * 7919 % 10007} customer" for place, name in enumerate(reversed(names))}
+    other_names = {name: f"{number * 7919 % 10007} customer" for number, name in enumerate(reversed(names))}
     assert len(set(other_names.values())) == len(names)
     renamed = [{**line, "customer_id": other_names.get(line["customer_id"], "")} for line in lines]
-    one, other = run(lines, **asked, **scored), run(renamed, **asked, **scored)
+    one, other = run(lines, **options, **scored), run(renamed, **options, **scored)
     assert {other_names[name]: scores for name, scores in one.scores.items()} == other.scores
 
 
@@ -296,16 +309,16 @@ def usual(window: str) -> Published:
 @pytest.mark.parametrize("reason", EXCLUDED)
 @pytest.mark.parametrize("window", WINDOWS)
 def test_an_excluded_line_changes_no_customer(reason: str, window: str) -> None:
-    """However large it is, and whoever's: it is counted under its reason, and that is all."""
+    """The line is only counted under its reason, however large it is and whichever customer it has."""
     lines = [*shop(7), {**LARGE, **EXCLUDED[reason]}]
     one, other = usual(window), run(lines, since=date(2023, 12, 1), **WINDOWS[window])
     assert one.rows == other.rows
-    assert one.result.dimensions == other.result.dimensions
+    assert one.result.statistics.edges == other.result.statistics.edges
     assert counts(other) == counts(one) + Counter({reason: 1})
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_a_line_without_a_reason_to_be_excluded_changes_its_customer(window: str) -> None:
+def test_a_kept_line_changes_its_customer(window: str) -> None:
     one, other = usual(window), run([*shop(7), LARGE], since=date(2023, 12, 1), **WINDOWS[window])
     changed = [row["customer_id"] for row, before in zip(other.rows, one.rows, strict=True) if row != before]
     assert "C0001" in changed
@@ -313,13 +326,13 @@ def test_a_line_without_a_reason_to_be_excluded_changes_its_customer(window: str
 
 
 def counts(published: Published) -> Counter[str]:
-    return Counter({reason.reason: reason.lines for reason in published.result.excluded})
+    return Counter({reason.reason: reason.lines for reason in published.result.statistics.exclusions})
 
 
 @max_examples(10)
 @given(seeds, rules(), st.tuples(*[st.integers(2, 5)] * 3))
-def test_the_edges_of_quantiles_given_back_as_fixed_edges_give_the_same_scores(
-    seed: int, asked: dict[str, Any], sides: tuple[int, int, int]
+def test_quantile_edges_used_as_fixed_edges_give_the_same_scores(
+    seed: int, options: dict[str, Any], sides: tuple[int, int, int]
 ) -> None:
     segments = (
         preset("klaviyo")["segments"]
@@ -331,15 +344,15 @@ def test_the_edges_of_quantiles_given_back_as_fixed_edges_give_the_same_scores(
     )
     lines = shop(seed, customers=60)
     scoring = {name: {"bins": bins} for name, bins in zip(DIMENSIONS, sides, strict=True)}
-    one = run(lines, **asked, scoring=scoring, segments=segments)
-    edges = {dimension.name: dimension.edges or () for dimension in one.result.dimensions}
-    # Edges that fall together, for which `fixed` has no words, are those of heavy ties.
-    assume(all(len(set(found)) == len(found) for found in edges.values()))
+    one = run(lines, **options, scoring=scoring, segments=segments)
+    edges = {dimension.name: dimension.edges or () for dimension in one.result.statistics.edges}
+    # Many ties make equal edges, which the method `fixed` does not accept.
+    assume(all(len(set(values)) == len(values) for values in edges.values()))
     event(f"bins {sides}")
-    given_back = {
+    fixed_edges = {
         name: {"bins": bins, "method": "fixed", "edges": [str(edge) for edge in edges[name]]}
         for name, bins in zip(DIMENSIONS, sides, strict=True)
     }
-    other = run(lines, **asked, scoring=given_back, segments=segments)
+    other = run(lines, **options, scoring=fixed_edges, segments=segments)
     assert one.rows == other.rows
-    assert [dimension.edges for dimension in other.result.dimensions] == list(edges.values())
+    assert [dimension.edges for dimension in other.result.statistics.edges] == list(edges.values())

@@ -1,4 +1,4 @@
-"""What holds of the causes of all moves, in shops that nobody thought of."""
+"""Properties of the causes of moves between segments, in random shops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.transitions import CAUSES, Scored, transitions_sql
+from rfm_pipeline.sql.transitions import CAUSES, ScoredSnapshot, transitions_sql
 from support.engines import TABLES, Answer, Question, Row, ask_duckdb, connected, fill, rows_of
 from support.generated import preset
 from support.lanes import max_examples
@@ -22,7 +22,7 @@ COLUMNS = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", 
 START, EARLIER = date(2024, 1, 1), date(2024, 6, 1)
 QUANTILES: Mapping[str, Any] = {**preset("classic"), "window": "120 days"}
 Orders = Sequence[tuple[int, int, int]]
-"""Of each order the customer, the day from START on, and the amount."""
+"""For each order: the customer, the days since START, and the amount."""
 
 order = st.tuples(st.integers(0, 11), st.integers(0, 210), st.integers(1, 60))
 orders = st.lists(order, min_size=8, max_size=50)
@@ -31,11 +31,11 @@ days = st.integers(1, 58)
 
 @dataclass(frozen=True)
 class Counted:
-    """How many customers there were at each date, and the rows of `transitions_sql`."""
+    """Numbers of customers at each date, and the rows of `transitions_sql`."""
 
     earlier: int
     later: int
-    everybody: int
+    customers: int
     rows: Sequence[Row]
 
     def by_cause(self) -> dict[str | None, int]:
@@ -45,7 +45,7 @@ class Counted:
         }
 
 
-def question(made: Orders, as_of: date, **asked: Any) -> Question:
+def question(made: Orders, as_of: date, **options: Any) -> Question:
     lines = [
         {
             "customer_id": f"c{customer}",
@@ -55,12 +55,12 @@ def question(made: Orders, as_of: date, **asked: Any) -> Question:
         }
         for number, (customer, day, amount) in enumerate(made)
     ]
-    return Question(COLUMNS, lines, {**QUANTILES, **asked, "as_of": as_of.isoformat()})
+    return Question(COLUMNS, lines, {**QUANTILES, **options, "as_of": as_of.isoformat()})
 
 
-def scored(asked: Question, answer: Answer) -> Scored:
-    """How a question was scored, by the edges that were found, in the form of `[scoring]`."""
-    spec = asked.spec("duckdb")
+def scored(answered: Question, answer: Answer) -> ScoredSnapshot:
+    """Return the snapshot of an answered question, with its edges in the order of `[scoring]`."""
+    spec = answered.spec("duckdb")
     (row,) = answer.tables["edges"]
     edges: dict[str, tuple[Decimal, ...] | None] = {}
     for dimension in spec.settings.scoring.dimensions:
@@ -68,11 +68,11 @@ def scored(asked: Question, answer: Answer) -> Scored:
         if dimension.method == "ntile":
             edges[dimension.name] = None
             continue
-        found = [Decimal(row[f"{initial}_edge_{k}"]) for k in range(1, dimension.bins)]
-        edges[dimension.name] = tuple(reversed(found) if initial == "r" else found)
+        values = [Decimal(row[f"{initial}_edge_{k}"]) for k in range(1, dimension.bins)]
+        edges[dimension.name] = tuple(reversed(values) if initial == "r" else values)
     bins = spec.settings.scoring.bins_by_dimension
-    return Scored(
-        date.fromisoformat(asked.settings["as_of"]),
+    return ScoredSnapshot(
+        date.fromisoformat(answered.settings["as_of"]),
         spec.settings.scoring.dimensions,
         edges,
         SegmentMap.from_config(spec.settings.segments, bins),
@@ -80,7 +80,7 @@ def scored(asked: Question, answer: Answer) -> Scored:
 
 
 def between(first: Question, last: Question, *, frozen: bool = False) -> Counted | None:
-    """What is counted between two dates; None where nobody was there at one of them."""
+    """Return the transitions between two dates; None if there are no customers at one of them."""
     answer = ask_duckdb(first, steps=True)
     if not answer.segments:
         return None
@@ -96,63 +96,65 @@ def between(first: Question, last: Question, *, frozen: bool = False) -> Counted
         fill(connection, "history", TABLES["segments"], rows)
         text = transitions_sql("history", earlier, later, dialect_of("duckdb"))
         counted = rows_of(connection.execute(text))
-    everybody = len({row["customer_id"] for row in rows})
-    return Counted(len(answer.segments), len(other.segments), everybody, counted)
+    customers = len({row["customer_id"] for row in rows})
+    return Counted(len(answer.segments), len(other.segments), customers, counted)
 
 
-def assert_accounted_for(found: Counted) -> None:
-    new = sum(row["customers"] for row in found.rows if row["earlier_segment"] is None)
-    lapsed = sum(row["customers"] for row in found.rows if row["later_segment"] is None)
-    assert found.later == found.earlier + new - lapsed
-    assert sum(row["customers"] for row in found.rows) == found.everybody
-    for row in found.rows:
+def assert_accounted_for(counted_moves: Counted) -> None:
+    new = sum(row["customers"] for row in counted_moves.rows if row["earlier_segment"] is None)
+    lapsed = sum(row["customers"] for row in counted_moves.rows if row["later_segment"] is None)
+    assert counted_moves.later == counted_moves.earlier + new - lapsed
+    assert sum(row["customers"] for row in counted_moves.rows) == counted_moves.customers
+    for row in counted_moves.rows:
         pair = {row["earlier_segment"], row["later_segment"]}
         assert (row["cause"] in CAUSES) == (None not in pair and len(pair) == 2)
 
 
 @max_examples(15)
 @given(orders, days, st.sampled_from(["classic", "grid", "r-rfm"]), st.sampled_from(["quantile", "ntile"]))
-def test_everybody_is_counted_once_and_a_move_has_one_cause(
+def test_every_customer_is_counted_once_and_a_move_has_one_cause(
     made: Orders, later: int, name: str, method: str
 ) -> None:
-    asked = {**preset(name)}
-    asked["scoring"] = {**asked["scoring"], "method": method}
-    ends = (question(made, day, **asked) for day in (EARLIER, EARLIER + timedelta(days=later)))
-    if found := between(*ends):
-        assert_accounted_for(found)
-        assert found.by_cause()["rules"] == 0
+    options = {**preset(name)}
+    options["scoring"] = {**options["scoring"], "method": method}
+    ends = (question(made, day, **options) for day in (EARLIER, EARLIER + timedelta(days=later)))
+    if counted_moves := between(*ends):
+        assert_accounted_for(counted_moves)
+        assert counted_moves.by_cause()["rules"] == 0
 
 
 @max_examples(15)
 @given(orders, days)
-def test_where_nobody_ordered_it_is_nobodys_behaviour(made: Orders, later: int) -> None:
-    """Orders leave the window between the dates, which only time does."""
+def test_without_orders_no_move_is_due_to_behaviour(made: Orders, later: int) -> None:
+    """Between the dates, orders leave the time window, which is an effect of time."""
     old = [(customer, day % 152, amount) for customer, day, amount in made]
     ends = (question(old, day) for day in (EARLIER, EARLIER + timedelta(days=later)))
-    if found := between(*ends):
-        assert_accounted_for(found)
-        causes = found.by_cause()
+    if counted_moves := between(*ends):
+        assert_accounted_for(counted_moves)
+        causes = counted_moves.by_cause()
         assert (causes["behaviour"], causes["rules"]) == (0, 0)
 
 
 @max_examples(15)
 @given(orders, days)
-def test_frozen_edges_move_nobody(made: Orders, later: int) -> None:
+def test_with_frozen_edges_no_move_is_due_to_edges(made: Orders, later: int) -> None:
     ends = (question(made, day) for day in (EARLIER, EARLIER + timedelta(days=later)))
-    if found := between(*ends, frozen=True):
-        assert_accounted_for(found)
-        causes = found.by_cause()
+    if counted_moves := between(*ends, frozen=True):
+        assert_accounted_for(counted_moves)
+        causes = counted_moves.by_cause()
         assert (causes["edges"], causes["rules"]) == (0, 0)
 
 
 @max_examples(15)
 @given(orders, days, st.sampled_from(["grid", "r-rfm", "klaviyo"]))
-def test_ranks_in_other_bins_are_rules_whatever_customers_did(made: Orders, later: int, name: str) -> None:
+def test_moves_between_ntile_scores_with_other_bins_are_due_to_rules(
+    made: Orders, later: int, name: str
+) -> None:
     ranks = {**preset("classic"), "scoring": {"bins": 4, "method": "ntile"}}
     bins = preset(name)["scoring"]["bins"]
     finer = {**preset(name), "scoring": {"bins": bins, "method": "ntile"}}
     ends = question(made, EARLIER, **ranks), question(made, EARLIER + timedelta(days=later), **finer)
-    if found := between(*ends):
-        assert_accounted_for(found)
-        causes = found.by_cause()
+    if counted_moves := between(*ends):
+        assert_accounted_for(counted_moves)
+        causes = counted_moves.by_cause()
         assert (causes["time"], causes["behaviour"], causes["edges"]) == (0, 0, 0)

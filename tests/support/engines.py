@@ -1,8 +1,8 @@
-"""A question that can be put to DuckDB, to Google's evaluator and to `reference.py`, and their answers.
+"""Questions for DuckDB, GoogleSQL's evaluator and `reference.py`, and their answers.
 
-A question is a table, the settings of a run in the shape of `rfm.toml`, and the day of the run. Types are
-BigQuery's: `STRING`, `INT64`, `FLOAT64`, `NUMERIC`, `BIGNUMERIC`, `BOOL`, `DATE`, `DATETIME`, `TIMESTAMP` and
-`STRUCT<...>` of them.
+A question is a table, the settings of a run in the shape of `rfm.toml`, and the day of the run. Types have
+BigQuery's names: `STRING`, `INT64`, `FLOAT64`, `NUMERIC`, `BIGNUMERIC`, `BOOL`, `DATE`, `DATETIME`,
+`TIMESTAMP` and `STRUCT<...>` of them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ KINDS: Mapping[str, tuple[Kind, str]] = {
     "DATETIME": (Kind.TIMESTAMP, "TIMESTAMP"),
     "TIMESTAMP": (Kind.TIMESTAMPTZ, "TIMESTAMPTZ"),
 }
-"""BigQuery's type -> what it holds, and DuckDB's type for the same."""
+"""By type of BigQuery: its kind, and the corresponding type of DuckDB."""
 
 TABLES: Mapping[str, Mapping[str, str]] = {
     "order_days": {
@@ -62,7 +62,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(["monetary", "avg_order_value"], "NUMERIC"),
     },
 }
-"""The columns of the staged tables, which Google's evaluator has to be told the types of."""
+"""Columns and types of the staging tables, which GoogleSQL's evaluator needs."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Question:
     settings: Mapping[str, Any] = field(default_factory=dict)
     today: date = date(2025, 1, 1)
     frozen: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    """An earlier run's edges, by dimension, in the form of `[scoring]`."""
+    """Frozen edges by dimension, in the order of `[scoring]`."""
 
     def spec(self, dialect: str, relation: str | None = None) -> QuerySpec:
         settings = Configuration(flags=dict(self.settings)).settings
@@ -97,7 +97,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What an engine made of a question: each staged table by name; `segments` and `customers` always."""
+    """An engine's answer: the rows of staging tables by name; always those of `segments` and `customers`."""
 
     tables: Mapping[str, list[Row]]
 
@@ -107,26 +107,26 @@ class Answer:
 
     @property
     def excluded(self) -> dict[str, tuple[int, Any]]:
-        """Reason -> lines and money; None where no amount could be read."""
-        found: dict[str, tuple[int, Any]] = {}
+        """By reason: the number of lines and their amount, which is None if no amount is readable."""
+        totals: dict[str, tuple[int, Any]] = {}
         for row in self.tables["customers"]:
             if row["reason"] is not None:
-                lines, amount = found.get(row["reason"], (0, None))
+                lines, amount = totals.get(row["reason"], (0, None))
                 here = row["monetary"]
-                known = [money for money in (amount, here) if money is not None]
-                found[row["reason"]] = lines + row["lines"], sum(known) if known else None
-        return found
+                amounts = [money for money in (amount, here) if money is not None]
+                totals[row["reason"]] = lines + row["lines"], sum(amounts) if amounts else None
+        return totals
 
 
 def schema_of(columns: Mapping[str, str]) -> Schema:
-    """The columns as a warehouse finds them: fields of a struct follow it."""
+    """Return the schema that a warehouse reads: the fields of a struct follow the struct."""
     return tuple(column for name, text in columns.items() for column in _flattened((name,), text))
 
 
 def staged_types(question: Question, name: str) -> dict[str, str]:
-    """The columns of a staged table and BigQuery's types for them; that of `edges` for any method.
+    """Return the columns and types of a staging table; those of `edges` for any method.
 
-    Columns that the question has no use for are listed too, and never asked for.
+    Some of the columns are not used by every question.
     """
     spec = question.spec("bigquery")
     if name == "edges":
@@ -141,20 +141,20 @@ def staged_types(question: Question, name: str) -> dict[str, str]:
         }
     types = dict(TABLES[name])
     if name == "order_days":
-        # Grouped in their own type, before they become text.
+        # Ids keep their type until the step `customers` casts them to text.
         types["customer_id"] = spec.mapping.customer_id.declared
         types["order_id"] = spec.mapping.order_id.declared if spec.mapping.order_id else "STRING"
     return types
 
 
 def ask_duckdb(question: Question, *, steps: bool = False) -> Answer:
-    """Asks DuckDB: by the whole query and the table of customers, or by each step over the tables before."""
+    """Return the answer of DuckDB, from the whole query or from each step over the tables of earlier ones."""
     with connected(question) as connection:
         return _answer(question, "duckdb", steps, lambda step: _create(connection, step), connection.execute)
 
 
 def ask_google(question: Question, *, steps: bool = False) -> Answer:
-    """Asks Google's evaluator, likewise."""
+    """Return the answer of GoogleSQL's evaluator, from the whole query or from each step."""
     engine = googlesql()
     types: dict[str, Mapping[str, str]] = {"source": question.columns}
     rows: dict[str, Sequence[Mapping[str, Any]]] = {"source": question.rows}
@@ -169,7 +169,7 @@ def ask_google(question: Question, *, steps: bool = False) -> Answer:
 
 
 def connected(question: Question) -> duckdb.DuckDBPyConnection:
-    """DuckDB in memory, with the question's table as `source`; set up as a run sets it up."""
+    """Return a connection to DuckDB in memory, with a run's settings and the question's table `source`."""
     connection = duckdb.connect(config={"threads": 2})
     connection.execute("SET TimeZone = 'UTC'")
     fill(connection, "source", question.columns, question.rows)
@@ -182,7 +182,7 @@ def fill(
     columns: Mapping[str, str],
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Makes a table of rows."""
+    """Create a table with rows."""
     types = {name: duckdb_type(text) for name, text in columns.items()}
     listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in types.items())
     connection.execute(f"CREATE TABLE {table} ({listed})")
@@ -193,7 +193,7 @@ def fill(
 
 
 def duckdb_type(text: str) -> str:
-    """DuckDB's name of one of BigQuery's types.
+    """Return the type of DuckDB for a type of BigQuery.
 
     >>> duckdb_type("STRUCT<id STRING, paid STRUCT<total NUMERIC>>")
     'STRUCT("id" VARCHAR, "paid" STRUCT("total" DECIMAL(38, 9)))'
@@ -205,7 +205,7 @@ def duckdb_type(text: str) -> str:
 
 
 def struct_fields(text: str) -> dict[str, str] | None:
-    """The fields of a struct type; None for any other."""
+    """Return the fields of a struct type; None for any other type."""
     match = re.fullmatch(r"STRUCT<(.*)>", text)
     if match is None:
         return None
@@ -214,12 +214,12 @@ def struct_fields(text: str) -> dict[str, str] | None:
 
 
 def quoted(name: str) -> str:
-    """A name as DuckDB quotes it."""
+    """Return a name quoted for DuckDB."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def in_order(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Rows in an order of their own, so that two engines can be compared."""
+    """Return rows sorted by their values, so that the rows of two engines can be compared."""
     return sorted((dict(row) for row in rows), key=lambda row: [(v is None, str(v)) for v in row.values()])
 
 
@@ -244,7 +244,7 @@ def _answer(
 
 
 def rows_of(result: Any) -> list[Row]:
-    """Rows with their names, of either engine."""
+    """Return the rows of either engine as dictionaries."""
     if isinstance(result, list):
         return result
     names = [column[0] for column in result.description]

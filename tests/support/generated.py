@@ -1,4 +1,4 @@
-"""Questions that hypothesis makes up: small tables full of ties and gaps, under settings of every kind."""
+"""Hypothesis strategies of questions: small tables with many ties and missing values, and all settings."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from support.engines import Question
 from support.reference import covers
 
 START = date(2024, 1, 20)
-"""Days are counted from here: the end of a month, and a leap day, lie ahead."""
+"""First day of generated orders; the end of a month and a leap day follow soon."""
 
 SEGMENT_PRESETS = ("classic", "grid", "klaviyo", "pymc", "r-rfm", "shopify")
 TIMEZONES = ("UTC", "Europe/London", "America/New_York", "Asia/Kolkata", "Pacific/Auckland")
 DIMENSIONS = ("recency", "frequency", "monetary")
 ROLES = ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund")
 
-# An id in text: numbers with and without the `.0` of a float, and look-alikes in another case.
+# Text ids: numbers with and without the `.0` of a float, and ids that differ in case only.
 IDS: Mapping[str, tuple[Any, ...]] = {
     "STRING": (
         *(
@@ -72,7 +72,7 @@ NO_DATES = (
     None,
 )
 NO_DAYS_IN_NUMBERS = (0, 7, 20240230, 20241301, 202401, None)
-"""Numbers that are no day in the format %Y%m%d."""
+"""Integers that are not a day in the format %Y%m%d."""
 NO_AMOUNTS: Mapping[str, tuple[Any, ...]] = {
     "STRING": (
         "",
@@ -106,7 +106,7 @@ STATUSES = ("paid", "paid", "paid", "Paid", "cancelled", "void'd", "", None)
 
 
 def preset(name: str) -> dict[str, Any]:
-    """What a segment preset says about scores and segments."""
+    """Return the settings `scoring` and `segments` of a segment preset."""
     text = resources.files("rfm_pipeline.config.presets").joinpath(f"{name}.toml").read_text(encoding="utf-8")
     settings = tomllib.loads(text)
     return {"scoring": settings["scoring"], "segments": settings["segments"]}
@@ -114,9 +114,9 @@ def preset(name: str) -> dict[str, Any]:
 
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
-    """A table and settings; every role is configured.
+    """Draw a table and settings in which every role is configured.
 
-    Lines come from a seed, one by one, so that a failure shrinks to fewer of the same lines.
+    Each line depends on the seed and its number only, so that a failure shrinks to fewer of the same lines.
     """
     shape = draw(shapes())
     lines = draw(st.integers(0, 60))
@@ -135,33 +135,33 @@ def questions(draw: st.DrawFn) -> Question:
 
 @st.composite
 def frozen_edges(draw: st.DrawFn, scoring: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Mostly none; else an earlier run's for each dimension with quantiles, some of which fall together."""
+    """Draw frozen edges of each quantile dimension, some of them equal; mostly none."""
     if draw(st.integers(0, 2)) < 2:
         return {}
-    found = {}
+    drawn = {}
     for name in DIMENSIONS:
         dimension = {"bins": 4, "method": "quantile", **scoring, **scoring.get(name, {})}
         if dimension["method"] == "quantile":
             count = dimension["bins"] - 1
             edges = draw(st.lists(EDGES[name], min_size=count, max_size=count))
-            found[name] = sorted(edges, key=Decimal)
-    return found
+            drawn[name] = sorted(edges, key=Decimal)
+    return drawn
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The types of a table, and how lines of them are made up."""
+    """The columns of a table, and parameters of its random lines."""
 
     columns: dict[str, str]
     settings: dict[str, Any]
-    """How values are written: date formats, the decimal comma, the time zone."""
+    """Settings of the input format: date formats, separators, time zone."""
     customers: int
     orders: int
     amounts: int
-    """How many different values there are of each; few make ties."""
+    """Number of distinct values of each amount column; few values make ties."""
     days: int
     broken: float
-    """The share of values that can't be read."""
+    """Share of unreadable values."""
 
     def rows(self, seed: int, count: int) -> tuple[dict[str, Any], ...]:
         pools = {name: self._pool(name, Random(f"{seed} {name}")) for name in self.columns}
@@ -176,7 +176,7 @@ class Shape:
         }
 
     def _pool(self, name: str, random: Random) -> tuple[Sequence[Any], Sequence[Any]]:
-        """The values of a column, and those that are none."""
+        """Return the valid values of a column, and the invalid ones."""
         kind = self.columns[name]
         if name == "status":
             return STATUSES, STATUSES
@@ -214,7 +214,7 @@ class Shape:
         return texts, NO_DATES
 
     def _amounts(self, name: str, kind: str, random: Random) -> list[Any]:
-        """A third of them also with the sign turned round: returns that leave nothing of an order."""
+        """Return amounts; a third of them also negated, as returns of a whole order."""
         values = [self._amount(name, kind, random) for _ in range(self.amounts)]
         return [
             self._written(value, kind, random) for value in [*values, *(-value for value in values[1::3])]
@@ -246,7 +246,7 @@ class Shape:
 
 @st.composite
 def shapes(draw: st.DrawFn) -> Shape:
-    """Tables of any types that the roles take."""
+    """Draw the columns of a table, of all types that are valid for the roles."""
     columns = {"customer_id": draw(st.sampled_from(list(IDS)))}
     if draw(st.booleans()):
         columns["order_id"] = draw(st.sampled_from(list(IDS)))
@@ -279,7 +279,7 @@ def shapes(draw: st.DrawFn) -> Shape:
 def scorings(
     draw: st.DrawFn, methods: Sequence[str] = ("quantile", "quantile", "fixed", "ntile")
 ) -> dict[str, Any]:
-    """Scores and segments: a preset as it is or scored otherwise, or any bins with a map made for them."""
+    """Draw scoring and segments: a preset, a preset with another scoring, or any bins with a map for them."""
     if draw(st.booleans()):
         chosen = preset(draw(st.sampled_from(SEGMENT_PRESETS)))
         if draw(st.booleans()):
@@ -298,7 +298,7 @@ def scorings(
 
 @st.composite
 def segment_maps(draw: st.DrawFn, sides: tuple[int, int, int]) -> dict[str, Any]:
-    """A total map without dead rules: the drawn rules that take a cell, and a fallback if a cell is left."""
+    """Draw a valid map: rules that each match new scores, and a fallback if scores are left unmatched."""
     drawn = draw(st.lists(_rule(sides), min_size=1, max_size=6))
     left = set(itertools.product(*(range(1, side + 1) for side in sides)))
     rules = []
@@ -320,8 +320,8 @@ def _rule(draw: st.DrawFn, sides: tuple[int, int, int]) -> dict[str, Any]:
         cells = draw(st.lists(cell, min_size=1, max_size=4, unique=True))
         return {"segment": name, "cells": ["-".join(map(str, cell)) for cell in cells]}
     highest = {"r": sides[0], "f": sides[1], "m": sides[2], "fm": -(-(sides[1] + sides[2]) // 2)}
-    asked = draw(st.lists(st.sampled_from(list(highest)), min_size=1, max_size=3, unique=True))
-    return {"segment": name, **{dimension: draw(_scores(highest[dimension])) for dimension in asked}}
+    dimensions = draw(st.lists(st.sampled_from(list(highest)), min_size=1, max_size=3, unique=True))
+    return {"segment": name, **{dimension: draw(_scores(highest[dimension])) for dimension in dimensions}}
 
 
 @st.composite
@@ -342,7 +342,7 @@ def _dimension(draw: st.DrawFn, name: str, bins: int, methods: Sequence[str]) ->
 
 @st.composite
 def rules(draw: st.DrawFn) -> dict[str, Any]:
-    """Returns, dates and exclusions; only what is drawn is set."""
+    """Draw settings of returns, dates and exclusions; each may be absent."""
     rules: dict[str, Any] = {"returns": draw(st.sampled_from(["exclude", "net"]))}
     as_of = draw(st.sampled_from([None, None, None, 70, 45, 10]))
     if as_of is not None:

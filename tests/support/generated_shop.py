@@ -46,18 +46,18 @@ seeds = st.integers(0, 2**32)
 
 @st.composite
 def rules(draw: st.DrawFn) -> dict[str, Any]:
-    """Returns, dates and a window."""
-    found: dict[str, Any] = {"returns": draw(st.sampled_from(["exclude", "net"]))}
+    """Draw settings of returns, the as-of date and the window."""
+    drawn: dict[str, Any] = {"returns": draw(st.sampled_from(["exclude", "net"]))}
     window = draw(st.sampled_from([None, "90 days", "11 months"]))
     as_of = draw(st.sampled_from([None, date(2024, 12, 31), date(2024, 9, 30)]))
-    return found | ({"window": window} if window else {}) | ({"as_of": as_of} if as_of else {})
+    return drawn | ({"window": window} if window else {}) | ({"as_of": as_of} if as_of else {})
 
 
 def shop(seed: int, *, customers: int = 250, orders: int = 900, prices: int = 40) -> list[Line]:
-    """Some two thousand lines: regulars and one-time buyers, prices that repeat, returns, broken lines."""
+    """Return about 2000 lines: frequent and one-time customers, repeated prices, returns, invalid lines."""
     random = Random(seed)
     ids = [f"C{number:04}" for number in range(customers)]
-    known = [f"{random.randint(1, 20000) / 100:.2f}" for _ in range(prices)] + ["0.3333"]
+    price_list = [f"{random.randint(1, 20000) / 100:.2f}" for _ in range(prices)] + ["0.3333"]
     lines = []
     for number in range(orders):
         customer = ids[min(int(random.expovariate(4) * customers), customers - 1)]
@@ -68,7 +68,7 @@ def shop(seed: int, *, customers: int = 250, orders: int = 900, prices: int = 40
                 "order_id": f"O{number:05}",
                 "ordered_at": day.isoformat(),
                 "quantity": str(random.choice([1, 1, 2, 3, 12, -1, -2])),
-                "unit_price": random.choice(known),
+                "unit_price": random.choice(price_list),
                 "status": random.choice(["paid"] * 20 + ["cancelled", ""]),
             }
             if random.random() < 0.04:
@@ -89,14 +89,14 @@ BROKEN: Sequence[tuple[str, Sequence[str]]] = (
 
 @dataclass(frozen=True)
 class Published:
-    """What a run published, and what it said."""
+    """The rows that a run published, and its result."""
 
     rows: list[Row]
     result: RunResult
 
     @property
     def scores(self) -> dict[str, tuple[Any, ...]]:
-        """Customer -> the three scores, the score text and the segment."""
+        """By customer: the three scores, the score text and the segment."""
         names = ("r_score", "f_score", "m_score", "rfm_score", "segment")
         return {row["customer_id"]: tuple(row[name] for name in names) for row in self.rows}
 
@@ -115,20 +115,20 @@ def write(path: Path, lines: Sequence[Line]) -> Path:
     return path
 
 
-def run(lines: Sequence[Line], *, files: int = 1, **asked: Any) -> Published:
-    """Runs the pipeline over lines, spread over files, into a new destination."""
-    with folder() as place:
-        source = place / "orders"
+def run(lines: Sequence[Line], *, files: int = 1, **options: Any) -> Published:
+    """Run the pipeline over lines, distributed over files, with a new destination."""
+    with folder() as directory:
+        source = directory / "orders"
         source.mkdir()
         for number in range(files):
             write(source / f"{number}.csv", lines[number::files])
-        return run_source(source, place, **asked)
+        return run_source(source, directory, **options)
 
 
-def run_source(source: Path, place: Path, **asked: Any) -> Published:
-    flags = {**SETTINGS, "source": str(source), "to": f"duckdb:{place / 'rfm.duckdb'}", **asked}
+def run_source(source: Path, directory: Path, **options: Any) -> Published:
+    flags = {**SETTINGS, "source": str(source), "to": f"duckdb:{directory / 'rfm.duckdb'}", **options}
     result = runner.run(Configuration(flags=flags), NullObserver(), today=TODAY)
-    with closing(duckdb.connect(str(place / "rfm.duckdb"), read_only=True)) as connection:
+    with closing(duckdb.connect(str(directory / "rfm.duckdb"), read_only=True)) as connection:
         read = connection.execute("SELECT * EXCLUDE (run_id) FROM rfm_segments ORDER BY customer_id")
         names = [column[0] for column in read.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in read.fetchall()]

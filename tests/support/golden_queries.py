@@ -1,7 +1,7 @@
 """Golden SQL: files in `tests/data/sql` with questions and the SQL that is expected for them.
 
-A fixture, such as `stages/clean.sql`, is a list of cases. A case is a question as TOML in a block comment, and
-below it the expected SQL, first in DuckDB's and then in BigQuery's dialect. CTEs that are the same as in the
+A fixture, such as `stages/clean.sql`, is a list of cases. A case is a question as TOML in a block comment and
+the expected SQL below it, first in DuckDB's and then in BigQuery's dialect. CTEs that are the same as in the
 first case, or the same in both dialects, are written once; a comment names them where they are left out. The
 keys of a question:
 

@@ -1,8 +1,8 @@
-"""Google's own SQL analyser and reference evaluator, for tests: what BigQuery accepts, and what it answers.
+"""GoogleSQL's analyser and reference evaluator, for tests: which SQL BigQuery accepts, and its results.
 
-PyPI's `zetasql` is GoogleSQL, the language of BigQuery, compiled to WebAssembly. The module is compiled on
-first use (about 20 s) and the compiled code is kept in the user's cache directory, so later processes load it
-in half a second; `GoogleSql.load()` keeps one evaluator per process.
+`zetasql` on PyPI is GoogleSQL, the SQL dialect of BigQuery, compiled to WebAssembly. The module is compiled
+on first use (about 20 s) and the compiled code is kept in the user's cache directory, so later processes load
+it in half a second; `GoogleSql.load()` keeps one evaluator per process.
 
 The evaluator is for thousands of rows. Scans, joins, groupings and ranking functions take about 0.1 ms a row;
 an aggregate as a window (`SUM(...) OVER`), `IN (SELECT ...)` and a scalar subquery per row take time with the
@@ -39,8 +39,9 @@ Row = Mapping[str, object]
 
 Reply = TypeVar("Reply", bound=message.Message)
 
-# What GoogleSQL has and BigQuery does not, or not as the reference evaluator has it: a query that uses one of
-# these is to be rejected here as it would be there. Timestamps of BigQuery hold microseconds.
+# Features of GoogleSQL that BigQuery lacks, or implements in another way than the reference evaluator: a
+# query that uses one of them is rejected here, as BigQuery rejects it. Timestamps of BigQuery hold
+# microseconds.
 NOT_IN_BIGQUERY: Final = (
     "FEATURE_AGGREGATE_FILTERING",
     "FEATURE_ARRAY_AGGREGATION_FUNCTIONS",
@@ -88,9 +89,9 @@ EPOCH_UTC: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class GoogleSql:
-    """GoogleSQL with BigQuery's features: `analyse` checks a text, `execute` answers a query.
+    """GoogleSQL with BigQuery's features: `analyse` checks SQL, `execute` runs a query.
 
-    Get the one evaluator of this process with `GoogleSql.load()`.
+    `GoogleSql.load()` returns the one evaluator of this process.
     """
 
     def __init__(self) -> None:
@@ -102,7 +103,7 @@ class GoogleSql:
         del language.enabled_language_features[:]
         language.enabled_language_features.extend(features)
         language.product_mode = language_pb2.PRODUCT_EXTERNAL
-        del language.supported_statement_kinds[:]  # none listed: all of them
+        del language.supported_statement_kinds[:]  # an empty list allows all
         options = self._client.call(
             "GetAnalyzerOptions", service.AnalyzerOptionsRequest(), options_pb2.AnalyzerOptionsProto
         )
@@ -115,20 +116,20 @@ class GoogleSql:
     @staticmethod
     @functools.cache
     def load() -> GoogleSql:
-        """The evaluator of this process; made on the first call."""
+        """Return the evaluator of this process; the first call creates it."""
         return GoogleSql()
 
     def analyse(self, sql: str, tables: Mapping[str, Columns]) -> None:
-        """Resolve and type-check each statement of a text: queries, DDL, DML, transactions.
+        """Resolve and type-check each statement: queries, DDL, DML, transactions.
 
         Args:
-            sql: One statement or several, parted by semicolons.
+            sql: Statements, separated by semicolons.
             tables: Table name -> columns; `t`, `dataset.t` or `project.dataset.t`, with backticks or without.
                 A table that one statement makes and a later one reads must be listed too. Columns of a dotted
                 name are reached through an alias: BigQuery would also know them by the name's last part.
 
         Raises:
-            AssertionError: Google's message with a caret at the place, above the numbered text.
+            AssertionError: If a statement is invalid; the message has the numbered text and a caret.
         """
         request = service.AnalyzeRequest(options=self._options, simple_catalog=self._catalog(tables))
         sql = _whole_names(sql, tables)
@@ -155,7 +156,7 @@ class GoogleSql:
             The rows in the order of the query, with the same Python types; aware datetimes are in UTC.
 
         Raises:
-            AssertionError: The query was rejected, or failed while it ran.
+            AssertionError: If the query is invalid, or fails while it runs.
         """
         unknown = rows.keys() - tables.keys()
         if unknown:
@@ -182,7 +183,7 @@ class GoogleSql:
             finally:
                 done = service.UnprepareQueryRequest(prepared_query_id=prepared.prepared_query_id)
                 self._client.call("UnprepareQuery", done, empty_pb2.Empty)
-        names = [column.name or f"f{place}_" for place, column in enumerate(prepared.columns)]
+        names = [column.name or f"f{position}_" for position, column in enumerate(prepared.columns)]
         if len(set(names)) < len(names):
             raise AssertionError(f"GoogleSQL: duplicate column names in the result: {names}")
         kinds = [column.type for column in prepared.columns]
@@ -200,7 +201,7 @@ class GoogleSql:
 
 
 class _Client(wasm.WasmClient):  # type: ignore[misc]
-    """The package's client, with bytes copied in one go and the compiled module cached."""
+    """The package's client, but bytes are copied in one call, and the compiled module is cached."""
 
     def __init__(self, path: str) -> None:
         plain = wasm.Config
@@ -223,7 +224,7 @@ class _Client(wasm.WasmClient):  # type: ignore[misc]
 
 def _cached_config() -> Config:
     config = Config()
-    with contextlib.suppress(WasmtimeError):  # no place to keep it: compile each time
+    with contextlib.suppress(WasmtimeError):  # the cache directory is not writable: compile each time
         config.cache = True
     return config
 
@@ -233,9 +234,9 @@ def _rejections(sql: str) -> Iterator[None]:
     try:
         yield
     except ServerError as error:
-        said = re.sub(r"^Code: \d+, Message: ", "", error.raw_error)
+        message = re.sub(r"^Code: \d+, Message: ", "", error.raw_error)
         text = "\n".join(f"{number:4} | {line}" for number, line in enumerate(sql.splitlines(), start=1))
-        raise AssertionError(f"GoogleSQL: {said}\n\n{text}") from None
+        raise AssertionError(f"GoogleSQL: {message}\n\n{text}") from None
 
 
 def _full_name(name: str) -> str:
@@ -243,7 +244,7 @@ def _full_name(name: str) -> str:
 
 
 def _whole_names(sql: str, tables: Mapping[str, Columns]) -> str:
-    """Write each dotted table name as one quoted identifier: the catalog is flat, as it can only be here."""
+    """Write each dotted table name as one quoted identifier, because the evaluator's catalog is flat."""
     for name in tables:
         parts = _full_name(name).split(".")
         if len(parts) > 1:
@@ -261,7 +262,7 @@ def _parse_type(text: str) -> type_pb2.TypeProto:
 
 
 def _take_type(text: str) -> tuple[type_pb2.TypeProto, str]:
-    """The type at the head of a text, and what follows it."""
+    """Return the type at the beginning of a text, and the rest of the text."""
     head = re.match(r"(\w+)\s*(?:\([\d\s,]*\)\s*)?", text)
     if head is None:
         raise ValueError(f"not a type: {text!r}")
@@ -290,7 +291,7 @@ def _take_type(text: str) -> tuple[type_pb2.TypeProto, str]:
 
 
 def _write(value: Any, kind: type_pb2.TypeProto, cell: value_pb2.ValueProto) -> None:
-    """Put a Python value into a cell; NULL is a cell with nothing in it."""
+    """Write a Python value into a cell; an empty cell is NULL."""
     if value is None:
         return
     name = FIELDS[kind.type_kind]
@@ -318,7 +319,7 @@ def _write(value: Any, kind: type_pb2.TypeProto, cell: value_pb2.ValueProto) -> 
 
 
 def _read(cell: value_pb2.ValueProto, kind: type_pb2.TypeProto) -> object:
-    """The Python value of a cell."""
+    """Return the Python value of a cell."""
     name = cell.WhichOneof("value")
     if name is None:
         return None
@@ -348,7 +349,7 @@ def _clock(value: dt.datetime) -> int:
 
 
 def _scaled(value: Decimal | int, scale: int) -> bytes:
-    """A NUMERIC as the engine holds it: the value times ten to the scale, little-endian two's complement."""
+    """Return a NUMERIC in the engine's encoding: value times 10^scale, little-endian two's complement."""
     with localcontext(prec=100):
         shifted = Decimal(value).scaleb(scale)
         if shifted != shifted.to_integral_value():

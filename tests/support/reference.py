@@ -1,7 +1,7 @@
-"""Section 2 of the design once more, in plain Python: slow, obvious, and without a line of the package.
+"""A reference implementation of the pipeline in plain Python: slow, simple, and without code of the package.
 
-It is held against both engines, so that a mistake has to be made three times to go unseen. Settings come in
-the shape of `rfm.toml`, with every role under `columns`, and `segments` written out.
+Tests compare both engines with it, so that a mistake goes unnoticed only if it is made three times. Settings
+have the shape of `rfm.toml`, with every role under `columns`, and with `segments` in full.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ NUMBER_WITH_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d*)?", re.ASCII)
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the source, as it is read; None is what can't be."""
+    """A line of the source with typed values; None is a missing or unreadable value."""
 
     customer: str | None
     order: Any
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Customer:
-    """A customer with the kept lines."""
+    """A customer, with totals over the kept lines."""
 
     id: str
     first: date
@@ -57,14 +57,14 @@ class Customer:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the pipeline is to answer."""
+    """The result that is expected of the pipeline."""
 
     segments: list[Row]
     excluded: dict[str, tuple[int, Decimal | None]]
     edges: dict[str, list[Decimal]]
-    """The fresh ones, from the worst score up; a value has to lie above them."""
+    """Recomputed edges by dimension, from the worst score up; a score counts the edges below the value."""
     customers_rescored: list[str]
-    """Customers whose scores would be others by these."""
+    """Ids of the customers whose scores would differ by the recomputed edges."""
 
 
 def expected(
@@ -74,7 +74,7 @@ def expected(
     today: date,
     frozen: Mapping[str, Sequence[Any]] | None = None,
 ) -> Expected:
-    """Cleans, measures, scores and names; by an earlier run's edges where there are any."""
+    """Return the expected result; customers are scored by frozen edges where `frozen` has any."""
     with localcontext(prec=60):
         reader = _Reader(columns, settings, today)
         lines = [reader.line(number, row) for number, row in enumerate(rows)]
@@ -115,7 +115,7 @@ def expected(
 
 
 class _Reader:
-    """Reads lines, and finds the first reason to exclude each."""
+    """Parse lines, and find the first reason to exclude each."""
 
     def __init__(self, columns: Mapping[str, str], settings: Mapping[str, Any], today: date) -> None:
         self.columns = columns
@@ -127,9 +127,9 @@ class _Reader:
         roles = self.roles
         customer = self._id(row, roles["customer_id"])
         if customer and self.columns[roles["customer_id"]] == "STRING":
-            # A float that was written as text.
+            # A float that an export wrote as text.
             customer = re.sub(r"^([0-9]+)\.0$", r"\1", customer)
-        # Without an order id each line is its own order.
+        # Without order ids, each line is an order.
         order = self._id(row, roles["order_id"]) if "order_id" in roles else number
         day = self._day(row)
         quantity = self._number(row, roles.get("quantity"), (12, 3))
@@ -241,7 +241,7 @@ class _Reader:
                     return None
                 text = text.replace(".", "").replace(",", ".")
             elif GROUPED.fullmatch(text):
-                # One comma and no point may be a decimal comma.
+                # A single comma before three digits, without a point, may be a decimal comma.
                 if not self.settings.get("thousands") and text.count(",") == 1 and "." not in text:
                     return None
                 text = text.replace(",", "")
@@ -259,7 +259,7 @@ class _Reader:
 
 
 def window_start(end: date, window: str) -> date:
-    """The last day before a window that ends on a day: a month back from the 31st is its last day."""
+    """Return the last day before a window that ends on a day; the day is clipped to the month's last one."""
     match = re.fullmatch(r"(\d+) (day|week|month|year)s?", window)
     assert match, window
     count, unit = int(match[1]), match[2]
@@ -271,7 +271,7 @@ def window_start(end: date, window: str) -> date:
 
 
 def inverse_cdf(values: Sequence[Any], share: int, shares: int) -> Any:
-    """The smallest value that at least `share` of every `shares` do not exceed.
+    """Return the smallest value that at least `share` / `shares` of all values do not exceed.
 
     >>> inverse_cdf([1, 1, 2, 5], 1, 2), inverse_cdf([1, 1, 2, 5], 3, 4), inverse_cdf([1, 1, 2, 5], 9, 10)
     (1, 2, 5)
@@ -284,7 +284,7 @@ def inverse_cdf(values: Sequence[Any], share: int, shares: int) -> Any:
 
 
 def covers(rule: Mapping[str, Any], r: int, f: int, m: int) -> bool:
-    """Whether a rule, as it is configured, covers a cell."""
+    """Return whether a configured rule matches three scores."""
     if "cells" in rule:
         return f"{r}{f}{m}" in rule["cells"] or f"{r}-{f}-{m}" in rule["cells"]
     scores = {"r": r, "f": f, "m": m, "fm": math.ceil((f + m) / 2)}
@@ -292,7 +292,7 @@ def covers(rule: Mapping[str, Any], r: int, f: int, m: int) -> bool:
 
 
 def segment_of(segment_map: Mapping[str, Any], r: int, f: int, m: int) -> str:
-    """The segment of the first rule that covers a cell."""
+    """Return the segment of the first rule that matches three scores."""
     for rule in segment_map["rules"]:
         if covers(rule, r, f, m):
             return str(rule["segment"])
@@ -314,7 +314,7 @@ def _kept(line: Line) -> bool:
 
 
 def _laid(line: Line, before: date) -> Line:
-    """The line with the window laid: that rule comes before the late ones."""
+    """Return the line with its final reason: the window comes before the late rules."""
     if line.reason is None and line.day is not None and line.day <= before:
         return replace(line, reason="outside_window")
     return line
@@ -329,14 +329,14 @@ def _customers(lines: Sequence[Line], settings: Mapping[str, Any]) -> list[Custo
     by_customer: dict[str, list[list[Line]]] = defaultdict(list)
     for (customer, _), order in orders.items():
         by_customer[customer].append(order)
-    found = []
+    customers = []
     for customer, theirs in by_customer.items():
         counted = [order for order in theirs if not net or sum(_money(line) for line in order) > 0]
         days = [line.day for order in counted for line in order if line.day and (not net or _money(line) > 0)]
         if counted:
             total = sum((_money(line) for order in theirs for line in order), Decimal(0))
-            found.append(Customer(customer, min(days), max(days), len(counted), total))
-    return found
+            customers.append(Customer(customer, min(days), max(days), len(counted), total))
+    return customers
 
 
 def _money(line: Line) -> Decimal:
@@ -345,13 +345,13 @@ def _money(line: Line) -> Decimal:
 
 
 def _excluded(lines: Sequence[Line]) -> dict[str, tuple[int, Decimal | None]]:
-    found: dict[str, tuple[int, Decimal | None]] = {}
+    totals: dict[str, tuple[int, Decimal | None]] = {}
     for line in lines:
         if line.reason:
-            count, money = found.get(line.reason, (0, None))
-            known = [amount for amount in (money, line.amount) if amount is not None]
-            found[line.reason] = count + 1, sum(known, Decimal(0)) if known else None
-    return found
+            count, money = totals.get(line.reason, (0, None))
+            amounts = [amount for amount in (money, line.amount) if amount is not None]
+            totals[line.reason] = count + 1, sum(amounts, Decimal(0)) if amounts else None
+    return totals
 
 
 def _dimension(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -381,7 +381,7 @@ def _segments(
         for dimension in scoring
     ]
     separator = "-" if any(dimension["bins"] == 10 for dimension in scoring) else ""
-    found = [
+    rows = [
         {
             "customer_id": customer.id,
             "recency_days": -recency,
@@ -399,29 +399,29 @@ def _segments(
         }
         for customer, recency, r, f, m in zip(customers, values["recency"], *scores, strict=True)
     ]
-    return found, edges
+    return rows, edges
 
 
 def _edges(dimension: Mapping[str, Any], values: Sequence[Any]) -> list[Any]:
-    """The edges that a value has to lie above; recency runs on the days before the as-of date, negative."""
+    """Return a dimension's edges from the worst score up; recency values are negated days."""
     if dimension["method"] == "quantile" and values:
         return [inverse_cdf(values, k, dimension["bins"]) for k in range(1, dimension["bins"])]
     if dimension["method"] == "fixed":
-        given = [Decimal(str(edge)) for edge in dimension["edges"]]
-        # An edge in days is the most days for its score: above it is at most as many.
-        return [-edge - 1 for edge in given] if dimension["name"] == "recency" else given
+        edges = [Decimal(str(edge)) for edge in dimension["edges"]]
+        # A configured edge is the highest number of days of its score; days are negated here.
+        return [-edge - 1 for edge in edges] if dimension["name"] == "recency" else edges
     return []
 
 
 def _ntiles(values: Sequence[Any], ids: Sequence[str], bins: int) -> list[int]:
-    """As SQL's NTILE: as even as it goes, the larger tiles first; ties by id."""
-    ranked = sorted(range(len(ids)), key=lambda place: (values[place], ids[place].encode()))
+    """Return scores like NTILE of SQL: tiles of equal size, the larger ones first; ties are split by id."""
+    ranked = sorted(range(len(ids)), key=lambda index: (values[index], ids[index].encode()))
     size, larger = divmod(len(ids), bins)
     sizes = [size + (tile < larger) for tile in range(bins)]
     tiles = [tile for tile, count in enumerate(sizes, start=1) for _ in range(count)]
     scores = [0] * len(ids)
-    for place, tile in zip(ranked, tiles, strict=True):
-        scores[place] = tile
+    for index, tile in zip(ranked, tiles, strict=True):
+        scores[index] = tile
     return scores
 
 
@@ -438,7 +438,7 @@ def _iso_day(text: str, zone: ZoneInfo) -> date | None:
 
 
 def _day_in_format(text: str, written: str) -> date | None:
-    # The formats that the tests use have fields of any width, and no blanks that strptime would skip.
+    # Formats of the tests have fields of any width, and no whitespace, which strptime would skip.
     try:
         return datetime.strptime(text, written).date()  # noqa: DTZ007 - a day has no zone
     except ValueError:

@@ -1,7 +1,7 @@
-"""DuckDB, the GoogleSQL evaluator and plain Python give one answer: the same customers, to the last digit.
+"""DuckDB, GoogleSQL's evaluator and the reference in Python return equal rows, to the last digit.
 
-The evaluator takes half a second a question, so it gets few examples and does not shrink them. DuckDB against
-plain Python is in tests/properties.
+The evaluator takes half a second per question, so it gets few examples and does not shrink them. DuckDB
+against plain Python is in tests/properties.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from support.reference import expected, inverse_cdf
 pytestmark = pytest.mark.xdist_group("googlesql")
 
 AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
-"""Without shrinking, which would ask Google a thousand times."""
+"""Phases without shrinking, which would evaluate a thousand questions."""
 
 PLAIN = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
 
 
-# Made-up tables
+# Random tables
 
 
 @max_examples(25, phases=AS_FOUND)
 @given(questions())
-def test_google_answers_as_duckdb_does(question: Question) -> None:
+def test_googlesql_and_duckdb_agree(question: Question) -> None:
     answer = ask_google(question)
     assert_equal(answer, ask_duckdb(question))
     assert_as_expected(answer, question)
@@ -58,19 +58,19 @@ def test_google_answers_as_duckdb_does(question: Question) -> None:
 
 @max_examples(8, phases=AS_FOUND)
 @given(questions())
-def test_google_answers_the_same_in_steps_as_duckdb(question: Question) -> None:
+def test_googlesql_and_duckdb_agree_in_each_step(question: Question) -> None:
     in_steps, other = ask_google(question, steps=True), ask_duckdb(question, steps=True)
     assert in_steps.tables.keys() == other.tables.keys() >= {"customers", "edges", "segments"}
     assert_equal(in_steps, other)
     assert_equal(in_steps, ask_duckdb(question))
 
 
-# An earlier run's edges
+# Frozen edges
 
 
 @max_examples(40)
 @given(questions().filter(lambda question: question.frozen))
-def test_duckdb_has_the_edges_of_today_beside_an_earlier_run_s_and_counts_who_would_move(
+def test_duckdb_returns_recomputed_edges_besides_frozen_ones_and_counts_the_drift(
     question: Question,
 ) -> None:
     spec = question.spec("duckdb")
@@ -88,13 +88,13 @@ def test_duckdb_has_the_edges_of_today_beside_an_earlier_run_s_and_counts_who_wo
         fresh = [edges[f"{name[0]}_recomputed_{k}"] for k in range(1, bins)]
         assert (used[::-1] if name == "recency" else used) == list(map(Decimal, given_edges))
         if wanted.segments:
-            found = [-edge - 1 for edge in fresh] if name == "recency" else fresh
-            assert found == wanted.edges[name]
+            from_worst = [-edge - 1 for edge in fresh] if name == "recency" else fresh
+            assert from_worst == wanted.edges[name]
 
 
 @max_examples(6, phases=AS_FOUND)
 @given(questions().filter(lambda question: question.frozen and len(question.rows) > 20))
-def test_google_scores_by_an_earlier_run_s_edges_and_counts_as_duckdb_does(question: Question) -> None:
+def test_googlesql_and_duckdb_agree_on_frozen_edges_and_drift(question: Question) -> None:
     answer = ask_google(question, steps=True)
     assert_equal(answer, ask_duckdb(question, steps=True))
     assert_as_expected(answer, question)
@@ -110,8 +110,8 @@ def test_google_scores_by_an_earlier_run_s_edges_and_counts_as_duckdb_does(quest
 
 
 @pytest.mark.parametrize("edge", ["123456789012.123456789", "0.1", "99999999999999999.999999998"])
-def test_an_edge_of_many_digits_is_the_one_that_was_found(edge: str) -> None:
-    """A number of more digits than a double has: who spent just that much is not above the edge."""
+def test_an_edge_of_many_digits_is_exact(edge: str) -> None:
+    """An edge with more digits than a double: a customer with exactly that value is not above it."""
     least = Decimal("0.000000001")
     rows = [
         {"customer_id": name, "order_id": name, "ordered_at": START, "amount": amount}
@@ -119,12 +119,12 @@ def test_an_edge_of_many_digits_is_the_one_that_was_found(edge: str) -> None:
     ]
     columns = {"columns": roles(list(PLAIN)), **preset("classic")}
     scoring = {"monetary": {"bins": 2}, "bins": 4}
-    asked = {
+    options = {
         **columns,
         "scoring": scoring,
         "segments": {"rules": [{"segment": "Above", "m": 2}], "fallback": "At"},
     }
-    question = Question(PLAIN, rows, asked, START, {"monetary": [edge]})
+    question = Question(PLAIN, rows, options, START, {"monetary": [edge]})
     for answer in (ask_duckdb(question), ask_google(question)):
         assert {row["customer_id"]: row["segment"] for row in answer.segments} == {
             "at": "At",
@@ -132,10 +132,10 @@ def test_an_edge_of_many_digits_is_the_one_that_was_found(edge: str) -> None:
         }
 
 
-# A customer of each kind, by hand: what must hold whatever hypothesis comes across.
+# Hand-computed examples.
 
 
-def test_both_engines_answer_as_worked_out_by_hand() -> None:
+def test_both_engines_return_the_hand_computed_result() -> None:
     """Four customers with classic settings; amounts of three lines, a return, a tie and a bad line each."""
     day = [START + timedelta(days=number) for number in range(40)]
     lines: list[tuple[str | None, str | None, date | None, str | None]] = [
@@ -176,7 +176,7 @@ def test_both_engines_answer_as_worked_out_by_hand() -> None:
         }
 
 
-def test_both_engines_take_returns_off_when_they_are_netted() -> None:
+def test_both_engines_subtract_netted_returns() -> None:
     lines = [
         ("ann", "1", 0, "10"), ("ann", "1", 5, "-4"), ("ann", "2", 9, "-6"),  # one order is left
         ("bob", "3", 0, "10"), ("bob", "3", 1, "-10"),  # no order with a positive net amount
@@ -191,8 +191,8 @@ def test_both_engines_take_returns_off_when_they_are_netted() -> None:
         }
         for customer, order, days, money in lines
     ]
-    asked = {"columns": roles(list(PLAIN)), "returns": "net", **preset("classic")}
-    question = Question(PLAIN, rows, asked, START + timedelta(90))
+    options = {"columns": roles(list(PLAIN)), "returns": "net", **preset("classic")}
+    question = Question(PLAIN, rows, options, START + timedelta(90))
     for answer in (ask_duckdb(question), ask_google(question)):
         assert [
             (
@@ -208,8 +208,8 @@ def test_both_engines_take_returns_off_when_they_are_netted() -> None:
 
 
 @pytest.mark.parametrize("with_orders", [True, False], ids=["orders", "lines"])
-def test_what_was_wholly_returned_moves_neither_the_date_nor_the_window(with_orders: bool) -> None:
-    """Without order ids a return is no order, whatever it returns."""
+def test_a_fully_returned_order_changes_neither_the_as_of_date_nor_the_window(with_orders: bool) -> None:
+    """Without order ids, a return is not an order."""
     lines = [("ann", "1", 0, "10"), ("bob", "2", 25, "10"), ("cem", "3", 38, "20"), ("cem", "3", 39, "-20")]
     columns = PLAIN if with_orders else {name: kind for name, kind in PLAIN.items() if name != "order_id"}
     rows = [
@@ -221,20 +221,20 @@ def test_what_was_wholly_returned_moves_neither_the_date_nor_the_window(with_ord
         }
         for customer, order, days, money in lines
     ]
-    asked = {"columns": roles(list(columns)), "returns": "net", "window": "30 days", **preset("classic")}
-    question = Question(columns, rows, asked, START + timedelta(90))
+    options = {"columns": roles(list(columns)), "returns": "net", "window": "30 days", **preset("classic")}
+    question = Question(columns, rows, options, START + timedelta(90))
     for answer in (ask_duckdb(question), ask_google(question)):
         newest = START + timedelta(25 if with_orders else 38)
-        found = {row["customer_id"]: (row["as_of_date"], row["recency_days"]) for row in answer.segments}
+        customers = {row["customer_id"]: (row["as_of_date"], row["recency_days"]) for row in answer.segments}
         if with_orders:
-            assert found == {"ann": (newest, 25), "bob": (newest, 0)}
+            assert customers == {"ann": (newest, 25), "bob": (newest, 0)}
             assert answer.excluded == {"no_positive_order": (2, Decimal(0))}
         else:
-            assert found == {"bob": (newest, 13), "cem": (newest, 0)}
+            assert customers == {"bob": (newest, 13), "cem": (newest, 0)}
             assert answer.excluded == {"outside_window": (1, Decimal(10))}
 
 
-def test_fields_of_nested_columns_play_roles() -> None:
+def test_nested_fields_can_have_roles() -> None:
     columns = {"visitor": "STRING", "event": "STRUCT<id STRING, paid STRUCT<total NUMERIC, at DATETIME>>"}
     noon = datetime.fromisoformat("2024-05-01T12:00")
     rows: list[dict[str, Any]] = [
@@ -242,7 +242,7 @@ def test_fields_of_nested_columns_play_roles() -> None:
         for visitor, order, total in [("a", "1", "5.5"), ("a", "2", "1"), ("b", "3", "-4")]
     ]
     rows.append({"visitor": "b", "event": None})
-    asked = {
+    options = {
         "columns": {
             "customer_id": "visitor",
             "order_id": "event.id",
@@ -252,7 +252,7 @@ def test_fields_of_nested_columns_play_roles() -> None:
         "exclude": {"second": {"column": "event.id", "equals": ["2"]}},
         **preset("classic"),
     }
-    question = Question(columns, rows, asked)
+    question = Question(columns, rows, options)
     answer = ask_duckdb(question)
     assert [(row["customer_id"], row["monetary"]) for row in answer.segments] == [("a", Decimal("5.5"))]
     assert answer.excluded == {
@@ -267,7 +267,7 @@ TEXT = dict.fromkeys(["customer_id", "ordered_at", "quantity", "unit_price"], "S
 
 
 def shown(reason: str, **written: str) -> list[Any]:
-    """What both engines show of a line that was excluded for a reason."""
+    """Return the text that both engines show of a line that is excluded for a reason."""
     row = {"customer_id": "a", "ordered_at": "2024-05-01", "quantity": "1", "unit_price": "5", **written}
     question = Question(TEXT, [row], {"columns": roles(list(TEXT)), **preset("classic")})
     answer = ask_duckdb(question)
@@ -284,7 +284,7 @@ def shown(reason: str, **written: str) -> list[Any]:
         ("invalid_amount", "quantity", "a dozen"),
     ],
 )
-def test_what_could_not_be_read_is_shown_as_it_was_written(reason: str, role: str, written: str) -> None:
+def test_the_text_of_an_unreadable_value_is_kept(reason: str, role: str, written: str) -> None:
     assert shown(reason, **{role: written}) == [written]
 
 
@@ -308,7 +308,7 @@ def test_both_engines_read_commas_between_thousands(
     line = {"customer_id": "a", "ordered_at": date(2024, 5, 1), "amount": written}
     for thousands, wanted in (("", read), (",", as_thousands)):
         settings = {**preset("classic"), "returns": "net", "thousands": thousands}
-        # A second line keeps the customer where the first is negative or can't be read.
+        # A second line keeps the customer if the first is negative or unreadable.
         lines = [line, {**line, "amount": "10000000"}]
         question = Question(columns, lines, settings)
         answer = ask_duckdb(question)
@@ -318,7 +318,7 @@ def test_both_engines_read_commas_between_thousands(
         assert answer.excluded == ({} if wanted else {"invalid_amount": (1, None)})
 
 
-# Where a customer came from
+# Previous segments
 
 TODAY, BEFORE, EARLIER = date(2024, 6, 2), date(2024, 6, 1), date(2024, 5, 1)
 CAME_FROM: dict[str, tuple[tuple[str, date] | None, tuple[str | None, date]]] = {
@@ -331,7 +331,7 @@ CAME_FROM: dict[str, tuple[tuple[str, date] | None, tuple[str | None, date]]] = 
 
 
 @pytest.mark.parametrize("has_result", [True, False], ids=["after a result", "first"])
-def test_both_engines_tell_where_a_customer_came_from(has_result: bool) -> None:
+def test_both_engines_return_the_previous_segment(has_result: bool) -> None:
     segments = [
         {"customer_id": name, "segment": "Best", "as_of_date": TODAY, "monetary": Decimal("1.5")}
         for name in CAME_FROM
@@ -342,7 +342,7 @@ def test_both_engines_tell_where_a_customer_came_from(has_result: bool) -> None:
         for name, (before, _) in CAME_FROM.items()
         if before
     ]
-    # Who is gone, and what was before the date before, are nobody's business here.
+    # Rows of lapsed customers and of older dates must not matter.
     history += [
         {"customer_id": "is gone", "segment": "Lost", "segment_since": BEFORE, "as_of_date": BEFORE},
         {"customer_id": "moves", "segment": "Best", "segment_since": EARLIER, "as_of_date": EARLIER},
@@ -363,12 +363,12 @@ def test_both_engines_tell_where_a_customer_came_from(has_result: bool) -> None:
         fill(connection, "history", types, history)
         by_duckdb = rows_of(connection.execute(text(dialect_of("duckdb"))))
     assert in_order(by_google) == in_order(by_duckdb)
-    found = {row["customer_id"]: (row["previous_segment"], row["segment_since"]) for row in by_duckdb}
-    assert found == {name: now if has_result else (None, TODAY) for name, (_, now) in CAME_FROM.items()}
+    previous = {row["customer_id"]: (row["previous_segment"], row["segment_since"]) for row in by_duckdb}
+    assert previous == {name: now if has_result else (None, TODAY) for name, (_, now) in CAME_FROM.items()}
     assert {row["run_id"] for row in by_duckdb} == {"run '1'"}
 
 
-# Edges of monetary value: refined in few groups, and exact all the same.
+# Edges of monetary value, which are refined in few groups, are exact.
 
 money = st.one_of(
     st.sampled_from(
@@ -389,7 +389,7 @@ money = st.one_of(
 @example(["7.5"] * 9, 10)
 @example(["-1", "-10", "-100", "-1000", "-1e20", "0", "-0.001"], 7)
 @example([str(number) for number in range(995, 1010)], 10)
-def test_refined_edges_are_those_of_the_plain_histogram(values: list[str], bins: int) -> None:
+def test_refined_edges_equal_those_of_the_plain_histogram(values: list[str], bins: int) -> None:
     customers = [
         {
             "customer_id": str(number),
@@ -402,16 +402,16 @@ def test_refined_edges_are_those_of_the_plain_histogram(values: list[str], bins:
         for number, value in enumerate(values)
     ]
     exact = [inverse_cdf([Decimal(value) for value in values], k, bins) for k in range(1, bins)]
-    asked = Question(PLAIN, settings={"scoring": {"bins": bins}, "segments": _any_map(bins)})
-    types = staged_types(asked, "customers")
-    text = edges_step(asked, "bigquery")
+    input_question = Question(PLAIN, settings={"scoring": {"bins": bins}, "segments": _any_map(bins)})
+    types = staged_types(input_question, "customers")
+    text = edges_step(input_question, "bigquery")
     (refined,) = GoogleSql.load().execute(text, {"staged_customers": types}, {"staged_customers": customers})
     assert [refined[f"m_edge_{k}"] for k in range(1, bins)] == exact
-    text = edges_step(asked, "duckdb")
+    text = edges_step(input_question, "duckdb")
     with connected(Question(types, customers)) as connection:
         connection.execute("ALTER TABLE source RENAME TO staged_customers")
-        found = connection.execute(text).fetchall()
-    assert found == [tuple(refined.values())]
+        rows = connection.execute(text).fetchall()
+    assert rows == [tuple(refined.values())]
 
 
 def edges_step(question: Question, dialect: str) -> str:
@@ -423,8 +423,8 @@ def _any_map(bins: int) -> dict[str, Any]:
     return {"rules": [{"segment": "Best", "r": bins}], "fallback": "Others"}
 
 
-def test_on_bigquery_leading_digits_make_few_groups_in_the_order_of_the_numbers() -> None:
-    """Nine hundred groups for each power of ten; around zero one group takes both sides."""
+def test_coarse_values_of_bigquery_are_few_and_in_the_order_of_the_numbers() -> None:
+    """There are 900 groups per power of ten; one group around zero has both signs."""
     ranges = {
         "-9..9": (-900, 900, "0.01"),
         "1,000s": (1000, 10_000, "1"),
@@ -445,11 +445,11 @@ def test_on_bigquery_leading_digits_make_few_groups_in_the_order_of_the_numbers(
         assert len(set(groups)) >= 300, name
 
 
-# Real lines
+# Real order lines
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
-    """Some 50 customers of the shop, with their lines of some months, and some lines without a customer."""
+    """Return the lines of about 50 customers over some months, and some lines without a customer."""
     read = duckdb.connect().execute(
         f"""
         SELECT InvoiceNo, Quantity, InvoiceDate, UnitPrice, CustomerID
@@ -473,13 +473,13 @@ TYPED = {
 
 
 @pytest.mark.parametrize(
-    "asked", [{}, {"returns": "net", "window": "3 months"}], ids=["all", "net in a window"]
+    "options", [{}, {"returns": "net", "window": "3 months"}], ids=["all", "net in a window"]
 )
-def test_real_lines_get_one_answer(online_retail: Path, asked: dict[str, Any]) -> None:
-    asked = {"columns": roles(list(TYPED)), **preset("grid"), **asked}
+def test_the_engines_agree_on_real_lines(online_retail: Path, options: dict[str, Any]) -> None:
+    options = {"columns": roles(list(TYPED)), **preset("grid"), **options}
     rows = lines_of(online_retail)
     assert 500 < len(rows) < 4000
-    question = Question(TYPED, rows, asked, date(2012, 1, 1))
+    question = Question(TYPED, rows, options, date(2012, 1, 1))
     answer = ask_duckdb(question)
     assert 30 < len(answer.segments) < 80
     assert len({row["segment"] for row in answer.segments}) >= 6
@@ -487,29 +487,29 @@ def test_real_lines_get_one_answer(online_retail: Path, asked: dict[str, Any]) -
     assert_equal(answer, ask_google(question))
 
 
-def test_real_lines_get_the_same_answer_as_text(online_retail: Path) -> None:
-    """As a CSV has them: ids with the `.0` of a float, times, prices."""
-    asked = {"columns": roles(list(TYPED)), **preset("classic")}
+def test_the_engines_agree_on_real_lines_as_text(online_retail: Path) -> None:
+    """Text as in a CSV file: ids with the `.0` of a float, times, prices."""
+    options = {"columns": roles(list(TYPED)), **preset("classic")}
     rows = lines_of(online_retail)
     written = [{name: None if value is None else str(value) for name, value in row.items()} for row in rows]
     assert written[-1]["customer_id"] is None or written[-1]["customer_id"].endswith(".0")
-    typed = Question(TYPED, rows, asked, date(2012, 1, 1))
-    text = Question(dict.fromkeys(TYPED, "STRING"), written, asked, date(2012, 1, 1))
+    typed = Question(TYPED, rows, options, date(2012, 1, 1))
+    text = Question(dict.fromkeys(TYPED, "STRING"), written, options, date(2012, 1, 1))
     answer = ask_duckdb(text)
     assert answer.segments == ask_duckdb(typed).segments
     assert_equal(answer, ask_google(text))
 
 
-# What lies at the ends of what an engine can hold
+# Extreme values
 
 
 def one_line(columns: dict[str, str], **values: Any) -> Question:
-    asked = {"columns": roles(list(columns)), **preset("classic")}
-    return Question(columns, [{"ordered_at": START, **values}], asked)
+    options = {"columns": roles(list(columns)), **preset("classic")}
+    return Question(columns, [{"ordered_at": START, **values}], options)
 
 
 @pytest.mark.parametrize("kind", ["NUMERIC", "BIGNUMERIC"])
-def test_a_decimal_id_is_written_without_the_zeros_of_its_type(kind: str) -> None:
+def test_a_decimal_id_has_no_trailing_zeros(kind: str) -> None:
     columns = {"customer_id": kind, "ordered_at": "DATE", "amount": "NUMERIC"}
     for written in ("12", "12.5"):
         question = one_line(columns, customer_id=Decimal(written), amount=Decimal(1))

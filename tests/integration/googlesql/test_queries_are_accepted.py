@@ -1,7 +1,7 @@
-"""Google's analyser accepts whatever can be said: the whole query, and every step over the tables before it.
+"""GoogleSQL's analyser accepts the query for all settings: the whole, and each step over the earlier tables.
 
-The settings and types are too many to try each with each: the cases are chosen so that every value occurs,
-and every pair of those values that change the shape of the query.
+There are too many combinations of settings and types: the cases are a pairwise covering, in which each value
+occurs, and each pair of values that change the shape of the query.
 """
 
 from __future__ import annotations
@@ -85,14 +85,14 @@ FACTORS: Mapping[str, Sequence[Any]] = {
     ],
 }
 SHAPING = ("order_id", "returns", "dates", "conditions", "decimal")
-"""The factors of which every pair of values is tried; of the others, as many pairs as fit."""
+"""Factors of which every pair of values has a case; of the others, as many pairs as fit."""
 COUNT = 40
 
 Case = tuple[int, ...]
 
 
 def covering() -> list[Case]:
-    """The cases: greedily, of some that have a missing pair, the one with the most. The same on each run."""
+    """Return the cases, chosen greedily by the number of missing pairs among random ones; always the same."""
     random = Random(0)
     levels = [len(values) for values in FACTORS.values()]
     factors = list(itertools.combinations(range(len(levels)), 2))
@@ -158,7 +158,7 @@ def question(case: Case) -> Question:
 
 
 def _scored(text: str) -> tuple[dict[str, Any], dict[str, Sequence[Any]]]:
-    """The settings of scores and segments, and an earlier run's edges."""
+    """Return the settings of scores and segments, and frozen edges."""
     if text in SEGMENT_PRESETS:
         return preset(text), {}
     bins, *methods = text.split()
@@ -179,7 +179,7 @@ CASES = covering()
 
 @functools.cache
 def analyse(text: str, tables: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> None:
-    """Analyses a text once: many cases share the steps that read staged tables."""
+    """Analyse SQL once, because many cases share the steps that read staging tables."""
     GoogleSql.load().analyse(text, {name: dict(columns) for name, columns in tables})
 
 
@@ -187,17 +187,17 @@ def hashable(tables: Mapping[str, Mapping[str, str]]) -> tuple[tuple[str, tuple[
     return tuple((name, tuple(columns.items())) for name, columns in tables.items())
 
 
-def analyse_all(asked: Question) -> None:
-    """The whole query, each step as a statement that makes its table, and the result over the last one."""
-    tables: dict[str, Mapping[str, str]] = {"p.d.orders": asked.columns}
-    spec = asked.spec("bigquery", dialect_of("bigquery").table("p.d.orders"))
-    pipeline = asked.pipeline("bigquery", spec.relation)
+def analyse_all(input_question: Question) -> None:
+    """Analyse the whole query, each step as CREATE TABLE, and the result over the last step."""
+    tables: dict[str, Mapping[str, str]] = {"p.d.orders": input_question.columns}
+    spec = input_question.spec("bigquery", dialect_of("bigquery").table("p.d.orders"))
+    pipeline = input_question.pipeline("bigquery", spec.relation)
     analyse(pipeline.query(), hashable(tables))
     for step in pipeline.steps(lambda name: f"`p.d.staged_{name}`"):
         text = f"CREATE TABLE `p.d.staged_{step.name}` AS\n{step.select}"
         reads = {name: columns for name, columns in tables.items() if f"`{name}`" in text.replace("`.`", ".")}
         analyse(text, hashable(reads))
-        tables[f"p.d.staged_{step.name}"] = staged_types(asked, step.name)
+        tables[f"p.d.staged_{step.name}"] = staged_types(input_question, step.name)
         if step.name == "segments":
             for select in over_segments(f"(\n{step.select}\n)"):
                 analyse(select, hashable(reads))
@@ -207,7 +207,7 @@ def analyse_all(asked: Question) -> None:
 
 
 def over_segments(segments: str) -> tuple[str, ...]:
-    """What a run asks of the segments, which are no table then."""
+    """Return the queries of a run over the last step, which is not materialized."""
     earlier = "(SELECT 'a' AS customer_id, 'Lost' AS segment, DATE '2020-01-01' AS segment_since)"
     return (
         f"SELECT MAX(as_of_date) AS as_of_date FROM {segments}",
@@ -216,25 +216,25 @@ def over_segments(segments: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case)))
-def test_google_accepts_the_query_and_its_steps(case: Case) -> None:
+def test_googlesql_accepts_the_query_and_its_steps(case: Case) -> None:
     analyse_all(question(case))
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_google_accepts_the_reviewed_texts(name: str) -> None:
+def test_googlesql_accepts_the_golden_queries(name: str) -> None:
     analyse_all(QUERIES[name])
 
 
-def test_the_cases_have_each_value_and_each_pair_that_shapes_the_query() -> None:
+def test_the_cases_cover_each_value_and_each_pair_that_shapes_the_query() -> None:
     met = set().union(*map(_pairs, CASES))
     for (a, x), (b, y) in itertools.combinations(enumerate(FACTORS.items()), 2):
         for i, j in itertools.product(range(len(x[1])), range(len(y[1]))):
             assert (a, i, b, j) in met or not _is_shaping((a, i, b, j)), (x[0], x[1][i], y[0], y[1][j])
-    for place, (name, values) in enumerate(FACTORS.items()):
-        assert {case[place] for case in CASES} == set(range(len(values))), name
+    for factor, (name, values) in enumerate(FACTORS.items()):
+        assert {case[factor] for case in CASES} == set(range(len(values))), name
 
 
-# What is wrong is rejected: without this, acceptance would mean nothing.
+# Invalid SQL is rejected; otherwise, acceptance would prove nothing.
 
 PLAIN = Question({"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"})
 
@@ -245,30 +245,32 @@ def rejection(text: str, tables: Mapping[str, Mapping[str, str]]) -> str:
     return str(caught.value).splitlines()[0]
 
 
-def test_google_rejects_what_is_said_in_the_other_dialect() -> None:
+def test_googlesql_rejects_the_query_of_the_other_dialect() -> None:
     columns = {**PLAIN.columns, "customer_id": "INT64", "order_id": "INT64"}
     text = Question(columns).pipeline("duckdb").query().replace('"', "`")
     assert "Syntax error" in rejection(text, {"source": columns})
 
 
-def test_google_rejects_a_column_that_is_not_there() -> None:
+def test_googlesql_rejects_an_unknown_column() -> None:
     columns = {name: kind for name, kind in PLAIN.columns.items() if name != "amount"}
     text = PLAIN.pipeline("bigquery").query()
     assert "Unrecognized name: amount" in rejection(text, {"source": columns})
 
 
-def test_google_rejects_a_column_of_another_type() -> None:
+def test_googlesql_rejects_a_column_of_another_type() -> None:
     text = PLAIN.pipeline("bigquery").query()
     assert "No matching signature" in rejection(text, {"source": {**PLAIN.columns, "customer_id": "INT64"}})
 
 
-def test_google_rejects_a_step_over_a_table_of_other_types() -> None:
+def test_googlesql_rejects_a_step_over_a_table_of_other_types() -> None:
     edges = next(step for step in PLAIN.pipeline("bigquery").steps(lambda name: name) if step.name == "edges")
     good = staged_types(PLAIN, "customers")
     GoogleSql.load().analyse(edges.select, {"customers": good})
     assert "No matching signature" in rejection(edges.select, {"customers": {**good, "monetary": "STRING"}})
 
 
-def test_google_rejects_an_exclusion_in_the_words_of_the_other_engine() -> None:
-    asked = Question(PLAIN.columns, settings={"exclude": {"odd": "TRY_CAST(order_id AS INTEGER) > 5"}})
-    assert "TRY_CAST" in rejection(asked.pipeline("bigquery").query(), {"source": PLAIN.columns})
+def test_googlesql_rejects_an_exclusion_in_the_dialect_of_the_other_engine() -> None:
+    input_question = Question(
+        PLAIN.columns, settings={"exclude": {"odd": "TRY_CAST(order_id AS INTEGER) > 5"}}
+    )
+    assert "TRY_CAST" in rejection(input_question.pipeline("bigquery").query(), {"source": PLAIN.columns})

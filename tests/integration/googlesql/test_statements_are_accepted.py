@@ -1,4 +1,4 @@
-"""Google's analyser accepts every statement that stages, publishes and looks, on BigQuery."""
+"""GoogleSQL's analyser accepts every statement that stages, publishes and reads tables in BigQuery."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def record() -> RunRecord:
     )  # fmt: skip
 
 
-def test_a_staged_table() -> None:
+def test_a_staging_table() -> None:
     select = f"SELECT *\nFROM {PUBLISHED.current}"
     expires = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     text = statements.create_staging_table_sql(STAGED, select, expires, LABELS)
@@ -73,7 +73,7 @@ def test_the_published_tables(name: str) -> None:
 
 @pytest.mark.parametrize("replaces_current", [True, False])
 @pytest.mark.parametrize("history_from", [None, date(2024, 1, 1)])
-def test_what_a_publish_changes(replaces_current: bool, history_from: date | None) -> None:
+def test_the_statements_of_a_publish(replaces_current: bool, history_from: date | None) -> None:
     changes = publish_sql(
         PUBLISHED, STAGED, DAY,
         replaces_current=replaces_current, history_from=history_from, dialect=BIGQUERY,
@@ -83,20 +83,20 @@ def test_what_a_publish_changes(replaces_current: bool, history_from: date | Non
         GoogleSql.load().analyse(statement, TABLES)
 
 
-def test_what_a_rollback_changes_and_what_is_looked_up() -> None:
+def test_the_statements_of_a_rollback_and_of_lookups() -> None:
     for statement in restore_sql(PUBLISHED, DAY, BIGQUERY):
         GoogleSql.load().analyse(statement, TABLES)
     GoogleSql.load().analyse(previous_sql(PUBLISHED.history, DAY, BIGQUERY), TABLES)
 
 
-def test_the_rows_that_are_published_with_and_without_an_earlier_result() -> None:
+def test_the_rows_to_publish_with_and_without_an_earlier_result() -> None:
     earlier = f"(\n{previous_sql(PUBLISHED.history, DAY, BIGQUERY)}\n)"
     for previous in (None, earlier):
         select = result_sql("segments", previous, "run", BIGQUERY)
         GoogleSql.load().analyse(select, {**TABLES, "segments": SEGMENTS})
 
 
-def test_a_staged_column_is_of_the_type_that_is_published() -> None:
+def test_a_staged_column_has_the_published_type() -> None:
     wrong = {
         **TABLES,
         "shop.sales.rfm_segments__20260101T000000_abc123__result": {**RESULT, "monetary": "DATE"},
@@ -124,29 +124,29 @@ def mapping(column: str = "day") -> ColumnMapping:
     return ColumnMapping(Column(("id",), Kind.TEXT, "STRING"), Column((column,), Kind.DATE, "DATE"))
 
 
-@pytest.mark.parametrize("cut", PARTITIONS)
-def test_the_partitions_that_can_not_count_are_not_read(cut: str) -> None:
-    partition = PARTITIONS[cut]
-    asked = settings(since="2024-01-31", as_of="2024-12-31", window="1 year")
-    relation = prune_partitions("lines", partition, mapping(), asked, dialect_of("bigquery"))
+@pytest.mark.parametrize("partitioning", PARTITIONS)
+def test_partitions_before_the_window_are_not_read(partitioning: str) -> None:
+    partition = PARTITIONS[partitioning]
+    options = settings(since="2024-01-31", as_of="2024-12-31", window="1 year")
+    relation = prune_partitions("lines", partition, mapping(), options, dialect_of("bigquery"))
     assert "'2024-01-30'" in relation
-    assert "from 2024-01-30 on" in describe_pruning(partition, mapping(), asked)[0]
-    kind = "DATE" if cut == "ingestion" else cut
-    column = "_PARTITIONDATE" if cut == "ingestion" else "day"
+    assert "from 2024-01-30 on" in describe_pruning(partition, mapping(), options)[0]
+    kind = "DATE" if partitioning == "ingestion" else partitioning
+    column = "_PARTITIONDATE" if partitioning == "ingestion" else "day"
     GoogleSql.load().analyse(f"SELECT id\nFROM {relation}", {"lines": {"id": "STRING", column: kind}})
 
 
-def test_the_window_alone_decides_where_it_ends_on_a_date() -> None:
-    asked = settings(as_of="2024-12-31", window="24 months")
-    relation = prune_partitions("lines", PARTITIONS["DATE"], mapping(), asked, dialect_of("bigquery"))
-    # Months are counted as long ones: a partition too many is read, and none too few.
+def test_a_window_that_ends_on_a_date_prunes_partitions() -> None:
+    options = settings(as_of="2024-12-31", window="24 months")
+    relation = prune_partitions("lines", PARTITIONS["DATE"], mapping(), options, dialect_of("bigquery"))
+    # Months are counted as 31 days: a partition too many may be read, but none too few.
     assert date(2022, 11, 1) < date.fromisoformat(relation.split("'")[1]) < date(2022, 12, 31)
 
 
-def test_all_is_read_where_nothing_says_from_when_on() -> None:
+def test_all_partitions_are_read_without_a_lower_bound() -> None:
     bigquery = dialect_of("bigquery")
-    for asked in (settings(), settings(window="90 days")):
-        assert prune_partitions("lines", PARTITIONS["DATETIME"], mapping(), asked, bigquery) == "lines"
+    for options in (settings(), settings(window="90 days")):
+        assert prune_partitions("lines", PARTITIONS["DATETIME"], mapping(), options, bigquery) == "lines"
     other = prune_partitions(
         "lines", PARTITIONS["DATETIME"], mapping("at"), settings(since="2024-01-01"), bigquery
     )
@@ -154,9 +154,9 @@ def test_all_is_read_where_nothing_says_from_when_on() -> None:
     assert prune_partitions("lines", None, mapping(), settings(since="2024-01-01"), bigquery) == "lines"
 
 
-def test_a_filter_that_is_required_is_asked_for() -> None:
+def test_a_missing_required_filter_is_an_error() -> None:
     bigquery = dialect_of("bigquery")
-    with pytest.raises(ConfigurationError, match="only read with a filter on `day`") as error:
+    with pytest.raises(ConfigurationError, match="only be read with a filter on `day`") as error:
         prune_partitions("lines", PARTITIONS["DATE"], mapping(), settings(window="90 days"), bigquery)
     assert "--since" in (error.value.hint or "")
     with pytest.raises(ConfigurationError, match="not the date of the order") as error:
@@ -175,5 +175,5 @@ def test_a_filter_that_is_required_is_asked_for() -> None:
     ],
     ids=["cells", "values", "moves", "lapsed", "top"],
 )
-def test_what_the_report_asks(select: str) -> None:
+def test_the_queries_of_the_report(select: str) -> None:
     GoogleSql.load().analyse(select, TABLES)

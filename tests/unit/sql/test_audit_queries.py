@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("googlesql")
 RESULT: Columns = {name: COLUMN_TYPES[column.holds] for name, column in RESULT_COLUMNS.items()}
 SECRET: Columns = {"password": "STRING"}
 
-USABLE = [
+VALID = [
     "SELECT * FROM segments",
     "select customer_id, monetary from segments where monetary > 1000000",
     "SELECT * FROM segments;",
@@ -45,7 +45,7 @@ USABLE = [
     "SELECT CAST(monetary AS STRING) AS money FROM segments",
 ]  # fmt: skip
 
-REFUSED = {
+INVALID = {
     # More than one SELECT.
     "SELECT 1; DROP TABLE secret": "it has a semicolon",
     "SELECT 1;;": "it has a semicolon",
@@ -78,7 +78,7 @@ REFUSED = {
     "SELECT @customer": "it has a parameter",
     "SELECT @@project_id": "it has a parameter",
     "SELECT :customer": "it uses a parameter",
-    # Other tables, and what is no table.
+    # Other tables, and sources that are not tables.
     "SELECT * FROM secret": "it reads secret",
     "SELECT * FROM main.segments": "it reads main.segments",
     "SELECT * FROM information_schema.tables": "information_schema.tables",
@@ -104,7 +104,7 @@ REFUSED = {
     "SELECT * FROM (SHOW TABLES)": "which is neither a table's name nor a query",
     'WITH "show" AS (SELECT 1) SELECT * FROM (SHOW TABLES)': "which is neither a table's name nor a query",
     "SELECT * FROM (PIVOT secret ON password)": "which is neither a table's name nor a query",
-    # Names that are given anew.
+    # Redefined names.
     "WITH segments AS (SELECT 1 AS one) SELECT * FROM segments": "the name segments to something else",
     "WITH Previous AS (SELECT 1 AS one) SELECT * FROM segments": "the name previous to something else",
     "WITH a AS (SELECT * FROM secret), secret AS (SELECT 1 AS one) SELECT * FROM a": "it reads secret",
@@ -112,13 +112,13 @@ REFUSED = {
     "WITH secret AS (SELECT * FROM secret) SELECT * FROM secret": "it reads secret",
     "WITH ss AS (SELECT 1 AS one) SELECT * FROM \u00df": "it reads \u00df",
     "WITH RECURSIVE a AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM a) SELECT * FROM a": "may never end",
-    # Another answer on another day.
+    # Results that change from day to day.
     "SELECT * FROM segments WHERE last_order_date < CURRENT_DATE": "it calls current_date",
     "SELECT RANDOM() AS r FROM segments": "it calls rand",
     "SELECT getenv('HOME') AS home": "it calls getenv",
     "SELECT shop.margin(monetary) AS margin FROM segments": "it calls shop.margin",
     "SELECT * FROM segments TABLESAMPLE SYSTEM (10 PERCENT)": "it uses tablesample",
-    # What one engine would rename, and the other refuse.
+    # Duplicate columns: one engine renames them, the other rejects them.
     "SELECT s.customer_id, p.customer_id FROM segments AS s, previous AS p": "two columns with the name",
 }  # fmt: skip
 
@@ -131,7 +131,7 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
             duck.cast("NULL", "integer" if column.holds == "small" else column.holds) + f" AS {name}"
             for name, column in RESULT_COLUMNS.items()
         )
-        # The names are also those of tables, as a warehouse may have them.
+        # Tables with the names of the relations, which a warehouse may have too.
         for table in ("result", "previous", "segments"):
             connection.execute(f"CREATE TABLE {table} AS SELECT {empty} LIMIT 0")
         connection.execute(
@@ -141,36 +141,38 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def asked(text: str, dialect: str, segments: str | None = "result", previous: str | None = "previous") -> str:
+def audit_query(
+    text: str, dialect: str, segments: str | None = "result", previous: str | None = "previous"
+) -> str:
     return audit_sql(text, "odd", segments, previous, dialect_of(dialect))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("text", USABLE)
-def test_duckdb_and_bigquery_take_what_passes(text: str, connection: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("text", VALID)
+def test_duckdb_and_bigquery_accept_valid_audits(text: str, connection: duckdb.DuckDBPyConnection) -> None:
     tables = {"result": RESULT, "previous": RESULT}
     for segments, previous in product(("result", None), ("previous", None)):
-        connection.execute(asked(text.replace("STRING", "VARCHAR"), "duckdb", segments, previous))
-        googlesql().analyse(asked(text, "bigquery", segments, previous), tables)
+        connection.execute(audit_query(text.replace("STRING", "VARCHAR"), "duckdb", segments, previous))
+        googlesql().analyse(audit_query(text, "bigquery", segments, previous), tables)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("text", REFUSED)
-def test_what_does_more_than_read_the_two_tables_is_refused(text: str, dialect: str) -> None:
-    with pytest.raises(ExpressionError) as refused:
-        asked(text, dialect)
-    told = refused.value.message
-    assert told.startswith("The audit `odd` is not usable: ")
+@pytest.mark.parametrize("text", INVALID)
+def test_sql_that_does_more_than_read_the_two_relations_is_rejected(text: str, dialect: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        audit_query(text, dialect)
+    message = caught.value.message
+    assert message.startswith("The audit `odd` is not usable: ")
     others = ("can't be parsed", "not one SELECT", "it calls", "which is neither")
-    # The parser of another engine may stumble earlier.
-    assert REFUSED[text] in told or any(other in told for other in others), told
+    # The other dialect's parser may fail earlier.
+    assert INVALID[text] in message or any(other in message for other in others), message
     if dialect == "duckdb":
-        assert REFUSED[text] in told
+        assert INVALID[text] in message
 
 
-def test_the_query_is_read_in_order() -> None:
+def test_the_query_defines_both_relations_before_the_select() -> None:
     select = "SELECT customer_id\nFROM segments\nWHERE monetary > 5 ; "
-    assert asked(select, "bigquery", "`shop`.`sales`.`staged`") == (
+    assert audit_query(select, "bigquery", "`shop`.`sales`.`staged`") == (
         "WITH\n"
         "staged_result AS (\nSELECT\n  *\nFROM `shop`.`sales`.`staged`\n),\n"
         "standing_result AS (\nSELECT\n  *\nFROM previous\n),\n"
@@ -182,23 +184,23 @@ def test_the_query_is_read_in_order() -> None:
     )
 
 
-def test_a_table_behind_a_name_is_not_the_one_that_has_it_in_the_engine(
+def test_a_relation_is_not_the_table_of_the_same_name(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    found = connection.execute(asked("SELECT customer_id FROM segments", "duckdb")).fetchall()
-    assert found == [("ann",)]
-    assert connection.execute(asked("SELECT * FROM previous", "duckdb", "result", "result")).fetchall()
-    assert not connection.execute(asked("SELECT * FROM previous", "duckdb", "result", None)).fetchall()
+    rows = connection.execute(audit_query("SELECT customer_id FROM segments", "duckdb")).fetchall()
+    assert rows == [("ann",)]
+    assert connection.execute(audit_query("SELECT * FROM previous", "duckdb", "result", "result")).fetchall()
+    assert not connection.execute(audit_query("SELECT * FROM previous", "duckdb", "result", None)).fetchall()
 
 
-# What the engine itself reads, held against what the gate believes.
+# The tables that the engine reads, compared with the result of the validation.
 
 HEADS = (
     "SELECT * FROM",
     "SELECT 1 AS a WHERE 1 IN (SELECT 1 FROM",
     "WITH a AS (SELECT 1 AS one) SELECT * FROM",
 )
-PLACES = (
+SOURCES = (
     "secret", "segments, secret", "(secret)", "(FROM secret)", "(TABLE secret)", "SECRET", '"secret"',
     "main.secret", "'secret'", "secret AS segments", "segments AS secret", "a", "(SELECT * FROM secret)",
     "query_table('secret')", "(VALUES (1)) AS secret", "segments POSITIONAL JOIN secret",
@@ -224,7 +226,7 @@ TAILS = (
 
 
 def read_by_duckdb(sql: str, connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Every table that DuckDB's own parser finds in a query, and every function that stands for one."""
+    """Return every table, and every table function, that DuckDB's own parser finds in a query."""
     row = connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
     assert row is not None
     parsed = json.loads(row[0])
@@ -245,24 +247,24 @@ def read_by_duckdb(sql: str, connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {name.lower() for name in walk(parsed["statements"])}
 
 
-def test_duckdb_reads_nothing_that_the_gate_did_not_see(connection: duckdb.DuckDBPyConnection) -> None:
+def test_duckdb_reads_no_table_that_the_validation_misses(connection: duckdb.DuckDBPyConnection) -> None:
     ours = {"segments", "previous", "result", "staged_result", "standing_result", "a"}
     passed = set()
-    for head, place, tail in product(HEADS, PLACES, TAILS):
-        text = f"{head} {place}{tail}"
+    for head, source, tail in product(HEADS, SOURCES, TAILS):
+        text = f"{head} {source}{tail}"
         try:
-            sql = asked(text, "duckdb")
+            sql = audit_query(text, "duckdb")
         except ExpressionError:
             continue
-        passed.add(place)
-        # `unnest` of a list is a function in FROM, and reads what it is given.
+        passed.add(source)
+        # `unnest` of a list is a table function, but reads no table.
         read = read_by_duckdb(sql, connection) - ({"table_function"} if "UNNEST" in text else set())
         assert read <= ours, text
     assert {"previous", "a", "(VALUES (1)) AS secret", "segments AS secret"} <= passed
-    assert not {place for place in passed if "FROM secret" in place or place.startswith("secret")}
+    assert not {source for source in passed if "FROM secret" in source or source.startswith("secret")}
 
 
-def test_what_duckdbs_parser_finds_is_what_this_looks_for(connection: duckdb.DuckDBPyConnection) -> None:
+def test_read_by_duckdb_finds_tables_and_table_functions(connection: duckdb.DuckDBPyConnection) -> None:
     assert read_by_duckdb("SELECT * FROM secret, (SHOW TABLES), range(3)", connection) >= {
         "secret",
         "table_function",
@@ -271,29 +273,29 @@ def test_what_duckdbs_parser_finds_is_what_this_looks_for(connection: duckdb.Duc
 
 
 @pytest.mark.slow
-def test_googles_analyser_finds_no_table_that_the_gate_did_not_see() -> None:
+def test_googlesql_reads_no_table_that_the_validation_misses() -> None:
     tables = {"result": RESULT, "previous": RESULT}
-    for head, place, tail in product(HEADS, PLACES, TAILS):
+    for head, source, tail in product(HEADS, SOURCES, TAILS):
         try:
-            sql = asked(f"{head} {place}{tail}", "bigquery")
+            sql = audit_query(f"{head} {source}{tail}", "bigquery")
         except ExpressionError:
             continue
         try:
             googlesql().analyse(sql, {**tables, "secret": SECRET})
         except AssertionError:
             continue
-        # What is right with the table of secrets there is right without it.
+        # A query that is valid with the table of secrets is valid without it.
         googlesql().analyse(sql, tables)
 
 
-# The rows that show a fault.
+# Sample rows of a failed audit.
 
 BINS = (4, 5, 3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("audit", ["customers_unique", "scores_in_range", "segments_total"])
-def test_both_engines_find_the_rows_that_a_failed_audit_is_about(audit: str) -> None:
+def test_both_engines_return_the_rows_that_violate_an_audit(audit: str) -> None:
     rows = [
         {
             "customer_id": "ann",
@@ -328,8 +330,8 @@ def test_both_engines_find_the_rows_that_a_failed_audit_is_about(audit: str) -> 
     }
     sql = failing_rows_sql(audit, "result", BINS)
     assert sql is not None
-    found = googlesql().execute(sql, {"result": RESULT}, {"result": rows})
-    assert sorted((tuple(row.values()) for row in found), key=str) == sorted(expected[audit], key=str)
+    google_rows = googlesql().execute(sql, {"result": RESULT}, {"result": rows})
+    assert sorted((tuple(row.values()) for row in google_rows), key=str) == sorted(expected[audit], key=str)
     with duckdb.connect() as connection:
         connection.execute(
             "CREATE TABLE result (customer_id TEXT, r_score INT, f_score INT, m_score INT, segment TEXT,"
@@ -341,5 +343,5 @@ def test_both_engines_find_the_rows_that_a_failed_audit_is_about(audit: str) -> 
         assert sorted(connection.execute(sql).fetchall(), key=str) == sorted(expected[audit], key=str)
 
 
-def test_audits_of_sums_are_about_no_row() -> None:
+def test_audits_of_totals_have_no_sample_rows() -> None:
     assert failing_rows_sql("reconciliation", "result", BINS) is None

@@ -1,4 +1,4 @@
-"""Exclusions: what a user's SQL may be, what is refused, and tests of one column, in both engines."""
+"""Exclusions in both engines: valid and invalid SQL of users, and conditions on one column."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS: Mapping[str, str] = {
 }
 ROLES = {"customer_id": "customer_id", "ordered_at": "ordered_at", "amount": "amount", "order_id": "none"}
 
-# One line a customer: the customers that remain are those whose line did not meet the condition.
+# One line per customer: the customers that remain are those whose line does not meet the condition.
 LINES: Mapping[str, Mapping[str, Any]] = {
     "plain": {"status": "paid", "size": 3, "Ship To": "Germany", "gift": False},
     "upper": {"status": "PAID", "size": 10, "Ship To": "France", "gift": True},
@@ -56,7 +56,7 @@ def question(condition: str | Mapping[str, Any], lines: Mapping[str, Mapping[str
 
 
 def excluded(answer: Answer, lines: Mapping[str, Any] = LINES) -> set[str]:
-    """The customers that are gone; every line gone is accounted for under the exclusion's name."""
+    """Return the excluded customers; assert that their lines are counted under the exclusion's name."""
     gone = lines.keys() - {row["customer_id"] for row in answer.segments}
     assert answer.excluded == ({"unwanted": (len(gone), Decimal(len(gone)))} if gone else {})
     return set(gone)
@@ -69,11 +69,11 @@ def passed(text: str, dialect: str = "duckdb") -> str:
 def assert_refused(text: str, dialect: str = "duckdb") -> None:
     with pytest.raises(ExpressionError) as caught:
         passed(text, dialect)
-    assert "`unwanted`" in caught.value.message, "it says which exclusion"
-    assert caught.value.hint, "it says what to do"
+    assert "`unwanted`" in caught.value.message, "the message names the exclusion"
+    assert caught.value.hint, "the error has a hint"
 
 
-# SQL in words that both engines have
+# SQL that is valid in both engines
 
 COMMON = {
     "status = 'paid'": {"plain"},
@@ -144,7 +144,7 @@ def test_a_condition_excludes_the_lines_for_which_it_is_true(text: str) -> None:
 
 @pytest.mark.slow
 def test_a_condition_is_true_for_the_same_lines_on_bigquery() -> None:
-    """All of them in one query, each as it stands in the CASE of exclusions."""
+    """All conditions in one query, each in the form in which it stands in CASE."""
     conditions = COMMON | BIGQUERY
     tests = [f"CASE WHEN {passed(text, 'bigquery')} THEN 1 END AS t{n}" for n, text in enumerate(conditions)]
     rows = googlesql().execute(
@@ -152,8 +152,8 @@ def test_a_condition_is_true_for_the_same_lines_on_bigquery() -> None:
         {"source": COLUMNS},
         {"source": question("TRUE").rows},
     )
-    found = {text: {row["customer_id"] for row in rows if row[f"t{n}"]} for n, text in enumerate(conditions)}
-    assert found == conditions
+    met = {text: {row["customer_id"] for row in rows if row[f"t{n}"]} for n, text in enumerate(conditions)}
+    assert met == conditions
 
 
 @pytest.mark.slow
@@ -162,7 +162,7 @@ def test_a_condition_excludes_the_lines_for_which_it_is_true_on_bigquery(text: s
     assert excluded(ask_google(question(text))) == (COMMON | BIGQUERY)[text]
 
 
-def test_the_text_itself_runs_not_what_a_parser_made_of_it() -> None:
+def test_the_engine_gets_the_text_of_the_user_unchanged() -> None:
     text = "status  =\n'paid'   and nOt  gift"
     for dialect in ("duckdb", "bigquery"):
         assert passed(text, dialect) == f"({text})"
@@ -172,17 +172,19 @@ def test_the_text_itself_runs_not_what_a_parser_made_of_it() -> None:
 
 @pytest.mark.slow
 def test_the_first_of_several_conditions_names_the_reason() -> None:
-    asked = question("status = 'paid'")
+    input_question = question("status = 'paid'")
     conditions = {"small": "size < 5", "paid": "status = 'paid'", "any_size": "size IS NOT NULL"}
-    asked = Question(COLUMNS, asked.rows, {**asked.settings, "exclude": conditions})
-    for answer in (ask_duckdb(asked), ask_google(asked)):
+    input_question = Question(
+        COLUMNS, input_question.rows, {**input_question.settings, "exclude": conditions}
+    )
+    for answer in (ask_duckdb(input_question), ask_google(input_question)):
         assert {reason: lines for reason, (lines, _) in answer.excluded.items()} == {
             "small": 3,
             "any_size": 2,
         }
 
 
-# What is refused
+# Invalid SQL
 
 NOT_ONE_EXPRESSION = (
     "",
@@ -253,7 +255,7 @@ BIGQUERY_ONLY = (
     "LOGICAL_OR(gift)",
     "APPROX_COUNT_DISTINCT(status) > 1",
 )
-UNREPEATABLE = (
+NONDETERMINISTIC = (
     *("CURRENT_DATE > ordered_at", "CURRENT_TIMESTAMP IS NULL", "CURRENT_DATE = ordered_at AND size = 1"),
     *("ordered_at < CAST(CURRENT_TIMESTAMP AS DATE)", "LOWER(CAST(CURRENT_DATE AS TEXT)) = status"),
 )
@@ -302,7 +304,7 @@ REFUSED = {
         (LOOKS_AT_OTHER_LINES, "it uses (an aggregate|a window|`\\*`)"),
         (NOT_TRUE_OR_FALSE, "it is not a condition that is true or false"),
         (OTHER, "it uses (`\\*`|a parameter|)"),
-        (UNREPEATABLE, "does not depend on the line alone|may only use values of the line itself"),
+        (NONDETERMINISTIC, "does not depend on the line alone|may only use values of the line itself"),
     ]
     for text in texts
 }
@@ -310,80 +312,80 @@ REFUSED = {
 
 @pytest.mark.parametrize("dialect", ["duckdb", "bigquery"])
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_is_not_one_condition_of_a_line_is_refused(text: str, dialect: str) -> None:
+def test_sql_that_is_not_one_condition_on_a_line_is_rejected(text: str, dialect: str) -> None:
     assert_refused(text, dialect)
 
 
 @pytest.mark.parametrize("text", [text for text in REFUSED if text not in NOT_ONE_EXPRESSION])
-def test_a_refusal_says_why(text: str) -> None:
+def test_the_error_says_why_the_sql_is_invalid(text: str) -> None:
     with pytest.raises(ExpressionError, match=REFUSED[text]):
         passed(text)
 
 
 @pytest.mark.parametrize("text", [*DUCKDB_ONLY, *UNREPEATABLE_IN_DUCKDB])
-def test_what_only_duckdb_has_is_refused_for_the_same_reasons(text: str) -> None:
+def test_invalid_sql_of_duckdb_only_is_rejected(text: str) -> None:
     assert_refused(text, "duckdb")
 
 
 @pytest.mark.parametrize("text", [*BIGQUERY_ONLY, *UNREPEATABLE_IN_BIGQUERY])
-def test_what_only_bigquery_has_is_refused_for_the_same_reasons(text: str) -> None:
+def test_invalid_sql_of_bigquery_only_is_rejected(text: str) -> None:
     assert_refused(text, "bigquery")
 
 
-def test_every_function_of_duckdb_that_changes_from_call_to_call_is_refused() -> None:
+def test_every_volatile_function_of_duckdb_is_rejected() -> None:
     with duckdb.connect() as connection:
-        found = connection.execute(
+        functions = connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions()"
             " WHERE function_type = 'scalar' AND stability <> 'CONSISTENT' ORDER BY ALL"
         ).fetchall()
-    names = [name for (name,) in found]
+    names = [name for (name,) in functions]
     assert {"random", "nextval", "now"} <= set(names)
     for name in names:
         assert_refused(f"{name}() = status")
         assert_refused(f"LOWER({name}(status)) = 'a'")
 
 
-def test_the_age_of_a_date_is_refused() -> None:
+def test_age_is_rejected() -> None:
     assert_refused("age(ordered_at) > INTERVAL 1 YEAR")
 
 
-def test_a_pattern_for_columns_is_refused() -> None:
+def test_a_columns_expression_is_rejected() -> None:
     assert_refused("COLUMNS('s') = 'a'")
 
 
 @pytest.mark.parametrize(
     "text", ["AI.GENERATE(status).result = 'a'", "KEYS.NEW_KEYSET('AEAD_AES_GCM_256') IS NULL"]
 )
-def test_a_call_that_answers_differently_each_time_is_refused_on_bigquery(text: str) -> None:
+def test_a_volatile_function_of_bigquery_is_rejected(text: str) -> None:
     assert_refused(text, "bigquery")
 
 
 @pytest.mark.slow
-def test_a_number_sign_behind_an_escaped_quote_is_no_comment() -> None:
+def test_a_number_sign_after_an_escaped_quote_is_not_a_comment() -> None:
     assert excluded(ask_google(question("status = 'it\\'s #1' OR status = 'paid'"))) == {"plain"}
 
 
 @pytest.mark.slow
-def test_a_list_in_an_array_passes_on_bigquery() -> None:
+def test_a_list_in_an_array_is_valid_on_bigquery() -> None:
     assert excluded(ask_google(question("status IN UNNEST(['paid', 'PAID'])"))) == {"plain", "upper"}
 
 
-def test_like_with_an_escape_passes() -> None:
+def test_like_with_an_escape_is_valid() -> None:
     assert excluded(ask_duckdb(question("status LIKE '%$%' ESCAPE '$'"))) == {"percent"}
 
 
 @pytest.mark.parametrize(
     "text", ["state = 'paid'", "LOWER(Stattus) = 'a'", "\"status \" = 'a'", "source.size = 1"]
 )
-def test_a_column_that_is_not_there_is_refused_by_name(text: str) -> None:
+def test_the_error_names_an_unknown_column(text: str) -> None:
     with pytest.raises(ColumnError) as caught:
         passed(text)
     assert "`unwanted`" in caught.value.message
     assert "status" in (caught.value.hint or "")
 
 
-def test_no_text_closes_the_condition_and_goes_on() -> None:
-    """Whatever passes is one expression: put behind NOT in front of another, it changes nothing else."""
+def test_valid_sql_does_not_end_the_enclosing_parenthesis() -> None:
+    """A valid text is one expression: as a column of a SELECT, it changes no other column."""
     for text in COMMON:
         with duckdb.connect() as connection:
             connection.execute(
@@ -393,7 +395,7 @@ def test_no_text_closes_the_condition_and_goes_on() -> None:
             assert bound.columns == ["one", "two", "three"]
 
 
-# Tests of one column, without SQL
+# Conditions on one column, without SQL
 
 NASTY: tuple[str, ...] = (
     "",
@@ -453,8 +455,8 @@ def lines_with(values: list[str | None]) -> dict[str, dict[str, Any]]:
 )
 @example([*NASTY, None], list(NASTY[3:]), True)
 @example([*NASTY, None], ["a"], False)
-def test_values_are_compared_to_the_letter(values: list[str | None], listed: list[str], equal: bool) -> None:
-    """NULL is no value: it equals none of those listed."""
+def test_values_are_compared_exactly(values: list[str | None], listed: list[str], equal: bool) -> None:
+    """NULL equals none of the listed values."""
     test = {"column": "status", "equals" if equal else "not_equals": listed}
     lines = lines_with(values)
     answer = ask_duckdb(question(test, lines))
@@ -470,7 +472,7 @@ def test_values_are_compared_to_the_letter(values: list[str | None], listed: lis
 )
 @example([*NASTY, None], list(NASTY[3:]), True)
 @example([*NASTY, None], ["a"], False)
-def test_values_are_compared_to_the_letter_on_bigquery(
+def test_values_are_compared_exactly_on_bigquery(
     values: list[str | None], listed: list[str], equal: bool
 ) -> None:
     test = {"column": "status", "equals" if equal else "not_equals": listed}
@@ -481,7 +483,7 @@ def test_values_are_compared_to_the_letter_on_bigquery(
 
 @pytest.mark.parametrize("ask", [ask_duckdb, pytest.param(ask_google, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("blank", [True, False])
-def test_blank_is_nothing_or_nothing_but_blanks(blank: bool, ask: Any) -> None:
+def test_blank_is_null_or_whitespace(blank: bool, ask: Any) -> None:
     lines = lines_with([*NASTY, None, "\n \t\r", "\xa0", " a "])
     test = {"column": "status", "blank": blank}
     gone = excluded(ask(question(test, lines)), lines)
@@ -505,9 +507,7 @@ def test_blank_is_nothing_or_nothing_but_blanks(blank: bool, ask: Any) -> None:
         ({"column": "ship to", "equals": ["France"]}, {"upper"}),
     ],
 )
-def test_a_column_of_any_type_is_compared_as_it_is_written(
-    test: dict[str, Any], gone: set[str], ask: Any
-) -> None:
+def test_a_column_of_any_type_is_compared_by_its_text(test: dict[str, Any], gone: set[str], ask: Any) -> None:
     assert excluded(ask(question(test))) == gone
 
 
@@ -515,14 +515,14 @@ def test_a_column_of_any_type_is_compared_as_it_is_written(
 @pytest.mark.parametrize(
     ("kind", "value", "written"), [("NUMERIC", Decimal("1.5"), "1.5"), ("FLOAT64", 2.0, "2")]
 )
-def test_a_number_with_decimals_is_compared_as_both_engines_write_it(
+def test_a_number_with_decimals_is_compared_by_the_same_text_in_both_engines(
     kind: str, value: Any, written: str
 ) -> None:
     columns = {**COLUMNS, "weight": kind}
-    asked = question({"column": "weight", "equals": [written]}, {"one": {"weight": value}})
-    asked = Question(columns, asked.rows, asked.settings)
-    assert ask_google(asked).segments == []
-    assert ask_duckdb(asked).segments == []
+    input_question = question({"column": "weight", "equals": [written]}, {"one": {"weight": value}})
+    input_question = Question(columns, input_question.rows, input_question.settings)
+    assert ask_google(input_question).segments == []
+    assert ask_duckdb(input_question).segments == []
 
 
 def test_a_column_of_any_name_is_quoted() -> None:
@@ -539,13 +539,13 @@ def test_a_column_of_any_name_is_quoted() -> None:
     ):
         columns = {**COLUMNS, name: "STRING"}
         test = {"column": name, "equals": ["here"]}
-        asked = question(test, {"one": {name: "here"}, "other": {name: "there"}})
-        asked = Question(columns, asked.rows, asked.settings)
-        assert [row["customer_id"] for row in ask_duckdb(asked).segments] == ["other"], name
-        assert quoted(name) in asked.pipeline("duckdb").query()
+        input_question = question(test, {"one": {name: "here"}, "other": {name: "there"}})
+        input_question = Question(columns, input_question.rows, input_question.settings)
+        assert [row["customer_id"] for row in ask_duckdb(input_question).segments] == ["other"], name
+        assert quoted(name) in input_question.pipeline("duckdb").query()
 
 
-def test_a_tested_column_that_is_not_there_is_refused_by_name() -> None:
+def test_the_error_names_an_unknown_column_of_a_condition() -> None:
     with pytest.raises(ColumnError, match="`Stattus`") as caught:
         question({"column": "Stattus", "blank": True}).pipeline("duckdb")
     assert "did you mean `status`" in (caught.value.hint or "")

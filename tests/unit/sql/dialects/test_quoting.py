@@ -1,4 +1,4 @@
-"""Names and texts are quoted as sqlglot quotes them, whatever is in them."""
+"""Names and texts with any characters are quoted in the same way as sqlglot quotes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from rfm_pipeline.sql.dialects.registry import DIALECTS, dialect_of
 
-# Of control characters only those that a text may hold: each engine reads the others as they are.
+# Of the control characters only those that are valid in text: engines read the others unescaped.
 TEXTS = st.text(st.one_of(st.characters(exclude_categories=["Cs", "Cc"]), st.sampled_from("\n\r\t")))
 
 

@@ -1,4 +1,4 @@
-"""Blanks at the ends of a text date: DuckDB takes them off, and only those."""
+"""Trimming of text dates in DuckDB: whitespace at both ends is removed, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ TEXTS = st.text(
 
 def trimmed(text: str | None) -> str | None:
     row = duckdb.execute(f"SELECT {dialect_of('duckdb').trim('written')} FROM (SELECT ? AS written)", [text])
-    found: str | None = (row.fetchone() or (None,))[0]
-    return found
+    trimmed: str | None = (row.fetchone() or (None,))[0]
+    return trimmed
 
 
 @given(TEXTS)
-def test_blanks_at_the_ends_go_and_nothing_else(text: str) -> None:
+def test_whitespace_at_the_ends_is_removed_and_nothing_else(text: str) -> None:
     assert trimmed(text) == text.strip(BLANKS)
 
 
 @pytest.mark.parametrize(
     "text", [None, "", "2024-01-05", " 2024-01-05", "2024-01-05\xa0", "~2024", "é 2024 "]
 )
-def test_a_text_without_blanks_stays_as_it_is(text: str | None) -> None:
+def test_text_without_whitespace_at_its_ends_is_unchanged(text: str | None) -> None:
     assert trimmed(text) == (text if text is None else text.strip(BLANKS))
