@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from support.paths import ROOT
 
@@ -27,6 +27,8 @@ SHARED_DATA_FIXTURES: Final = frozenset({"online_retail", "rfm_data_orders"})
 EXAMPLES_FACTOR: Final = {"fast": 0.3, "ci": 1, "long": 40}
 """Profile -> examples that a property test runs, as a multiple of those in profile `ci`."""
 LEAST_EXAMPLES: Final = 3
+GENERATION: Final = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Phases of profile `fast`: shrinking a failing example may take five minutes, and the other profiles do it."""
 sample_and_all: Final = pytest.mark.parametrize(
     "every", [pytest.param(False, id="sample"), pytest.param(True, id="all", marks=pytest.mark.long)]
 )
@@ -47,6 +49,7 @@ def register_profiles() -> None:
             max_examples=round(100 * factor),
             derandomize=name != "long",
             print_blob=True,
+            phases=GENERATION if name == "fast" else (*GENERATION, Phase.shrink),
         )
     settings.load_profile("ci")
 
