@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.config.presets import load
+from rfm_pipeline.config.presets import load_preset
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.pipeline.backfill import as_of_dates, backfill
 from rfm_pipeline.pipeline.progress import NullObserver
@@ -29,7 +29,7 @@ from support.real_data import real_data
 
 pytestmark = pytest.mark.xdist_group("replay")
 
-MAP = SegmentMap.from_config(SegmentsConfig.of(load("classic")["segments"]), (4, 4, 4))
+MAP = SegmentMap.from_config(SegmentsConfig.of(load_preset("classic")["segments"]), (4, 4, 4))
 Row = Mapping[str, Any]
 
 
@@ -78,8 +78,8 @@ def between(file: Path, days: Sequence[date]) -> Transitions:
     return transitions(Configuration(flags={"to": f"duckdb:{file}"}), *days)
 
 
-def alone(replay: Replay, day: date, folder: Path) -> tuple[RunResult, dict[str, Row]]:
-    """What a run gives as of a date where nothing was before it: what it told, and its rows by customer."""
+def run_alone(replay: Replay, day: date, folder: Path) -> tuple[RunResult, dict[str, Row]]:
+    """Return the result and the rows by customer id of a run as of a date into a new destination."""
     file = folder / f"{day}.duckdb"
     result = run(replay.configuration(file, as_of=day.isoformat()), NullObserver())
     with closing(duckdb.connect(str(file), read_only=True)) as connection:
@@ -89,39 +89,39 @@ def alone(replay: Replay, day: date, folder: Path) -> tuple[RunResult, dict[str,
     return result, {row["customer_id"]: row for row in rows}
 
 
-def scored(recency: int, frequency: int, monetary: Decimal, told: RunResult) -> str:
-    """The segment by the edges that a run told, worked out here: one more than the edges that are passed."""
-    edges = {scores.name: scores.edges or () for scores in told.dimensions}
+def scored(recency: int, frequency: int, monetary: Decimal, result: RunResult) -> str:
+    """Return the segment by the edges of a result, computed here: one more than the edges that are passed."""
+    edges = {scores.name: scores.edges or () for scores in result.statistics.edges}
     r = 1 + sum(recency <= edge for edge in edges["recency"])
     f = 1 + sum(frequency > edge for edge in edges["frequency"])
     m = 1 + sum(monetary > edge for edge in edges["monetary"])
     return MAP.segment_of(r, f, m)
 
 
-def cause(earlier: Row, later: Row, told: RunResult, days: int) -> str | None:
-    """Why one customer moved; None where it did not."""
+def cause(earlier: Row, later: Row, result: RunResult, days: int) -> str | None:
+    """Return why a customer moved; None if it did not move."""
     if earlier["segment"] == later["segment"]:
         return None
-    with_time = scored(earlier["recency_days"] + days, earlier["frequency"], earlier["monetary"], told)
-    with_orders = scored(later["recency_days"], later["frequency"], later["monetary"], told)
+    with_time = scored(earlier["recency_days"] + days, earlier["frequency"], earlier["monetary"], result)
+    with_orders = scored(later["recency_days"], later["frequency"], later["monetary"], result)
     if with_orders != later["segment"]:
         return "edges"
     return "time" if with_time == with_orders else "behaviour"
 
 
-@pytest.mark.parametrize("pair", range(3))
+@pytest.mark.parametrize("index", range(3))
 def test_any_two_days_are_compared_as_two_independent_runs(
-    pair: int, replayed: Replay, tmp_path: Path
+    index: int, replayed: Replay, tmp_path: Path
 ) -> None:
-    days = replayed.pairs()[pair]
+    days = replayed.pairs()[index]
     found = between(replayed.file, days)
-    (told, earlier), (_, later) = (alone(replayed, day, tmp_path) for day in days)
+    (result, earlier), (_, later) = (run_alone(replayed, day, tmp_path) for day in days)
     expected: Counter[tuple[str | None, str | None, str | None]] = Counter()
     spent: Counter[tuple[str | None, str | None]] = Counter()
     for customer in earlier.keys() | later.keys():
         before, now = earlier.get(customer), later.get(customer)
         pair = (before["segment"] if before else None, now["segment"] if now else None)
-        why = cause(before, now, told, (days[1] - days[0]).days) if before and now else None
+        why = cause(before, now, result, (days[1] - days[0]).days) if before and now else None
         expected[*pair, why] += 1
         spent[pair] += now["monetary"] if now else 0
     assert {(flow.earlier, flow.later): flow.revenue for flow in found.flows} == spent
