@@ -28,12 +28,12 @@ EMPTY = RunStatistics(
 
 
 def segments(customers: Mapping[str, int]) -> tuple[SegmentFigures, ...]:
-    """Segments with these numbers of customers, and without orders."""
+    """Return segments with these numbers of customers, and without orders."""
     return tuple(SegmentFigures(name, count, 0, Decimal(0)) for name, count in customers.items())
 
 
 def changed(run: AuditInput, **changes: Any) -> AuditInput:
-    """The input of audits with other values, in itself or in its statistics."""
+    """Return the input of the audits with some values of the input or of its statistics replaced."""
     names = RunStatistics.__struct_fields__
     statistics = {name: value for name, value in changes.items() if name in names}
     others = {name: value for name, value in changes.items() if name not in names}

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rfm_pipeline.config.loader import load
+from rfm_pipeline.config.loader import load_configuration
 from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run import run
 from support.cli import Outcome, Rfm
@@ -38,7 +38,7 @@ def _earlier() -> dict[str, bytes]:
         source.write_text(ORDERS, encoding="utf-8")
         outputs = [folder / "segments.csv", folder / "segments.xlsx"]
         flags = {"source": str(source), "to": f"duckdb:{folder / 'rfm.duckdb'}", "output": outputs}
-        run(load(flags, folder=folder, environ={}), NullObserver())
+        run(load_configuration(flags, folder=folder, environ={}), NullObserver())
         assert len(published(folder / "rfm.duckdb")) == 12
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 

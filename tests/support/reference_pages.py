@@ -18,7 +18,7 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.template import render_template
 from rfm_pipeline.pipeline.audits.builtin import AUDITS
-from rfm_pipeline.results.tables import COLUMNS, SUFFIXES
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES
 
 GENERATED = (
     "This page is generated from the code: `RFM_UPDATE_GOLDEN=1 uv run pytest"
@@ -111,7 +111,7 @@ A destination has three tables. The name of the current result is configurable (
         "history": "The same rows per as-of date; on BigQuery partitioned by `as_of_date`.",
         "runs": "One row per run, whether it published or not.",
     }
-    for name, columns in COLUMNS.items():
+    for name, columns in PUBLISHED_COLUMNS.items():
         rows = (
             (f"`{column}`", *_TYPES[about_column.holds], about_column.description)
             for column, about_column in columns.items()

@@ -203,7 +203,8 @@ class Segmentation:
         import duckdb as _bridges  # noqa: F401
 
         # One cursor per relation, so that two streams can be read at the same time.
-        return self._connection.cursor().sql(f"SELECT {', '.join(SEGMENTATION_COLUMNS)} FROM result ORDER BY customer_id")
+        columns = ", ".join(SEGMENTATION_COLUMNS)
+        return self._connection.cursor().sql(f"SELECT {columns} FROM result ORDER BY customer_id")
 
     def __len__(self) -> int:
         """Return the number of customers."""

@@ -17,7 +17,7 @@ from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap, cell_text
-from rfm_pipeline.config.segment_rules import Cell
+from rfm_pipeline.config.segment_rules import ScoreTriple
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import CostLimitError, RfmError
 from rfm_pipeline.explain.not_found import candidate_ids, no_counted_lines, unknown_customer
@@ -162,7 +162,7 @@ def _order_lines(row: Mapping[str, Any]) -> OrderLines:
     )
 
 
-def _matched_rule(segment_map: SegmentMap, cell: Cell) -> MatchedRule:
+def _matched_rule(segment_map: SegmentMap, cell: ScoreTriple) -> MatchedRule:
     segments = {segment.name: segment for segment in segment_map.segments}
     segment = segments[segment_map.segment_of(*cell)]
     for number, rule in enumerate(segment_map.rules, start=1):

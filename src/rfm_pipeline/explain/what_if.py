@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from rfm_pipeline.common.decimals import WIDE
 from rfm_pipeline.config.segment_map import SegmentMap
-from rfm_pipeline.config.segment_rules import Cell
+from rfm_pipeline.config.segment_rules import ScoreTriple
 from rfm_pipeline.explain.order_timeline import OrderTimeline, OrderTotals, TimelineInterval
 
 _DAY = timedelta(days=1)
@@ -27,7 +27,7 @@ class ScoreEdges(Struct, frozen=True):
     frequency: tuple[Decimal, ...]
     monetary: tuple[Decimal, ...]
 
-    def cell(self, days: int, frequency: int, monetary: Decimal) -> Cell:
+    def cell(self, days: int, frequency: int, monetary: Decimal) -> ScoreTriple:
         """Return the recency, frequency and monetary score of a customer.
 
         >>> edges = ScoreEdges((Decimal(30), Decimal(90)), (Decimal(1),), (Decimal(100),))

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from rfm_pipeline.common import formatting
 from rfm_pipeline.common.decimals import exact_sum
+from rfm_pipeline.config.base import SettingsError
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
@@ -210,8 +211,15 @@ def _records(
 def _scored_snapshot(record: RunRecord) -> ScoredSnapshot:
     """Return the scoring and the segment map of a run, as its record has them."""
     assert record.as_of_date is not None  # an active result has a date
-    scoring = Scoring.of(_without_none(record.rules["scoring"]))
-    segments = SegmentsConfig.of(_without_none(record.rules["segments"]))
+    try:
+        scoring = Scoring.of(_without_none(record.rules["scoring"]))
+        segments = SegmentsConfig.of(_without_none(record.rules["segments"]))
+    except SettingsError:
+        raise UsageError(
+            f"The rules of the run {record.run_id}, as of {record.as_of_date}, were recorded by another"
+            " version of rfm, and this one can't read them.",
+            f"compute the result again: rfm run --as-of {record.as_of_date}.",
+        ) from None
     return ScoredSnapshot(
         record.as_of_date,
         scoring.dimensions,

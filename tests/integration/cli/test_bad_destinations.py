@@ -1,4 +1,4 @@
-"""Destinations and outputs that are wrong, or somebody else's, or can't be written."""
+"""Destinations and outputs that are invalid, belong to another program, or can't be written."""
 
 from __future__ import annotations
 
@@ -103,18 +103,18 @@ OUTPUTS = [
          hints="another format", code=4, files={"a.csv": ORDERS.replace("c7", "x" * 40_000)}),
 ]  # fmt: skip
 
-# Where not even the superuser can make a file.
-NO_PLACE = pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc on this system")
+# Not even root can create a file in /proc.
+NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc on this system")
 
 
 @pytest.mark.parametrize("spoiled", [*DESTINATIONS, *OUTPUTS])
-def test_a_place_that_is_not_ours_to_write_is_refused_and_stays_as_it_was(
+def test_an_invalid_destination_or_output_is_an_error_and_stays_unchanged(
     spoiled: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check(spoiled, tmp_path, rfm, monkeypatch)
 
 
-@NO_PLACE
+@NEEDS_PROC
 @pytest.mark.parametrize(
     "spoiled",
     [
@@ -128,7 +128,7 @@ def test_a_place_that_is_not_ours_to_write_is_refused_and_stays_as_it_was(
          hints="duckdb.temp_directory", code=4, toml="[duckdb]\ntemp_directory = '/proc'\n"),
     ],
 )  # fmt: skip
-def test_a_place_where_nothing_can_be_made_is_named(
+def test_a_folder_that_accepts_no_file_is_named_in_the_error(
     spoiled: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check(spoiled, tmp_path, rfm, monkeypatch)

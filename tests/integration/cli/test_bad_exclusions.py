@@ -58,7 +58,7 @@ MORE_THAN_A_CONDITION = [
 ]
 
 NOT_OF_THE_LINE = [
-    exclusion("random", "random() > 0.5", "whose value does not depend on the line alone", "(random() > 0.5)"),
+    exclusion("random", "random() > 0.5", "does not depend on the line alone", "(random() > 0.5)"),
     exclusion("today", "ordered_at < today()::TEXT", "does not depend on the line alone"),
     exclusion("today by a keyword", "ordered_at < CURRENT_DATE::TEXT", "it calls current_date"),
     exclusion("environment", "getenv('HOME') = '1'", "it calls getenv"),

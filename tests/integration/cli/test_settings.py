@@ -17,7 +17,7 @@ import pytest
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.base import field_types
 from rfm_pipeline.config.engines import DuckDBSettings
-from rfm_pipeline.config.loader import Configuration, load
+from rfm_pipeline.config.loader import Configuration, load_configuration
 from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source import SourceOptions
@@ -55,7 +55,7 @@ def test_a_preset_is_described(name: str, rfm: Rfm) -> None:
             assert segment["segment"] in shown.stdout
             assert segment["action"] in " ".join(shown.stdout.split()), segment["action"]
     else:
-        assert described["columns"] == presets.load(name)["columns"]
+        assert described["columns"] == presets.load_preset(name)["columns"]
         # The printed text is TOML.
         below = shown.stdout.split("\n\n", 1)[1]
         assert tomllib.loads(below)["columns"] == described["columns"]
@@ -278,7 +278,7 @@ def test_a_variable_has_the_same_meaning_as_the_setting_in_the_file(
     environment: Mapping[str, str], same: dict[str, Any]
 ) -> None:
     assert (
-        load({}, environ=environment).settings
+        load_configuration({}, environ=environment).settings
         == Configuration(file=same).settings
         != Configuration().settings
     )
@@ -286,7 +286,7 @@ def test_a_variable_has_the_same_meaning_as_the_setting_in_the_file(
 
 def test_exclusions_apply_in_the_order_of_the_variables() -> None:
     environment = {"RFM_EXCLUDE__ODD": "a = '1'", "RFM_EXCLUDE__EVEN": "a = '2'"}
-    assert list(load({}, environ=environment).settings.exclude) == ["odd", "even"]
+    assert list(load_configuration({}, environ=environment).settings.exclude) == ["odd", "even"]
 
 
 def test_the_hash_changes_exactly_with_settings_that_can_change_the_result() -> None:

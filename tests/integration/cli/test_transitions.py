@@ -234,3 +234,14 @@ def test_an_edited_history_is_not_compared(published: Path, rfm: Rfm, change: st
     assert sentence.startswith(f"The history has {totals} as of {LATER}, and the run ")
     assert sentence.endswith(" wrote 6 customers with 130.00: the rows were edited.")
     assert hint == f"compute them again: rfm run --as-of {LATER}."
+
+
+def test_rules_that_another_version_recorded_are_an_error(published: Path, rfm: Rfm) -> None:
+    with closing(duckdb.connect(str(published / "rfm.duckdb"))) as connection:
+        connection.execute(
+            "UPDATE rfm_segments_runs SET rules = replace(rules::VARCHAR, '\"recomputed\"', '\"fresh\"')"
+            f" WHERE as_of_date = DATE '{EARLIER}'"
+        )
+    sentence, hint = refused(rfm("transitions"))
+    assert f", as of {EARLIER}, were recorded by another version" in sentence
+    assert f"rfm run --as-of {EARLIER}" in hint

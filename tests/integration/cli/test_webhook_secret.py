@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from rfm_pipeline.config.loader import Configuration, load
+from rfm_pipeline.config.loader import Configuration, load_configuration
 from rfm_pipeline.config.notifications import WEBHOOK_VARIABLE, WebhookSetting
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.schedule import TARGETS
@@ -237,7 +237,7 @@ def test_no_other_command_shows_the_webhook_url(
 
 
 def test_no_representation_of_the_settings_shows_the_webhook_url() -> None:
-    configuration = load({}, folder=Path("/nonexistent"), environ={WEBHOOK_VARIABLE: ADDRESS})
+    configuration = load_configuration({}, folder=Path("/nonexistent"), environ={WEBHOOK_VARIABLE: ADDRESS})
     settings = configuration.settings
     address = settings.notify.webhook_url({})
     assert address is not None
@@ -253,7 +253,8 @@ def test_no_representation_of_the_settings_shows_the_webhook_url() -> None:
 def test_notification_settings_are_not_part_of_the_config_hash() -> None:
     plain = Configuration().settings.config_hash
     environment = {WEBHOOK_VARIABLE: ADDRESS, "RFM_NOTIFY__ON": "always"}
-    assert load({}, folder=Path("/nonexistent"), environ=environment).settings.config_hash == plain
+    configuration = load_configuration({}, folder=Path("/nonexistent"), environ=environment)
+    assert configuration.settings.config_hash == plain
 
 
 def test_a_traceback_never_shows_the_webhook_url(orders: Path) -> None:

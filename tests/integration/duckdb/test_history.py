@@ -1,4 +1,4 @@
-"""The history: what a rerun, an older date, a backfill, a rollback and retention leave of it."""
+"""The history after reruns, older as-of dates, backfills, rollbacks and retention."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ def orders(tmp_path: Path) -> Path:
     return write_orders(tmp_path)
 
 
-def ran(rfm: Rfm, *arguments: object) -> None:
+def run_ok(rfm: Rfm, *arguments: object) -> None:
+    """Run a command, and assert that it succeeds."""
     ended = rfm(*arguments)
     assert ended.code == 0, ended.stderr
 
@@ -29,50 +30,50 @@ def ran(rfm: Rfm, *arguments: object) -> None:
 def test_a_rerun_gives_the_same_rows_and_changes_nothing_else(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
     for number in (10, 20, 30):
-        ran(rfm, "run", orders, "--as-of", day(number))
+        run_ok(rfm, "run", orders, "--as-of", day(number))
     before, shown = history(file, with_run_id=True), current(file)
-    ran(rfm, "run", orders, "--as-of", day(30))
+    run_ok(rfm, "run", orders, "--as-of", day(30))
     after = history(file, with_run_id=True)
     assert {as_of: rows for as_of, rows in after.items() if as_of != day(30)} == {
         as_of: rows for as_of, rows in before.items() if as_of != day(30)
     }
     assert history(file)[day(30)] == current(file) == shown
     assert {row["run_id"] for row in after[day(30)]} != {row["run_id"] for row in before[day(30)]}
-    ran(rfm, "run", orders, "--as-of", day(20))
+    run_ok(rfm, "run", orders, "--as-of", day(20))
     assert history(file)[day(20)] == [
         {name: value for name, value in row.items() if name != "run_id"} for row in before[day(20)]
     ]
     assert current(file) == shown
 
 
-def test_rows_are_the_same_whatever_the_order_of_lines_and_threads(orders: Path, rfm: Rfm) -> None:
+def test_rows_do_not_depend_on_the_order_of_lines_or_the_threads(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
-    ran(rfm, "run", orders, "--as-of", day(25))
+    run_ok(rfm, "run", orders, "--as-of", day(25))
     before = current(file)
     head, *lines = orders.read_text(encoding="utf-8").splitlines()
     orders.write_text("\n".join([head, *reversed(lines)]), encoding="utf-8")
-    ran(rfm, "run", orders, "--as-of", day(25), "--threads", "1")
+    run_ok(rfm, "run", orders, "--as-of", day(25), "--threads", "1")
     assert current(file) == before
 
 
 # Older dates
 
 
-def test_an_older_date_goes_into_the_history_alone(orders: Path, rfm: Rfm) -> None:
+def test_an_older_date_goes_into_the_history_only(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
-    ran(rfm, "run", orders, "--as-of", day(30))
+    run_ok(rfm, "run", orders, "--as-of", day(30))
     shown = current(file)
-    found = rfm("run", orders, "--as-of", day(10), "--json").json
-    assert found["status"] == "history_only"
+    result = rfm("run", orders, "--as-of", day(10), "--json").json
+    assert result["status"] == "history_only"
     assert current(file) == shown
     assert list(history(file)) == [day(10), day(30)]
     assert [(run["kind"], run["status"]) for run in runs(file)] == [
         ("run", "published"),
         ("run", "history_only"),
     ]
-    # What was known when the later date was written stays; a rerun knows more.
+    # The later date keeps the values of the time when it was written; a rerun computes them again.
     assert {row["previous_segment"] for row in history(file)[day(30)]} == {None}
-    ran(rfm, "run", orders, "--as-of", day(30))
+    run_ok(rfm, "run", orders, "--as-of", day(30))
     walked(history(file))
 
 
@@ -87,9 +88,9 @@ def test_a_backfill_writes_what_daily_runs_would_have_written(
 ) -> None:
     filled, daily = orders.parent / "filled.duckdb", orders.parent / "daily.duckdb"
     span = ("--from", day(numbers[0]), "--until", day(numbers[-1]))
-    ran(rfm, "backfill", orders, *span, "--every", every, "--to", f"duckdb:{filled}")
+    run_ok(rfm, "backfill", orders, *span, "--every", every, "--to", f"duckdb:{filled}")
     for number in numbers:
-        ran(rfm, "run", orders, "--as-of", day(number), "--to", f"duckdb:{daily}")
+        run_ok(rfm, "run", orders, "--as-of", day(number), "--to", f"duckdb:{daily}")
     assert list(history(filled)) == [day(number) for number in numbers]
     assert history(filled) == history(daily)
     assert current(filled) == current(daily)
@@ -98,11 +99,11 @@ def test_a_backfill_writes_what_daily_runs_would_have_written(
     whole(filled)
 
 
-def test_a_backfill_before_the_current_result_leaves_it(orders: Path, rfm: Rfm) -> None:
+def test_a_backfill_of_older_dates_leaves_the_current_result(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
-    ran(rfm, "run", orders, "--as-of", day(LATER))
+    run_ok(rfm, "run", orders, "--as-of", day(LATER))
     shown = current(file)
-    ran(rfm, "backfill", orders, "--from", day(10), "--until", day(12))
+    run_ok(rfm, "backfill", orders, "--from", day(10), "--until", day(12))
     assert current(file) == shown
     assert [run["status"] for run in runs(file)] == [
         "published",
@@ -112,24 +113,24 @@ def test_a_backfill_before_the_current_result_leaves_it(orders: Path, rfm: Rfm) 
     ]
 
 
-def test_a_backfill_goes_on_where_it_was_stopped(
+def test_a_repeated_backfill_continues_after_the_last_published_date(
     orders: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = orders.parent / "rfm.duckdb"
     arguments = ("backfill", orders, "--from", day(20), "--until", day(29), "--json")
     publish = "rfm_pipeline.pipeline.run._publish"
-    from rfm_pipeline.pipeline import run as runner
+    from rfm_pipeline.pipeline import run as run_module
 
-    real, published = runner._publish, list[object]()
+    original, published = run_module._publish, list[object]()
 
-    def stopping(plan: object, record: object) -> None:
+    def publish_four(plan: object, record: object) -> None:
         if len(published) == 4:
             raise KeyboardInterrupt
         published.append(record)
-        real(plan, record)  # type: ignore[arg-type]
+        original(plan, record)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(publish, stopping)
+        patched.setattr(publish, publish_four)
         stopped = rfm(*arguments)
     assert stopped.code == 130
     assert "4 dates had been published, and the same backfill goes on there." in stopped.stderr
@@ -142,15 +143,17 @@ def test_a_backfill_goes_on_where_it_was_stopped(
     assert (again["published"], len(again["skipped"])) == ([], 10)
 
 
-def test_a_backfill_by_other_rules_writes_all_dates_again(orders: Path, rfm: Rfm) -> None:
+def test_a_backfill_with_other_settings_recomputes_all_dates(orders: Path, rfm: Rfm) -> None:
     span = ("--from", day(20), "--until", day(22), "--json")
-    ran(rfm, "backfill", orders, *span)
+    run_ok(rfm, "backfill", orders, *span)
     assert len(rfm("backfill", orders, *span, "--bins", "5", "--preset", "grid").json["published"]) == 3
 
 
-def test_a_backfill_writes_again_what_was_written_before_its_predecessor(orders: Path, rfm: Rfm) -> None:
+def test_a_backfill_recomputes_a_date_written_before_the_date_that_precedes_it(
+    orders: Path, rfm: Rfm
+) -> None:
     file = orders.parent / "rfm.duckdb"
-    ran(rfm, "run", orders, "--as-of", day(22))
+    run_ok(rfm, "run", orders, "--as-of", day(22))
     done = rfm("backfill", orders, "--from", day(20), "--until", day(22), "--json").json
     assert [entry["as_of"] for entry in done["published"]] == [day(20), day(21), day(22)]
     walked(history(file))
@@ -159,52 +162,52 @@ def test_a_backfill_writes_again_what_was_written_before_its_predecessor(orders:
 # Rollbacks
 
 
-def test_a_rollback_brings_back_the_date_before_as_it_was(orders: Path, rfm: Rfm) -> None:
+def test_a_rollback_restores_the_previous_date_unchanged(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
-    ran(rfm, "run", orders, "--as-of", day(20))
+    run_ok(rfm, "run", orders, "--as-of", day(20))
     shown = current(file)
-    ran(rfm, "run", orders, "--as-of", day(30))
+    run_ok(rfm, "run", orders, "--as-of", day(30))
     kept = history(file)
     done = rfm("rollback", "--json").json
     assert current(file) == shown
     assert history(file) == kept
-    back = runs(file)[-1]
-    assert (back["kind"], back["status"], back["as_of_date"].isoformat()) == (
+    rollback = runs(file)[-1]
+    assert (rollback["kind"], rollback["status"], rollback["as_of_date"].isoformat()) == (
         "rollback",
         "published",
         day(20),
     )
     assert (done["restored_run_id"], done["as_of"]) == (runs(file)[0]["run_id"], day(20))
-    assert back["restored_run_id"] == done["restored_run_id"]
-    # A date that was withdrawn is nobody's predecessor, until it is published again.
-    ran(rfm, "run", orders, "--as-of", day(35))
+    assert rollback["restored_run_id"] == done["restored_run_id"]
+    # An inactive date is not the previous date of a later one, until it is published again.
+    run_ok(rfm, "run", orders, "--as-of", day(35))
     before = {row["customer_id"]: row["segment"] for row in shown}
     assert all(row["previous_segment"] == before.get(row["customer_id"]) for row in current(file))
-    ran(rfm, "run", orders, "--as-of", day(30))
-    ran(rfm, "run", orders, "--as-of", day(35))
+    run_ok(rfm, "run", orders, "--as-of", day(30))
+    run_ok(rfm, "run", orders, "--as-of", day(35))
     walked(history(file))
 
 
-def test_a_rollback_to_a_run_is_to_that_run(orders: Path, rfm: Rfm) -> None:
+def test_a_rollback_restores_the_run_that_it_names(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
     for number in (10, 20, 30):
-        ran(rfm, "run", orders, "--as-of", day(number))
+        run_ok(rfm, "run", orders, "--as-of", day(number))
     first = runs(file)[0]["run_id"]
-    ran(rfm, "rollback", first)
+    run_ok(rfm, "rollback", first)
     assert current(file) == history(file)[day(10)]
-    # And on: what was withdrawn can be gone back to by name.
-    ran(rfm, "rollback", runs(file)[2]["run_id"])
+    # A date that the rollback made inactive can be restored by its run.
+    run_ok(rfm, "rollback", runs(file)[2]["run_id"])
     assert current(file) == history(file)[day(30)]
     assert rfm("check", orders, "--json").json["published"]["as_of"] == day(30)
 
 
-def test_what_can_not_be_rolled_back_to_is_said(orders: Path, rfm: Rfm) -> None:
+def test_a_rollback_without_a_valid_target_is_an_error(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
-    ran(rfm, "run", orders, "--as-of", day(20))
+    run_ok(rfm, "run", orders, "--as-of", day(20))
     assert "has no earlier result to go back to" in refused(rfm("rollback"))[0]
     assert "knows of no run nobody" in refused(rfm("rollback", "nobody"))[0]
     replaced = runs(file)[0]["run_id"]
-    ran(rfm, "run", orders, "--as-of", day(20))
+    run_ok(rfm, "run", orders, "--as-of", day(20))
     sentence, hint = refused(rfm("rollback", replaced))
     assert f"The rows of the run {replaced} were replaced" in sentence
     assert runs(file)[1]["run_id"] in hint
@@ -216,12 +219,12 @@ def test_what_can_not_be_rolled_back_to_is_said(orders: Path, rfm: Rfm) -> None:
 # Retention
 
 
-def test_what_is_older_than_is_kept_goes_with_the_next_publish(orders: Path, rfm: Rfm) -> None:
+def test_the_next_publish_deletes_dates_older_than_retention(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
     for number in (5, 15, 25):
-        ran(rfm, "run", orders, "--as-of", day(number))
+        run_ok(rfm, "run", orders, "--as-of", day(number))
     (orders.parent / "rfm.toml").write_text('history.keep = "12 days"\n', encoding="utf-8")
-    ran(rfm, "run", orders, "--as-of", day(30))
+    run_ok(rfm, "run", orders, "--as-of", day(30))
     assert list(history(file)) == [day(25), day(30)]
     assert len(runs(file)) == 4
     sentence, hint = refused(rfm("rollback", runs(file)[0]["run_id"]))
@@ -231,40 +234,40 @@ def test_what_is_older_than_is_kept_goes_with_the_next_publish(orders: Path, rfm
     assert sentence.startswith("The history keeps 12 days, which begin on ")
 
 
-# The record
+# Run records
 
 
-def test_every_run_is_on_record_with_what_it_found(orders: Path, rfm: Rfm) -> None:
-    said = rfm("run", orders, "--as-of", day(20), "--exclude", "first=customer_id = 'c001'", "--json").json
+def test_every_run_is_recorded_with_its_statistics(orders: Path, rfm: Rfm) -> None:
+    result = rfm("run", orders, "--as-of", day(20), "--exclude", "first=customer_id = 'c001'", "--json").json
     assert rfm("run", orders, "--as-of", "2001-01-01").code == 3
     listed = rfm("runs", "--json").json["runs"]
     assert [(run["status"], run["kind"]) for run in listed] == [("rejected", "run"), ("published", "run")]
     assert listed[0]["error"].startswith("Nothing was published, because an audit failed")
-    shown = rfm("runs", said["run_id"], "--json").json
+    shown = rfm("runs", result["run_id"], "--json").json
     assert shown == listed[1]
-    assert shown["rows_read"] == said["rows"]["read"]
-    assert {found["reason"]: found["lines"] for found in shown["exclusions"]} == said["rows"]["excluded"]
-    assert {found["reason"]: found["amount"] for found in shown["exclusions"]} == said["amount"]["excluded"]
-    assert [found["edges"] for found in shown["edges"]] == list(said["edges"].values())
-    assert [(found["name"], found["status"]) for found in shown["audits"]] == [
-        (found["name"], found["status"]) for found in said["audits"]
+    assert shown["rows_read"] == result["rows"]["read"]
+    assert {entry["reason"]: entry["lines"] for entry in shown["exclusions"]} == result["rows"]["excluded"]
+    assert {entry["reason"]: entry["amount"] for entry in shown["exclusions"]} == result["amount"]["excluded"]
+    assert [entry["edges"] for entry in shown["edges"]] == list(result["edges"].values())
+    assert [(entry["name"], entry["status"]) for entry in shown["audits"]] == [
+        (entry["name"], entry["status"]) for entry in result["audits"]
     ]
-    assert [(found["segment"], found["customers"], found["revenue"]) for found in shown["segments"]] == [
-        (found["segment"], found["customers"], found["revenue"]) for found in said["segments"]
+    assert [(entry["segment"], entry["customers"], entry["revenue"]) for entry in shown["segments"]] == [
+        (entry["segment"], entry["customers"], entry["revenue"]) for entry in result["segments"]
     ]
     assert (shown["customers"], shown["orders"], shown["revenue"]) == (
-        said["customers"], said["orders"], said["revenue"],
+        result["customers"], result["orders"], result["revenue"],
     )  # fmt: skip
     assert shown["started_at"] < shown["finished_at"]
-    told = rfm("runs", said["run_id"]).stdout
-    for words in (said["run_id"], "published", "future_dated", "rows_dropped", "Champions"):
-        assert words in told
+    printed = rfm("runs", result["run_id"]).stdout
+    for words in (result["run_id"], "published", "future_dated", "rows_dropped", "Champions"):
+        assert words in printed
     assert "rejected" in rfm("runs").stdout
     assert len(rfm("runs", "--limit", "1", "--json").json["runs"]) == 1
 
 
-def test_a_run_that_failed_is_on_record_where_there_is_a_record(orders: Path, rfm: Rfm) -> None:
-    ran(rfm, "run", orders)
+def test_a_failed_run_is_recorded_if_the_runs_table_exists(orders: Path, rfm: Rfm) -> None:
+    run_ok(rfm, "run", orders)
     orders.write_text("customer_id,order_id,date,amount\na,1,03/04/2024,5\n", encoding="utf-8")
     ended = rfm("run", orders)
     assert ended.code == 2

@@ -285,7 +285,7 @@ def test_a_large_frame_is_not_copied(pieces: int) -> None:
             "rename one",
         ),
         (lines(total=[1, 2]), "2 columns could be the amount: `amount`, `total`.", "choose one with amount "),
-        ({"customer_id": ["a"]}, "A builtins.dict is not a source.", "give a path, a pandas or Polars data frame"),
+        ({"customer_id": ["a"]}, "A builtins.dict is not a source.", "give a path, a pandas or Polars"),
         (3, "A builtins.int is not a source.", "give a path"),
         ("nowhere.csv", "nowhere.csv", None),
         (

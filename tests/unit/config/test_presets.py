@@ -25,7 +25,7 @@ ROLES = {"customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_pr
 
 def build_map(name: str) -> SegmentMap:
     bins = SEGMENT_MAPS[name]
-    config = SegmentsConfig.of(presets.load(name)["segments"])
+    config = SegmentsConfig.of(presets.load_preset(name)["segments"])
     return SegmentMap.from_config(config, (bins, bins, bins))
 
 
@@ -45,7 +45,7 @@ def test_all_presets_are_listed() -> None:
 
 @pytest.mark.parametrize("name", presets.names())
 def test_a_preset_is_a_segment_map_or_a_source_with_a_description(name: str) -> None:
-    settings, info = presets.load(name), presets.info(name)
+    settings, info = presets.load_preset(name), presets.info(name)
     assert ("segments" in settings) != ("columns" in settings)
     assert info.kind == ("segments" if name in SEGMENT_MAPS else "source")
     assert (info.name, info.title) == (name, settings["preset"]["title"])
@@ -55,8 +55,8 @@ def test_a_preset_is_a_segment_map_or_a_source_with_a_description(name: str) -> 
 
 
 def test_changing_a_loaded_preset_does_not_change_the_next_load() -> None:
-    presets.load("classic")["segments"].clear()
-    assert presets.load("classic")["segments"]["rules"]
+    presets.load_preset("classic")["segments"].clear()
+    assert presets.load_preset("classic")["segments"]["rules"]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_changing_a_loaded_preset_does_not_change_the_next_load() -> None:
 )
 def test_an_unknown_preset_is_rejected_with_the_closest_name(name: str, closest: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        presets.load(name)
+        presets.load_preset(name)
     assert caught.value.message == f'There is no preset "{name}".'
     assert caught.value.hint is not None
     assert caught.value.hint.startswith(f'did you mean "{closest}"? there are classic, ga4, ')
@@ -80,7 +80,7 @@ def test_an_unknown_preset_is_rejected_with_the_closest_name(name: str, closest:
 @pytest.mark.parametrize("name", ["zzzz", "", "../presets/classic", "classic.toml"])
 def test_text_that_is_no_preset_name_opens_no_file(name: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        presets.load(name)
+        presets.load_preset(name)
     assert caught.value.hint is not None
     assert "there are classic, ga4, " in caught.value.hint
     with pytest.raises(ConfigurationError):
@@ -92,7 +92,7 @@ def test_text_that_is_no_preset_name_opens_no_file(name: str) -> None:
 
 @pytest.mark.parametrize("name", SEGMENT_MAPS)
 def test_a_segment_map_is_valid_for_its_bins(name: str) -> None:
-    assert presets.load(name)["scoring"]["bins"] == SEGMENT_MAPS[name]
+    assert presets.load_preset(name)["scoring"]["bins"] == SEGMENT_MAPS[name]
     assert len(build_map(name).cells()) == SEGMENT_MAPS[name] ** 3
 
 
@@ -144,7 +144,7 @@ def test_klaviyos_groups_have_the_published_cells() -> None:
 
 
 def test_klaviyos_recency_is_split_at_180_and_365_days() -> None:
-    assert presets.load("klaviyo")["scoring"] == {
+    assert presets.load_preset("klaviyo")["scoring"] == {
         "bins": 3,
         "recency": {"method": "fixed", "edges": [180, 365]},
     }
@@ -270,7 +270,7 @@ def test_r_rfm_reproduces_the_published_result_of_the_r_package() -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_source_maps_existing_roles_and_the_amount_in_one_way(name: str) -> None:
-    columns = presets.load(name)["columns"]
+    columns = presets.load_preset(name)["columns"]
     assert set(columns) <= ROLES
     assert {"customer_id", "order_id", "ordered_at"} <= set(columns)
     assert ("amount" in columns) != ({"quantity", "unit_price"} <= set(columns))
@@ -278,7 +278,7 @@ def test_a_source_maps_existing_roles_and_the_amount_in_one_way(name: str) -> No
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_each_condition_of_a_source_has_one_test_and_a_unique_name(name: str) -> None:
-    settings = presets.load(name)
+    settings = presets.load_preset(name)
     assert not set(settings.get("skip", {})) & set(settings.get("exclude", {}))
     tests: dict[str, dict[str, Any]] = {**settings.get("skip", {}), **settings.get("exclude", {})}
     for reason, test in tests.items():
@@ -291,7 +291,7 @@ def test_each_condition_of_a_source_has_one_test_and_a_unique_name(name: str) ->
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_source_contains_only_settings_of_sources(name: str) -> None:
     allowed = {"preset", "columns", "skip", "exclude", "timezone", "date_format", "returns", "window"}
-    assert set(presets.load(name)) <= allowed
+    assert set(presets.load_preset(name)) <= allowed
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -319,7 +319,7 @@ def test_the_online_retail_file_has_its_signature_and_its_columns() -> None:
             row[0] for row in connection.execute("SELECT name FROM parquet_schema(?)", [path]).fetchall()
         }
     assert set(presets.info("online-retail").signature) <= columns
-    assert set(presets.load("online-retail")["columns"].values()) <= columns
+    assert set(presets.load_preset("online-retail")["columns"].values()) <= columns
 
 
 SHOPIFY_ORDERS = """\
@@ -335,7 +335,7 @@ Name,Email,Financial Status,Total,Created at,Lineitem quantity,Lineitem name,Can
 
 
 def test_shopify_orders_keeps_one_line_an_order_and_what_customers_owe_or_paid() -> None:
-    settings = presets.load("shopify-orders")
+    settings = presets.load_preset("shopify-orders")
 
     def applies(test: dict[str, Any], line: dict[str, str]) -> bool:
         value = line[test["column"]]
@@ -361,7 +361,7 @@ def test_shopify_orders_keeps_one_line_an_order_and_what_customers_owe_or_paid()
     ],
 )
 def test_a_sources_date_format_reads_what_the_export_writes(name: str, text: str, expected: str) -> None:
-    written = presets.load(name)["date_format"]
+    written = presets.load_preset(name)["date_format"]
     [format_] = [one for one in ([written] if isinstance(written, str) else written) if one != "iso"]
     assert re.fullmatch(format_regex(format_), text)
     with duckdb.connect() as connection:

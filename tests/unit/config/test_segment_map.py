@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from rfm_pipeline.config.base import SettingsError
 from rfm_pipeline.config.segment_map import Segment, SegmentMap, SegmentsConfig, cell_text
-from rfm_pipeline.config.segment_rules import BinCounts, Cell, Range, Rule, RuleConfig, frequency_monetary
+from rfm_pipeline.config.segment_rules import (
+    BinCounts,
+    Range,
+    RuleConfig,
+    ScoreTriple,
+    SegmentRule,
+    frequency_monetary,
+)
 from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 
 
@@ -121,9 +128,9 @@ def test_rules_are_exposed_as_ranges_and_cells() -> None:
         name="mine",
     )
     ranged, listed = segment_map.rules
-    assert ranged == Rule("A", r=Range(3, 4), fm=Range(1, 2))
+    assert ranged == SegmentRule("A", r=Range(3, 4), fm=Range(1, 2))
     assert ranged.ranges == (("r", Range(3, 4)), ("fm", Range(1, 2)))
-    assert listed == Rule("B", cells=frozenset({(1, 1, 1)}))
+    assert listed == SegmentRule("B", cells=frozenset({(1, 1, 1)}))
     assert (segment_map.name, segment_map.fallback, segment_map.bins) == ("mine", "C", (4, 4, 4))
 
 
@@ -335,7 +342,7 @@ def test_a_described_fallback_without_a_name_is_rejected() -> None:
 
 def test_an_invalid_map_can_not_be_constructed() -> None:
     with pytest.raises(SegmentMapError):
-        SegmentMap("holes", (Rule("A", r=Range(1, 1)),), None, (2, 2, 2))
+        SegmentMap("holes", (SegmentRule("A", r=Range(1, 1)),), None, (2, 2, 2))
 
 
 @pytest.mark.parametrize(
@@ -392,7 +399,7 @@ def is_met(condition: int | str, score: int) -> bool:
     return int(low) <= score <= int(high or low)
 
 
-def covered(rule: dict[str, Any], cell: Cell) -> bool:
+def covered(rule: dict[str, Any], cell: ScoreTriple) -> bool:
     if "cells" in rule:
         return "".join(map(str, cell)) in rule["cells"]
     r, f, m = cell

@@ -1,4 +1,4 @@
-"""The audits of a staged result: what passes, what fails, at which limit, and what a level makes of it."""
+"""Built-in audits of a staged result: their outcome at each level and limit, and their hints."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from rfm_pipeline.results.statistics import Audit, DimensionScores, Excluded
 from support.audit_statistics import PASSING, changed, segments
 
 
-def found(name: str, staged: AuditInput, **configured: Any) -> Audit:
-    (one,) = [made for made in run_builtin_audits(staged, Audits.of(configured)) if made.name == name]
-    return one
+def audit(name: str, staged: AuditInput, **configured: Any) -> Audit:
+    """Return the result of one audit."""
+    (result,) = [each for each in run_builtin_audits(staged, Audits.of(configured)) if each.name == name]
+    return result
 
 
-def test_the_audits_are_made_in_the_order_of_their_settings() -> None:
+def test_audits_run_in_the_order_of_their_settings() -> None:
     assert [check.__name__ for check in AUDITS] == [name for name in field_types(Audits) if name != "queries"]
     settings = Audits.of({"max_age": "3 days"})
-    assert [made.name for made in run_builtin_audits(PASSING, settings)] == [
-        check.__name__ for check in AUDITS
-    ]
+    results = run_builtin_audits(PASSING, settings)
+    assert [result.name for result in results] == [check.__name__ for check in AUDITS]
 
 
-def test_what_is_well_passes_every_audit() -> None:
-    made = run_builtin_audits(PASSING, Audits.of({"max_age": "3 days"}))
-    assert {one.status for one in made} == {"passed"}
-    assert all(one.detail.endswith(".") and not one.rows for one in made)
+def test_a_valid_result_passes_every_audit() -> None:
+    results = run_builtin_audits(PASSING, Audits.of({"max_age": "3 days"}))
+    assert {result.status for result in results} == {"passed"}
+    assert all(result.detail.endswith(".") and not result.rows for result in results)
 
 
 TWO_WAYS = "'1,234' can be read in two ways: --thousands ',' reads 1234, and --decimal ',' reads 1.234"
@@ -72,19 +72,20 @@ LEVELS = {"block": "failed", "warn": "warning"}
     ("name", "level"),
     [(name, level) for name in FAILING for level in LEVELS if (name, level) != ("source_not_empty", "warn")],
 )
-def test_a_failing_audit_comes_to_what_its_level_says(name: str, level: str) -> None:
+def test_the_level_decides_whether_a_violation_fails_or_warns(name: str, level: str) -> None:
     staged, detail = FAILING[name]
     limit = {"limit": "3 days"} if name == "max_age" else {}
-    one = found(name, staged, **{name: {"level": level, **limit}})
-    assert (one.status, one.detail) == (LEVELS[level], detail)
+    result = audit(name, staged, **{name: {"level": level, **limit}})
+    assert (result.status, result.detail) == (LEVELS[level], detail)
 
 
 @pytest.mark.parametrize("name", [name for name in FAILING if name != "source_not_empty"])
-def test_an_audit_that_is_off_is_not_made(name: str) -> None:
-    assert name not in {made.name for made in run_builtin_audits(FAILING[name][0], Audits.of({name: "off"}))}
+def test_an_audit_that_is_off_does_not_run(name: str) -> None:
+    results = run_builtin_audits(FAILING[name][0], Audits.of({name: "off"}))
+    assert name not in {result.name for result in results}
 
 
-def test_by_default_faults_block_and_what_is_true_to_the_data_warns() -> None:
+def test_by_default_faults_block_and_properties_of_the_data_warn() -> None:
     assert Audits().levels == {
         **dict.fromkeys(
             ("source_not_empty", "reconciliation", "customers_unique", "scores_in_range", "segments_total"),
@@ -100,10 +101,10 @@ def test_by_default_faults_block_and_what_is_true_to_the_data_warns() -> None:
 @pytest.mark.parametrize(("lines", "status"), [(7, "passed"), (8, "warning")])
 def test_a_share_may_be_as_large_as_its_limit(lines: int, status: str) -> None:
     staged = changed(PASSING, rows_read=7 + lines, exclusions=(Excluded("missing_customer", lines),))
-    assert found("excluded_share", staged).status == status
+    assert audit("excluded_share", staged).status == status
 
 
-def test_lines_that_nobody_asked_for_are_no_share_of_anything() -> None:
+def test_expected_exclusions_do_not_count_in_the_excluded_share() -> None:
     excluded = (
         Excluded("outside_window", 900),
         Excluded("future_dated", 90),
@@ -113,8 +114,8 @@ def test_lines_that_nobody_asked_for_are_no_share_of_anything() -> None:
     staged = changed(
         PASSING, exclusions=excluded, expected_exclusions=PASSING.expected_exclusions | {"continuation_line"}
     )
-    assert found("excluded_share", staged).detail == "3 of 10 lines (30.0 %) were excluded."
-    assert found("excluded_share", staged, excluded_share=0.29).status == "warning"
+    assert audit("excluded_share", staged).detail == "3 of 10 lines (30.0 %) were excluded."
+    assert audit("excluded_share", staged, excluded_share=0.29).status == "warning"
 
 
 @pytest.mark.parametrize(
@@ -131,32 +132,32 @@ def test_lines_that_nobody_asked_for_are_no_share_of_anything() -> None:
     ],
 )
 def test_the_newest_order_may_be_as_old_as_its_limit(limit: str, newest: date, status: str) -> None:
-    assert found("max_age", changed(PASSING, newest_order_date=newest), max_age=limit).status == status
+    assert audit("max_age", changed(PASSING, newest_order_date=newest), max_age=limit).status == status
 
 
-def test_an_empty_source_fails_one_audit_and_the_others_have_nothing_to_say() -> None:
+def test_an_empty_source_fails_one_audit_only() -> None:
     empty = changed(
         PASSING, rows_declared=0, rows_read=0, rows_kept=0, amount_kept=Decimal(0), exclusions=(), orders=0,
         staged_rows=0, customers=0, customers_kept=0, revenue=Decimal(0), oldest_order_date=None,
         newest_order_date=None, segments=segments({"Lost": 0}),
     )  # fmt: skip
-    made = run_builtin_audits(empty, Audits.of({"max_age": "3 days"}))
-    assert [one.name for one in made if one.status != "passed"] == ["source_not_empty"]
+    results = run_builtin_audits(empty, Audits.of({"max_age": "3 days"}))
+    assert [result.name for result in results if result.status != "passed"] == ["source_not_empty"]
 
 
-# What to do
+# Hints
 
 
-def test_all_that_failed_are_named_and_the_rows_that_fit_are_shown() -> None:
+def test_a_hint_names_all_failed_audits_and_shows_the_rows_that_fit() -> None:
     rows = tuple({"customer_id": f"customer {n}", "copies": n, "since": None} for n in range(1, 6))
     failed = [Audit("rich", "failed", "`rich` found 5 rows.", rows), Audit("rows_dropped", "failed", "Fell.")]
-    told, _, rest = audit_hint(failed, PASSING.statistics).partition(" Such as: ")
-    assert told == 'look at what `audits.queries.rich` found, or give it level = "warn".'
+    advice, _, rest = audit_hint(failed, PASSING.statistics).partition(" Such as: ")
+    assert advice == 'look at what `audits.queries.rich` found, or give it level = "warn".'
     shown = "customer_id customer 1, copies 1, since NULL; customer_id customer 2, copies 2, since NULL"
     assert rest == f"{shown}. (Failed: rich, rows_dropped.)"
 
 
-def test_rows_in_a_hint_end_no_line_and_are_left_out_where_they_are_too_long() -> None:
+def test_rows_in_a_hint_have_no_line_breaks_and_are_left_out_if_too_long() -> None:
     row = {"customer_id": "a\nb\x1b[31m", "monetary": Decimal("4310.500000000")}
     hint = audit_hint(
         [Audit("rich", "failed", "Found.", (row, {"customer_id": "x" * 200}))], PASSING.statistics
@@ -168,7 +169,7 @@ def test_rows_in_a_hint_end_no_line_and_are_left_out_where_they_are_too_long() -
 
 
 @pytest.mark.parametrize("name", [check.__name__ for check in AUDITS])
-def test_each_audit_has_advice_of_its_own(name: str) -> None:
+def test_each_audit_has_its_own_advice(name: str) -> None:
     staged = FAILING[name][0] if name in FAILING else PASSING
     hint = audit_hint([Audit(name, "failed", "It failed.")], staged.statistics)
     assert hint.endswith(f" (Failed: {name}.)")

@@ -1,4 +1,4 @@
-"""The audits against the last run: what fell, doubled or jumped, and what honest growth looks like."""
+"""Regression audits: drops, duplicate loads and changed segment shares since the last run, and growth."""
 
 from __future__ import annotations
 
@@ -64,14 +64,15 @@ def last_run(**changes: Any) -> RunRecord:
     return replace(LAST, statistics=replace(LAST_STATISTICS, **changes))
 
 
-def found(name: str, staged: AuditInput, **configured: Any) -> Audit:
-    (one,) = [made for made in run_builtin_audits(staged, Audits.of(configured)) if made.name == name]
-    return one
+def audit(name: str, staged: AuditInput, **configured: Any) -> Audit:
+    """Return the result of one audit."""
+    (result,) = [each for each in run_builtin_audits(staged, Audits.of(configured)) if each.name == name]
+    return result
 
 
 @pytest.mark.parametrize("name", COMPARING)
-def test_a_day_like_the_last_one_passes(name: str) -> None:
-    assert found(name, NOW).status == "passed"
+def test_a_run_like_the_last_one_passes(name: str) -> None:
+    assert audit(name, NOW).status == "passed"
 
 
 FALLEN = changed(
@@ -89,70 +90,71 @@ TWICE = changed(NOW, rows_read=2_420, rows_kept=2_020, revenue=Decimal(101_000))
 @pytest.mark.parametrize("name", COMPARING)
 def test_without_an_earlier_run_or_with_another_configuration_nothing_is_compared(name: str) -> None:
     changed = TWICE if name == "duplicate_load" else FALLEN
-    assert found(name, changed).status != "passed"
-    assert found(name, replace(changed, last=None)) == Audit(
+    assert audit(name, changed).status != "passed"
+    assert audit(name, replace(changed, last=None)) == Audit(
         name, "passed", "There is no earlier run to compare this one with."
     )
-    assert found(name, replace(changed, config_hash="another")) == Audit(
+    assert audit(name, replace(changed, config_hash="another")) == Audit(
         name, "passed", "Not compared with the run as of 2024-02-29, which had another configuration."
     )
 
 
 @pytest.mark.parametrize("name", COMPARING)
 @pytest.mark.parametrize(("level", "status"), [("block", "failed"), ("warn", "warning")])
-def test_a_change_comes_to_what_the_level_says(name: str, level: str, status: str) -> None:
+def test_the_level_decides_whether_a_violation_fails_or_warns(name: str, level: str, status: str) -> None:
     failing = TWICE if name == "duplicate_load" else FALLEN
-    assert found(name, failing, **{name: level}).status == status
-    assert name not in {made.name for made in run_builtin_audits(failing, Audits.of({name: "off"}))}
+    assert audit(name, failing, **{name: level}).status == status
+    results = run_builtin_audits(failing, Audits.of({name: "off"}))
+    assert name not in {result.name for result in results}
 
 
-# What fell
+# Drops
 
 
-def test_lines_and_customers_may_fall_by_their_limit_and_no_further() -> None:
-    assert found("rows_dropped", changed(NOW, rows_read=600)).status == "passed"
-    fallen = found("rows_dropped", changed(NOW, rows_read=599))
-    assert (fallen.status, fallen.detail) == (
+def test_lines_and_customers_may_drop_by_their_limit_only() -> None:
+    assert audit("rows_dropped", changed(NOW, rows_read=600)).status == "passed"
+    dropped = audit("rows_dropped", changed(NOW, rows_read=599))
+    assert (dropped.status, dropped.detail) == (
         "failed",
         "The lines fell by 50.1 %: there are 599 lines, and the run as of 2024-02-29 had 1,200.",
     )
-    assert found("rows_dropped", changed(NOW, rows_read=599), rows_dropped=0.6).status == "passed"
-    assert found("rows_dropped", changed(NOW, rows_read=1_199), rows_dropped=0).status == "failed"
-    assert found("customers_dropped", changed(NOW, customers=50)).status == "passed"
-    fallen = found("customers_dropped", changed(NOW, customers=49))
-    assert fallen.status == "failed"
-    assert "there are 49 customers, and the run as of 2024-02-29 had 100" in fallen.detail
+    assert audit("rows_dropped", changed(NOW, rows_read=599), rows_dropped=0.6).status == "passed"
+    assert audit("rows_dropped", changed(NOW, rows_read=1_199), rows_dropped=0).status == "failed"
+    assert audit("customers_dropped", changed(NOW, customers=50)).status == "passed"
+    dropped = audit("customers_dropped", changed(NOW, customers=49))
+    assert dropped.status == "failed"
+    assert "there are 49 customers, and the run as of 2024-02-29 had 100" in dropped.detail
 
 
-def test_a_run_that_read_nothing_is_no_measure() -> None:
+def test_a_last_run_without_lines_is_not_compared() -> None:
     last = replace(LAST, statistics=EMPTY)
-    assert {found(name, changed(NOW, last=last)).status for name in COMPARING} == {"passed"}
+    assert {audit(name, changed(NOW, last=last)).status for name in COMPARING} == {"passed"}
 
 
-# What was loaded twice
+# Duplicate loads
 
 
-def test_a_load_that_was_made_twice_is_seen_by_its_orders() -> None:
-    made = found("duplicate_load", TWICE)
-    told = "lines per order are 2.00 times those of the run as of 2024-02-29, and their money 2.00 times"
-    assert (made.status, made.detail) == (
+def test_a_duplicate_load_has_twice_the_lines_per_order() -> None:
+    result = audit("duplicate_load", TWICE)
+    ratios = "lines per order are 2.00 times those of the run as of 2024-02-29, and their money 2.00 times"
+    assert (result.status, result.detail) == (
         "failed",
-        f"The lines may have been loaded twice: {told}, with 101 customers in place of 100.",
+        f"The lines may have been loaded twice: {ratios}, with 101 customers in place of 100.",
     )
-    assert found("duplicate_load", TWICE, duplicate_load=2.5).status == "passed"
+    assert audit("duplicate_load", TWICE, duplicate_load=2.5).status == "passed"
 
 
-@pytest.mark.parametrize("orders_too", [True, False])
-def test_without_order_ids_it_is_seen_by_the_days(orders_too: bool) -> None:
-    # Each line is its own order: there are twice as many of those as well.
-    staged = changed(TWICE, has_order_ids=False, orders=2_020 if orders_too else 404)
-    made = found("duplicate_load", staged)
-    assert made.status == "failed"
-    # 60 days and a 61st: 2.02 times the lines, in 61 days in place of 60.
-    assert "lines per day are 1.99 times those of the run as of 2024-02-29" in made.detail
+@pytest.mark.parametrize("doubles_orders", [True, False])
+def test_a_duplicate_load_without_order_ids_has_twice_the_lines_per_day(doubles_orders: bool) -> None:
+    # Without ids each line is its own order, so the number of orders can double too.
+    staged = changed(TWICE, has_order_ids=False, orders=2_020 if doubles_orders else 404)
+    result = audit("duplicate_load", staged)
+    assert result.status == "failed"
+    # 2.02 times the lines in 61 days instead of 60.
+    assert "lines per day are 1.99 times those of the run as of 2024-02-29" in result.detail
 
 
-HONEST = {
+GROWTH = {
     "a busy year with the same customers": changed(
         NOW, rows_kept=2_500, orders=1_000, revenue=Decimal(125_000), newest_order_date=date(2024, 12, 31)
     ),
@@ -167,9 +169,9 @@ HONEST = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("growth", HONEST)
-def test_honest_growth_is_no_load_that_was_made_twice(growth: str) -> None:
-    assert found("duplicate_load", HONEST[growth]).status == "passed"
+@pytest.mark.parametrize("growth", GROWTH)
+def test_growth_is_no_duplicate_load(growth: str) -> None:
+    assert audit("duplicate_load", GROWTH[growth]).status == "passed"
 
 
 @given(
@@ -179,43 +181,43 @@ def test_honest_growth_is_no_load_that_was_made_twice(growth: str) -> None:
     later=st.integers(0, 400),
     has_order_ids=st.booleans(),
 )
-def test_a_shop_that_goes_on_as_before_passes_and_its_double_does_not(
+def test_a_steady_shop_passes_and_a_duplicate_load_of_it_fails(
     days: int, per_day: int, lines: int, later: int, has_order_ids: bool
 ) -> None:
-    def counted(days: int) -> dict[str, Any]:
+    def line_counts(days: int) -> dict[str, Any]:
         orders = days * per_day
         return {"rows_kept": orders * lines, "orders": orders if has_order_ids else orders * lines}
 
-    def until(days: int) -> date:
+    def day_number(days: int) -> date:
         return date.fromordinal(date(2020, 1, 1).toordinal() + days - 1)
 
     last = last_run(
-        **counted(days), revenue=Decimal(10 * days * per_day * lines), newest_order_date=until(days)
+        **line_counts(days), revenue=Decimal(10 * days * per_day * lines), newest_order_date=day_number(days)
     )
     now = changed(
         NOW,
-        **counted(days + later),
+        **line_counts(days + later),
         revenue=Decimal(10 * (days + later) * per_day * lines),
-        oldest_order_date=until(1),
-        newest_order_date=until(days + later),
+        oldest_order_date=day_number(1),
+        newest_order_date=day_number(days + later),
         customers=100,
         has_order_ids=has_order_ids,
         last=last,
     )
-    assert found("duplicate_load", now).status == "passed"
+    assert audit("duplicate_load", now).status == "passed"
     orders = now.statistics.orders if has_order_ids else 2 * now.statistics.orders
     twice = changed(
         now, rows_kept=2 * now.statistics.rows_kept, orders=orders, revenue=2 * now.statistics.revenue
     )
-    assert found("duplicate_load", twice).status == "failed"
+    assert audit("duplicate_load", twice).status == "failed"
 
 
-# What jumped
+# Segment shares
 
 
-def test_a_segment_that_jumped_is_named_with_both_of_its_shares() -> None:
-    jumped = found("segment_shares", changed(NOW, segments=segments({"Champions": 50, "Lost": 50})))
-    assert jumped == Audit(
+def test_a_changed_segment_share_is_reported_with_both_shares() -> None:
+    result = audit("segment_shares", changed(NOW, segments=segments({"Champions": 50, "Lost": 50})))
+    assert result == Audit(
         "segment_shares",
         "warning",
         "Champions has 50.0 % of the customers, and in the run as of 2024-02-29 it had 20.0 %.",
@@ -226,20 +228,20 @@ def test_a_segment_that_jumped_is_named_with_both_of_its_shares() -> None:
     )
 
 
-def test_segments_are_compared_by_name_whether_both_have_them_or_not() -> None:
+def test_segments_are_compared_by_name_even_if_only_one_run_has_them() -> None:
     assert (
-        found("segment_shares", changed(NOW, segments=segments({"Lost": 80, "Champions": 20}))).status
+        audit("segment_shares", changed(NOW, segments=segments({"Lost": 80, "Champions": 20}))).status
         == "passed"
     )
-    renamed = found(
+    renamed = audit(
         "segment_shares", changed(NOW, segments=segments({"Best": 20, "Lost": 80})), segment_shares=0.19
     )
     assert {row["segment"] for row in renamed.rows} == {"Best", "Champions"}
 
 
-def test_a_share_may_move_by_its_limit() -> None:
+def test_a_share_may_change_by_its_limit() -> None:
     moved = changed(NOW, segments=segments({"Champions": 40, "Lost": 60}))
-    assert found("segment_shares", moved).status == "passed"
-    assert found("segment_shares", moved, segment_shares=0.19).status == "warning"
+    assert audit("segment_shares", moved).status == "passed"
+    assert audit("segment_shares", moved, segment_shares=0.19).status == "warning"
     few = {name: customers * 7 for name, customers in {"Champions": 1, "Lost": 4}.items()}
-    assert found("segment_shares", changed(NOW, segments=segments(few)), segment_shares=0).status == "passed"
+    assert audit("segment_shares", changed(NOW, segments=segments(few)), segment_shares=0).status == "passed"
