@@ -28,7 +28,7 @@ EXAMPLES_FACTOR: Final = {"fast": 0.3, "ci": 1, "long": 40}
 """Profile -> examples that a property test runs, as a multiple of those in profile `ci`."""
 LEAST_EXAMPLES: Final = 3
 GENERATION: Final = (Phase.explicit, Phase.reuse, Phase.generate)
-"""Phases of profile `fast`: shrinking a failing example may take five minutes, and the other profiles do it."""
+"""Phases of profile `fast`; the other profiles shrink a failing example too, which may take five minutes."""
 sample_and_all: Final = pytest.mark.parametrize(
     "every", [pytest.param(False, id="sample"), pytest.param(True, id="all", marks=pytest.mark.long)]
 )
