@@ -41,7 +41,7 @@ def run_frozen(
     scoring = {**scored["scoring"], "edges": "frozen", "calibration": result.run_id}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            plan, "standing_at", lambda _: DestinationState(records=(RunRecord.from_row(record.to_row()),))
+            plan, "read_state", lambda _: DestinationState(records=(RunRecord.from_row(record.to_row()),))
         )
         return run(lines, **options, segments=scored["segments"], scoring=scoring)
 
