@@ -49,10 +49,10 @@ def test_the_result_does_not_depend_on_the_memory_limit(
         materialize_partitioned(*arguments, count=count, **options)
 
     monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.warehouse.materialize_partitioned", materialize)
-    asked = ("run", shop, "--json")
-    much = rfm(*asked, "--memory-limit", "4GB", "--to", "duckdb:much.duckdb")
+    arguments = ("run", shop, "--json")
+    much = rfm(*arguments, "--memory-limit", "4GB", "--to", "duckdb:much.duckdb")
     assert partition_counts == []
-    little = rfm(*asked, "--memory-limit", "140MB", "--to", "duckdb:little.duckdb")
+    little = rfm(*arguments, "--memory-limit", "140MB", "--to", "duckdb:little.duckdb")
     assert much.code == little.code == 0, little.stderr
     assert len(partition_counts) == 1
     assert partition_counts[0] > 3

@@ -127,7 +127,7 @@ def secrets(key: str) -> list[str]:
     return ["planted-key-id", "planted-client-id", "PRIVATE KEY", *lines]
 
 
-def seen_in(folder: Path, *texts: str) -> Iterator[str]:
+def texts_in(folder: Path, *texts: str) -> Iterator[str]:
     yield from texts
     for path in folder.rglob("*"):
         if path.is_file() and path.name != "credentials.json":
@@ -142,7 +142,7 @@ def test_rejected_credentials_are_not_shown(command: str, spoiled: bool, key: st
     file = credentials(tmp_path, text, "http://127.0.0.1:9/token")
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     last = ["orders.csv", "bigquery://shop.sales.raw"]
-    asked = last if command == "load" else ["bigquery://shop.sales.raw", "--to", "bigquery://shop.sales"]
+    arguments = last if command == "load" else ["bigquery://shop.sales.raw", "--to", "bigquery://shop.sales"]
     for debug in ([], ["--debug"]):
         plain = {name: "" for name in os.environ if name.startswith("BIGQUERY_EMULATOR")}
         done = run_python(
@@ -150,7 +150,7 @@ def test_rejected_credentials_are_not_shown(command: str, spoiled: bool, key: st
             f"import os; os.chdir({str(tmp_path)!r}); {MAIN_CODE}",
             *debug,
             command,
-            *asked,
+            *arguments,
             GOOGLE_APPLICATION_CREDENTIALS=str(file),
             RFM_BIGQUERY__RETRY_TIMEOUT="0",
             NO_PROXY="127.0.0.1",
@@ -159,26 +159,26 @@ def test_rejected_credentials_are_not_shown(command: str, spoiled: bool, key: st
         assert done.returncode in (2, 4), done.stderr
         if not debug:
             refused(Outcome(done.returncode, done.stdout, done.stderr), code=done.returncode)
-        for said in seen_in(tmp_path, done.stdout, done.stderr):
-            assert not [secret for secret in secrets(text) if secret in said]
+        for text_shown in texts_in(tmp_path, done.stdout, done.stderr):
+            assert not [secret for secret in secrets(text) if secret in text_shown]
 
 
 def test_credentials_reach_no_table_label_or_log(
     bigquery_shop: Shop, proxy: Proxy, key: str, tmp_path: Path
 ) -> None:
     file = credentials(tmp_path, key, "http://127.0.0.1:9/token")
-    given = {"GOOGLE_APPLICATION_CREDENTIALS": str(file), "BIGQUERY_EMULATOR_HOST": proxy.address}
+    environment = {"GOOGLE_APPLICATION_CREDENTIALS": str(file), "BIGQUERY_EMULATOR_HOST": proxy.address}
     at_home = f"import os; os.chdir({str(tmp_path)!r}); {MAIN_CODE}"
-    asked = ("run", bigquery_shop.create_table(), "--to", bigquery_shop.destination, "-o", "a.csv")
-    assert run_python("-c", at_home, *asked, **given).returncode == 0
+    arguments = ("run", bigquery_shop.create_table(), "--to", bigquery_shop.destination, "-o", "a.csv")
+    assert run_python("-c", at_home, *arguments, **environment).returncode == 0
     proxy.fault_for = lambda request: "job resourcesExceeded" if "-edges-" in str(request.body) else None
-    failed = run_python("-c", at_home, "--debug", *asked, **given)
+    failed = run_python("-c", at_home, "--debug", *arguments, **environment)
     assert failed.returncode == 4
     assert "Traceback" in failed.stderr
     sent = [f"{request.path} {request.body!r} {request.headers}" for request in proxy.requests]
     rows = [str(row) for row in bigquery_shop.published_rows()]
-    for said in seen_in(tmp_path, failed.stdout, failed.stderr, *sent, *rows):
-        assert not [secret for secret in secrets(key) if secret in said]
+    for text_shown in texts_in(tmp_path, failed.stdout, failed.stderr, *sent, *rows):
+        assert not [secret for secret in secrets(key) if secret in text_shown]
 
 
 def test_the_principal_is_the_name_of_the_account(
