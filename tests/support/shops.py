@@ -1,4 +1,4 @@
-"""What the tests of the record share: a shop of many days, and what stands at its destination."""
+"""A shop of 40 days, the rows at its destination, and checks of these rows."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Row = dict[str, Any]
 
 
 def day(number: int) -> str:
-    """The date of a day of the shop, counted from 0."""
+    """Return the date of a day of the shop, counted from 0."""
     return (FIRST + timedelta(days=number)).isoformat()
 
 
 def write_orders(folder: Path, customers: int = 30, seed: int = 1) -> Path:
-    """Lines of customers who buy now and then over 40 days; some come late, some buy once."""
+    """Write orders of customers who buy irregularly over 40 days; some start late, some buy once."""
     random = Random(seed)
     lines = ["customer_id,order_id,date,amount"]
     for customer in range(customers):
@@ -44,29 +44,29 @@ def rows_of(file: Path, select: str) -> list[Row]:
 
 
 def history(file: Path, *, with_run_id: bool = False) -> dict[str, list[Row]]:
-    """The rows of the history by as-of date, sorted."""
-    found: dict[str, list[Row]] = {}
+    """Return the rows of the history by as-of date, sorted."""
+    rows_by_date: dict[str, list[Row]] = {}
     for row in rows_of(file, "FROM rfm_segments_history ORDER BY as_of_date, customer_id"):
         kept = row if with_run_id else {name: value for name, value in row.items() if name != "run_id"}
-        found.setdefault(row["as_of_date"].isoformat(), []).append(kept)
-    return found
+        rows_by_date.setdefault(row["as_of_date"].isoformat(), []).append(kept)
+    return rows_by_date
 
 
 def current(file: Path) -> list[Row]:
-    """The rows of the current result."""
-    found = rows_of(file, "FROM rfm_segments ORDER BY customer_id")
-    return [{name: value for name, value in row.items() if name != "run_id"} for row in found]
+    """Return the rows of the current result."""
+    rows = rows_of(file, "FROM rfm_segments ORDER BY customer_id")
+    return [{name: value for name, value in row.items() if name != "run_id"} for row in rows]
 
 
 def runs(file: Path) -> list[Row]:
-    """The runs on record, the oldest first."""
+    """Return the rows of the runs table, oldest first."""
     return rows_of(file, "FROM rfm_segments_runs ORDER BY started_at, run_id")
 
 
-def walked(found: Mapping[str, list[Row]]) -> None:
-    """Holds `previous_segment` and `segment_since` against a walk over the dates, one by one."""
+def assert_segment_changes(rows_by_date: Mapping[str, list[Row]]) -> None:
+    """Assert that `previous_segment` and `segment_since` are those of a walk over the dates in order."""
     before: dict[str, Row] = {}
-    for as_of, rows in sorted(found.items()):
+    for as_of, rows in sorted(rows_by_date.items()):
         for row in rows:
             earlier = before.get(row["customer_id"])
             assert row["previous_segment"] == (earlier["segment"] if earlier else None), (as_of, row)
@@ -76,8 +76,8 @@ def walked(found: Mapping[str, list[Row]]) -> None:
         before = {row["customer_id"]: row for row in rows}
 
 
-def whole(file: Path) -> tuple[str, int]:
-    """Holds the three tables against each other; gives the current date, and how many runs published."""
+def check_consistency(file: Path) -> tuple[str, int]:
+    """Assert that the three tables agree; return the current date and the number of published runs."""
     with closing(duckdb.connect(str(file), read_only=True)) as connection:
         counted = connection.execute(
             "SELECT MIN(as_of_date)::TEXT, MAX(as_of_date)::TEXT, MIN(run_id), MAX(run_id), COUNT(*)"

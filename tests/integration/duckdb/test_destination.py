@@ -10,7 +10,7 @@ import pytest
 
 from support.cli import Rfm
 from support.orders import refused
-from support.shops import current, day, history, runs, walked, whole, write_orders
+from support.shops import assert_segment_changes, check_consistency, current, day, history, runs, write_orders
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_rows_that_were_deleted_come_back_with_the_next_run(published: Path, rfm
     change(published, "DELETE FROM rfm_segments WHERE customer_id < 'c010'")
     assert rfm("run", "orders.csv", "--as-of", day(20)).code == 0
     assert current(published) == before
-    whole(published)
+    check_consistency(published)
 
 
 def test_a_history_that_was_changed_is_not_gone_back_to(published: Path, rfm: Rfm) -> None:
@@ -90,7 +90,7 @@ def test_a_history_that_was_changed_is_not_gone_back_to(published: Path, rfm: Rf
     assert published.read_bytes() == kept
     assert rfm("run", "orders.csv", "--as-of", day(10)).code == 0
     assert rfm("rollback").code == 0
-    walked({as_of: rows for as_of, rows in history(published).items() if as_of == day(10)})
+    assert_segment_changes({as_of: rows for as_of, rows in history(published).items() if as_of == day(10)})
 
 
 @pytest.mark.parametrize("table", ["rfm_segments", "rfm_segments_history", "rfm_segments_runs"])

@@ -8,7 +8,16 @@ import pytest
 
 from support.cli import Rfm
 from support.orders import refused
-from support.shops import DAYS, current, day, history, runs, walked, whole, write_orders
+from support.shops import (
+    DAYS,
+    assert_segment_changes,
+    check_consistency,
+    current,
+    day,
+    history,
+    runs,
+    write_orders,
+)
 
 LATER = DAYS - 1
 
@@ -74,7 +83,7 @@ def test_an_older_date_goes_into_the_history_only(orders: Path, rfm: Rfm) -> Non
     # The later date keeps the values of the time when it was written; a rerun computes them again.
     assert {row["previous_segment"] for row in history(file)[day(30)]} == {None}
     run_ok(rfm, "run", orders, "--as-of", day(30))
-    walked(history(file))
+    assert_segment_changes(history(file))
 
 
 # Backfills
@@ -95,8 +104,8 @@ def test_a_backfill_writes_what_daily_runs_would_have_written(
     assert history(filled) == history(daily)
     assert current(filled) == current(daily)
     assert {run["kind"] for run in runs(filled)} == {"backfill"}
-    walked(history(filled))
-    whole(filled)
+    assert_segment_changes(history(filled))
+    check_consistency(filled)
 
 
 def test_a_backfill_of_older_dates_leaves_the_current_result(orders: Path, rfm: Rfm) -> None:
@@ -138,7 +147,7 @@ def test_a_repeated_backfill_continues_after_the_last_published_date(
     done = rfm(*arguments).json
     assert [entry["as_of"] for entry in done["published"]] == [day(number) for number in range(24, 30)]
     assert done["skipped"] == [day(number) for number in range(20, 24)]
-    walked(history(file))
+    assert_segment_changes(history(file))
     again = rfm(*arguments).json
     assert (again["published"], len(again["skipped"])) == ([], 10)
 
@@ -156,7 +165,7 @@ def test_a_backfill_recomputes_a_date_written_before_the_date_that_precedes_it(
     run_ok(rfm, "run", orders, "--as-of", day(22))
     done = rfm("backfill", orders, "--from", day(20), "--until", day(22), "--json").json
     assert [entry["as_of"] for entry in done["published"]] == [day(20), day(21), day(22)]
-    walked(history(file))
+    assert_segment_changes(history(file))
 
 
 # Rollbacks
@@ -185,7 +194,7 @@ def test_a_rollback_restores_the_previous_date_unchanged(orders: Path, rfm: Rfm)
     assert all(row["previous_segment"] == before.get(row["customer_id"]) for row in current(file))
     run_ok(rfm, "run", orders, "--as-of", day(30))
     run_ok(rfm, "run", orders, "--as-of", day(35))
-    walked(history(file))
+    assert_segment_changes(history(file))
 
 
 def test_a_rollback_restores_the_run_that_it_names(orders: Path, rfm: Rfm) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Rfm
-from support.shops import current, day, history, rows_of, runs, whole, write_orders
+from support.shops import check_consistency, current, day, history, rows_of, runs, write_orders
 
 MANY = 10
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a named pipe holds the first run")
@@ -40,7 +40,7 @@ def test_of_ten_runs_at_once_one_publishes_what_a_single_run_would(tmp_path: Pat
     assert {run["run_id"] for run in runs(tmp_path / "rfm.duckdb")} == published
     assert current(tmp_path / "rfm.duckdb") == current(tmp_path / "alone.duckdb")
     assert history(tmp_path / "rfm.duckdb") == history(tmp_path / "alone.duckdb")
-    whole(tmp_path / "rfm.duckdb")
+    check_consistency(tmp_path / "rfm.duckdb")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.duckdb", "orders.csv", "rfm.duckdb"]
 
 

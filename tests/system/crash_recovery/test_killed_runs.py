@@ -23,7 +23,7 @@ import rfm_pipeline
 from support.cli import Rfm
 from support.lanes import sample_and_all
 from support.paths import ROOT
-from support.shops import current, day, history, whole, write_orders
+from support.shops import check_consistency, current, day, history, write_orders
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 
@@ -104,7 +104,7 @@ class KilledRun:
     def check(self) -> None:
         """Assert what readers see after the kill, and what the next run leaves."""
         file = self.folder / "rfm.duckdb"
-        as_of, published = whole(file)
+        as_of, published = check_consistency(file)
         assert as_of in {BEFORE, AFTER}
         assert published == (2 if as_of == AFTER else 1)
         assert sorted(history(file)) == ([BEFORE, AFTER] if as_of == AFTER else [BEFORE])
@@ -114,7 +114,7 @@ class KilledRun:
         self.outcomes["new" if as_of == AFTER else "old"] += 1
         ended = self._rfm(*RUN)
         assert ended.code == 0, ended.stderr
-        assert whole(file)[0] == AFTER
+        assert check_consistency(file)[0] == AFTER
         assert current(file) == self._rows[AFTER]
         assert without_run_id((self.folder / "segments.csv").read_bytes().splitlines()) == without_run_id(
             self._texts[AFTER]
