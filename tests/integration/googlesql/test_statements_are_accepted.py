@@ -159,7 +159,7 @@ def test_a_missing_required_filter_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="only be read with a filter on `day`") as error:
         prune_partitions("lines", PARTITIONS["DATE"], mapping(), settings(window="90 days"), bigquery)
     assert "--since" in (error.value.hint or "")
-    with pytest.raises(ConfigurationError, match="not the date of the order") as error:
+    with pytest.raises(ConfigurationError, match="not the column of the order date") as error:
         prune_partitions("lines", PARTITIONS["DATE"], mapping("at"), settings(since="2024-01-01"), bigquery)
     assert "map ordered_at to that column" in (error.value.hint or "")
 
