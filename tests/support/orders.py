@@ -77,7 +77,7 @@ def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {
         str(path.relative_to(folder)): _contents_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not re.search(r"\.refused-.*\.duckdb$|\.duckdb\.wal$", path.name)
+        if path.is_file() and not re.search(r"\.rejected-.*\.duckdb$|\.duckdb\.wal$", path.name)
     }
 
 

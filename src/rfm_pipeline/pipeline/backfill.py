@@ -129,7 +129,7 @@ def backfill(
             if not published or error.args:
                 raise
             done = f"{format_count(len(published), 'date')} had been published"
-            raise KeyboardInterrupt(f"Stopped; {done}, and the same backfill goes on there.") from None
+            raise KeyboardInterrupt(f"Stopped; {done}, and the same backfill continues there.") from None
         except RfmError as error:
             error.message = f"As of {day}: {error.message}"
             raise

@@ -112,7 +112,7 @@ def _target(state: DestinationState, run_id: str | None, label: str) -> RunRecor
         return dates[before]
     target = next((record for record in state.records if record.run_id == run_id), None)
     if target is None:
-        raise UsageError(f"{label} knows of no run {run_id}.", "`rfm runs` lists the runs on record.")
+        raise UsageError(f"{label} has no run {run_id}.", "`rfm runs` lists the runs on record.")
     if not target.is_in_history:
         why = {"rejected": "an audit rejected its result", "calibrated": "it was a calibration"}
         what = (

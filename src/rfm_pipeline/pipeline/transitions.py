@@ -28,7 +28,7 @@ _NEAREST = 4
 """How many dates a message lists."""
 
 
-class End(Struct, frozen=True):
+class DateTotals(Struct, frozen=True):
     """The result of one of the two dates.
 
     Attributes:
@@ -91,8 +91,8 @@ class Transitions(Struct, frozen=True):
     """
 
     destination: str
-    earlier: End
-    later: End
+    earlier: DateTotals
+    later: DateTotals
     segments: tuple[str, ...]
     flows: tuple[Flow, ...]
 
@@ -257,15 +257,15 @@ def _flows(rows: Iterable[Mapping[str, Any]], order: Sequence[str]) -> tuple[Flo
     )
 
 
-def _end(record: RunRecord, flows: Sequence[Flow], side: Callable[[Flow], tuple[str | None, Decimal]]) -> End:
+def _end(record: RunRecord, flows: Sequence[Flow], side: Callable[[Flow], tuple[str | None, Decimal]]) -> DateTotals:
     """Add up the flows at one date; `side` returns their segment and revenue at that date."""
     present = [(flow.customers, side(flow)[1]) for flow in flows if side(flow)[0] is not None]
     assert record.as_of_date is not None  # an active result has a date
     customers = sum(customers for customers, _ in present)
-    return End(record.as_of_date, record.run_id, customers, exact_sum(revenue for _, revenue in present))
+    return DateTotals(record.as_of_date, record.run_id, customers, exact_sum(revenue for _, revenue in present))
 
 
-def _check_counted(record: RunRecord, end: End) -> None:
+def _check_counted(record: RunRecord, end: DateTotals) -> None:
     """Raise if the history's rows are not those that the run wrote: their causes would be wrong."""
     statistics = record.statistics
     assert statistics is not None  # an active result has some

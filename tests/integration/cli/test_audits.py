@@ -66,7 +66,7 @@ def test_a_variable_changes_the_level_and_keeps_the_limit_of_the_file(
     configure(orders, 'excluded_share = { level = "block", limit = 0.2 }\nmax_age = "3 days"\n')
     sentence, hint = refused(rfm("run", orders), code=3)
     assert "4 of 11 lines (36.4 %)" in sentence
-    assert "(Failed: excluded_share, max_age.) The staged tables are in rfm.rfm_segments.refused-" in hint
+    assert "(Failed: excluded_share, max_age.) The staged tables are in rfm.rfm_segments.rejected-" in hint
     monkeypatch.setenv("RFM_AUDITS__EXCLUDED_SHARE", "warn")
     monkeypatch.setenv("RFM_AUDITS__MAX_AGE", "warn")
     statuses = audits(rfm("run", orders, "--json").json)
@@ -129,7 +129,7 @@ def test_a_query_that_returns_rows_blocks_and_shows_them(rfm: Rfm, orders: Path,
     sentence, hint = refused(rfm("run", orders, "-o", "a.csv"), code=3)
     assert "`rich`" in sentence
     assert "customer_id 007, monetary 125.50, last_order_date 2024-03-01. (Failed: rich.)" in hint
-    assert "rfm.rfm_segments.refused-" in hint
+    assert "rfm.rfm_segments.rejected-" in hint
     assert contents(tmp_path) == before
 
 

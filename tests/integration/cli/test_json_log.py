@@ -85,7 +85,7 @@ def test_quiet_keeps_only_warnings_and_errors(rfm: Rfm, orders: Path) -> None:
 
 def without_run_id(hint: str) -> str:
     """Return a hint without the run id in the name of the file of a rejected result."""
-    return re.sub(r"\.refused-\S+\.duckdb", ".refused-….duckdb", hint)
+    return re.sub(r"\.rejected-\S+\.duckdb", ".rejected-….duckdb", hint)
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_repeated_backfill_continues_after_the_last_published_date(
         patched.setattr(publish, publish_four)
         stopped = rfm(*arguments)
     assert stopped.code == 130
-    assert "4 dates had been published, and the same backfill goes on there." in stopped.stderr
+    assert "4 dates had been published, and the same backfill continues there." in stopped.stderr
     assert list(history(file)) == [day(number) for number in range(20, 24)]
     done = rfm(*arguments).json
     assert [entry["as_of"] for entry in done["published"]] == [day(number) for number in range(24, 30)]
@@ -214,7 +214,7 @@ def test_a_rollback_without_a_valid_target_is_an_error(orders: Path, rfm: Rfm) -
     file = orders.parent / "rfm.duckdb"
     run_ok(rfm, "run", orders, "--as-of", day(20))
     assert "has no earlier result to go back to" in refused(rfm("rollback"))[0]
-    assert "knows of no run nobody" in refused(rfm("rollback", "nobody"))[0]
+    assert "has no run nobody" in refused(rfm("rollback", "nobody"))[0]
     replaced = runs(file)[0]["run_id"]
     run_ok(rfm, "run", orders, "--as-of", day(20))
     sentence, hint = refused(rfm("rollback", replaced))

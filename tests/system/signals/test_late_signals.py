@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from rfm_pipeline.config.notifications import WEBHOOK_VARIABLE
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.pipeline import run as pipeline_run
 from rfm_pipeline.pipeline.output_files import OutputFiles
+from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
 from support.chat_server import Chat, run_chat
 from support.cli import Rfm
 from support.orders import ORDERS, contents
@@ -74,6 +76,27 @@ def test_an_error_after_the_commit_is_reported_without_a_signal(
     assert (ended.code, ended.stderr.splitlines()[0]) == (
         4, "error: The result was published, but the output can't be written.",
     )  # fmt: skip
+
+
+def test_a_signal_while_the_file_is_detached_after_the_commit_leaves_the_run_successful(
+    rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rfm("run", orders).code == 0
+    attached = DuckDBDestination._attached
+
+    @contextmanager
+    def interrupted_at_the_end(
+        destination: DuckDBDestination, file: Path, *, read_only: bool
+    ) -> Iterator[None]:
+        with attached(destination, file, read_only=read_only):
+            yield
+        if not read_only:
+            send_signal()
+
+    monkeypatch.setattr(DuckDBDestination, "_attached", interrupted_at_the_end)
+    ended = rfm("run", orders)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert [run["status"] for run in rfm("runs", "--json").json["runs"]] == ["published", "published"]
 
 
 def test_a_signal_before_the_commit_reports_that_nothing_was_published(

@@ -136,7 +136,7 @@ def max_age(run: AuditInput, rule: MaxAgeAudit) -> CheckResult:
     """The newest order is not older than the limit; an older one means that no data arrives from the shop."""
     newest = run.statistics.newest_order_date
     if newest is None or rule.limit is None:
-        return passed("There is no order whose age could be told.")
+        return passed("There is no order.")
     days = (run.up_to - newest).days
     age = f"The newest order is of {newest}, {format_count(days, 'day')} before {run.up_to}"
     # A window of n days ends today, and an order of the day before the window is n days old: not too old.

@@ -30,7 +30,7 @@ def _advice_on_audit(failed: Audit, statistics: RunStatistics) -> str:
     if name in field_types(Audits) and name not in _BY_AUDIT:
         return "`rfm --debug` shows more; this should not happen, so please report it."
     if name in _BY_AUDIT:
-        return f"{_BY_AUDIT[name]}; where it is meant, RFM_AUDITS__{name.upper()}=warn lets a run pass."
+        return f"{_BY_AUDIT[name]}; if this is intended, RFM_AUDITS__{name.upper()}=warn lets a run pass."
     return f'look at what `audits.queries.{name}` found, or give it level = "warn".'
 
 

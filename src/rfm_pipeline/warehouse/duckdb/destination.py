@@ -42,7 +42,7 @@ from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES, published_schema_
 _CATALOG = "destination"
 _RETAINED_CATALOG = "retained"
 _RETENTION_DAYS = 7
-_RETAINED_INFIX = ".refused-"
+_RETAINED_INFIX = ".rejected-"
 
 
 class DuckDBDestination:
@@ -118,10 +118,18 @@ class DuckDBDestination:
     def apply(self, statements: Sequence[str], step: str) -> None:  # noqa: ARG002 - DuckDB has no job ids
         self.check()
         self._detach_source()
-        with translate_duckdb_errors(f"write {self._file}", file=self._file):
-            if self._file.exists() or not self._create_file(statements):
-                with self._attached(self._file, read_only=False):
-                    self._execute_transaction(statements)
+        is_committed = False
+        try:
+            with translate_duckdb_errors(f"write {self._file}", file=self._file):
+                if self._file.exists() or not self._create_file(statements):
+                    with self._attached(self._file, read_only=False):
+                        self._execute_transaction(statements)
+                        is_committed = True
+        except KeyboardInterrupt:
+            # Dropped after the commit, as in `_execute_transaction`: detaching the file writes a checkpoint,
+            # which takes long enough for a signal to arrive.
+            if not is_committed:
+                raise
 
     @contextmanager
     def lease(self, run_id: str) -> Iterator[None]:
