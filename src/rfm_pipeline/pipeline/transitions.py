@@ -257,12 +257,16 @@ def _flows(rows: Iterable[Mapping[str, Any]], order: Sequence[str]) -> tuple[Flo
     )
 
 
-def _end(record: RunRecord, flows: Sequence[Flow], side: Callable[[Flow], tuple[str | None, Decimal]]) -> DateTotals:
+def _end(
+    record: RunRecord, flows: Sequence[Flow], side: Callable[[Flow], tuple[str | None, Decimal]]
+) -> DateTotals:
     """Add up the flows at one date; `side` returns their segment and revenue at that date."""
     present = [(flow.customers, side(flow)[1]) for flow in flows if side(flow)[0] is not None]
     assert record.as_of_date is not None  # an active result has a date
     customers = sum(customers for customers, _ in present)
-    return DateTotals(record.as_of_date, record.run_id, customers, exact_sum(revenue for _, revenue in present))
+    return DateTotals(
+        record.as_of_date, record.run_id, customers, exact_sum(revenue for _, revenue in present)
+    )
 
 
 def _check_counted(record: RunRecord, end: DateTotals) -> None:
