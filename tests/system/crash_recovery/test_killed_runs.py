@@ -36,10 +36,12 @@ TRACED = tuple(
     for module in (
         "pipeline/run.py",
         "pipeline/staging.py",
+        "pipeline/run_records.py",
         "pipeline/output_files.py",
         "warehouse/duckdb/destination.py",
         "common/file_lock.py",
         "common/atomic_file.py",
+        "common/duckdb_engine.py",
     )
 )
 """Full paths of the modules that publish, on whose lines a run is killed."""
