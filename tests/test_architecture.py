@@ -32,16 +32,16 @@ LAYERS: list[set[str]] = [
     {"api", "notifications", "explain", "audiences"},
     {"cli"},
 ]
-"""The packages from the bottom layer to the top. A module imports its own package and lower layers only."""
-FACE = {"", "__main__"}
-"""The modules outside of the layers: the public names, and `python -m rfm_pipeline`."""
+"""Packages per layer, from the bottom to the top. A module imports its own package and lower layers only."""
+OUTSIDE_LAYERS = {"", "__main__"}
+"""Modules that belong to no layer: the public API, and `python -m rfm_pipeline`."""
 ENGINE = {"duckdb", "_duckdb"}
 COMMAND_LINE = {"typer", "rich", "click"}
 OPTIONAL = {
     "fastexcel", "xlsxwriter", "google", "altair", "jinja2", "vl_convert", "pandas", "polars", "pyarrow",
     "yaml",
 }  # fmt: skip
-MOST_LINES = 420
+MAX_LINES = 420
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class Import:
     """One imported module.
 
     Attributes:
-        name: The module, absolute; ours without the package's name in front.
-        ours: Whether it is one of ours.
-        at_start: Whether importing the module that says so imports it too.
+        name: Absolute module name; for a module of this package, without the package's name.
+        internal: Whether the module belongs to this package.
+        at_start: Whether the import is executed when the importing module is imported.
     """
 
     name: str
-    ours: bool
+    internal: bool
     at_start: bool
 
     @property
@@ -64,7 +64,7 @@ class Import:
 
 
 def imports(tree: ast.Module) -> Iterator[Import]:
-    """Every import of a module; those for the type checker alone are none."""
+    """Yield every import of a module, except those for the type checker only."""
     yield from _imports(tree.body, at_start=True)
 
 
@@ -101,8 +101,8 @@ def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
 
 
 def _import(name: str, at_start: bool) -> Import:
-    ours = name == NAME or name.startswith(f"{NAME}.")
-    return Import(name.removeprefix(NAME).removeprefix(".") if ours else name, ours, at_start)
+    internal = name == NAME or name.startswith(f"{NAME}.")
+    return Import(name.removeprefix(NAME).removeprefix(".") if internal else name, internal, at_start)
 
 
 def _is_module(name: str) -> bool:
@@ -112,7 +112,7 @@ def _is_module(name: str) -> bool:
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    """Each module of the package, by its dotted name without the package's own."""
+    """Return the syntax tree of each module by its dotted name, without the package's name."""
     found = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
@@ -122,7 +122,7 @@ def modules() -> dict[str, ast.Module]:
 
 
 def imported(*, by: str, at_start: bool | None = None) -> dict[str, set[Import]]:
-    """What the modules of a folder import, or a module of that name."""
+    """Return the imports per module of a package, or of a single module."""
     return {
         name: {
             found for found in imports(tree) if at_start is None or found.at_start == at_start
@@ -132,16 +132,16 @@ def imported(*, by: str, at_start: bool | None = None) -> dict[str, set[Import]]
     }  # fmt: skip
 
 
-def offences(found: dict[str, set[Import]], unwanted: set[str], *, ours: bool) -> set[str]:
+def forbidden_imports(found: dict[str, set[Import]], unwanted: set[str], *, internal: bool) -> set[str]:
     return {
-        f"{name} imports {what.name}"
-        for name, some in found.items()
-        for what in some
-        if what.ours == ours and (what.top in unwanted or what.name in unwanted)
+        f"{name} imports {target.name}"
+        for name, targets in found.items()
+        for target in targets
+        if target.internal == internal and (target.top in unwanted or target.name in unwanted)
     }
 
 
-# What the checks below stand on
+# The import scanner
 
 
 def test_the_import_scanner_finds_every_import_and_its_time() -> None:
@@ -155,7 +155,7 @@ def test_the_import_scanner_finds_every_import_and_its_time() -> None:
         "class C:\n    import d\n"
         "def f():\n    with x:\n        import e.f\n"
     )
-    assert {(found.name, found.ours, found.at_start) for found in imports(tree)} == {
+    assert {(found.name, found.internal, found.at_start) for found in imports(tree)} == {
         ("duckdb", False, True),
         ("sql.stages.clean", True, True),
         ("errors", True, True),
@@ -179,46 +179,46 @@ def test_the_import_scanner_covers_the_package() -> None:
 def test_a_module_imports_its_own_package_and_lower_layers_only() -> None:
     layer = {package: depth for depth, packages in enumerate(LAYERS) for package in packages}
     upwards = {
-        f"{name} imports {what.name}"
-        for name, some in imported(by="").items()
-        if name not in FACE
-        for what in some
-        if what.ours and what.top != name.partition(".")[0]
-        if what.name == "" or layer[what.top] >= layer[name.partition(".")[0]]
+        f"{name} imports {target.name}"
+        for name, targets in imported(by="").items()
+        if name not in OUTSIDE_LAYERS
+        for target in targets
+        if target.internal and target.top != name.partition(".")[0]
+        if target.name == "" or layer[target.top] >= layer[name.partition(".")[0]]
     }
     assert upwards == set()
 
 
-def test_every_package_stands_in_one_layer() -> None:
+def test_every_package_belongs_to_exactly_one_layer() -> None:
     listed = [package for packages in LAYERS for package in packages]
-    assert sorted(listed) == sorted({name.partition(".")[0] for name in modules()} - FACE)
+    assert sorted(listed) == sorted({name.partition(".")[0] for name in modules()} - OUTSIDE_LAYERS)
 
 
-def test_audits_import_no_other_module_of_the_pipeline_than_the_plan() -> None:
-    known = {
-        f"{name} imports {what.name}"
-        for name, some in imported(by="pipeline.audits").items()
-        for what in some
-        if what.ours and what.top == "pipeline" and not what.name.startswith("pipeline.audits")
+def test_audits_import_only_the_plan_from_other_pipeline_modules() -> None:
+    pipeline_imports = {
+        f"{name} imports {target.name}"
+        for name, targets in imported(by="pipeline.audits").items()
+        for target in targets
+        if target.internal and target.top == "pipeline" and not target.name.startswith("pipeline.audits")
     }
-    assert {offence.partition(" imports ")[2] for offence in known} <= {"pipeline.plan"}
+    assert {line.partition(" imports ")[2] for line in pipeline_imports} <= {"pipeline.plan"}
 
 
 def test_sql_imports_no_engine() -> None:
-    assert offences(imported(by="sql"), ENGINE | {"google"}, ours=False) == set()
-    assert offences(imported(by="sql"), {"common.duckdb_engine"}, ours=True) == set()
+    assert forbidden_imports(imported(by="sql"), ENGINE | {"google"}, internal=False) == set()
+    assert forbidden_imports(imported(by="sql"), {"common.duckdb_engine"}, internal=True) == set()
 
 
-def test_only_the_command_line_imports_the_command_line() -> None:
-    for name, some in imported(by="").items():
+def test_only_the_cli_imports_the_cli_and_its_libraries() -> None:
+    for name, targets in imported(by="").items():
         if name == "cli" or name.startswith("cli."):
             continue
-        assert offences({name: some}, COMMAND_LINE, ours=False) == set()
+        assert forbidden_imports({name: targets}, COMMAND_LINE, internal=False) == set()
         if name != "__main__":
-            assert offences({name: some}, {"cli"}, ours=True) == set()
+            assert forbidden_imports({name: targets}, {"cli"}, internal=True) == set()
 
 
-def test_only_the_command_line_prints() -> None:
+def test_only_the_cli_prints() -> None:
     found = {
         f"{name}:{node.lineno}"
         for name, tree in modules().items()
@@ -233,14 +233,14 @@ def test_only_the_command_line_prints() -> None:
 def test_duckdb_is_imported_through_one_module() -> None:
     found = {
         name
-        for name, some in imported(by="", at_start=True).items()
-        if any(what.top in ENGINE and not what.ours for what in some)
+        for name, targets in imported(by="", at_start=True).items()
+        if any(target.top in ENGINE and not target.internal for target in targets)
     }
-    # The Excel reader hands a frame to DuckDB, for which it takes the package itself.
+    # The Excel reader passes a data frame to DuckDB, which needs the package itself.
     assert found == {"common.duckdb_engine", "source.excel"}
 
 
-def test_duckdb_is_opened_in_one_place_without_a_progress_bar_on_stdout() -> None:
+def test_duckdb_connections_are_opened_in_one_module_without_a_progress_bar() -> None:
     found = {
         name
         for name, tree in modules().items()
@@ -249,59 +249,65 @@ def test_duckdb_is_opened_in_one_place_without_a_progress_bar_on_stdout() -> Non
     }
     assert found == {"common.duckdb_engine"}
     with connect_in_memory() as connection:
-        draws = connection.execute("SELECT current_setting('enable_progress_bar_print')").fetchone()
-    assert draws == (False,)
+        prints_progress = connection.execute("SELECT current_setting('enable_progress_bar_print')").fetchone()
+    assert prints_progress == (False,)
 
 
 def test_optional_dependencies_are_imported_lazily() -> None:
     everywhere = imported(by="", at_start=True)
-    assert offences(everywhere, OPTIONAL, ours=False) == set()
+    assert forbidden_imports(everywhere, OPTIONAL, internal=False) == set()
     validation = {"sql.validation.parse", "sql.validation.expression", "sql.validation.audit_query"}
     for module in validation:
         everywhere.pop(module)
-    assert offences(everywhere, {"sqlglot"}, ours=False) == set()
-    assert offences(everywhere, validation, ours=True) == set()
+    assert forbidden_imports(everywhere, {"sqlglot"}, internal=False) == set()
+    assert forbidden_imports(everywhere, validation, internal=True) == set()
 
 
-def test_starting_the_command_line_imports_nothing_heavy() -> None:
+def test_starting_the_cli_imports_no_heavy_module() -> None:
     seen, waiting = set(), ["__main__", *(f"cli.commands.{command}" for command in COMMANDS)]
     while waiting:
         name = waiting.pop()
         if name in seen or name not in modules():
             continue
         seen.add(name)
-        some = {what for what in imports(modules()[name]) if what.at_start}
-        assert offences({name: some}, ENGINE | {"msgspec", "sqlglot"}, ours=False) == set()
-        assert offences({name: some}, {"common.duckdb_engine"}, ours=True) == set()
-        for what in some:
-            if what.ours:
-                # Importing a module imports its folders first.
-                parts = what.name.split(".")
+        targets = {target for target in imports(modules()[name]) if target.at_start}
+        assert forbidden_imports({name: targets}, ENGINE | {"msgspec", "sqlglot"}, internal=False) == set()
+        assert forbidden_imports({name: targets}, {"common.duckdb_engine"}, internal=True) == set()
+        for target in targets:
+            if target.internal:
+                # Importing a module imports its parent packages first.
+                parts = target.name.split(".")
                 waiting += [".".join(parts[: depth + 1]) for depth in range(len(parts))]
     assert {"cli", "cli.main", "cli.options", "errors"} <= seen
 
 
 def test_no_module_defines_dataclasses_which_are_slow_to_create() -> None:
-    assert offences(imported(by=""), {"dataclasses"}, ours=False) == set()
+    assert forbidden_imports(imported(by=""), {"dataclasses"}, internal=False) == set()
 
 
-def test_sqlglot_translates_nothing() -> None:
+def test_sqlglot_transpile_is_never_used() -> None:
     for name, tree in modules().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute | ast.Name | ast.alias):
-                said = getattr(node, "attr", None) or getattr(node, "id", None) or getattr(node, "name", "")
-                assert said != "transpile", name
+                identifier = (
+                    getattr(node, "attr", None) or getattr(node, "id", None) or getattr(node, "name", "")
+                )
+                assert identifier != "transpile", name
 
 
-def test_imports_have_no_circle() -> None:
+def test_imports_have_no_cycle() -> None:
     graph = {
-        name: {what.name for what in some if what.ours and what.name in modules() and what.name != name}
-        for name, some in imported(by="", at_start=True).items()
+        name: {
+            target.name
+            for target in targets
+            if target.internal and target.name in modules() and target.name != name
+        }
+        for name, targets in imported(by="", at_start=True).items()
     }
     try:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
-        pytest.fail(f"a circle of imports: {' → '.join(error.args[1])}")
+        pytest.fail(f"import cycle: {' → '.join(error.args[1])}")
     assert order.index("errors") < order.index("config.settings") < order.index("pipeline.plan")
 
 
@@ -309,7 +315,7 @@ def test_no_module_is_longer_than_420_lines() -> None:
     long = {
         str(path.relative_to(PACKAGE)): lines
         for path in PACKAGE.rglob("*.py")
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > MAX_LINES
     }
     assert long == {}
 

@@ -31,7 +31,8 @@ _JARGON = re.compile(
 
 
 @cache
-def _earlier() -> dict[str, bytes]:
+def _earlier_files() -> dict[str, bytes]:
+    """Return the content by name of the files that `make_shop` writes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "orders.csv"
@@ -45,7 +46,7 @@ def _earlier() -> dict[str, bytes]:
 
 def make_shop(folder: Path) -> Path:
     """Fill a folder with `orders.csv` and the results of an earlier run: `rfm.duckdb` and two outputs."""
-    for name, content in _earlier().items():
+    for name, content in _earlier_files().items():
         (folder / name).write_bytes(content)
     return folder
 
@@ -55,9 +56,9 @@ class Case:
     """A command on bad input and its expected error.
 
     Attributes:
-        typed: Command line after `rfm`.
-        says: Parts that the error sentence must contain; they name the fault.
-        hints: Part that the hint must contain.
+        command: Command line after `rfm`.
+        message_parts: Parts that the error sentence must contain; they name the fault.
+        hint_part: Part that the hint must contain.
         code: Exit code.
         files: Content of further files by name.
         prepare: Function that prepares the folder further.
@@ -84,8 +85,8 @@ class Case:
 
 def case(
     name: str,
-    typed: str,
-    *says: str,
+    command: str,
+    *message_parts: str,
     hints: str,
     code: int = 2,
     toml: str | None = None,
@@ -93,7 +94,7 @@ def case(
 ) -> Any:
     """Return one parameter set for `pytest.mark.parametrize`; `toml` is the content of `rfm.toml`."""
     files = {**options.pop("files", {}), **({"rfm.toml": toml} if toml is not None else {})}
-    return pytest.param(Case(typed, says, hints, code, files, **options), id=name)
+    return pytest.param(Case(command, message_parts, hints, code, files, **options), id=name)
 
 
 def check(case: Case, folder: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:

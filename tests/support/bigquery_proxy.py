@@ -1,6 +1,6 @@
 """Proxy between Google's client and the emulator, which corrects the emulator's responses and injects faults.
 
-Like BigQuery, the proxy responds with 409 to a known job id, keeps the labels of jobs, reports a job as
+Like BigQuery, the proxy responds with 409 to an existing job id, keeps the labels of jobs, reports a job as
 running before it is done, counts bytes and loaded rows, and gives NUMERIC its full precision. It records
 every request, and a test can make each one fail.
 """
@@ -152,21 +152,21 @@ class Proxy:
             return self._submit_query(request)
         if request.kind == "upload":
             return self._upload(request)
-        known = self.jobs.get(request.job_id, {})
-        if request.kind == "cancel" and known.pop("never ends", False):
-            known["failure"] = "stopped"
+        job_state = self.jobs.get(request.job_id, {})
+        if request.kind == "cancel" and job_state.pop("never ends", False):
+            job_state["failure"] = "stopped"
         if request.kind == "cancel":
-            known.pop("ends on cancel", None)
-        if request.kind == "job" and {"never ends", "ends on cancel"} & known.keys():
-            return Response.of(200, self._job_resource(known, "RUNNING"))
-        if request.kind in {"job", "cancel"} and {"failure", "loaded"} & known.keys():
-            job = known.get("loaded") or self._job_resource(known, "DONE")
+            job_state.pop("ends on cancel", None)
+        if request.kind == "job" and {"never ends", "ends on cancel"} & job_state.keys():
+            return Response.of(200, self._job_resource(job_state, "RUNNING"))
+        if request.kind in {"job", "cancel"} and {"failure", "loaded"} & job_state.keys():
+            job = job_state.get("loaded") or self._job_resource(job_state, "DONE")
             return Response.of(200, {"job": job} if request.kind == "cancel" else job)
         response = self._forward(request)
         if response.status != 200 or request.kind not in {"job", "dry-run"}:
             return response
         value = json.loads(response.body)
-        value.setdefault("configuration", {})["labels"] = known.get("labels", {})
+        value.setdefault("configuration", {})["labels"] = job_state.get("labels", {})
         self._add_statistics(value)
         return Response.of(200, value)
 
@@ -196,19 +196,19 @@ class Proxy:
             session = next(value for name, value in response.headers.items() if name.lower() == "location")
             self._sessions[urlsplit(session).query] = (self._job_state(request), self._rows_of(request))
             return response
-        known, before = self._sessions[urlsplit(request.path).query]
-        job_id = known["reference"]["jobId"]
+        job_state, existing_rows = self._sessions[urlsplit(request.path).query]
+        job_id = job_state["reference"]["jobId"]
         if job_id in self.jobs:
             return Response.error(409, "duplicate", f"Already Exists: Job {job_id}")
         response = self._forward(request)
         value = json.loads(response.body or b"{}")
         if response.status != 200 or "jobReference" not in value:
             return response
-        value |= {"jobReference": known["reference"], "configuration": known["configuration"]}
+        value |= {"jobReference": job_state["reference"], "configuration": job_state["configuration"]}
         # The emulator reports all rows of the table in place of the loaded ones.
         loaded = value["statistics"]["load"]
-        loaded["outputRows"] = str(int(loaded["outputRows"]) - before)
-        self.jobs[job_id] = {**known, "loaded": value}
+        loaded["outputRows"] = str(int(loaded["outputRows"]) - existing_rows)
+        self.jobs[job_id] = {**job_state, "loaded": value}
         return Response.of(200, value)
 
     def _rows_of(self, request: Request) -> int:
@@ -228,16 +228,16 @@ class Proxy:
             "labels": configuration.get("labels", {}),
         }
 
-    def _job_resource(self, known: dict[str, Any], state: str) -> dict[str, Any]:
+    def _job_resource(self, job_state: dict[str, Any], state: str) -> dict[str, Any]:
         status: dict[str, Any] = {"state": state}
-        if state == "DONE" and "failure" in known:
-            error = {"reason": known["failure"], "message": f"It failed: {known['failure']}."}
+        if state == "DONE" and "failure" in job_state:
+            error = {"reason": job_state["failure"], "message": f"It failed: {job_state['failure']}."}
             status |= {"errorResult": error, "errors": [error]}
         return {
             "kind": "bigquery#job",
-            "id": known["reference"]["jobId"],
-            "jobReference": known["reference"],
-            "configuration": known["configuration"],
+            "id": job_state["reference"]["jobId"],
+            "jobReference": job_state["reference"],
+            "configuration": job_state["configuration"],
             "status": status,
             "statistics": {},
         }
@@ -250,9 +250,9 @@ class Proxy:
         statistics.setdefault("query", {}).update(counted)
 
     def _forward(self, request: Request) -> Response:
-        there = urlsplit(self.upstream)
-        assert there.hostname
-        connection = http.client.HTTPConnection(there.hostname, there.port, timeout=60)
+        upstream = urlsplit(self.upstream)
+        assert upstream.hostname
+        connection = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=60)
         try:
             dropped = {"host", "content-length"}
             headers = {name: value for name, value in request.headers.items() if name.lower() not in dropped}
@@ -261,21 +261,21 @@ class Proxy:
             headers |= {"Content-Length": str(len(body))} if body else {}
             connection.request(request.method, request.path, body, headers)
             response = connection.getresponse()
-            answered = response.read()
+            response_body = response.read()
         finally:
             connection.close()
         kept = {name: value for name, value in response.getheaders() if name.lower() in _KEPT}
         if "location" in {name.lower() for name in kept}:
             # The URL of the upload session.
             kept = {name: value.replace(self.upstream, self.address) for name, value in kept.items()}
-        return Response(response.status, answered, kept)
+        return Response(response.status, response_body, kept)
 
 
 _KEPT = {"content-type", "location", "x-goog-upload-status", "range"}
 
 
 def _with_numeric_precision(request: Request) -> bytes:
-    """Return the body of a request with the precision of NUMERIC spelt out."""
+    """Return the body of a request with an explicit precision for NUMERIC."""
     if request.kind in {"insert", "dry-run"}:
         value = request.json
         value["configuration"]["query"]["query"] = _BARE_NUMERIC.sub("NUMERIC(38, 9)", request.sql)

@@ -1,4 +1,4 @@
-"""Building and running the real image, with podman and buildah."""
+"""Build and run the container image with podman and buildah."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ from support.paths import ROOT
 STAND_IN = ROOT.parent / "shared" / "tools" / "stand-in-image"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 BASE = "docker.io/library/python:{}-slim-bookworm"
-# The image's own user, as the Dockerfile has it.
+# User id that the Dockerfile creates.
 USER = 10001
 
-# What works wherever root can do anything, in a container too: without overlays, systemd or user namespaces.
+# These options need no overlays, systemd or user namespaces, so they work for root inside a container.
 _ENVIRONMENT = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
 _PODMAN = ("podman", "--cgroup-manager", "cgroupfs", "--runtime", "runc")
 _LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000")
 
 
-def call(words: Sequence[object], seconds: float = 120, **more: Any) -> subprocess.CompletedProcess[str]:
+def run_process(
+    command: Sequence[object], seconds: float = 120, **more: Any
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        list(map(str, words)),
+        list(map(str, command)),
         env={**os.environ, **_ENVIRONMENT},
         capture_output=True,
         encoding="utf-8",
@@ -40,9 +42,9 @@ def call(words: Sequence[object], seconds: float = 120, **more: Any) -> subproce
     )
 
 
-def started(words: Sequence[str]) -> subprocess.Popen[str]:
+def start_process(command: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        words,
+        command,
         env={**os.environ, **_ENVIRONMENT},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -50,11 +52,11 @@ def started(words: Sequence[str]) -> subprocess.Popen[str]:
     )
 
 
-def podman(*words: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-    return call([*_PODMAN, *words], seconds)
+def podman(*arguments: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    return run_process([*_PODMAN, *arguments], seconds)
 
 
-def needs_podman() -> None:
+def skip_without_podman() -> None:
     missing = [tool for tool in ("podman", "buildah", "runc") if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"{' and '.join(missing)} not installed: no image can be built and run")
@@ -62,31 +64,31 @@ def needs_podman() -> None:
         pytest.skip("only root can build and run an image everywhere")
 
 
-def python_of_the_base() -> str:
-    """The Python of a base image that is here or can be had.
+def base_python_version() -> str:
+    """Return the Python version of a base image that is present, can be built or can be pulled.
 
-    Where no registry can be reached, a stand-in of Debian's own Python is made, once: podman keeps it.
+    If `STAND_IN` exists, it builds a substitute image with Debian's Python, which podman keeps.
     """
     if podman("image", "exists", BASE.format(PYTHON)).returncode == 0:
         return PYTHON
     if podman("image", "exists", BASE.format("3.11")).returncode == 0:
         return "3.11"
     if STAND_IN.exists() and shutil.which("debootstrap"):
-        made = call([STAND_IN], seconds=600)
+        made = run_process([STAND_IN], seconds=600)
         assert made.returncode == 0, made.stderr
         return "3.11"
     pulled = podman("pull", "--quiet", BASE.format(PYTHON), seconds=300)
     if pulled.returncode:
-        pytest.skip(f"no base image can be had: {pulled.stderr.strip()[-200:]}")
+        pytest.skip(f"no base image is available: {pulled.stderr.strip()[-200:]}")
     return PYTHON
 
 
 def build(folder: Path, tag: str) -> None:
-    """Builds the image of a folder, in the place of an earlier one."""
+    """Build the image of a folder; replace an earlier image of the same tag."""
     podman("rmi", "--force", tag)
-    built = call(
+    built = run_process(
         ["buildah", "bud", "--network", "host",
-         "--build-arg", f"PYTHON_VERSION={python_of_the_base()}", "-t", tag, "."],
+         "--build-arg", f"PYTHON_VERSION={base_python_version()}", "-t", tag, "."],
         seconds=900, cwd=folder,
     )  # fmt: skip
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
@@ -94,18 +96,18 @@ def build(folder: Path, tag: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image that was built, to be run."""
+    """A built image."""
 
     tag: str
 
-    def words(
+    def command(
         self,
         *arguments: object,
         options: Sequence[object] = (),
         environment: Mapping[str, str] | None = None,
         network: str = "none",
     ) -> list[str]:
-        """What runs it: no network unless one is named, nothing writable but its volume, 1 GiB of memory."""
+        """Return the command that runs the image read-only, with 1 GiB of memory and the named network."""
         variables = [
             word for name, value in (environment or {}).items() for word in ("-e", f"{name}={value}")
         ]
@@ -125,8 +127,8 @@ class Image:
         network: str = "none",
         seconds: float = 120,
     ) -> subprocess.CompletedProcess[str]:
-        words = self.words(*arguments, options=options, environment=environment, network=network)
-        return call(words, seconds)
+        command = self.command(*arguments, options=options, environment=environment, network=network)
+        return run_process(command, seconds)
 
     def shell(self, line: str) -> subprocess.CompletedProcess[str]:
         return self.run("-c", line, options=("--entrypoint", "sh"))

@@ -1,4 +1,4 @@
-"""Exclusions: only one condition over the values of the line itself passes; all else is refused by name."""
+"""Exclusions: only a single condition over the values of one line is valid; errors name the exclusion."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from support.cli import Rfm
 CONDITION = 'TRY_CAST("Quantity" AS DECIMAL) > 100'
 
 
-def exclusion(name: str, condition: str, *says: str, hints: str = CONDITION) -> Any:
-    """A case of `--exclude odd=CONDITION`."""
+def exclusion(name: str, condition: str, *message_parts: str, hints: str = CONDITION) -> Any:
+    """Return a case of `--exclude odd=CONDITION`."""
     return case(
-        name, f"run orders.csv --exclude {shlex.quote(f'odd={condition}')}", "`odd`", *says, hints=hints
+        name,
+        f"run orders.csv --exclude {shlex.quote(f'odd={condition}')}",
+        "`odd`",
+        *message_parts,
+        hints=hints,
     )
 
 
@@ -46,24 +50,24 @@ MORE_THAN_A_CONDITION = [
     exclusion("statement", "DROP TABLE rfm_segments", "it can't be parsed", "(DROP TABLE rfm_segments)"),
     exclusion("query", "SELECT 1", "it is not one expression"),
     exclusion("two expressions", "amount = '1', order_id = 'o1'", "it is not one expression"),
-    exclusion("parenthesis that closes ours", "amount = '1') OR (1 = 1", "it is not one expression"),
-    exclusion("parentheses that close ours and more", "amount = '1')) FROM x WHERE ((1 = 1", "parsed"),
+    exclusion("unmatched closing parenthesis", "amount = '1') OR (1 = 1", "it is not one expression"),
+    exclusion("two unmatched closing parentheses", "amount = '1')) FROM x WHERE ((1 = 1", "parsed"),
     exclusion("alias", "amount = '1' AS yes", "a name given with AS"),
     exclusion("union", "amount = '1' UNION SELECT 1", "it can't be parsed"),
     exclusion("quote that is not closed", "amount = '1", "it can't be parsed"),
     exclusion("parenthesis that is not closed", "(amount = '1'", "it can't be parsed"),
     exclusion("parameter", "amount = ?", "it uses a parameter"),
     exclusion("all columns", "COLUMNS(*) = '1'", "it calls columns"),
-    exclusion("nested beyond reason", f"{'(' * 2000}amount = '1'{')' * 2000}", "nested too deeply"),
+    exclusion("nested too deeply", f"{'(' * 2000}amount = '1'{')' * 2000}", "nested too deeply"),
 ]
 
-NOT_OF_THE_LINE = [
+NOT_DETERMINED_BY_THE_LINE = [
     exclusion("random", "random() > 0.5", "does not depend on the line alone", "(random() > 0.5)"),
     exclusion("today", "ordered_at < today()::TEXT", "does not depend on the line alone"),
     exclusion("today by a keyword", "ordered_at < CURRENT_DATE::TEXT", "it calls current_date"),
     exclusion("environment", "getenv('HOME') = '1'", "it calls getenv"),
     exclusion("setting of the session", "getvariable('x') = '1'", "it calls getvariable"),
-    exclusion("waiting", "sleep_ms(60000) IS NULL", "it calls sleep_ms"),
+    exclusion("sleep", "sleep_ms(60000) IS NULL", "it calls sleep_ms"),
     exclusion("file", "read_text('/etc/passwd') IS NULL", "it calls read_text"),
     exclusion("table function", "read_csv('orders.csv') IS NULL", "read_csv reads a table"),
     exclusion("query behind FROM", "(FROM read_csv('orders.csv')) IS NULL", "it uses a subquery"),
@@ -81,39 +85,39 @@ NOT_TRUE_OR_FALSE = [
     exclusion("assignment", "amount := '1'", "not a condition"),
 ]
 
-NOT_THERE = [
+UNKNOWN_NAMES = [
     exclusion("column", "amout = '1'", "`amout`", hints="did you mean `amount`?"),
     exclusion("column of another table", "lines.amount = '1'", "`lines.amount`", hints="`amount`"),
-    exclusion("column of the engine's own", "rowid = 1", "`rowid`", hints="The source has"),
+    exclusion("internal column of the engine", "rowid = 1", "`rowid`", hints="The source has"),
     exclusion("text in double quotes", 'customer_id = "c1"', "`c1`", hints="plain single quotes"),
     exclusion("text in typographic quotes", "customer_id = \u2018c1\u2019", hints="plain single quotes"),
     exclusion("function", "weekday_of(ordered_at) = 7", "there is no function weekday_of"),
     exclusion("function of an extension", "st_area(amount) > 1", "there is no function st_area"),
 ]
 
-AS_CONFIGURED = [
-    case("cast that fails on the way", "run orders.csv --exclude 'odd=CAST(customer_id AS INTEGER) > 1'",
+CONFIGURATION = [
+    case("cast that fails at run time", "run orders.csv --exclude 'odd=CAST(customer_id AS INTEGER) > 1'",
          "'c1'", "`customer_id`", hints="TRY_CAST"),
     case("flag without a name", "run orders.csv --exclude \"amount > '1'\"", "NAME=CONDITION",
          hints="for example"),
     case("flag without a condition", "run orders.csv --exclude odd=", "NAME=CONDITION", hints="for example"),
     case("name twice", "run orders.csv --exclude \"odd=amount='1'\" --exclude \"odd=amount='2'\"", "'odd'",
          "two conditions", hints="OR"),
-    case("name of our own", "run orders.csv --exclude \"missing_customer=amount='1'\"", "'missing_customer'",
-         "choose another name", hints="--exclude"),
+    case("name of a built-in exclusion", "run orders.csv --exclude \"missing_customer=amount='1'\"",
+         "'missing_customer'", "choose another name", hints="--exclude"),
     case("name in capitals", "run orders.csv --exclude \"Odd=amount='1'\"", "'Odd'", "lower-case",
          hints="--exclude"),
     case("skipped and excluded", "run orders.csv", "'odd' is both in [skip] and in [exclude]",
          hints="another name", toml="[skip]\nodd = \"amount = '1'\"\n[exclude]\nodd = \"amount = '2'\"\n"),
     case("condition in a variable", "run orders.csv", "`odd`", "`amout`", hints="did you mean `amount`?",
          environment={"RFM_EXCLUDE__ODD": "amout = '1'"}),
-    case("test without a column that is there", "run orders.csv", "`odd`", "`amout`", hints="`amount`",
+    case("test of an unknown column", "run orders.csv", "`odd`", "`amout`", hints="`amount`",
          toml="[exclude]\nodd = { column = 'amout', equals = '1' }\n"),
-    case("test of nothing", "run orders.csv", "exactly one of equals, not_equals and blank",
+    case("test without a comparison", "run orders.csv", "exactly one of equals, not_equals and blank",
          hints="`exclude.odd`", toml="[exclude]\nodd = { column = 'amount' }\n"),
     case("two tests", "run orders.csv", "exactly one of equals, not_equals and blank", hints="`exclude.odd`",
          toml="[exclude]\nodd = { column = 'amount', equals = '1', blank = true }\n"),
-    case("test for no value", "run orders.csv", "at least one value", hints="`exclude.odd` in rfm.toml",
+    case("test for an empty list", "run orders.csv", "at least one value", hints="`exclude.odd` in rfm.toml",
          toml="[exclude]\nodd = { column = 'amount', equals = [] }\n"),
     case("test for a number", "run orders.csv", "`exclude.odd.equals` is 1, and must be text",
          hints="rfm.toml", toml="[exclude]\nodd = { column = 'amount', equals = 1 }\n"),
@@ -123,12 +127,13 @@ AS_CONFIGURED = [
 
 
 @pytest.mark.parametrize(
-    "spoiled", [*MORE_THAN_A_CONDITION, *NOT_OF_THE_LINE, *NOT_TRUE_OR_FALSE, *NOT_THERE, *AS_CONFIGURED]
+    "bad_case",
+    [*MORE_THAN_A_CONDITION, *NOT_DETERMINED_BY_THE_LINE, *NOT_TRUE_OR_FALSE, *UNKNOWN_NAMES, *CONFIGURATION],
 )
-def test_an_exclusion_that_is_no_condition_over_a_line_is_refused_and_changes_nothing(
-    spoiled: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+def test_an_invalid_exclusion_is_an_error_and_changes_nothing(
+    bad_case: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(spoiled, tmp_path, rfm, monkeypatch)
+    check(bad_case, tmp_path, rfm, monkeypatch)
 
 
 HARMLESS = [
@@ -143,22 +148,22 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize("condition", HARMLESS, ids=range(len(HARMLESS)))
-def test_a_condition_that_only_looks_like_more_is_taken_at_its_word(
+def test_a_valid_condition_with_suspicious_characters_in_its_values_is_applied(
     condition: str, tmp_path: Path, rfm: Rfm
 ) -> None:
-    ended = rfm("run", make_shop(tmp_path) / "orders.csv", "--exclude", f"odd={condition}", "--json")
-    assert (ended.code, ended.stderr) == (0, "")
-    assert ended.json["rows"] == {"read": 12, "kept": 11, "excluded": {"odd": 1}}
+    outcome = rfm("run", make_shop(tmp_path) / "orders.csv", "--exclude", f"odd={condition}", "--json")
+    assert (outcome.code, outcome.stderr) == (0, "")
+    assert outcome.json["rows"] == {"read": 12, "kept": 11, "excluded": {"odd": 1}}
 
 
-def test_a_column_may_be_called_like_what_is_refused(tmp_path: Path, rfm: Rfm) -> None:
+def test_a_column_name_may_contain_forbidden_terms(tmp_path: Path, rfm: Rfm) -> None:
     (tmp_path / "a.csv").write_text(
         'user,ordered_at,amount,"a;b--c","CURRENT_DATE()"\nu1,2025-01-01,5,x,y\nu2,2025-01-02,5,z,z\n',
         encoding="utf-8",
     )
     for condition in ("user = 'u1'", "\"a;b--c\" = 'x'", "\"CURRENT_DATE()\" = 'y'"):
-        ended = rfm("run", "a.csv", "--exclude", f"odd={condition}", "--json")
-        assert ended.json["rows"]["excluded"] == {"odd": 1}, condition
+        outcome = rfm("run", "a.csv", "--exclude", f"odd={condition}", "--json")
+        assert outcome.json["rows"]["excluded"] == {"odd": 1}, condition
 
 
 # From DuckDB 2.0.1 on, functions of times with a zone are consistent within a query only: they depend on the
@@ -171,28 +176,28 @@ stability = 'VOLATILE' OR stability = 'CONSISTENT_WITHIN_QUERY' AND (
 """
 
 
-def changing_functions() -> list[str]:
-    """DuckDB's functions whose value does not depend on their arguments alone, and macros made of them."""
+def volatile_functions() -> list[str]:
+    """Return DuckDB's functions whose value depends on more than the arguments, and macros that call them."""
     with duckdb.connect() as connection:
         functions = connection.execute(
             f"SELECT DISTINCT function_name, {CHANGES}, macro_definition FROM duckdb_functions()"
             " WHERE function_type IN ('scalar', 'macro') AND REGEXP_MATCHES(function_name, '^[a-z]')"
         ).fetchall()
-    found = {name for name, changes, _ in functions if changes}
+    volatile = {name for name, changes, _ in functions if changes}
     while more := {
         name
         for name, _, body in functions
-        if name not in found and body and any(f"{other}(" in body.replace('"', "") for other in found)
+        if name not in volatile and body and any(f"{other}(" in body.replace('"', "") for other in volatile)
     }:
-        found |= more
-    return sorted(found)
+        volatile |= more
+    return sorted(volatile)
 
 
-def test_no_function_whose_value_changes_by_itself_can_be_used() -> None:
+def test_volatile_functions_are_errors() -> None:
     schema = (Column(("amount",), Kind.TEXT, "VARCHAR"),)
-    names = changing_functions()
+    names = volatile_functions()
     assert {"random", "now", "nextval", "uuid", "current_setting", "pg_sleep"} <= set(names)
-    # An aggregate, made of others: what looks at several lines is the engine's to refuse.
+    # A macro that aggregates: the engine reports conditions over several lines.
     names.remove("json_group_object")
     for name in names:
         for arguments in ("", "amount", "amount, amount"):
@@ -200,4 +205,4 @@ def test_no_function_whose_value_changes_by_itself_can_be_used() -> None:
                 condition_sql(f"{name}({arguments}) IS NULL", "odd", schema, dialect_of("duckdb"))
             except ExpressionError:
                 continue
-            pytest.fail(f"{name}({arguments}) passes")
+            pytest.fail(f"{name}({arguments}) is accepted")

@@ -1,4 +1,4 @@
-"""Real data sets give the figures that others have published, from whichever kind of file they come."""
+"""Runs on real data sets reproduce the published figures, for every kind of source file."""
 
 from __future__ import annotations
 
@@ -22,16 +22,21 @@ from support.cli import Rfm
 from support.orders import TABLE
 from support.real_data import real_data
 
-# The copies are written once, by one process.
+# One xdist worker runs all tests of this module, so that the copies are written only once.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("published_figures")]
 
 
 @dataclass(frozen=True)
 class Published:
-    """The table of a run, and what the run said."""
+    """The destination of a run, and its JSON output.
+
+    Attributes:
+        file: DuckDB file of the destination.
+        output: JSON object that the run printed.
+    """
 
     file: Path
-    said: dict[str, Any]
+    output: dict[str, Any]
 
     def rows(self, select: str = f"SELECT {', '.join(list(TABLE)[:-1])} FROM rfm_segments ORDER BY 1") -> Any:
         with closing(duckdb.connect(str(self.file), read_only=True)) as connection:
@@ -39,7 +44,7 @@ class Published:
 
 
 def run(folder: Path, source: object, stdin: Path | None = None) -> Published:
-    """Runs the command as a user does, in a process and a folder of its own."""
+    """Execute `rfm run` in a process of its own, with `folder` as its working directory."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
     with (stdin or Path(os.devnull)).open("rb") as stream:
         done = subprocess.run(
@@ -59,7 +64,7 @@ def run(folder: Path, source: object, stdin: Path | None = None) -> Published:
 
 @pytest.fixture(scope="session")
 def retail(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """The result of the Parquet file, with no configuration."""
+    """Return the result of the Parquet file, without any configuration."""
     return run(tmp_path_factory.mktemp("retail"), real_data("online_retail.parquet"))
 
 
@@ -85,19 +90,19 @@ def test_the_table_has_the_published_customers(retail: Published) -> None:
 
 
 def test_json_has_the_published_totals(retail: Published) -> None:
-    said = retail.said
-    assert said["as_of"] == "2011-12-09"
-    assert (said["customers"], said["orders"], said["revenue"]) == (4_338, 18_532, "8911407.904")
-    assert said["rows"] == {
+    output = retail.output
+    assert output["as_of"] == "2011-12-09"
+    assert (output["customers"], output["orders"], output["revenue"]) == (4_338, 18_532, "8911407.904")
+    assert output["rows"] == {
         "read": 541_909,
         "kept": 397_884,
         "excluded": {"missing_customer": 135_080, "non_positive_quantity": 8_905, "non_positive_price": 40},
     }
-    assert said["amount"]["kept"] == "8911407.904"
+    assert output["amount"]["kept"] == "8911407.904"
 
 
-def test_the_money_of_every_line_is_kept_or_excluded(retail: Published) -> None:
-    # Summed here from the raw file, whose prices are doubles: each has six decimals at the most.
+def test_the_amount_of_every_line_is_either_kept_or_excluded(retail: Published) -> None:
+    # The expected sums come from the raw file; its prices are doubles with at most six decimals.
     with closing(duckdb.connect()) as connection:
         connection.execute(
             "CREATE VIEW raw AS SELECT CAST(UnitPrice AS DECIMAL(18, 6)) * Quantity AS amount, *"
@@ -108,13 +113,13 @@ def test_the_money_of_every_line_is_kept_or_excluded(retail: Published) -> None:
             " SUM(amount) FILTER (CustomerID IS NOT NULL AND Quantity <= 0) FROM raw"
         ).fetchall()
     total, without_customer, returned = row
-    excluded = {reason: Decimal(money) for reason, money in retail.said["amount"]["excluded"].items()}
+    excluded = {reason: Decimal(money) for reason, money in retail.output["amount"]["excluded"].items()}
     assert excluded == {
         "missing_customer": without_customer,
         "non_positive_quantity": returned,
         "non_positive_price": 0,
     }
-    assert Decimal(retail.said["amount"]["kept"]) + sum(excluded.values()) == total
+    assert Decimal(retail.output["amount"]["kept"]) + sum(excluded.values()) == total
 
 
 def test_recency_is_the_days_from_the_last_order_to_the_newest_one(retail: Published) -> None:
@@ -134,31 +139,31 @@ def test_segments_add_up_to_the_totals_in_table_and_json(retail: Published) -> N
             "SELECT segment, COUNT(*), SUM(frequency), SUM(monetary) FROM rfm_segments GROUP BY 1"
         )
     }
-    said = {
+    reported = {
         entry["segment"]: (entry["customers"], entry["orders"], Decimal(entry["revenue"]))
-        for entry in retail.said["segments"]
+        for entry in retail.output["segments"]
     }
-    assert said == counted
-    assert len(said) == 10
-    assert sum(revenue for _, _, revenue in said.values()) == Decimal("8911407.904")
+    assert reported == counted
+    assert len(reported) == 10
+    assert sum(revenue for _, _, revenue in reported.values()) == Decimal("8911407.904")
 
 
-def test_cancelled_invoices_are_as_many_as_published(online_retail: Path, tmp_path: Path) -> None:
+def test_the_number_of_cancelled_invoices_is_the_published_one(online_retail: Path, tmp_path: Path) -> None:
     config = tmp_path / "rfm.toml"
     config.write_text("[skip]\ncancellation = \"InvoiceNo LIKE 'C%'\"\n", encoding="utf-8")
-    said = run(tmp_path, online_retail).said
-    assert said["rows"]["excluded"]["cancellation"] == 9_288
-    # None of them is among the lines that count anyway.
-    assert said["rows"]["kept"] == 397_884
-    assert (said["customers"], said["orders"], said["revenue"]) == (4_338, 18_532, "8911407.904")
+    output = run(tmp_path, online_retail).output
+    assert output["rows"]["excluded"]["cancellation"] == 9_288
+    # Other rules exclude all cancelled lines anyway, so the kept lines are the same.
+    assert output["rows"]["kept"] == 397_884
+    assert (output["customers"], output["orders"], output["revenue"]) == (4_338, 18_532, "8911407.904")
 
 
-# The same lines from other kinds of files
+# The same lines in other kinds of files
 
 
 @pytest.fixture(scope="session")
 def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with copies of the lines in every kind of file, as other programs write them."""
+    """Return a folder with the same lines in every kind of source file."""
     folder = tmp_path_factory.mktemp("copies")
     parquet = real_data("online_retail.parquet")
     (folder / "parts").mkdir()
@@ -179,8 +184,8 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_workbook(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """One sheet, as UCI's own workbook has it: numbers wherever a value looks like one, and real dates."""
-    # Day 1 of a spreadsheet is 1900-01-01, and it believes in a 29 February 1900.
+    """Write one sheet like UCI's own workbook: numeric texts as numbers, and dates as dates."""
+    # Spreadsheets count days from 1900-01-01 as day 1, and wrongly include 29 February 1900.
     cursor = connection.execute(
         "SELECT InvoiceNo, TRY_CAST(InvoiceNo AS BIGINT), Quantity,"
         " epoch(InvoiceDate - TIMESTAMP '1899-12-30') / 86400.0, UnitPrice, CustomerID FROM lines"
@@ -220,11 +225,11 @@ def write_workbook(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 def test_the_same_lines_give_the_same_rows_from_any_kind_of_file(
     source: str, copies: Path, retail: Published, tmp_path: Path
 ) -> None:
-    place = source.format(copies) if "{}" in source else copies / source
-    copy = run(tmp_path, place)
-    assert copy.said["rows"] == retail.said["rows"]
-    assert copy.said["amount"] == retail.said["amount"]
-    assert copy.said["edges"] == retail.said["edges"]
+    argument = source.format(copies) if "{}" in source else copies / source
+    copy = run(tmp_path, argument)
+    assert copy.output["rows"] == retail.output["rows"]
+    assert copy.output["amount"] == retail.output["amount"]
+    assert copy.output["edges"] == retail.output["edges"]
     assert copy.rows() == retail.rows()
 
 
@@ -261,25 +266,27 @@ R_SEGMENTS = {
 
 @pytest.fixture
 def r_run(rfm: Rfm, rfm_data_orders: Path, tmp_path: Path) -> Callable[..., Any]:
-    """Runs the sample orders as of the day that the package's own documentation takes."""
+    """Return a function that runs the sample orders as of the date used in the documentation of R's rfm."""
     (tmp_path / "rfm.toml").write_text(R_EDGES, encoding="utf-8")
 
-    def once(*arguments: object) -> Any:
-        ended = rfm("run", rfm_data_orders, "--as-of", "2006-12-31", "--json", *arguments)
-        assert ended.code == 0, ended.stderr
-        return ended.json
+    def execute(*arguments: object) -> Any:
+        outcome = rfm("run", rfm_data_orders, "--as-of", "2006-12-31", "--json", *arguments)
+        assert outcome.code == 0, outcome.stderr
+        return outcome.json
 
-    return once
+    return execute
 
 
-def test_the_r_packages_segments_have_its_published_sizes(r_run: Callable[..., Any], tmp_path: Path) -> None:
-    said = r_run("--preset", "r-rfm")
+def test_the_segments_of_the_r_preset_have_the_sizes_published_by_the_r_package(
+    r_run: Callable[..., Any], tmp_path: Path
+) -> None:
+    output = r_run("--preset", "r-rfm")
     assert {
         entry["segment"]: (entry["customers"], entry["orders"], entry["revenue"])
-        for entry in said["segments"]
+        for entry in output["segments"]
     } == R_SEGMENTS
-    assert (said["customers"], said["orders"], said["revenue"]) == (995, 4_906, "464158.00")
-    table = Published(tmp_path / "rfm.duckdb", said).rows(
+    assert (output["customers"], output["orders"], output["revenue"]) == (995, 4_906, "464158.00")
+    table = Published(tmp_path / "rfm.duckdb", output).rows(
         "SELECT segment, COUNT(*), SUM(frequency), CAST(SUM(monetary) AS DECIMAL(18, 2))::VARCHAR"
         " FROM rfm_segments GROUP BY 1"
     )
@@ -288,7 +295,7 @@ def test_the_r_packages_segments_have_its_published_sizes(r_run: Callable[..., A
     }
 
 
-def test_fixed_edges_are_reported_as_they_were_given(r_run: Callable[..., Any]) -> None:
+def test_fixed_edges_are_reported_as_configured(r_run: Callable[..., Any]) -> None:
     assert r_run("--preset", "r-rfm")["edges"] == {
         "recency_days": [114, 180, 297, 481],
         "frequency": [3, 4, 5, 7],
@@ -307,12 +314,12 @@ def test_fixed_edges_are_reported_as_they_were_given(r_run: Callable[..., Any]) 
 def test_a_customer_on_a_fixed_edge_has_the_published_score(
     r_run: Callable[..., Any], tmp_path: Path, dimension: str, limits: dict[int, int], best_is_least: bool
 ) -> None:
-    said = r_run("--preset", "r-rfm")
-    rows = Published(tmp_path / "rfm.duckdb", said).rows(
+    output = r_run("--preset", "r-rfm")
+    rows = Published(tmp_path / "rfm.duckdb", output).rows(
         f"SELECT {dimension}, {dimension[0]}_score FROM rfm_segments"
     )
     beyond = 1 if best_is_least else 5
     for value, score in rows:
-        assert score == next((score for score, most in limits.items() if value <= most), beyond)
-    assert {value for value, _ in rows} & set(limits.values()), "nobody stands on an edge"
+        assert score == next((score for score, limit in limits.items() if value <= limit), beyond)
+    assert {value for value, _ in rows} & set(limits.values()), "no customer has a value equal to an edge"
     assert {score for _, score in rows} == {1, 2, 3, 4, 5}

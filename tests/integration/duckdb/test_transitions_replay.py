@@ -1,4 +1,4 @@
-"""The last days of real shops, day by day: transitions over any two are those of two independent runs."""
+"""Transitions between any two days of a daily backfill equal those computed from two independent runs."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Replay:
-    """A shop with a result for each of some days.
+    """A shop with one published result per day.
 
     Attributes:
         source: The file of its orders.
-        file: The destination.
+        file: DuckDB file of the destination.
         days: The as-of dates, ascending and without gaps.
-        moves_by_cause: More customers than this moved for each of the three causes that a day can have.
+        moves_by_cause: Each of the causes time, behaviour and edges moved more customers than this number.
     """
 
     source: Path
@@ -53,7 +53,7 @@ class Replay:
         return Configuration(flags={"source": str(self.source), "to": f"duckdb:{file}", **flags})
 
     def pairs(self) -> list[tuple[date, date]]:
-        """Return the first and the last day, the last two days, and two days by chance."""
+        """Return the first and the last day, the last two days, and two random days."""
         first, second = sorted(Random(4).sample(self.days, 2))
         return [(self.days[0], self.days[-1]), (self.days[-2], self.days[-1]), (first, second)]
 
@@ -69,12 +69,12 @@ def replayed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         last, count, moves = date(2011, 12, 9), 60, 100
     days = as_of_dates(last - timedelta(days=count - 1), last, "day")
     replay = Replay(source, folder / "daily.duckdb", days, moves)
-    done = backfill(replay.configuration(replay.file), days, NullObserver(), lambda _: None)
-    assert len(done.published) == len(days)
+    result = backfill(replay.configuration(replay.file), days, NullObserver(), lambda _: None)
+    assert len(result.published) == len(days)
     return replay
 
 
-def between(file: Path, days: Sequence[date]) -> Transitions:
+def transitions_between(file: Path, days: Sequence[date]) -> Transitions:
     return transitions(Configuration(flags={"to": f"duckdb:{file}"}), *days)
 
 
@@ -89,8 +89,8 @@ def run_alone(replay: Replay, day: date, folder: Path) -> tuple[RunResult, dict[
     return result, {row["customer_id"]: row for row in rows}
 
 
-def scored(recency: int, frequency: int, monetary: Decimal, result: RunResult) -> str:
-    """Return the segment by the edges of a result, computed here: one more than the edges that are passed."""
+def segment_by_edges_of(recency: int, frequency: int, monetary: Decimal, result: RunResult) -> str:
+    """Return the segment of a customer whose scores are computed in Python from the edges of a result."""
     edges = {scores.name: scores.edges or () for scores in result.statistics.edges}
     r = 1 + sum(recency <= edge for edge in edges["recency"])
     f = 1 + sum(frequency > edge for edge in edges["frequency"])
@@ -99,22 +99,24 @@ def scored(recency: int, frequency: int, monetary: Decimal, result: RunResult) -
 
 
 def cause(earlier: Row, later: Row, result: RunResult, days: int) -> str | None:
-    """Return why a customer moved; None if it did not move."""
+    """Return the cause of a customer's move; None if the customer did not move."""
     if earlier["segment"] == later["segment"]:
         return None
-    with_time = scored(earlier["recency_days"] + days, earlier["frequency"], earlier["monetary"], result)
-    with_orders = scored(later["recency_days"], later["frequency"], later["monetary"], result)
+    with_time = segment_by_edges_of(
+        earlier["recency_days"] + days, earlier["frequency"], earlier["monetary"], result
+    )
+    with_orders = segment_by_edges_of(later["recency_days"], later["frequency"], later["monetary"], result)
     if with_orders != later["segment"]:
         return "edges"
     return "time" if with_time == with_orders else "behaviour"
 
 
 @pytest.mark.parametrize("index", range(3))
-def test_any_two_days_are_compared_as_two_independent_runs(
+def test_transitions_between_stored_days_equal_those_of_independent_runs(
     index: int, replayed: Replay, tmp_path: Path
 ) -> None:
     days = replayed.pairs()[index]
-    found = between(replayed.file, days)
+    actual = transitions_between(replayed.file, days)
     (result, earlier), (_, later) = (run_alone(replayed, day, tmp_path) for day in days)
     expected: Counter[tuple[str | None, str | None, str | None]] = Counter()
     spent: Counter[tuple[str | None, str | None]] = Counter()
@@ -124,9 +126,9 @@ def test_any_two_days_are_compared_as_two_independent_runs(
         why = cause(before, now, result, (days[1] - days[0]).days) if before and now else None
         expected[*pair, why] += 1
         spent[pair] += now["monetary"] if now else 0
-    assert {(flow.earlier, flow.later): flow.revenue for flow in found.flows} == spent
+    assert {(flow.earlier, flow.later): flow.revenue for flow in actual.flows} == spent
     counted: Counter[tuple[str | None, str | None, str | None]] = Counter()
-    for flow in found.flows:
+    for flow in actual.flows:
         if flow.is_move:
             counted.update({(flow.earlier, flow.later, why): number for why, number in flow.causes.items()})
         else:
@@ -134,14 +136,14 @@ def test_any_two_days_are_compared_as_two_independent_runs(
     assert counted == expected
 
 
-def test_customers_in_are_customers_out_and_causes_add_up_on_every_day(replayed: Replay) -> None:
+def test_customer_counts_and_causes_add_up_on_every_day(replayed: Replay) -> None:
     moved: Counter[str] = Counter()
     for before, day in pairwise(replayed.days):
-        found = between(replayed.file, (before, day))
-        assert found.later.customers == found.earlier.customers + found.new - found.lapsed
-        assert found.later.customers == found.stayed + found.moved + found.new
-        assert sum(found.causes.values()) == found.moved
-        assert all(sum(flow.causes.values()) == flow.customers for flow in found.flows if flow.is_move)
-        assert found.causes["rules"] == 0
-        moved.update(found.causes)
+        actual = transitions_between(replayed.file, (before, day))
+        assert actual.later.customers == actual.earlier.customers + actual.new - actual.lapsed
+        assert actual.later.customers == actual.stayed + actual.moved + actual.new
+        assert sum(actual.causes.values()) == actual.moved
+        assert all(sum(flow.causes.values()) == flow.customers for flow in actual.flows if flow.is_move)
+        assert actual.causes["rules"] == 0
+        moved.update(actual.causes)
     assert min(moved["time"], moved["behaviour"], moved["edges"]) > replayed.moves_by_cause

@@ -1,4 +1,4 @@
-"""Many runs at once on one destination: one publishes, and the others say at once who holds it."""
+"""Concurrent runs on one destination: one publishes, the others exit 5 at once and name the lease holder."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from support.cli import Rfm
 from support.shops import check_consistency, current, day, history, rows_of, runs, write_orders
 
-MANY = 10
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a named pipe holds the first run")
+RUN_COUNT = 10
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the first run waits for a pipe")
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -26,14 +26,14 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_of_ten_runs_at_once_one_publishes_what_a_single_run_would(tmp_path: Path, rfm: Rfm) -> None:
+def test_ten_concurrent_runs_publish_the_result_of_a_single_run(tmp_path: Path, rfm: Rfm) -> None:
     orders = write_orders(tmp_path)
-    ended = rfm("run", orders, "--as-of", day(20), "--to", "duckdb:alone.duckdb")
-    assert ended.code == 0
-    running = [start(tmp_path, "run", "orders.csv", "--as-of", day(20), "--json") for _ in range(MANY)]
+    outcome = rfm("run", orders, "--as-of", day(20), "--to", "duckdb:alone.duckdb")
+    assert outcome.code == 0
+    running = [start(tmp_path, "run", "orders.csv", "--as-of", day(20), "--json") for _ in range(RUN_COUNT)]
     outcomes = [(*one.communicate(timeout=120), one.returncode) for one in running]
     codes = sorted(code for _, _, code in outcomes)
-    # Whoever comes when the first is done may publish after it, which is the same once more.
+    # A run that starts after the first has ended publishes the same result again.
     assert set(codes) <= {0, 5}, outcomes
     assert codes[0] == 0
     published = {json.loads(out)["run_id"] for out, _, code in outcomes if code == 0}
@@ -44,8 +44,8 @@ def test_of_ten_runs_at_once_one_publishes_what_a_single_run_would(tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.duckdb", "orders.csv", "rfm.duckdb"]
 
 
-def test_while_one_is_at_work_nine_others_exit_5_and_name_it(tmp_path: Path) -> None:
-    """The first reads from its standard input, which ends only when the others have."""
+def test_while_one_run_is_active_nine_other_commands_exit_5_and_name_it(tmp_path: Path) -> None:
+    """The first run reads its standard input, which ends only after the other commands have ended."""
     orders = write_orders(tmp_path)
     first = start(tmp_path, "run", "-", "--as-of", day(20), "--json")
     lease = tmp_path / "rfm.duckdb.rfm_segments.lease"
@@ -56,7 +56,7 @@ def test_while_one_is_at_work_nine_others_exit_5_and_name_it(tmp_path: Path) -> 
     others = [
         start(tmp_path, *arguments)
         for arguments in (
-            *(("run", "orders.csv") for _ in range(MANY - 3)),
+            *(("run", "orders.csv") for _ in range(RUN_COUNT - 3)),
             ("rollback",),
             ("backfill", "orders.csv", "--from", day(10), "--until", day(12)),
         )

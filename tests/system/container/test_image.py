@@ -1,4 +1,4 @@
-"""The image: built from the real Dockerfile, and really run, without a network and with a read-only root."""
+"""The container image, built from the Dockerfile and run without a network and with a read-only root."""
 
 from __future__ import annotations
 
@@ -18,18 +18,26 @@ import pytest
 import yaml
 
 from support.bigquery_shop import Shop
-from support.container_image import USER, Image, build, call, needs_podman, podman, started
+from support.container_image import (
+    USER,
+    Image,
+    build,
+    podman,
+    run_process,
+    skip_without_podman,
+    start_process,
+)
 from support.orders import EXPECTED_ROWS, ORDERS, published
 from support.paths import ROOT
 
 pytestmark = pytest.mark.xdist_group("container")
 
-# Seconds that a container may take on a busy machine until it knows the time.
+# Seconds that a container may take to start on a busy machine.
 START_UP = 20
 
 MARKER = "MIIEvQIBADANBg-not-a-key-but-looks-like-one"
-# What lies about in a folder that an image is built in.
-LYING_ABOUT = {
+# Files in the build folder that must not get into the image.
+STRAY_FILES = {
     "credentials.json": f'{{"type": "service_account", "private_key": "{MARKER}"}}',
     ".env": f"TOKEN={MARKER}\n",
     "production.env": f"TOKEN={MARKER}\n",
@@ -43,8 +51,8 @@ LYING_ABOUT = {
     "src/rfm_pipeline/key.pem": MARKER,
     "src/rfm_pipeline/shop.duckdb": MARKER,
 }
-# Under names that no list of what to leave out would have.
-LYING_ABOUT |= {
+# These names are unlikely to be in a list of excluded files.
+STRAY_FILES |= {
     f"src/rfm_pipeline/{name}": MARKER
     for name in (
         "shop-prod-1a2b3c.json", "gcp-key.json", "adc.json", "client_secret_123.json", "Credentials.JSON",
@@ -58,8 +66,8 @@ LYING_ABOUT |= {
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Image]:
-    needs_podman()
-    # The name is this process's, so that two suites do not take the image from each other.
+    skip_without_podman()
+    # The tag contains the process id, so that concurrent test runs do not remove each other's image.
     tag = f"localhost/rfm-pipeline-test-{os.getpid()}"
     build(ROOT, tag)
     yield Image(tag)
@@ -68,35 +76,35 @@ def image() -> Iterator[Image]:
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Path:
-    """A folder that the image's user may write to, as a volume is."""
+    """Return a folder that the image's user may write to."""
     folder = tmp_path / "volume"
     folder.mkdir()
     folder.chmod(0o777)
     return folder
 
 
-def mounted(volume: Path) -> tuple[str, str]:
+def mount_options(volume: Path) -> tuple[str, str]:
     return "-v", f"{volume}:/data"
 
 
-def readable(path: Path, text: str) -> Path:
+def write_readable(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o644)
     return path
 
 
-# What it is
+# Contents and configuration of the image
 
 
-def test_hadolint_finds_nothing_to_say() -> None:
+def test_hadolint_reports_nothing() -> None:
     hadolint = shutil.which("hadolint", path=str(Path(sys.executable).parent))
     if hadolint is None:
         pytest.skip("hadolint is not installed")
-    done = call([hadolint, ROOT / "Dockerfile"])
+    done = run_process([hadolint, ROOT / "Dockerfile"])
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_it_is_a_command_of_a_user_without_rights(image: Image) -> None:
+def test_the_image_runs_rfm_as_an_unprivileged_user(image: Image) -> None:
     config = image.config
     assert config["User"] == f"{USER}:{USER}"
     assert (config["Entrypoint"], config["Cmd"]) == (["rfm"], ["run"])
@@ -106,11 +114,11 @@ def test_it_is_a_command_of_a_user_without_rights(image: Image) -> None:
     assert labels["org.opencontainers.image.title"] == "rfm-pipeline"
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert labels["org.opencontainers.image.base.name"].startswith("docker.io/library/python:3.")
-    ours = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.")}
-    assert all(ours.values()), ours
+    own_labels = {name: value for name, value in labels.items() if name.startswith("org.opencontainers.")}
+    assert all(own_labels.values()), own_labels
 
 
-def test_nothing_that_builds_or_installs_is_inside(image: Image) -> None:
+def test_the_image_contains_no_build_or_install_tools(image: Image) -> None:
     tools = "gcc cc g++ ld make git uv curl wget"
     found = image.shell(f"for tool in {tools}; do command -v $tool; done; ls /build /root/.cache 2>/dev/null")
     assert found.stdout == ""
@@ -118,18 +126,18 @@ def test_nothing_that_builds_or_installs_is_inside(image: Image) -> None:
     assert "No module named 'pip'" in pip.stderr
 
 
-def test_it_is_no_larger_than_the_page_says(image: Image) -> None:
+def test_the_image_has_about_the_documented_size(image: Image) -> None:
     page = (ROOT / "docs" / "guides" / "scheduling.md").read_text(encoding="utf-8")
-    said = re.search(r"adds (\d+) MB to the base image", page)
-    assert said
+    documented = re.search(r"adds (\d+) MB to the base image", page)
+    assert documented
     found = int(image.shell("du -sm /opt/rfm").stdout.split()[0])
-    assert abs(found - int(said[1])) <= 0.15 * int(said[1])
+    assert abs(found - int(documented[1])) <= 0.15 * int(documented[1])
 
 
-def test_nothing_is_writable_but_the_volume(image: Image) -> None:
-    places = "/ /opt /opt/rfm /opt/rfm/bin /usr /etc /home"
+def test_only_the_volume_is_writable(image: Image) -> None:
+    folders = "/ /opt /opt/rfm /opt/rfm/bin /usr /etc /home"
     found = image.shell(
-        f"id -u; for place in {places}; do touch $place/x 2>/dev/null && echo $place; done; touch x"
+        f"id -u; for folder in {folders}; do touch $folder/x 2>/dev/null && echo $folder; done; touch x"
     )
     assert (found.stdout, found.returncode) == (f"{USER}\n", 0)
 
@@ -140,13 +148,13 @@ SHIPPED = (
 )  # fmt: skip
 
 
-def test_no_layer_has_anything_of_what_lay_about(image: Image, tmp_path: Path) -> None:
+def test_no_layer_contains_stray_files(image: Image, tmp_path: Path) -> None:
     folder = tmp_path / "checkout"
     folder.mkdir()
     for name in ("Dockerfile", ".dockerignore", "pyproject.toml", "uv.lock", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name, text in LYING_ABOUT.items():
+    for name, text in STRAY_FILES.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
     tag = f"localhost/rfm-pipeline-spoiled-{os.getpid()}"
@@ -156,9 +164,9 @@ def test_no_layer_has_anything_of_what_lay_about(image: Image, tmp_path: Path) -
     podman("rmi", "--force", tag)
     assert done.returncode == 0, done.stderr
     shipped = set()
-    for name, content in everything_in(saved):
+    for name, content in files_of_image(saved):
         assert MARKER.encode() not in content, name
-        assert not f"/{name}".endswith(tuple(f"/{lying}" for lying in LYING_ABOUT)), name
+        assert not f"/{name}".endswith(tuple(f"/{stray}" for stray in STRAY_FILES)), name
         _, package, path = name.partition("site-packages/rfm_pipeline/")
         if package and path.endswith(SHIPPED):
             shipped.add(path)
@@ -170,8 +178,8 @@ def test_no_layer_has_anything_of_what_lay_about(image: Image, tmp_path: Path) -
     }
 
 
-def everything_in(saved: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file of every layer of an image that was saved, and the image's own descriptions."""
+def files_of_image(saved: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each file in each layer of a saved image, and of its metadata files."""
     with tarfile.open(saved) as image:
         for layer in image:
             file = image.extractfile(layer)
@@ -187,10 +195,10 @@ def everything_in(saved: Path) -> Iterator[tuple[str, bytes]]:
                     yield member.name, found.read() if found else b""
 
 
-# What it does
+# Runs of the image
 
 
-def test_with_nothing_configured_it_says_what_is_missing_and_offers_the_demo(image: Image) -> None:
+def test_without_configuration_the_error_names_the_missing_source_and_the_demo(image: Image) -> None:
     done = image.run()
     assert (done.returncode, done.stdout) == (2, "")
     sentence, hint = done.stderr.splitlines()
@@ -209,7 +217,7 @@ def test_a_real_data_set_is_segmented_in_1_gib(image: Image, volume: Path, onlin
     shutil.copy(online_retail, source)
     source.chmod(0o644)
     done = image.run(
-        "run", "/in/lines.parquet", options=(*mounted(volume), "-v", f"{source}:/in/lines.parquet:ro")
+        "run", "/in/lines.parquet", options=(*mount_options(volume), "-v", f"{source}:/in/lines.parquet:ro")
     )
     assert (done.returncode, done.stderr) == (0, "")
     result = volume / "rfm.duckdb"
@@ -219,31 +227,33 @@ def test_a_real_data_set_is_segmented_in_1_gib(image: Image, volume: Path, onlin
     assert result.stat().st_uid == USER
 
 
-def test_a_mounted_file_is_all_the_configuration_it_needs(image: Image, volume: Path, tmp_path: Path) -> None:
-    readable(volume / "orders.csv", ORDERS)
-    config = readable(tmp_path / "rfm.toml", "source = 'orders.csv'\nto = 'duckdb:shop.duckdb'\n")
-    done = image.run(options=(*mounted(volume), "-v", f"{config}:/data/rfm.toml:ro"))
+def test_a_mounted_file_is_sufficient_configuration(image: Image, volume: Path, tmp_path: Path) -> None:
+    write_readable(volume / "orders.csv", ORDERS)
+    config = write_readable(tmp_path / "rfm.toml", "source = 'orders.csv'\nto = 'duckdb:shop.duckdb'\n")
+    done = image.run(options=(*mount_options(volume), "-v", f"{config}:/data/rfm.toml:ro"))
     assert (done.returncode, done.stderr) == (0, "")
     assert [row[:4] for row in published(volume / "shop.duckdb")] == [row[:4] for row in EXPECTED_ROWS]
 
 
-def test_variables_are_all_the_configuration_it_needs(image: Image, volume: Path) -> None:
-    readable(volume / "orders.csv", ORDERS)
+def test_environment_variables_are_sufficient_configuration(image: Image, volume: Path) -> None:
+    write_readable(volume / "orders.csv", ORDERS)
     variables = {"RFM_SOURCE": "orders.csv", "RFM_TO": "duckdb:shop.duckdb", "RFM_SCORING__BINS": "3"}
-    done = image.run(options=mounted(volume), environment=variables | {"RFM_PRESET": "klaviyo"})
+    done = image.run(options=mount_options(volume), environment=variables | {"RFM_PRESET": "klaviyo"})
     assert (done.returncode, done.stderr) == (0, "")
     assert [row[:4] for row in published(volume / "shop.duckdb")] == [row[:4] for row in EXPECTED_ROWS]
 
 
-def test_it_runs_on_bigquery_by_variables_alone(image: Image, volume: Path, bigquery_shop: Shop) -> None:
+def test_the_image_runs_on_bigquery_with_environment_variables_only(
+    image: Image, volume: Path, bigquery_shop: Shop
+) -> None:
     source = bigquery_shop.create_table()
     environment = {
         "BIGQUERY_EMULATOR_HOST": bigquery_shop.address,
         "RFM_SOURCE": source,
         "RFM_TO": bigquery_shop.destination,
     }
-    # The server is on the machine's own loopback.
-    done = image.run("run", options=mounted(volume), environment=environment, network="host")
+    # The emulator listens on the loopback interface of the host.
+    done = image.run("run", options=mount_options(volume), environment=environment, network="host")
     assert done.returncode == 0, done.stderr
     assert f"Published {bigquery_shop.destination}.rfm_segments" in done.stdout
     assert len(bigquery_shop.published_rows()) == len(EXPECTED_ROWS)
@@ -258,17 +268,17 @@ def test_it_runs_on_bigquery_by_variables_alone(image: Image, volume: Path, bigq
         (4, ORDERS, {"RFM_DUCKDB__TEMP_DIRECTORY": "/proc"}),
     ],
 )
-def test_its_exit_code_is_that_of_the_run(
+def test_the_container_exits_with_the_exit_code_of_the_run(
     code: int, orders: str, variables: dict[str, str], image: Image, volume: Path
 ) -> None:
-    readable(volume / "orders.csv", orders)
-    done = image.run("run", "orders.csv", options=mounted(volume), environment=variables)
+    write_readable(volume / "orders.csv", orders)
+    done = image.run("run", "orders.csv", options=mount_options(volume), environment=variables)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith("error: ")
     assert not (volume / "rfm.duckdb").exists()
 
 
-def test_it_stops_on_a_signal_and_publishes_nothing(image: Image, volume: Path) -> None:
+def test_a_container_that_receives_sigterm_stops_and_publishes_nothing(image: Image, volume: Path) -> None:
     lines = volume / "lines.parquet"
     with closing(duckdb.connect()) as connection:
         connection.execute(
@@ -278,30 +288,30 @@ def test_it_stops_on_a_signal_and_publishes_nothing(image: Image, volume: Path) 
         )
     lines.chmod(0o644)
     name = f"rfm-stopped-{os.getpid()}"
-    words = image.words("run", "lines.parquet", options=(*mounted(volume), "--name", name))
-    with started(words) as running:
+    command = image.command("run", "lines.parquet", options=(*mount_options(volume), "--name", name))
+    with start_process(command) as running:
         try:
-            # A run's own folder for what outgrows the memory: the engine is at work.
+            # The run has created its spill folder, so DuckDB is executing.
             wait_for(lambda: list(volume.glob("rfm-*")))
             assert podman("kill", "--signal", "TERM", name).returncode == 0
-            _, said = running.communicate(timeout=60)
+            _, stderr = running.communicate(timeout=60)
         finally:
             podman("rm", "--force", "--ignore", name)
-    assert (running.returncode, said) == (130, "error: Stopped; nothing was published.\n")
+    assert (running.returncode, stderr) == (130, "error: Stopped; nothing was published.\n")
     assert [path.name for path in volume.iterdir()] == ["lines.parquet"]
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, "the condition did not become true in time"
         time.sleep(0.02)
 
 
 # Compose
 
 
-def test_the_compose_file_runs_it_as_hard_as_the_tests_do(image: Image) -> None:
+def test_the_compose_file_hardens_the_container_like_the_tests(image: Image) -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
     assert set(services) == {"rfm", "daily"}
     for service in services.values():
@@ -312,25 +322,25 @@ def test_the_compose_file_runs_it_as_hard_as_the_tests_do(image: Image) -> None:
     assert services["daily"]["restart"] == "always"
     command = services["daily"]["command"]
     assert command[:2] == ["schedule", "wait"]
-    # It waits, and then is the run that was asked for: its messages and its exit code are the run's.
-    done = image.run(*wait_words(command))
+    # The command waits and then becomes the run: messages and exit code are those of the run.
+    done = image.run(*wait_command(command))
     assert done.returncode == 2
     first, *rest = done.stderr.splitlines()
     assert first.startswith("Waiting until ")
     assert rest[0] == "error: There is no source to read."
 
 
-def wait_words(command: list[str], now: float | None = None) -> list[str]:
-    """The command of the service, with a minute that begins soon, but not before it can be waited for."""
+def wait_command(command: list[str], now: float | None = None) -> list[str]:
+    """Return the command of the service with a start time that is later than the container's start-up."""
     words = [word.replace("${TIMEZONE:-UTC}", "UTC") for word in command]
     soon = time.gmtime((time.time() if now is None else now) + 60 + START_UP)
     return [time.strftime("%H:%M", soon) if word.startswith("${") else word for word in words]
 
 
 @pytest.mark.parametrize("second", [0, 39, 40, 41, 59, 59.999])
-def test_the_minute_that_is_waited_for_can_not_be_missed(second: float) -> None:
+def test_the_start_time_of_the_wait_command_leaves_time_to_start(second: float) -> None:
     now = 86_400 * 20_000 + 23 * 3600 + 58 * 60 + second
-    *_, at = wait_words(["--at", "${AT:-05:30}"], now)
+    *_, at = wait_command(["--at", "${AT:-05:30}"], now)
     hour, minute = map(int, at.split(":"))
     left = (hour * 3600 + minute * 60 - now) % 86_400
     assert START_UP <= left <= START_UP + 60

@@ -1,4 +1,4 @@
-"""The workflows: what they use is pinned, what they may do is the least, and their shell is sound."""
+"""GitHub workflows: actions are pinned, permissions are minimal, and shell scripts pass ShellCheck."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ def workflow(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_every_action_is_pinned_to_a_commit_and_says_its_version(path: Path) -> None:
+def test_every_action_is_pinned_to_a_commit_with_its_version_in_a_comment(path: Path) -> None:
     used = re.findall(r"uses: (.*)", path.read_text(encoding="utf-8"))
     assert used
     for line in used:
         assert re.fullmatch(r"[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
 
 
-def test_an_action_has_one_version_in_all_workflows() -> None:
+def test_an_action_has_the_same_version_in_all_workflows() -> None:
     found = [line for path in WORKFLOWS for line in re.findall(r"uses: (\S+)@(\S+)", path.read_text("utf-8"))]
     assert len(dict(found)) == len(set(found))
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_their_shell_passes_shellcheck(path: Path) -> None:
+def test_the_shell_scripts_of_workflows_pass_shellcheck(path: Path) -> None:
     shellcheck = shutil.which("shellcheck", path=str(Path(sys.executable).parent))
     assert shellcheck
     for job in workflow(path.name)["jobs"].values():
         for step in job["steps"]:
             if "run" in step:
-                # A value of theirs stands in the environment, where it can't become code.
+                # Expressions are passed as environment variables, to prevent script injection.
                 assert "${{" not in step["run"]
                 done = subprocess.run(
                     [shellcheck, "--shell=bash", "-"],
@@ -56,16 +56,16 @@ def test_their_shell_passes_shellcheck(path: Path) -> None:
                 assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_only_a_version_is_published_and_only_after_it_was_checked() -> None:
-    found = workflow("image.yml")
-    assert found["permissions"] == {}
-    check, publish = found["jobs"]["check"], found["jobs"]["publish"]
+def test_only_tags_are_published_and_only_after_the_check_job() -> None:
+    image_workflow = workflow("image.yml")
+    assert image_workflow["permissions"] == {}
+    check, publish = image_workflow["jobs"]["check"], image_workflow["jobs"]["publish"]
     assert check["permissions"] == {"contents": "read"}
     assert (publish["if"], publish["needs"]) == ("github.ref_type == 'tag'", "check")
     assert set(publish["permissions"]) == {"contents", "packages", "id-token"}
 
 
-def test_what_is_published_is_built_as_what_was_checked() -> None:
+def test_the_published_image_has_the_same_base_as_the_checked_image() -> None:
     jobs = workflow("image.yml")["jobs"]
     built = [
         dict(line.split("=", 1) for line in step["with"]["build-args"].splitlines())
@@ -80,7 +80,7 @@ def test_what_is_published_is_built_as_what_was_checked() -> None:
     assert all(set(arguments) <= declared for arguments in built)
 
 
-def test_the_labels_of_what_is_published_say_what_it_was_built_from() -> None:
+def test_the_labels_of_the_published_image_name_version_commit_and_base() -> None:
     (labels,) = (
         step["with"]["labels"].splitlines()
         for step in workflow("image.yml")["jobs"]["publish"]["steps"]
@@ -95,13 +95,13 @@ def test_the_labels_of_what_is_published_say_what_it_was_built_from() -> None:
     assert 'echo "digest=$digest"' in step["run"]
 
 
-def test_every_file_of_the_package_may_enter_the_build() -> None:
-    """Seen here, where nothing is built: a folder without its line is a module that the image lacks."""
+def test_every_file_of_the_package_is_in_the_build_context() -> None:
+    """A folder without a line in .dockerignore would be missing from the image."""
     rules = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    entering = {path for rule in rules if rule.startswith("!") for path in ROOT.glob(rule[1:])}
-    there = {
+    included = {path for rule in rules if rule.startswith("!") for path in ROOT.glob(rule[1:])}
+    package_files = {
         path
         for path in (ROOT / "src" / "rfm_pipeline").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert there - entering == set()
+    assert package_files - included == set()

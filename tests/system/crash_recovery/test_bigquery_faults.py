@@ -1,7 +1,7 @@
 """Faults at each request of a run: the run recovers, or fails and leaves the earlier result.
 
-In the long lane every fault is tried at every request, and the outcomes are appended to build/faults.tsv. In
-the other lanes a sample is tried, which contains each fault and about every other request.
+The long lane injects every fault at every request, and appends the outcomes to build/faults.tsv. The other
+lanes inject a sample, which contains each fault and about every other request.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def cases(requests: list[Request], *, every: bool) -> Iterator[tuple[int, str]]:
         for turn, fault in enumerate(REQUEST_FAULTS):
             if every or (turn + point) % (2 * len(REQUEST_FAULTS)) == 0:
                 yield point, fault
-    for place, point in enumerate(of_jobs):
+    for index, point in enumerate(of_jobs):
         for turn, fault in enumerate(JOB_FAULTS):
-            if every or turn % len(of_jobs) == place:
+            if every or turn % len(of_jobs) == index:
                 yield point, fault
 
 
@@ -58,33 +58,35 @@ def cases(requests: list[Request], *, every: bool) -> Iterator[tuple[int, str]]:
 def test_a_fault_at_any_request_leaves_a_consistent_result(
     every: bool, scene: Scene, record_property: Callable[[str, object], None]
 ) -> None:
-    ended: Counter[str] = Counter()
-    wrong: list[str] = []
-    tried = list(cases(scene.requests, every=every))
+    outcomes: Counter[str] = Counter()
+    problems: list[str] = []
+    injected = list(cases(scene.requests, every=every))
     # Shuffled, so that the record of an interrupted test is a sample.
-    Random(0).shuffle(tried)
-    for point, fault in tried:
+    Random(0).shuffle(injected)
+    for point, fault in injected:
         request = scene.requests[point]
         scene.proxy.fault_for = at(point, fault, scene.proxy)
         error = scene.run(request_timeout=2.5 if "hang" in fault else 30)
         where = f"{fault} at request {point}, {request.kind} {request.sql[:40]!r}: {error}"
-        how = "succeeded" if error is None else f"exit {error.exit_code}"
-        ended[how] += 1
-        found = [f"{where}: {what}" for what in faults_of(scene, request, fault, error)]
-        wrong += found
+        outcome = "succeeded" if error is None else f"exit {error.exit_code}"
+        outcomes[outcome] += 1
+        case_problems = [f"{where}: {problem}" for problem in problems_after(scene, request, fault, error)]
+        problems += case_problems
         if every:
             RECORD.parent.mkdir(exist_ok=True)
             with RECORD.open("a", encoding="utf-8") as record:
-                record.write(f"{fault}\t{point}\t{request.kind}\t{how}\t{'; '.join(found)}\n")
+                record.write(f"{fault}\t{point}\t{request.kind}\t{outcome}\t{'; '.join(case_problems)}\n")
         scene.restore()
-    summary = f"{len(scene.requests)} requests of a run, {len(tried)} faults: {dict(sorted(ended.items()))}"
+    summary = (
+        f"{len(scene.requests)} requests of a run, {len(injected)} faults: {dict(sorted(outcomes.items()))}"
+    )
     record_property("faults", summary)
-    assert wrong == []
-    assert {fault for _, fault in tried} == set(FAULTS)
+    assert problems == []
+    assert {fault for _, fault in injected} == set(FAULTS)
 
 
-def faults_of(scene: Scene, request: Request, fault: str, error: RfmError | None) -> Iterator[str]:
-    """Yield what is wrong with the state after a run with a fault."""
+def problems_after(scene: Scene, request: Request, fault: str, error: RfmError | None) -> Iterator[str]:
+    """Yield each problem of the state after a run with a fault."""
     rows = scene.shop.published_rows()
     is_new = [row[:-1] for row in rows] == scene.expected
     if error is None:
@@ -123,7 +125,7 @@ def job_of(scene: Scene, sql: str) -> str:
 
 @pytest.mark.parametrize("fault", [fault for fault in REQUEST_FAULTS if fault != "409"])
 def test_a_lasting_fault_ends_the_run_at_the_retry_deadline(fault: str, scene: Scene) -> None:
-    """From one request on, all requests fail."""
+    """A lasting fault affects one request and all later requests."""
     proxy = scene.proxy
     for point in (0,) if "hang" in fault else (0, len(scene.requests) // 2):
         proxy.reset()
@@ -193,9 +195,9 @@ def test_after_a_lost_response_the_runner_attaches_to_the_existing_job(step: str
 def test_a_job_of_the_same_id_with_other_sql_is_not_touched(scene: Scene) -> None:
     def occupy_job_id(request: Request) -> None:
         if request.kind == "insert" and request.sql.startswith("CREATE"):
-            known = scene.proxy._job_state(request)
-            another = {**known["configuration"], "labels": {"rfm_sql": "another"}}
-            scene.proxy.jobs[request.job_id] = {**known, "configuration": another, "failure": ""}
+            job_state = scene.proxy._job_state(request)
+            another = {**job_state["configuration"], "labels": {"rfm_sql": "another"}}
+            scene.proxy.jobs[request.job_id] = {**job_state, "configuration": another, "failure": ""}
 
     scene.proxy.on_request = occupy_job_id
     error = scene.run()
@@ -212,7 +214,7 @@ def test_the_run_after_a_failed_run_publishes_and_cleans_up(scene: Scene, rfm: R
     assert "too few resources to run publish" in error.message
     scene.proxy.reset()
     arguments = (scene.shop.source(), "--to", scene.shop.destination, "--as-of", "2024-03-01", "--json")
-    ended: Outcome = rfm("run", *arguments)
-    assert ended.code == 0, ended.stderr
+    outcome: Outcome = rfm("run", *arguments)
+    assert outcome.code == 0, outcome.stderr
     assert scene.shop.published_without_run_id() == scene.expected
     assert scene.shop.tables() == sorted(["orders", *TABLES, *map(backup_name, TABLES)])

@@ -76,8 +76,8 @@ class KilledRun:
         write_orders(folder)
         (folder / "scratch").mkdir()
         (folder / "rfm.toml").write_text('duckdb.temp_directory = "scratch"\n', encoding="utf-8")
-        ended = rfm("run", "orders.csv", "--as-of", BEFORE, *RUN[4:])
-        assert ended.code == 0, ended.stderr
+        outcome = rfm("run", "orders.csv", "--as-of", BEFORE, *RUN[4:])
+        assert outcome.code == 0, outcome.stderr
         self._backup = folder.with_name(f"{folder.name}-backup")
         shutil.copytree(folder, self._backup)
         assert rfm(*RUN).code == 0
@@ -114,8 +114,8 @@ class KilledRun:
         written = without_run_id((self.folder / "segments.csv").read_bytes().splitlines())
         assert written in [without_run_id(lines) for lines in self._texts.values()]
         self.outcomes["new" if as_of == AFTER else "old"] += 1
-        ended = self._rfm(*RUN)
-        assert ended.code == 0, ended.stderr
+        outcome = self._rfm(*RUN)
+        assert outcome.code == 0, outcome.stderr
         assert check_consistency(file)[0] == AFTER
         assert current(file) == self._rows[AFTER]
         assert without_run_id((self.folder / "segments.csv").read_bytes().splitlines()) == without_run_id(

@@ -1,4 +1,4 @@
-"""Sources whose groups exceed the memory are partitioned; smaller sources are not even sampled."""
+"""Sources whose groups exceed the memory limit are partitioned; smaller sources are not sampled."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LINES = 3_000_000
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Orders of one line each, some without a customer and some returned; grouping them takes 360 MB."""
+    """Return a file of one-line orders, some without a customer, some returned; grouping takes 360 MB."""
     file = tmp_path_factory.mktemp("shop") / "lines.parquet"
     with duckdb.connect() as connection:
         connection.execute(f"""
@@ -56,8 +56,8 @@ def test_the_result_does_not_depend_on_the_memory_limit(
     assert much.code == little.code == 0, little.stderr
     assert len(partition_counts) == 1
     assert partition_counts[0] > 3
-    own = dict.fromkeys(("run_id", "duration_s", "destination"))
-    assert {**little.json, **own} == {**much.json, **own}
+    run_specific = dict.fromkeys(("run_id", "duration_s", "destination"))
+    assert {**little.json, **run_specific} == {**much.json, **run_specific}
     with duckdb.connect() as connection:
         connection.execute(
             "ATTACH 'much.duckdb' AS much (READ_ONLY); ATTACH 'little.duckdb' AS little (READ_ONLY)"
@@ -72,12 +72,12 @@ def test_the_result_does_not_depend_on_the_memory_limit(
     assert differences == [(0,)]
 
 
-def limited(memory: str) -> duckdb.DuckDBPyConnection:
+def connect_with_memory_limit(memory: str) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"memory_limit": memory})
 
 
 def partitioned_query(lines: str, customer: str = "'C' || line") -> PartitionedQuery:
-    """Return a step over `lines` lines, ten of which are one order."""
+    """Return a step over `lines` lines, with ten lines per order."""
     return PartitionedQuery(
         input_sql=f"SELECT {customer} AS customer_id, line // 10 AS order_id FROM range({lines}) AS r(line)",
         partition_key="customer_id",
@@ -89,34 +89,34 @@ def partitioned_query(lines: str, customer: str = "'C' || line") -> PartitionedQ
 
 
 def test_small_sources_are_not_sampled() -> None:
-    nonsense = PartitionedQuery(input_sql="no SQL", partition_key="", group_count_sql="", partition_sql="")
-    with limited("100MB") as connection:
-        assert required_partition_count(connection, nonsense, 1_000_000) == 1
+    invalid = PartitionedQuery(input_sql="no SQL", partition_key="", group_count_sql="", partition_sql="")
+    with connect_with_memory_limit("100MB") as connection:
+        assert required_partition_count(connection, invalid, 1_000_000) == 1
 
 
 def test_lines_per_order_are_estimated_from_the_first_lines() -> None:
-    with limited("100MB") as connection:
+    with connect_with_memory_limit("100MB") as connection:
         # The groups would take 12 GB if each line were an order; ten lines are one order.
-        found = required_partition_count(connection, partitioned_query("200_000"), 100_000_000)
-        assert 30 <= found <= 40
+        count = required_partition_count(connection, partitioned_query("200_000"), 100_000_000)
+        assert 30 <= count <= 40
         assert required_partition_count(connection, partitioned_query("200_000"), 15_000_000) == 1
         assert connection.execute("SELECT COUNT(*) FROM duckdb_tables()").fetchone() == (0,)
 
 
-def test_types_that_parquet_would_change_are_not_partitioned() -> None:
-    with limited("100MB") as connection:
+def test_columns_whose_type_parquet_would_change_are_not_partitioned() -> None:
+    with connect_with_memory_limit("100MB") as connection:
         huge = partitioned_query("200_000", "line::HUGEINT")
         assert required_partition_count(connection, huge, 100_000_000) == 1
 
 
-def test_excluded_lines_are_no_sample_of_lines_per_order() -> None:
-    with limited("100MB") as connection:
+def test_excluded_lines_do_not_affect_the_estimate_of_lines_per_order() -> None:
+    with connect_with_memory_limit("100MB") as connection:
         late = partitioned_query("200_000", "CASE WHEN line >= 199_990 THEN 'C' END")
         assert required_partition_count(connection, late, 100_000_000) > 300
 
 
-def test_texts_with_a_collation_are_not_partitioned() -> None:
-    with limited("100MB") as connection:
+def test_text_columns_with_a_collation_are_not_partitioned() -> None:
+    with connect_with_memory_limit("100MB") as connection:
         assert required_partition_count(connection, partitioned_query("200_000"), 100_000_000) > 1
         connection.execute("CREATE TABLE lines(customer VARCHAR COLLATE nocase)")
         assert required_partition_count(connection, partitioned_query("200_000"), 100_000_000) == 1
@@ -131,7 +131,7 @@ def test_the_partition_folder_may_have_special_characters(name: str, tmp_path: P
         partition_sql="SELECT customer_id, COUNT(*) AS lines FROM part_of_lines GROUP BY 1",
     )
     (tmp_path / name).mkdir()
-    with limited("100MB") as connection:
+    with connect_with_memory_limit("100MB") as connection:
         materialize_partitioned(connection, "made", step, count=3, folder=tmp_path / name / "parts")
         assert connection.execute("SELECT COUNT(*), SUM(lines) FROM made").fetchall() == [(9, 1_000)]
     assert not list((tmp_path / name).iterdir())
@@ -143,12 +143,12 @@ def test_no_files_are_left_after_a_failure(tmp_path: Path) -> None:
     step = PartitionedQuery(
         input_sql=lines, partition_key="customer_id", group_count_sql="", partition_sql=wrong
     )
-    with limited("100MB") as connection, pytest.raises(duckdb.Error, match="stopped"):
+    with connect_with_memory_limit("100MB") as connection, pytest.raises(duckdb.Error, match="stopped"):
         materialize_partitioned(connection, "made", step, count=3, folder=tmp_path / "parts")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_later_step_is_sized_by_the_row_count_of_the_step_before(
+def test_a_later_step_is_sized_by_the_row_count_of_the_previous_step(
     rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "lines.parquet"
@@ -183,7 +183,7 @@ def test_a_later_step_is_sized_by_the_row_count_of_the_step_before(
         ("view", None, None, None),
     ],
 )
-def test_the_line_count_is_stated_by_the_source_or_estimated_from_its_size(
+def test_the_line_count_is_taken_from_the_source_or_estimated_from_its_size(
     name: str, rows: int | None, size: int | None, expected: int | None
 ) -> None:
     opened = OpenedSource(name, name, (), "CSV", (Path(name),), size, rows, ())
