@@ -50,7 +50,9 @@ class Configuration(Struct, frozen=True, dict=True):
 
     def with_preset(self, name: str) -> Configuration:
         """Return this configuration with the preset of a recognised export as its weakest layer."""
-        return replace(self, source_preset=name)
+        # Parsed already, and no preset of an export has them.
+        locations = {"source": self.settings.source, "to": self.settings.to}
+        return replace(self, flags={**self.flags, **locations}, source_preset=name)
 
     @cached_property
     def merged(self) -> dict[str, Any]:

@@ -46,8 +46,8 @@ def test_settings_are_resolved_once_and_once_more_with_the_preset_of_an_export(
     result = run(configuration, NullObserver())
     assert result.statistics.customers == 1
     assert calls == {
-        "parse_source": times,
-        "parse_destination": times,
+        "parse_source": 1,
+        "parse_destination": 1,
         "settings": times,
         "segment map": 1,
     }
