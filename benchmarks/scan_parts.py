@@ -1,8 +1,8 @@
-"""What the parts of the scan take: `python benchmarks/scan_parts.py FILE`, with lines of `generate.py`.
+"""Time of the parts of the scan: `python benchmarks/scan_parts.py FILE`, with lines of `generate.py`.
 
-The step that reads the source is run as `rfm sql` prints it, then with one part after the other made simpler
-than it may be, in turns. What a part takes is what its run is faster by; that is no sum, as parts share work.
-The floor's aggregation stands beside it, with as many threads.
+The step that reads the source runs as `rfm sql` prints it, then with one part after the other simplified, in
+turns. The time of a part is the difference; the times do not add up, as parts share work. The floor's aggregation
+runs beside it with the same number of threads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import duckdb
 ROUNDS = 5
 FLOOR = Path(__file__).resolve().parent / "contenders" / "floor.sql"
 
-# What stands in the printed query, and what takes its place. A dot matches line breaks.
+# A pattern in the printed query, and its replacement. A dot matches line breaks.
 Part = tuple[tuple[str, str], ...]
 PARTS: Mapping[str, Part] = {
     "customers without blanks and .0": (
@@ -65,15 +65,16 @@ PARTS: Mapping[str, Part] = {
 
 
 def scan_of(file: Path) -> str:
-    """The step that reads the source, as `rfm sql` prints it."""
+    """Return the step that reads the source, as `rfm sql` prints it."""
     rfm = Path(sys.executable).with_name("rfm")
     printed = subprocess.run([str(rfm), "sql", str(file)], check=True, capture_output=True, text=True).stdout
-    ctes = printed[printed.index("WITH") : printed.index("-- One row: the date from which")]
+    # Up to the comment line of the CTE that follows `customers`.
+    ctes, _, _ = re.split(r"\n--[^\n]*\n(as_of) AS \(", printed[printed.index("WITH") :], maxsplit=1)
     return f"{ctes.rstrip().rstrip(',')}\nSELECT * FROM customers"
 
 
 def without(scan: str, part: Part) -> str | None:
-    """The step with a part made simpler; None where it has no such part."""
+    """Return the step with a part simplified; None if it has no such part."""
     for found, instead in part:
         scan, count = re.subn(found, instead, scan, flags=re.DOTALL)
         if not count:
