@@ -1,8 +1,8 @@
 """Time of the parts of the scan: `python benchmarks/scan_parts.py FILE`, with lines of `generate.py`.
 
 The step that reads the source runs as `rfm sql` prints it, then with one part after the other simplified, in
-turns. The time of a part is the difference; the times do not add up, as parts share work. The floor's aggregation
-runs beside it with the same number of threads.
+turns. The time of a part is the difference; the times do not add up, as parts share work. The aggregation of
+the floor runs beside it with the same number of threads.
 """
 
 from __future__ import annotations
