@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rfm_pipeline.pipeline.progress import RunObserver
@@ -133,10 +133,13 @@ def log_progress(*, quiet: bool) -> Iterator[RunObserver]:
         heartbeat.join()
 
 
-class _CurrentStep(NamedTuple):
-    name: str
-    started: float
-    share: float | None
+class _CurrentStep:
+    """A step that is under way. Not a NamedTuple: creating one takes 1.5 ms of the start of each command."""
+
+    def __init__(self, name: str, started: float, share: float | None) -> None:
+        self.name = name
+        self.started = started
+        self.share = share
 
 
 class _EventObserver:
@@ -160,7 +163,7 @@ class _EventObserver:
 
     def progress(self, share: float) -> None:
         if self._current is not None:
-            self._current = self._current._replace(share=share)
+            self._current.share = share
 
     def heartbeat(self, ended: Event) -> None:
         """Write the duration of the current step every `HEARTBEAT_S` seconds, until `ended` is set."""

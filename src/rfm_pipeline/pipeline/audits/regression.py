@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from rfm_pipeline.common.formatting import capitalize_first, format_percent
 from rfm_pipeline.config.audits import DropAudit, DuplicateLoadAudit, SegmentSharesAudit
@@ -21,7 +22,7 @@ _NEGLIGIBLE_GROWTH = Decimal("0.1")
 """The share by which customers may grow in a load that has the same lines twice."""
 
 
-class _Comparison(NamedTuple):
+class _Comparison(Struct, frozen=True):
     """The statistics of the staged run and of the last one, whose label is `last`."""
 
     now: RunStatistics
@@ -76,7 +77,7 @@ def duplicate_load(run: AuditInput, rule: DuplicateLoadAudit) -> CheckResult:
 
 
 def _duplicate_load(run: AuditInput, rule: DuplicateLoadAudit, runs: _Comparison) -> CheckResult:
-    now, before, last = runs
+    now, before, last = runs.now, runs.before, runs.last
     unit, units_now, units_before = _units(run, now, before)
     if not (units_now and units_before and before.rows_kept and before.customers and before.revenue > 0):
         return passed(_sentence(f"{last} has too little to be compared with"))
