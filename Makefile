@@ -79,7 +79,7 @@ format: $(NEEDS) ## Format the code and apply the safe fixes
 	@$(RUN) --all-extras ruff format
 
 bench: $(NEEDS) ## Time a run in comparison with a lower bound and other tools; ARGS="10m" narrows it
-	@$(RUN) --all-extras python benchmarks/bench.py $(ARGS)
+	@$(RUN) --all-extras python benchmarks/run.py $(ARGS)
 
 build: $(NEEDS) ## Build the wheel and the source distribution into dist
 	@$(UV) build

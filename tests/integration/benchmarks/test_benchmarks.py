@@ -35,7 +35,7 @@ def script(name: str) -> ModuleType:
 
 @pytest.fixture(params=["shop", "wholesale"])
 def lines(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    generate = script("generate")
+    generate = script("generate_data")
     file = tmp_path / "lines.parquet"
     generate.generate(generate.SHAPES[request.param], 20_000, file)
     return file
@@ -48,7 +48,7 @@ def totals_of(name: str, lines: Path, folder: Path) -> dict[str, Any]:
         script("run_sql").run(BENCHMARKS / "contenders" / contender.script, lines, result)
     else:
         script(contender.script.removesuffix(".py")).run(str(lines), str(result))
-    found: dict[str, Any] = script("bench").totals_of(result, contender.reads)
+    found: dict[str, Any] = script("run").totals_of(result, contender.reads)
     return found
 
 
@@ -59,11 +59,11 @@ def test_contenders_arrive_at_the_same_customers(
     monkeypatch.chdir(tmp_path)
     result = tmp_path / "rfm.parquet"
     assert rfm("run", lines, "--to", "duckdb:rfm.duckdb", "--output", result).code == 0
-    bench, suite = script("bench"), script("suite")
-    totals = {"rfm": bench.totals_of(result, suite.CONTENDERS["rfm"].reads)}
+    runner, suite = script("run"), script("suite")
+    totals = {"rfm": runner.totals_of(result, suite.CONTENDERS["rfm"].reads)}
     others = ("floor", "stored", "usual", "polars", "pandas")
     totals |= {name: totals_of(name, lines, tmp_path) for name in others}
-    bench.check_agreement(totals)
+    runner.check_agreement(totals)
     assert totals["rfm"]["customers"] > 100
     assert len({found["fingerprint"] for found in totals.values()}) == 1
     # The bound leaves behind what a run does.
@@ -97,7 +97,7 @@ def tables_of(file: Path) -> dict[str, list[tuple[object, ...]]]:
     [("customers", 11), ("orders", 21), ("revenue", 99.0), ("newest", "2024-01-02"), ("fingerprint", 1)],
 )
 def test_times_of_different_jobs_are_not_compared(name: str, value: object) -> None:
-    check = script("bench").check_agreement
+    check = script("run").check_agreement
     found = {"customers": 10, "orders": 20, "revenue": 100.0, "newest": "2024-01-01", "fingerprint": 5}
     check({"one": found, "other": {**found, "revenue": 100.000001}})
     # What a contender defines in another way is not compared.
@@ -107,7 +107,7 @@ def test_times_of_different_jobs_are_not_compared(name: str, value: object) -> N
 
 
 def test_the_same_lines_are_generated_each_time(lines: Path, tmp_path: Path) -> None:
-    generate = script("generate")
+    generate = script("generate_data")
     for name, shape in generate.SHAPES.items():
         files = [tmp_path / f"{name}-{turn}.csv" for turn in range(2)]
         for file in files:
@@ -117,7 +117,7 @@ def test_the_same_lines_are_generated_each_time(lines: Path, tmp_path: Path) -> 
 
 def test_a_run_tells_its_steps(lines: Path, rfm: Rfm) -> None:
     ended = rfm("run", lines, "--output", "result.parquet", "--log-format", "json")
-    steps = script("results").steps_of(ended.stderr, 100.0)
+    steps = script("report").steps_of(ended.stderr, 100.0)
     assert min(steps.values()) >= 0
     assert set(steps) >= {
         "Looking at the source", "Reading, cleaning and measuring", "Finding the edges",
@@ -133,20 +133,20 @@ def test_a_step_lasts_until_the_next_one_begins() -> None:
         {"event": "step", "step": "Reading", "elapsed_s": 4.0},
         {"event": "published", "elapsed_s": 4.5},
     ]
-    steps = script("results").steps_of("\n".join(map(json.dumps, said)), 5.0)
+    steps = script("report").steps_of("\n".join(map(json.dumps, said)), 5.0)
     assert steps == {"Start and end of the process": 1.5, "Reading": 2.5, "Publishing": 1.0}
 
 
 def test_a_contender_that_defines_a_total_in_another_way_is_no_reference() -> None:
     found = {"customers": 10, "orders": 20, "revenue": 100.0, "newest": "2024-01-01", "fingerprint": 5}
-    check, lacking = script("bench").check_agreement, {**found, "orders": None, "fingerprint": None}
+    check, lacking = script("run").check_agreement, {**found, "orders": None, "fingerprint": None}
     check({"one": lacking, "other": found})
     with pytest.raises(SystemExit, match="the contenders disagree"):
         check({"one": lacking, "other": found, "third": {**found, "orders": 21}})
 
 
 def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
-    results, suite, measuring = script("results"), script("suite"), script("measuring")
+    results, suite, measuring = script("report"), script("suite"), script("measure")
     measured = {
         name: [measuring.Measurement(seconds, 2.0 * seconds, 10**9)] * 3
         for seconds, name in enumerate(suite.WORKS["10m"].contenders, start=1)
@@ -182,7 +182,7 @@ def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("file", "parts"), [("lines.parquet", 6), ("lines.csv", 9)])
 def test_the_parts_of_the_scan_are_parts_of_what_is_printed(file: str, parts: int, tmp_path: Path) -> None:
-    generate, scan_parts = script("generate"), script("scan_parts")
+    generate, scan_parts = script("generate_data"), script("experiments.scan_parts")
     generate.generate(generate.SHAPES["shop"], 2_000, tmp_path / file)
     scan = scan_parts.scan_of(tmp_path / file)
     with duckdb.connect() as connection:

@@ -256,8 +256,8 @@ def test_a_frame_in_many_pieces_is_read_whole(limit: int, monkeypatch: pytest.Mo
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can reset the peak memory of a process")
 @pytest.mark.parametrize("pieces", [1, 20])
 def test_a_large_frame_is_not_copied(pieces: int) -> None:
-    arguments = (str(ROOT / "benchmarks" / "frame_memory.py"), "segment", "4000000", str(pieces))
-    done = run_python(*arguments)
+    script = ROOT / "benchmarks" / "experiments" / "frame_memory.py"
+    done = run_python(str(script), "segment", "4000000", str(pieces))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) < 0.6
 

@@ -1,4 +1,4 @@
-"""Measures what `segment` takes beside a Polars frame: `python benchmarks/frame_memory.py [LINES]`.
+"""Measure what `segment` takes beside a Polars frame: `python benchmarks/experiments/frame_memory.py`.
 
 Each way is a process of its own that makes the frame, notes what is resident, and measures how far the peak
 rises above that, as a share of the frame. Beside it stands a deliberate copy of the frame, which must come

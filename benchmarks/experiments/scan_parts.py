@@ -1,4 +1,6 @@
-"""Time of the parts of the scan: `python benchmarks/scan_parts.py FILE`, with lines of `generate.py`.
+"""Time of the parts of the scan: `python benchmarks/experiments/scan_parts.py FILE`.
+
+FILE has lines of `generate_data.py`.
 
 The step that reads the source runs as `rfm sql` prints it, then with one part after the other simplified, in
 turns. The time of a part is the difference; the times do not add up, as parts share work. The aggregation of
@@ -18,7 +20,7 @@ from pathlib import Path
 import duckdb
 
 ROUNDS = 5
-FLOOR = Path(__file__).resolve().parent / "contenders" / "floor.sql"
+FLOOR = Path(__file__).resolve().parents[1] / "contenders" / "floor.sql"
 
 # A pattern in the printed query, and its replacement. A dot matches line breaks.
 Part = tuple[tuple[str, str], ...]

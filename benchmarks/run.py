@@ -5,7 +5,7 @@ They take turns: one warm-up, which fills the page cache, then the rounds. A mac
 something else slows all of them, so read the ratios, which compare contenders within one round, and not the
 seconds.
 
-    python benchmarks/bench.py [WORK ...] [--contenders A,B] [--rounds N] [--json]
+    python benchmarks/run.py [WORK ...] [--contenders A,B] [--rounds N] [--json]
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from measuring import Measurement, fresh_folder, interpreter_of, measure, plain_environment, say
-from results import figures_of, goals_table, save, saved, steps_of, steps_table, table_of
+from measure import Measurement, fresh_folder, interpreter_of, measure, plain_environment, say
+from report import figures_of, goals_table, save, saved, steps_of, steps_table, table_of
 from suite import CONTENDERS, HERE, ONLINE_RETAIL, WORKS, Work, command
 
 # What the customers of a contender's result come to, whatever its columns are called.
@@ -95,7 +95,8 @@ def source_of(work: Work, folder: Path) -> Path:
     if not file.exists():
         say(f"writing {work.lines:,} lines to {file}")
         subprocess.run(
-            [sys.executable, str(HERE / "generate.py"), work.shape, str(work.lines), str(file)], check=True
+            [sys.executable, str(HERE / "generate_data.py"), work.shape, str(work.lines), str(file)],
+            check=True,
         )
     return file
 

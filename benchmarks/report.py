@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import Measurement
+from measure import Measurement
 from suite import BOUNDS, CONTENDERS, GOALS, WORKS, Figures, Work
 
 _INTRODUCTION = """\

@@ -1,4 +1,4 @@
-"""Writes a benchmark's transaction lines: `python benchmarks/generate.py SHAPE LINES FILE`.
+"""Writes a benchmark's transaction lines: `python benchmarks/generate_data.py SHAPE LINES FILE`.
 
 The columns are those of UCI "Online Retail", the orders come in the order of time, over three years, and the
 file is Parquet or CSV by its name. Each value is a hash of its order or line number, so the same DuckDB
