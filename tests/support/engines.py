@@ -17,9 +17,10 @@ from typing import Any
 import duckdb
 
 from rfm_pipeline.common.schema import Column, Kind, Schema
-from rfm_pipeline.config.column_mapping import map_columns
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.source.profile.profile import profile_source
+from rfm_pipeline.source.profile.sample import Sample
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.pipeline import QueryPipeline, QueryStep
 from rfm_pipeline.sql.query_spec import QuerySpec
@@ -83,7 +84,7 @@ class Question:
         return QuerySpec(
             settings=settings,
             schema=schema,
-            mapping=map_columns(schema, settings.columns.by_role()),
+            reading=profile_source(schema, Sample(), settings),
             relation=relation or spoken.table("source"),
             segment_map=SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension),
             today=self.today,

@@ -18,18 +18,17 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.common.formatting import truncate
-from rfm_pipeline.common.schema import Kind
-from rfm_pipeline.config.column_mapping import ColumnMapping, map_columns
+from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.presets import recognise
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import FileLocation
-from rfm_pipeline.errors import ColumnError, ConfigurationError, ExpressionError
+from rfm_pipeline.errors import ConfigurationError, ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
 from rfm_pipeline.results.run_history import DestinationState, read_state
+from rfm_pipeline.source.profile.profile import profile_source
 from rfm_pipeline.sql.audit_queries import audit_sql
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.exclusions import condition_sql
@@ -81,7 +80,7 @@ class Plan(Struct, frozen=True):
         preset = (f"recognised by its columns: preset {self.recognised}",) if self.recognised else ()
         pruning = describe_pruning(self.source.partition, self.mapping, self.settings)
         ties = (f"ntile: {NTILE_WARNINGS[self.warehouse.engine]}",) if self.spec.splits_ties else ()
-        return (*preset, *self.source.notes, *pruning, *ties)
+        return (*preset, *self.source.notes, *self.spec.reading.notes, *pruning, *ties)
 
     def rules(self) -> dict[str, str]:
         """Return the rules of the run by name, as `rfm check` and the printed query list them."""
@@ -278,18 +277,12 @@ def _query_spec(
     frozen: FrozenEdges | None,
 ) -> QuerySpec:
     dialect = dialect_of(warehouse.engine)
-    mapping = map_columns(source.schema, settings.columns.by_role(), source.format)
-    if mapping.ordered_at.kind is Kind.INTEGER and settings.date_format == (ISO,):
-        raise ColumnError(
-            f"The column `{mapping.ordered_at.name}` is {mapping.ordered_at.declared}, and a number is no"
-            " date by itself.",
-            "if it is written like 20251231, set --date-format '%Y%m%d'.",
-        )
+    reading = profile_source(source.schema, warehouse.sample(), settings, source.format)
     return QuerySpec(
         settings=settings,
         schema=source.schema,
-        mapping=mapping,
-        relation=prune_partitions(source.relation, source.partition, mapping, settings, dialect),
+        reading=reading,
+        relation=prune_partitions(source.relation, source.partition, reading.mapping, settings, dialect),
         segment_map=segment_map,
         today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
         dialect=dialect,

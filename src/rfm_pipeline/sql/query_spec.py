@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
-from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.common.schema import Kind, Schema
 from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.sql.dialects.base import Dialect
@@ -38,7 +38,7 @@ class QuerySpec(Struct, frozen=True):
     Attributes:
         settings: The merged settings.
         schema: The source's columns, which exclusions may use.
-        mapping: The column of each role.
+        reading: How the lines are read: the column of each role, the formats of dates and numbers.
         relation: The source as SQL that can follow FROM, quoted in the dialect.
         segment_map: The validated segment map.
         today: The run's local date; later orders are excluded as `future_dated`.
@@ -50,12 +50,17 @@ class QuerySpec(Struct, frozen=True):
 
     settings: Settings
     schema: Schema
-    mapping: ColumnMapping
+    reading: Reading
     relation: str
     segment_map: SegmentMap
     today: date
     dialect: Dialect
     frozen: Mapping[str, tuple[Decimal, ...]] = field(default_factory=dict)
+
+    @property
+    def mapping(self) -> ColumnMapping:
+        """The column of each role."""
+        return self.reading.mapping
 
     @property
     def as_of(self) -> date | None:
@@ -75,7 +80,7 @@ class QuerySpec(Struct, frozen=True):
     @property
     def may_be_ambiguous(self) -> bool:
         """Whether dates are text without a configured format, so that 03/04/2024 could mean two days."""
-        return self.order_dates_are_text and self.settings.date_format == (ISO,)
+        return self.reading.dates_may_be_ambiguous
 
     @property
     def splits_ties(self) -> bool:

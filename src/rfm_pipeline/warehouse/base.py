@@ -14,6 +14,7 @@ from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.common.schema import Partition, Schema
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.statistics import Usage
+from rfm_pipeline.source.profile.sample import Sample
 
 Progress = Callable[[float], None]
 """Callback that receives the completed share of a statement, from 0 to 1."""
@@ -75,6 +76,13 @@ class Warehouse(Protocol):
 
         Raises:
             SourceError: If the source does not exist or can't be read.
+        """
+
+    def sample(self) -> Sample:
+        """Return the first rows of the opened source; an empty sample where reading them costs money.
+
+        Raises:
+            SourceError: If the source can't be read.
         """
 
     def estimate(self, select: str) -> Cost | None:

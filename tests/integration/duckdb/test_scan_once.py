@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from rfm_pipeline.demo import write_shop
+from rfm_pipeline.source.profile.sample import SAMPLE_ROWS
 from rfm_pipeline.warehouse.duckdb.connection import connect
 from support.cli import Rfm
 
@@ -62,8 +63,24 @@ class Profiled:
 
     @property
     def scans(self) -> list[Scan]:
-        """Every scan of every statement so far."""
-        return [scan for profile in self.profiles for scan in _scans(profile["operator"])]
+        """Every scan of every statement so far, without those of the sample."""
+        return [
+            scan
+            for profile in self.profiles
+            if not _is_sample(profile)
+            for scan in _scans(profile["operator"])
+        ]
+
+    @property
+    def sample_scans(self) -> list[Scan]:
+        """Every scan of the statement that reads the first rows."""
+        return [
+            scan for profile in self.profiles if _is_sample(profile) for scan in _scans(profile["operator"])
+        ]
+
+
+def _is_sample(profile: dict[str, Any]) -> bool:
+    return f"LIMIT {SAMPLE_ROWS + 1}" in json.dumps(profile["query"])
 
 
 def _scans(operators: list[dict[str, Any]]) -> Iterator[Scan]:
@@ -229,6 +246,14 @@ def test_a_check_scans_nothing(shop: Path, rfm: Rfm, profiled: list[Profiled]) -
         profiled.clear()
         assert rfm("check", shop / source, "--exclude", "foreign=country <> 'France'").code == 0
         assert source_scans(profiled) == []
+
+
+@pytest.mark.parametrize("source", ["lines.parquet", "lines.csv", "parquet", "csv"])
+def test_the_sample_is_bounded(source: str, shop: Path, rfm: Rfm, profiled: list[Profiled]) -> None:
+    assert rfm("run", shop / source).code == 0
+    (connection,) = profiled
+    # DuckDB reads whole vectors of 2,048 rows, one per file at most ahead of the limit.
+    assert 0 < sum(scan.rows for scan in connection.sample_scans) <= 4 * 2048 < LINES
 
 
 def test_a_second_scan_would_show(shop: Path, tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from msgspec import Struct
-
 from rfm_pipeline.common.date_formats import ISO, format_regex
+from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
 
@@ -31,18 +30,6 @@ _ISO_NAIVE = f"^{_DAY}({_TIME})?$"
 _ISO_AWARE = f"^{_DAY}{_TIME}(Z| UTC| ?{_OFFSET})$"
 _TO_THE_MINUTE = ("^(.{10}).(.{5})[:.0-9]*", r"\1 \2:00")
 _COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
-
-
-class NumberSeparators(Struct, frozen=True):
-    """The separators in numbers that are text.
-
-    Attributes:
-        decimal: Decimal separator: a point or a comma.
-        thousands: Thousands separator; empty if it is to be inferred from each text.
-    """
-
-    decimal: str = "."
-    thousands: str = ""
 
 
 def case_expression(branches: Sequence[tuple[str, str]]) -> str:

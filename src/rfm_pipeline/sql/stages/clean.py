@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rfm_pipeline.common.date_formats import AMBIGUOUS_DATE_PATTERN
 from rfm_pipeline.common.schema import Kind
-from rfm_pipeline.sql.dialects.base import NumberSeparators, case_expression
+from rfm_pipeline.sql.dialects.base import case_expression
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 
@@ -70,12 +70,11 @@ def _lines(spec: QuerySpec) -> str:
     if "order_id" in kinds:
         columns.append(f"{dialect.order_key('order_id', kinds['order_id'])} AS order_id")
     kind = Kind.TEXT if spec.order_dates_are_text else kinds["ordered_at"]
-    order_date = dialect.local_date("ordered_at", kind, settings.timezone, settings.date_format)
+    order_date = dialect.local_date("ordered_at", kind, settings.timezone, spec.reading.date_formats)
     columns.append(f"{order_date} AS order_date")
-    separators = NumberSeparators(settings.decimal, settings.thousands)
     for role, size in _NUMBER_TYPES.items():
         if role in kinds:
-            columns.append(f"{dialect.number(role, kinds[role], size, separators)} AS {role}")
+            columns.append(f"{dialect.number(role, kinds[role], size, spec.reading.separators)} AS {role}")
     if "refund" in kinds:
         # A blank refund counts as 0; a refund that is not a number makes the amount unreadable.
         columns.append(f"{dialect.is_blank('refund', kinds['refund'])} AS no_refund")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.common.duckdb_quoting import identifier, text_literal
 from rfm_pipeline.common.schema import Column, Kind, Schema
@@ -15,6 +16,7 @@ from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import SourceLocation
 from rfm_pipeline.errors import SourceError
+from rfm_pipeline.source.profile.sample import Sample, ValueCounter
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb
@@ -74,6 +76,7 @@ class LocalFiles:
         self._temp_directory: SpillDirectory | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._relation = ""
+        self._schema: Schema = ()
         self.label = ""
         self.notes: tuple[str, ...] = ()
         self.size_bytes: int | None = None
@@ -116,6 +119,7 @@ class LocalFiles:
         self.format = opened[0].format
         sizes = [source.size_bytes for source in opened if source.size_bytes is not None]
         self.size_bytes = sum(sizes) if len(sizes) == len(opened) else None
+        self._schema = schema
         self.fields = to_bigquery_fields(schema)
         notes = dict.fromkeys(note for source in opened for note in source.notes)
         self.notes = (*notes, *_conversion_notes(schema))
@@ -127,6 +131,23 @@ class LocalFiles:
         return tuple(
             Column((field.name,), kinds.get(field.type, Kind.DECIMAL), field.type) for field in self.fields
         )
+
+    def sample(self) -> Sample:
+        """Return the first rows, by the names of the columns in BigQuery.
+
+        Raises:
+            SourceError: If the files can't be read.
+        """
+        from rfm_pipeline.source.profile.sample import sample_relation
+        from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
+
+        assert self._connection is not None  # the files were opened first
+        top_level = tuple(column for column in self._schema if len(column.path) == 1)
+        with translate_duckdb_errors("read the source"):
+            sample = sample_relation(self._connection, self._relation, top_level)
+        columns = {_field(column).name: column for column in top_level if column.name in sample.values}
+        values = {name: sample.values[column.name] for name, column in columns.items()}
+        return replace(sample, values=values, count=_renamed_counter(sample.count, columns))
 
     def write_parquet(self) -> tuple[Path, int]:
         """Write all rows to one Parquet file; return its path and the number of rows."""
@@ -150,6 +171,16 @@ class LocalFiles:
             self._connection.close()
         if self._temp_directory is not None:
             self._temp_directory.cleanup()
+
+
+def _renamed_counter(count: ValueCounter | None, columns: Mapping[str, Column]) -> ValueCounter | None:
+    """Return a counter for the columns of BigQuery that counts in the files."""
+
+    def counter(column: Column, patterns: Mapping[str, str]) -> Mapping[str, int]:
+        assert count is not None  # a sample of files has a counter
+        return count(columns[column.name], patterns)
+
+    return counter if count else None
 
 
 def to_bigquery_fields(schema: Schema) -> tuple[ParquetField, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.errors import DestinationError
+from rfm_pipeline.source.profile.sample import SAMPLE_ROWS, Sample, build_sample, sampled_columns
 from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.local_files import ParquetField, to_schema_fields
@@ -62,6 +65,44 @@ def find_table(jobs: JobRunner, name: str) -> Table | None:
             return jobs.retry_policy.call(get, doing)
         except NotFound:
             return None
+
+
+def first_rows(jobs: JobRunner, table: Table, columns: Schema) -> Sample:
+    """Return the first rows of a table, which BigQuery lists free of charge; none of a view.
+
+    Args:
+        jobs: Job runner with the client.
+        table: Metadata of the table.
+        columns: The columns of the table.
+
+    Raises:
+        RfmError: If the rows can't be read.
+    """
+    if table.table_type != "TABLE":
+        return Sample()
+    sampled = sampled_columns(columns)
+
+    def list_rows() -> list[tuple[str | None, ...]]:
+        rows: Any = jobs.client.list_rows(
+            table,
+            max_results=SAMPLE_ROWS + 1,
+            retry=None,  # type: ignore[arg-type]
+            timeout=jobs.request_timeout,
+        )
+        return [tuple(_text_at(row, column.path) for column in sampled) for row in rows]
+
+    doing = f"read the first rows of {table.full_table_id}"
+    with translate_bigquery_errors(doing):
+        rows = jobs.retry_policy.call(list_rows, doing)
+    return build_sample(sampled, rows[:SAMPLE_ROWS], is_whole=len(rows) <= SAMPLE_ROWS)
+
+
+def _text_at(row: Any, path: Sequence[str]) -> str | None:
+    value = row
+    for name in path:
+        # The fields of a STRUCT that is repeated, or NULL, have no value of their own.
+        value = None if value is None or isinstance(value, list) else value[name]
+    return None if value is None or isinstance(value, list) else str(value)
 
 
 def create_table(

@@ -23,6 +23,7 @@ from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import ConfigurationError, CostLimitError, SourceError
 from rfm_pipeline.results.statistics import Usage
+from rfm_pipeline.source.profile.sample import Sample
 from rfm_pipeline.warehouse.base import Cost, Progress, SourceTable
 from rfm_pipeline.warehouse.bigquery import statements
 from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
@@ -33,7 +34,7 @@ from rfm_pipeline.warehouse.bigquery.jobs import label_value
 from rfm_pipeline.warehouse.bigquery.load import load_parquet
 from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
 from rfm_pipeline.warehouse.bigquery.schema import schema_of
-from rfm_pipeline.warehouse.bigquery.tables import create_table, drop_table, find_table
+from rfm_pipeline.warehouse.bigquery.tables import create_table, drop_table, find_table, first_rows
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table
@@ -75,6 +76,7 @@ class BigQueryWarehouse:
         self._views: dict[str, str] = {}
         self._is_retained = False
         self._is_loaded = isinstance(source, BigQueryTable)
+        self._source_info: Table | None = None
         self._query_count = 0
 
     def open_source(self) -> SourceTable:
@@ -94,6 +96,7 @@ class BigQueryWarehouse:
                 "check its name; `rfm check` names missing permissions.",
             )
         self._set_location(dataset_location, table.location, label)
+        self._source_info = table
         return SourceTable(
             label=label,
             relation=relation,
@@ -102,6 +105,12 @@ class BigQueryWarehouse:
             size_bytes=table.num_bytes,
             partition=_partition(table),
         )
+
+    def sample(self) -> Sample:
+        if isinstance(self._source, LocalFiles):
+            return self._source.sample()
+        table = self._source_info
+        return first_rows(self.jobs, table, schema_of(table.schema)) if table else Sample()
 
     def _open_files(self, files: LocalFiles) -> SourceTable:
         files.open()

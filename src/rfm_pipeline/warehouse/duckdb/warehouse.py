@@ -16,6 +16,7 @@ from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.source.base import OpenedSource, SourceOpener
+from rfm_pipeline.source.profile.sample import Sample, sample_relation
 from rfm_pipeline.warehouse.base import Progress, SourceTable
 from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
 from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
@@ -81,6 +82,12 @@ class DuckDBWarehouse:
             setup_statement=opened.setup_statement,
             format=opened.format,
         )
+
+    def sample(self) -> Sample:
+        opened = self._opened
+        assert opened is not None  # the protocol: `open_source` comes first
+        with translate_duckdb_errors("read the source", opened):
+            return sample_relation(self._connection, opened.relation, opened.schema)
 
     def copy_from_destination(self, name: str, select: str) -> None:
         with self.destination.open_for_reading():

@@ -1,0 +1,32 @@
+"""How the source is read: what the profile of its columns decided, beyond the settings.
+
+Decisions are not merged into `Settings`: the hash of the configuration must not change because the data of
+another day led to another decision.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from rfm_pipeline.common.date_formats import ISO
+from rfm_pipeline.common.number_format import NumberSeparators
+from rfm_pipeline.config.column_mapping import ColumnMapping
+
+
+class Reading(Struct, frozen=True):
+    """How the lines of a source are read.
+
+    Attributes:
+        mapping: Column of each role.
+        date_formats: Formats of order dates that are text, tried in order: `iso` or strptime formats.
+        dates_may_be_ambiguous: Whether a text date such as 03/04/2024 fails the run, because nothing says
+            which of its numbers is the day.
+        separators: Separators of numbers that are text.
+        notes: What was decided, one phrase each, for the user.
+    """
+
+    mapping: ColumnMapping
+    date_formats: tuple[str, ...] = (ISO,)
+    dates_may_be_ambiguous: bool = False
+    separators: NumberSeparators = NumberSeparators()
+    notes: tuple[str, ...] = ()
