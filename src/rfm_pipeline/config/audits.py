@@ -76,12 +76,21 @@ class WarningAudit(SettingsTable, frozen=True):
 
 
 class ExcludedShareAudit(SettingsTable, frozen=True):
-    """Audit of the excluded share of the lines; `limit` is the maximum share."""
+    """Audit of the excluded share of the sales; `limit` is the share above which it warns."""
 
     PARSERS: ClassVar = {"limit": _between(0, 1)}
 
     level: Level = "warn"
-    limit: float = 0.5
+    limit: float = 0.3
+
+
+class MostlyExcludedAudit(SettingsTable, frozen=True):
+    """Audit of the excluded share of the sales; `limit` is the share above which nothing is published."""
+
+    PARSERS: ClassVar = {"limit": _between(0, 1)}
+
+    level: Level = "block"
+    limit: float = 0.9
 
 
 class DropAudit(SettingsTable, frozen=True):
@@ -145,8 +154,9 @@ _SHORT_FORMS: Mapping[str, Callable[[Any], Any]] = {
         ("source_not_empty", "reconciliation", "customers_unique", "scores_in_range", "segments_total"),
         _level,
     ),
-    **dict.fromkeys(("bins_collapsed", "amounts_read"), _level),
-    **dict.fromkeys(("excluded_share", "max_age", "rows_dropped", "customers_dropped"), _level_or_limit),
+    **dict.fromkeys(("bins_collapsed", "dates_read", "amounts_read"), _level),
+    **dict.fromkeys(("excluded_share", "mostly_excluded", "max_age"), _level_or_limit),
+    **dict.fromkeys(("rows_dropped", "customers_dropped"), _level_or_limit),
     **dict.fromkeys(("duplicate_load", "segment_shares"), _level_or_limit),
 }
 
@@ -166,8 +176,10 @@ class Audits(SettingsTable, frozen=True):
     scores_in_range: BlockingAudit = BlockingAudit()
     segments_total: BlockingAudit = BlockingAudit()
     bins_collapsed: WarningAudit = WarningAudit()
+    dates_read: WarningAudit = WarningAudit()
     amounts_read: WarningAudit = WarningAudit()
     excluded_share: ExcludedShareAudit = ExcludedShareAudit()
+    mostly_excluded: MostlyExcludedAudit = MostlyExcludedAudit()
     max_age: MaxAgeAudit = MaxAgeAudit()
     rows_dropped: DropAudit = DropAudit()
     customers_dropped: DropAudit = DropAudit()

@@ -72,7 +72,7 @@ class Configuration(Struct, frozen=True, dict=True):
             *self._chosen("source"),
             *self._chosen("segments"),
         )
-        loaded = [presets.load_preset(name) for name in names]
+        loaded = [expand_short_forms(presets.load_preset(name)) for name in names]
         merged = merge([*({**preset, "preset": ()} for preset in loaded), *layers, {"preset": names}])
         if "segments" not in merged:
             merged = merge([presets.load_preset(DEFAULT_MAP), merged])

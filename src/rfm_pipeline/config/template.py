@@ -77,8 +77,10 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # scores_in_range = "block"
 # segments_total = "block"
 # bins_collapsed = "warn"           # a score that no customer has
-# amounts_read = "warn"             # a number like 1,234, which can be read in two ways
-# excluded_share = 0.5              # share of the lines; lines of other days and skipped rows aside
+# dates_read = "warn"               # a date that could not be read
+# amounts_read = "warn"             # a number that could not be read, or has two readings, like 1,234
+# excluded_share = 0.3              # share of the sales; lines of other days and skipped rows aside
+# mostly_excluded = 0.9             # share of the sales from which nothing is published
 # max_age = "3 days"                # age of the newest order; off by default
 # rows_dropped = 0.5                # share of the lines of the last run with the same configuration
 # customers_dropped = {{ level = "block", limit = 0.5 }}

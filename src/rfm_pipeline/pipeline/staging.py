@@ -14,7 +14,7 @@ from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.errors import AuditError, ColumnError
 from rfm_pipeline.pipeline.audits.hints import audit_hint
 from rfm_pipeline.pipeline.audits.run import run_audits
-from rfm_pipeline.pipeline.audits.statistics import AuditInput
+from rfm_pipeline.pipeline.audits.statistics import NO_SALES, AuditInput
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_records import RunStart
@@ -154,7 +154,8 @@ def _audit_input(plan: Plan, statistics: RunStatistics, counts: StagedCounts) ->
         source=plan.source.label,
         oldest_order_date=counts.oldest_order_date,
         has_order_ids=plan.mapping.order_id is not None,
-        expected_exclusions=frozenset({"future_dated", "outside_window", *plan.settings.skip}),
+        expected_exclusions=NO_SALES | frozenset(plan.settings.skip),
+        date_formats=plan.spec.reading.date_formats,
         up_to=min(plan.spec.as_of or today, today),
         config_hash=plan.settings.config_hash,
         last=_last_run(plan, counts.as_of),

@@ -292,7 +292,9 @@ def run_facts(view: SegmentView, formatter: NumberFormatter) -> str:
     if run.usage.bytes_billed is not None:
         facts.append(("Bytes billed", _bytes(run.usage.bytes_billed)))
     listed = "".join(f"<div><dt>{name}</dt><dd>{escape_html(value)}</dd></div>" for name, value in facts)
-    audits: list[list[TableCell]] = [[audit.name, audit.status, audit.detail] for audit in run.audits]
+    audits: list[list[TableCell]] = [
+        [audit.name, audit.status.replace("_", " "), audit.detail] for audit in run.audits
+    ]
     audits_table = html_table("Audits", ("Audit", "Status", "Finding"), audits)
     return (
         f'<div class="cards"><section class="card"><h3>Excluded lines</h3>{_lines(run, formatter)}</section>'

@@ -208,7 +208,8 @@ def _audits(record: RunRecord) -> Table:
     table = _table("Audit", "", "")
     styles = {"failed": "bold red", "warning": "yellow"}
     for audit in record.audits:
-        table.add_row(audit.name, Text(audit.status, style=styles.get(audit.status, "")), Text(audit.detail))
+        status = Text(audit.status.replace("_", " "), style=styles.get(audit.status, ""))
+        table.add_row(audit.name, status, Text(audit.detail))
     table.columns[2].justify = "left"
     table.columns[2].overflow = "fold"
     table.columns[2].no_wrap = False

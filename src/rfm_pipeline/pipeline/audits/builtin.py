@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from rfm_pipeline.common.formatting import capitalize_first, format_count, format_percent
@@ -13,10 +14,10 @@ from rfm_pipeline.config.audits import (
     ExcludedShareAudit,
     Level,
     MaxAgeAudit,
+    MostlyExcludedAudit,
     SourceNotEmptyAudit,
     WarningAudit,
 )
-from rfm_pipeline.pipeline.audits.hints import TWO_READINGS, two_readings
 from rfm_pipeline.pipeline.audits.regression import (
     customers_dropped,
     duplicate_load,
@@ -24,8 +25,16 @@ from rfm_pipeline.pipeline.audits.regression import (
     segment_shares,
 )
 from rfm_pipeline.pipeline.audits.statistics import AuditInput, CheckResult, failed, passed
+from rfm_pipeline.pipeline.audits.unreadable import (
+    CORRECT_VALUES,
+    TWO_READINGS,
+    advice_on_some_dates,
+    examples_of,
+    quoted_list,
+    two_readings,
+)
 from rfm_pipeline.results.json_values import money
-from rfm_pipeline.results.statistics import Audit
+from rfm_pipeline.results.statistics import Audit, Excluded
 
 
 def run_builtin_audits(run: AuditInput, settings: Audits) -> tuple[Audit, ...]:
@@ -40,6 +49,8 @@ def run_builtin_audits(run: AuditInput, settings: Audits) -> tuple[Audit, ...]:
 
 def to_audit_result(name: str, level: Level, check: CheckResult) -> Audit:
     """Return the audit's result: a check that did not pass fails at level `block`, and else warns."""
+    if not check.is_compared:
+        return Audit(name, "not_compared", check.detail)
     status = "passed" if check.passed else "failed" if level == "block" else "warning"
     return Audit(name, status, check.detail, check.rows)
 
@@ -52,8 +63,7 @@ def source_not_empty(run: AuditInput, _: SourceNotEmptyAudit) -> CheckResult:
     if kept == 0:
         first = max(run.statistics.exclusions, key=lambda excluded: excluded.lines)
         lines = "The one line was" if read == 1 else f"All {read:,} lines were"
-        example = f", such as '{first.example}'" if first.example else ""
-        return failed(f"{lines} excluded, {first.lines:,} as {first.reason}{example}.")
+        return failed(f"{lines} excluded, {first.lines:,} as {first.reason}{_such_as(first)}.")
     return passed(f"{kept:,} of {read:,} lines were kept.")
 
 
@@ -109,24 +119,53 @@ def bins_collapsed(run: AuditInput, _: WarningAudit) -> CheckResult:
     return failed(f"{capitalize_first(empty)}: {why}.")
 
 
-def amounts_read(run: AuditInput, _: WarningAudit) -> CheckResult:
-    """No line was excluded for a number like 1,234, which is one thousand or one with a fraction."""
+def dates_read(run: AuditInput, _: WarningAudit) -> CheckResult:
+    """No line was excluded for a date that could not be read; a blank date has nothing to read."""
     for excluded in run.statistics.exclusions:
-        if excluded.reason == "invalid_amount" and TWO_READINGS.fullmatch(excluded.example or ""):
-            left_out = f"{format_count(excluded.lines, 'line')} left out as {excluded.reason}"
-            return failed(f"{left_out}: {two_readings(excluded.example)}.")
-    return passed("No number was left out because it can be read in two ways.")
+        if excluded.reason == "invalid_date" and (examples := examples_of(excluded)):
+            advice = advice_on_some_dates(examples, run.date_formats)
+            return failed(f"{_left_out(excluded)}{_such_as(excluded)}: {advice}.")
+    return passed("No line was left out for a date that could not be read.")
+
+
+def amounts_read(run: AuditInput, _: WarningAudit) -> CheckResult:
+    """No line was excluded for a number that could not be read, or that has two readings, like 1,234."""
+    for excluded in run.statistics.exclusions:
+        if excluded.reason == "invalid_amount" and (examples := examples_of(excluded)):
+            ambiguous = next((number for number in examples if TWO_READINGS.fullmatch(number)), None)
+            if ambiguous:
+                return failed(f"{_left_out(excluded)}: {two_readings(ambiguous)}.")
+            return failed(f"{_left_out(excluded)}{_such_as(excluded)}: {CORRECT_VALUES}.")
+    return passed("No line was left out for a number that could not be read.")
+
+
+def _left_out(excluded: Excluded) -> str:
+    return f"{format_count(excluded.lines, 'line')} left out as {excluded.reason}"
+
+
+def _such_as(excluded: Excluded) -> str:
+    examples = examples_of(excluded)
+    return f", such as {quoted_list(examples)}" if examples else ""
 
 
 def excluded_share(run: AuditInput, rule: ExcludedShareAudit) -> CheckResult:
-    """The share of excluded lines is within the limit; expected exclusions are not counted."""
+    """The share of excluded lines is within the limit; lines that are no sales, or skipped, do not count."""
+    return _excluded_share(run, rule.limit)
+
+
+def mostly_excluded(run: AuditInput, rule: MostlyExcludedAudit) -> CheckResult:
+    """The excluded lines are not nearly all of the sales; a till that knows few customers needs a limit."""
+    return _excluded_share(run, rule.limit)
+
+
+def _excluded_share(run: AuditInput, limit: float) -> CheckResult:
     excluded = [
         reason for reason in run.statistics.exclusions if reason.reason not in run.expected_exclusions
     ]
     lines, kept = sum(reason.lines for reason in excluded), run.statistics.rows_kept
     share = f"{lines:,} of {format_count(kept + lines, 'line')} ({format_percent(lines, kept + lines)})"
     # If no line is left, `source_not_empty` reports it.
-    if not kept or lines <= (kept + lines) * rule.limit:
+    if not kept or lines <= (kept + lines) * Decimal(str(limit)):
         return passed(f"{share} were excluded.")
     first = max(excluded, key=lambda reason: reason.lines)
     return failed(f"{share} were excluded, {first.lines:,} as {first.reason}.")
@@ -156,8 +195,10 @@ AUDITS: tuple[Callable[[AuditInput, Any], CheckResult], ...] = (
     scores_in_range,
     segments_total,
     bins_collapsed,
+    dates_read,
     amounts_read,
     excluded_share,
+    mostly_excluded,
     max_age,
     rows_dropped,
     customers_dropped,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from rfm_pipeline.common.formatting import replace_unprintable
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.base import field_types
+from rfm_pipeline.pipeline.audits.unreadable import advice_on_number, examples_of, is_iso_date, quoted_list
 from rfm_pipeline.results.json_values import plain
-from rfm_pipeline.results.statistics import Audit, RunStatistics
+from rfm_pipeline.results.statistics import Audit, Excluded, RunStatistics
 
 # Characters for sample rows in a hint, so that the hint fits on a few lines of a terminal.
 _MAX_ROWS_LENGTH = 100
@@ -27,10 +25,11 @@ def _advice_on_audit(failed: Audit, statistics: RunStatistics) -> str:
     name = failed.name
     if name == "source_not_empty":
         return _advice_on_empty_result(statistics)
-    if name in field_types(Audits) and name not in _BY_AUDIT:
+    advice = _advice_on_exclusions(failed, statistics) if name == "mostly_excluded" else _BY_AUDIT.get(name)
+    if advice:
+        return f"{advice}; if this is intended, RFM_AUDITS__{name.upper()}=warn lets a run pass."
+    if name in field_types(Audits):
         return "`rfm --debug` shows more; this should not happen, so please report it."
-    if name in _BY_AUDIT:
-        return f"{_BY_AUDIT[name]}; if this is intended, RFM_AUDITS__{name.upper()}=warn lets a run pass."
     return f'look at what `audits.queries.{name}` found, or give it level = "warn".'
 
 
@@ -52,55 +51,33 @@ def _shown(value: object) -> str:
 
 def _advice_on_empty_result(statistics: RunStatistics) -> str:
     if statistics.rows_read:
-        first = max(statistics.exclusions, key=lambda excluded: excluded.lines)
-        if first.reason == "invalid_amount" and (known := _advice_on_number((first.example or "").strip())):
-            return known
-        if first.reason == "invalid_date" and _is_iso_date((first.example or "").strip()):
-            return (
-                f"'{first.example}' is in ISO form, and other formats were given: give several, with iso"
-                " among them, as in --date-format iso --date-format '%d/%m/%Y'."
-            )
-        return _ADVICE.get(first.reason, f"look at the exclusion `{first.reason}`.")
+        return _advice_on_reason(max(statistics.exclusions, key=lambda excluded: excluded.lines))
     return "look at how it was exported: there is nothing below the names of its columns."
 
 
-def _is_iso_date(written: str) -> bool:
-    try:
-        return bool(datetime.fromisoformat(written)) and written[4:5] == "-"
-    except ValueError:
-        return False
+def _advice_on_exclusions(failed: Audit, statistics: RunStatistics) -> str:
+    """Return advice about a result that leaves most sales out: the largest reason, and values it is about."""
+    # The names in [skip] are reasons too; the audit's sentence ends with the largest of those that count.
+    exclusions = statistics.exclusions
+    named = [excluded for excluded in exclusions if failed.detail.endswith(f" as {excluded.reason}.")]
+    first = max(named or exclusions, key=lambda excluded: excluded.lines)
+    examples = examples_of(first)
+    such_as = f", such as {quoted_list(examples)}" if examples else ""
+    advice = _advice_on_reason(first).rstrip(".")
+    return f"most are {first.reason}{such_as}: {advice}"
 
 
-TWO_READINGS = re.compile(r"\s*[+-]?[0-9]{1,3},[0-9]{3}\s*")
-_WITH_POINT = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)\.[0-9]+|[+-]?[0-9]{1,3}(,[0-9]{3}){2,}")
-_WITH_COMMA = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]*|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}")
-
-
-def _advice_on_number(written: str) -> str | None:
-    """Return advice if no amount could be read, given one of the amounts; None if its form is not known."""
-    if TWO_READINGS.fullmatch(written):
-        return f"{two_readings(written)}."
-    # Numbers of the default form are unreadable only if another form is configured.
-    if _WITH_POINT.fullmatch(written):
-        return f"'{written}' is not written with a decimal comma: leave --decimal out."
-    if _WITH_COMMA.fullmatch(written):
-        return f"'{written}' is written with a decimal comma: give --decimal ','."
-    signs = "".join(dict.fromkeys(sign for sign in written if unicodedata.category(sign) == "Sc"))
-    if signs and any(character.isdigit() for character in written):
+def _advice_on_reason(excluded: Excluded) -> str:
+    """Return advice about the reason for which most lines were excluded; it ends with a full stop."""
+    example = next(iter(examples_of(excluded)), "").strip()
+    if excluded.reason == "invalid_amount" and (advice := advice_on_number(example)):
+        return advice
+    if excluded.reason == "invalid_date" and is_iso_date(example):
         return (
-            f"the column has '{signs[0]}' in it, and a number is read without: take it out, as in"
-            f" sed 's/[{signs}]//g' FILE | rfm run -, or name a column without it with --amount."
+            f"'{example}' is in ISO form, and other formats were given: give several, with iso"
+            " among them, as in --date-format iso --date-format '%d/%m/%Y'."
         )
-    return None
-
-
-def two_readings(written: str | None) -> str:
-    """Return a clause with both readings of a number like 1,234, each with its option."""
-    number = (written or "").strip()
-    return (
-        f"'{number}' can be read in two ways: --thousands ',' reads {number.replace(',', '')},"
-        f" and --decimal ',' reads {number.replace(',', '.')}"
-    )
+    return _ADVICE.get(excluded.reason, f"look at the exclusion `{excluded.reason}`.")
 
 
 _ADVICE: Mapping[str, str] = {
@@ -119,6 +96,7 @@ _ADVICE: Mapping[str, str] = {
 
 _BY_AUDIT: Mapping[str, str] = {
     "bins_collapsed": "ask for fewer bins with --bins",
+    "dates_read": "correct the dates in the source, or say how they are written with --date-format",
     "amounts_read": "say how numbers are written, with --thousands ',' or --decimal ','",
     "excluded_share": "look at the exclusions, and at what they show of how the source is read",
     "max_age": "look at why no newer orders arrive",

@@ -1,7 +1,7 @@
 """Regression audits: compare the staged result with the last run.
 
-Runs are compared only if both have the same configuration. Without a comparable run each audit passes, and
-its detail says that nothing was compared.
+Runs are compared only if both read the same source with the same configuration. Without a comparable run the
+status of each audit is `not_compared`, and its detail says why.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from rfm_pipeline.common.formatting import capitalize_first, format_percent
 from rfm_pipeline.config.audits import DropAudit, DuplicateLoadAudit, SegmentSharesAudit
-from rfm_pipeline.pipeline.audits.statistics import AuditInput, CheckResult, failed, passed
+from rfm_pipeline.pipeline.audits.statistics import AuditInput, CheckResult, failed, not_compared, passed
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import RunStatistics
 
@@ -33,11 +33,13 @@ class _Comparison(Struct, frozen=True):
 def _compared(run: AuditInput, compare: Callable[[_Comparison], CheckResult]) -> CheckResult:
     last = run.last
     if last is None:
-        return passed("There is no earlier run to compare this one with.")
+        return not_compared("Not compared: there is no earlier run.")
+    if run.last_source_differs:
+        return not_compared(f"Not compared with {_label(last)}, which read another source.")
     if last.config_hash != run.config_hash:
-        return passed(f"Not compared with {_label(last)}, which had another configuration.")
+        return not_compared(f"Not compared with {_label(last)}, which had another configuration.")
     if not run.statistics.rows_kept or last.statistics is None:
-        return passed("There is nothing to compare.")
+        return not_compared("Not compared: there is no line to compare.")
     return compare(_Comparison(run.statistics, last.statistics, _label(last)))
 
 
@@ -57,7 +59,7 @@ def customers_dropped(run: AuditInput, rule: DropAudit) -> CheckResult:
 
 def _dropped(noun: str, before: int, now: int, last: str, rule: DropAudit) -> CheckResult:
     if not before:
-        return passed(_sentence(f"{last} had no {noun}"))
+        return not_compared(f"Not compared: {last} had no {noun}.")
     counts = f"there are {now:,} {noun}, and {last} had {before:,}"
     drop = before - now
     if drop <= before * rule.limit:
@@ -80,7 +82,7 @@ def _duplicate_load(run: AuditInput, rule: DuplicateLoadAudit, runs: _Comparison
     now, before, last = runs.now, runs.before, runs.last
     unit, units_now, units_before = _units(run, now, before)
     if not (units_now and units_before and before.rows_kept and before.customers and before.revenue > 0):
-        return passed(_sentence(f"{last} has too little to be compared with"))
+        return not_compared(f"Not compared: {last} has too little to be compared with.")
     scale = Decimal(units_before) / units_now
     lines, money = scale * now.rows_kept / before.rows_kept, scale * now.revenue / before.revenue
     ratios = f"lines per {unit} are {lines:.2f} times those of {last}, and their money {money:.2f} times"
@@ -116,7 +118,7 @@ def _segment_shares(rule: SegmentSharesAudit, runs: _Comparison) -> CheckResult:
     before = {figures.segment: figures.customers for figures in runs.before.segments}
     all_now, all_before = sum(now.values()), sum(before.values())
     if not (all_now and all_before):
-        return passed(_sentence(f"{runs.last} has no customers to be compared with"))
+        return not_compared(f"Not compared: {runs.last} has no customers.")
     # In the order of the map; segments that the map no longer has come last.
     shares = {
         name: (Decimal(before.get(name, 0)) / all_before, Decimal(now.get(name, 0)) / all_now)

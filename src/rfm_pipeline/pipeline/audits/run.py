@@ -38,7 +38,7 @@ def run_audits(plan: Plan, run: AuditInput, current: str | None) -> tuple[Audit,
 
 def _with_rows(plan: Plan, audit: Audit) -> Audit:
     """Add the offending customers to an audit that did not pass, if the audit is about customers."""
-    if audit.status == "passed":
+    if audit.status not in {"warning", "failed"}:
         return audit
     table, bins = plan.warehouse.table(StagingTable.RESULT), plan.settings.scoring.bins_by_dimension
     query = failing_rows_sql(audit.name, table, bins)

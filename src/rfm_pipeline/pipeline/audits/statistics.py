@@ -8,8 +8,14 @@ from typing import Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import Drift, RunStatistics
+
+NO_SALES = frozenset(
+    {"duplicate_file", "duplicate_order", "not_a_sale", "total_row", "future_dated", "outside_window"}
+)
+"""Reasons of lines that are no sales, or sales of other days; they are no part of the excluded share."""
 
 
 class AuditInput(Struct, frozen=True):
@@ -25,10 +31,13 @@ class AuditInput(Struct, frozen=True):
         source: Label of the source, to begin a sentence.
         oldest_order_date: Date of the oldest order; None if there is no order.
         has_order_ids: Whether orders have ids; without ids each line is an order.
-        expected_exclusions: Reasons for lines that were not requested, such as lines of other days.
+        expected_exclusions: Reasons for lines that are no sales or were not requested: `NO_SALES` and the
+            names in `[skip]`.
+        date_formats: Formats in which dates that are text are read.
         up_to: The last day on which orders can be dated: the as-of date if one is given, or today.
         config_hash: Hash of the settings that decide the result.
-        last: The run to compare with; None if there is none.
+        last: The last run, to compare with; None if there is none.
+        last_source_differs: Whether the last run read another source, so that nothing is compared.
         drift: How far frozen edges are from today's; None if no edges are frozen.
     """
 
@@ -41,10 +50,12 @@ class AuditInput(Struct, frozen=True):
     source: str = "The source"
     oldest_order_date: date | None = None
     has_order_ids: bool = True
-    expected_exclusions: frozenset[str] = frozenset({"future_dated", "outside_window"})
+    expected_exclusions: frozenset[str] = NO_SALES
+    date_formats: tuple[str, ...] = (ISO,)
     up_to: date = date.max
     config_hash: str = ""
     last: RunRecord | None = None
+    last_source_differs: bool = False
     drift: Drift | None = None
 
 
@@ -55,16 +66,23 @@ class CheckResult(Struct, frozen=True):
         passed: Whether the check passed.
         detail: The finding, one sentence.
         rows: A few rows that show the problem.
+        is_compared: Whether there was something to compare with; True for a check that compares nothing.
     """
 
     passed: bool
     detail: str
     rows: tuple[Mapping[str, Any], ...] = ()
+    is_compared: bool = True
 
 
 def passed(detail: str) -> CheckResult:
     """Return a passing result; `detail` is one sentence shown to the user."""
     return CheckResult(passed=True, detail=detail)
+
+
+def not_compared(detail: str) -> CheckResult:
+    """Return the result of a check that had nothing to compare with; `detail` says why."""
+    return CheckResult(passed=True, detail=detail, is_compared=False)
 
 
 def failed(detail: str, *sample_rows: Mapping[str, Any]) -> CheckResult:

@@ -92,10 +92,13 @@ def test_without_an_earlier_run_or_with_another_configuration_nothing_is_compare
     changed = TWICE if name == "duplicate_load" else FALLEN
     assert audit(name, changed).status != "passed"
     assert audit(name, replace(changed, last=None)) == Audit(
-        name, "passed", "There is no earlier run to compare this one with."
+        name, "not_compared", "Not compared: there is no earlier run."
     )
     assert audit(name, replace(changed, config_hash="another")) == Audit(
-        name, "passed", "Not compared with the run as of 2024-02-29, which had another configuration."
+        name, "not_compared", "Not compared with the run as of 2024-02-29, which had another configuration."
+    )
+    assert audit(name, replace(changed, last_source_differs=True)) == Audit(
+        name, "not_compared", "Not compared with the run as of 2024-02-29, which read another source."
     )
 
 
@@ -128,7 +131,7 @@ def test_lines_and_customers_may_drop_by_their_limit_only() -> None:
 
 def test_a_last_run_without_lines_is_not_compared() -> None:
     last = replace(LAST, statistics=EMPTY)
-    assert {audit(name, changed(NOW, last=last)).status for name in COMPARING} == {"passed"}
+    assert {audit(name, changed(NOW, last=last)).status for name in COMPARING} == {"not_compared"}
 
 
 # Duplicate loads
