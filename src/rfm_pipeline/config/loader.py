@@ -28,6 +28,8 @@ from rfm_pipeline.errors import ConfigurationError
 
 CONFIG_FILE = "rfm.toml"
 DEFAULT_MAP = "classic"
+NO_PRESET = "none"
+"""Name in `preset` that stops the recognition of exports."""
 
 
 class Configuration(Struct, frozen=True, dict=True):
@@ -40,6 +42,8 @@ class Configuration(Struct, frozen=True, dict=True):
         origin: Path of the configuration file, for messages.
         source_preset: Preset of the export as which the source was recognised, the weakest layer; None if it
             was not recognised.
+        source_columns: Column names of the source, which decide between alternative columns in the preset of
+            an export; None before the source is opened.
     """
 
     flags: Layer = field(default_factory=dict)
@@ -47,12 +51,24 @@ class Configuration(Struct, frozen=True, dict=True):
     file: Layer = field(default_factory=dict)
     origin: Path = Path(CONFIG_FILE)
     source_preset: str | None = None
+    source_columns: tuple[str, ...] | None = None
 
-    def with_preset(self, name: str) -> Configuration:
-        """Return this configuration with the preset of a recognised export as its weakest layer."""
+    def for_source(self, columns: Iterable[str]) -> Configuration:
+        """Return this configuration for a source with these columns.
+
+        Unless a layer chooses the preset of an export (or `none`), the preset of the export as which the
+        columns are recognised is the weakest layer.
+        """
+        names = tuple(columns)
+        chosen = self._chosen("source")
+        recognised = presets.recognise(names) if not chosen and not self._refuses_presets else None
+        if not recognised and not chosen:
+            return self
         # Parsed already, and no preset of an export has them.
         locations = {"source": self.settings.source, "to": self.settings.to}
-        return replace(self, flags={**self.flags, **locations}, source_preset=name)
+        return replace(
+            self, flags={**self.flags, **locations}, source_preset=recognised, source_columns=names
+        )
 
     @cached_property
     def merged(self) -> dict[str, Any]:
@@ -72,8 +88,13 @@ class Configuration(Struct, frozen=True, dict=True):
             *self._chosen("source"),
             *self._chosen("segments"),
         )
-        loaded = [expand_short_forms(presets.load_preset(name)) for name in names]
-        merged = merge([*({**preset, "preset": ()} for preset in loaded), *layers, {"preset": names}])
+        configured = merge(layers).get("columns", {})
+        loaded = [expand_short_forms(presets.load_preset(name, self.source_columns)) for name in names]
+        below = [
+            {**preset, "preset": (), "columns": _without_replaced(preset.get("columns", {}), configured)}
+            for preset in loaded
+        ]
+        merged = merge([*below, *layers, {"preset": names}])
         if "segments" not in merged:
             merged = merge([presets.load_preset(DEFAULT_MAP), merged])
         try:
@@ -88,16 +109,27 @@ class Configuration(Struct, frozen=True, dict=True):
         By kind, so that choosing a segment map keeps the preset of an export from a weaker layer.
         """
         for layer in (self.flags, self.environment, self.file):
-            names = tuple(name for name in preset_names(layer) if presets.info(name).kind == kind)
+            chosen = preset_names(layer)
+            names = tuple(name for name in chosen if name != NO_PRESET and presets.info(name).kind == kind)
             if names:
                 return names
         return ()
 
     @property
-    def names_columns(self) -> bool:
-        """Whether a layer sets columns or the preset of an export; if not, an export may be recognised."""
-        has_columns = any(layer.get("columns") for layer in (self.file, self.environment, self.flags))
-        return has_columns or bool(self._chosen("source"))
+    def _refuses_presets(self) -> bool:
+        """Whether the strongest layer that chooses presets names `none` among them."""
+        chosen = next(filter(None, map(preset_names, (self.flags, self.environment, self.file))), ())
+        return NO_PRESET in chosen
+
+
+def _without_replaced(preset: Mapping[str, str], configured: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the columns of a preset without those of the amount that the configuration replaces."""
+    replaced: set[str] = set()
+    if configured.get("amount"):
+        replaced |= {"quantity", "unit_price"}
+    if configured.get("quantity") or configured.get("unit_price"):
+        replaced.add("amount")
+    return {role: column for role, column in preset.items() if role not in replaced}
 
 
 def preset_names(layer: Layer) -> tuple[str, ...]:

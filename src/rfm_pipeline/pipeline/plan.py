@@ -21,7 +21,6 @@ from msgspec.structs import replace
 from rfm_pipeline.common.formatting import truncate
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.config.presets import recognise
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import FileLocation
@@ -214,11 +213,10 @@ def build_plan(
     Raises:
         RfmError: If the source can't be opened, a column is missing, or the user's SQL is not valid.
     """
-    source, recognised = warehouse.open_source(), None
-    if not configuration.names_columns:
-        recognised = recognise([column.name for column in source.schema])
+    source = warehouse.open_source()
     # The preset of an export holds columns and exclusions, no segment map: the validated map stays valid.
-    settings = (configuration.with_preset(recognised) if recognised else configuration).settings
+    configuration = configuration.for_source(column.name for column in source.schema)
+    settings, recognised = configuration.settings, configuration.source_preset
     frozen = _frozen_edges(settings, warehouse, publishes=publishes)
     spec = _query_spec(settings, source, warehouse, segment_map, today=today, frozen=frozen)
     _check_exclusions(spec, warehouse)

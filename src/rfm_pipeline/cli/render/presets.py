@@ -17,6 +17,9 @@ from rfm_pipeline.config.segment_map import SegmentMap
 _COLOURS = ("green", "cyan", "blue", "magenta", "yellow", "red", "bright_green", "bright_cyan", "bright_blue",
             "bright_magenta", "bright_yellow", "bright_red")  # fmt: skip
 
+# A list of alternative columns in the preset of an export; a configuration file names one column.
+_ALTERNATIVES = re.compile(r"""^(\w+ = \{ column = |\w+ = )\[("[^"]*")(?:, "[^"]*")+\]""", re.MULTILINE)
+
 
 def segment_map(name: str) -> SegmentMap:
     """Return the validated segment map of a preset."""
@@ -43,7 +46,8 @@ def preset_json(name: str) -> dict[str, Any]:
 def preset_settings(name: str) -> str:
     """Return a preset's TOML without its table `[preset]`, as the text of a configuration file."""
     above, _, below = presets.toml_text(name).partition("[preset]\n")
-    return above + below[re.search(r"^\[|\Z", below, re.MULTILINE).start() :]  # type: ignore[union-attr]
+    settings = below[re.search(r"^\[|\Z", below, re.MULTILINE).start() :]  # type: ignore[union-attr]
+    return above + _ALTERNATIVES.sub(r"\1\2", settings)
 
 
 def print_list() -> None:

@@ -1,21 +1,27 @@
 """Presets: partial settings that come with the package, as TOML files beside this module.
 
-A preset is a segment map with the scoring for which it was written, or the columns of a well-known export.
-Its table `[preset]` describes it and is no setting.
+A preset is a segment map with the scoring for which it was written, or the columns and rules of a well-known
+export (folder `exports`). Its table `[preset]` describes it and is no setting.
+
+An export differs from shop to shop: apps, versions and options add, leave out and rename columns. Where the
+preset of an export names a column, it may therefore name a list: the first column that the source has counts.
+A rule of `[skip]` or `[exclude]` whose column the source lacks does not apply.
 """
 
 from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 from msgspec import Struct
 
+from rfm_pipeline.config.column_mapping import normalize_name
 from rfm_pipeline.errors import ConfigurationError
 
 _SUFFIX = ".toml"
@@ -29,31 +35,72 @@ class Preset(Struct, frozen=True):
         title: Display name.
         description: Content of the preset, and when to choose it.
         kind: "segments" for a segment map, "source" for the columns of an export.
-        signature: Column names that identify the export: a source that has all of them is recognised. Empty
-            for a segment map, and for an export without distinctive columns.
+        signatures: Sets of column names that identify the export: a source that has all names of one set is
+            recognised; case, spaces and punctuation do not matter. Empty for a segment map.
+        notes: Facts about the export that its user should know, one phrase each.
+        question: Role that the export has no usable column for, the message about it and the hint; None for
+            most exports.
     """
 
     name: str
     title: str
     description: str
     kind: Literal["segments", "source"]
-    signature: tuple[str, ...]
+    signatures: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    question: Question | None = None
+
+
+class Question(Struct, frozen=True):
+    """What a user must answer before an export can be read.
+
+    Attributes:
+        role: Role whose column the user has to choose.
+        message: What is missing in the export.
+        hint: How to go on.
+    """
+
+    role: str
+    message: str
+    hint: str
 
 
 @cache
 def names() -> tuple[str, ...]:
     """Return the names of all presets in alphabetical order."""
-    files = resources.files(__name__).iterdir()
-    return tuple(sorted(file.name.removesuffix(_SUFFIX) for file in files if file.name.endswith(_SUFFIX)))
+    return tuple(sorted(_files()))
 
 
-def load_preset(name: str) -> dict[str, Any]:
+def load_preset(name: str, columns: Collection[str] | None = None) -> dict[str, Any]:
     """Return the parsed file of a preset, including its `[preset]` table.
+
+    Args:
+        name: Name of the preset.
+        columns: Column names of the source, which decide between alternative columns of an export; None to
+            take the first alternative.
 
     Raises:
         ConfigurationError: If there is no preset of that name.
     """
-    return deepcopy(_read(name))
+    settings = deepcopy(_read(name))
+    spellings = None if columns is None else {normalize_name(column): column for column in columns}
+    roles = {role: _existing(names, spellings) for role, names in settings.get("columns", {}).items()}
+    if roles:
+        settings["columns"] = {role: column for role, column in roles.items() if column is not None}
+    for table in ("skip", "exclude"):
+        for reason, condition in settings.pop(table, {}).items():
+            if (column := _existing(condition["column"], spellings)) is not None:
+                settings.setdefault(table, {})[reason] = {**condition, "column": column}
+    return settings
+
+
+def _existing(names: str | list[str], spellings: Mapping[str, str] | None) -> str | None:
+    """Return the first of alternative columns that the source has, as the source spells it; None if none."""
+    alternatives = [names] if isinstance(names, str) else names
+    if spellings is None:
+        return alternatives[0]
+    # The field of a nested column has a dot in its name; the source lists it in the same form.
+    return next((spellings[key] for name in alternatives if (key := normalize_name(name)) in spellings), None)
 
 
 def info(name: str) -> Preset:
@@ -69,18 +116,22 @@ def info(name: str) -> Preset:
         table["title"],
         table["description"],
         "segments" if "segments" in settings else "source",
-        tuple(table.get("signature", ())),
+        tuple(map(tuple, table.get("signatures", ()))),
+        tuple(table.get("notes", ())),
+        Question(**table["question"]) if "question" in table else None,
     )
 
 
 def recognise(columns: Collection[str]) -> str | None:
-    """Return the preset whose signature is in `columns`, the longest if several are; None if none is."""
+    """Return the export whose signature is in `columns`, the longest if several are; None if none is."""
+    normalized = {normalize_name(column) for column in columns}
     matches = [
-        preset
+        (len(signature), name)
         for name in names()
-        if (preset := info(name)).signature and set(preset.signature) <= set(columns)
+        for signature in info(name).signatures
+        if {normalize_name(column) for column in signature} <= normalized
     ]
-    return max(matches, key=lambda preset: len(preset.signature)).name if matches else None
+    return max(matches)[1] if matches else None
 
 
 def toml_text(name: str) -> str:
@@ -107,4 +158,16 @@ def _read(name: str) -> dict[str, Any]:
 
 
 def _text(name: str) -> str:
-    return resources.files(__name__).joinpath(name + _SUFFIX).read_text(encoding="utf-8")
+    return _files()[name].read_text(encoding="utf-8")
+
+
+@cache
+def _files() -> Mapping[str, Traversable]:
+    """Return the file of each preset."""
+    folder = resources.files(__name__)
+    return {
+        file.name.removesuffix(_SUFFIX): file
+        for files in (folder.iterdir(), folder.joinpath("exports").iterdir())
+        for file in files
+        if file.name.endswith(_SUFFIX)
+    }
