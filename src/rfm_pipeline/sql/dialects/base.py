@@ -12,14 +12,17 @@ from decimal import Decimal
 from typing import ClassVar
 
 from rfm_pipeline.common.date_formats import ISO, format_regex
-from rfm_pipeline.common.number_format import NumberSeparators
+from rfm_pipeline.common.number_format import (
+    AMBIGUOUS_POINT,
+    NEGATIVE,
+    POSITIVE,
+    NumberSeparators,
+    currency_regex,
+    number_regex,
+)
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
 
-_WITH_COMMA = r"^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$"
-# A comma before three digits, with no other separator, could also be a decimal comma: 1,234 does not match.
-_UNAMBIGUOUS_THOUSANDS = r"^\s*[+-]?[0-9]{1,3},[0-9]{3}(\.[0-9]+|(,[0-9]{3})+(\.[0-9]+)?)\s*$"
-_COMMA_THOUSANDS = r"^\s*[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?\s*$"
 _FLOAT_ID = (r"^([0-9]+)\.0$", r"\1")
 EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
 # Only the years 1000 to 2999: no order is outside them, and engines can't convert all others to every zone.
@@ -119,31 +122,41 @@ class Dialect(ABC):
     def number(self, expression: str, kind: Kind, size: tuple[int, int], separators: NumberSeparators) -> str:
         """Return a number in `size`, rounded half away from zero; NULL if it is unreadable or does not fit.
 
-        Text may have whitespace around it and an exponent. With a decimal comma, it may have points between
-        thousands; with a decimal point, commas between thousands if `separators` says so or if they can't be
-        decimal commas.
-
         Args:
             expression: The value.
             kind: Its kind.
             size: Precision and scale of the result.
-            separators: The separators of numbers that are text.
+            separators: How numbers that are text are written.
         """
         if kind is Kind.FLOAT:
             return self.float_number(expression, size)
         if kind is not Kind.TEXT:
             return self.exact_number(expression, size)
-        if separators.decimal == ".":
-            grouped = _COMMA_THOUSANDS if separators.thousands else _UNAMBIGUOUS_THOUSANDS
-            plain = f"REPLACE({expression}, ',', '')"
-            # Few numbers have commas, so the regular expression runs only for text that is no number as it
-            # is.
-            with_commas = (
-                f"CASE WHEN {self.matches(expression, grouped)} THEN {self.exact_number(plain, size)} END"
-            )
-            return f"COALESCE({self.text_number(expression, size)}, {with_commas})"
-        plain = f"REPLACE(REPLACE({expression}, '.', ''), ',', '.')"
-        return f"CASE WHEN {self.matches(expression, _WITH_COMMA)} THEN {self.exact_number(plain, size)} END"
+        plain = self.text_number(expression, size)
+        if separators.decimal == ",":
+            with_point = self.text_number(f"REPLACE({expression}, ',', '.')", size)
+            plain = f"CASE WHEN {expression} NOT LIKE '%.%' THEN {with_point} END"
+        # Regular expressions run only for the few numbers that an engine can't cast.
+        number = f"COALESCE({plain}, {self._decorated_number(expression, size, separators)})"
+        if separators.thousands:
+            return number
+        may_be_thousands = f"{expression} LIKE '%.%' AND {self.matches(expression, AMBIGUOUS_POINT)}"
+        return f"CASE WHEN NOT ({may_be_thousands}) THEN {number} END"
+
+    def _decorated_number(self, text: str, size: tuple[int, int], separators: NumberSeparators) -> str:
+        """Return text with separators, signs or a currency as a number; NULL if it is none."""
+        minus = case_expression(
+            [(self.matches(text, NEGATIVE), "'-'"), (self.matches(text, POSITIVE), "''")],
+        )
+        number = text
+        if any(set(".,") & set(currency) for currency in separators.currencies):
+            number = self.without(number, currency_regex(separators))
+        number = self.without(number, f"[^0-9{separators.decimal}]")
+        if separators.decimal == ",":
+            number = f"REPLACE({number}, ',', '.')"
+        # The operator, unlike CONCAT in DuckDB, is NULL if the sign is.
+        signed = self.exact_number(f"{minus} || {number}", size)
+        return f"CASE WHEN {self.matches(text, number_regex(separators))} THEN {signed} END"
 
     def local_date(self, expression: str, kind: Kind, timezone: str, formats: Sequence[str]) -> str:
         """Return the date of a date or time in a time zone; NULL if it is unreadable.
@@ -236,6 +249,10 @@ class Dialect(ABC):
     @abstractmethod
     def matches(self, expression: str, pattern: str) -> str:
         """Return the condition that some part of a text matches a regular expression."""
+
+    @abstractmethod
+    def without(self, expression: str, pattern: str) -> str:
+        """Return text without all matches of a regular expression."""
 
     @abstractmethod
     def exact_number(self, expression: str, size: tuple[int, int]) -> str:

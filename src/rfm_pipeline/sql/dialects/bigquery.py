@@ -66,6 +66,9 @@ class BigQuery(Dialect):
     def matches(self, expression: str, pattern: str) -> str:
         return f"REGEXP_CONTAINS({expression}, {self.literal(pattern)})"
 
+    def without(self, expression: str, pattern: str) -> str:
+        return self.regexp_replace(expression, pattern, "")
+
     def exact_number(self, expression: str, size: tuple[int, int]) -> str:
         # SAFE_CAST to a type with parameters raises an error instead of returning NULL; NUMERIC rounds twice.
         precision, scale = size

@@ -69,6 +69,9 @@ class DuckDB(Dialect):
     def matches(self, expression: str, pattern: str) -> str:
         return f"REGEXP_MATCHES({expression}, {self.literal(pattern)})"
 
+    def without(self, expression: str, pattern: str) -> str:
+        return f"REGEXP_REPLACE({expression}, {self.literal(pattern)}, '', 'g')"
+
     def exact_number(self, expression: str, size: tuple[int, int]) -> str:
         return f"TRY_CAST({expression} AS DECIMAL({size[0]}, {size[1]}))"
 
