@@ -7,7 +7,8 @@
     │   │   └── ColumnError       2   a role has no column, or several
     │   ├── SegmentMapError       2   a segment map has a cell without a segment, or a rule never reached
     │   ├── ExpressionError       2   an exclusion is not one boolean expression, an audit not one query
-    │   └── DestinationError      2   the destination is an object that rfm did not create
+    │   ├── DestinationError      2   the destination is an object that rfm did not create
+    │   └── OtherSourceError      2   the destination has the result of another source
     ├── AuditError                3   an audit failed; nothing was published
     ├── WarehouseError            4   the engine failed, or the destination can't be written
     ├── LockedError               5   another process has locked the destination
@@ -69,6 +70,10 @@ class ExpressionError(UsageError):
 
 class DestinationError(UsageError):
     """The destination is an object that rfm did not create and must not replace."""
+
+
+class OtherSourceError(UsageError):
+    """The destination has the result of another source, which must not be replaced by accident."""
 
 
 class AuditError(RfmError):

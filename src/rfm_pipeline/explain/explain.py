@@ -68,7 +68,10 @@ def explain(
     """
     ids = candidate_ids(customer)
     observer.step("Looking at the source")
-    with open_plan(configuration, today=today, publishes=_needs_destination(configuration)) as plan:
+    # Nothing is published, so the destination may have the result of another source.
+    with open_plan(
+        configuration, today=today, publishes=_needs_destination(configuration), replace_source=True
+    ) as plan:
         warehouse = plan.warehouse
         select = lines_sql(plan.spec, plan.pipeline, ids)
         _check_cost(plan, select)

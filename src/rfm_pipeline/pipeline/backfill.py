@@ -93,6 +93,7 @@ def backfill(
     on_published: Callable[[RunResult], object],
     *,
     today: date | None = None,
+    replace_source: bool = False,
 ) -> Backfilled:
     """Publish the result of each date that is not current; a repeated backfill continues where one stopped.
 
@@ -102,6 +103,7 @@ def backfill(
         observer: Receives the progress of each run.
         on_published: Called with each result as soon as it is published.
         today: As for `open_plan`.
+        replace_source: As for `open_plan`.
 
     Raises:
         UsageError: If a date lies in the future.
@@ -116,10 +118,13 @@ def backfill(
         dated = _DatedObserver(observer, f"As of {day} ({number} of {len(days)})")
         flags = {**configuration.flags, "as_of": day.isoformat(), "output": ()}
         try:
-            with start_run(replace(configuration, flags=flags), dated, kind="backfill", today=today) as (
-                start,
-                plan,
-            ):
+            with start_run(
+                replace(configuration, flags=flags),
+                dated,
+                kind="backfill",
+                today=today,
+                replace_source=replace_source,
+            ) as (start, plan):
                 if is_current(plan.state.dates, day, plan):
                     skipped.append(day)
                     continue

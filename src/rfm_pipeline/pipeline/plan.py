@@ -26,6 +26,7 @@ from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import FileLocation
 from rfm_pipeline.errors import ConfigurationError, ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
+from rfm_pipeline.pipeline.source_identity import refuse_other_columns
 from rfm_pipeline.results.run_history import DestinationState, read_state
 from rfm_pipeline.source.profile.profile import profile_source
 from rfm_pipeline.sql.audit_queries import audit_sql
@@ -48,7 +49,10 @@ class Plan(Struct, frozen=True):
 
     Attributes:
         settings: The settings, with the preset that the source was recognised by.
-        recognised: Name of that preset; None if the source was not recognised, or columns are configured.
+        recognised: Name of that preset; None if the source was not recognised, or the preset of an export is
+            chosen.
+        configured: Roles whose column a flag, a variable or the configuration file names.
+        export_notes: What the user should know about the export, one phrase each.
         source: The source and its columns.
         spec: What the query computes.
         pipeline: The query.
@@ -56,6 +60,7 @@ class Plan(Struct, frozen=True):
         warehouse: The engine.
         cost: What the run would read, and its price; None if reading is free, or no estimate was requested.
         frozen: The earlier run whose edges score the customers; None if edges are recomputed.
+        replaces_source: Whether the run may replace the result of another source.
     """
 
     settings: Settings
@@ -67,6 +72,9 @@ class Plan(Struct, frozen=True):
     state: DestinationState = DestinationState()
     cost: Cost | None = None
     frozen: FrozenEdges | None = None
+    replaces_source: bool = False
+    configured: frozenset[str] = frozenset()
+    export_notes: tuple[str, ...] = ()
 
     @property
     def mapping(self) -> ColumnMapping:
@@ -76,10 +84,9 @@ class Plan(Struct, frozen=True):
     @property
     def notes(self) -> tuple[str, ...]:
         """Facts about the source and the method worth knowing, one sentence each."""
-        preset = (f"recognised by its columns: preset {self.recognised}",) if self.recognised else ()
         pruning = describe_pruning(self.source.partition, self.mapping, self.settings)
         ties = (f"ntile: {NTILE_WARNINGS[self.warehouse.engine]}",) if self.spec.splits_ties else ()
-        return (*preset, *self.source.notes, *self.spec.reading.notes, *pruning, *ties)
+        return (*self.export_notes, *self.source.notes, *self.spec.reading.notes, *pruning, *ties)
 
     def rules(self) -> dict[str, str]:
         """Return the rules of the run by name, as `rfm check` and the printed query list them."""
@@ -119,7 +126,7 @@ class Plan(Struct, frozen=True):
                 role: {
                     "column": column.name,
                     "type": column.declared,
-                    "configured": role in self.mapping.configured and self.recognised is None,
+                    "configured": role in self.configured,
                 }
                 for role, column in self.mapping.roles().items()
             },
@@ -149,6 +156,7 @@ def open_plan(
     run_id: str | None = None,
     publishes: bool = True,
     opens: SourceOpener | None = None,
+    replace_source: bool = False,
 ) -> Iterator[Plan]:
     """Plan a run, and keep its engine open inside the `with` block.
 
@@ -159,6 +167,7 @@ def open_plan(
         run_id: Id of the run, which takes the destination's lease; None to plan without a lease.
         publishes: Whether the destination and the cost matter, or the query alone.
         opens: As for `open_warehouse`.
+        replace_source: Whether the result of another source may be replaced.
 
     Raises:
         RfmError: If any check fails; the first one does.
@@ -173,7 +182,10 @@ def open_plan(
         if run_id:
             stack.enter_context(warehouse.destination.lease(run_id))
         plan = build_plan(configuration, warehouse, segment_map, today, publishes=publishes)
-        yield estimate(plan) if publishes else plan
+        if publishes:
+            plan = replace(estimate(plan), replaces_source=replace_source)
+            refuse_other_columns(plan)
+        yield plan
 
 
 def validate_request(settings: Settings, *, publishes: bool) -> SegmentMap:
@@ -217,12 +229,23 @@ def build_plan(
     # The preset of an export holds columns and exclusions, no segment map: the validated map stays valid.
     configuration = configuration.for_source(column.name for column in source.schema)
     settings, recognised = configuration.settings, configuration.source_preset
+    configuration.check_export()
     frozen = _frozen_edges(settings, warehouse, publishes=publishes)
     spec = _query_spec(settings, source, warehouse, segment_map, today=today, frozen=frozen)
     _check_exclusions(spec, warehouse)
     if publishes:
         _check_audits(spec, warehouse)
-    return Plan(settings, recognised, source, spec, QueryPipeline.of(spec), warehouse, frozen=frozen)
+    return Plan(
+        settings,
+        recognised,
+        source,
+        spec,
+        QueryPipeline.of(spec),
+        warehouse,
+        frozen=frozen,
+        configured=frozenset(configuration.merged.get("columns", {})),
+        export_notes=configuration.export_notes,
+    )
 
 
 def estimate(plan: Plan) -> Plan:

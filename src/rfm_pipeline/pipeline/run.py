@@ -15,7 +15,7 @@ from rfm_pipeline.common.cancellation import received_signals
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.errors import AuditError, ConfigurationError, RfmError, WarehouseError
+from rfm_pipeline.errors import AuditError, ConfigurationError, OtherSourceError, RfmError, WarehouseError
 from rfm_pipeline.pipeline.output_files import OutputFiles
 from rfm_pipeline.pipeline.plan import Plan, open_plan
 from rfm_pipeline.pipeline.progress import RunObserver
@@ -35,7 +35,12 @@ from rfm_pipeline.sql.publish import publish_sql, record_sql
 
 
 def run(
-    configuration: Configuration, observer: RunObserver, *, kind: str = "run", today: date | None = None
+    configuration: Configuration,
+    observer: RunObserver,
+    *,
+    kind: str = "run",
+    today: date | None = None,
+    replace_source: bool = False,
 ) -> RunResult:
     """Plan, stage, audit, publish and record one result.
 
@@ -44,18 +49,27 @@ def run(
         observer: Receives the progress.
         kind: `run`, or `calibration`, which publishes nothing but its record.
         today: As for `open_plan`.
+        replace_source: As for `open_plan`.
 
     Raises:
         AuditError: If an audit failed; nothing was published.
         RfmError: If anything else failed; nothing was published either.
     """
-    with start_run(configuration, observer, kind=kind, today=today) as (start, plan):
+    with start_run(configuration, observer, kind=kind, today=today, replace_source=replace_source) as (
+        start,
+        plan,
+    ):
         return execute_run(start, plan, observer)
 
 
 @contextmanager
 def start_run(
-    configuration: Configuration, observer: RunObserver, *, kind: str, today: date | None = None
+    configuration: Configuration,
+    observer: RunObserver,
+    *,
+    kind: str,
+    today: date | None = None,
+    replace_source: bool = False,
 ) -> Iterator[tuple[RunStart, Plan]]:
     """Plan a run, and hold the destination's lease inside the `with` block.
 
@@ -64,6 +78,7 @@ def start_run(
         observer: Receives the progress.
         kind: Kind of the run, as it is recorded: `run`, `backfill` or `calibration`.
         today: As for `open_plan`.
+        replace_source: As for `open_plan`.
 
     Raises:
         RfmError: If any check fails.
@@ -71,7 +86,7 @@ def start_run(
     start = RunStart(new_run_id(), kind)
     observer.begin(start.run_id)
     observer.step("Looking at the source")
-    with open_plan(configuration, today=today, run_id=start.run_id) as plan:
+    with open_plan(configuration, today=today, run_id=start.run_id, replace_source=replace_source) as plan:
         yield start, plan
 
 
@@ -202,6 +217,9 @@ def _failure_recorded(start: RunStart, plan: Plan) -> Iterator[None]:
         yield
     except AuditError:
         # `_record_or_reject` has recorded the run with its statistics.
+        raise
+    except OtherSourceError:
+        # A run of another source changes nothing at all.
         raise
     except Exception as error:
         reason = error.message if isinstance(error, RfmError) else f"a bug: {type(error).__name__}"

@@ -14,6 +14,7 @@ from rfm_pipeline._version import __version__
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import RfmError
 from rfm_pipeline.pipeline.plan import Plan
+from rfm_pipeline.pipeline.source_identity import source_identity
 from rfm_pipeline.results.run_history import tables_of
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
@@ -93,6 +94,7 @@ def _new_record(start: RunStart, plan: Plan, status: str, as_of: date | None) ->
         version=__version__,
         config_hash=plan.settings.config_hash,
         rules=rules_of(plan.settings),
+        identity=source_identity(plan),
     )
 
 

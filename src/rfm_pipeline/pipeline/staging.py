@@ -24,8 +24,8 @@ from rfm_pipeline.pipeline.run_statistics import (
     count_staged,
     measure_drift,
 )
+from rfm_pipeline.pipeline.source_identity import has_other_customers, last_run
 from rfm_pipeline.results.run_history import previous_date
-from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.results.statistics import Excluded, RunStatistics
 from rfm_pipeline.results.tables import RESULT_COLUMNS
@@ -45,6 +45,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
 
     Raises:
         ColumnError: If a date can be read in two ways.
+        OtherSourceError: If the destination has the result of a source with other customers.
         RfmError: If the engine fails.
     """
     warehouse = plan.warehouse
@@ -57,8 +58,9 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
     observer.step("Auditing")
     counts = count_staged(warehouse, plan.spec)
     refuse_ambiguous_dates(counts.lines.excluded, plan.mapping)
+    is_other = has_other_customers(plan, counts.as_of, counts.customers, counts.lines.excluded)
     statistics = collect_statistics(warehouse, plan.spec, counts, plan.frozen)
-    audit_input = _audit_input(plan, statistics, counts)
+    audit_input = _audit_input(plan, statistics, counts, has_other_customers=is_other)
     return RunResult(
         run_id=start.run_id,
         status=_status(start, plan, counts.as_of),
@@ -142,7 +144,10 @@ def _current_result(plan: Plan) -> str | None:
     return warehouse.table(StagingTable.CURRENT)
 
 
-def _audit_input(plan: Plan, statistics: RunStatistics, counts: StagedCounts) -> AuditInput:
+def _audit_input(
+    plan: Plan, statistics: RunStatistics, counts: StagedCounts, *, has_other_customers: bool
+) -> AuditInput:
+    last, is_another_source = last_run(plan, counts.as_of, has_other_customers=has_other_customers)
     bins, today = plan.settings.scoring.bins_by_dimension, plan.spec.today
     return AuditInput(
         statistics=statistics,
@@ -158,17 +163,10 @@ def _audit_input(plan: Plan, statistics: RunStatistics, counts: StagedCounts) ->
         date_formats=plan.spec.reading.date_formats,
         up_to=min(plan.spec.as_of or today, today),
         config_hash=plan.settings.config_hash,
-        last=_last_run(plan, counts.as_of),
+        last=last,
+        last_source_differs=is_another_source,
         drift=measure_drift(plan.warehouse, plan.spec, plan.frozen),
     )
-
-
-def _last_run(plan: Plan, as_of: date | None) -> RunRecord | None:
-    """Return the run of the newest date up to `as_of`; None if it read another source."""
-    active = plan.state.dates
-    days = [day for day in active if as_of and day <= as_of]
-    last = active[max(days)] if days else None
-    return last if last and last.source == plan.settings.source_name else None
 
 
 def _status(start: RunStart, plan: Plan, as_of: date | None) -> str:

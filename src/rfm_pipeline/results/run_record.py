@@ -20,6 +20,20 @@ _NOT_RECORDED = {"exclusions": "example", "audits": "rows"}
 """By column with JSON: the key of values of the source, which are not recorded."""
 
 
+class SourceIdentity(Struct, frozen=True, omit_defaults=True):
+    """What tells one source from another.
+
+    Attributes:
+        kind: `files` (also standard input), `query` (a .sql file), `duckdb`, `bigquery` or `frame`.
+        export: Preset of the export that the source is; None if it is no known export.
+        columns: Name of the column for each role.
+    """
+
+    kind: str
+    export: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
 class RunRecord(Struct, frozen=True):
     """One run on record: one row of the runs table, whose columns `results.tables.RUN_COLUMNS` describes.
 
@@ -32,6 +46,8 @@ class RunRecord(Struct, frozen=True):
         source: The source as configured; None if it was a data frame.
         engine, version, config_hash: What computed the result, and from which settings.
         rules: `scoring` and `segments` as configured, in plain values.
+        identity: What identifies the source; stored with the rules. None if an earlier version recorded the
+            run.
         statistics: What was computed; None if the run failed.
         audits: The audits without the rows that they found.
         usage: What the run cost.
@@ -51,6 +67,7 @@ class RunRecord(Struct, frozen=True):
     version: str = ""
     config_hash: str = ""
     rules: Mapping[str, Any] = field(default_factory=dict)
+    identity: SourceIdentity | None = None
     statistics: RunStatistics | None = None
     audits: tuple[Audit, ...] = ()
     usage: Usage = Usage()
@@ -94,12 +111,14 @@ class RunRecord(Struct, frozen=True):
         }
         for name in ("started_at", "finished_at"):
             values[name] = values[name].replace(tzinfo=None)
+        rules = dict(values["rules"])
         statistics = {name: values.pop(name) for name in RunStatistics.__struct_fields__}
         usage = {name: values.pop(name) for name in Usage.__struct_fields__}
         return msgspec.convert(
             {
                 **values,
-                "rules": dict(values["rules"]),
+                "identity": rules.pop("source", None),
+                "rules": rules,
                 "statistics": None if statistics["rows_read"] is None else statistics,
                 "usage": usage,
             },
@@ -114,7 +133,7 @@ class RunRecord(Struct, frozen=True):
     def _nested(self) -> dict[str, Any]:
         statistics = self.statistics
         nested = {
-            "rules": dict(self.rules),
+            "rules": {**self.rules, **({"source": to_plain(self.identity)} if self.identity else {})},
             "exclusions": to_plain(statistics.exclusions) if statistics else [],
             "edges": [scores.to_json() for scores in self.edges],
             "segments": to_plain(statistics.segments) if statistics else [],

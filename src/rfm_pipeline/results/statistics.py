@@ -86,8 +86,8 @@ class Audit(Struct, frozen=True):
 
     Attributes:
         name: Name of the audit.
-        status: `passed`, `warning`, `failed` (nothing is published then), or `not_compared`: the audit compares
-            with an earlier run, and there was none that could be compared.
+        status: `passed`, `warning`, `failed` (nothing is published then), or `not_compared`: the audit
+            compares with an earlier run, and there was none to compare with.
         detail: The finding, one sentence.
         rows: A few rows that show the problem; none if the audit passed.
     """

@@ -68,7 +68,9 @@ RUN_COLUMNS: Mapping[str, PublishedColumn] = {
     "engine": PublishedColumn("text", "Engine: duckdb or bigquery."),
     "version": PublishedColumn("text", "Version of rfm-pipeline."),
     "config_hash": PublishedColumn("text", "Hash of the settings that can change the result."),
-    "rules": PublishedColumn("text", "Scoring and segments as configured, in JSON."),
+    "rules": PublishedColumn(
+        "text", "Scoring and segments as configured, and what identifies the source, in JSON."
+    ),
     "rows_read": PublishedColumn("integer", "Number of lines read."),
     "rows_kept": PublishedColumn("integer", "Number of lines kept."),
     "amount_kept": PublishedColumn("money", "Sum of the amounts of the kept lines."),

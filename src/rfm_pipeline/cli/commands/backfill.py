@@ -13,6 +13,7 @@ from rfm_pipeline.cli.options import (
     Json,
     LogFormat,
     Quiet,
+    ReplaceSource,
     Source,
     takes_settings,
     with_source,
@@ -40,6 +41,7 @@ def backfill(
     start: Annotated[str | None, typer.Option("--from", help="First as-of date.", show_default=False)] = None,
     end: Annotated[str | None, typer.Option("--until", help="Last as-of date.", show_default=False)] = None,
     every: Annotated[EveryOption, typer.Option(help="Interval between the as-of dates.")] = EveryOption.DAY,
+    replace_source: ReplaceSource = False,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -69,7 +71,9 @@ def backfill(
     dates = as_of_dates(as_of_date("--from", start), as_of_date("--until", end), every.value)
     with open_session("backfill", quiet=quiet) as session:
         configuration = session.load(with_source(flags, source), config)
-        result = run_backfill(configuration, dates, session.observer, session.add_result)
+        result = run_backfill(
+            configuration, dates, session.observer, session.add_result, replace_source=replace_source
+        )
     if as_json:
         print_json(result.to_json())
     elif not quiet:

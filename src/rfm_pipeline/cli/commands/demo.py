@@ -72,5 +72,5 @@ def demo(
     with show_progress(quiet=quiet) as observer:
         observer.step("Generating a shop")
         write_shop(source, lines=line_count, seed=seed)
-        result = run_pipeline(configuration, observer)
+        result = run_pipeline(configuration, observer, replace_source=True)
     print_run_result(result, as_json=as_json, quiet=quiet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from threading import Thread
 from typing import Any
@@ -12,6 +13,7 @@ from rfm_pipeline.cli.options import (
     Json,
     LogFormat,
     Quiet,
+    ReplaceSource,
     Source,
     takes_settings,
     with_source,
@@ -23,6 +25,7 @@ def run(
     *,
     flags: dict[str, Any],
     source: Source = None,
+    replace_source: ReplaceSource = False,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -48,4 +51,5 @@ def run(
         # Import what prints the result while the engine computes it.
         Thread(target=import_module, args=("rfm_pipeline.cli.render.run_result",), daemon=True).start()
     settings = with_source(flags, source)
-    run_command("run", run_pipeline, settings, config, as_json=as_json, quiet=quiet)
+    execute = partial(run_pipeline, replace_source=replace_source)
+    run_command("run", execute, settings, config, as_json=as_json, quiet=quiet)
