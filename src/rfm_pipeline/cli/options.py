@@ -78,7 +78,21 @@ FLAGS = (
         ("read", "sheet"),
         str,
         ("--sheet",),
-        "Sheet of a workbook (default: all sheets with the header row of the first one).",
+        "Sheet of a workbook (default: the sheets whose columns have known names).",
+        _SOURCE,
+    ),
+    Flag(
+        ("read", "skip_lines"),
+        int,
+        ("--skip-lines",),
+        "Number of lines above the header row (default: detected).",
+        _SOURCE,
+    ),
+    Flag(
+        ("read", "header"),
+        bool,
+        (" /--no-header",),
+        "The first line is data, and the columns are column1, column2, ...",
         _SOURCE,
     ),
     Flag(
@@ -137,6 +151,35 @@ FLAGS = (
         str,
         ("--returns",),
         "'exclude' lines with negative amounts (the default), or 'net' them against the customer's revenue.",
+        _RULES,
+    ),
+    Flag(
+        ("status", "column"),
+        str,
+        ("--status-column",),
+        "Column of the order's or payment's status, whose cancelled, failed, ... lines are no sale; 'none'"
+        " excludes nothing.",
+        _RULES,
+    ),
+    Flag(
+        ("currency", "code"),
+        str,
+        ("--currency",),
+        "Currency whose lines count, such as EUR, where lines have several.",
+        _RULES,
+    ),
+    Flag(
+        ("currency", "column"),
+        str,
+        ("--currency-column",),
+        "Column of the currency; 'none' if amounts are in one currency whatever it says.",
+        _RULES,
+    ),
+    Flag(
+        ("line_types",),
+        str,
+        ("--line-types",),
+        "'all': lines of tax and shipping count, as other lines do (default: 'ask').",
         _RULES,
     ),
     Flag(

@@ -16,6 +16,13 @@ from rfm_pipeline.errors import ConfigurationError
 
 Layer = Mapping[str, Any]
 
+_FLAGS = {
+    ("currency", "code"): "--currency",
+    ("currency", "column"): "--currency-column",
+    ("status", "column"): "--status-column",
+}
+"""Flags that are not named like their setting."""
+
 
 class Layers(Struct, frozen=True):
     """Settings by layer, as nested dicts in the structure of `rfm.toml`.
@@ -50,7 +57,7 @@ class Layers(Struct, frozen=True):
             # The flag's value contains the name of the exclusion: --exclude NAME=CONDITION.
             return "--exclude"
         if isinstance(flag_value, str | int | list):
-            return f"--{names[-1].replace('_', '-')}"
+            return _FLAGS.get(names, f"--{names[-1].replace('_', '-')}")
         if _value_at(self.environment, names) is not None:
             return f"RFM_{'__'.join(names).upper()}"
         if _value_at(self.file, names) is not None:

@@ -22,6 +22,7 @@ from rfm_pipeline.config.destination_location import DestinationLocation, parse_
 from rfm_pipeline.config.engines import BigQuerySettings, DuckDBSettings
 from rfm_pipeline.config.notifications import NotifySettings, require_notify_table
 from rfm_pipeline.config.report import ReportSettings
+from rfm_pipeline.config.sales import CurrencySettings, StatusSettings
 from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.segment_map import SegmentsConfig
 from rfm_pipeline.config.source import SourceOptions
@@ -32,6 +33,8 @@ from rfm_pipeline.errors import ConfigurationError
 # An identifier: the reason of an exclusion appears in results and JSON.
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")
 BUILT_IN_REASONS = (
+    "not_a_sale",
+    "other_currency",
     "missing_customer",
     "missing_order",
     "invalid_date",
@@ -124,12 +127,14 @@ class Columns(SettingsTable, frozen=True):
     """Column name of each role; None to detect the column by name, `none` for a role without a column."""
 
     customer_id: str | None = None
+    customer_fallback: str | None = None
     order_id: str | None = None
     ordered_at: str | None = None
     amount: str | None = None
     quantity: str | None = None
     unit_price: str | None = None
     refund: str | None = None
+    refund_of: str | None = None
 
     def by_role(self) -> dict[str, str | None]:
         """Return the configured column of each role; None if the role is not configured."""
@@ -242,6 +247,9 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
     read: SourceOptions = SourceOptions()
     skip: dict[str, Condition] = msgspec.field(default_factory=dict)
     exclude: dict[str, Condition] = msgspec.field(default_factory=dict)
+    status: StatusSettings = StatusSettings()
+    currency: CurrencySettings = CurrencySettings()
+    line_types: Literal["ask", "all"] = "ask"
     scoring: Scoring = Scoring()
     segments: SegmentsConfig
     audits: Audits = Audits()

@@ -24,6 +24,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # decimal = "."                     # or "," for text numbers like 1.234,50
 # thousands = ""                    # or "," if a text number like 1,234 is one thousand and more
 # returns = "exclude"               # or "net": negative lines are subtracted from the customer's revenue
+# line_types = "all"                # lines of tax and shipping count; default: "ask" if there are any
 # window = "24 months"              # count only orders of the last 24 months
 # since = 2024-01-01                # or only orders from this day on
 
@@ -38,13 +39,23 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # test_orders = {{ column = "Email", equals = ["test@example.com"] }}
 # wholesale = "Country = 'Nowhere'"
 
+# [status]                          # cancelled, failed, refunded, ... orders are excluded as not_a_sale
+# column = "Status"                 # the order's or the payment's status; "none" excludes nothing
+# sale = ["closed"]                 # further words for a sale
+# no_sale = ["parked"]              # further words for what is no sale
+
+# [currency]                        # where lines have several currencies
+# code = "EUR"                      # the one that counts; lines in others are excluded
+# column = "Currency"               # "none" if amounts are in one currency whatever it says
+# rates = {{ USD = 1, INR = 0.012 }}  # or convert all, here to dollars
+
 # [read]                            # how files are read, if detection fails
 # delimiter = ";"                   # one character, or "tab"
 # quote = '"'                       # around values; "" if quotes are ordinary characters
 # escape = '"'                      # before a quote inside a value: the quote itself, or a backslash
 # encoding = "cp1252"
 # header = true                     # false: the first line is data, and columns are column1, column2, ...
-# skip_lines = 0                    # number of lines above the header
+# skip_lines = 2                    # number of lines above the header; detected if they are certain
 # sheet = "Orders"                  # the one sheet of a workbook to read
 
 # [scoring]
