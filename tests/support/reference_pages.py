@@ -178,14 +178,14 @@ def preset_pages() -> str:
             f"### {name}\n\n{about.title}. {about.description} Bins (recency × frequency × monetary): {bins}.\n\n"
             f"{_table(('segment', 'customers', 'recommended action'), rows)}"
         )
-    parts.append("## Exports\n\nA source with these columns is recognised, and needs no configuration.\n")
+    parts.append("## Exports\n\nA source with these columns is recognised, and needs no configuration; flags add to what the preset says.\n`--preset none` reads a source without recognising it.\n")
     exports = (presets.info(name) for name in presets.names() if name not in maps)
     export_rows = (
         (
             f"`{about.name}`",
             about.title,
             about.description,
-            ", ".join(f"`{name}`" for name in about.signature),
+            " or ".join(", ".join(f"`{name}`" for name in names) for names in about.signatures),
         )
         for about in exports
     )

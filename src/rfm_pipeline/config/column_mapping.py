@@ -15,7 +15,10 @@ from msgspec import Struct
 from rfm_pipeline.common.schema import NUMBERS, Column, Kind, Schema
 from rfm_pipeline.errors import ColumnError
 
-ROLES = ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund")
+ROLES = (
+    "customer_id", "customer_fallback", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund",
+    "refund_of",
+)  # fmt: skip
 
 NO_COLUMN = "none"
 """Value of a role that no column shall have: `--order-id none`."""
@@ -65,6 +68,8 @@ class ColumnMapping(Struct, frozen=True):
     """Column of each role; None if no column has the role.
 
     The amount of a line is `amount`, or `quantity` × `unit_price`; `refund`, if there is one, is subtracted.
+    `customer_fallback` identifies the customer where `customer_id` is blank. A line with a negative amount and
+    a `refund_of` is a refund of the order with that id, and belongs to that order's customer.
     """
 
     customer_id: Column
@@ -74,6 +79,8 @@ class ColumnMapping(Struct, frozen=True):
     quantity: Column | None = None
     unit_price: Column | None = None
     refund: Column | None = None
+    refund_of: Column | None = None
+    customer_fallback: Column | None = None
     configured: frozenset[str] = frozenset()
     """Roles whose column is configured; the columns of the others were detected by name."""
 
@@ -214,7 +221,7 @@ def _validated(
 
 
 def _check_kind(role: str, column: Column) -> None:
-    if role in {"customer_id", "order_id"}:
+    if role in {"customer_id", "customer_fallback", "order_id", "refund_of"}:
         is_accepted = column.kind is not Kind.OTHER
         accepted = "text or a number"
     elif role == "ordered_at":
@@ -255,8 +262,8 @@ def _missing_roles(
         return ColumnError(
             f"No column was recognised as {' or '.join(roles)}: the first line was read as the header row,"
             f" but it looks like values ({_listed(values)}).",
-            "if the file has no header row, set header = false under [read] in rfm.toml, and name the columns"
-            f" by their positions, as in {_flag(roles[0])} column1.",
+            "if the file has no header row, give --no-header, and name the columns by their positions, as in"
+            f" {_flag(roles[0])} column1.",
         )
     listed_roles = " and no ".join(roles)
     flags = " ".join(f"{_flag(role)} COLUMN" for role in roles)

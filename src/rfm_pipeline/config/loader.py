@@ -24,7 +24,7 @@ from rfm_pipeline.config.diagnostics import Layer, Layers, to_configuration_erro
 from rfm_pipeline.config.environment import read_environment
 from rfm_pipeline.config.notifications import check_notify_layer
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.errors import ColumnError, ConfigurationError
 
 CONFIG_FILE = "rfm.toml"
 DEFAULT_MAP = "classic"
@@ -70,6 +70,37 @@ class Configuration(Struct, frozen=True, dict=True):
             self, flags={**self.flags, **locations}, source_preset=recognised, source_columns=names
         )
 
+    @property
+    def export_notes(self) -> tuple[str, ...]:
+        """What the user should know about the export: its preset, what was changed in it, and its limits."""
+        if self.source_columns is None:
+            return ()
+        notes = [f"recognised by its columns: preset {self.source_preset}"] if self.source_preset else []
+        columns = self.settings.columns.by_role()
+        for name in self._export_presets:
+            for role, column in presets.load_preset(name, self.source_columns).get("columns", {}).items():
+                if columns[role] != column:
+                    replacement = "not set" if columns[role] is None else f"`{columns[role]}`"
+                    notes.append(f"{role} is {replacement}, in place of the preset's `{column}`")
+            notes += presets.info(name).notes
+        return tuple(notes)
+
+    def check_export(self) -> None:
+        """Raise if the export has no usable column for a role, and the user has named none.
+
+        Raises:
+            ColumnError: With what the export lacks, and how to go on.
+        """
+        columns = self.settings.columns.by_role() if self.source_columns is not None else {}
+        for name in self._export_presets if columns else ():
+            question = presets.info(name).question
+            if question and columns[question.role] is None:
+                raise ColumnError(question.message, question.hint)
+
+    @property
+    def _export_presets(self) -> tuple[str, ...]:
+        return (self.source_preset,) if self.source_preset else self._chosen("source")
+
     @cached_property
     def merged(self) -> dict[str, Any]:
         """The file, the environment and the flags merged, without presets and without validation."""
@@ -83,11 +114,7 @@ class Configuration(Struct, frozen=True, dict=True):
             ConfigurationError: If a value is invalid, or a setting or preset does not exist.
         """
         layers = [expand_short_forms(layer) for layer in (self.file, self.environment, self.flags)]
-        names = (
-            *([self.source_preset] if self.source_preset else []),
-            *self._chosen("source"),
-            *self._chosen("segments"),
-        )
+        names = (*self._export_presets, *self._chosen("segments"))
         configured = merge(layers).get("columns", {})
         loaded = [expand_short_forms(presets.load_preset(name, self.source_columns)) for name in names]
         below = [

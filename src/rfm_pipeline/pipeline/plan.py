@@ -27,6 +27,7 @@ from rfm_pipeline.config.source_location import FileLocation
 from rfm_pipeline.errors import ConfigurationError, ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
 from rfm_pipeline.pipeline.source_identity import refuse_other_columns
+from rfm_pipeline.pipeline.source_query import source_query
 from rfm_pipeline.results.run_history import DestinationState, read_state
 from rfm_pipeline.source.profile.profile import profile_source
 from rfm_pipeline.sql.audit_queries import audit_sql
@@ -175,7 +176,13 @@ def open_plan(
     segment_map = validate_request(configuration.settings, publishes=publishes)
     with ExitStack() as stack:
         name = run_id or f"check-{secrets.token_hex(6)}"
-        warehouse = open_warehouse(configuration.settings, name, publishes=publishes, opener=opens)
+        warehouse = open_warehouse(
+            configuration.settings,
+            name,
+            publishes=publishes,
+            opener=opens,
+            query=source_query(configuration.settings),
+        )
         stack.callback(warehouse.close)
         if publishes:
             warehouse.destination.check()

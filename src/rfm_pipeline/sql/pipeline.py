@@ -11,7 +11,7 @@ from rfm_pipeline.common.partitioned_query import PARTITION_RELATION, Partitione
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec
 from rfm_pipeline.sql.stages.clean import CLEAN, clean_ctes
-from rfm_pipeline.sql.stages.metrics import WINDOWED, metrics_ctes
+from rfm_pipeline.sql.stages.metrics import ATTRIBUTED, WINDOWED, metrics_ctes
 from rfm_pipeline.sql.stages.scores import scores_ctes
 from rfm_pipeline.sql.stages.segments import segments_ctes
 
@@ -107,6 +107,9 @@ class QueryPipeline(Struct, frozen=True):
     ) -> PartitionedQuery | None:
         """Return a step that aggregates lines, partitioned by customer; excluded lines form one partition."""
         if step.name not in {StagingTable.ORDER_DAYS, StagingTable.CUSTOMERS}:
+            return None
+        if any(cte.name == ATTRIBUTED for cte in self.ctes):
+            # A refund is a line without a customer: partitions by customer would separate it from its sale.
             return None
         over_order_days = self.window_moves and step.name == StagingTable.CUSTOMERS
         lines = WINDOWED if over_order_days else CLEAN

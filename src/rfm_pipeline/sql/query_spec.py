@@ -9,6 +9,7 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from rfm_pipeline.common.schema import Kind, Schema
+from rfm_pipeline.common.source_files import SourceFiles
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.segment_map import SegmentMap
@@ -46,6 +47,8 @@ class QuerySpec(Struct, frozen=True):
         frozen: Frozen edges by dimension name, in the order of `[scoring]`; only dimensions with the method
             `quantile` can have them. Customers are scored by the frozen edges, and the table `edges` has
             the recomputed ones besides.
+        files: The files of a source of several files; None for any other source.
+        compares_files: Whether orders in several files are compared. If not, they are only counted.
     """
 
     settings: Settings
@@ -56,6 +59,8 @@ class QuerySpec(Struct, frozen=True):
     today: date
     dialect: Dialect
     frozen: Mapping[str, tuple[Decimal, ...]] = field(default_factory=dict)
+    files: SourceFiles | None = None
+    compares_files: bool = False
 
     @property
     def mapping(self) -> ColumnMapping:
@@ -81,6 +86,29 @@ class QuerySpec(Struct, frozen=True):
     def may_be_ambiguous(self) -> bool:
         """Whether dates are text without a configured format, so that 03/04/2024 could mean two days."""
         return self.reading.dates_may_be_ambiguous
+
+    @property
+    def has_refund_lines(self) -> bool:
+        """Whether refunds are lines of their own, which name the order that they refund."""
+        return self.mapping.refund_of is not None and self.mapping.order_id is not None
+
+    def kind_of(self, role: str) -> Kind:
+        """Return the kind of a role's values in the CTE `source`; the role must have a column."""
+        in_two_columns = role == "customer_id" and self.mapping.customer_fallback is not None
+        if in_two_columns or (role in {"order_id", "refund_of"} and self.has_refund_lines):
+            return Kind.TEXT
+        return self.mapping.roles()[role].kind
+
+    @property
+    def may_share_orders(self) -> bool:
+        """Whether an order can be in several files, and then counts once."""
+        several = self.files is not None and self.files.distinct > 1
+        return several and self.mapping.order_id is not None and self.settings.same_order != "both"
+
+    @property
+    def numbers_files(self) -> bool:
+        """Whether the CTEs have the column `source_file`."""
+        return self.may_share_orders or (self.files is not None and bool(self.files.duplicates))
 
     @property
     def splits_ties(self) -> bool:

@@ -40,9 +40,9 @@ NAMES = [
     case("flag without its value", f"{RUN} --as-of", "--as-of", hints="rfm"),
     case("command misspelt", "runn orders.csv", "'runn'", hints="rfm --help"),
     case("preset misspelt", f"{RUN} --preset gird", '"gird"', hints='did you mean "grid"?'),
-    case("preset in a variable", RUN, '"nope"', hints="there are classic",
+    case("preset in a variable", RUN, '"nope"', hints="`rfm presets` lists them",
          environment={"RFM_PRESET": "nope"}),
-    case("preset that is a path", f"{RUN} --preset ../config", '"../config"', hints="there are classic"),
+    case("preset that is a path", f"{RUN} --preset ../config", '"../config"', hints="`rfm presets` lists them"),
     case("preset that is a number", RUN, "`preset` is 3", hints="rfm presets", toml="preset = 3\n"),
     case("dialect unknown", "sql orders.csv --dialect oracle", "'oracle'", hints="duckdb or bigquery"),
 ]  # fmt: skip

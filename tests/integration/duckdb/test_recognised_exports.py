@@ -98,17 +98,17 @@ def test_a_shopify_export_uses_the_days_of_the_configured_time_zone(
     assert result["as_of"] == "2024-03-12"
 
 
-def test_column_flags_turn_recognition_off_and_a_preset_flag_turns_it_on(
-    rfm: Rfm, shopify: Path, tmp_path: Path
-) -> None:
-    arguments = ["--customer-id", "Currency"]
-    result, rows = measured(rfm, tmp_path, shopify, "--preset", "shopify-orders", *arguments)
+def test_column_flags_add_to_a_recognised_export(rfm: Rfm, shopify: Path, tmp_path: Path) -> None:
+    result, rows = measured(rfm, tmp_path, shopify, "--customer-id", "Currency")
     assert [row[:3] for row in rows] == [("EUR", 5, Decimal("135.24"))]
     assert "cancelled" in result["rows"]["excluded"]
-    arguments += ["--amount", "Total", "--order-id", "Name", "--ordered-at", "Created at"]
-    result, rows = measured(rfm, tmp_path, shopify, *arguments)
-    assert [row[:3] for row in rows] == [("EUR", 9, Decimal("258.49"))]
-    assert result["rows"]["excluded"] == {"missing_customer": 2}
+    assert "customer_id is `Currency`, in place of the preset's `Email`" in result["notes"]
+
+
+def test_a_preset_is_refused_by_name(rfm: Rfm, shopify: Path, tmp_path: Path) -> None:
+    columns = ["--customer-id", "Email", "--amount", "Total", "--order-id", "Name", "--ordered-at", "Created at"]
+    result, _ = measured(rfm, tmp_path, shopify, "--preset", "none", *columns)
+    assert "cancelled" not in result["rows"]["excluded"]
 
 
 # theLook: one row per item.

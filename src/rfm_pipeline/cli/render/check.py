@@ -46,8 +46,9 @@ def _columns(plan: Plan) -> Table:
     for heading in ("Role", "Column", "Type", "Chosen"):
         table.add_column(heading, no_wrap=True)
     for role, column in plan.mapping.roles().items():
-        configured = f"by preset {plan.recognised}" if plan.recognised else "as configured"
-        chosen = configured if role in plan.mapping.configured else "detected by name"
+        by_preset = f"by preset {plan.recognised}" if plan.recognised else "by the preset"
+        chosen = by_preset if role in plan.mapping.configured else "detected by name"
+        chosen = "as configured" if role in plan.configured else chosen
         table.add_row(role, Text(column.name), Text(column.declared), chosen)
     if plan.mapping.order_id is None:
         table.add_row("order_id", Text("none", style="dim"), "", "each line is an order")

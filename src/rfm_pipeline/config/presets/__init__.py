@@ -27,6 +27,20 @@ from rfm_pipeline.errors import ConfigurationError
 _SUFFIX = ".toml"
 
 
+class Question(Struct, frozen=True):
+    """What a user must answer before an export can be read.
+
+    Attributes:
+        role: Role whose column the user has to choose.
+        message: What is missing in the export.
+        hint: How to go on.
+    """
+
+    role: str
+    message: str
+    hint: str
+
+
 class Preset(Struct, frozen=True):
     """Description of a preset.
 
@@ -49,20 +63,6 @@ class Preset(Struct, frozen=True):
     signatures: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
     question: Question | None = None
-
-
-class Question(Struct, frozen=True):
-    """What a user must answer before an export can be read.
-
-    Attributes:
-        role: Role whose column the user has to choose.
-        message: What is missing in the export.
-        hint: How to go on.
-    """
-
-    role: str
-    message: str
-    hint: str
 
 
 @cache
@@ -152,7 +152,7 @@ def _read(name: str) -> dict[str, Any]:
         suggestion = f'did you mean "{closest[0]}"? ' if closest else ""
         raise ConfigurationError(
             f'There is no preset "{name}".',
-            f"{suggestion}there are {', '.join(existing[:-1])} and {existing[-1]}.",
+            f"{suggestion}`rfm presets` lists them.",
         )
     return tomllib.loads(_text(name))
 

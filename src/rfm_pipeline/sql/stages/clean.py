@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rfm_pipeline.common.date_formats import AMBIGUOUS_DATE_PATTERN
-from rfm_pipeline.common.schema import Kind
+from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.sql.dialects.base import case_expression
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
@@ -49,9 +49,15 @@ def _source(spec: QuerySpec) -> str:
     dialect, settings = spec.dialect, spec.settings
     columns = []
     for role, column in spec.mapping.roles().items():
+        if role == "customer_fallback":
+            continue
         value = dialect.numeric_column(column) if role in _NUMBER_TYPES else dialect.column(column)
         if role == "ordered_at" and spec.order_dates_are_text:
             value = dialect.trim(dialect.text(value, column.kind))
+        if role == "customer_id" and (fallback := spec.mapping.customer_fallback):
+            value = _first_filled(spec, column, fallback)
+        elif role in {"order_id", "refund_of"} and spec.has_refund_lines:
+            value = dialect.plain_text(value, column.kind)
         columns.append(f"{value} AS {role}")
     for name, conditions in (("skip_reason", settings.skip), ("exclude_reason", settings.exclude)):
         if conditions:
@@ -63,12 +69,22 @@ def _source(spec: QuerySpec) -> str:
     return select(columns, spec.relation)
 
 
+def _first_filled(spec: QuerySpec, column: Column, fallback: Column) -> str:
+    """Return the text of a customer's column, or of the fallback where it is blank."""
+    dialect = spec.dialect
+    texts = [dialect.plain_text(dialect.column(each), each.kind) for each in (column, fallback)]
+    blank = dialect.is_blank(dialect.column(column), column.kind)
+    return f"CASE WHEN {blank} THEN {texts[1]} ELSE {texts[0]} END"
+
+
 def _lines(spec: QuerySpec) -> str:
     dialect, settings = spec.dialect, spec.settings
-    kinds = {role: column.kind for role, column in spec.mapping.roles().items()}
+    kinds = {role: spec.kind_of(role) for role in spec.mapping.roles()}
     columns = [f"{dialect.customer_key('customer_id', kinds['customer_id'])} AS customer_id"]
     if "order_id" in kinds:
         columns.append(f"{dialect.order_key('order_id', kinds['order_id'])} AS order_id")
+    if "refund_of" in kinds:
+        columns.append(f"{dialect.order_key('refund_of', kinds['refund_of'])} AS refund_of")
     kind = Kind.TEXT if spec.order_dates_are_text else kinds["ordered_at"]
     order_date = dialect.local_date("ordered_at", kind, settings.timezone, spec.reading.date_formats)
     columns.append(f"{order_date} AS order_date")
@@ -87,8 +103,7 @@ def _lines(spec: QuerySpec) -> str:
 
 
 def _clean(spec: QuerySpec) -> str:
-    columns = ["customer_id"]
-    columns += ["order_id"] if spec.mapping.order_id else []
+    columns = _keys(spec)
     columns += ["order_date", f"{_amount(spec)} AS amount"]
     if spec.window_moves:
         columns.append(f"{_first_reason(spec, _early_rules(spec))} AS reason")
@@ -99,6 +114,21 @@ def _clean(spec: QuerySpec) -> str:
     if written := _written(spec):
         columns.append(f"{case_expression(written)} AS written")
     return select(columns, "lines")
+
+
+def _keys(spec: QuerySpec) -> list[str]:
+    """Return the customer and the order of a line; a refund has its order's id and, for now, no customer."""
+    if not spec.has_refund_lines:
+        return ["customer_id", *(["order_id"] if spec.mapping.order_id else [])]
+    refund = _is_refund(spec)
+    return [
+        f"CASE WHEN NOT COALESCE({refund}, FALSE) THEN customer_id END AS customer_id",
+        f"CASE WHEN {refund} THEN refund_of ELSE order_id END AS order_id",
+    ]
+
+
+def _is_refund(spec: QuerySpec) -> str:
+    return f"(refund_of IS NOT NULL AND {_amount(spec)} < 0)"
 
 
 def _amount(spec: QuerySpec) -> str:
@@ -118,7 +148,12 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     dialect, mapping, settings = spec.dialect, spec.mapping, spec.settings
     if settings.skip:
         yield "", _SKIPPED
-    yield "missing_customer", "customer_id IS NULL"
+    if spec.has_refund_lines:
+        # Money that the shop paid: to a supplier, or to its own bank.
+        yield "not_a_sale", f"refund_of IS NULL AND {_amount(spec)} < 0"
+        yield "missing_customer", f"customer_id IS NULL AND NOT COALESCE({_is_refund(spec)}, FALSE)"
+    else:
+        yield "missing_customer", "customer_id IS NULL"
     if mapping.order_id:
         yield "missing_order", "order_id IS NULL"
     if spec.may_be_ambiguous:
