@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import ClassVar
 
+import msgspec
+
 from rfm_pipeline.config.base import SettingsTable, strip_text
 
 _CODE = re.compile(r"[A-Z]{3}")
@@ -61,7 +63,7 @@ class CurrencySettings(SettingsTable, frozen=True):
 
     code: str | None = None
     column: str | None = None
-    rates: dict[str, Decimal] = {}
+    rates: dict[str, Decimal] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for code, rate in self.rates.items():
