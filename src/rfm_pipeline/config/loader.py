@@ -150,8 +150,8 @@ class Configuration(Struct, frozen=True, dict=True):
 
 
 def _without_replaced(preset: Mapping[str, str], configured: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the columns of a preset without those of the amount that the configuration replaces."""
-    replaced: set[str] = set()
+    """Return the columns of a preset without those that the configuration replaces by columns of other roles."""
+    replaced: set[str] = {"customer_fallback"} if configured.get("customer_id") else set()
     if configured.get("amount"):
         replaced |= {"quantity", "unit_price"}
     if configured.get("quantity") or configured.get("unit_price"):

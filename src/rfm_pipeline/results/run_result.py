@@ -63,6 +63,7 @@ class RunResult(Struct, frozen=True):
             "engine": self.engine,
             "source": self.source,
             "columns": dict(self.columns),
+            "notes": list(self.notes),
             "rows": {
                 "read": statistics.rows_read,
                 "kept": statistics.rows_kept,
