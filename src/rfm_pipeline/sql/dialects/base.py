@@ -11,7 +11,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from rfm_pipeline.common.date_formats import ISO, format_regex
 from rfm_pipeline.common.number_format import (
     AMBIGUOUS_POINT,
     NEGATIVE,
@@ -22,22 +21,16 @@ from rfm_pipeline.common.number_format import (
 )
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
+from rfm_pipeline.sql.dialects.dates import date_branches
 
 _FLOAT_ID = (r"^([0-9]+)\.0$", r"\1")
 EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
-# Only the years 1000 to 2999: no order is outside them, and engines can't convert all others to every zone.
-_DAY = "[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
-_TIME = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
-_OFFSET = "[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?)"
-_ISO_NAIVE = f"^{_DAY}({_TIME})?$"
-_ISO_AWARE = f"^{_DAY}{_TIME}(Z| UTC| ?{_OFFSET})$"
-_TO_THE_MINUTE = ("^(.{10}).(.{5})[:.0-9]*", r"\1 \2:00")
-_COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
 
 
-def case_expression(branches: Sequence[tuple[str, str]]) -> str:
-    """Return a CASE expression without ELSE, one line per branch of condition and value."""
+def case_expression(branches: Sequence[tuple[str, str]], otherwise: str | None = None) -> str:
+    """Return a CASE expression, one line per branch of condition and value; None for no ELSE."""
     lines = [f"    WHEN {condition} THEN {value}" for condition, value in branches]
+    lines += [] if otherwise is None else [f"    ELSE {otherwise}"]
     return "\n".join(["CASE", *lines, "  END"])
 
 
@@ -165,7 +158,7 @@ class Dialect(ABC):
             expression: The value; text must not have whitespace around it.
             kind: Its kind.
             timezone: IANA name of the zone, for instants; times without an offset are local times.
-            formats: Formats of dates that are text: `iso` or strptime formats.
+            formats: Formats of dates that are text, tried in order: `iso` or others (`check_format`).
         """
         if kind is Kind.DATE:
             return self.finite_moment(expression)
@@ -173,23 +166,10 @@ class Dialect(ABC):
             return self.cast(self.finite_moment(expression), "date")
         if kind is Kind.TIMESTAMPTZ:
             return self.date_in_zone(self.finite_moment(expression), timezone)
-        branches = []
+        branches: list[tuple[str, str]] = []
         for date_format in formats:
-            if date_format == ISO:
-                instant = self.instant(self._canonical(expression))
-                branches.append((self.matches(expression, _ISO_NAIVE), self.iso_date(expression)))
-                branches.append((self.matches(expression, _ISO_AWARE), self.date_in_zone(instant, timezone)))
-            else:
-                parsed = self.parsed_date(expression, date_format)
-                branches.append((self.matches(expression, format_regex(date_format)), parsed))
+            branches += date_branches(self, expression, date_format, timezone)
         return case_expression(branches)
-
-    def _canonical(self, text: str) -> str:
-        """Return ISO text with an offset in the form that every engine parses: `2024-01-31 23:59:00+01:00`.
-
-        Seconds are dropped: they do not change the date in a zone whose offset is a whole number of minutes.
-        """
-        return self.regexp_replace(self.regexp_replace(text, *_TO_THE_MINUTE), *_COLON_IN_OFFSET)
 
     def regexp_replace(self, expression: str, pattern: str, replacement: str) -> str:
         """Return text with the match of a regular expression replaced."""
@@ -274,6 +254,26 @@ class Dialect(ABC):
         """Return the date of ISO text, its first ten characters; NULL if there is no such day."""
 
     @abstractmethod
+    def try_date(self, expression: str) -> str:
+        """Return the date of text such as 2024-1-31; NULL if there is no such day."""
+
+    @abstractmethod
+    def regexp_extract(self, expression: str, pattern: str) -> str:
+        """Return the match of the only group of a pattern that matches the text."""
+
+    @abstractmethod
+    def instant_of_seconds(self, expression: str) -> str:
+        """Return the instant of text: whole seconds since 1970."""
+
+    @abstractmethod
+    def date_of_serial(self, expression: str) -> str:
+        """Return the date of text: whole days since 1899-12-30."""
+
+    @abstractmethod
+    def add_hours(self, instant: str, hours: str) -> str:
+        """Return an instant some hours later."""
+
+    @abstractmethod
     def instant(self, expression: str) -> str:
         """Return the instant of ISO text with an offset; NULL if there is no such day."""
 
@@ -300,6 +300,13 @@ class Dialect(ABC):
     @abstractmethod
     def product(self, quantity: str, price: str) -> str:
         """Return a quantity times a price, exact in nine decimals."""
+
+    @abstractmethod
+    def converted(self, amount: str, rates: Sequence[tuple[str, Decimal]]) -> str:
+        """Return money multiplied by the rate of the first condition that holds, or else by 1.
+
+        The product is rounded to nine decimals, half away from zero.
+        """
 
     @abstractmethod
     def average(self, total: str, count: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -93,6 +94,21 @@ class BigQuery(Dialect):
     def iso_date(self, expression: str) -> str:
         return f"SAFE_CAST(SUBSTR({expression}, 1, 10) AS DATE)"
 
+    def try_date(self, expression: str) -> str:
+        return f"SAFE_CAST({expression} AS DATE)"
+
+    def regexp_extract(self, expression: str, pattern: str) -> str:
+        return f"REGEXP_EXTRACT({expression}, {self.literal(pattern)})"
+
+    def instant_of_seconds(self, expression: str) -> str:
+        return f"TIMESTAMP_SECONDS(SAFE_CAST({expression} AS INT64))"
+
+    def date_of_serial(self, expression: str) -> str:
+        return f"DATE_ADD(DATE '1899-12-30', INTERVAL SAFE_CAST({expression} AS INT64) DAY)"
+
+    def add_hours(self, instant: str, hours: str) -> str:
+        return f"TIMESTAMP_ADD({instant}, INTERVAL {hours} HOUR)"
+
     def instant(self, expression: str) -> str:
         return f"SAFE_CAST({expression} AS TIMESTAMP)"
 
@@ -110,6 +126,10 @@ class BigQuery(Dialect):
 
     def product(self, quantity: str, price: str) -> str:
         return f"{quantity} * {price}"
+
+    def converted(self, amount: str, rates: Sequence[tuple[str, Decimal]]) -> str:
+        branches = [(condition, self.money(rate)) for condition, rate in rates]
+        return f"{amount} * {case_expression(branches, '1')}"
 
     def average(self, total: str, count: str) -> str:
         return f"{total} / {count}"

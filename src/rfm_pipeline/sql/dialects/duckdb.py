@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import ClassVar
 
 from rfm_pipeline.common.schema import Column, Kind
@@ -26,6 +28,11 @@ class DuckDB(Dialect):
 
     def quoted_text(self, text: str) -> str:
         return "'" + text.replace("'", "''") + "'"
+
+    def column(self, column: Column) -> str:
+        name = super().column(column)
+        # ISFINITE and comparisons do not accept the type that pandas writes to Parquet.
+        return f"CAST({name} AS TIMESTAMPTZ)" if column.declared == "TIMESTAMPTZ_NS" else name
 
     def numeric_column(self, column: Column) -> str:
         name = self.column(column)
@@ -93,6 +100,21 @@ class DuckDB(Dialect):
     def iso_date(self, expression: str) -> str:
         return f"TRY_CAST(LEFT({expression}, 10) AS DATE)"
 
+    def try_date(self, expression: str) -> str:
+        return f"TRY_CAST({expression} AS DATE)"
+
+    def regexp_extract(self, expression: str, pattern: str) -> str:
+        return f"REGEXP_EXTRACT({expression}, {self.literal(pattern)}, 1)"
+
+    def instant_of_seconds(self, expression: str) -> str:
+        return f"TO_TIMESTAMP(TRY_CAST({expression} AS BIGINT))"
+
+    def date_of_serial(self, expression: str) -> str:
+        return f"DATE '1899-12-30' + TRY_CAST({expression} AS INTEGER)"
+
+    def add_hours(self, instant: str, hours: str) -> str:
+        return f"{instant} + TO_HOURS({hours})"
+
     def instant(self, expression: str) -> str:
         return f"TRY_CAST({expression} AS TIMESTAMPTZ)"
 
@@ -114,6 +136,12 @@ class DuckDB(Dialect):
     def product(self, quantity: str, price: str) -> str:
         # The product of two narrow decimals is narrow in DuckDB, and overflows for amounts of billions.
         return f"CAST({quantity} AS DECIMAL(38, 3)) * {price}"
+
+    def converted(self, amount: str, rates: Sequence[tuple[str, Decimal]]) -> str:
+        branches = [(condition, self.literal(rate)) for condition, rate in rates]
+        # Literals are narrow decimals, which leave more digits to the amount than the type of money does.
+        product = f"CAST({amount} AS DECIMAL(38, 9)) * {case_expression(branches, '1')}"
+        return f"CAST({product} AS DECIMAL(38, 9))"
 
     def average(self, total: str, count: str) -> str:
         # DuckDB divides decimals as doubles, so this divides integers of billionths, rounded half away from
