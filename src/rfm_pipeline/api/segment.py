@@ -47,6 +47,7 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
     date_format: str | list[str] | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
+    unit: str | float | None = None,
     bins: int | None = None,
     method: str | None = None,
     preset: str | list[str] | None = None,
@@ -76,7 +77,8 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
             customer's monetary value.
         exclude: SQL conditions of lines to exclude, by name.
         date_format: Format of dates in text, such as `"%d/%m/%Y"`, or several formats.
-        decimal, thousands: Decimal and thousands separators of numbers in text.
+        decimal, thousands: Decimal and thousands separators of numbers in text; default: detected.
+        unit: Unit of amounts: `0.01` if they are in cents.
         bins: Number of scores per dimension, 2 to 10; default: 4.
         method: Scoring method: `"quantile"` (default), `"fixed"` or `"ntile"`.
         preset: Name of a segment map or of a well-known export format, or a list of names.

@@ -1,4 +1,4 @@
-r"""The forms of numbers that are text: separators, signs, brackets, currencies; and their regular expressions.
+r"""The forms of numbers that are text: separators, signs, currencies; and their regular expressions.
 
 The expressions have the syntax of RE2, which both engines use; `compiled` translates them for Python. A
 number is either plain, which an engine casts as it is, or it has one of the forms of `number_regex`:
@@ -21,6 +21,18 @@ AMBIGUOUS_POINT = r"(^|[^0-9.,])[1-9][0-9]{0,2}\.[0-9]{3}([^0-9.,]|$)"
 """Matches a number such as 1.234, whose point may separate thousands."""
 AMBIGUOUS_COMMA = AMBIGUOUS_POINT.replace(r"\.", ",")
 """Matches a number such as 1,234, whose comma may be a decimal comma."""
+
+_ALONE = r"(^|[^0-9.,])(%s)([^0-9.,]|$)"
+ONLY_POINT = _ALONE % (
+    r"[0-9]+\.([0-9]{0,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,})\.[0-9]{3}"
+    r"|[0-9]{1,3}(,[0-9]{2,3})*,[0-9]{3}\.[0-9]*|[0-9]{1,3}(,[0-9]{2,3})+,[0-9]{3}"
+)
+"""Matches a number whose point can only be a decimal point, or whose commas only separate thousands."""
+ONLY_COMMA = _ALONE % (
+    r"[0-9]+,([0-9]{0,2}|[0-9]{4,})|(0[0-9]*|[0-9]{4,}),[0-9]{3}"
+    r"|[0-9]{1,3}(\.[0-9]{3})+,[0-9]*|[0-9]{1,3}(\.[0-9]{3}){2,}"
+)
+"""Matches a number whose comma can only be a decimal comma, or whose points only separate thousands."""
 
 NEGATIVE = (
     rf"^([^()+{MINUS}]*([^()+.,{MINUS}]|[^()+0-9{MINUS}][.,]))?[{MINUS}][^()+{MINUS}]*$"
@@ -65,7 +77,7 @@ def number_regex(separators: NumberSeparators) -> str:
     before, after = f"[{_BLANKS}(+{MINUS}]*", f"[{_BLANKS})−-]*"
     if currency := currency_regex(separators):
         before, after = f"{before}({currency}{before})?", f"{after}({currency}{after})?"
-    return f"^[{_BLANKS}]*'?{before}({_digits_regex(separators)}){after}$"
+    return f"^[{_BLANKS}]*'?{before}({digits_regex(separators)}){after}$"
 
 
 def currency_regex(separators: NumberSeparators) -> str:
@@ -77,13 +89,14 @@ def currency_regex(separators: NumberSeparators) -> str:
 
 
 def _escaped(text: str) -> str:
-    return re.sub(r"[$.*+?()\[\]{}|\\^]", lambda match: f"[{match[0]}]", text)
+    return re.sub(r"[^\w\s]", lambda match: f"[{match[0]}]", text).replace(" ", r"[\p{Z}]*")
 
 
-def _digits_regex(separators: NumberSeparators) -> str:
+def digits_regex(separators: NumberSeparators) -> str:
+    """Return the regular expression, without anchors, of a number's digits with its separators."""
     mark, other = f"[{separators.decimal}]", "," if separators.decimal == "." else "[.]"
     fraction = f"{mark}([0-9]*|[–-]+)"
-    group = rf"(([\p{{Z}}][0-9]{{3}})+|(['’][0-9]{{3}})+)"
+    group = r"(([\p{Z}][0-9]{3})+|(['’][0-9]{3})+)"  # noqa: RUF001 - both are written
     forms = [f"[0-9]+({fraction})?", f"[1-9][0-9]{{0,2}}{group}({fraction})?", f"{mark}[0-9]+"]
     if separators.thousands:
         forms.append(f"[1-9][0-9]{{0,2}}({other}[0-9]{{3}})+({fraction})?")

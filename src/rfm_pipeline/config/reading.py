@@ -6,7 +6,10 @@ another day led to another decision.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct, field
 
 from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.common.number_format import NumberSeparators
@@ -21,12 +24,14 @@ class Reading(Struct, frozen=True):
         date_formats: Formats of order dates that are text, tried in order: `iso` or strptime formats.
         dates_may_be_ambiguous: Whether a text date such as 03/04/2024 fails the run, because nothing says
             which of its numbers is the day.
-        separators: Separators of numbers that are text.
+        separators: How the numbers of each role with a column of text are written.
+        unit: What amounts are multiplied by: 0.01 if they are in cents.
         notes: What was decided, one phrase each, for the user.
     """
 
     mapping: ColumnMapping
     date_formats: tuple[str, ...] = (ISO,)
     dates_may_be_ambiguous: bool = False
-    separators: NumberSeparators = NumberSeparators()
+    separators: Mapping[str, NumberSeparators] = field(default_factory=dict)
+    unit: Decimal = Decimal(1)
     notes: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -31,6 +32,7 @@ from rfm_pipeline.config.window import Window, parse_window
 from rfm_pipeline.errors import ConfigurationError
 
 # An identifier: the reason of an exclusion appears in results and JSON.
+_UNITS = tuple(map(Decimal, ("1", "0.1", "0.01", "0.001")))
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")
 BUILT_IN_REASONS = (
     "not_a_sale",
@@ -81,6 +83,18 @@ def _date(value: object, alternative: str = "") -> object:
 
 def _date_or_latest(value: object) -> object:
     return value if value == "latest" else _date(value, " or 'latest'")
+
+
+def _unit(value: object) -> object:
+    if value is None:
+        return None
+    try:
+        unit = Decimal(str(value))
+    except InvalidOperation:
+        unit = Decimal(0)
+    if unit not in _UNITS:
+        raise ValueError(f"'{value}' is not a unit of amounts: 1, 0.1, 0.01 or 0.001")
+    return unit
 
 
 def _timezone(value: object) -> object:
@@ -224,6 +238,7 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
         "as_of": _date_or_latest,
         "timezone": _timezone,
         "date_format": _formats,
+        "unit": _unit,
         "window": parse_window,
         "since": _date,
         "skip": _named_conditions,
@@ -238,8 +253,9 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
     as_of: _DateOrLatest = "latest"
     timezone: str = "UTC"
     date_format: tuple[str, ...] = (ISO,)
-    decimal: Literal[".", ","] = "."
-    thousands: Literal["", ","] = ""
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal["", ",", "."] = ""
+    unit: Decimal | None = None
     returns: Literal["exclude", "net"] = "exclude"
     window: Window | None = None
     since: date | None = None
@@ -261,10 +277,11 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
     report: ReportSettings = ReportSettings()
 
     def __post_init__(self) -> None:
-        if self.thousands == self.decimal:
+        if self.thousands and self.thousands == self.decimal:
+            name = "comma" if self.decimal == "," else "point"
             raise ConfigurationError(
-                "A comma can't be both the decimal mark and the thousands separator.",
-                "leave `thousands` out: with decimal = ',' dots are read as thousands separators.",
+                f"A {name} can't be both the decimal mark and the thousands separator.",
+                "leave `thousands` out: the other mark is then read as the thousands separator.",
             )
         in_both = sorted(set(self.skip) & set(self.exclude))
         if in_both:

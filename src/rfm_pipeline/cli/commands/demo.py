@@ -13,7 +13,7 @@ from rfm_pipeline.errors import UsageError
 _WITHOUT = {
     flag.parameter
     for flag in FLAGS
-    if flag.setting[0] in {"columns", "read", "date_format", "decimal", "thousands"}
+    if flag.setting[0] in {"columns", "read", "date_format", "decimal", "thousands", "unit"}
 }
 _DEFAULT_FILE = Path("demo.csv")
 # A generated shop may differ from the last one, so the audits that compare with the last run are off.

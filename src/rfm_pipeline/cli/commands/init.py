@@ -11,7 +11,7 @@ import typer
 from rfm_pipeline.cli.options import FLAGS, Source, takes_settings
 
 # Options that help to read the source; other settings are edited in the file.
-_SOURCE_SETTINGS = {"columns", "read", "date_format", "decimal", "thousands", "preset"}
+_SOURCE_SETTINGS = {"columns", "read", "date_format", "decimal", "thousands", "unit", "preset"}
 _DEFAULT_FILE = Path("rfm.toml")
 
 

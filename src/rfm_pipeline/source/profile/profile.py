@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rfm_pipeline.common.date_formats import ISO
-from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import Kind, Schema
 from rfm_pipeline.config.column_mapping import ColumnMapping, map_columns
 from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.source.profile.numbers import read_numbers
 from rfm_pipeline.source.profile.sample import Sample
 
 
@@ -27,15 +27,17 @@ def profile_source(
     Raises:
         ColumnError: If a role has no column or several, or the values of a column can be read in two ways.
     """
-    del sample  # no decision uses it yet
     mapping = map_columns(schema, settings.columns.by_role(), file_type)
     _check_integer_dates(mapping, settings)
     order_dates_are_text = mapping.ordered_at.kind in {Kind.TEXT, Kind.INTEGER}
+    numbers = read_numbers(mapping, sample, settings)
     return Reading(
         mapping=mapping,
         date_formats=settings.date_format,
         dates_may_be_ambiguous=order_dates_are_text and settings.date_format == (ISO,),
-        separators=NumberSeparators(settings.decimal, settings.thousands),
+        separators=numbers.separators,
+        unit=numbers.unit,
+        notes=numbers.notes,
     )
 
 

@@ -308,6 +308,10 @@ class Dialect(ABC):
         The product is rounded to nine decimals, half away from zero.
         """
 
+    def in_unit(self, amount: str, unit: Decimal) -> str:
+        """Return money multiplied by a power of ten, rounded to nine decimals, half away from zero."""
+        return self.cast(f"{amount} * {self.literal(unit)}", "money")
+
     @abstractmethod
     def average(self, total: str, count: str) -> str:
         """Return money divided by a positive count, rounded to nine decimals, half away from zero."""

@@ -131,6 +131,9 @@ class BigQuery(Dialect):
         branches = [(condition, self.money(rate)) for condition, rate in rates]
         return f"{amount} * {case_expression(branches, '1')}"
 
+    def in_unit(self, amount: str, unit: Decimal) -> str:
+        return f"{amount} * {self.money(unit)}"
+
     def average(self, total: str, count: str) -> str:
         return f"{total} / {count}"
 

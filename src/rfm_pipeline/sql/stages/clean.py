@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rfm_pipeline.common.date_formats import AMBIGUOUS_DATE_PATTERN
+from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.sql.dialects.base import case_expression
 from rfm_pipeline.sql.exclusions import condition_sql
@@ -90,7 +91,8 @@ def _lines(spec: QuerySpec) -> str:
     columns.append(f"{order_date} AS order_date")
     for role, size in _NUMBER_TYPES.items():
         if role in kinds:
-            columns.append(f"{dialect.number(role, kinds[role], size, spec.reading.separators)} AS {role}")
+            separators = spec.reading.separators.get(role, NumberSeparators())
+            columns.append(f"{dialect.number(role, kinds[role], size, separators)} AS {role}")
     if "refund" in kinds:
         # A blank refund counts as 0; a refund that is not a number makes the amount unreadable.
         columns.append(f"{dialect.is_blank('refund', kinds['refund'])} AS no_refund")
@@ -134,8 +136,8 @@ def _is_refund(spec: QuerySpec) -> str:
 def _amount(spec: QuerySpec) -> str:
     amount = "amount" if spec.mapping.amount else spec.dialect.product("quantity", "unit_price")
     if spec.mapping.refund:
-        return f"{amount} - CASE WHEN no_refund THEN 0 ELSE refund END"
-    return amount
+        amount = f"{amount} - CASE WHEN no_refund THEN 0 ELSE refund END"
+    return amount if spec.reading.unit == 1 else spec.dialect.in_unit(f"({amount})", spec.reading.unit)
 
 
 def _unreadable_amount(spec: QuerySpec) -> str:
