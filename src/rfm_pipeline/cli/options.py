@@ -289,8 +289,8 @@ SOURCE_PARAMETERS = tuple(flag.parameter for flag in FLAGS if flag.setting not i
 Source = Annotated[
     str | None,
     typer.Argument(
-        help="A file (CSV, Parquet, JSON, Excel), a glob, a folder, '-' for stdin, duckdb:FILE#table, or"
-        " bigquery://project.dataset.table.",
+        help="A file (CSV, Parquet, JSON, Excel), a glob, a folder, a .sql file of one SELECT, '-' for stdin,"
+        " duckdb:FILE#table, or bigquery://project.dataset.table.",
         show_default=False,
     ),
 ]

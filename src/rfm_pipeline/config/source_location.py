@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from rfm_pipeline.errors import UsageError
 
-SOURCE_FORMS = "a file, a glob, a folder, -, duckdb:FILE#table or bigquery://project.dataset.table"
+SOURCE_FORMS = (
+    "a file, a glob, a folder, a .sql file, -, duckdb:FILE#table or bigquery://project.dataset.table"
+)
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)://")
 BIGQUERY_DATASET = r"(?P<project>(?:[a-z0-9.\-]+:)?[a-z0-9][a-z0-9\-]*)\.(?P<dataset>\w+)"
@@ -29,6 +31,21 @@ class FileLocation(Struct, frozen=True):
     """
 
     text: str
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed
+
+
+class SqlFile(Struct, frozen=True):
+    """File with a query whose rows are the transaction lines.
+
+    Attributes:
+        file: The file.
+        typed: The text that the user typed, which `str()` returns as well.
+    """
+
+    file: Path
     typed: str = ""
 
     def __str__(self) -> str:
@@ -73,7 +90,7 @@ class BigQueryTable(Struct, frozen=True):
         return self.typed
 
 
-SourceLocation = FileLocation | StdinLocation | DuckDBTable | BigQueryTable
+SourceLocation = FileLocation | SqlFile | StdinLocation | DuckDBTable | BigQueryTable
 
 
 def parse_source(text: str) -> SourceLocation:
@@ -105,7 +122,8 @@ def _parse(text: str) -> SourceLocation:
         return _bigquery(text)
     if url := _URL.match(text):
         raise _unreadable_url(text, url["scheme"].lower())
-    return FileLocation(_home_expanded(text))
+    path = _home_expanded(text)
+    return SqlFile(Path(path)) if path.casefold().endswith(".sql") else FileLocation(path)
 
 
 def _duckdb(text: str) -> DuckDBTable:

@@ -15,7 +15,7 @@ from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.column_mapping import normalize_name
-from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable
+from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, SqlFile
 from rfm_pipeline.errors import OtherSourceError
 from rfm_pipeline.results.run_record import RunRecord, SourceIdentity
 
@@ -30,6 +30,7 @@ _MIN_SHARE = 10
 _MAX_DIFFERENCES = 3
 _KINDS = {
     "files": "files",
+    "query": "an SQL query",
     "duckdb": "a DuckDB table",
     "bigquery": "a BigQuery table",
     "frame": "a data frame",
@@ -54,6 +55,8 @@ def _kind(plan: Plan) -> str:
     location = plan.settings.source
     if location is None:
         return "frame"
+    if isinstance(location, SqlFile):
+        return "query"
     if isinstance(location, DuckDBTable):
         return "duckdb"
     return "bigquery" if isinstance(location, BigQueryTable) else "files"

@@ -28,6 +28,11 @@ _PARQUET_ERROR = re.compile(
     r"parquet|thrift|snappy|zstd|decompress|TProtocol|page header|don't know what type", re.IGNORECASE
 )
 
+_CAST_FAILURE = re.compile(r"Could not convert string '(?P<value>.*)' to (?P<type>\w+)")
+
+SQL_FORMAT = "SQL"
+"""`OpenedSource.format` of a query."""
+
 
 def to_source_error(error: Exception, source: OpenedSource) -> SourceError | None:
     """Return the error for the user if a failed query failed because of its source.
@@ -88,6 +93,23 @@ def _translate(
         return _json_error(text, name)
     if format_ == FileFormat.PARQUET and _PARQUET_ERROR.search(text):
         return damaged_file_error(name)
+    if format_ == SQL_FORMAT:
+        return _query_error(text, copies, name)
+    return None
+
+
+def _query_error(text: str, copies: Mapping[str, str], name: str) -> SourceError | None:
+    """Return the error for a file that a query reads, or for a failed cast; the message tells the format."""
+    formats = [FileFormat.CSV, FileFormat.PARQUET]
+    formats += [FileFormat.JSON] if "json" in text.casefold() else []
+    for format_ in formats:
+        if error := _translate(text, format_, copies, name, "line"):
+            return error
+    if cast := _CAST_FAILURE.search(text):
+        return SourceError(
+            f"{name}: the text '{cast['value']}' can't be cast to {cast['type']}.",
+            "write TRY_CAST in place of CAST in the query or the exclusion: it returns NULL for such values.",
+        )
     return None
 
 

@@ -11,7 +11,13 @@ from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import text_literal
 from rfm_pipeline.common.duckdb_types import schema_of
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, SourceLocation, StdinLocation
+from rfm_pipeline.config.source_location import (
+    BigQueryTable,
+    DuckDBTable,
+    SourceLocation,
+    SqlFile,
+    StdinLocation,
+)
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.source.base import OpenedSource, Scan
 from rfm_pipeline.source.csv.reader import scan_csv
@@ -49,6 +55,11 @@ def open_source(
         raise UsageError(
             f"{name} can't be read with DuckDB.",
             "a BigQuery table is segmented in BigQuery: give --to bigquery://project.dataset too.",
+        )
+    if isinstance(location, SqlFile):
+        raise UsageError(
+            f"{location} is a query, and no table that can be read here.",
+            "`rfm run`, `check`, `init`, `sql` and `explain` take a query as their source.",
         )
     if isinstance(location, DuckDBTable):
         return _open_duckdb(location, connection)

@@ -17,10 +17,16 @@ from rfm_pipeline.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
     from rfm_pipeline.source.base import SourceOpener
+    from rfm_pipeline.source.sql_query import SqlQuery
 
 
 def open_warehouse(
-    settings: Settings, run_id: str, *, publishes: bool, opener: SourceOpener | None = None
+    settings: Settings,
+    run_id: str,
+    *,
+    publishes: bool,
+    opener: SourceOpener | None = None,
+    query: SqlQuery | None = None,
 ) -> Warehouse:
     """Open the engine that reads the source and publishes to the destination.
 
@@ -30,6 +36,7 @@ def open_warehouse(
         publishes: Whether the run writes to the destination; if not, a BigQuery source needs no `--to`.
         opener: Opens a source that the settings can't name, such as a data frame, with DuckDB. None to open
             `settings.source`.
+        query: The query of `settings.source`, if that is a .sql file.
 
     Raises:
         ConfigurationError: If there is no source, or the source and the destination can't be combined.
@@ -47,12 +54,16 @@ def open_warehouse(
     if isinstance(location, BigQueryTable) and not publishes:
         destination = BigQueryDestinationLocation(location.project, location.dataset)
     if isinstance(destination, BigQueryDestinationLocation):
-        return _open_bigquery(location, destination, settings, run_id)
+        return _open_bigquery(query or location, destination, settings, run_id)
     if isinstance(location, BigQueryTable):
         raise ConfigurationError(
             f"A BigQuery source can be published to BigQuery only, not to {settings.to}.",
             f"give --to bigquery://{location.project}.{location.dataset}; --output writes a file as well.",
         )
+    if query is not None:
+        from rfm_pipeline.source.duckdb_query import open_sql_query
+
+        return _open_duckdb(partial(open_sql_query, query), settings, run_id)
     # Imported late, like both engines: a command does not load an engine that it does not use.
     from rfm_pipeline.source.open import open_source
 
@@ -68,15 +79,19 @@ def _open_duckdb(opener: SourceOpener, settings: Settings, run_id: str) -> Wareh
 
 
 def _open_bigquery(
-    location: SourceLocation, destination: BigQueryDestinationLocation, settings: Settings, run_id: str
+    source: SourceLocation | SqlQuery,
+    destination: BigQueryDestinationLocation,
+    settings: Settings,
+    run_id: str,
 ) -> Warehouse:
+    from rfm_pipeline.source.sql_query import SqlQuery
     from rfm_pipeline.warehouse.bigquery.warehouse import BigQueryWarehouse
 
-    if isinstance(location, BigQueryTable):
-        return BigQueryWarehouse(location, destination, settings.bigquery, run_id)
+    if isinstance(source, BigQueryTable | SqlQuery):
+        return BigQueryWarehouse(source, destination, settings.bigquery, run_id)
     from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
 
-    files = LocalFiles([location], settings.read, settings.duckdb)
+    files = LocalFiles([source], settings.read, settings.duckdb)
     return BigQueryWarehouse(files, destination, settings.bigquery, run_id)
 
 

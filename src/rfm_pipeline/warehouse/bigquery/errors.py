@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import (
@@ -15,6 +15,9 @@ from rfm_pipeline.errors import (
     SourceError,
     WarehouseError,
 )
+
+if TYPE_CHECKING:
+    from rfm_pipeline.source.sql_query import SqlQuery
 
 UNCHANGED = "the earlier result is unchanged."
 
@@ -49,6 +52,7 @@ _REQUEST_PREFIX = re.compile(r"^(?:\d{3} )?(?:GET|POST|PUT|DELETE|PATCH) \S+: ")
 # Added by the client to the server's message.
 _JOB_SUFFIX = re.compile(r"\s*(?:\n\s*\n)?Location: .*", re.DOTALL)
 _REASON_SUFFIX = re.compile(r"; reason: \w+.*", re.DOTALL)
+_POSITION = re.compile(r"\s*\bat \[(?P<line>\d+):\d+\]")
 
 
 @contextmanager
@@ -148,6 +152,24 @@ def describe_condition_error(error: Exception) -> str:
     if match := _NON_BOOLEAN.search(message):
         return f"its value is {_TYPE_LABELS.get(match['type'], match['type'])}, not true or false"
     return lower_first(first_sentence(message)).rstrip(".")
+
+
+def source_query_error(error: Exception, query: SqlQuery) -> SourceError:
+    """Return the error for a query that is the source, and that BigQuery rejects; it has the file's line.
+
+    Args:
+        error: BigQuery's error about `SELECT *`, a line break, `FROM` and the relation of the query.
+        query: The query.
+    """
+    reason = describe_condition_error(error)
+    where = query.name
+    if position := _POSITION.search(reason):
+        where = f"{where}, line {int(position['line']) - 2}"
+        reason = _POSITION.sub("", reason).strip().rstrip(";")
+    return SourceError(
+        f"{where}: {reason}.",
+        "the query runs in BigQuery and reads its tables; to read files, publish to a DuckDB file.",
+    )
 
 
 def permission_error(message: str, doing: str) -> RfmError:

@@ -24,11 +24,16 @@ from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import ConfigurationError, CostLimitError, SourceError
 from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.source.profile.sample import Sample
+from rfm_pipeline.source.sql_query import SqlQuery
 from rfm_pipeline.warehouse.base import Cost, Progress, SourceTable
 from rfm_pipeline.warehouse.bigquery import statements
 from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
 from rfm_pipeline.warehouse.bigquery.destination import BigQueryDestination
-from rfm_pipeline.warehouse.bigquery.errors import describe_condition_error, translate_bigquery_errors
+from rfm_pipeline.warehouse.bigquery.errors import (
+    describe_condition_error,
+    source_query_error,
+    translate_bigquery_errors,
+)
 from rfm_pipeline.warehouse.bigquery.export import write_pages
 from rfm_pipeline.warehouse.bigquery.jobs import label_value
 from rfm_pipeline.warehouse.bigquery.load import load_parquet
@@ -59,7 +64,7 @@ class BigQueryWarehouse:
 
     def __init__(
         self,
-        source: BigQueryTable | LocalFiles,
+        source: BigQueryTable | SqlQuery | LocalFiles,
         destination: BigQueryDestinationLocation,
         settings: BigQuerySettings,
         run_id: str,
@@ -75,7 +80,7 @@ class BigQueryWarehouse:
         self.destination = BigQueryDestination(self.jobs, destination, settings)
         self._views: dict[str, str] = {}
         self._is_retained = False
-        self._is_loaded = isinstance(source, BigQueryTable)
+        self._is_loaded = not isinstance(source, LocalFiles)
         self._source_info: Table | None = None
         self._query_count = 0
 
@@ -84,6 +89,9 @@ class BigQueryWarehouse:
         if isinstance(self._source, LocalFiles):
             self._set_location(dataset_location, None, "")
             return self._open_files(self._source)
+        if isinstance(self._source, SqlQuery):
+            self._set_location(dataset_location, None, "")
+            return self._open_query(self._source)
         label = f"{self._source.project}.{self._source.dataset}.{self._source.table}"
         relation = statements.qualified_name(self._source.project, self._source.dataset, self._source.table)
         if self._source.table.endswith("*"):
@@ -257,6 +265,19 @@ class BigQueryWarehouse:
         columns = [field for field in result.schema if field.name != "_TABLE_SUFFIX"]
         notes = (f"all tables that begin with {label[:-1]}",)
         return SourceTable(label, relation, schema_of(columns), notes, size_bytes=result.bytes_processed)
+
+    def _open_query(self, query: SqlQuery) -> SourceTable:
+        """Open a query; a dry run checks it and returns its columns."""
+        from google.api_core.exceptions import BadRequest, NotFound
+
+        with translate_bigquery_errors(f"read {query.name}"):
+            try:
+                result = self.jobs.dry_run(f"SELECT *\nFROM {query.relation}", "columns")
+            except (NotFound, BadRequest) as error:
+                raise source_query_error(error, query) from None
+        return SourceTable(
+            query.name, query.relation, schema_of(result.schema), size_bytes=result.bytes_processed
+        )
 
 
 def _notes(table: Table) -> tuple[str, ...]:
