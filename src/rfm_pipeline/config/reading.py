@@ -26,6 +26,7 @@ class Reading(Struct, frozen=True):
             which of its numbers is the day.
         separators: How the numbers of each role with a column of text are written.
         unit: What amounts are multiplied by: 0.01 if they are in cents.
+        unreadable: Some values in the first rows that can't be read, by the reason to exclude their lines.
         notes: What was decided, one phrase each, for the user.
     """
 
@@ -34,4 +35,5 @@ class Reading(Struct, frozen=True):
     dates_may_be_ambiguous: bool = False
     separators: Mapping[str, NumberSeparators] = field(default_factory=dict)
     unit: Decimal = Decimal(1)
+    unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -47,8 +47,15 @@ def count_lines(warehouse: Warehouse, spec: QuerySpec) -> LineCounts:
         f" {example} AS example FROM {warehouse.table(StagingTable.CUSTOMERS)} GROUP BY reason"
         " ORDER BY lines DESC, reason"
     )
+    unreadable = spec.reading.unreadable
     excluded = tuple(
-        Excluded(row["reason"], int(row["lines"]), row["amount"], row["example"])
+        Excluded(
+            row["reason"],
+            int(row["lines"]),
+            row["amount"],
+            row["example"],
+            unreadable.get(row["reason"], ()),
+        )
         for row in rows
         if row["reason"] is not None
     )

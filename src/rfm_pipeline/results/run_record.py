@@ -16,8 +16,8 @@ from rfm_pipeline.results.tables import RUN_COLUMNS
 
 _JSON_COLUMNS = ("rules", "exclusions", "edges", "segments", "audits", "jobs")
 """The columns of the runs table whose values are JSON text."""
-_NOT_RECORDED = {"exclusions": "example", "audits": "rows"}
-"""By column with JSON: the key of values of the source, which are not recorded."""
+_NOT_RECORDED = (("exclusions", "example"), ("exclusions", "more_examples"), ("audits", "rows"))
+"""Column with JSON, and the key of values of the source in it, which are not recorded."""
 
 
 class SourceIdentity(Struct, frozen=True, omit_defaults=True):
@@ -140,7 +140,7 @@ class RunRecord(Struct, frozen=True):
             "audits": to_plain(self.audits),
             "jobs": list(self.usage.jobs),
         }
-        for column, name in _NOT_RECORDED.items():
+        for column, name in _NOT_RECORDED:
             for value in nested[column]:
                 del value[name]
         return nested

@@ -20,12 +20,20 @@ class Excluded(Struct, frozen=True):
         lines: Number of lines.
         amount: Sum of the amounts that could be read; None if none could.
         example: A value that could not be read, as written in the source. It is shown, never recorded.
+        more_examples: Other such values, from the first rows of the source.
     """
 
     reason: str
     lines: int
     amount: Decimal | None = None
     example: str | None = None
+    more_examples: tuple[str, ...] = ()
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """Up to three values that could not be read, without those that are blank."""
+        written = dict.fromkeys(text for text in (self.example, *self.more_examples) if text and text.strip())
+        return tuple(written)[:3]
 
 
 class DimensionScores(Struct, frozen=True, rename={"name": "dimension"}):

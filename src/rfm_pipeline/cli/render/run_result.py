@@ -90,7 +90,7 @@ def _exclusions(result: RunResult, width: int) -> Padding:
             f"{excluded.lines:,}",
             excluded.reason,
             "–" if excluded.amount is None else formatting.format_amount(excluded.amount),
-            f"such as '{excluded.example}'" if excluded.example else "",
+            f"such as {', '.join(f"'{example}'" for example in excluded.examples)}" if excluded.examples else "",
         )
         for excluded in result.statistics.exclusions
     ]

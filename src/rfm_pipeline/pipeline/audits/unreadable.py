@@ -32,7 +32,7 @@ CORRECT_VALUES = "correct such values in the source, or name the lines in [skip]
 
 def examples_of(excluded: Excluded) -> tuple[str, ...]:
     """Return the values that could not be read, as written in the source, without those that are blank."""
-    return tuple(example for example in (excluded.example,) if example and example.strip())
+    return excluded.examples
 
 
 def quoted_list(values: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import islice
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -32,6 +33,8 @@ from rfm_pipeline.source.profile.number_forms import (
 from rfm_pipeline.source.profile.sample import SAMPLE_ROWS, Sample
 from rfm_pipeline.source.profile.unit import amount_unit
 
+_MOST_EXAMPLES = 3
+
 NUMBER_ROLES = ("quantity", "unit_price", "amount", "refund", "frequency", "monetary")
 """Roles whose columns have numbers."""
 
@@ -42,11 +45,13 @@ class Numbers(Struct, frozen=True):
     Attributes:
         separators: How the numbers of each role with a column of text are written.
         unit: What amounts are multiplied by: 0.01 if they are in cents.
+        unreadable: Up to three values in the first rows that are no numbers.
         notes: What was decided, one phrase each.
     """
 
     separators: Mapping[str, NumberSeparators] = field(default_factory=dict)
     unit: Decimal = Decimal(1)
+    unreadable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -73,7 +78,8 @@ def read_numbers(mapping: ColumnMapping, sample: Sample, settings: Settings) -> 
     if currencies := _currencies(source, separators, settings):
         separators = {role: replace(chosen, currencies=currencies) for role, chosen in separators.items()}
     unit, unit_notes = amount_unit(mapping, sample, separators, settings)
-    return Numbers(separators, unit, (*_notes(source, separators, settings), *unit_notes))
+    notes = (*_notes(source, separators, settings), *unit_notes)
+    return Numbers(separators, unit, tuple(_unreadable(source, separators)), notes)
 
 
 class _Source(Struct, frozen=True):
@@ -225,10 +231,10 @@ def _currencies(
         ColumnError: If there are several currencies, and no exclusion leaves the lines of the others out.
     """
     families = _families(source.texts)
+    if code := settings.currency.code:
+        return tuple(sorted(text for text, meanings in spellings().items() if code in meanings))
     if not families:
         return ()
-    if code := settings.currency.code:
-        families = [family for family in families if code in _meanings_of(family)] or families
     written = {word.casefold() for family in families for known in family for word in known}
     if len(families) > 1:
         if not _excluded(families[1:], settings):
@@ -295,7 +301,17 @@ def _several_currencies(
     )
 
 
-# Notes
+# Examples and notes
+
+
+def _unreadable(source: _Source, separators: Mapping[str, NumberSeparators]) -> Iterable[str]:
+    values = (
+        value
+        for text in source.texts
+        for value in dict.fromkeys(source.sample.filled(text.column))
+        if parse_number(value, separators[text.role]) is None
+    )
+    return islice(values, _MOST_EXAMPLES)
 
 
 def _notes(source: _Source, separators: Mapping[str, NumberSeparators], settings: Settings) -> Iterable[str]:

@@ -37,6 +37,7 @@ def profile_source(
         dates_may_be_ambiguous=order_dates_are_text and settings.date_format == (ISO,),
         separators=numbers.separators,
         unit=numbers.unit,
+        unreadable={"invalid_amount": numbers.unreadable} if numbers.unreadable else {},
         notes=numbers.notes,
     )
 
