@@ -16,7 +16,7 @@ from rfm_pipeline.cli.render.audits import warning
 from rfm_pipeline.common import formatting
 from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.run_result import RunResult
-from rfm_pipeline.results.statistics import DimensionScores
+from rfm_pipeline.results.statistics import DimensionScores, Excluded
 
 _BAR_WIDTH = 20
 _MIN_EXAMPLE_WIDTH = 12
@@ -90,7 +90,7 @@ def _exclusions(result: RunResult, width: int) -> Padding:
             f"{excluded.lines:,}",
             excluded.reason,
             "–" if excluded.amount is None else formatting.format_amount(excluded.amount),
-            f"such as {', '.join(f"'{example}'" for example in excluded.examples)}" if excluded.examples else "",
+            _such_as(excluded),
         )
         for excluded in result.statistics.exclusions
     ]
@@ -110,6 +110,11 @@ def _exclusions(result: RunResult, width: int) -> Padding:
     for row in rows:
         table.add_row(*map(Text, row[: 2 + has_amount + has_example]))
     return Padding(table, (0, 0, 0, 2 if gap == 2 else 0))
+
+
+def _such_as(excluded: Excluded) -> str:
+    examples = ", ".join(f"'{example}'" for example in excluded.examples)
+    return f"such as {examples}" if examples else ""
 
 
 def _customers(result: RunResult) -> Text:
