@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 ISO = "iso"
 """ISO 8601: `2011-12-09`, `2011-12-09 08:26`, `2011-12-09T08:26:00.5Z`; and `2011/12/9 8:26 AM`."""
@@ -63,12 +64,12 @@ _CODE = re.compile(r"%.?", re.DOTALL)
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 # What may follow a date: a time of 24 or 12 hours, or of 24 hours followed by AM or PM, as some shops write.
-_BEFORE_TIME = "(?:T|,? +(?:(?:-|at|um|à) +)?)"
+BEFORE_TIME = "(?:T|,? +(?:(?:-|at|um|à) +)?)"
 _CLOCK = r"(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?"
 _HALF_DAY = r"(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)?"
-_TIME = f"{_BEFORE_TIME}{_CLOCK}{_HALF_DAY}"
-_ZONE = r" ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])(?:\[[^\]]*\]| \([^)]*\))?"
-_DIGITS_OF_TIME = r"(?:T?(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?|\.0+)"
+TIME = f"{BEFORE_TIME}{_CLOCK}{_HALF_DAY}"
+ZONE = r" ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-](?:0[0-9]|1[0-4]):?[0-5][0-9])(?:\[[^\]]*\]| \([^)]*\))?"
+DIGITS_OF_TIME = r"(?:T?(?:[01][0-9]|2[0-3])[0-5][0-9](?:[0-5][0-9])?|\.0+)"
 _ISO_LOOSE = (
     "^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])"
     "(?:[12][0-9]|3[01]|0?[1-9])"
@@ -142,6 +143,7 @@ def engines_parse(text: str) -> bool:
     return not {"%z", "%f"} & set(_CODE.findall(text))
 
 
+@lru_cache(maxsize=64)
 def date_part(text: str) -> str | None:
     """Return the part of a format up to its last code of a date; None if a code of a time is in it.
 
@@ -186,13 +188,13 @@ def order_of(part: str) -> str:
 
 def local_regex(part: str, month_keys: Iterable[str] = ()) -> str:
     """Return a regular expression of values whose date, with or without a time, is a local one."""
-    compact = f"|{_DIGITS_OF_TIME}" if _is_compact(part) else ""
-    return f"{date_regex(part, month_keys)}(?:{_TIME}{compact})?$"
+    compact = f"|{DIGITS_OF_TIME}" if is_compact(part) else ""
+    return f"{date_regex(part, month_keys)}(?:{TIME}{compact})?$"
 
 
 def zoned_regex(part: str, month_keys: Iterable[str] = ()) -> str:
     """Return a regular expression of values with a date, a time and an offset from UTC."""
-    return f"{date_regex(part, month_keys)}{_TIME}{_ZONE}$"
+    return f"{date_regex(part, month_keys)}{TIME}{ZONE}$"
 
 
 def number_regex(text: str) -> str:
@@ -233,6 +235,6 @@ def _codes_regex(text: str) -> str:
     return pattern
 
 
-def _is_compact(part: str) -> bool:
+def is_compact(part: str) -> bool:
     """Return whether a format is digits alone, as in 20240131."""
     return part != ISO and not has_month_name(part) and not re.sub("%.", "", part)

@@ -84,7 +84,7 @@ def explain(
         for step in plan.pipeline.steps(warehouse.table):
             warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
         observer.step("Explaining")
-        refuse_ambiguous_dates(count_lines(warehouse, plan.spec).excluded, plan.mapping)
+        refuse_ambiguous_dates(count_lines(warehouse, plan.spec).excluded, plan.spec.reading)
         explanation = _build_explanation(plan, customer_id, newest)
         return replace(explanation, published=_published(plan, customer_id))
 

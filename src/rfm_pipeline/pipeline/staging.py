@@ -10,7 +10,7 @@ from datetime import date
 
 from rfm_pipeline.common.formatting import capitalize_first, format_count
 from rfm_pipeline.common.staging_tables import StagingTable
-from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.errors import AuditError, ColumnError
 from rfm_pipeline.pipeline.audits.hints import audit_hint
 from rfm_pipeline.pipeline.audits.run import run_audits
@@ -57,7 +57,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
     _materialize_result(start, plan, f"(\n{segments.select}\n)", observer)
     observer.step("Auditing")
     counts = count_staged(warehouse, plan.spec)
-    refuse_ambiguous_dates(counts.lines.excluded, plan.mapping)
+    refuse_ambiguous_dates(counts.lines.excluded, plan.spec.reading)
     is_other = has_other_customers(plan, counts.as_of, counts.customers, counts.lines.excluded)
     statistics = collect_statistics(warehouse, plan.spec, counts, plan.frozen)
     audit_input = _audit_input(plan, statistics, counts, has_other_customers=is_other)
@@ -92,7 +92,7 @@ def audit_error(result: RunResult, retained: str = "") -> AuditError:
     )
 
 
-def refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping) -> None:
+def refuse_ambiguous_dates(excluded: Sequence[Excluded], reading: Reading) -> None:
     """Raise if a line was excluded because its date can be read in two ways.
 
     Raises:
@@ -100,11 +100,15 @@ def refuse_ambiguous_dates(excluded: Sequence[Excluded], mapping: ColumnMapping)
     """
     for reason in excluded:
         if reason.reason == AMBIGUOUS_DATE:
+            from rfm_pipeline.source.profile.dates import late_date_choices
+
+            choices = late_date_choices(str(reason.example), reading.date_formats)
             raise ColumnError(
-                f"The date '{reason.example}' in the column `{mapping.ordered_at.name}` can be read in"
+                f"The date '{reason.example}' in the column `{reading.mapping.ordered_at.name}` can be read in"
                 f" two ways ({format_count(reason.lines, 'such line')}).",
-                "say how it is written: --date-format '%d/%m/%Y' with the day first, or '%m/%d/%Y'"
-                " (with ' %H:%M' where a time follows).",
+                f"set {choices[0]} if the day comes first, or {choices[1]} if the month does."
+                if len(choices) == 2
+                else "say how it is written: --date-format '%d/%m/%Y' with the day first, or '%m/%d/%Y'.",
             )
 
 

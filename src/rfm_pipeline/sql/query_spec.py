@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
-from rfm_pipeline.common.schema import Kind, Schema
+from rfm_pipeline.common.schema import NUMBERS, Kind, Schema
 from rfm_pipeline.common.source_files import SourceFiles
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.reading import Reading
@@ -79,8 +79,8 @@ class QuerySpec(Struct, frozen=True):
 
     @property
     def order_dates_are_text(self) -> bool:
-        """Whether order dates must be parsed: from text, or from integers such as 20240131."""
-        return self.mapping.ordered_at.kind in {Kind.TEXT, Kind.INTEGER}
+        """Whether order dates must be parsed: from text, or from numbers such as 20240131."""
+        return self.mapping.ordered_at.kind in {Kind.TEXT, *NUMBERS}
 
     @property
     def may_be_ambiguous(self) -> bool:

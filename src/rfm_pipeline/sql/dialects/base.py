@@ -151,6 +151,13 @@ class Dialect(ABC):
         signed = self.exact_number(f"{minus} || {number}", size)
         return f"CASE WHEN {self.matches(text, number_regex(separators))} THEN {signed} END"
 
+    def date_text(self, expression: str, kind: Kind) -> str:
+        """Return a date that is text or a number as text, without whitespace around it."""
+        if kind is Kind.FLOAT:
+            # As text, large floats have an exponent.
+            return self.cast(self.exact_number(expression, (38, 9)), "text")
+        return self.trim(self.text(expression, kind))
+
     def local_date(self, expression: str, kind: Kind, timezone: str, formats: Sequence[str]) -> str:
         """Return the date of a date or time in a time zone; NULL if it is unreadable.
 

@@ -54,7 +54,7 @@ def _source(spec: QuerySpec) -> str:
             continue
         value = dialect.numeric_column(column) if role in _NUMBER_TYPES else dialect.column(column)
         if role == "ordered_at" and spec.order_dates_are_text:
-            value = dialect.trim(dialect.text(value, column.kind))
+            value = dialect.date_text(value, column.kind)
         if role == "customer_id" and (fallback := spec.mapping.customer_fallback):
             value = _first_filled(spec, column, fallback)
         elif role in {"order_id", "refund_of"} and spec.has_refund_lines:
