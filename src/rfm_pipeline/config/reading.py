@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Literal
 
 from msgspec import Struct, field
 
 from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.sale_rules import SaleRules
 
 
 class Reading(Struct, frozen=True):
@@ -24,6 +26,7 @@ class Reading(Struct, frozen=True):
         date_formats: Formats of order dates that are text, tried in order: `iso` or strptime formats.
         dates_may_be_ambiguous: Whether a text date such as 03/04/2024 fails the run, because nothing says
             which of its numbers is the day.
+        sales: What a sale is: the statuses that are none, and the currencies.
         separators: How the numbers of each role with a column of text are written.
         unit: What amounts are multiplied by: 0.01 if they are in cents.
         unreadable: Some values in the first rows that can't be read, by the reason to exclude their lines.
@@ -37,3 +40,4 @@ class Reading(Struct, frozen=True):
     unit: Decimal = Decimal(1)
     unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sales: SaleRules = SaleRules()

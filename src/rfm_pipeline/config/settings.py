@@ -256,7 +256,11 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
     decimal: Literal[".", ","] | None = None
     thousands: Literal["", ",", "."] = ""
     unit: Decimal | None = None
-    returns: Literal["exclude", "net"] = "exclude"
+    returns: Literal["exclude", "net"] | None = None
+    same_order: Literal["first", "last", "both"] | None = None
+    amount_of: Literal["line", "order"] | None = None
+    placeholders: tuple[str, ...] | None = None
+    zero_customer: Literal["auto", "keep", "missing"] = "auto"
     window: Window | None = None
     since: date | None = None
     columns: Columns = Columns()

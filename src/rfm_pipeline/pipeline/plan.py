@@ -102,7 +102,7 @@ class Plan(Struct, frozen=True):
             "as of": "the newest order" if settings.as_of == "latest" else str(settings.as_of),
             "window": " and ".join(window) or "everything",
             "time zone": settings.timezone,
-            "returns": "excluded" if settings.returns == "exclude" else "netted",
+            "returns": "netted" if self.spec.nets_returns else "excluded",
             "scores": ", ".join(scored),
             "segments": f"{settings.segments.name}, {len(self.spec.segment_map.segments)} segments",
         }

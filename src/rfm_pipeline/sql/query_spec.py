@@ -118,7 +118,7 @@ class QuerySpec(Struct, frozen=True):
     @property
     def nets_returns(self) -> bool:
         """Whether negative lines are subtracted from the monetary value instead of being excluded."""
-        return self.settings.returns == "net"
+        return self.settings.returns == "net" or self.reading.sales.nets_refunds
 
 
 def select(columns: Sequence[str], source: str, group: int = 0) -> str:

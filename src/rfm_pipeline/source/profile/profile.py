@@ -7,6 +7,8 @@ from rfm_pipeline.config.column_mapping import map_columns
 from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.source.profile.dates import read_dates
+from rfm_pipeline.source.profile.roles import map_columns
+from rfm_pipeline.source.profile.sales import read_sales
 from rfm_pipeline.source.profile.numbers import read_numbers
 from rfm_pipeline.source.profile.sample import Sample
 
@@ -29,6 +31,7 @@ def profile_source(
     mapping = map_columns(schema, settings.columns.by_role(), file_type)
     dates = read_dates(schema, mapping, sample, settings)
     numbers = read_numbers(mapping, sample, settings)
+    sales = read_sales(schema, sample, settings, mapping, numbers.separators)
     return Reading(
         mapping=mapping,
         date_formats=dates.formats,
@@ -36,5 +39,6 @@ def profile_source(
         separators=numbers.separators,
         unit=numbers.unit,
         unreadable={"invalid_amount": numbers.unreadable} if numbers.unreadable else {},
-        notes=(*dates.notes, *numbers.notes),
+        sales=sales.rules,
+        notes=(*roles.notes, *dates.notes, *numbers.notes, *sales.notes),
     )

@@ -10,6 +10,7 @@ from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.sql.dialects.base import case_expression
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
+from rfm_pipeline.sql.stages import sale_rules
 
 AMBIGUOUS_DATE = "ambiguous_date"
 """Exclusion reason of a line whose text date can be read in two ways; a run that finds one fails."""
@@ -62,6 +63,7 @@ def _source(spec: QuerySpec) -> str:
         columns.append(f"{value} AS {role}")
     for name, conditions in (("skip_reason", settings.skip), ("exclude_reason", settings.exclude)):
         if conditions:
+    columns += sale_rules.source_columns(spec)
             branches = [
                 (condition_sql(condition, reason, spec.schema, dialect), dialect.literal(reason))
                 for reason, condition in conditions.items()
@@ -103,10 +105,11 @@ def _lines(spec: QuerySpec) -> str:
     columns += ["exclude_reason"] if settings.exclude else []
     return select(columns, "source")
 
+    columns += sale_rules.line_columns(spec)
 
 def _clean(spec: QuerySpec) -> str:
     columns = _keys(spec)
-    columns += ["order_date", f"{_amount(spec)} AS amount"]
+    columns += ["order_date", f"{sale_rules.converted(spec, _amount(spec))} AS amount"]
     if spec.window_moves:
         columns.append(f"{_first_reason(spec, _early_rules(spec))} AS reason")
         columns.append(f"{_first_reason(spec, _late_rules(spec))} AS late_reason")
@@ -158,6 +161,7 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
         yield "missing_customer", "customer_id IS NULL"
     if mapping.order_id:
         yield "missing_order", "order_id IS NULL"
+    yield from sale_rules.not_a_sale_rules(spec)
     if spec.may_be_ambiguous:
         yield (
             AMBIGUOUS_DATE,
@@ -185,6 +189,7 @@ def _late_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
         yield "non_positive_quantity", "quantity <= 0"
         yield "non_positive_price", "unit_price <= 0"
         if spec.mapping.refund:
+    yield from (("", condition) for condition, _ in sale_rules.unexpected_currency_rule(spec))
             yield "non_positive_amount", f"{_amount(spec)} <= 0"
 
 
@@ -200,6 +205,7 @@ def _first_reason(spec: QuerySpec, rules: Iterable[tuple[str, str]]) -> str:
 
 def _text_amounts(spec: QuerySpec) -> list[str]:
     """Return the roles with numbers whose columns are text."""
+    columns.update(sale_rules.unexpected_currency_rule(spec))
     kinds = {role: column.kind for role, column in spec.mapping.roles().items()}
     return [role for role in _NUMBER_TYPES if kinds.get(role) is Kind.TEXT]
 

@@ -1,0 +1,96 @@
+"""The amounts of the sample's lines, which questions and notes show as totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+
+from msgspec import Struct
+
+from rfm_pipeline.common.number_format import NumberSeparators, parse_number
+from rfm_pipeline.common.schema import Column, Kind, Schema
+from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.source.profile.sample import SAMPLE_ROWS, Sample
+
+Amounts = tuple[Decimal | None, ...]
+"""The amount of each line; None if it is missing or unreadable."""
+
+
+class SampledLines(Struct, frozen=True):
+    """What the decisions about sales look at.
+
+    Attributes:
+        schema: The columns of the source.
+        sample: Its first rows.
+        settings: The merged settings.
+        mapping: Column of each role.
+        amounts: The amounts of the sample's lines, before refunds are subtracted.
+    """
+
+    schema: Schema
+    sample: Sample
+    settings: Settings
+    mapping: ColumnMapping
+    amounts: Amounts
+
+    @property
+    def role_paths(self) -> set[tuple[str, ...]]:
+        """The paths of the columns that have a role."""
+        return {column.path for column in self.mapping.roles().values()}
+
+    @property
+    def scope(self) -> str:
+        """Words that say of which lines a count or a total is; empty if it is of all."""
+        return "" if self.sample.is_whole else f" in the first {SAMPLE_ROWS:,} lines"
+
+    def total(self, lines: Iterable[int] | None = None) -> Decimal:
+        """Return the sum of the amounts of some lines, or of all; unreadable amounts count as 0."""
+        chosen = range(self.sample.rows) if lines is None else lines
+        return sum((self.amounts[line] or Decimal(0) for line in chosen), Decimal(0))
+
+
+def line_amounts(
+    sample: Sample, mapping: ColumnMapping, separators: Mapping[str, NumberSeparators]
+) -> Amounts:
+    """Return the amount of each line of the sample, before refunds are subtracted.
+
+    Args:
+        sample: The first rows of the source.
+        mapping: Column of each role.
+        separators: How the numbers of each role are written.
+    """
+
+    def values(role: str, column: Column) -> Amounts:
+        return numbers(sample, column, separators.get(role, NumberSeparators()))
+
+    if mapping.amount:
+        return values("amount", mapping.amount)
+    if mapping.quantity and mapping.unit_price:
+        quantities, prices = (
+            values("quantity", mapping.quantity),
+            values("unit_price", mapping.unit_price),
+        )
+        return tuple(
+            None if quantity is None or price is None else quantity * price
+            for quantity, price in zip(quantities, prices, strict=True)
+        )
+    return (None,) * sample.rows
+
+
+def numbers(sample: Sample, column: Column, separators: NumberSeparators) -> Amounts:
+    """Return the numbers of a column of the sample."""
+    return tuple(
+        None if value is None else number(value, column.kind, separators) for value in sample.of(column)
+    )
+
+
+def number(value: str, kind: Kind, separators: NumberSeparators) -> Decimal | None:
+    """Return a value of a column as a number; None if it is none."""
+    if kind is Kind.TEXT:
+        return parse_number(value, separators)
+    try:
+        parsed = Decimal(value)
+    except InvalidOperation:
+        return None
+    return parsed if parsed.is_finite() else None

@@ -1,0 +1,304 @@
+"""Currencies: the column that names them, and whether the amounts can be added up."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from rfm_pipeline.common.formatting import format_amount, format_count
+from rfm_pipeline.common.number_format import NumberSeparators
+from rfm_pipeline.common.schema import NUMBERS, Column, Kind
+from rfm_pipeline.config.column_mapping import NO_COLUMN, find_column, unknown_column
+from rfm_pipeline.config.sale_rules import Currency, CurrencyRule
+from rfm_pipeline.config.vocabulary import load
+from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.source.profile.amounts import SampledLines, number
+from rfm_pipeline.source.profile.numbers import candidates
+from rfm_pipeline.source.profile.status_words import fold, name_words
+from rfm_pipeline.source.profile.statuses import exclusions_of
+
+_MONEY_WORDS = frozenset(
+    {
+        "amount",
+        "betrag",
+        "gross",
+        "importe",
+        "montant",
+        "net",
+        "price",
+        "revenue",
+        "sum",
+        "total",
+        "valor",
+        "value",
+    }
+)
+_OTHER_MONEY_WORDS = frozenset(
+    {"fee", "fees", "refund", "refunded", "refunds", "shipping", "tax", "taxes", "tip"}
+)
+_OTHER_CURRENCIES = frozenset(
+    {"account", "bank", "customer", "fee", "from", "payout", "preferred", "source", "target", "to", "user"}
+)
+_MOST_SHOWN = 6
+
+
+class _Found(Struct, frozen=True):
+    """The currencies of a column in the lines of the sample that are sales.
+
+    Attributes:
+        column: The column.
+        texts: How each currency is written, in capitals, by code; the most frequent first.
+        lines: The lines of each currency, by code.
+        is_in_amount: Whether the currency is written beside the amounts.
+    """
+
+    column: Column
+    texts: Mapping[str, tuple[str, ...]]
+    lines: Mapping[str, list[int]]
+    is_in_amount: bool = False
+
+
+class CurrencyReader:
+    """Decides about the currencies of one source.
+
+    Args:
+        lines: The sampled lines.
+        excluded: Whether each line of the sample is no sale.
+    """
+
+    def __init__(self, lines: SampledLines, excluded: Sequence[bool]) -> None:
+        self._lines, self._schema, self._sample = lines, lines.schema, lines.sample
+        self._mapping, self._excluded = lines.mapping, excluded
+        self._settings = lines.settings.currency
+
+    def read(self) -> tuple[CurrencyRule | None, tuple[str, ...]]:
+        """Return the currencies that are expected, and notes; None if there is no column of currencies.
+
+        Raises:
+            ColumnError: If the lines have several currencies and none is chosen, or the settings name a
+                column, a currency or rates that do not fit the source.
+        """
+        settings = self._settings
+        if settings.column is not None and settings.column.casefold() == NO_COLUMN:
+            return None, ("no currency column is used: all amounts are taken to be in one currency",)
+        column = self._column()
+        if column is None:
+            if settings.code or settings.rates:
+                raise self._no_column()
+            return None, ()
+        if conditions := exclusions_of(column, self._lines.settings):
+            note = (
+                f"`{column.name}` is read by {' and '.join(conditions)}: whether the other lines have one"
+                " currency is not checked"
+            )
+            return None, (note,)
+        found = self._found(column)
+        if settings.rates:
+            return self._converted(found)
+        if settings.code:
+            return self._chosen(found, settings.code)
+        if not found.texts:
+            return None, self._not_looked_at(column)
+        if len(found.texts) > 1:
+            raise self.question(found)
+        ((code, texts),) = found.texts.items()
+        return CurrencyRule(column, (Currency(code, texts),)), ()
+
+    # The column
+
+    def _column(self) -> Column | None:
+        if self._settings.column:
+            column = find_column(self._schema, self._settings.column)
+            if column is None:
+                raise unknown_column(self._schema, self._settings.column, "The setting currency.column")
+            return column
+        vocabulary = load("currency_columns")
+        named, others = [], []
+        roles = self._lines.role_paths
+        for column in self._schema:
+            words = set(name_words(column.name))
+            if column.kind is not Kind.TEXT or column.path in roles:
+                continue
+            if fold(column.name) in vocabulary["names"]:
+                named.append(column)
+            elif words & set(vocabulary["words"]):
+                others.append(column)
+        if self._is_converted(self._money_column()):
+            shared = set(name_words(self._money_column().name)) & set(vocabulary["converted"])
+            return next((column for column in others if shared & set(name_words(column.name))), None)
+        blocked = _OTHER_CURRENCIES | set(vocabulary["converted"])
+        plain = [column for column in others if not blocked & set(name_words(column.name))]
+        return next(iter([*named, *plain]), None) or self._by_values(roles)
+
+    def _money_column(self) -> Column:
+        mapping = self._mapping
+        return mapping.amount or mapping.unit_price or mapping.ordered_at
+
+    @staticmethod
+    def _is_converted(column: Column) -> bool:
+        return bool(set(name_words(column.name)) & set(load("currency_columns")["converted"]))
+
+    def _by_values(self, roles: set[tuple[str, ...]]) -> Column | None:
+        """Return a column that has nothing but codes of currencies, and several of them."""
+        for column in self._schema:
+            if column.kind is not Kind.TEXT or column.path in roles:
+                continue
+            if _OTHER_CURRENCIES & set(name_words(column.name)):
+                continue
+            values = {value.upper() for value in self._sample.filled(column)}
+            if 1 < len(values) <= _MOST_SHOWN and values <= set(load("currencies")["codes"]):
+                return column
+        return None
+
+    def _not_looked_at(self, column: Column) -> tuple[str, ...]:
+        note = (
+            f"the currencies in `{column.name}` were not looked at, as the source has no sample: --currency"
+            " excludes all but one"
+        )
+        return () if self._sample.rows else (note,)
+
+    # The currencies
+
+    def _found(self, column: Column) -> _Found:
+        lines: dict[str, list[int]] = defaultdict(list)
+        texts: dict[str, set[str]] = defaultdict(set)
+        codes: dict[str, str] = {}
+        for number_, value in enumerate(self._sample.of(column)):
+            if value is None or self._excluded[number_]:
+                continue
+            text = value.upper()
+            code = codes.setdefault(text, _code(text))
+            lines[code].append(number_)
+            texts[code].add(text)
+        _merge_signs(lines, texts)
+        ordered = sorted(lines, key=lambda code: (-len(lines[code]), code))
+        return _Found(
+            column,
+            {code: tuple(sorted({*texts[code], code})) for code in ordered},
+            {code: lines[code] for code in ordered},
+        )
+
+    def _converted(self, found: _Found) -> tuple[CurrencyRule, tuple[str, ...]]:
+        rates = self._settings.rates
+        if missing := [code for code in found.texts if code not in rates]:
+            raise ColumnError(
+                f"`{found.column.name}` has {self._listed(found, missing)}, for which [currency] rates has no"
+                f" rate{self._lines.scope}.",
+                f"add {' and '.join(missing)} to the rates, or count one currency with --currency CODE.",
+            )
+        currencies = tuple(
+            Currency(code, found.texts.get(code, (code,)), rate) for code, rate in rates.items()
+        )
+        base = next((code for code, rate in rates.items() if rate == 1), "")
+        shown = ", ".join(f"{code} × {rate:f}" for code, rate in rates.items() if rate != 1)
+        into = f" into {base}" if base else ""
+        return CurrencyRule(found.column, currencies), (
+            f"amounts converted{into} by `{found.column.name}`: {shown or 'nothing'}",
+        )
+
+    def _chosen(self, found: _Found, chosen: str) -> tuple[CurrencyRule, tuple[str, ...]]:
+        if found.texts and chosen not in found.texts and self._sample.is_whole:
+            raise ColumnError(
+                f"No line is in {chosen}: `{found.column.name}` has {self._listed(found)}.",
+                f"choose --currency {next(iter(found.texts))}.",
+            )
+        others = [code for code in found.texts if code != chosen]
+        currencies = (
+            Currency(chosen, found.texts.get(chosen, (chosen,))),
+            *(Currency(code, found.texts[code], is_excluded=True) for code in others),
+        )
+        rule = CurrencyRule(found.column, currencies, stops_at_others=False)
+        left_out = f", and not {self._listed(found, others)}{self._lines.scope}" if others else ""
+        return rule, (f"counted are lines in {chosen}{left_out}",)
+
+    def _listed(self, found: _Found, codes: Iterable[str] | None = None) -> str:
+        listed = list(found.texts if codes is None else codes)
+        shown = [
+            f"{code} {format_amount(self._lines.total(found.lines[code]))}"
+            f" ({format_count(len(found.lines[code]), 'line')})"
+            for code in listed[:_MOST_SHOWN]
+        ]
+        more = f" and {len(listed) - _MOST_SHOWN} more" if len(listed) > _MOST_SHOWN else ""
+        return ", ".join(shown) + more
+
+    # Questions
+
+    def question(self, found: _Found) -> ColumnError:
+        """Return the question which of several currencies counts."""
+        codes = list(found.texts)
+        count = format_count(len(codes), "currency", "currencies")
+        return several_currencies(
+            f"`{found.column.name}` has {count}, whose amounts can't be added up: {self._listed(found)}"
+            f"{self._lines.scope}.",
+            codes,
+            self._converted_columns(),
+        )
+
+    def _converted_columns(self) -> str:
+        """Return the flags of amounts that are converted to one currency; empty if there are none."""
+        amount = refund = None
+        for column in self._schema:
+            words = set(name_words(column.name))
+            if not self._is_converted(column) or not words & _MONEY_WORDS or not self._is_number(column):
+                continue
+            if not words & _OTHER_MONEY_WORDS:
+                amount = amount or column
+            elif words & {"refund", "refunded", "refunds"}:
+                refund = refund or column
+        if amount is None:
+            return ""
+        flags = f"--amount {shlex.quote(amount.name)}"
+        if self._mapping.refund:
+            flags += f" --refund {shlex.quote(refund.name)}" if refund else " --refund none"
+        return flags
+
+    def _is_number(self, column: Column) -> bool:
+        if column.kind in NUMBERS:
+            return True
+        values = self._sample.filled(column)
+        separators = NumberSeparators(".", ",")
+        return bool(values) and all(number(value, column.kind, separators) is not None for value in values)
+
+    def _no_column(self) -> ColumnError:
+        what = f"--currency {self._settings.code}" if self._settings.code else "The setting currency.rates"
+        return ColumnError(
+            f"{what} needs a column of currencies, and none was recognised.",
+            "name it with --currency-column COLUMN, or leave the setting out.",
+        )
+
+
+def several_currencies(message: str, codes: Sequence[str], converted: str = "") -> ColumnError:
+    """Return the question which of several currencies counts.
+
+    Args:
+        message: What was found, with the total of each currency.
+        codes: The currencies, the most frequent first.
+        converted: Flags of the amounts in one currency; empty if the source has none.
+    """
+    first, *others = codes
+    rates = ", ".join([f"{first} = 1", *(f"{code} = RATE" for code in others[:_MOST_SHOWN])])
+    ways = [
+        f"--currency {first} counts one and excludes the others",
+        *([f"{converted} reads converted amounts"] if converted else []),
+        f"or give rates: rates = {{ {rates} }} under [currency] in rfm.toml",
+        f"or take them as one currency with --currency-column {NO_COLUMN}",
+    ]
+    return ColumnError(message, f"{', '.join(ways)}.")
+
+
+def _code(text: str) -> str:
+    """Return the code of a currency as a column writes it; the text itself if it may mean several."""
+    meanings = candidates(text)
+    return next(iter(meanings)) if len(meanings) == 1 else text
+
+
+def _merge_signs(lines: dict[str, list[int]], texts: dict[str, set[str]]) -> None:
+    """Let a sign such as `$`, which may mean several currencies, be the only one of them in the column."""
+    for text in [code for code in lines if len(candidates(code)) > 1]:
+        same = [code for code in lines if code != text and code in candidates(text)]
+        if len(same) == 1:
+            lines[same[0]] += lines.pop(text)
+            texts[same[0]] |= texts.pop(text)

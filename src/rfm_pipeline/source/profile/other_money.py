@@ -1,0 +1,143 @@
+"""Money beside the sale: columns of tax, shipping, discounts and refunds, and lines of such types."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+
+from rfm_pipeline.common.formatting import format_amount, format_count
+from rfm_pipeline.common.number_format import NumberSeparators
+from rfm_pipeline.common.schema import NUMBERS, Column, Kind, Schema
+from rfm_pipeline.config.vocabulary import load
+from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.source.profile.amounts import SampledLines, numbers
+from rfm_pipeline.source.profile.status_words import fold, name_words
+from rfm_pipeline.source.profile.statuses import exclusions_of
+
+_KINDS = ("tax", "shipping", "tip", "fee", "discount", "refund")
+_NO_GOODS = frozenset({"tax", "shipping", "tip", "fee"})
+_NO_MONEY = frozenset(
+    {
+        "address", "applied", "at", "city", "class", "code", "company", "count", "country", "currency", "date",
+        "id", "included", "is", "method", "name", "no", "number", "percent", "percentage", "phone", "postcode",
+        "province", "provider", "quantity", "rate", "reason", "region", "state", "status", "time", "type",
+        "weight", "zip",
+    }
+)  # fmt: skip
+"""Words of columns that are about money and do not have it."""
+_SHOWN = 6
+_MOST_TYPES = 20
+
+
+def unused_money_notes(lines: SampledLines, separators: NumberSeparators) -> tuple[str, ...]:
+    """Return a note that names the columns of money that play no role, with what they amount to.
+
+    Args:
+        lines: The sampled lines.
+        separators: How the numbers of the amounts are written.
+    """
+    shown, sample = [], lines.sample
+    for column in lines.schema:
+        if column.path in lines.role_paths or not _is_other_money(column):
+            continue
+        if column.kind is not Kind.TEXT and column.kind not in NUMBERS:
+            continue
+        values = numbers(sample, column, separators)
+        filled = sum(value is not None for value in sample.of(column))
+        read = sum(value is not None for value in values)
+        amount = sum((value for value in values if value is not None), Decimal(0))
+        if amount and 10 * read >= 9 * filled:
+            shown.append(f"`{column.name}` ({format_amount(amount)})")
+    if not shown:
+        return ()
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return (f"not used: {', '.join(shown[:_SHOWN])}{more}{lines.scope}",)
+
+
+def _is_other_money(column: Column) -> bool:
+    words = name_words(column.name)
+    return not set(words) & _NO_MONEY and any(_has(words, kind) for kind in _KINDS)
+
+
+def _has(words: list[str], kind: str) -> bool:
+    text = f" {' '.join(words)} "
+    return any(f" {word} " in text for word in _words(kind)) or "".join(words) in _words(kind)
+
+
+@cache
+def _words(kind: str) -> frozenset[str]:
+    return frozenset(
+        " ".join(name_words(word)) for words in load("money_words")[kind].values() for word in words
+    )
+
+
+def refuse_other_lines(lines: SampledLines) -> None:
+    """Raise if lines of tax or shipping are among those of goods, and the settings don't say if they count.
+
+    Args:
+        lines: The sampled lines.
+
+    Raises:
+        ColumnError: If there are such lines; the error shows the total of each type.
+    """
+    if lines.settings.line_types == "all":
+        return
+    for column in _type_columns(lines.schema):
+        if column.path in lines.role_paths or exclusions_of(column, lines.settings):
+            continue
+        by_type: dict[str, list[int]] = defaultdict(list)
+        for number, value in enumerate(lines.sample.of(column)):
+            if value is not None:
+                by_type[value].append(number)
+        kinds = {value: _kind_of(value) for value in by_type}
+        others = [value for value, kind in kinds.items() if kind in _NO_GOODS]
+        if others and len(others) < len(by_type) <= _MOST_TYPES:
+            raise _question(column, lines, by_type, others)
+
+
+def _type_columns(schema: Schema) -> Iterator[Column]:
+    names = {fold(name) for name in load("money_words")["line_types"]["names"]}
+    return (column for column in schema if column.kind is Kind.TEXT and fold(column.name) in names)
+
+
+def _kind_of(value: str) -> str | None:
+    words = name_words(value)
+    return next((kind for kind in _KINDS if _has(words, kind)), None)
+
+
+def _question(
+    column: Column, lines: SampledLines, by_type: Mapping[str, list[int]], others: Sequence[str]
+) -> ColumnError:
+    sums = {value: lines.total(numbers_) for value, numbers_ in by_type.items()}
+    listed = ", ".join(
+        f"{value} {format_amount(sums[value])} ({format_count(len(by_type[value]), 'line')})"
+        for value in by_type
+    )
+    everything = sum(sums.values(), Decimal(0))
+    rest = everything - sum((sums[value] for value in others), Decimal(0))
+    flags = " ".join(_exclusion(column, value) for value in others)
+    negative = any(
+        (lines.amounts[number] or 0) < 0
+        for value in by_type
+        if value not in others
+        for number in by_type[value]
+    )
+    nets = " --returns net" if negative else ""
+    return ColumnError(
+        f"`{column.name}` says that some lines are no goods: {listed}{lines.scope}.",
+        f"exclude them with {flags}{nets} ({format_amount(rest)} is left), or count all with --line-types"
+        f" all{nets} ({format_amount(everything)}).",
+    )
+
+
+def _exclusion(column: Column, value: str) -> str:
+    name = fold(value) if fold(value).isascii() and fold(value).isidentifier() else _kind_of(value)
+    written = column.name if column.name.isidentifier() else '"' + column.name.replace('"', '""') + '"'
+    literal = value.replace("'", "''")
+    condition = f"{name}={written} = '{literal}'"
+    if written == column.name:
+        return f'--exclude "{condition}"'
+    return f"--exclude {shlex.quote(condition)}"

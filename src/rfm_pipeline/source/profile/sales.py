@@ -1,0 +1,159 @@
+"""What a sale is: statuses that are none, refunds that are lines of their own, currencies, other money."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from rfm_pipeline.common.formatting import format_amount, format_count
+from rfm_pipeline.common.number_format import NumberSeparators
+from rfm_pipeline.common.schema import Schema
+from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.sale_rules import SaleRules
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.source.profile.amounts import SampledLines, line_amounts, numbers
+from rfm_pipeline.source.profile.currency import CurrencyReader
+from rfm_pipeline.source.profile.other_money import refuse_other_lines, unused_money_notes
+from rfm_pipeline.source.profile.sample import Sample
+from rfm_pipeline.source.profile.status_words import Meaning, StatusWords
+from rfm_pipeline.source.profile.statuses import StatusReader, status_columns_named
+
+_ZERO = Decimal(0)
+_POINT = NumberSeparators(".", ",")
+
+
+class Sales(Struct, frozen=True):
+    """What was decided about sales.
+
+    Attributes:
+        rules: What a sale is.
+        notes: What was decided, one phrase each.
+    """
+
+    rules: SaleRules = SaleRules()
+    notes: tuple[str, ...] = ()
+
+
+def read_sales(
+    schema: Schema,
+    sample: Sample,
+    settings: Settings,
+    mapping: ColumnMapping,
+    separators: Mapping[str, NumberSeparators],
+) -> Sales:
+    """Decide what a sale is.
+
+    Args:
+        schema: The columns of the source.
+        sample: Its first rows.
+        settings: The merged settings.
+        mapping: Column of each role.
+        separators: How the numbers of each role are written.
+
+    Raises:
+        ColumnError: If two readings differ in money: statuses that disagree, several currencies, lines of tax.
+    """
+    amounts = line_amounts(sample, mapping, separators)
+    lines = SampledLines(schema, sample, settings, mapping, amounts)
+    refunds = _Refunds(lines, separators.get("refund", _POINT))
+    nets, refund_notes = refunds.nets()
+    excluding, column_notes = refunds.status_excludes(nets=nets)
+    statuses = StatusReader(lines, refunds_exclude=excluding).read()
+    currency, currency_notes = CurrencyReader(lines, statuses.excluded).read()
+    refuse_other_lines(lines)
+    rules = SaleRules(statuses.rules, currency, nets_refunds=nets and settings.returns != "net")
+    money = separators.get("amount") or separators.get("unit_price") or _POINT
+    notes = (*statuses.notes, *refund_notes, *column_notes, *currency_notes)
+    return Sales(rules, (*notes, *unused_money_notes(lines, money)))
+
+
+class _Refunds:
+    """Refunds in the sample: lines with negative amounts, and the column of refunds."""
+
+    def __init__(self, lines: SampledLines, separators: NumberSeparators) -> None:
+        self._lines, self._amounts = lines, lines.amounts
+        self._settings, self._mapping = lines.settings, lines.mapping
+        words, sample, mapping = StatusWords.of(lines.settings.status), lines.sample, lines.mapping
+        self._refunded, self._refunded_in_full = set[int](), set[int]()
+        for column in status_columns_named(lines.schema, lines.settings):
+            for line, value in enumerate(sample.of(column)):
+                meaning = words.meaning(value) if value else None
+                if meaning is Meaning.REFUNDED:
+                    self._refunded_in_full.add(line)
+                if meaning in {Meaning.REFUNDED, Meaning.PARTLY_REFUNDED}:
+                    self._refunded.add(line)
+        self._orders: dict[str, list[int]] = defaultdict(list)
+        if mapping.order_id:
+            for line, order in enumerate(sample.of(mapping.order_id)):
+                if order is not None:
+                    self._orders[order].append(line)
+        self._negative = {
+            line for line, amount in enumerate(lines.amounts) if amount is not None and amount < 0
+        }
+        self._refunds = numbers(sample, mapping.refund, separators) if mapping.refund else ()
+
+    def nets(self) -> tuple[bool, tuple[str, ...]]:
+        """Return whether refunds are lines of their own that are subtracted, and notes.
+
+        Raises:
+            ColumnError: If the same refunds are both lines and in a column, and would be subtracted twice.
+        """
+        of_sales = self._refund_lines()
+        money = format_amount(self._lines.total(of_sales))
+        lines = f"{format_count(len(of_sales), 'line')}, {money}{self._lines.scope}"
+        if self._settings.returns == "net":
+            if self._mapping.refund and any(
+                self._refunds[line] for line in self._with_refund_lines(of_sales)
+            ):
+                raise ColumnError(
+                    f"Refunds are in `{self._mapping.refund.name}` and also lines of their own ({lines}), so they"
+                    " would be subtracted twice.",
+                    "--refund none subtracts the lines, --returns exclude the column.",
+                )
+            return True, ()
+        if self._settings.returns == "exclude" or not of_sales or self._mapping.refund:
+            return False, ()
+        if self._refunded & self._with_refund_lines(of_sales):
+            note = f"refunds are lines of their own and are subtracted: {lines} (--returns exclude does not)"
+            return True, (note,)
+        return False, (
+            f"negative lines of orders with sales are left out: {lines} (--returns net nets them)",
+        )
+
+    def _refund_lines(self) -> list[int]:
+        """Return the lines with a negative amount whose order has a sale."""
+        found = []
+        for lines in self._orders.values():
+            negative = [line for line in lines if line in self._negative]
+            if negative and any((self._amounts[line] or _ZERO) > 0 for line in lines):
+                found += negative
+        return found
+
+    def _with_refund_lines(self, refund_lines: list[int]) -> set[int]:
+        """Return all lines of the orders of some lines."""
+        negative = set(refund_lines)
+        return {line for lines in self._orders.values() if negative & set(lines) for line in lines}
+
+    def status_excludes(self, *, nets: bool) -> tuple[bool, tuple[str, ...]]:
+        """Return whether a status such as `refunded` is no sale, and notes.
+
+        It is not where the refunds are subtracted: nothing is taken off twice.
+        """
+        if not self._refunded_in_full:
+            return not nets, ()
+        if nets and (self._negative or not self._lines.sample.is_whole):
+            return False, ("a refunded order is a sale, as its refund is a line of its own",)
+        partly = [
+            line
+            for line in self._refunded_in_full
+            if self._refunds and _ZERO < (self._refunds[line] or _ZERO) < (self._amounts[line] or _ZERO)
+        ]
+        if self._mapping.refund and partly:
+            return False, (
+                f"a refunded order is a sale, as `{self._mapping.refund.name}` says how much was refunded",
+            )
+        return True, ()
