@@ -42,11 +42,12 @@ class ReadResult:
 def open_test_source(
     text: Path | str, temp_dir: Path, **options: Any
 ) -> Iterator[tuple[OpenedSource, duckdb.DuckDBPyConnection]]:
-    """Open a source; `options` are those of `[read]`, and `threads` of DuckDB."""
-    threads = options.pop("threads", 2)
+    """Open a source; `options` are those of `[read]`, `threads` of DuckDB, and `columns` by role."""
+    threads, columns = options.pop("threads", 2), options.pop("columns", None)
     with duckdb.connect(config={"threads": threads, "preserve_insertion_order": "false"}) as connection:
         settings = SourceOptions.of(options)
-        yield open_source(parse_source(str(text)), settings, connection, temp_dir / "scratch"), connection
+        location, scratch = parse_source(str(text)), temp_dir / "scratch"
+        yield open_source(location, settings, connection, scratch, columns=columns), connection
 
 
 def read(text: Path | str, temp_dir: Path, **options: Any) -> ReadResult:
@@ -54,7 +55,8 @@ def read(text: Path | str, temp_dir: Path, **options: Any) -> ReadResult:
         # On a cursor, as a warehouse may use one.
         cursor = connection.cursor()
         try:
-            rows = cursor.execute(f"SELECT * FROM {source.relation}").fetchall()
+            number = f" EXCLUDE ({source.numbered_files.column})" if source.numbered_files else ""
+            rows = cursor.execute(f"SELECT *{number} FROM {source.relation}").fetchall()
         except duckdb.Error as error:
             raise to_source_error(error, source) or error from None
         columns = tuple(column[0] for column in cursor.description or ())

@@ -49,9 +49,10 @@ class SourceOptions(SettingsTable, frozen=True):
         quote: Character around values; empty if quotes are ordinary characters.
         escape: Character before a quote inside a quoted value: the quote itself, or a backslash.
         encoding: Any text encoding that Python supports.
-        header: Whether the first line is a header row. Without one, the columns are `column1`, `column2`, ...
-        skip_lines: Number of lines above the header row (in a workbook: of non-empty rows).
-        sheet: Name of the only sheet of a workbook to read; None to read all.
+        header: Whether there is a header row. Without one, the columns are `column1`, `column2`, ...
+        skip_lines: Number of lines above the header row (in a workbook: of rows, blank ones at the top not
+            counted); 0 to detect them.
+        sheet: Name of the only sheet of a workbook to read; None to read the sheets with known columns.
     """
 
     PARSERS: ClassVar = {"delimiter": _one_character, "encoding": _codec, "header": parse_bool}

@@ -123,7 +123,7 @@ def _csv_error(text: str, name: str, unit: str) -> SourceError | None:
         return None
     where = f"{name}, {unit} {int(location['line']):,}"
     if width := _CSV_WIDTH.search(text):
-        return _width_error(where, int(width["actual"]), int(width["expected"]))
+        return width_error(where, int(width["actual"]), int(width["expected"]))
     if "unterminated quote" in text:
         return unclosed_quote_error(where)
     if "Invalid unicode" in text:
@@ -149,7 +149,14 @@ def unclosed_quote_error(where: str) -> SourceError:
     )
 
 
-def _width_error(where: str, actual: int, expected: int) -> SourceError:
+def width_error(where: str, actual: int, expected: int) -> SourceError:
+    """Return the error for a line with more or fewer values than the header.
+
+    Args:
+        where: File and line.
+        actual: Number of values of the line.
+        expected: Number of columns.
+    """
     if actual > expected:
         # DuckDB stops counting at the first surplus value, so `actual` is too low to be shown.
         return SourceError(

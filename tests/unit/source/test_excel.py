@@ -124,13 +124,17 @@ def test_a_column_without_a_name_is_named_by_its_position(tmp_path: Path) -> Non
     assert "columns without a name: 2" in result.notes
 
 
-@pytest.mark.parametrize(
-    ("header", "expected"), [(["id", "x", "id"], "'id' twice"), (["Price", "PRICE", "x"], "'PRICE'")]
-)
-def test_a_duplicate_column_name_is_refused(tmp_path: Path, header: list[str], expected: str) -> None:
-    error = read_error(workbook(tmp_path / "a.xlsx", ("S", [header, [1, 2, 3]])), tmp_path)
-    assert expected in error.message
+def test_a_duplicate_column_name_that_a_role_needs_is_asked_about(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ("S", [["Price", "PRICE", "x"], [1, 2, 3]]))
+    error = read_error(path, tmp_path)
+    assert "'PRICE'" in error.message
     assert "sheet 'S'" in error.message
+    assert read(path, tmp_path, columns={"unit_price": "PRICE_2"}).columns == ("Price_1", "PRICE_2", "x")
+
+
+def test_a_duplicate_column_name_that_no_role_needs_is_numbered(tmp_path: Path) -> None:
+    result = read(workbook(tmp_path / "a.xlsx", ("S", [["id", "x", "X"], [1, 2, 3]])), tmp_path)
+    assert result.columns == ("id", "x", "X_2")
 
 
 def test_an_original_name_that_ends_in_a_number_is_kept(tmp_path: Path) -> None:

@@ -10,14 +10,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 from msgspec import Struct
 
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.headers import header_notes, unique_column_names
+from rfm_pipeline.source.headers import header_notes, names_by_position, unique_column_names
+from rfm_pipeline.source.table_layout import find_header, title_note
 
 # In order of preference: if `;` and `,` divide all lines alike, the comma is a decimal mark.
 DELIMITERS = "\t|;,"
@@ -46,23 +48,33 @@ class CsvDialect(Struct, frozen=True):
     column_names: tuple[str, ...]
 
 
-def detect_dialect(head: str, name: str, options: SourceOptions) -> tuple[CsvDialect, list[str]]:
+def detect_dialect(
+    head: str, name: str, options: SourceOptions, configured: Mapping[str, str | None] | None = None
+) -> tuple[CsvDialect, list[str]]:
     """Return the dialect of a CSV file, and notes for the user.
 
     Args:
         head: First characters of the file, fewer than Python's limit of 128 Ki for one value.
         name: Name of the file in error messages.
         options: Settings of `[read]`; they take precedence over detection.
+        configured: Column name by role, as in `[columns]`.
 
     Raises:
-        SourceError: If there is no header row, a column name occurs twice, or the configured delimiter does
-            not divide the header.
+        SourceError: If there is no header row, a column name that a role needs occurs twice, or the
+            configured delimiter does not divide the header.
     """
+    configured = configured or {}
     skip_lines, body, sep_delimiter = _skip_to_header(head, options.skip_lines)
     if not body.strip():
         raise SourceError(f"{name} holds nothing but blank lines.", "look at how it was exported.")
     quote = '"' if options.quote is None else options.quote
     delimiter = options.delimiter or sep_delimiter or _best_delimiter(body, quote)
+    notes = []
+    if options.header and not options.skip_lines:
+        known_delimiters = options.delimiter or sep_delimiter or delimiter + DELIMITERS.replace(delimiter, "")
+        if titles := _find_titles(body, known_delimiters, quote):
+            skip_lines, body, delimiter = skip_lines + titles.skip_lines, titles.body, titles.delimiter
+            notes.append(title_note(titles.rows))
     if options.quote is None and _has_single_quoted_names(body, delimiter):
         quote = "'"
     escape = options.escape or _detect_escape(body, delimiter, quote)
@@ -73,19 +85,94 @@ def detect_dialect(head: str, name: str, options: SourceOptions) -> tuple[CsvDia
             "if quotes are ordinary characters in it, set read.quote = '' in rfm.toml.",
         )
     _check_delimiter(records[0], delimiter, name, options)
+    position = names_by_position(configured, records[0]) if options.header else None
+    has_header = options.header and position is None
     if len(records[0]) == 1:
         _check_title(body, quote, skip_lines, name)
-    notes = []
     if delimiter != ",":
         notes.append(f"{_DELIMITER_LABELS.get(delimiter, repr(delimiter))} between values")
     if quote == "'":
         notes.append("values in single quotes")
-    if options.header:
-        names = unique_column_names(records[0], name)
-        notes += header_notes(records[0])
+    if has_header:
+        named = unique_column_names(records[0], name, configured)
+        names = named.names
+        notes += [*header_notes(records[0]), *named.notes]
     else:
-        names = tuple(f"column{position}" for position in range(1, len(records[0]) + 1))
-    return CsvDialect(delimiter, quote, escape, skip_lines, options.header, names), notes
+        names = tuple(f"column{number}" for number in range(1, len(records[0]) + 1))
+        notes += [f"the first line is data, as no column is called {position!r}"] if position else []
+    return CsvDialect(delimiter, quote, escape, skip_lines, has_header, names), notes
+
+
+class _Titles(Struct, frozen=True):
+    """Lines above the header row.
+
+    Attributes:
+        rows: Their cells.
+        skip_lines: Number of these lines, blank ones included.
+        delimiter: Delimiter of the header row and the records.
+        body: The text from the header row on.
+    """
+
+    rows: list[list[str]]
+    skip_lines: int
+    delimiter: str
+    body: str
+
+
+def _find_titles(body: str, delimiters: str, quote: str) -> _Titles | None:
+    """Return the lines above the header row if it is certain where the header row is; None if there are none.
+
+    Args:
+        body: Text from the first line that is not blank.
+        delimiters: Delimiters to try; if the first one finds the header row in the first line, the others
+            are not tried.
+        quote: Quote character.
+    """
+    best, best_share = None, 0.0
+    for delimiter in delimiters:
+        rows = list(_lines_of_records(body, delimiter, quote))
+        position = find_header([row for _, row in rows])
+        if position == 0 and delimiter == delimiters[0]:
+            return None
+        if not position:
+            continue
+        end = rows[position - 1][0]
+        lines = io.StringIO(body, newline="").readlines()
+        above = lines[:end]
+        # DuckDB counts a quoted line break as part of its line, and an unclosed quote hides the header row.
+        if end != position or any(quote and line.count(quote) % 2 for line in above):
+            continue
+        widths = [len(row) for _, row in rows[position:] if row]
+        share = widths.count(len(rows[position][1])) / len(widths)
+        if share > best_share:
+            titles = [row for _, row in rows[:position]]
+            best, best_share = _Titles(titles, end, delimiter, "".join(lines[end:])), share
+    return best
+
+
+def _lines_of_records(body: str, delimiter: str, quote: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the first records, blank ones included, each with the number of lines up to its end."""
+    reader = _reader(body, delimiter, quote, quote)
+    try:
+        for record in islice(reader, _MAX_RECORDS):
+            yield reader.line_num, record
+    except csv.Error:
+        return
+
+
+def read_records(body: str, dialect: CsvDialect) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a text, blank ones included, each with the number of lines up to its end.
+
+    Args:
+        body: Text that begins with a record.
+        dialect: Its dialect.
+
+    Raises:
+        csv.Error: If a record can't be read.
+    """
+    reader = _reader(body, dialect.delimiter, dialect.quote, dialect.escape)
+    for record in reader:
+        yield reader.line_num, record
 
 
 def _skip_to_header(head: str, skip_lines: int) -> tuple[int, str, str | None]:
@@ -108,17 +195,24 @@ def _records(
     body: str, delimiter: str, quote: str, escape: str, *, strict: bool = False
 ) -> Iterator[list[str]]:
     """Yield the first records that are not blank; `strict` raises csv.Error at misplaced quotes."""
-    reader = csv.reader(
-        io.StringIO(body, newline=""),
-        delimiter=delimiter,
-        quotechar=quote or None,
-        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-        doublequote=escape == quote,
-        escapechar=None if escape == quote or not quote else escape,
-        strict=strict,
-    )
-    not_blank = (record for record in reader if record)
+    not_blank = (record for record in _reader(body, delimiter, quote, escape, strict=strict) if record)
     return islice(not_blank, _MAX_RECORDS)
+
+
+def _reader(body: str, delimiter: str, quote: str, escape: str, *, strict: bool = False) -> Any:
+    arguments = csv_arguments(delimiter, quote, escape)
+    return csv.reader(io.StringIO(body, newline=""), strict=strict, **arguments)
+
+
+def csv_arguments(delimiter: str, quote: str, escape: str) -> dict[str, Any]:
+    """Return a dialect as arguments of Python's `csv.reader` and `csv.writer`."""
+    return {
+        "delimiter": delimiter,
+        "quotechar": quote or None,
+        "quoting": csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        "doublequote": escape == quote,
+        "escapechar": None if escape == quote or not quote else escape,
+    }
 
 
 def _best_delimiter(body: str, quote: str) -> str:
@@ -175,7 +269,7 @@ def _check_title(body: str, quote: str, skip_lines: int, name: str) -> None:
             raise SourceError(
                 f"{name} begins with {title[:80]!r}, which is no header:"
                 f" the lines below it have {usual_width} values.",
-                f"set read.skip_lines = {lines_above} in rfm.toml, or remove the lines above the header.",
+                f"skip the lines above the header row with --skip-lines {lines_above}, or remove them.",
             )
 
 

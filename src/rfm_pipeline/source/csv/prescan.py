@@ -28,6 +28,9 @@ class PrescanResult(Struct):
         quoted_line_breaks: Whether a quoted value may contain a line break. An odd number of quotes inside an
             unquoted value can make it True without need, but never False where it must be True.
         line_ends: Kinds of line end outside of quoted values.
+        size: Number of bytes.
+        last_line_end: Offset behind the last line break, also of one inside a quoted value; 0 without any.
+        tail: Last bytes of the text.
     """
 
     invalid_at: int | None = None
@@ -35,6 +38,9 @@ class PrescanResult(Struct):
     ascii_before: bool = True
     quoted_line_breaks: bool = False
     line_ends: frozenset[bytes] = frozenset()
+    size: int = 0
+    last_line_end: int = 0
+    tail: bytes = b""
 
     @property
     def mixed_line_ends(self) -> bool:
@@ -53,6 +59,7 @@ def prescan(stream: BinaryIO, quote: str) -> PrescanResult:
     decoder = codecs.getincrementaldecoder("utf-8")()
     line_breaks = _LineBreaks(quote.encode())
     offset = 0
+    previous = b""
     while chunk := stream.read(_CHUNK_SIZE):
         if b"\0" in chunk:
             result.nul_at = offset + chunk.index(b"\0")
@@ -60,9 +67,13 @@ def prescan(stream: BinaryIO, quote: str) -> PrescanResult:
         if not _is_utf8(decoder, chunk, result, offset):
             return result
         line_breaks.feed(chunk)
+        if line_end := max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1:
+            result.last_line_end = offset + line_end
         offset += len(chunk)
+        result.tail, previous = previous, chunk
     if not _is_utf8(decoder, b"", result, offset, final=True):
         return result
+    result.size, result.tail = offset, result.tail + previous
     result.quoted_line_breaks, result.line_ends = line_breaks.quoted, line_breaks.finish()
     return result
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from rfm_pipeline.common.schema import Column, Kind
 from support.lanes import max_examples
-from support.source_reader import open_test_source, read, read_error, sql_relation, write
+from support.source_reader import Row, open_test_source, read, read_error, sql_relation, write
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -288,13 +289,33 @@ def test_column_names_are_spelled_as_in_the_header(tmp_path: Path) -> None:
     assert result.rows == [tuple(str(n) for n in range(9))]
 
 
+def test_a_duplicate_column_name_that_no_role_needs_is_numbered(tmp_path: Path) -> None:
+    result = read(write(tmp_path / "a.csv", "id,Name,name,Name_2,NAME\n1,2,3,4,5\n"), tmp_path)
+    assert result.columns == ("id", "Name", "name_2_", "Name_2", "NAME_3")
+    assert "column 3, another `name`, is called `name_2_`" in result.notes
+
+
 @pytest.mark.parametrize(
     ("header", "expected_parts"),
-    [("a,b,a", ["'a' twice", "columns 1 and 3"]), ("Amount,b,AMOUNT", ["'Amount'", "'AMOUNT'"])],
+    [
+        ("Order ID,b,Order ID", ["'Order ID' twice", "columns 1 and 3", "order_id"]),
+        ("Amount,b,AMOUNT", ["'Amount'", "'AMOUNT'", "amount"]),
+    ],
 )
-def test_a_duplicate_column_name_is_refused(tmp_path: Path, header: str, expected_parts: list[str]) -> None:
-    error = read_error(write(tmp_path / "a.csv", f"{header}\n1,2,3\n"), tmp_path)
+def test_a_duplicate_column_name_that_a_role_needs_is_asked_about(
+    tmp_path: Path, header: str, expected_parts: list[str]
+) -> None:
+    path = write(tmp_path / "a.csv", f"{header}\n1,2,3\n")
+    error = read_error(path, tmp_path)
     assert all(part in error.message for part in expected_parts)
+    flags = re.findall(r"--([a-z-]+) (?:'([^']+)'|(\S+?))[ ;]", str(error.hint))
+    role, name = flags[1][0].replace("-", "_"), flags[1][1] or flags[1][2]
+    assert dict(zip(*read_columns(path, tmp_path, {role: name}), strict=True))[name] == "3"
+
+
+def read_columns(path: Path, tmp_path: Path, columns: dict[str, str | None]) -> tuple[tuple[str, ...], Row]:
+    result = read(path, tmp_path, columns=columns)
+    return result.columns, result.rows[0]
 
 
 def test_a_header_alone_is_a_table_without_rows(tmp_path: Path) -> None:
@@ -313,14 +334,6 @@ def test_a_first_line_of_values_is_reported_and_can_be_read_as_a_row(tmp_path: P
     result = read(path, tmp_path, header=False)
     assert result.columns == ("column1", "column2", "column3")
     assert result.rows == [("17850", "2010-12-01", "2.55"), ("17851", "2010-12-02", "3.10")]
-
-
-def test_the_error_for_a_title_says_how_many_lines_to_skip(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "Orders of 2024\n\nid;amount;text\n1;2;a\n3;4;b\n")
-    error = read_error(path, tmp_path)
-    assert "'Orders of 2024'" in error.message
-    assert "read.skip_lines = 2" in str(error.hint)
-    assert read(path, tmp_path, skip_lines=2).rows == [("1", "2", "a"), ("3", "4", "b")]
 
 
 # Compression

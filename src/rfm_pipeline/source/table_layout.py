@@ -1,0 +1,421 @@
+"""Rows of a table that are no records: titles above the header row, group headings, total rows and footers.
+
+Delimited text files and sheets share these rules. A row is a sequence of cells; a blank cell is empty text.
+Every rule needs at least three columns, which a table of orders has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+
+from msgspec import Struct
+
+from rfm_pipeline.config.column_mapping import NO_COLUMN, ROLES, normalize_name
+from rfm_pipeline.config.column_names import meaning_of
+
+Row = Sequence[str]
+
+TotalRow = tuple[tuple[str, str], ...]
+"""Columns of a total row, each with its text; empty text is a blank value."""
+
+MIN_COLUMNS = 3
+"""Fewest columns of a table: customer, date and amount."""
+
+_MAX_TITLE_ROWS = 40
+_MAX_RECORDS_BELOW_HEADER = 20
+_MAX_NAME_LENGTH = 80
+_KEY_ROLES = ("order_id", "customer_id", "ordered_at")
+
+# Compared by `normalize_name`: English, German, French, Spanish, Portuguese, Italian, Dutch and Polish.
+_TOTAL_LABELS = frozenset({
+    "total", "totals", "sum", "subtotal", "subtotals", "overall",
+    "summe", "gesamt", "zwischensumme", "insgesamt",
+    "totaux", "soustotal", "somme",
+    "totales", "subtotales", "suma",
+    "totais", "subtotais", "soma",
+    "totale", "totali", "subtotale", "somma",
+    "totaal", "subtotaal", "som",
+    "razem", "łącznie", "ogółem", "sumaczęściowa",
+})  # fmt: skip
+# Labels that are no name of a customer or a product.
+_GRAND_TOTAL_LABELS = frozenset({
+    "grandtotal", "grandtotals", "reporttotal", "overalltotal", "totalsum",
+    "gesamtsumme", "endsumme", "gesamtbetrag", "gesamttotal", "gesamtergebnis",
+    "totalgénéral", "totalgeneral", "sumatotal", "totalgeral", "somatotal", "totalegenerale",
+    "totalecomplessivo",
+    "eindtotaal", "totaalgeneraal", "sumakońcowa", "sumacałkowita", "sumaogółem", "razemogółem",
+})  # fmt: skip
+_FOOTER = re.compile(
+    r"record\(s\)|\b(downloaded|exported|generated|printed|end of (report|file)|rows?|records?|page|seite"
+    r"|exportiert|erstellt|généré|exporté|generado|exportado|gerado|generato|esportato|wygenerowano)\b",
+    re.IGNORECASE,
+)
+_CURRENCY = r"(?:[A-Z]{1,3}\s?)?[$€£¥₹₽₺₩]?"
+_VALUE = re.compile(
+    rf"[-+−(]?\s?{_CURRENCY}\s?[-+−]?\d[\d\s.,'\u2019]*\s?{_CURRENCY}\s?%?[-−)]?"  # a number
+    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*"  # a date
+    r"|\d{1,2}[-/. ]{1,2}\w{3,12}[-/. ]{1,2}\d{2,4}\b.*"
+    r"|[^\W\d]{3,12}\.?[- ]\d{1,2},?[- ]\d{2,4}\b.*"
+)
+_RUNS = ((re.compile(r"\d+"), "9"), (re.compile(r"[^\W\d_]+"), "a"), (re.compile(r"\s+"), " "))
+
+
+def is_value(cell: str) -> bool:
+    """Return whether a cell is a number or a date, so that it is no column name.
+
+    >>> [is_value(cell) for cell in ("12.50", "€ 3", "2024-01-31", "05 Jan 2026", "Order ID", "Total 2024")]
+    [True, True, True, True, False, False]
+    """
+    return _VALUE.fullmatch(cell.strip()) is not None
+
+
+def is_total_label(cell: str) -> bool:
+    """Return whether a cell is the label of a total row, such as `Grand Total:` or `Summe`."""
+    return normalize_name(cell) in _TOTAL_LABELS or _is_grand_total(cell)
+
+
+def _is_grand_total(cell: str) -> bool:
+    return normalize_name(cell) in _GRAND_TOTAL_LABELS
+
+
+def filled_columns(row: Row) -> list[int]:
+    """Return the positions of the cells that are not blank."""
+    return [index for index, cell in enumerate(row) if cell and not cell.isspace()]
+
+
+def role_of_name(name: str) -> str | None:
+    """Return the role that a column name is known for: `order_id` for `Invoice No`; None if unknown."""
+    meaning = meaning_of(name)
+    if meaning is None or meaning.role not in {*ROLES, "price"}:
+        return None
+    return "unit_price" if meaning.role == "price" else meaning.role
+
+
+class KeyColumns(Struct, frozen=True):
+    """Positions of the columns that identify an order; None if no column has the role, or several may.
+
+    Attributes:
+        order_id: Position of the order id.
+        customer_id: Position of the customer.
+        ordered_at: Position of the order's date.
+    """
+
+    order_id: int | None = None
+    customer_id: int | None = None
+    ordered_at: int | None = None
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The positions that are known."""
+        return tuple(position for role in _KEY_ROLES if (position := getattr(self, role)) is not None)
+
+
+def find_key_columns(names: Sequence[str], configured: Mapping[str, str | None]) -> KeyColumns:
+    """Return the columns of order, customer and date by their configured or known names.
+
+    Args:
+        names: Column names in the order of the table.
+        configured: Column name by role, as in `[columns]`.
+    """
+    meanings = [meaning_of(name) for name in names]
+    positions: dict[str, int | None] = {}
+    for role in _KEY_ROLES:
+        if name := configured.get(role):
+            matches = [index for index, column in enumerate(names) if column.casefold() == name.casefold()]
+            positions[role] = matches[0] if len(matches) == 1 else None
+            continue
+        ranks = [meaning.rank if meaning and meaning.role == role else None for meaning in meanings]
+        best = min((rank for rank in ranks if rank is not None), default=None)
+        positions[role] = ranks.index(best) if best is not None and ranks.count(best) == 1 else None
+    return KeyColumns(**positions)
+
+
+def has_order_columns(names: Sequence[str], configured: Mapping[str, str | None]) -> bool:
+    """Return whether a table has columns for customer, date and amount, by configured or known names.
+
+    Args:
+        names: Column names.
+        configured: Column name by role, as in `[columns]`.
+    """
+    present = {name.casefold() for name in names}
+    chosen = {
+        role: name.casefold() for role, name in configured.items() if name and name.casefold() != NO_COLUMN
+    }
+    if not present.issuperset(chosen.values()):
+        return False
+    roles = {*chosen, *map(role_of_name, names)}
+    return {"customer_id", "ordered_at"} <= roles and not roles.isdisjoint({"amount", "unit_price"})
+
+
+def find_header(rows: Sequence[Row]) -> int | None:
+    """Return the position of the header row if it is certain; None if it is not.
+
+    The header row is the first row of at least three names, followed by records of the same width that hold
+    values. Each row above it must be a title: of another width, or with at most half as many cells filled.
+
+    Args:
+        rows: First rows of the table.
+    """
+    for index, row in enumerate(rows[: _MAX_TITLE_ROWS + 1]):
+        if not _is_header(row, rows[index + 1 :]):
+            continue
+        above = [title for title in rows[:index] if filled_columns(title)]
+        if not all(_is_title(title, row) for title in above):
+            return None
+        if any(len(filled_columns(title)) >= MIN_COLUMNS for title in above) and not any(
+            map(role_of_name, row)
+        ):
+            return None
+        return index
+    return None
+
+
+def _is_header(row: Row, below: Sequence[Row]) -> bool:
+    named = filled_columns(row)
+    if len(named) < MIN_COLUMNS or not all(_is_name(row[column]) for column in named):
+        return False
+    records = []
+    for record in below:
+        if filled_columns(record):
+            records.append(record)
+        if len(records) == _MAX_RECORDS_BELOW_HEADER:
+            break
+    fitting = [
+        record
+        for record in records
+        if len(record) == len(row)
+        and (filled := filled_columns(record))
+        and filled[-1] <= named[-1]
+        and 2 * len(filled) >= len(named)
+        and any(is_value(record[column]) for column in filled)
+    ]
+    # A short table has few records between its titles and its totals.
+    return len(fitting) >= max(1, len(records) // 2)
+
+
+def _is_name(cell: str) -> bool:
+    return (
+        len(cell) <= _MAX_NAME_LENGTH
+        and any(character.isalpha() for character in cell)
+        and "@" not in cell
+        and not is_value(cell)
+    )
+
+
+def _is_title(row: Row, header: Row) -> bool:
+    return len(row) != len(header) or 2 * len(filled_columns(row)) <= len(filled_columns(header))
+
+
+def title_note(titles: Iterable[Row], unit: str = "lines") -> str:
+    """Return the note on the rows above the header row.
+
+    Args:
+        titles: Cells of these rows; blank rows are not counted.
+        unit: What a row is called: `lines` or `rows`.
+    """
+    texts = [
+        " ".join(row[column].strip() for column in filled)
+        for row in titles
+        if (filled := filled_columns(row))
+    ]
+    if not texts:
+        return f"blank {unit} above the header row skipped"
+    shown = ", ".join(repr(_shortened(text)) for text in texts[:2])
+    more = f" and {len(texts) - 2} more" if texts[2:] else ""
+    counted = f"1 {unit.removesuffix('s')}" if len(texts) == 1 else f"{len(texts)} {unit}"
+    return f"{counted} above the header row skipped: {shown}{more}"
+
+
+def footer_note(rows: Iterable[Row], unit: str = "lines") -> str:
+    """Return the note on the rows below the last record.
+
+    Args:
+        rows: Cells of these rows; blank rows are not counted.
+        unit: What a row is called: `lines` or `rows`.
+    """
+    texts = [
+        " ".join(row[column].strip() for column in filled) for row in rows if (filled := filled_columns(row))
+    ]
+    more = f" and {len(texts) - 2} more" if texts[2:] else ""
+    counted = f"1 {unit.removesuffix('s')}" if len(texts) == 1 else f"{len(texts)} {unit}"
+    shown = ", ".join(repr(_shortened(text)) for text in texts[:2])
+    return f"{counted} below the last record skipped: {shown}{more}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+class ColumnShapes:
+    """Shapes of each column's values, by which a footer differs from a record that was cut off.
+
+    The shape of a text is the text with each run of digits, letters or blanks replaced by one character:
+    `2024-01-31` and `2024-12-01` have the shape `9-9-9`.
+
+    Args:
+        records: Rows of the full width.
+    """
+
+    def __init__(self, records: Iterable[Row]) -> None:
+        self._shapes: list[set[str]] = []
+        for record in records:
+            for column in filled_columns(record):
+                while len(self._shapes) <= column:
+                    self._shapes.append(set())
+                self._shapes[column].add(_shape(record[column]))
+
+    def compare(self, cell: str, column: int) -> bool | None:
+        """Return whether a cell has the shape of a column's values; None if the column has free text."""
+        shapes = self._shapes[column] if column < len(self._shapes) else set()
+        if not shapes or len(shapes) > 6 or not all("9" in shape for shape in shapes):
+            return None
+        return _shape(cell) in shapes
+
+
+def _shape(cell: str) -> str:
+    text = cell.strip()
+    for pattern, mark in _RUNS:
+        text = pattern.sub(mark, text)
+    return text
+
+
+def is_footer(row: Row, shapes: ColumnShapes, *, may_be_cut: bool = False) -> bool:
+    """Return whether a row with fewer values than the header is certainly no record.
+
+    Args:
+        row: Cells of the row.
+        shapes: Shapes of the records' values.
+        may_be_cut: Whether the row is the end of a file that may be cut off within the row's last cell.
+    """
+    filled = filled_columns(row)
+    texts = [row[column].strip() for column in filled]
+    if all(not any(map(str.isalnum, text)) for text in texts):
+        return True
+    if is_total_label(texts[0]) or (len(texts) <= 3 and any(map(_FOOTER.search, texts))):
+        return True
+    compared = filled[:-1] if may_be_cut and filled[-1] == len(row) - 1 else filled
+    results = [shapes.compare(row[column], column) for column in compared]
+    if may_be_cut and not compared and len(texts) == 1:
+        # The beginning of a record's first value would begin with the same kind of character.
+        return shapes.compare(texts[0], filled[0]) is False and not any(map(str.isdigit, texts[0][:1]))
+    return results[:1] == [False] or results.count(False) > results.count(True)
+
+
+def count_footers(rows: Sequence[Row], is_footer_row: Callable[[int], bool | None]) -> int:
+    """Return the number of rows at the end of a table that are no records; 0 if no record is above them.
+
+    Args:
+        rows: Last rows of the table.
+        is_footer_row: Returns for the number of a row whether it is a footer; None for a total row, which is
+            part of the footers only if a footer is above it.
+    """
+    begin = len(rows)
+    for number in range(len(rows) - 1, -1, -1):
+        if not filled_columns(rows[number]):
+            continue
+        result = is_footer_row(number)
+        if result is False:
+            break
+        if result:
+            begin = number
+    else:
+        return 0
+    while begin < len(rows) and not filled_columns(rows[begin - 1]):
+        begin -= 1
+    return len(rows) - begin
+
+
+def find_total_rows(
+    names: Sequence[str], records: Sequence[Row], keys: KeyColumns, *, ends_table: bool, is_whole: bool
+) -> list[TotalRow]:
+    """Return the total rows among records of the full width, such as `Total,,,1980`.
+
+    A row is a total row if its first value, or its order, customer or date, is a label such as `Total`, and
+    if an order's key is blank, a second value is a label, the label is one of a grand total, or the row is
+    the last one and a number in it is the sum of the column. A product called `Total` is none.
+
+    Args:
+        names: Column names.
+        records: Rows below the header row.
+        keys: Columns of order, customer and date.
+        ends_table: Whether the last of the records is the table's last row.
+        is_whole: Whether the records are all rows of the table.
+    """
+    total_rows: dict[TotalRow, None] = {}
+    usually_filled: list[int] | None = None
+    for number, row in enumerate(records):
+        filled = filled_columns(row)
+        labelled = [column for column in {*filled[:1], *keys.positions} if is_total_label(row[column])]
+        if not labelled:
+            continue
+        blank = [column for column in keys.positions if column not in filled]
+        if not keys.positions:
+            usually_filled = usually_filled or _usually_filled(records)
+            blank = [column for column in usually_filled if column not in filled]
+            blank = blank if 2 * len(blank) >= len(usually_filled) - 1 else []
+        labels = [column for column in filled if is_total_label(row[column])]
+        is_last = ends_table and number == len(records) - 1
+        if (
+            blank
+            or labels[1:]
+            or keys.ordered_at in labelled
+            or any(_is_grand_total(row[column]) for column in labelled)
+            or (is_last and is_whole and _is_sum(row, records[:-1]))
+        ):
+            # A value of the customer's column is shown only if it is the label.
+            exact = {*labels, *keys.positions} - ({keys.customer_id} - set(labels))
+            cells = [
+                (names[column], row[column].strip())
+                for column in sorted({*exact, *blank})
+                if column < len(names)
+            ]
+            total_rows[tuple(cells)] = None
+    return list(total_rows)
+
+
+def _usually_filled(records: Sequence[Row]) -> list[int]:
+    width = max(map(len, records))
+    counts = [0] * width
+    for row in records:
+        for column in filled_columns(row):
+            counts[column] += 1
+    return [column for column, count in enumerate(counts) if count >= 0.8 * len(records)]
+
+
+def _is_sum(row: Row, records: Sequence[Row]) -> bool:
+    """Return whether a number of the row is the sum of its column in at least two records."""
+    for column in reversed(filled_columns(row)):
+        total = _number(row[column])
+        if total is None or not total or len(records) < 2:
+            continue
+        values = [
+            _number(record[column]) for record in records if column < len(record) and record[column].strip()
+        ]
+        if len(values) > 1 and None not in values and sum(map(Decimal, filter(None, values))) == total:
+            return True
+    return False
+
+
+def _number(cell: str) -> Decimal | None:
+    text = re.sub(r"[^\d.,-]", "", cell)
+    if re.fullmatch(r"-?\d{1,3}(\.\d{3})*(,\d+)?|-?\d+,\d+", text) and not re.fullmatch(
+        r"-?\d+\.\d{3}", text
+    ):
+        text = text.replace(".", "").replace(",", ".")
+    try:
+        return Decimal(text.replace(",", ""))
+    except InvalidOperation:
+        return None
+
+
+def total_row_notes(total_rows: Collection[TotalRow]) -> list[str]:
+    """Return the note on total rows: the labels, each with its column."""
+    labels: dict[str, None] = {}
+    for cells in total_rows:
+        column, label = next((column, text) for column, text in cells if is_total_label(text))
+        labels[f"{label!r} in `{column}`"] = None
+    listed = list(labels)
+    more = f" and {len(listed) - 3} more" if listed[3:] else ""
+    return [f"total rows are no orders: {', '.join(listed[:3])}{more}"] if listed else []
