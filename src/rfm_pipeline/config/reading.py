@@ -38,6 +38,6 @@ class Reading(Struct, frozen=True):
     dates_may_be_ambiguous: bool = False
     separators: Mapping[str, NumberSeparators] = field(default_factory=dict)
     unit: Decimal = Decimal(1)
+    sales: SaleRules = SaleRules()
     unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    sales: SaleRules = SaleRules()

@@ -9,7 +9,6 @@ from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.source.profile.dates import read_dates
 from rfm_pipeline.source.profile.roles import map_columns
 from rfm_pipeline.source.profile.sales import read_sales
-from rfm_pipeline.source.profile.numbers import read_numbers
 from rfm_pipeline.source.profile.sample import Sample
 
 

@@ -61,9 +61,9 @@ def _source(spec: QuerySpec) -> str:
         elif role in {"order_id", "refund_of"} and spec.has_refund_lines:
             value = dialect.plain_text(value, column.kind)
         columns.append(f"{value} AS {role}")
+    columns += sale_rules.source_columns(spec)
     for name, conditions in (("skip_reason", settings.skip), ("exclude_reason", settings.exclude)):
         if conditions:
-    columns += sale_rules.source_columns(spec)
             branches = [
                 (condition_sql(condition, reason, spec.schema, dialect), dialect.literal(reason))
                 for reason, condition in conditions.items()
@@ -101,11 +101,11 @@ def _lines(spec: QuerySpec) -> str:
     if spec.order_dates_are_text:
         columns.append("ordered_at AS written_date")
     columns += [f"{role} AS written_{role}" for role in _text_amounts(spec)]
+    columns += sale_rules.line_columns(spec)
     columns += ["skip_reason"] if settings.skip else []
     columns += ["exclude_reason"] if settings.exclude else []
     return select(columns, "source")
 
-    columns += sale_rules.line_columns(spec)
 
 def _clean(spec: QuerySpec) -> str:
     columns = _keys(spec)
@@ -153,6 +153,7 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     dialect, mapping, settings = spec.dialect, spec.mapping, spec.settings
     if settings.skip:
         yield "", _SKIPPED
+    yield from sale_rules.not_a_sale_rules(spec)
     if spec.has_refund_lines:
         # Money that the shop paid: to a supplier, or to its own bank.
         yield "not_a_sale", f"refund_of IS NULL AND {_amount(spec)} < 0"
@@ -161,7 +162,6 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
         yield "missing_customer", "customer_id IS NULL"
     if mapping.order_id:
         yield "missing_order", "order_id IS NULL"
-    yield from sale_rules.not_a_sale_rules(spec)
     if spec.may_be_ambiguous:
         yield (
             AMBIGUOUS_DATE,
@@ -181,6 +181,7 @@ def _late_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     """Yield the exclusion rules after the time window, in order: reason and SQL condition."""
     if spec.settings.exclude:
         yield "", _EXCLUDED
+    yield from (("", condition) for condition, _ in sale_rules.unexpected_currency_rule(spec))
     if spec.nets_returns:
         return
     if spec.mapping.amount:
@@ -189,7 +190,6 @@ def _late_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
         yield "non_positive_quantity", "quantity <= 0"
         yield "non_positive_price", "unit_price <= 0"
         if spec.mapping.refund:
-    yield from (("", condition) for condition, _ in sale_rules.unexpected_currency_rule(spec))
             yield "non_positive_amount", f"{_amount(spec)} <= 0"
 
 
@@ -197,6 +197,7 @@ def _first_reason(spec: QuerySpec, rules: Iterable[tuple[str, str]]) -> str:
     # The rules of `[skip]` and `[exclude]` have no fixed reason; the column has the name of the rule that
     # fits.
     columns = {_SKIPPED: "skip_reason", _EXCLUDED: "exclude_reason"}
+    columns.update(sale_rules.unexpected_currency_rule(spec))
     branches = [
         (condition, columns.get(condition) or spec.dialect.literal(reason)) for reason, condition in rules
     ]
@@ -205,7 +206,6 @@ def _first_reason(spec: QuerySpec, rules: Iterable[tuple[str, str]]) -> str:
 
 def _text_amounts(spec: QuerySpec) -> list[str]:
     """Return the roles with numbers whose columns are text."""
-    columns.update(sale_rules.unexpected_currency_rule(spec))
     kinds = {role: column.kind for role, column in spec.mapping.roles().items()}
     return [role for role in _NUMBER_TYPES if kinds.get(role) is Kind.TEXT]
 
