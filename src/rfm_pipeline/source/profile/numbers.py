@@ -297,7 +297,7 @@ def _several_currencies(
     kept = " ".join(families[0][0])
     return ColumnError(
         f"The numbers in `{text.column.name}` are in several currencies: {', '.join(totals)}{source.scope}.",
-        f'convert the others first, or keep only {kept} with --exclude "other_currency={others}".',
+        f'convert the others first, or keep only {kept} with --exclude "in_other_currency={others}".',
     )
 
 
