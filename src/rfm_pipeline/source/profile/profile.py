@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rfm_pipeline.common.schema import Schema
-from rfm_pipeline.config.column_mapping import map_columns
 from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.source.profile.dates import read_dates
+from rfm_pipeline.source.profile.numbers import read_numbers
 from rfm_pipeline.source.profile.roles import map_columns
 from rfm_pipeline.source.profile.sales import read_sales
 from rfm_pipeline.source.profile.sample import Sample
@@ -27,7 +27,8 @@ def profile_source(
     Raises:
         ColumnError: If a role has no column or several, or the values of a column can be read in two ways.
     """
-    mapping = map_columns(schema, settings.columns.by_role(), file_type)
+    roles = map_columns(schema, sample, settings.columns.by_role(), file_type)
+    mapping = roles.mapping
     dates = read_dates(schema, mapping, sample, settings)
     numbers = read_numbers(mapping, sample, settings)
     sales = read_sales(schema, sample, settings, mapping, numbers.separators)

@@ -1,0 +1,359 @@
+"""The columns of the amount, chosen by their names and by the money that each reading gives."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from msgspec import Struct, field
+
+from rfm_pipeline.common.formatting import format_amount
+from rfm_pipeline.common.schema import Column
+from rfm_pipeline.config.column_mapping import list_columns, shell_word
+from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.source.profile.evidence import Candidate, Evidence
+
+Money = Sequence[Decimal | None]
+"""The amount of each line in the sample; None where it is unreadable."""
+
+_TOLERANCE = Decimal("0.011")
+"""Largest difference between a total in whole cents and the product that it was rounded from."""
+_LEAST_LINES = 5
+"""Lines of products in several quantities that prove what a price is of."""
+_MOST = 0.9
+_MAX_READINGS = 4
+
+
+class Reading(Struct, frozen=True):
+    """A way to read the amount of a line.
+
+    Attributes:
+        roles: Column of each role: the amount, or the price with or without the quantity.
+        money: The amounts of the sample's lines.
+        kind: Kind of the amount's name: `line`, `amount`, `order`, `subtotal`; or `product`, `unit`, `price`.
+        rank: Place among readings of the same money: the lowest is taken.
+    """
+
+    roles: Mapping[str, Column]
+    money: Money
+    kind: str
+    rank: int
+
+    @property
+    def label(self) -> str:
+        """The columns, for a sentence."""
+        return " × ".join(f"`{column.name}`" for column in self.roles.values())
+
+    @property
+    def flags(self) -> str:
+        """The flags that choose this reading."""
+        flag = {"amount": "--amount", "quantity": "--quantity", "unit_price": "--unit-price"}
+        return " ".join(f"{flag[role]} {shell_word(column.name)}" for role, column in self.roles.items())
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of the amounts that are readable."""
+        return sum((amount for amount in self.money if amount is not None), Decimal(0))
+
+
+class MoneyChoice(Struct, frozen=True):
+    """The columns of the amount.
+
+    Attributes:
+        roles: Column of each role.
+        notes: Why, where names alone did not decide.
+    """
+
+    roles: Mapping[str, Column] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def choose_money(evidence: Evidence, order: Column | None, decided: frozenset[str]) -> MoneyChoice:
+    """Choose the columns of the amount.
+
+    Args:
+        evidence: Names and values of the columns.
+        order: The column of the order; None if there is none.
+        decided: Roles that are configured as no column.
+
+    Raises:
+        ColumnError: If several readings give different money, and nothing proves one of them.
+    """
+    readings = _readings(evidence, decided)
+    if not evidence.has_values:
+        return _by_name(evidence, readings)
+    readings, notes = _proven(evidence, readings, order)
+    if len(readings) > 1:
+        raise _question(evidence, readings)
+    if not readings:
+        return MoneyChoice()
+    return MoneyChoice(readings[0].roles, tuple(notes))
+
+
+def choose_quantity(evidence: Evidence) -> Column | None:
+    """Choose the quantity for a configured price: the first column with numbers."""
+    candidates = evidence.candidates("quantity")
+    with_numbers = [each for each in candidates if evidence.has_numbers(each.column)]
+    return next((each.column for each in with_numbers or candidates), None)
+
+
+def choose_price(evidence: Evidence) -> Column | None:
+    """Choose the price for a configured quantity.
+
+    Raises:
+        ColumnError: If several columns could be the price, and differ.
+    """
+    candidates = evidence.candidates("unit_price") or evidence.candidates("price")
+    with_numbers = [each for each in candidates if evidence.has_numbers(each.column)] or candidates
+    money = [evidence.numbers(each.column) for each in with_numbers]
+    if len(with_numbers) > 1 and not (
+        evidence.has_values and all(_are_equal(money[0], each) for each in money)
+    ):
+        names = [each.name for each in with_numbers]
+        raise ColumnError(
+            f"{len(names)} columns could be the unit_price: {list_columns(names)}.",
+            f"choose one with --unit-price {shell_word(names[0])}, or in [columns] of rfm.toml.",
+        )
+    return next((each.column for each in with_numbers), None)
+
+
+def _readings(evidence: Evidence, decided: frozenset[str]) -> list[Reading]:
+    """Return the ways to read the amount, the most specific first."""
+
+    def usable(role: str) -> list[Candidate]:
+        candidates = [] if role in decided else evidence.candidates(role)
+        if not evidence.has_values:
+            return candidates
+        return [each for each in candidates if evidence.has_numbers(each.column)] or candidates
+
+    amounts, units, prices = usable("amount"), usable("unit_price"), usable("price")
+    if "unit_price" in decided:
+        prices = []
+    quantity = next(iter(usable("quantity")), None)
+    readings = [
+        Reading({"amount": each.column}, evidence.numbers(each.column), each.kind, each.rank)
+        for each in ([] if "amount" in decided else amounts)
+    ]
+    for kind, several in (("unit", units), ("price", prices)):
+        for each in several:
+            if quantity:
+                columns = {"quantity": quantity.column, "unit_price": each.column}
+                product = _product(evidence.numbers(quantity.column), evidence.numbers(each.column))
+                readings.append(
+                    Reading(columns, product, "product" if kind == "unit" else "price product", 4)
+                )
+            if not quantity or (kind == "price" and not amounts and "amount" not in decided):
+                readings.append(Reading({"amount": each.column}, evidence.numbers(each.column), kind, 5))
+    with_numbers = [each for each in readings if any(amount is not None for amount in each.money)]
+    return with_numbers or readings
+
+
+def _product(one: Money, other: Money) -> Money:
+    return [None if None in pair else pair[0] * pair[1] for pair in zip(one, other, strict=True)]  # type: ignore[operator]
+
+
+def _by_name(evidence: Evidence, readings: list[Reading]) -> MoneyChoice:
+    """Choose by names alone, for a source without a sample."""
+    if not readings:
+        return MoneyChoice()
+    amounts = [each for each in readings if each.kind in {"line", "amount", "order", "subtotal"}]
+    main = [each for each in amounts if each.kind != "subtotal"] or amounts
+    others = [each for each in readings if each not in amounts]
+    # A price beside a quantity is of one unit, as far as its name shows.
+    products = [each for each in others if "quantity" in each.roles] or others
+    if len(main) + len(products) > 1:
+        raise _question(evidence, [*main, *products])
+    return MoneyChoice((main or products)[0].roles)
+
+
+def _proven(
+    evidence: Evidence, readings: list[Reading], order: Column | None
+) -> tuple[list[Reading], list[str]]:
+    """Return the readings that remain after the values have been compared, and notes on those that do not."""
+    notes: list[str] = []
+    rules: tuple[Callable[..., Reading | None], ...] = (
+        _same_money,
+        _price_of_unit_or_line,
+        _discounted,
+        _total_of_lines,
+    )
+    for rule in rules:
+        while len(readings) > 1 and (refuted := rule(evidence, readings, order, notes)):
+            readings = [each for each in readings if each is not refuted]
+    return readings, notes
+
+
+def _same_money(
+    evidence: Evidence, readings: list[Reading], order: Column | None, notes: list[str]
+) -> Reading | None:
+    """Return a reading that gives the same money on each line as a more specific one."""
+    del order
+    by_rank = sorted(readings, key=lambda each: each.rank)
+    for index, one in enumerate(by_rank):
+        for other in by_rank[index + 1 :]:
+            if _are_equal(one.money, other.money):
+                if {one.kind, other.kind} != {"price product", "price"}:
+                    notes.append(
+                        f"the amount is {one.label}; {other.label} is the same on each line{evidence.scope}"
+                    )
+                return other
+    return None
+
+
+def _price_of_unit_or_line(
+    evidence: Evidence, readings: list[Reading], order: Column | None, notes: list[str]
+) -> Reading | None:
+    """Return the reading of a price that the prices of products refute.
+
+    A price of one unit does not depend on the quantity; a line's price, divided by the quantity, doesn't.
+    """
+    del order
+    for product in readings:
+        line = next(
+            (
+                each
+                for each in readings
+                if each.kind == "price" and each.roles["amount"] is product.roles.get("unit_price")
+            ),
+            None,
+        )
+        if product.kind != "price product":
+            continue
+        price, quantity = product.roles["unit_price"], product.roles["quantity"]
+        share_of_units, share_of_lines = _constant_prices(evidence, price, quantity)
+        if share_of_units >= _MOST > share_of_lines:
+            if line is not None:
+                notes.append(
+                    f"`{price.name}` is the price of one unit: it does not depend on the quantity{evidence.scope}"
+                )
+                return line
+        elif share_of_lines >= _MOST > share_of_units:
+            notes.append(
+                f"`{price.name}` is the price of the line: it grows with the quantity{evidence.scope}"
+            )
+            return product
+    return None
+
+
+def _constant_prices(evidence: Evidence, price: Column, quantity: Column) -> tuple[float, float]:
+    """Return the shares of lines, of products in several quantities, whose price or price by quantity is constant.
+
+    Without a column of products, only a price that grows with the quantity can be seen: the quotients then have
+    at most half as many values as the prices.
+    """
+    prices, quantities = evidence.numbers(price), evidence.numbers(quantity)
+    best = (0.0, 0.0)
+    for candidate in evidence.candidates("product"):
+        lines: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
+        for key, amount, count in zip(evidence.sample.of(candidate.column), prices, quantities, strict=True):
+            if key is not None and amount and count:
+                lines[key].append((amount, count))
+        several = [pairs for pairs in lines.values() if len({count for _, count in pairs}) > 1]
+        compared = sum(map(len, several))
+        if compared < _LEAST_LINES:
+            continue
+        constant = sum(len(pairs) for pairs in several if len({amount for amount, _ in pairs}) == 1)
+        growing = sum(len(pairs) for pairs in several if len({_quotient(*pair) for pair in pairs}) == 1)
+        best = max(best, (constant / compared, growing / compared), key=max)
+    if max(best) >= _MOST:
+        return best
+    pairs = [
+        pair for pair in zip(prices, quantities, strict=True) if pair[0] and pair[1] and abs(pair[1]) > 1
+    ]
+    quotients = {_quotient(amount, count) for amount, count in pairs if amount and count}
+    distinct = {amount for amount, _ in pairs}
+    if len(pairs) >= 2 * _LEAST_LINES and 2 * len(quotients) <= len(distinct):
+        return 0.0, 1.0
+    return best
+
+
+def _quotient(amount: Decimal, count: Decimal) -> Decimal:
+    return round(amount / count, 4)
+
+
+def _discounted(
+    evidence: Evidence, readings: list[Reading], order: Column | None, notes: list[str]
+) -> Reading | None:
+    """Return a reading that is another one before its discount."""
+    del order
+    for before in readings:
+        for candidate in evidence.candidates("discount"):
+            if not evidence.has_numbers(candidate.column):
+                continue
+            discounts = [number or Decimal(0) for number in evidence.numbers(candidate.column)]
+            if not any(discounts):
+                continue
+            for after in readings:
+                if after is before or after.kind == "price":
+                    continue
+                if any(_are_equal(after.money, money) for money in _less(before.money, discounts)):
+                    notes.append(
+                        f"the amount is {after.label}: {before.label} less `{candidate.name}`{evidence.scope}"
+                    )
+                    return before
+    return None
+
+
+def _less(money: Money, discounts: Sequence[Decimal]) -> list[Money]:
+    """Return money less a discount: that is an amount, positive or negative, or a share."""
+    pairs = list(zip(money, discounts, strict=True))
+    return [
+        [None if amount is None else amount - abs(discount) for amount, discount in pairs],
+        [None if amount is None else amount * (1 - discount) for amount, discount in pairs],
+        [None if amount is None else amount * (1 - discount / 100) for amount, discount in pairs],
+    ]
+
+
+def _total_of_lines(
+    evidence: Evidence, readings: list[Reading], order: Column | None, notes: list[str]
+) -> Reading | None:
+    """Return a reading that repeats, on each line of an order, the sum of the order's lines."""
+    if order is None:
+        return None
+    keys = evidence.keys(order)
+    for repeated in readings:
+        totals: dict[str, set[Decimal]] = defaultdict(set)
+        for key, amount in zip(keys, repeated.money, strict=True):
+            if key is not None and amount is not None:
+                totals[key].add(amount)
+        if any(len(amounts) > 1 for amounts in totals.values()):
+            continue
+        for lines in readings:
+            sums: dict[str, Decimal] = defaultdict(Decimal)
+            for key, amount in zip(keys, lines.money, strict=True):
+                if key is not None and amount is not None:
+                    sums[key] += amount
+            if lines is repeated or set(sums) != set(totals):
+                continue
+            # The lines of the last order may continue after the sample.
+            last = None if evidence.sample.is_whole else keys[-1]
+            if all(abs(sums[key] - next(iter(totals[key]))) <= _TOLERANCE for key in sums if key != last):
+                notes.append(
+                    f"the amount is {lines.label}; {repeated.label} is its total in each order{evidence.scope}"
+                )
+                return repeated
+    return None
+
+
+def _are_equal(one: Money, other: Money) -> bool:
+    """Return whether two readings give the same money on each line."""
+    return all(
+        first is second or (first is not None and second is not None and abs(first - second) <= _TOLERANCE)
+        for first, second in zip(one, other, strict=True)
+    )
+
+
+def _question(evidence: Evidence, readings: Sequence[Reading]) -> ColumnError:
+    shown = readings[:_MAX_READINGS]
+    choices = [
+        f"{each.label} ({format_amount(each.total)} in all)" if evidence.has_values else each.label
+        for each in shown
+    ]
+    more = len(readings) - len(shown)
+    also = f", or {list_columns([column.name for each in readings[_MAX_READINGS:] for column in each.roles.values()])}"
+    return ColumnError(
+        f"The amount of a line could be {', '.join(choices[:-1])} or {choices[-1]}{also if more else ''}"
+        f"{f',{evidence.scope}' if evidence.has_values and evidence.scope else ''}.",
+        f"set {', or '.join(each.flags for each in shown)}.",
+    )

@@ -1,0 +1,207 @@
+"""The column of each role (customer, order, date, amount): configured, or chosen by names and values.
+
+Names and values are weighed together. If two columns could have a role and would give other results, an error
+asks the user to choose; what names alone did not decide is told in a note.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from rfm_pipeline.common.schema import NUMBERS, Column, Kind, Schema
+from rfm_pipeline.config.column_mapping import (
+    NO_COLUMN,
+    ColumnMapping,
+    find_column,
+    list_columns,
+    unknown_column,
+)
+from rfm_pipeline.config.column_names import meaning_of
+from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.source.profile.evidence import Evidence
+from rfm_pipeline.source.profile.key_columns import Choice, choose_customer, choose_date, choose_order
+from rfm_pipeline.source.profile.money_columns import choose_money, choose_price, choose_quantity
+from rfm_pipeline.source.profile.sample import Sample
+
+_KEY_ROLES = {"customer_id", "customer_fallback", "order_id", "refund_of"}
+_NEVER_AMOUNT = {"cost": "a cost", "tax": "a tax", "list_price": "a list price", "balance": "a balance"}
+
+
+class Roles(Struct, frozen=True):
+    """The columns of a source by role.
+
+    Attributes:
+        mapping: Column of each role.
+        notes: What was chosen by values rather than by names alone, one phrase each.
+    """
+
+    mapping: ColumnMapping
+    notes: tuple[str, ...] = ()
+
+
+def map_columns(
+    schema: Schema, sample: Sample, configured: Mapping[str, str | None], file_type: str | None = None
+) -> Roles:
+    """Return the column of each role.
+
+    Args:
+        schema: The columns of the source.
+        sample: Its first rows; without rows, names alone decide.
+        configured: Column names by role, as in `[columns]`; `none` for a role that no column shall have.
+            Roles that are absent or None are chosen by names and values.
+        file_type: File type of the source, such as `CSV`, for the hints of errors; None for a table of an
+            engine.
+
+    Raises:
+        ColumnError: If a configured column does not exist, a required role has no candidate or several, or a
+            column has a type that its role does not accept.
+    """
+    names = {role: name for role, name in configured.items() if name is not None}
+    chosen: dict[str, Column | None] = {
+        role: None if name.casefold() == NO_COLUMN else _configured_column(schema, role, name)
+        for role, name in names.items()
+    }
+    taken = {column.path for column in chosen.values() if column}
+    evidence = Evidence(schema, sample, taken)
+    notes = [*_choose_keys(evidence, chosen), *_choose_money(evidence, chosen)]
+    if chosen.get("unit_price") and not chosen.get("quantity") and not chosen.get("amount"):
+        # Without a quantity, each line is one item, whose price is the amount.
+        chosen["amount"] = chosen.pop("unit_price")
+    return Roles(_validated(schema, chosen, frozenset(names), file_type), tuple(notes))
+
+
+def _choose_keys(evidence: Evidence, chosen: dict[str, Column | None]) -> list[str]:
+    """Choose the columns of the customer, the order and the date that are not configured; return notes."""
+    notes: list[str] = []
+
+    def use(role: str, choice: Choice) -> None:
+        chosen[role] = choice.column
+        notes.extend(choice.notes)
+
+    if "ordered_at" not in chosen:
+        use("ordered_at", choose_date(evidence))
+    if "customer_id" not in chosen:
+        use("customer_id", choose_customer(evidence, chosen.get("order_id")))
+    if "order_id" not in chosen:
+        use("order_id", choose_order(evidence, chosen["customer_id"], chosen["ordered_at"]))
+    return notes
+
+
+def _choose_money(evidence: Evidence, chosen: dict[str, Column | None]) -> tuple[str, ...]:
+    """Choose the columns of the amount that are not configured; return notes."""
+    money_roles = {role for role in ("amount", "quantity", "unit_price") if chosen.get(role)}
+    if not money_roles:
+        choice = choose_money(evidence, chosen.get("order_id"), frozenset(chosen))
+        chosen |= choice.roles
+        return choice.notes
+    if "unit_price" in money_roles and "quantity" not in chosen:
+        chosen["quantity"] = choose_quantity(evidence)
+    elif "quantity" in money_roles and "unit_price" not in chosen and "amount" not in money_roles:
+        chosen["unit_price"] = choose_price(evidence)
+    return ()
+
+
+def _configured_column(schema: Schema, role: str, name: str) -> Column:
+    column = find_column(schema, name)
+    if column is None:
+        raise unknown_column(schema, name, f"The role {role}")
+    return column
+
+
+def _validated(
+    schema: Schema, chosen: Mapping[str, Column | None], configured: frozenset[str], file_type: str | None
+) -> ColumnMapping:
+    if chosen.get("amount") and (chosen.get("quantity") or chosen.get("unit_price")):
+        raise ColumnError(
+            "The amount is configured twice: as amount, and as quantity and unit_price.",
+            "keep one of the two in [columns].",
+        )
+    has_amount = chosen.get("amount") or (chosen.get("quantity") and chosen.get("unit_price"))
+    missing = [role for role in ("customer_id", "ordered_at") if not chosen.get(role)]
+    missing += [] if has_amount else ["amount"]
+    if missing:
+        raise _missing_roles(schema, missing, configured, file_type)
+    columns = {role: column for role, column in chosen.items() if column}
+    for role, column in columns.items():
+        _check_kind(role, column)
+    return ColumnMapping(**columns, configured=configured)
+
+
+def _check_kind(role: str, column: Column) -> None:
+    if role in _KEY_ROLES:
+        is_accepted = column.kind is not Kind.OTHER
+        accepted = "text or a number"
+    elif role == "ordered_at":
+        is_accepted = column.kind not in {Kind.BOOLEAN, Kind.OTHER}
+        accepted = "a date, a timestamp or text"
+    else:
+        is_accepted = column.kind in NUMBERS | {Kind.TEXT}
+        accepted = "a number"
+    if not is_accepted:
+        raise ColumnError(
+            f"The role {role} takes {accepted}, but the column `{column.name}` is {column.declared}.",
+            f"choose another column with {_flag(role)}.",
+        )
+
+
+def _missing_roles(
+    schema: Schema, roles: list[str], configured: frozenset[str], file_type: str | None
+) -> ColumnError:
+    """Return the error for required roles without a column."""
+    if disabled := [role for role in roles if role in configured]:
+        return ColumnError(
+            f"The role {disabled[0]} is '{NO_COLUMN}', but a run needs a column of this role.",
+            f"name its column with {_flag(disabled[0])} COLUMN.",
+        )
+    if len(schema) == 1:
+        return ColumnError(
+            f"The source has a single column, `{schema[0].name}`, but at least three are needed.",
+            _SINGLE_COLUMN_HINTS.get(file_type or "", "look at how the source was made."),
+        )
+    if file_type in {"CSV", "Excel"} and (values := _values([column.name for column in schema])):
+        return ColumnError(
+            f"No column was recognised as {' or '.join(roles)}: the first line was read as the header row,"
+            f" but it looks like values ({list_columns(values)}).",
+            "if the file has no header row, give --no-header, and name the columns by their positions, as in"
+            f" {_flag(roles[0])} column1.",
+        )
+    listed_roles = " and no ".join(roles)
+    flags = " ".join(f"{_flag(role)} COLUMN" for role in roles)
+    other_money = ""
+    if "amount" in roles:
+        meanings = {column.name: meaning_of(column.name) for column in schema}
+        for name, meaning in meanings.items():
+            if meaning and meaning.role in _NEVER_AMOUNT:
+                other_money = f" `{name}` is {_NEVER_AMOUNT[meaning.role]} by its name, and no amount."
+                break
+    return ColumnError(
+        (
+            f"No column was recognised as {listed_roles}."
+            if len(roles) == 1
+            else f"There is no column recognised as {listed_roles}."
+        )
+        + other_money,
+        f"name it with {flags}. The source has {list_columns([column.name for column in schema])}.",
+    )
+
+
+_SINGLE_COLUMN_HINTS = {
+    "CSV": "if the file has several columns, name the character between them, as in --delimiter ' '.",
+    "Excel": "if the table is on another sheet, name it with --sheet.",
+}
+_VALUE = re.compile(
+    r"\s*([-+]?[0-9]+([.,][0-9]+)*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}([/.-])[0-9]{1,2}\3[0-9]+.*)\s*"
+)
+
+
+def _values(names: list[str]) -> list[str]:
+    """Return the column names that look like numbers or dates, if they are at least half of all names."""
+    values = [name for name in names if _VALUE.fullmatch(name)]
+    return values if 2 * len(values) >= len(names) else []
+
+
+def _flag(role: str) -> str:
+    return f"--{role.replace('_', '-')}"
