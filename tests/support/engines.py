@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from rfm_pipeline.common.schema import Column, Kind, Schema
+from rfm_pipeline.common.source_files import SourceFiles
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.source.profile.profile import profile_source
@@ -45,15 +46,13 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "order_days": {
         **dict.fromkeys(["reason", "late_reason", "customer_id", "order_id", "written"], "STRING"),
         "order_date": "DATE",
-        "purchases": "INT64",
-        "lines": "INT64",
+        **dict.fromkeys(["purchases", "lines", "first_file", "last_file"], "INT64"),
         "amount": "NUMERIC",
     },
     "customers": {
         **dict.fromkeys(["reason", "customer_id", "written"], "STRING"),
         **dict.fromkeys(["first_order_date", "last_order_date"], "DATE"),
-        "frequency": "INT64",
-        "lines": "INT64",
+        **dict.fromkeys(["frequency", "lines", "shared_orders"], "INT64"),
         "monetary": "NUMERIC",
     },
     "segments": {
@@ -76,6 +75,14 @@ class Question:
     today: date = date(2025, 1, 1)
     frozen: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Frozen edges by dimension, in the order of `[scoring]`."""
+    files: SourceFiles | None = None
+    """The files of the rows, whose column is not among `columns`."""
+    compares_files: bool = False
+
+    @property
+    def table_columns(self) -> Mapping[str, str]:
+        """The columns of the table: those of the source, and the number of each row's file."""
+        return {**self.columns, self.files.column: "INT64"} if self.files else self.columns
 
     def spec(self, dialect: str, relation: str | None = None) -> QuerySpec:
         settings = Configuration(flags=dict(self.settings)).settings
@@ -90,6 +97,8 @@ class Question:
             today=self.today,
             dialect=spoken,
             frozen={name: tuple(map(Decimal, edges)) for name, edges in self.frozen.items()},
+            files=self.files,
+            compares_files=self.compares_files,
         )
 
     def pipeline(self, dialect: str, relation: str | None = None) -> QueryPipeline:
@@ -157,7 +166,7 @@ def ask_duckdb(question: Question, *, steps: bool = False) -> Answer:
 def ask_google(question: Question, *, steps: bool = False) -> Answer:
     """Return the answer of GoogleSQL's evaluator, from the whole query or from each step."""
     engine = googlesql()
-    types: dict[str, Mapping[str, str]] = {"source": question.columns}
+    types: dict[str, Mapping[str, str]] = {"source": question.table_columns}
     rows: dict[str, Sequence[Mapping[str, Any]]] = {"source": question.rows}
 
     def create(step: QueryStep) -> list[Row]:
@@ -173,7 +182,7 @@ def connected(question: Question) -> duckdb.DuckDBPyConnection:
     """Return a connection to DuckDB in memory, with a run's settings and the question's table `source`."""
     connection = duckdb.connect(config={"threads": 2})
     connection.execute("SET TimeZone = 'UTC'")
-    fill(connection, "source", question.columns, question.rows)
+    fill(connection, "source", question.table_columns, question.rows)
     return connection
 
 

@@ -43,6 +43,7 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
     since: date | str | None = None,
     timezone: str | None = None,
     returns: str | None = None,
+    same_order: str | None = None,
     exclude: Mapping[str, Any] | None = None,
     date_format: str | list[str] | None = None,
     decimal: str | None = None,
@@ -75,6 +76,8 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
         timezone: The shop's time zone, an IANA name; default: UTC.
         returns: Treatment of negative lines: `"exclude"` (default), or `"net"`, which subtracts them from the
             customer's monetary value.
+        same_order: Which lines count of an order that is in several files: those of the `"first"` or `"last"`
+            file, or of `"both"`; default: equal copies count once, and different ones are an error.
         exclude: SQL conditions of lines to exclude, by name.
         date_format: Format of dates in text, such as `"%d/%m/%Y"`, or several formats.
         decimal, thousands: Decimal and thousands separators of numbers in text; default: detected.

@@ -160,6 +160,14 @@ FLAGS = (
         _RULES,
     ),
     Flag(
+        ("same_order",),
+        str,
+        ("--same-order",),
+        "Lines of an order that is in several files: those of the 'first' or the 'last' file, or of 'both'"
+        " (default: equal copies count once, and different ones are asked about).",
+        _RULES,
+    ),
+    Flag(
         ("status", "column"),
         str,
         ("--status-column",),

@@ -93,6 +93,15 @@ class MostlyExcludedAudit(SettingsTable, frozen=True):
     limit: float = 0.9
 
 
+class DuplicateOrdersAudit(SettingsTable, frozen=True):
+    """Audit of the lines of orders that are also in another file; `limit` is their maximum share."""
+
+    PARSERS: ClassVar = {"limit": _between(0, 1)}
+
+    level: Level = "block"
+    limit: float = 0.5
+
+
 class DropAudit(SettingsTable, frozen=True):
     """Audit of a count; `limit` is the maximum drop since the last run, as a share of the earlier count."""
 
@@ -155,7 +164,7 @@ _SHORT_FORMS: Mapping[str, Callable[[Any], Any]] = {
         _level,
     ),
     **dict.fromkeys(("bins_collapsed", "dates_read", "amounts_read"), _level),
-    **dict.fromkeys(("excluded_share", "mostly_excluded", "max_age"), _level_or_limit),
+    **dict.fromkeys(("excluded_share", "mostly_excluded", "duplicate_orders", "max_age"), _level_or_limit),
     **dict.fromkeys(("rows_dropped", "customers_dropped"), _level_or_limit),
     **dict.fromkeys(("duplicate_load", "segment_shares"), _level_or_limit),
 }
@@ -180,6 +189,7 @@ class Audits(SettingsTable, frozen=True):
     amounts_read: WarningAudit = WarningAudit()
     excluded_share: ExcludedShareAudit = ExcludedShareAudit()
     mostly_excluded: MostlyExcludedAudit = MostlyExcludedAudit()
+    duplicate_orders: DuplicateOrdersAudit = DuplicateOrdersAudit()
     max_age: MaxAgeAudit = MaxAgeAudit()
     rows_dropped: DropAudit = DropAudit()
     customers_dropped: DropAudit = DropAudit()

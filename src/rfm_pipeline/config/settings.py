@@ -35,6 +35,8 @@ from rfm_pipeline.errors import ConfigurationError
 _UNITS = tuple(map(Decimal, ("1", "0.1", "0.01", "0.001")))
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")
 BUILT_IN_REASONS = (
+    "duplicate_file",
+    "duplicate_order",
     "not_a_sale",
     "other_currency",
     "missing_customer",

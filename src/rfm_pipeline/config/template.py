@@ -26,6 +26,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # unit = 1                          # of amounts: 0.01 if they are in cents
 # returns = "exclude"               # or "net": negative lines are subtracted from the customer's revenue
 # line_types = "all"                # lines of tax and shipping count; default: "ask" if there are any
+# same_order = "last"               # of an order in several files, the "first", the "last" or "both" count
 # window = "24 months"              # count only orders of the last 24 months
 # since = 2024-01-01                # or only orders from this day on
 
@@ -94,6 +95,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # excluded_share = 0.3              # share of the sales; lines of other days and skipped rows aside
 # mostly_excluded = 0.9             # share of the sales from which nothing is published
 # max_age = "3 days"                # age of the newest order; off by default
+# duplicate_orders = 0.5            # share of the lines, of orders that count in another file
 # rows_dropped = 0.5                # share of the lines of the last run with the same configuration
 # customers_dropped = {{ level = "block", limit = 0.5 }}
 # duplicate_load = 1.8              # times the lines and money per order, with few new customers

@@ -28,6 +28,7 @@ from rfm_pipeline.explain.what_if import ScoreEdges, segments_after_more_orders,
 from rfm_pipeline.pipeline.plan import Plan, open_plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_statistics import count_lines, count_score_cells, dimension_scores
+from rfm_pipeline.pipeline.shared_orders import comparing_files, refuse_different_orders
 from rfm_pipeline.pipeline.staging import refuse_ambiguous_dates
 from rfm_pipeline.results.run_history import read_state
 from rfm_pipeline.results.statistics import DimensionScores, Excluded
@@ -71,8 +72,8 @@ def explain(
     # Nothing is published, so the destination may have the result of another source.
     with open_plan(
         configuration, today=today, publishes=_needs_destination(configuration), replace_source=True
-    ) as plan:
-        warehouse = plan.warehouse
+    ) as opened:
+        plan, warehouse = comparing_files(opened), opened.warehouse
         select = lines_sql(plan.spec, plan.pipeline, ids)
         _check_cost(plan, select)
         observer.step("Reading the customer's lines")
@@ -84,7 +85,9 @@ def explain(
         for step in plan.pipeline.steps(warehouse.table):
             warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
         observer.step("Explaining")
-        refuse_ambiguous_dates(count_lines(warehouse, plan.spec).excluded, plan.spec.reading)
+        excluded = count_lines(warehouse, plan.spec).excluded
+        refuse_ambiguous_dates(excluded, plan.spec.reading)
+        refuse_different_orders(plan, excluded)
         explanation = _build_explanation(plan, customer_id, newest)
         return replace(explanation, published=_published(plan, customer_id))
 

@@ -26,6 +26,7 @@ from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import FileLocation
 from rfm_pipeline.errors import ConfigurationError, ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
+from rfm_pipeline.pipeline.shared_orders import comparing_files, expects_shared_orders
 from rfm_pipeline.pipeline.source_identity import refuse_other_columns
 from rfm_pipeline.pipeline.source_query import source_query
 from rfm_pipeline.results.run_history import DestinationState, read_state
@@ -87,7 +88,9 @@ class Plan(Struct, frozen=True):
         """Facts about the source and the method worth knowing, one sentence each."""
         pruning = describe_pruning(self.source.partition, self.mapping, self.settings)
         ties = (f"ntile: {NTILE_WARNINGS[self.warehouse.engine]}",) if self.spec.splits_ties else ()
-        return (*self.export_notes, *self.source.notes, *self.spec.reading.notes, *pruning, *ties)
+        files = self.source.files
+        copies = files.duplicate_notes("excluded as duplicate_file") if files else ()
+        return (*self.export_notes, *self.source.notes, *copies, *self.spec.reading.notes, *pruning, *ties)
 
     def rules(self) -> dict[str, str]:
         """Return the rules of the run by name, as `rfm check` and the printed query list them."""
@@ -192,7 +195,7 @@ def open_plan(
         if publishes:
             plan = replace(estimate(plan), replaces_source=replace_source)
             refuse_other_columns(plan)
-        yield plan
+        yield comparing_files(plan) if expects_shared_orders(plan) else plan
 
 
 def validate_request(settings: Settings, *, publishes: bool) -> SegmentMap:
@@ -315,6 +318,7 @@ def _query_spec(
         today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
         dialect=dialect,
         frozen=frozen.edges if frozen else {},
+        files=source.files,
     )
 
 

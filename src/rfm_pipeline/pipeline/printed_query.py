@@ -8,6 +8,7 @@ from rfm_pipeline.common.formatting import replace_unprintable
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.pipeline.plan import Plan, open_plan
+from rfm_pipeline.pipeline.shared_orders import comparing_files
 from rfm_pipeline.sql.dialects.registry import DIALECTS, dialect_of
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
@@ -28,7 +29,8 @@ def query(configuration: Configuration, dialect: str, table: str | None) -> str:
     if dialect not in DIALECTS:
         raise ConfigurationError(f"There is no dialect '{dialect}'.", f"choose {' or '.join(DIALECTS)}.")
     printed = dialect_of(dialect)
-    with open_plan(configuration, publishes=False) as plan:
+    with open_plan(configuration, publishes=False) as opened:
+        plan = comparing_files(opened)
         relation, before = plan.spec.relation, plan.source.setup_statement
         title = _title(plan)
         if table is None and (dialect != plan.warehouse.engine or plan.source.is_temporary):
@@ -39,6 +41,10 @@ def query(configuration: Configuration, dialect: str, table: str | None) -> str:
             if not all(table.split(".")):
                 raise UsageError(f"'{table}' is no table.", "give a name, or project.dataset.table.")
             relation, before = printed.table(table), ""
+            # The rows of a table have no files.
+            plan = replace(plan, spec=replace(plan.spec, files=None, compares_files=False))
+            if opened.spec.numbers_files:
+                title += "\n-- Lines count as often as the table has them: load no file or order twice."
         spec = replace(plan.spec, dialect=printed, relation=relation)
         return f"{title}\n{before}{QueryPipeline.of(spec).query()}\n"
 

@@ -24,6 +24,11 @@ from rfm_pipeline.pipeline.run_statistics import (
     count_staged,
     measure_drift,
 )
+from rfm_pipeline.pipeline.shared_orders import (
+    comparing_files,
+    has_shared_orders,
+    refuse_different_orders,
+)
 from rfm_pipeline.pipeline.source_identity import has_other_customers, last_run
 from rfm_pipeline.results.run_history import previous_date
 from rfm_pipeline.results.run_result import RunResult
@@ -49,15 +54,14 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         RfmError: If the engine fails.
     """
     warehouse = plan.warehouse
-    *steps, segments = plan.pipeline.steps(warehouse.table)
-    for step in steps:
-        observer.step(STEP_NAMES[step.name])
-        warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
+    plan = stage_metrics(plan, observer)
+    segments = plan.pipeline.steps(warehouse.table)[-1]
     observer.step("Scoring and segmenting")
     _materialize_result(start, plan, f"(\n{segments.select}\n)", observer)
     observer.step("Auditing")
     counts = count_staged(warehouse, plan.spec)
     refuse_ambiguous_dates(counts.lines.excluded, plan.spec.reading)
+    refuse_different_orders(plan, counts.lines.excluded)
     is_other = has_other_customers(plan, counts.as_of, counts.customers, counts.lines.excluded)
     statistics = collect_statistics(warehouse, plan.spec, counts, plan.frozen)
     audit_input = _audit_input(plan, statistics, counts, has_other_customers=is_other)
@@ -75,6 +79,25 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         notes=plan.notes,
         drift=audit_input.drift,
     )
+
+
+def stage_metrics(plan: Plan, observer: RunObserver) -> Plan:
+    """Compute the staging tables up to the edges.
+
+    Returns:
+        The plan that was carried out: if orders are in several files, it compares them.
+
+    Raises:
+        RfmError: If the engine fails.
+    """
+    warehouse = plan.warehouse
+    for step in plan.pipeline.steps(warehouse.table)[:-1]:
+        observer.step(STEP_NAMES[step.name])
+        warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
+        is_counted = step.name == StagingTable.CUSTOMERS and plan.spec.counts_shared_orders
+        if is_counted and has_shared_orders(warehouse):
+            return stage_metrics(comparing_files(plan), observer)
+    return plan
 
 
 def audit_error(result: RunResult, retained: str = "") -> AuditError:

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct, field
 
+from rfm_pipeline.common.duckdb_quoting import paths_literal
 from rfm_pipeline.common.schema import Schema
+from rfm_pipeline.common.source_files import SourceFiles
 from rfm_pipeline.source.files import SourceFile
+from rfm_pipeline.source.table_layout import TotalRow
 
 SourceOpener = Callable[[Any, Path], "OpenedSource"]
 """Open a source on a DuckDB connection; the path is a directory for temporary copies."""
+
+
+class FileRead(Struct, frozen=True):
+    """A call of DuckDB's table function that reads files.
+
+    Attributes:
+        function: Name of the table function, such as `read_csv`.
+        paths: Paths to read.
+        files: The user's file of each path.
+        arguments: Further arguments of the call.
+    """
+
+    function: str
+    paths: tuple[Path, ...]
+    files: tuple[SourceFile, ...]
+    arguments: tuple[str, ...] = ()
+
+    def relation(self) -> str:
+        """Return the call as SQL."""
+        return f"{self.function}({', '.join((paths_literal(self.paths), *self.arguments))})"
+
+
+def union_by_name(relations: Sequence[str]) -> str:
+    """Return one relation of all rows; columns are matched by name."""
+    if len(relations) == 1:
+        return relations[0]
+    return "(" + " UNION ALL BY NAME ".join(f"SELECT * FROM {relation}" for relation in relations) + ")"
 
 
 class Scan(Struct, frozen=True):
@@ -24,6 +54,8 @@ class Scan(Struct, frozen=True):
         copies: Name of the user's file by the path of the temporary file that is scanned in its place.
         rows: Number of rows according to the files' metadata; None for text files, which have none.
         skipped_files: Files that are not scanned.
+        reads: The calls that `relation` consists of; empty if it reads no files.
+        total_rows: Rows of the relation that are totals of other rows.
     """
 
     relation: str
@@ -31,6 +63,8 @@ class Scan(Struct, frozen=True):
     copies: Mapping[str, str] = field(default_factory=dict)
     rows: int | None = None
     skipped_files: tuple[SourceFile, ...] = ()
+    reads: tuple[FileRead, ...] = ()
+    total_rows: tuple[TotalRow, ...] = ()
 
 
 class OpenedSource(Struct, frozen=True):
@@ -48,6 +82,8 @@ class OpenedSource(Struct, frozen=True):
         notes: Detected properties to show to the user, such as `semicolons between values`.
         copies: Name of the user's file or frame by the temporary path or relation that is scanned instead.
         setup_statement: Complete SQL statement that another session must run before it can use `relation`.
+        numbered_files: The files, if they are several; `relation` then has a column with each row's file.
+        total_rows: Rows that are totals of other rows, and no orders: columns, each with its text.
     """
 
     label: str
@@ -60,3 +96,5 @@ class OpenedSource(Struct, frozen=True):
     notes: tuple[str, ...]
     copies: Mapping[str, str] = field(default_factory=dict)
     setup_statement: str = ""
+    numbered_files: SourceFiles | None = None
+    total_rows: tuple[TotalRow, ...] = ()

@@ -17,7 +17,7 @@ from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, path
 from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.base import Scan
+from rfm_pipeline.source.base import FileRead, Scan
 from rfm_pipeline.source.encoding import HEAD_SIZE, convert_to_utf8, detect_encoding, encoding_label
 from rfm_pipeline.source.errors import translate_read_errors
 from rfm_pipeline.source.file_suffix import FileFormat
@@ -65,8 +65,9 @@ def scan_json(
     literal = paths_literal(paths)
     with translate_read_errors(FileFormat.JSON, copies, files[0][0].name):
         columns = _infer_columns(connection, f"{literal}, {', '.join(arguments)}", files)
-    relation = f"read_json({literal}, {', '.join(arguments)}, columns = {columns_literal(columns)})"
-    return Scan(relation, tuple(notes), copies)
+    arguments.append(f"columns = {columns_literal(columns)}")
+    read = FileRead("read_json", tuple(paths), tuple(file for file, _ in files), tuple(arguments))
+    return Scan(read.relation(), tuple(notes), copies, reads=(read,))
 
 
 def _to_utf8(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.source.base import OpenedSource, Scan
 from rfm_pipeline.source.csv.reader import scan_csv
 from rfm_pipeline.source.duckdb_table import ATTACHED_NAME, scan_duckdb_table
+from rfm_pipeline.source.duplicates import number_files
 from rfm_pipeline.source.errors import translate_read_errors
 from rfm_pipeline.source.file_suffix import FileFormat
 from rfm_pipeline.source.file_type import FileType, detect_file_types
@@ -32,7 +33,12 @@ from rfm_pipeline.source.stdin import STDIN_LABEL, spool_pipe, spool_stdin
 
 
 def open_source(
-    location: SourceLocation, options: SourceOptions, connection: duckdb.DuckDBPyConnection, temp_dir: Path
+    location: SourceLocation,
+    options: SourceOptions,
+    connection: duckdb.DuckDBPyConnection,
+    temp_dir: Path,
+    *,
+    columns: Mapping[str, str | None] | None = None,
 ) -> OpenedSource:
     """Return the relation, the columns and the detected properties of a source.
 
@@ -44,6 +50,7 @@ def open_source(
         options: Settings of `[read]`; they take precedence over detection.
         connection: Connection that will run the relation. A DuckDB file is attached to it.
         temp_dir: Directory for copies; it must exist as long as the relation is used.
+        columns: Column name by role, as in `[columns]`: they say which columns and sheets are needed.
 
     Raises:
         SourceError: If the source can't be found or read.
@@ -66,12 +73,14 @@ def open_source(
     if isinstance(location, StdinLocation):
         spooled = spool_stdin(temp_dir)
         matched = MatchedFiles((spooled,), STDIN_LABEL)
-        return _open_files(matched, {str(spooled.path): STDIN_LABEL}, options, connection, temp_dir)
+        return _open_files(
+            matched, {str(spooled.path): STDIN_LABEL}, options, connection, temp_dir, columns=columns or {}
+        )
     matched = find_files(location.text)
     pipes = {file: spool_pipe(file, temp_dir) for file in matched.files if not file.path.is_file()}
     spools = {str(spooled.path): file.name for file, spooled in pipes.items()}
     matched = replace(matched, files=tuple(pipes.get(file, file) for file in matched.files))
-    return _open_files(matched, spools, options, connection, temp_dir)
+    return _open_files(matched, spools, options, connection, temp_dir, columns=columns or {})
 
 
 def _open_duckdb(location: DuckDBTable, connection: duckdb.DuckDBPyConnection) -> OpenedSource:
@@ -91,17 +100,24 @@ def _open_files(
     options: SourceOptions,
     connection: duckdb.DuckDBPyConnection,
     temp_dir: Path,
+    *,
+    columns: Mapping[str, str | None],
 ) -> OpenedSource:
     files, notes = detect_file_types(matched.files)
     format_ = files[0][1].format
-    scan = _scan(format_, files, options, connection, temp_dir, from_folder=matched.folder is not None)
+    from_folder = matched.folder is not None
+    scan = _scan(format_, files, options, connection, temp_dir, columns=columns, from_folder=from_folder)
     matched = matched.excluding(scan.skipped_files)
+    files = [(file, file_type) for file, file_type in files if file not in scan.skipped_files]
     copies = {**spools, **scan.copies}
     with translate_read_errors(format_, copies, matched.label):
         schema = schema_of(connection, scan.relation)
+    relation, numbered_files = scan.relation, None
+    if files[1:] and scan.reads:
+        relation, numbered_files = number_files(files, scan.reads, schema)
     return OpenedSource(
         label=matched.label,
-        relation=scan.relation,
+        relation=relation,
         schema=schema,
         format=str(format_),
         files=tuple(file.path for file in matched.files if str(file.path) not in spools),
@@ -109,6 +125,8 @@ def _open_files(
         rows=scan.rows,
         notes=(*matched.notes, *notes, *scan.notes),
         copies=copies,
+        total_rows=scan.total_rows,
+        numbered_files=numbered_files,
     )
 
 
@@ -119,17 +137,18 @@ def _scan(
     connection: duckdb.DuckDBPyConnection,
     temp_dir: Path,
     *,
+    columns: Mapping[str, str | None],
     from_folder: bool,
 ) -> Scan:
     source_files = [file for file, _ in files]
     match format_:
         case FileFormat.CSV:
-            return scan_csv(files, options, temp_dir, from_folder=from_folder)
+            return scan_csv(files, options, temp_dir, columns, from_folder=from_folder)
         case FileFormat.JSON:
             return scan_json(files, options, connection, temp_dir)
         case FileFormat.EXCEL:
             from rfm_pipeline.source.excel import scan_excel  # loads the Arrow bridge of DuckDB and `zipfile`
 
-            return scan_excel(source_files, options, connection, temp_dir)
+            return scan_excel(source_files, options, connection, temp_dir, columns)
         case FileFormat.PARQUET:
             return scan_parquet(source_files, connection)

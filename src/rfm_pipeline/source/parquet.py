@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import paths_literal
-from rfm_pipeline.source.base import Scan
+from rfm_pipeline.source.base import FileRead, Scan
 from rfm_pipeline.source.errors import translate_read_errors
 from rfm_pipeline.source.file_suffix import FileFormat
 from rfm_pipeline.source.files import SourceFile
@@ -25,7 +25,10 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
     """
     paths = paths_literal(file.path for file in files)
     with translate_read_errors(FileFormat.PARQUET, {}, files[0].name):
-        headers = [unique_column_names(names, file.name) for file, names in _headers(files, connection)]
+        headers = [
+            unique_column_names(names, file.name, may_repeat=False).names
+            for file, names in _headers(files, connection)
+        ]
         row_count = connection.execute(
             f"SELECT SUM(num_rows)::BIGINT FROM parquet_file_metadata({paths})"
         ).fetchone()
@@ -36,11 +39,8 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
     )
     notes = [f"column {key!r} is taken from the folder names" for key in keys]
     assert row_count is not None  # an aggregate always has a row
-    return Scan(
-        f"read_parquet({paths}, {', '.join(arguments)})",
-        (*notes, *missing_column_notes(headers)),
-        rows=row_count[0],
-    )
+    read = FileRead("read_parquet", tuple(file.path for file in files), tuple(files), tuple(arguments))
+    return Scan(read.relation(), (*notes, *missing_column_notes(headers)), rows=row_count[0], reads=(read,))
 
 
 def _headers(

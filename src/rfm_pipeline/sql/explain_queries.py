@@ -9,6 +9,7 @@ from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.query_spec import QuerySpec, select
 from rfm_pipeline.sql.stages.clean import CLEAN, has_example
+from rfm_pipeline.sql.stages.duplicates import lines_cte
 
 _MAX_SIMILAR_IDS = 2_000
 
@@ -30,7 +31,7 @@ def lines_sql(spec: QuerySpec, pipeline: QueryPipeline, customers: Sequence[str]
         keys.append(f"{spec.dialect.id_text('order_id', spec.mapping.order_id.kind)} AS order_id")
     keys += ["order_date", "reason", *(["late_reason"] if spec.window_moves else [])]
     ids = ", ".join(map(spec.dialect.literal, customers))
-    source = f"{CLEAN}\nWHERE {customer} IN ({ids})"
+    source = f"{lines_cte(spec)}\nWHERE {customer} IN ({ids})"
     is_purchase = "CASE WHEN amount > 0 THEN 1 {otherwise}END"
     written = "written" if has_example(spec) else spec.dialect.cast("NULL", "text")
     if spec.mapping.order_id is None:
@@ -38,13 +39,16 @@ def lines_sql(spec: QuerySpec, pipeline: QueryPipeline, customers: Sequence[str]
         line = ["amount", f"{is_purchase.format(otherwise='ELSE 0 ')} AS purchases", "1 AS lines"]
         lines = select([*keys, no_order, *line, f"{written} AS written"], source)
         return pipeline.with_required_ctes(lines, CLEAN)
+    purchases, count = f"COUNT({is_purchase.format(otherwise='')})", "COUNT(*)"
+    if spec.compares_files:
+        purchases, count = "SUM(purchases)", "SUM(lines)"
     sums = [
         "SUM(amount) AS amount",
-        f"COUNT({is_purchase.format(otherwise='')}) AS purchases",
-        "COUNT(*) AS lines",
+        f"{purchases} AS purchases",
+        f"{count} AS lines",
         f"MIN({written}) AS written",
     ]
-    return pipeline.with_required_ctes(select([*keys, *sums], source, group=len(keys)), CLEAN)
+    return pipeline.with_required_ctes(select([*keys, *sums], source, group=len(keys)), lines_cte(spec))
 
 
 def decided_lines(spec: QuerySpec, lines: str, customer: str, as_of: date | None) -> str:

@@ -11,11 +11,12 @@ from rfm_pipeline.common.partitioned_query import PARTITION_RELATION, Partitione
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec
 from rfm_pipeline.sql.stages.clean import CLEAN, clean_ctes
+from rfm_pipeline.sql.stages.duplicates import ORDER_COPIES, duplicates_ctes
 from rfm_pipeline.sql.stages.metrics import ATTRIBUTED, WINDOWED, metrics_ctes
 from rfm_pipeline.sql.stages.scores import scores_ctes
 from rfm_pipeline.sql.stages.segments import segments_ctes
 
-STAGES = (clean_ctes, metrics_ctes, scores_ctes, segments_ctes)
+STAGES = (clean_ctes, duplicates_ctes, metrics_ctes, scores_ctes, segments_ctes)
 """The stages in their order; each is a function from the spec to its CTEs."""
 
 
@@ -122,14 +123,18 @@ class QueryPipeline(Struct, frozen=True):
         before, after = earlier[: names.index(lines) + 1], earlier[names.index(lines) + 1 :]
         partition = Cte(lines, "One row per line of the partition.", f"SELECT *\nFROM {PARTITION_RELATION}")
         grouped = [*after, step][0]
+        key = f"CASE WHEN {kept} THEN customer_id END"
         count = f"SELECT COUNT(*) AS groups\nFROM {grouped.name}\nWHERE customer_id IS NOT NULL"
 
         def over(ctes: Sequence[Cte], select: str, reads: Sequence[str]) -> str:
             return with_ctes(_required(ctes, reads), select, self.dialect)
 
+        if grouped.name == ORDER_COPIES:
+            # Copies of an order are compared whether their lines are kept or not.
+            key = "customer_id"
         return PartitionedQuery(
             input_sql=over(before, f"SELECT *\nFROM {lines}", [lines]),
-            partition_key=f"CASE WHEN {kept} THEN customer_id END",
+            partition_key=key,
             group_count_sql=over([partition, grouped], count, [grouped.name]),
             partition_sql=over([partition, *after], step.sql, step.reads),
             row_count_table=table_of(StagingTable.ORDER_DAYS) if over_order_days else None,

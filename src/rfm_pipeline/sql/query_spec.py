@@ -106,6 +106,11 @@ class QuerySpec(Struct, frozen=True):
         return several and self.mapping.order_id is not None and self.settings.same_order != "both"
 
     @property
+    def counts_shared_orders(self) -> bool:
+        """Whether `customers` has the column `shared_orders`, the number of orders in several files."""
+        return self.may_share_orders and not self.compares_files
+
+    @property
     def numbers_files(self) -> bool:
         """Whether the CTEs have the column `source_file`."""
         return self.may_share_orders or (self.files is not None and bool(self.files.duplicates))

@@ -12,6 +12,7 @@ from msgspec import Struct
 from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.common.schema import Partition, Schema
+from rfm_pipeline.common.source_files import SourceFiles
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.source.profile.sample import Sample
@@ -46,6 +47,8 @@ class SourceTable(Struct, frozen=True):
         setup_statement: Statement that another session has to run before it can use `relation`; often empty.
         partition: Partitioning of the table; None if the table is not partitioned.
         format: Format of the source's files, such as `CSV`; None for a table of BigQuery.
+        files: The files of a source of several files; `relation` has a column with each row's file.
+        total_rows: Rows that are totals of other rows, and no orders: columns, each with its text.
     """
 
     label: str
@@ -58,6 +61,8 @@ class SourceTable(Struct, frozen=True):
     setup_statement: str = ""
     partition: Partition | None = None
     format: str | None = None
+    files: SourceFiles | None = None
+    total_rows: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
 class Warehouse(Protocol):

@@ -67,7 +67,8 @@ def open_warehouse(
     # Imported late, like both engines: a command does not load an engine that it does not use.
     from rfm_pipeline.source.open import open_source
 
-    return _open_duckdb(partial(open_source, location, settings.read), settings, run_id)
+    opens = partial(open_source, location, settings.read, columns=settings.columns.by_role())
+    return _open_duckdb(opens, settings, run_id)
 
 
 def _open_duckdb(opener: SourceOpener, settings: Settings, run_id: str) -> Warehouse:
@@ -91,7 +92,8 @@ def _open_bigquery(
         return BigQueryWarehouse(source, destination, settings.bigquery, run_id)
     from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
 
-    files = LocalFiles([source], settings.read, settings.duckdb)
+    columns = settings.columns.by_role()
+    files = LocalFiles([source], settings.read, settings.duckdb, columns, numbers_files=True)
     return BigQueryWarehouse(files, destination, settings.bigquery, run_id)
 
 

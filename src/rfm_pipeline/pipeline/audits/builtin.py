@@ -11,6 +11,7 @@ from rfm_pipeline.common.formatting import capitalize_first, format_count, forma
 from rfm_pipeline.config.audits import (
     Audits,
     BlockingAudit,
+    DuplicateOrdersAudit,
     ExcludedShareAudit,
     Level,
     MaxAgeAudit,
@@ -171,6 +172,17 @@ def _excluded_share(run: AuditInput, limit: float) -> CheckResult:
     return failed(f"{share} were excluded, {first.lines:,} as {first.reason}.")
 
 
+def duplicate_orders(run: AuditInput, rule: DuplicateOrdersAudit) -> CheckResult:
+    """The share of lines whose orders count in another file is within the limit; equal files do not count."""
+    lines = {reason.reason: reason.lines for reason in run.statistics.exclusions}
+    copies = lines.get("duplicate_order", 0)
+    compared = run.statistics.rows_read - lines.get("duplicate_file", 0)
+    share = f"{copies:,} of {format_count(compared, 'line')} ({format_percent(copies, compared)})"
+    if copies <= compared * rule.limit:
+        return passed(f"{share} belong to orders that count in another file.")
+    return failed(f"{share} belong to orders that count in another file.")
+
+
 def max_age(run: AuditInput, rule: MaxAgeAudit) -> CheckResult:
     """The newest order is not older than the limit; an older one means that no data arrives from the shop."""
     newest = run.statistics.newest_order_date
@@ -199,6 +211,7 @@ AUDITS: tuple[Callable[[AuditInput, Any], CheckResult], ...] = (
     amounts_read,
     excluded_share,
     mostly_excluded,
+    duplicate_orders,
     max_age,
     rows_dropped,
     customers_dropped,

@@ -98,6 +98,7 @@ _BY_AUDIT: Mapping[str, str] = {
     "bins_collapsed": "ask for fewer bins with --bins",
     "dates_read": "correct the dates in the source, or say how they are written with --date-format",
     "amounts_read": "say how numbers are written, with --thousands ',' or --decimal ','",
+    "duplicate_orders": "leave out files whose orders are all in another file, such as older full exports",
     "excluded_share": "look at the exclusions, and at what they show of how the source is read",
     "max_age": "look at why no newer orders arrive",
     "rows_dropped": "look at whether the source is complete",

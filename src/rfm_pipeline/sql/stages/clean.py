@@ -14,6 +14,8 @@ from rfm_pipeline.sql.stages import sale_rules
 
 AMBIGUOUS_DATE = "ambiguous_date"
 """Exclusion reason of a line whose text date can be read in two ways; a run that finds one fails."""
+DUPLICATE_FILE = "duplicate_file"
+"""Exclusion reason of the lines of a file whose content is that of another file."""
 CLEAN = "clean"
 """Name of the stage's last CTE: one row per source line."""
 
@@ -69,6 +71,8 @@ def _source(spec: QuerySpec) -> str:
                 for reason, condition in conditions.items()
             ]
             columns.append(f"{case_expression(branches)} AS {name}")
+    if spec.files and spec.numbers_files:
+        columns.append(f"{dialect.quoted_name(spec.files.column)} AS source_file")
     return select(columns, spec.relation)
 
 
@@ -104,6 +108,7 @@ def _lines(spec: QuerySpec) -> str:
     columns += sale_rules.line_columns(spec)
     columns += ["skip_reason"] if settings.skip else []
     columns += ["exclude_reason"] if settings.exclude else []
+    columns += ["source_file"] if spec.numbers_files else []
     return select(columns, "source")
 
 
@@ -118,6 +123,7 @@ def _clean(spec: QuerySpec) -> str:
         columns.append(f"{_first_reason(spec, rules)} AS reason")
     if written := _written(spec):
         columns.append(f"{case_expression(written)} AS written")
+    columns += ["source_file"] if spec.may_share_orders else []
     return select(columns, "lines")
 
 
@@ -151,6 +157,8 @@ def _unreadable_amount(spec: QuerySpec) -> str:
 def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     """Yield the exclusion rules up to the time window, in order: reason and SQL condition."""
     dialect, mapping, settings = spec.dialect, spec.mapping, spec.settings
+    if spec.files and spec.files.duplicates:
+        yield DUPLICATE_FILE, f"source_file IN ({', '.join(map(str, spec.files.duplicates))})"
     if settings.skip:
         yield "", _SKIPPED
     yield from sale_rules.not_a_sale_rules(spec)

@@ -10,6 +10,7 @@ from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 from rfm_pipeline.sql.stages.clean import CLEAN, has_example
+from rfm_pipeline.sql.stages.duplicates import lines_cte
 
 NO_POSITIVE_ORDER = "no_positive_order"
 """Exclusion reason for the lines of a customer without an order of a positive amount, net of returns."""
@@ -32,7 +33,7 @@ def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
     A run materializes `customers`, and `order_days` if the window ends on the newest order.
     """
     ctes = _windowed_ctes(spec) if spec.window_moves else []
-    lines = WINDOWED if spec.window_moves else CLEAN
+    lines = WINDOWED if spec.window_moves else lines_cte(spec)
     if spec.mapping.order_id:
         keyed = ", with the reason as order_id" if _reason_is_order(spec) else ""
         description = f"One row per order; excluded lines have one row per reason{keyed}."
@@ -65,9 +66,9 @@ def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
 
 def _windowed_ctes(spec: QuerySpec) -> list[Cte]:
     """Return the CTEs that find the newest order and apply the window that ends on it."""
-    unit = "order" if spec.mapping.order_id else "customer"
+    description = _ORDER_DAYS_ROW.format(unit="order" if spec.mapping.order_id else "customer")
     return [
-        Cte(StagingTable.ORDER_DAYS, _ORDER_DAYS_ROW.format(unit=unit), _order_days(spec), reads=(CLEAN,)),
+        Cte(StagingTable.ORDER_DAYS, description, _order_days(spec), reads=(lines_cte(spec),)),
         _as_of_cte(spec),
         Cte(
             WINDOWED,
@@ -98,13 +99,17 @@ def _order_days(spec: QuerySpec) -> str:
     ]
     if spec.mapping.order_id:
         keys.append(f"CASE WHEN {kept} THEN order_id END AS order_id")
+    purchases, lines = f"COUNT({_if_bought(spec, '1')})", "COUNT(*)"
+    if spec.compares_files:
+        purchases, lines = "SUM(purchases)", "SUM(lines)"
     sums = [
-        f"COUNT({_if_bought(spec, '1')}) AS purchases",
+        f"{purchases} AS purchases",
         "SUM(amount) AS amount",
-        "COUNT(*) AS lines",
+        f"{lines} AS lines",
         *_written(spec, "MIN(written)"),
+        *_file_range(spec, "source_file", "source_file"),
     ]
-    return select([*keys, *sums], CLEAN, group=len(keys))
+    return select([*keys, *sums], lines_cte(spec), group=len(keys))
 
 
 def _windowed(spec: QuerySpec) -> str:
@@ -127,13 +132,16 @@ def _windowed(spec: QuerySpec) -> str:
         "lines",
         f"{reason} AS reason",
         *(["written"] if has_example(spec) else []),
+        *(["first_file", "last_file"] if spec.counts_shared_orders else []),
     ]
     return select(columns, "order_days\nCROSS JOIN as_of")
 
 
 def _orders(spec: QuerySpec) -> str:
-    order_date = "order_date"
+    order_date, files = "order_date", ("source_file", "source_file")
     if spec.window_moves:
+        files = "first_file", "last_file"
+    if spec.window_moves or spec.compares_files:
         lines, purchases = "SUM(lines)", "CASE WHEN purchases > 0 THEN order_date END"
         order_date = purchases if spec.nets_returns else order_date
     else:
@@ -156,8 +164,9 @@ def _orders(spec: QuerySpec) -> str:
         "SUM(amount) AS amount",
         f"{lines} AS lines",
         *_written(spec, "MIN(written)"),
+        *_file_range(spec, *files),
     ]
-    return select(columns, WINDOWED if spec.window_moves else CLEAN, group=len(keys))
+    return select(columns, WINDOWED if spec.window_moves else lines_cte(spec), group=len(keys))
 
 
 def _attributed(spec: QuerySpec) -> str:
@@ -170,6 +179,7 @@ def _attributed(spec: QuerySpec) -> str:
         "amount",
         "lines",
         *(["written"] if has_example(spec) else []),
+        *(["first_file", "last_file"] if spec.counts_shared_orders else []),
     ]
     return select(columns, "orders")
 
@@ -201,6 +211,11 @@ def _customers(spec: QuerySpec) -> str:
         "SUM(amount) AS monetary",
         f"{dialect.cast(lines, 'integer')} AS lines",
         *_written(spec, "MIN(written)"),
+        *(
+            ["COUNT(CASE WHEN first_file <> last_file THEN 1 END) AS shared_orders"]
+            if spec.counts_shared_orders
+            else []
+        ),
     ]
     return select(columns, source, group=2)
 
@@ -210,6 +225,7 @@ def _buyers(spec: QuerySpec) -> str:
         f"CASE WHEN reason IS NULL AND frequency = 0 THEN '{NO_POSITIVE_ORDER}' ELSE reason END AS reason"
     )
     columns = ["customer_id", "first_order_date", "last_order_date", "frequency", "monetary", "lines"]
+    columns += ["shared_orders"] if spec.counts_shared_orders else []
     return select([reason, *columns, *(["written"] if has_example(spec) else [])], "balances")
 
 
@@ -262,6 +278,13 @@ def _if_bought(spec: QuerySpec, value: str) -> str:
     If returns are not netted, every kept line has a positive amount, and no CASE is needed.
     """
     return f"CASE WHEN amount > 0 THEN {value} END" if spec.nets_returns else value
+
+
+def _file_range(spec: QuerySpec, first: str, last: str) -> list[str]:
+    """Return the first and the last file of an order, which tell whether it is in several files."""
+    if not spec.counts_shared_orders:
+        return []
+    return [f"MIN({first}) AS first_file", f"MAX({last}) AS last_file"]
 
 
 def _written(spec: QuerySpec, expression: str) -> list[str]:

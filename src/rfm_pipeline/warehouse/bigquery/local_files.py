@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from rfm_pipeline.common.duckdb_quoting import identifier, text_literal
 from rfm_pipeline.common.schema import Column, Kind, Schema
+from rfm_pipeline.common.source_files import SourceFiles
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import SourceLocation
@@ -60,16 +61,29 @@ class LocalFiles:
         size_bytes: Size of the files in bytes; None if unknown.
         format: Format of the files, such as `CSV`.
         fields: Columns of the table.
+        total_rows: Rows that are totals of other rows, by the names of the columns in BigQuery.
+        numbered_files: The files, if rows are numbered by file; the column is not among `fields`.
 
     Args:
         locations: Locations of the files; columns of several locations are matched by name.
         options: Configured reading options.
         settings: Limits of memory and threads for DuckDB.
+        columns: Column name by role, as in `[columns]`.
+        numbers_files: Whether the table gets a column with the number of each row's file, if one location
+            has several files.
     """
 
     def __init__(
-        self, locations: Sequence[SourceLocation], options: SourceOptions, settings: DuckDBSettings
+        self,
+        locations: Sequence[SourceLocation],
+        options: SourceOptions,
+        settings: DuckDBSettings,
+        columns: Mapping[str, str | None] | None = None,
+        *,
+        numbers_files: bool = False,
     ) -> None:
+        self._numbers_files = numbers_files
+        self._columns = columns
         self._locations = locations
         self._options = options
         self._settings = settings
@@ -82,6 +96,8 @@ class LocalFiles:
         self.size_bytes: int | None = None
         self.format: str | None = None
         self.fields: tuple[ParquetField, ...] = ()
+        self.total_rows: tuple[tuple[tuple[str, str], ...], ...] = ()
+        self.numbered_files: SourceFiles | None = None
 
     def open(self) -> None:
         """Find the files and their columns, without scanning all rows.
@@ -108,21 +124,44 @@ class LocalFiles:
             folder = self._temp_directory.path / str(number)
             folder.mkdir()
             with translate_duckdb_errors("read the source"):
-                opened.append(open_source(location, self._options, connection, folder))
+                opened.append(
+                    open_source(location, self._options, connection, folder, columns=self._columns)
+                )
         self._relation = opened[0].relation
         if opened[1:]:
             selects = (f"SELECT * FROM {source.relation}" for source in opened)
             self._relation = f"({' UNION ALL BY NAME '.join(selects)})"
         with translate_duckdb_errors("read the source"):
             schema = schema_of(connection, self._relation)
+        numbered = [source.numbered_files for source in opened if source.numbered_files]
+        number_columns = {files.column for files in numbered}
+        schema = tuple(column for column in schema if column.name not in number_columns)
         self.label = ", ".join(source.label for source in opened)
         self.format = opened[0].format
         sizes = [source.size_bytes for source in opened if source.size_bytes is not None]
         self.size_bytes = sum(sizes) if len(sizes) == len(opened) else None
         self._schema = schema
         self.fields = to_bigquery_fields(schema)
+        self.total_rows = tuple(
+            tuple((_name(column), text) for column, text in cells)
+            for source in opened
+            for cells in source.total_rows
+        )
         notes = dict.fromkeys(note for source in opened for note in source.notes)
         self.notes = (*notes, *_conversion_notes(schema))
+        if self._numbers_files:
+            self.numbered_files = numbered[0] if numbered else None
+        else:
+            for files in numbered:
+                self.notes += files.duplicate_notes("of equal content loaded all the same")
+
+    @property
+    def table_fields(self) -> tuple[ParquetField, ...]:
+        """Columns of the table, with that of the number of each row's file if there is one."""
+        if self.numbered_files is None:
+            return self.fields
+        column = self.numbered_files.column
+        return (*self.fields, ParquetField(column, "INT64", f"CAST({identifier(column)} AS BIGINT)"))
 
     @property
     def schema(self) -> Schema:
@@ -156,7 +195,7 @@ class LocalFiles:
         assert self._connection is not None  # the files were opened first
         assert self._temp_directory is not None
         path = self._temp_directory.path / "lines.parquet"
-        columns = ", ".join(f"{field.expression} AS {identifier(field.name)}" for field in self.fields)
+        columns = ", ".join(f"{field.expression} AS {identifier(field.name)}" for field in self.table_fields)
         with translate_duckdb_errors("read the source"):
             row = self._connection.execute(
                 f"COPY (SELECT {columns} FROM {self._relation}) TO {text_literal(str(path))}"
@@ -206,8 +245,12 @@ def to_bigquery_fields(schema: Schema) -> tuple[ParquetField, ...]:
     return tuple(fields)
 
 
+def _name(column: str) -> str:
+    return _INVALID_NAME_CHARACTER.sub("_", column)[:300]
+
+
 def _field(column: Column) -> ParquetField:
-    name, expression = _INVALID_NAME_CHARACTER.sub("_", column.name)[:300], identifier(column.name)
+    name, expression = _name(column.name), identifier(column.name)
     if column.kind is Kind.TEXT:
         return ParquetField(name, "STRING", f"CAST({expression} AS VARCHAR)")
     if column.kind is Kind.INTEGER:

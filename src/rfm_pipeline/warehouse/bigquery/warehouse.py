@@ -130,13 +130,15 @@ class BigQueryWarehouse:
             size_bytes=files.size_bytes,
             is_temporary=True,
             format=files.format,
+            files=files.numbered_files,
+            total_rows=files.total_rows,
         )
 
     def _load(self, files: LocalFiles) -> None:
         path, rows = files.write_parquet()
         name = self._staged[_LINES_TABLE] = self._staged_name(_LINES_TABLE)
-        create_table(self.jobs, name, files.fields, expires=self._expires)
-        load_parquet(self.jobs, "load", path, name, rows, replaces=True, fields=files.fields)
+        create_table(self.jobs, name, files.table_fields, expires=self._expires)
+        load_parquet(self.jobs, "load", path, name, rows, replaces=True, fields=files.table_fields)
         self._is_loaded = True
 
     def _without_unloaded_files(self, select: str) -> str:
@@ -145,7 +147,7 @@ class BigQueryWarehouse:
             return select
         columns = ", ".join(
             f"CAST(NULL AS {field.type}) AS {statements.qualified_name(field.name)}"
-            for field in self._source.fields
+            for field in self._source.table_fields
         )
         return select.replace(self._staged_table(_LINES_TABLE), f"(SELECT {columns} LIMIT 0)")
 
@@ -185,9 +187,11 @@ class BigQueryWarehouse:
             self._load(self._source)
             self.estimate(select)
         table = self._staged_table(name)
+        # A job id belongs to one statement, so a table that is staged again has another one.
+        job = f"{name}-again" if name in self._staged else name
         self._staged[name] = self._staged_name(name)
         self.jobs.query(
-            name, statements.create_staging_table_sql(table, select, self._expires, self._labels), progress
+            job, statements.create_staging_table_sql(table, select, self._expires, self._labels), progress
         )
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:

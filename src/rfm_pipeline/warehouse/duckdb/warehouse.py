@@ -81,6 +81,8 @@ class DuckDBWarehouse:
             is_temporary=bool(opened.copies),
             setup_statement=opened.setup_statement,
             format=opened.format,
+            files=opened.numbered_files,
+            total_rows=opened.total_rows,
         )
 
     def sample(self) -> Sample:
