@@ -24,12 +24,17 @@ def hints_as_arguments() -> Iterator[None]:
         raise
 
 
-# The word after a flag is its value if it is quoted or contains a character that is not a lower-case letter.
-_FLAG = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?: ('[^']*'|\S*?[^a-z\s.,;:)]\S*?)(?=[.,;:)]*(?:\s|$)))?")
+# The word after a flag is its value if it is quoted, if it contains a character that is not a lower-case letter,
+# or if the flag takes the name of a column.
+_COLUMN_FLAG = "customer-id|order-id|ordered-at|amount|quantity|unit-price"
+_FLAG = re.compile(
+    rf"--(?:(?={_COLUMN_FLAG})([a-z-]+) (?!and\b|or\b)('[^']*'|\S+?)(?=[.,;:)]*(?:\s|$))"
+    r"|([a-z]+(?:-[a-z]+)*)(?: ('[^']*'|\S*?[^a-z\s.,;:)]\S*?)(?=[.,;:)]*(?:\s|$)))?)"
+)
 
 
 def _argument(flag: re.Match[str]) -> str:
-    name, value = flag[1].replace("-", "_"), flag[2]
+    name, value = (flag[1] or flag[3]).replace("-", "_"), flag[2] or flag[4]
     if value is None:
         return name
     return f"{name}={value}" if value.startswith("'") else f"{name}='{value}'"

@@ -284,7 +284,11 @@ def test_a_large_frame_is_not_copied(pieces: int) -> None:
             "a pandas.DataFrame has a column 'a' and a column 'A': columns 1 and 2.",
             "rename one",
         ),
-        (lines(total=[1, 2]), "2 columns could be the amount: `amount`, `total`.", "choose one with amount "),
+        (
+            lines(total=[1, 2]),
+            "The amount of a line could be `amount` (12.00 in all) or `total` (3.00 in all).",
+            "set amount='amount', or amount='total'.",
+        ),
         ({"customer_id": ["a"]}, "A builtins.dict is not a source.", "give a path, a pandas or Polars"),
         (3, "A builtins.int is not a source.", "give a path"),
         ("nowhere.csv", "nowhere.csv", None),

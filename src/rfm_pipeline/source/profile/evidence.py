@@ -70,10 +70,14 @@ class Evidence:
         """Return the columns whose names are known for a role, in the order of the source."""
         return list(self._by_role.get(role, ()))
 
+    def values(self, column: Column) -> Keys:
+        """Return the values of a column; all None if the sample lacks the column, whose type no role takes."""
+        return self.sample.of(column) or (None,) * self.sample.rows
+
     def keys(self, column: Column) -> Keys:
         """Return the values of a column that identify something; None for blanks and placeholders."""
         if column.name not in self._keys:
-            values = self.sample.of(column)
+            values = self.values(column)
             counts = Counter(value for value in values if value is not None)
             placeholders = {value for value in counts if is_placeholder(value)}
             # Ids may run from 0: then 0 occurs no more often than others.
@@ -89,13 +93,13 @@ class Evidence:
 
     def filled_share(self, column: Column) -> float:
         """Return the share of lines on which a column is not blank; 0 without lines."""
-        values = self.sample.of(column)
+        values = self.values(column)
         return sum(value is not None for value in values) / len(values) if values else 0.0
 
     def numbers(self, column: Column) -> list[Decimal | None]:
         """Return the numbers of a column; None where a value is no number."""
         if column.name not in self._numbers:
-            self._numbers[column.name] = loose_numbers(self.sample.of(column))
+            self._numbers[column.name] = loose_numbers(self.values(column))
         return self._numbers[column.name]
 
     def has_numbers(self, column: Column) -> bool:

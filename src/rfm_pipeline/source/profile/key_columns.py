@@ -234,7 +234,7 @@ _NOUNS = {"customer_id": "the customer", "order_id": "the order", "ordered_at": 
 
 
 def _have_equal_days(evidence: Evidence, candidates: Sequence[Candidate]) -> bool:
-    days = {tuple(_day(value) for value in evidence.sample.of(each.column)) for each in candidates}
+    days = {tuple(_day(value) for value in evidence.values(each.column)) for each in candidates}
     return len(days) == 1
 
 
@@ -296,8 +296,8 @@ def _share_of_orders(
     evidence: Evidence, column: Column, customer: Column | None, ordered_at: Column | None
 ) -> float:
     """Return the share of lines with an order id, without the lines that continue the order above."""
-    values = evidence.sample.of(column)
-    others = [evidence.sample.of(each) for each in (customer, ordered_at) if each]
+    values = evidence.values(column)
+    others = [evidence.values(each) for each in (customer, ordered_at) if each]
     begins = [any(line) for line in zip(*others, strict=True)] if others else [True] * len(values)
     lines = [value for value, is_first in zip(values, begins, strict=True) if is_first or value is not None]
     return sum(value is not None for value in lines) / len(lines) if lines else 0.0
@@ -313,7 +313,7 @@ def _several(evidence: Evidence, role: str, candidates: Sequence[Candidate]) -> 
         shown = [f"{len(set(evidence.keys(each.column)) - {None}):,}" for each in candidates]
         counts = f" They have {', '.join(shown[:-1])} and {shown[-1]} different values{evidence.scope}."
     elif evidence.has_values:
-        first, second = (evidence.sample.of(each.column) for each in candidates[:2])
+        first, second = (evidence.values(each.column) for each in candidates[:2])
         differing = sum(_day(one) != _day(two) for one, two in zip(first, second, strict=True))
         counts = f" The first two differ on {differing:,} of {len(first):,} lines{evidence.scope}."
     return ColumnError(

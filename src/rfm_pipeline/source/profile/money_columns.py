@@ -246,7 +246,7 @@ def _constant_prices(evidence: Evidence, price: Column, quantity: Column) -> tup
     best = (0.0, 0.0)
     for candidate in evidence.candidates("product"):
         lines: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
-        for key, amount, count in zip(evidence.sample.of(candidate.column), prices, quantities, strict=True):
+        for key, amount, count in zip(evidence.values(candidate.column), prices, quantities, strict=True):
             if key is not None and amount and count:
                 lines[key].append((amount, count))
         several = [pairs for pairs in lines.values() if len({count for _, count in pairs}) > 1]
