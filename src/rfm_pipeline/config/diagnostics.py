@@ -57,7 +57,7 @@ class Layers(Struct, frozen=True):
             # The flag's value contains the name of the exclusion: --exclude NAME=CONDITION.
             return "--exclude"
         if isinstance(flag_value, str | int | list):
-            return _FLAGS.get(names, f"--{names[-1].replace('_', '-')}")
+            return _FLAGS.get(tuple(names), f"--{names[-1].replace('_', '-')}")
         if _value_at(self.environment, names) is not None:
             return f"RFM_{'__'.join(names).upper()}"
         if _value_at(self.file, names) is not None:
