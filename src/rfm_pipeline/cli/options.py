@@ -130,6 +130,8 @@ FLAGS = (
     _column("quantity", "the quantity"),
     _column("unit_price", "the price per unit"),
     _column("refund", "the refunded amount, which is subtracted from the amount"),
+    _column("frequency", "the number of orders, if a line is a customer; 'none' if a line is an order"),
+    _column("monetary", "what a customer spent, if a line is a customer"),
     Flag(
         ("as_of",),
         str,
@@ -157,6 +159,21 @@ FLAGS = (
         str,
         ("--returns",),
         "'exclude' lines with negative amounts (the default), or 'net' them against the customer's revenue.",
+        _RULES,
+    ),
+    Flag(
+        ("amount_of",),
+        str,
+        ("--amount-of",),
+        "'order': the amount is the order's total, repeated on each of its lines, and counts once; 'line': each"
+        " line counts (default: detected).",
+        _RULES,
+    ),
+    Flag(
+        ("zero_customer",),
+        str,
+        ("--zero-customer",),
+        "'keep' customer 0, or 'missing': lines of customer 0 have no customer (default: detected).",
         _RULES,
     ),
     Flag(

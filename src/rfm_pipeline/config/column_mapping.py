@@ -12,7 +12,7 @@ from rfm_pipeline.errors import ColumnError
 
 ROLES = (
     "customer_id", "customer_fallback", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund",
-    "refund_of",
+    "refund_of", "frequency",
 )  # fmt: skip
 
 NO_COLUMN = "none"
@@ -24,7 +24,8 @@ class ColumnMapping(Struct, frozen=True):
 
     The amount of a line is `amount`, or `quantity` × `unit_price`; `refund`, if there is one, is subtracted.
     `customer_fallback` identifies the customer where `customer_id` is blank. A line with a negative amount and
-    a `refund_of` is a refund of the order with that id, and belongs to that order's customer.
+    a `refund_of` is a refund of the order with that id, and belongs to that order's customer. With `frequency`,
+    a line is a customer with that number of orders, and the amount is what they come to.
     """
 
     customer_id: Column
@@ -36,6 +37,7 @@ class ColumnMapping(Struct, frozen=True):
     refund: Column | None = None
     refund_of: Column | None = None
     customer_fallback: Column | None = None
+    frequency: Column | None = None
     configured: frozenset[str] = frozenset()
     """Roles whose column is configured; the columns of the others were detected by name."""
 

@@ -30,6 +30,9 @@ class Reading(Struct, frozen=True):
         separators: How the numbers of each role with a column of text are written.
         unit: What amounts are multiplied by: 0.01 if they are in cents.
         unreadable: Some values in the first rows that can't be read, by the reason to exclude their lines.
+        placeholders: Customer ids that are no customer: text in any case, and numbers.
+        checks_zero: Whether the run checks that customer 0 or -1 does not have more orders than any other.
+        amount_of: `order` if the amount is an order's total that is repeated on each of its lines.
         notes: What was decided, one phrase each, for the user.
     """
 
@@ -40,4 +43,7 @@ class Reading(Struct, frozen=True):
     unit: Decimal = Decimal(1)
     sales: SaleRules = SaleRules()
     unreadable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    placeholders: tuple[str, ...] = ()
+    checks_zero: bool = False
+    amount_of: Literal["line", "order"] = "line"
     notes: tuple[str, ...] = ()

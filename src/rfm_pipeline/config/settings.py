@@ -40,6 +40,8 @@ BUILT_IN_REASONS = (
     "not_a_sale",
     "other_currency",
     "missing_customer",
+    "invalid_frequency",
+    "no_orders",
     "missing_order",
     "invalid_date",
     "invalid_amount",
@@ -150,6 +152,8 @@ class Columns(SettingsTable, frozen=True):
     quantity: str | None = None
     unit_price: str | None = None
     refund: str | None = None
+    frequency: str | None = None
+    monetary: str | None = None
     refund_of: str | None = None
 
     def by_role(self) -> dict[str, str | None]:

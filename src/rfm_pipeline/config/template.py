@@ -26,6 +26,9 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # unit = 1                          # of amounts: 0.01 if they are in cents
 # returns = "exclude"               # or "net": negative lines are subtracted from the customer's revenue
 # line_types = "all"                # lines of tax and shipping count; default: "ask" if there are any
+# amount_of = "order"               # the amount is an order's total, on each of its lines; or "line"
+# placeholders = ["guest", "0"]     # ids that are no customer; default: known words, and 0 where it is none
+# zero_customer = "keep"            # customer 0 is a customer, or "missing"; default: "auto" looks at the ids
 # same_order = "last"               # of an order in several files, the "first", the "last" or "both" count
 # window = "24 months"              # count only orders of the last 24 months
 # since = 2024-01-01                # or only orders from this day on
@@ -151,7 +154,7 @@ def render_template(settings: Mapping[str, Any], columns: Mapping[str, str]) -> 
         columns: Columns that are set in the file, by role.
     """
     values = dict(settings)
-    text = _TEXT.format(columns="\n".join(_role(role, columns.get(role)) for role in ROLES))
+    text = _TEXT.format(columns="\n".join(_role(role, columns.get(role)) for role in (*ROLES, "monetary")))
     if read := values.pop("read", {}):
         text = text.replace("# [read]  ", "[read]    ")
     for name, value in {**values, **read}.items():

@@ -40,7 +40,7 @@ def lines_sql(spec: QuerySpec, pipeline: QueryPipeline, customers: Sequence[str]
         lines = select([*keys, no_order, *line, f"{written} AS written"], source)
         return pipeline.with_required_ctes(lines, CLEAN)
     purchases, count = f"COUNT({is_purchase.format(otherwise='')})", "COUNT(*)"
-    if spec.compares_files:
+    if spec.aggregates_lines:
         purchases, count = "SUM(purchases)", "SUM(lines)"
     sums = [
         "SUM(amount) AS amount",

@@ -13,10 +13,11 @@ from rfm_pipeline.sql.query_spec import Cte, QuerySpec
 from rfm_pipeline.sql.stages.clean import CLEAN, clean_ctes
 from rfm_pipeline.sql.stages.duplicates import ORDER_COPIES, duplicates_ctes
 from rfm_pipeline.sql.stages.metrics import ATTRIBUTED, WINDOWED, metrics_ctes
+from rfm_pipeline.sql.stages.order_totals import TOTALS_OF_LINES, order_totals_ctes
 from rfm_pipeline.sql.stages.scores import scores_ctes
 from rfm_pipeline.sql.stages.segments import segments_ctes
 
-STAGES = (clean_ctes, duplicates_ctes, metrics_ctes, scores_ctes, segments_ctes)
+STAGES = (clean_ctes, order_totals_ctes, duplicates_ctes, metrics_ctes, scores_ctes, segments_ctes)
 """The stages in their order; each is a function from the spec to its CTEs."""
 
 
@@ -129,8 +130,8 @@ class QueryPipeline(Struct, frozen=True):
         def over(ctes: Sequence[Cte], select: str, reads: Sequence[str]) -> str:
             return with_ctes(_required(ctes, reads), select, self.dialect)
 
-        if grouped.name == ORDER_COPIES:
-            # Copies of an order are compared whether their lines are kept or not.
+        if grouped.name in {ORDER_COPIES, *TOTALS_OF_LINES}:
+            # Copies of an order are compared, and totals counted once, whether their lines are kept or not.
             key = "customer_id"
         return PartitionedQuery(
             input_sql=over(before, f"SELECT *\nFROM {lines}", [lines]),

@@ -100,6 +100,16 @@ class QuerySpec(Struct, frozen=True):
         return self.mapping.roles()[role].kind
 
     @property
+    def counts_totals(self) -> bool:
+        """Whether the amount is the total of an order, repeated on each of its lines, and counts once."""
+        return self.reading.amount_of == "order" and self.mapping.order_id is not None
+
+    @property
+    def aggregates_lines(self) -> bool:
+        """Whether the rows that are aggregated to orders have `lines` and `purchases`, as they are aggregates."""
+        return self.compares_files or self.counts_totals
+
+    @property
     def may_share_orders(self) -> bool:
         """Whether an order can be in several files, and then counts once."""
         several = self.files is not None and self.files.distinct > 1

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.source.profile.customer_table import columns_of_lines, find_customer_table
+from rfm_pipeline.source.profile.customers import read_customers
 from rfm_pipeline.source.profile.dates import read_dates
 from rfm_pipeline.source.profile.numbers import read_numbers
+from rfm_pipeline.source.profile.orders import read_orders
 from rfm_pipeline.source.profile.roles import map_columns
 from rfm_pipeline.source.profile.sales import read_sales
 from rfm_pipeline.source.profile.sample import Sample
@@ -27,11 +32,15 @@ def profile_source(
     Raises:
         ColumnError: If a role has no column or several, or the values of a column can be read in two ways.
     """
-    roles = map_columns(schema, sample, settings.columns.by_role(), file_type)
-    mapping = roles.mapping
+    configured = settings.columns.by_role()
+    table = find_customer_table(schema, sample, configured)
+    roles = map_columns(schema, sample, columns_of_lines(configured, table), file_type)
+    mapping = replace(roles.mapping, configured=roles.mapping.configured - table.columns.keys())
     dates = read_dates(schema, mapping, sample, settings)
     numbers = read_numbers(mapping, sample, settings)
     sales = read_sales(schema, sample, settings, mapping, numbers.separators)
+    customers = read_customers(mapping, sample, settings)
+    orders = read_orders(schema, mapping, sample, settings)
     return Reading(
         mapping=mapping,
         date_formats=dates.formats,
@@ -40,5 +49,16 @@ def profile_source(
         unit=numbers.unit,
         unreadable={"invalid_amount": numbers.unreadable} if numbers.unreadable else {},
         sales=sales.rules,
-        notes=(*roles.notes, *dates.notes, *numbers.notes, *sales.notes),
+        placeholders=customers.placeholders,
+        checks_zero=customers.checks_zero,
+        amount_of=orders.amount_of,
+        notes=(
+            *table.notes,
+            *roles.notes,
+            *dates.notes,
+            *numbers.notes,
+            *customers.notes,
+            *orders.notes,
+            *sales.notes,
+        ),
     )

@@ -22,8 +22,8 @@ from rfm_pipeline.common.number_format import (
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
 from rfm_pipeline.sql.dialects.dates import date_branches
+from rfm_pipeline.sql.dialects.ids import customer_branches
 
-_FLOAT_ID = (r"^([0-9]+)\.0$", r"\1")
 EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
 
 
@@ -95,19 +95,31 @@ class Dialect(ABC):
             return f"({expression} IS NULL)"
         return f"({expression} IS NULL OR {self.is_whitespace(expression)})"
 
-    def customer_key(self, expression: str, kind: Kind) -> str:
+    def customer_key(self, expression: str, kind: Kind, placeholders: Sequence[str] = ()) -> str:
         """Return a customer id as the grouping key of lines; NULL if it is missing.
 
-        Text such as 17850.0, which some exports make of the id 17850, becomes 17850.
+        Args:
+            expression: The id.
+            kind: Its kind.
+            placeholders: Ids that are no customer: text in any case, and numbers.
         """
-        return (
-            self.without_float_suffix(expression) if kind is Kind.TEXT else self.order_key(expression, kind)
-        )
+        if kind is Kind.TEXT:
+            branches = customer_branches(self, expression, placeholders)
+            return case_expression(branches, self.trimmed(expression))
+        value = expression
+        for number in placeholders:
+            if number.removeprefix("-").isdigit():
+                value = f"NULLIF({value}, {number})"
+        if kind is Kind.FLOAT:
+            return f"CASE WHEN {self.is_finite(expression)} THEN {value} END"
+        return value
 
     def order_key(self, expression: str, kind: Kind) -> str:
         """Return an order id as the grouping key of lines; NULL if it is missing."""
         if kind is Kind.TEXT:
-            return case_expression(self.text_id(expression))
+            trimmed = f"NULLIF({self.trimmed(expression)}, '')"
+            quick = self.quick_order_branches(expression)
+            return case_expression(quick, trimmed) if quick else trimmed
         if kind is Kind.FLOAT:
             return f"CASE WHEN {self.is_finite(expression)} THEN {expression} END"
         return expression
@@ -196,26 +208,27 @@ class Dialect(ABC):
     def trim(self, expression: str) -> str:
         """Return text without spaces, tabs, line breaks and no-break spaces around it."""
 
-    def text_id(self, expression: str) -> list[tuple[str, str]]:
-        """Return the branches of a CASE expression whose value is a text id, or NULL if it is blank."""
-        # Text between '!' and '~' does not begin with whitespace. Nearly all ids match this cheap condition;
-        # if a whole batch does, DuckDB copies nothing.
-        plain = f"{expression} BETWEEN '!' AND '~'"
-        return [(plain, expression), (f"NOT ({self.is_whitespace(expression)})", expression)]
+    @abstractmethod
+    def trimmed(self, expression: str) -> str:
+        """Return text without Unicode whitespace around it."""
 
-    def without_float_suffix(self, expression: str) -> str:
-        """Return a text id without the `.0` of a float; NULL if it is blank."""
-        # Text that begins with a character after the digits is neither a number nor blank. This cheapest
-        # condition comes first.
-        is_word = f"{expression} BETWEEN ':' AND '~'"
-        without_suffix = self.regexp_replace(expression, *_FLOAT_ID)
-        return case_expression(
-            [
-                (is_word, expression),
-                (self.ends_with(expression, ".0"), without_suffix),
-                *self.text_id(expression),
-            ]
-        )
+    def quick_customer_branches(self, text: str, placeholders: Sequence[str]) -> list[tuple[str, str]]:
+        """Return branches that read most customer ids at a lower cost, with the same values as the others."""
+        del text, placeholders
+        return []
+
+    def quick_order_branches(self, text: str) -> list[tuple[str, str]]:
+        """Return branches that read most order ids at a lower cost, with the same values as the others."""
+        del text
+        return []
+
+    @abstractmethod
+    def contains(self, expression: str, part: str) -> str:
+        """Return the condition that text contains the Python string `part`."""
+
+    @abstractmethod
+    def lower(self, expression: str) -> str:
+        """Return text in lower case, letter by letter."""
 
     @abstractmethod
     def is_whitespace(self, expression: str) -> str:
@@ -322,6 +335,10 @@ class Dialect(ABC):
     @abstractmethod
     def average(self, total: str, count: str) -> str:
         """Return money divided by a positive count, rounded to nine decimals, half away from zero."""
+
+    @abstractmethod
+    def floor_divide(self, dividend: str, divisor: str) -> str:
+        """Return the whole quotient of two integers, neither negative; compound terms are in parentheses."""
 
     @abstractmethod
     def coarse(self, expression: str) -> str:

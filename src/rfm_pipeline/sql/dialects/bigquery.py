@@ -48,6 +48,16 @@ class BigQuery(Dialect):
     def trim(self, expression: str) -> str:
         return f"TRIM({expression}, {_TRIMMED})"
 
+    def trimmed(self, expression: str) -> str:
+        return f"TRIM({expression})"
+
+    def contains(self, expression: str, part: str) -> str:
+        return f"STRPOS({expression}, {self.literal(part)}) > 0"
+
+    def lower(self, expression: str) -> str:
+        # LOWER alone makes two letters of the dotted capital I, and looks at the letters around a sigma.
+        return f"LOWER(REPLACE(REPLACE({expression}, 'İ', 'i'), 'Σ', 'σ'))"
+
     def is_whitespace(self, expression: str) -> str:
         return f"TRIM({expression}) = ''"
 
@@ -136,6 +146,9 @@ class BigQuery(Dialect):
 
     def average(self, total: str, count: str) -> str:
         return f"{total} / {count}"
+
+    def floor_divide(self, dividend: str, divisor: str) -> str:
+        return f"DIV({dividend}, {divisor})"
 
     def coarse(self, expression: str) -> str:
         # The three leading digits: about ten thousand distinct values at most, for any number of customers.

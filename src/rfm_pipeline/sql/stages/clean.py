@@ -8,6 +8,7 @@ from rfm_pipeline.common.date_formats import AMBIGUOUS_DATE_PATTERN
 from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.sql.dialects.base import case_expression
+from rfm_pipeline.sql.dialects.ids import is_scientific
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 from rfm_pipeline.sql.stages import sale_rules
@@ -16,12 +17,15 @@ AMBIGUOUS_DATE = "ambiguous_date"
 """Exclusion reason of a line whose text date can be read in two ways; a run that finds one fails."""
 DUPLICATE_FILE = "duplicate_file"
 """Exclusion reason of the lines of a file whose content is that of another file."""
+SCIENTIFIC_IDS = {"customer_id": "scientific_customer", "order_id": "scientific_order"}
+"""Exclusion reasons, by role, of lines whose id is in scientific notation; a run that finds one fails."""
 CLEAN = "clean"
 """Name of the stage's last CTE: one row per source line."""
 
 # (Precision, scale) of each role with numbers. The product of a quantity and a price is exact in the nine
 # decimals that every engine's NUMERIC has, and a sum of a hundred million of the largest lines still fits.
-_NUMBER_TYPES = {"quantity": (12, 3), "unit_price": (18, 6), "amount": (30, 9), "refund": (30, 9)}
+_NUMBER_TYPES = {"quantity": (12, 3), "unit_price": (18, 6), "amount": (30, 9), "refund": (30, 9), "frequency": (12, 3)}
+_REFUND = "CASE WHEN no_refund THEN 0 ELSE refund END"
 _SKIPPED, _EXCLUDED = "skip_reason IS NOT NULL", "exclude_reason IS NOT NULL"
 
 
@@ -87,7 +91,7 @@ def _first_filled(spec: QuerySpec, column: Column, fallback: Column) -> str:
 def _lines(spec: QuerySpec) -> str:
     dialect, settings = spec.dialect, spec.settings
     kinds = {role: spec.kind_of(role) for role in spec.mapping.roles()}
-    columns = [f"{dialect.customer_key('customer_id', kinds['customer_id'])} AS customer_id"]
+    columns = [f"{_customer_key(spec)} AS customer_id"]
     if "order_id" in kinds:
         columns.append(f"{dialect.order_key('order_id', kinds['order_id'])} AS order_id")
     if "refund_of" in kinds:
@@ -112,9 +116,16 @@ def _lines(spec: QuerySpec) -> str:
     return select(columns, "source")
 
 
+def _customer_key(spec: QuerySpec) -> str:
+    return spec.dialect.customer_key("customer_id", spec.kind_of("customer_id"), spec.reading.placeholders)
+
+
 def _clean(spec: QuerySpec) -> str:
     columns = _keys(spec)
     columns += ["order_date", f"{sale_rules.converted(spec, _amount(spec))} AS amount"]
+    if spec.counts_totals and spec.mapping.refund:
+        columns.append(f"{sale_rules.converted(spec, _in_unit(spec, _REFUND))} AS refunded")
+    columns += ["frequency"] if spec.mapping.frequency else []
     if spec.window_moves:
         columns.append(f"{_first_reason(spec, _early_rules(spec))} AS reason")
         columns.append(f"{_first_reason(spec, _late_rules(spec))} AS late_reason")
@@ -144,8 +155,13 @@ def _is_refund(spec: QuerySpec) -> str:
 
 def _amount(spec: QuerySpec) -> str:
     amount = "amount" if spec.mapping.amount else spec.dialect.product("quantity", "unit_price")
-    if spec.mapping.refund:
-        amount = f"{amount} - CASE WHEN no_refund THEN 0 ELSE refund END"
+    # The refund of an order whose total counts once is subtracted from the total.
+    if spec.mapping.refund and not spec.counts_totals:
+        amount = f"{amount} - {_REFUND}"
+    return _in_unit(spec, amount)
+
+
+def _in_unit(spec: QuerySpec, amount: str) -> str:
     return amount if spec.reading.unit == 1 else spec.dialect.in_unit(f"({amount})", spec.reading.unit)
 
 
@@ -168,8 +184,12 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
         yield "missing_customer", f"customer_id IS NULL AND NOT COALESCE({_is_refund(spec)}, FALSE)"
     else:
         yield "missing_customer", "customer_id IS NULL"
+    if mapping.frequency:
+        yield "invalid_frequency", "frequency IS NULL OR frequency < 0 OR frequency <> FLOOR(frequency)"
+        yield "no_orders", "frequency = 0"
     if mapping.order_id:
         yield "missing_order", "order_id IS NULL"
+    yield from _scientific_ids(spec)
     if spec.may_be_ambiguous:
         yield (
             AMBIGUOUS_DATE,
@@ -183,6 +203,14 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     if settings.window and spec.as_of:
         oldest = dialect.window_start(dialect.literal(spec.as_of), settings.window)
         yield "outside_window", f"order_date <= {oldest}"
+
+
+def _scientific_ids(spec: QuerySpec) -> Iterator[tuple[str, str]]:
+    """Yield the rules for ids that a spreadsheet ruined, which stop a run: such as 6.01235E+12."""
+    kept = " AND exclude_reason IS NULL" if spec.settings.exclude else ""
+    for role, reason in SCIENTIFIC_IDS.items():
+        if role in spec.mapping.roles() and spec.kind_of(role) is Kind.TEXT:
+            yield reason, f"{is_scientific(spec.dialect, role)}{kept}"
 
 
 def _late_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,8 @@ counts such orders beside the metrics, and compares them in a second pass only i
 from __future__ import annotations
 
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
-from rfm_pipeline.sql.stages.clean import CLEAN, DUPLICATE_FILE, has_example
+from rfm_pipeline.sql.stages.clean import DUPLICATE_FILE, has_example
+from rfm_pipeline.sql.stages.order_totals import clean_lines_cte
 
 DUPLICATE_ORDER = "duplicate_order"
 """Exclusion reason of the lines of an order that counts in another file."""
@@ -33,7 +34,7 @@ def duplicates_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
             ORDER_COPIES,
             "One row per order, file and date, and per exclusion reason of its lines.",
             _order_copies(spec),
-            reads=(CLEAN,),
+            reads=(clean_lines_cte(spec),),
         ),
         Cte(ORDER_FILES, "One row per order and file.", _order_files(spec), reads=(ORDER_COPIES,)),
         Cte(
@@ -57,7 +58,7 @@ def lines_cte(spec: QuerySpec) -> str:
     The rows of `compared` have the columns of `clean`, and besides `lines` and `purchases`: their number of
     lines, and of lines with a positive amount.
     """
-    return COMPARED if spec.compares_files else CLEAN
+    return COMPARED if spec.compares_files else clean_lines_cte(spec)
 
 
 def compared_orders_sql(spec: QuerySpec) -> str:
@@ -94,14 +95,17 @@ def _order_copies(spec: QuerySpec) -> str:
     keys += ["late_reason"] if spec.window_moves else []
     columns = [
         *keys,
-        "COUNT(*) AS lines",
-        "COUNT(CASE WHEN amount > 0 THEN 1 END) AS purchases",
+        "SUM(lines) AS lines" if spec.counts_totals else "COUNT(*) AS lines",
+        "SUM(purchases) AS purchases"
+        if spec.counts_totals
+        else "COUNT(CASE WHEN amount > 0 THEN 1 END) AS purchases",
         "SUM(amount) AS amount",
+        *(["SUM(repeated) AS repeated"] if spec.counts_totals else []),
         "MIN(amount) AS smallest",
         "MAX(amount) AS largest",
         *(["MIN(written) AS written"] if has_example(spec) else []),
     ]
-    return select(columns, CLEAN, group=len(keys))
+    return select(columns, clean_lines_cte(spec), group=len(keys))
 
 
 def _order_files(spec: QuerySpec) -> str:
@@ -163,6 +167,7 @@ def _compared(spec: QuerySpec) -> str:
     reason = "\n".join(["CASE", *branches, "    ELSE copies.reason", "  END"])
     names = ["customer_id", "order_id", "order_date", "amount", "purchases", "lines"]
     names += ["late_reason"] if spec.window_moves else []
+    names += ["repeated"] if spec.counts_totals else []
     names += ["written"] if has_example(spec) else []
     columns = [f"copies.{name} AS {name}" for name in names]
     source = f"{ORDER_COPIES} AS copies\nLEFT JOIN {SHARED_ORDERS} AS shared\n  ON {_same_order('copies')}"

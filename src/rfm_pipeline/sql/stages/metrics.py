@@ -14,6 +14,8 @@ from rfm_pipeline.sql.stages.duplicates import lines_cte
 
 NO_POSITIVE_ORDER = "no_positive_order"
 """Exclusion reason for the lines of a customer without an order of a positive amount, net of returns."""
+MONTH = 31
+"""Most days between the lines of one order; beyond it, the order id was probably used for several orders."""
 WINDOWED = "windowed"
 """Name of the CTE that applies a time window that ends on the newest order."""
 ATTRIBUTED = "attributed"
@@ -100,12 +102,15 @@ def _order_days(spec: QuerySpec) -> str:
     if spec.mapping.order_id:
         keys.append(f"CASE WHEN {kept} THEN order_id END AS order_id")
     purchases, lines = f"COUNT({_if_bought(spec, '1')})", "COUNT(*)"
-    if spec.compares_files:
+    if spec.aggregates_lines:
         purchases, lines = "SUM(purchases)", "SUM(lines)"
+    elif spec.mapping.frequency:
+        purchases = _sum_of_frequency(spec)
     sums = [
         f"{purchases} AS purchases",
         "SUM(amount) AS amount",
         f"{lines} AS lines",
+        *_repeated(spec),
         *_written(spec, "MIN(written)"),
         *_file_range(spec, "source_file", "source_file"),
     ]
@@ -131,6 +136,7 @@ def _windowed(spec: QuerySpec) -> str:
         "amount",
         "lines",
         f"{reason} AS reason",
+        *(["repeated"] if spec.counts_totals else []),
         *(["written"] if has_example(spec) else []),
         *(["first_file", "last_file"] if spec.counts_shared_orders else []),
     ]
@@ -141,7 +147,7 @@ def _orders(spec: QuerySpec) -> str:
     order_date, files = "order_date", ("source_file", "source_file")
     if spec.window_moves:
         files = "first_file", "last_file"
-    if spec.window_moves or spec.compares_files:
+    if spec.window_moves or spec.aggregates_lines:
         lines, purchases = "SUM(lines)", "CASE WHEN purchases > 0 THEN order_date END"
         order_date = purchases if spec.nets_returns else order_date
     else:
@@ -163,6 +169,7 @@ def _orders(spec: QuerySpec) -> str:
         f"MAX({order_date}) AS last_order_date",
         "SUM(amount) AS amount",
         f"{lines} AS lines",
+        *_repeated(spec),
         *_written(spec, "MIN(written)"),
         *_file_range(spec, *files),
     ]
@@ -178,6 +185,7 @@ def _attributed(spec: QuerySpec) -> str:
         "last_order_date",
         "amount",
         "lines",
+        *(["repeated"] if spec.counts_totals else []),
         *(["written"] if has_example(spec) else []),
         *(["first_file", "last_file"] if spec.counts_shared_orders else []),
     ]
@@ -200,6 +208,8 @@ def _customers(spec: QuerySpec) -> str:
         customer_id = f"CASE WHEN reason IS NULL THEN {customer} END"
     else:
         source, lines, frequency = CLEAN, "COUNT(*)", f"COUNT({_if_bought(spec, '1')})"
+        if spec.mapping.frequency:
+            frequency = _sum_of_frequency(spec)
         dates = [_if_bought(spec, "order_date")] * 2
         customer_id = f"CASE WHEN reason IS NULL THEN {customer} END"
     columns = [
@@ -210,6 +220,7 @@ def _customers(spec: QuerySpec) -> str:
         f"{dialect.cast(frequency, 'integer')} AS frequency",
         "SUM(amount) AS monetary",
         f"{dialect.cast(lines, 'integer')} AS lines",
+        *(f"{value} AS {name}" for name, value in counted_in_customers(spec).items()),
         *_written(spec, "MIN(written)"),
         *(
             ["COUNT(CASE WHEN first_file <> last_file THEN 1 END) AS shared_orders"]
@@ -225,7 +236,7 @@ def _buyers(spec: QuerySpec) -> str:
         f"CASE WHEN reason IS NULL AND frequency = 0 THEN '{NO_POSITIVE_ORDER}' ELSE reason END AS reason"
     )
     columns = ["customer_id", "first_order_date", "last_order_date", "frequency", "monetary", "lines"]
-    columns += ["shared_orders"] if spec.counts_shared_orders else []
+    columns += [*counted_in_customers(spec), *(["shared_orders"] if spec.counts_shared_orders else [])]
     return select([reason, *columns, *(["written"] if has_example(spec) else [])], "balances")
 
 
@@ -278,6 +289,33 @@ def _if_bought(spec: QuerySpec, value: str) -> str:
     If returns are not netted, every kept line has a positive amount, and no CASE is needed.
     """
     return f"CASE WHEN amount > 0 THEN {value} END" if spec.nets_returns else value
+
+
+def _sum_of_frequency(spec: QuerySpec) -> str:
+    """Return SQL for the number of orders where a line is a customer."""
+    return f"COALESCE(SUM({_if_bought(spec, 'frequency')}), 0)"
+
+
+def counted_in_customers(spec: QuerySpec) -> dict[str, str]:
+    """Return what `customers` counts for the notes of the result: aggregates by the names of their columns.
+
+    They ride along in the one scan: an order id of each customer, which another customer must not have; orders
+    whose lines are months apart; refunds that may be of orders from before the window; and repeats of totals.
+    """
+    counts = {}
+    if spec.mapping.order_id:
+        days = spec.dialect.days_between("first_order_date", "last_order_date")
+        counts["first_order"] = "MIN(order_id)"
+        counts["long_orders"] = f"COUNT(CASE WHEN {days} > {MONTH} THEN 1 END)"
+        if spec.nets_returns and (spec.settings.window or spec.settings.since):
+            counts["refunds"] = "COUNT(CASE WHEN amount < 0 THEN 1 END)"
+        if spec.counts_totals:
+            counts["repeated"] = "SUM(repeated)"
+    return counts
+
+
+def _repeated(spec: QuerySpec) -> list[str]:
+    return ["SUM(repeated) AS repeated"] if spec.counts_totals else []
 
 
 def _file_range(spec: QuerySpec, first: str, last: str) -> list[str]:

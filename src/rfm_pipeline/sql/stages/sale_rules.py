@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rfm_pipeline.common.schema import Column
-from rfm_pipeline.config.sale_rules import NOT_A_SALE, OTHER_CURRENCY, UNEXPECTED_CURRENCY, CurrencyRule
+from rfm_pipeline.config.sale_rules import NOT_A_SALE, OTHER_CURRENCY, UNEXPECTED_CURRENCY
 from rfm_pipeline.sql.query_spec import QuerySpec
 
 _CURRENCY = "currency"
 # What is beside the currency in an amount: digits, separators, signs, brackets and blanks.
-_NUMBER = r"[0-9.,'’()+\s\p{Z}−–-]"
+_NUMBER = r"[0-9.,'’()+\s\p{Z}−–-]"  # noqa: RUF001 (signs that people write)
 
 
 def source_columns(spec: QuerySpec) -> list[str]:
@@ -51,18 +51,23 @@ def not_a_sale_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
         for currency in rules.currency.currencies:
             if currency.is_excluded:
                 yield currency.reason, f"{_CURRENCY} IN ({_listed(spec, currency.texts)})"
-        yield OTHER_CURRENCY, _is_other(spec, rules.currency)
 
 
 def unexpected_currency_rule(spec: QuerySpec) -> Iterator[tuple[str, str]]:
-    """Yield the branch that gives lines in an unexpected currency a reason; the run fails if there are any.
+    """Yield the branch for lines in a currency that the sample lacks: condition, and SQL of the reason.
 
-    The branch is a condition, and SQL text of the reason.
+    They are excluded if a currency was chosen; if not, the run fails.
     """
-    rule = spec.reading.sales.currency
-    if rule and rule.stops_at_others:
-        reason = f"CONCAT({spec.dialect.literal(UNEXPECTED_CURRENCY)}, {_CURRENCY})"
-        yield _is_other(spec, rule), reason
+    rule, dialect = spec.reading.sales.currency, spec.dialect
+    if rule is None or rule.is_in_amount:
+        return
+    reason = f"CONCAT({dialect.literal(UNEXPECTED_CURRENCY)}, {_CURRENCY})"
+    if not rule.stops_at_others:
+        of_code = f"CONCAT({dialect.literal(OTHER_CURRENCY + '_')}, LOWER({_CURRENCY}))"
+        is_code = dialect.matches(_CURRENCY, "^[A-Z]{3}$")
+        reason = f"CASE WHEN {is_code} THEN {of_code} ELSE {dialect.literal(OTHER_CURRENCY)} END"
+    texts = [text for currency in rule.currencies for text in currency.texts]
+    yield f"{_CURRENCY} NOT IN ({_listed(spec, ['', *texts])})", reason
 
 
 def converted(spec: QuerySpec, amount: str) -> str:
@@ -74,11 +79,6 @@ def converted(spec: QuerySpec, amount: str) -> str:
         if currency.rate is not None and currency.rate != 1
     ]
     return spec.dialect.converted(f"({amount})", rates) if rates else amount
-
-
-def _is_other(spec: QuerySpec, rule: CurrencyRule) -> str:
-    texts = [text for currency in rule.currencies for text in currency.texts]
-    return f"{_CURRENCY} NOT IN ({_listed(spec, ['', *texts])})"
 
 
 def _listed(spec: QuerySpec, texts: tuple[str, ...] | list[str]) -> str:

@@ -1,9 +1,18 @@
 """Scores: compute the edges of each dimension, and score each customer by them.
 
-The k-th quantile edge is the smallest value v such that at least k / `bins` of the customers have a value of
-at most v: the inverse of the empirical distribution function (definition 1 of Hyndman and Fan, "Sample
-Quantiles in Statistical Packages", 1996). It is exact, and computed from a histogram, so that window
-functions sort distinct values and not customers.
+The k-th quantile threshold is the smallest value v such that at least k / `bins` of the customers have a
+value of at most v: the inverse of the empirical distribution function (definition 1 of Hyndman and Fan,
+"Sample Quantiles in Statistical Packages", 1996), of days, orders and money as they are. The step of a value
+is the number of thresholds below it: recency scores `bins` less the step, frequency and monetary one more.
+
+Ties need two rules more. The highest value has the highest step, `bins` - 1, however many customers share it.
+A value between the ends that is two thresholds or more takes the middle of its share: with p the share of the
+customers below it and of half of those who have it, its step is ceil(`bins` * p) - 1. One customer more on
+either side of a crowd then never moves the crowd from one end of the scores to the other.
+
+Edges are effective: the k-th is the highest value with a step below k, so that comparisons with the edges
+give every score. They are exact, and computed from a histogram: window functions sort distinct values, never
+customers.
 """
 
 from __future__ import annotations
@@ -65,91 +74,112 @@ def recomputed_edge_names(spec: QuerySpec, dimension: DimensionScoring) -> list[
 
 
 def _quantile_ctes(spec: QuerySpec, dimension: DimensionScoring) -> list[Cte]:
-    name = dimension.name
-    # The histogram's values grow from the worst to the best; fewer days are better, so recency is negated.
-    value = "-recency_days" if name == "recency" else VALUE_COLUMNS[name]
-    if name == "monetary":
-        ctes = _refined(spec, dimension, value)
-    else:
-        description = f"One row per {name} value, with its number of customers."
-        ctes = [_histogram(f"{name}_histogram", description, value, "value"), _cumulative(name)]
-    edges = []
-    for k, column in enumerate(recomputed_edge_names(spec, dimension), start=1):
-        edge = f"MIN(CASE WHEN up_to * {dimension.bins} >= customers * {k} THEN value END)"
-        # Scores above the edge have fewer days than the edge's value: at most one day less.
-        edges.append(f"-{edge} - 1 AS {column}" if name == "recency" else f"{edge} AS {column}")
-    cumulative = f"{name}_cumulative"
+    name, value = dimension.name, VALUE_COLUMNS[dimension.name]
+    ctes = _refined(spec, dimension, value) if name == "monetary" else _counted(name, value)
+    steps, cumulative = f"{name}_steps", f"{name}_cumulative"
+    description = f"One row per {name} value, with the number of thresholds below it."
+    ctes.append(Cte(steps, description, _steps(spec, dimension.bins, cumulative), reads=(cumulative,)))
+    columns = recomputed_edge_names(spec, dimension)
+    # The columns are in the order of the scores; the fewest days have the best score.
+    ordered = reversed(columns) if name == "recency" else columns
+    edges = [
+        f"MAX(CASE WHEN step < {k} THEN value END) AS {column}" for k, column in enumerate(ordered, start=1)
+    ]
     description = f"One row: the edges of {name}."
-    ctes.append(Cte(f"{name}_edges", description, select(edges, cumulative), reads=(cumulative,)))
+    ctes.append(Cte(f"{name}_edges", description, select(edges, steps), reads=(steps,)))
     return ctes
 
 
-def _histogram(name: str, description: str, value: str, alias: str) -> Cte:
-    counted = select([f"{value} AS {alias}", "COUNT(*) AS customers_here"], "metrics", group=1)
-    return Cte(name, description, counted, reads=("metrics",))
+def _counted(name: str, value: str) -> list[Cte]:
+    """Return the CTEs of cumulative counts for values of which there are few, such as days."""
+    counted = select([f"{value} AS value", "COUNT(*) AS customers_here"], "metrics", group=1)
+    description = f"One row per {name} value, with the customers below it, up to it and in total."
+    return [
+        Cte(
+            f"{name}_histogram",
+            f"One row per {name} value, with its number of customers.",
+            counted,
+            reads=("metrics",),
+        ),
+        Cte(
+            f"{name}_cumulative",
+            description,
+            select(["value", *_running_sums("value")], f"{name}_histogram"),
+            reads=(f"{name}_histogram",),
+        ),
+    ]
 
 
-def _cumulative(dimension: str) -> Cte:
-    columns = [
-        "value",
-        "SUM(customers_here) OVER (ORDER BY value) AS up_to",
+def _running_sums(order: str) -> list[str]:
+    running = f"SUM(customers_here) OVER (ORDER BY {order})"
+    return [
+        f"{running} - customers_here AS below",
+        f"{running} AS up_to",
         "SUM(customers_here) OVER () AS customers",
     ]
-    description = f"One row per {dimension} value, with the customers up to the value and in total."
-    histogram = f"{dimension}_histogram"
-    return Cte(f"{dimension}_cumulative", description, select(columns, histogram), reads=(histogram,))
+
+
+def _steps(spec: QuerySpec, bins: int, cumulative: str) -> str:
+    below, up_to = _threshold_counts(spec, bins)
+    middle = spec.dialect.floor_divide(f"({bins} * (below + up_to) - 1)", "(2 * customers)")
+    step = (
+        "CASE\n"
+        "    WHEN below = 0 THEN 0\n"
+        f"    WHEN up_to = customers THEN {bins - 1}\n"
+        f"    WHEN {up_to} - {below} >= 2 THEN {middle}\n"
+        f"    ELSE {below}\n"
+        "  END"
+    )
+    return select(["value", f"{step} AS step"], cumulative)
+
+
+def _threshold_counts(spec: QuerySpec, bins: int) -> tuple[str, str]:
+    """Return the number of thresholds below a value, and up to it."""
+    divide = spec.dialect.floor_divide
+    return divide(f"({bins} * below)", "customers"), divide(f"({bins} * up_to)", "customers")
 
 
 def _refined(spec: QuerySpec, dimension: DimensionScoring, value: str) -> list[Cte]:
     """Return the CTEs of cumulative counts for values that are nearly all distinct, such as money.
 
     The values are counted twice: first rounded down to coarse values, of which there are few; then exactly,
-    for those coarse values that contain an edge. The edges are exact, and no window function sorts many rows.
+    for those coarse values that contain a threshold, and for the highest. Of each other coarse value, only
+    the highest exact value matters. No window function sorts many rows.
     """
-    name, bins = dimension.name, dimension.bins
-    coarse = spec.dialect.coarse(value)
-    contains_edge = "\n  OR ".join(
-        f"(before * {bins} < customers * {k} AND up_to * {bins} >= customers * {k})" for k in range(1, bins)
-    )
-    ranges = [
-        "coarse",
-        "SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before",
-        "SUM(customers_here) OVER (ORDER BY coarse) AS up_to",
-        "SUM(customers_here) OVER () AS customers",
-    ]
-    values = [f"{value} AS value", "coarse", "before", "customers", "COUNT(*) AS customers_here"]
-    in_holders = f"metrics\nJOIN {name}_holders\n  ON {coarse} = coarse"
-    up_to = "before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to"
+    name, coarse = dimension.name, spec.dialect.coarse(value)
+    below, up_to = _threshold_counts(spec, dimension.bins)
+    has_threshold = f"{up_to} > {below}"
+    counted = [f"{coarse} AS coarse", f"MAX({value}) AS highest", "COUNT(*) AS customers_here"]
+    values = [f"{value} AS value", "coarse", "below AS below_coarse", "customers", "COUNT(*) AS customers_here"]
+    in_ranges = f"metrics\nJOIN {name}_ranges\n  ON {coarse} = coarse\nWHERE {has_threshold}"
+    running = "below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value)"
+    exact = ["value", f"{running} - customers_here AS below", f"{running} AS up_to", "customers"]
+    others = ["highest AS value", "below", "up_to", "customers"]
     return [
-        _histogram(
+        Cte(
             f"{name}_coarse",
-            f"One row per coarse {name} value, with its number of customers.",
-            coarse,
-            "coarse",
+            f"One row per coarse {name} value, with its highest value and its number of customers.",
+            select(counted, "metrics", group=1),
+            reads=("metrics",),
         ),
         Cte(
             f"{name}_ranges",
-            f"One row per coarse {name} value, with the customers before it, up to it and in total.",
-            select(ranges, f"{name}_coarse"),
+            f"One row per coarse {name} value, with the customers below it, up to it and in total.",
+            select(["coarse", "highest", *_running_sums("coarse")], f"{name}_coarse"),
             reads=(f"{name}_coarse",),
         ),
         Cte(
-            f"{name}_holders",
-            f"One row per coarse {name} value that contains an edge.",
-            select(["coarse", "before", "customers"], f"{name}_ranges\nWHERE\n  {contains_edge}"),
-            reads=(f"{name}_ranges",),
-        ),
-        Cte(
             f"{name}_histogram",
-            f"One row per {name} value within {name}_holders, with its number of customers.",
-            select(values, in_holders, group=4),
-            reads=("metrics", f"{name}_holders"),
+            f"One row per {name} value in a coarse value that contains a threshold or the highest value.",
+            select(values, in_ranges, group=4),
+            reads=("metrics", f"{name}_ranges"),
         ),
         Cte(
             f"{name}_cumulative",
-            f"One row per {name} value within {name}_holders, with the customers up to it and in total.",
-            select(["value", up_to, "customers"], f"{name}_histogram"),
-            reads=(f"{name}_histogram",),
+            f"One row per {name} value that can be an edge, with the customers below it, up to it and in total.",
+            f"{select(exact, f'{name}_histogram')}\nUNION ALL\n"
+            f"{select(others, f'{name}_ranges')}\nWHERE {up_to} = {below}",
+            reads=(f"{name}_histogram", f"{name}_ranges"),
         ),
     ]
 
