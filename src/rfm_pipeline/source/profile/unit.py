@@ -44,7 +44,7 @@ def amount_unit(
         return _ONE, [f"amounts in `{column.name}` not multiplied by {named}, as they have fractions"]
     if are_whole and len(set(sizes)) >= _LEAST_VALUES and min(sizes) >= _LEAST_CENTS:
         span = f"whole numbers from {int(min(sizes)):,} to {int(max(sizes)):,}"
-        return _ONE, [f"amounts in `{column.name}` are {span}; if they are cents, --unit 0.01 reads them so"]
+        return _ONE, [f"amounts in `{column.name}` are {span}; --unit 0.01 reads them as cents"]
     return _ONE, []
 
 
