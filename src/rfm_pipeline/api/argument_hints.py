@@ -24,8 +24,8 @@ def hints_as_arguments() -> Iterator[None]:
         raise
 
 
-# The word after a flag is its value if it is quoted, if it contains a character that is not a lower-case letter,
-# or if the flag takes the name of a column.
+# The word after a flag is its value if it is quoted or contains a character that is not a lower-case letter,
+# and if the flag takes the name of a column.
 _COLUMN_FLAG = "customer-id|order-id|ordered-at|amount|quantity|unit-price"
 _FLAG = re.compile(
     rf"--(?:(?={_COLUMN_FLAG})([a-z-]+) (?!and\b|or\b)('[^']*'|\S+?)(?=[.,;:)]*(?:\s|$))"

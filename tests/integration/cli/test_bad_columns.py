@@ -135,7 +135,7 @@ AMOUNTS = [
     case("returns only", "run a.csv", "non_positive_amount", hints="sign of amounts", code=3,
          files={"a.csv": f"{HEADER}c1,o1,2025-01-01,-5\n"}),
     case("quantities all negative", "run a.csv", "non_positive_quantity", hints="sign of quantities", code=3,
-         files=columns("customer_id,ordered_at,quantity,price", "c1,2025-01-01,-1,5")),
+         files=columns("customer_id,ordered_at,quantity,unit_price", "c1,2025-01-01,-1,5")),
     case("returns only, netted", "run a.csv --returns net", "no_positive_order", hints="sign of amounts",
          code=3, files={"a.csv": f"{HEADER}c1,o1,2025-01-01,-5\n"}),
 ]  # fmt: skip

@@ -206,7 +206,7 @@ def test_a_line_with_an_invalid_quantity_or_price_has_an_invalid_amount(
     quantity: str, price: str, rfm: Rfm, tmp_path: Path
 ) -> None:
     (tmp_path / "a.csv").write_text(
-        f"customer_id,ordered_at,quantity,price\nc1,2025-01-01,2,5.25\nc2,2025-01-01,{quantity},{price}\n",
+        f"customer_id,ordered_at,quantity,unit_price\nc1,2025-01-01,2,5.25\nc2,2025-01-01,{quantity},{price}\n",
         encoding="utf-8",
     )
     result = rfm("run", "a.csv", "--json").json

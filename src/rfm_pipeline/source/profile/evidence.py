@@ -71,7 +71,7 @@ class Evidence:
         return list(self._by_role.get(role, ()))
 
     def values(self, column: Column) -> Keys:
-        """Return the values of a column; all None if the sample lacks the column, whose type no role takes."""
+        """Return the values of a column; all None if its type is one that the sample leaves out."""
         return self.sample.of(column) or (None,) * self.sample.rows
 
     def keys(self, column: Column) -> Keys:

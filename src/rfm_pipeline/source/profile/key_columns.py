@@ -39,11 +39,13 @@ def choose_customer(evidence: Evidence, order: Column | None) -> Choice:
 
     Args:
         evidence: Names and values of the columns.
-        order: The column of the order, which tells whether a key repeats over orders; None if there is none.
+        order: The configured column of the order; None to take the likely one. It shows whether a key repeats
+            over orders.
 
     Raises:
         ColumnError: If several columns could identify the customer, or only names of people do.
     """
+    order = order or _likely_order(evidence)
     candidates = [_with_kind(evidence, candidate) for candidate in evidence.candidates("customer_id")]
     if evidence.has_values:
         candidates = [each for each in candidates if evidence.key_share(each.column)] or candidates
@@ -53,12 +55,25 @@ def choose_customer(evidence: Evidence, order: Column | None) -> Choice:
     ids, emails = by_kind["id"], by_kind["email"]
     if ids and evidence.has_values:
         return _customer_by_values(evidence, ids, emails, order)
-    for several in (ids, emails, by_kind["phone"]):
+    for several in (ids, emails):
         if several:
             return Choice(_only(evidence, "customer_id", _most_specific(several)).column)
+    if phones := by_kind["phone"]:
+        phone = _only(evidence, "customer_id", phones)
+        return Choice(phone.column, (f"the customer is the phone number in `{phone.name}`",))
     if names := by_kind["name"]:
         raise _names_only(names)
     return Choice()
+
+
+def _likely_order(evidence: Evidence) -> Column | None:
+    """Return the column of the most specific order id that is filled on most lines."""
+    filled = [
+        each
+        for each in evidence.candidates("order_id")
+        if evidence.filled_share(each.column) > _MOST and not _is_constant(evidence.keys(each.column))
+    ]
+    return min(filled, key=lambda each: each.rank).column if filled else None
 
 
 def _with_kind(evidence: Evidence, candidate: Candidate) -> Candidate:

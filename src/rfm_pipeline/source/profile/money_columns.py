@@ -12,7 +12,7 @@ from rfm_pipeline.common.formatting import format_amount
 from rfm_pipeline.common.schema import Column
 from rfm_pipeline.config.column_mapping import list_columns, shell_word
 from rfm_pipeline.errors import ColumnError
-from rfm_pipeline.source.profile.evidence import Candidate, Evidence
+from rfm_pipeline.source.profile.evidence import Candidate, Evidence, Keys
 
 Money = Sequence[Decimal | None]
 """The amount of each line in the sample; None where it is unreadable."""
@@ -85,7 +85,7 @@ def choose_money(evidence: Evidence, order: Column | None, decided: frozenset[st
         return _by_name(evidence, readings)
     readings, notes = _proven(evidence, readings, order)
     if len(readings) > 1:
-        raise _question(evidence, readings)
+        raise _question(evidence, readings, order)
     if not readings:
         return MoneyChoice()
     return MoneyChoice(readings[0].roles, tuple(notes))
@@ -225,7 +225,7 @@ def _price_of_unit_or_line(
         if share_of_units >= _MOST > share_of_lines:
             if line is not None:
                 notes.append(
-                    f"`{price.name}` is the price of one unit: it does not depend on the quantity{evidence.scope}"
+                    f"`{price.name}` is the price of one unit: the same for any quantity{evidence.scope}"
                 )
                 return line
         elif share_of_lines >= _MOST > share_of_units:
@@ -237,10 +237,11 @@ def _price_of_unit_or_line(
 
 
 def _constant_prices(evidence: Evidence, price: Column, quantity: Column) -> tuple[float, float]:
-    """Return the shares of lines, of products in several quantities, whose price or price by quantity is constant.
+    """Return how many lines show a price of one unit, and how many a price of the line, as shares.
 
-    Without a column of products, only a price that grows with the quantity can be seen: the quotients then have
-    at most half as many values as the prices.
+    Compared are the lines of products that were sold in several quantities: their price, or their price
+    divided by the quantity, is constant. Without a column of products, only a price that grows with the
+    quantity shows: the quotients then have at most half as many values as the prices.
     """
     prices, quantities = evidence.numbers(price), evidence.numbers(quantity)
     best = (0.0, 0.0)
@@ -312,28 +313,40 @@ def _total_of_lines(
     if order is None:
         return None
     keys = evidence.keys(order)
+    # The lines of the last order may continue after the sample.
+    last = None if evidence.sample.is_whole else keys[-1]
     for repeated in readings:
-        totals: dict[str, set[Decimal]] = defaultdict(set)
-        for key, amount in zip(keys, repeated.money, strict=True):
-            if key is not None and amount is not None:
-                totals[key].add(amount)
-        if any(len(amounts) > 1 for amounts in totals.values()):
-            continue
+        totals = _totals_of_orders(keys, repeated.money)
         for lines in readings:
+            if lines is repeated or not totals:
+                continue
             sums: dict[str, Decimal] = defaultdict(Decimal)
             for key, amount in zip(keys, lines.money, strict=True):
                 if key is not None and amount is not None:
                     sums[key] += amount
-            if lines is repeated or set(sums) != set(totals):
-                continue
-            # The lines of the last order may continue after the sample.
-            last = None if evidence.sample.is_whole else keys[-1]
-            if all(abs(sums[key] - next(iter(totals[key]))) <= _TOLERANCE for key in sums if key != last):
+            if set(sums) == set(totals) and all(
+                abs(sums[key] - total) <= _TOLERANCE for key, total in totals.items() if key != last
+            ):
                 notes.append(
-                    f"the amount is {lines.label}; {repeated.label} is its total in each order{evidence.scope}"
+                    f"the amount is {lines.label}; {repeated.label} is the order's total{evidence.scope}"
                 )
                 return repeated
     return None
+
+
+def _totals_of_orders(keys: Keys, money: Money) -> dict[str, Decimal]:
+    """Return the amount of each order if all lines of an order have one amount; otherwise nothing.
+
+    At least one order must have several lines.
+    """
+    totals: dict[str, Decimal] = {}
+    lines = 0
+    for key, amount in zip(keys, money, strict=True):
+        if key is not None and amount is not None:
+            lines += 1
+            if totals.setdefault(key, amount) != amount:
+                return {}
+    return totals if len(totals) < lines else {}
 
 
 def _are_equal(one: Money, other: Money) -> bool:
@@ -344,16 +357,20 @@ def _are_equal(one: Money, other: Money) -> bool:
     )
 
 
-def _question(evidence: Evidence, readings: Sequence[Reading]) -> ColumnError:
+def _question(evidence: Evidence, readings: Sequence[Reading], order: Column | None = None) -> ColumnError:
     shown = readings[:_MAX_READINGS]
-    choices = [
-        f"{each.label} ({format_amount(each.total)} in all)" if evidence.has_values else each.label
-        for each in shown
-    ]
-    more = len(readings) - len(shown)
-    also = f", or {list_columns([column.name for each in readings[_MAX_READINGS:] for column in each.roles.values()])}"
+    keys = evidence.keys(order) if order else ()
+    choices = [f"{each.label}{_total(each, keys)}" if evidence.has_values else each.label for each in shown]
+    hidden = [each.label for each in readings[_MAX_READINGS:]]
     return ColumnError(
-        f"The amount of a line could be {', '.join(choices[:-1])} or {choices[-1]}{also if more else ''}"
-        f"{f',{evidence.scope}' if evidence.has_values and evidence.scope else ''}.",
+        f"The amount of a line could be {', '.join(choices[:-1])} or {choices[-1]}"
+        f"{f', or {len(hidden)} others' if hidden else ''}{evidence.scope}.",
         f"set {', or '.join(each.flags for each in shown)}.",
     )
+
+
+def _total(reading: Reading, keys: Keys) -> str:
+    """Return the sum of a reading's amounts, for a sentence; a total that an order repeats counts once."""
+    if keys and (totals := _totals_of_orders(keys, reading.money)):
+        return f" ({format_amount(sum(totals.values(), Decimal(0)))} in all, once per order)"
+    return f" ({format_amount(reading.total)} in all)"
