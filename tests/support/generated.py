@@ -85,8 +85,10 @@ NO_AMOUNTS: Mapping[str, tuple[Any, ...]] = {
         "0x10",
         "1_000",
         "1,234e5",
-        "1,23,456.5",
-        "1234,567",
+        "1,23,45.5",
+        "1 23",
+        "(5",
+        "5,00-.",
         None,
     ),
     "INT64": (None,),
@@ -234,14 +236,23 @@ class Shape:
             case "FLOAT64":
                 return float(value)
             case "STRING":
-                text = f"{value:f}".replace(".", self.settings["decimal"])
-                grouped = f"{value:,f}"
-                if self.settings["decimal"] == ",":
-                    grouped = grouped.translate(str.maketrans(".,", ",."))
-                forms = [text, text, f" {text} ", f"+{text}".replace("+-", "-"), f"0{text}", grouped]
-                return random.choice(forms)
+                return self._written_text(value, random)
             case _:
                 return value
+
+
+    def _written_text(self, value: Decimal, random: Random) -> str:
+        has_comma = self.settings.get("decimal") == ","
+        text, grouped = f"{value:f}", f"{value:,f}"
+        if has_comma:
+            text, grouped = text.replace(".", ","), grouped.translate(str.maketrans(".,", ",."))
+        mark = "." if has_comma else ","
+        blanks, quotes = grouped.replace(mark, "\u202f"), grouped.replace(mark, "'")
+        forms = [text, text, f" {text} ", f"+{text}".replace("+-", "-"), f"0{text}", grouped, blanks, quotes]
+        if value < 0:
+            size = text[1:]
+            forms += [f"({size})", f"{size}-", f"\u2212{size}", f"- {size}", f"'-{size}"]
+        return random.choice(forms)
 
 
 @st.composite
@@ -258,7 +269,7 @@ def shapes(draw: st.DrawFn) -> Shape:
     columns["status"] = "STRING"
     settings: dict[str, Any] = {
         "timezone": draw(st.sampled_from(TIMEZONES)),
-        **draw(st.sampled_from([{"decimal": "."}, {"decimal": ","}, COMMAS])),
+        **draw(st.sampled_from([{}, {"decimal": "."}, {"decimal": ","}, COMMAS])),
         "date_format": ["%Y%m%d"],
     }
     if columns["ordered_at"] != "INT64":

@@ -17,6 +17,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from support.written_numbers import written_number
+
 Row = dict[str, Any]
 
 BILLIONTH = Decimal("0.000000001")
@@ -27,9 +29,6 @@ ISO_DATE = re.compile(
     re.ASCII,
 )
 AMBIGUOUS_DATE = re.compile(r"\s*(0?[1-9]|1[0-2])[/.-](0?[1-9]|1[0-2])[/.-](\d{4}|\d{2})\b", re.ASCII)
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
-NUMBER_WITH_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+)(,\d*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -235,19 +234,8 @@ class _Reader:
     def _number(self, row: Mapping[str, Any], column: str | None, size: tuple[int, int]) -> Decimal | None:
         value = row.get(column) if column else None
         if isinstance(value, str):
-            text = value.strip()
-            if self.settings.get("decimal", ".") == ",":
-                if not NUMBER_WITH_COMMA.fullmatch(text):
-                    return None
-                text = text.replace(".", "").replace(",", ".")
-            elif GROUPED.fullmatch(text):
-                # A single comma before three digits, without a point, may be a decimal comma.
-                if not self.settings.get("thousands") and text.count(",") == 1 and "." not in text:
-                    return None
-                text = text.replace(",", "")
-            elif not NUMBER.fullmatch(text):
-                return None
-            value = Decimal(text)
+            configured = self.settings.get("decimal"), self.settings.get("thousands")
+            value = written_number(value, configured[0] or ".", is_certain=any(configured))
         if value is None or not math.isfinite(value):
             return None
         precision, scale = size
