@@ -87,12 +87,6 @@ class SaleRules(Struct, frozen=True):
     currency: CurrencyRule | None = None
     nets_refunds: bool = False
 
-    @property
-    def requested_exclusions(self) -> frozenset[str]:
-        """Reasons of lines in currencies that the user did not choose."""
-        excluded = self.currency.currencies if self.currency else ()
-        return frozenset({OTHER_CURRENCY, *(currency.reason for currency in excluded)})
-
 
 def status_text(text: str) -> str:
     """Return a status as rules compare it: in lower case, with a blank for `_` and `-`.

@@ -25,6 +25,7 @@ from rfm_pipeline.explain.order_timeline import OrderDay, OrderTimeline, OrderTo
 from rfm_pipeline.explain.published_history import PublishedHistory, published_history
 from rfm_pipeline.explain.result import Changes, Explanation, MatchedRule, OrderLines
 from rfm_pipeline.explain.what_if import ScoreEdges, segments_after_more_orders, segments_after_no_order
+from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
 from rfm_pipeline.pipeline.plan import Plan, open_plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_statistics import count_lines, count_score_cells, dimension_scores
@@ -85,8 +86,10 @@ def explain(
         for step in plan.pipeline.steps(warehouse.table):
             warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
         observer.step("Explaining")
-        excluded = count_lines(warehouse, plan.spec).excluded
+        lines = count_lines(warehouse, plan.spec)
+        excluded = lines.excluded
         refuse_ambiguous_dates(excluded, plan.spec.reading)
+        refuse_unexpected_currencies(lines, plan.spec.reading)
         refuse_different_orders(plan, excluded)
         explanation = _build_explanation(plan, customer_id, newest)
         return replace(explanation, published=_published(plan, customer_id))

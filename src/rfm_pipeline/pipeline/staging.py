@@ -11,10 +11,12 @@ from datetime import date
 from rfm_pipeline.common.formatting import capitalize_first, format_count
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.reading import Reading
+from rfm_pipeline.config.sale_rules import OTHER_CURRENCY
 from rfm_pipeline.errors import AuditError, ColumnError
 from rfm_pipeline.pipeline.audits.hints import audit_hint
 from rfm_pipeline.pipeline.audits.run import run_audits
 from rfm_pipeline.pipeline.audits.statistics import NO_SALES, AuditInput
+from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_records import RunStart
@@ -61,6 +63,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
     observer.step("Auditing")
     counts = count_staged(warehouse, plan.spec)
     refuse_ambiguous_dates(counts.lines.excluded, plan.spec.reading)
+    refuse_unexpected_currencies(counts.lines, plan.spec.reading)
     refuse_different_orders(plan, counts.lines.excluded)
     is_other = has_other_customers(plan, counts.as_of, counts.customers, counts.lines.excluded)
     statistics = collect_statistics(warehouse, plan.spec, counts, plan.frozen)
@@ -186,7 +189,9 @@ def _audit_input(
         source=plan.source.label,
         oldest_order_date=counts.oldest_order_date,
         has_order_ids=plan.mapping.order_id is not None,
-        expected_exclusions=NO_SALES | frozenset(plan.settings.skip),
+        expected_exclusions=NO_SALES
+        | {reason.reason for reason in statistics.exclusions if reason.reason.startswith(OTHER_CURRENCY)}
+        | frozenset(plan.settings.skip),
         date_formats=plan.spec.reading.date_formats,
         up_to=min(plan.spec.as_of or today, today),
         config_hash=plan.settings.config_hash,

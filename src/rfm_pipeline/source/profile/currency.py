@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from rfm_pipeline.config.sale_rules import Currency, CurrencyRule
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.amounts import SampledLines, number
-from rfm_pipeline.source.profile.numbers import candidates
+from rfm_pipeline.source.profile.number_forms import candidates, spellings
 from rfm_pipeline.source.profile.status_words import fold, name_words
 from rfm_pipeline.source.profile.statuses import exclusions_of
 
@@ -42,6 +43,7 @@ _OTHER_MONEY_WORDS = frozenset(
 _OTHER_CURRENCIES = frozenset(
     {"account", "bank", "customer", "fee", "from", "payout", "preferred", "source", "target", "to", "user"}
 )
+_BESIDE_CURRENCY = re.compile(r"[0-9.,'’()+\s−–-]")  # noqa: RUF001 (signs that people write)
 _MOST_SHOWN = 6
 
 
@@ -86,6 +88,8 @@ class CurrencyReader:
             return None, ("no currency column is used: all amounts are taken to be in one currency",)
         column = self._column()
         if column is None:
+            if settings.code and (beside := self._beside_amounts()):
+                return beside
             if settings.code or settings.rates:
                 raise self._no_column()
             return None, ()
@@ -131,7 +135,7 @@ class CurrencyReader:
             return next((column for column in others if shared & set(name_words(column.name))), None)
         blocked = _OTHER_CURRENCIES | set(vocabulary["converted"])
         plain = [column for column in others if not blocked & set(name_words(column.name))]
-        return next(iter([*named, *plain]), None) or self._by_values(roles)
+        return next(iter([*named, *plain]), None) or self._by_values(roles, blocked)
 
     def _money_column(self) -> Column:
         mapping = self._mapping
@@ -141,12 +145,12 @@ class CurrencyReader:
     def _is_converted(column: Column) -> bool:
         return bool(set(name_words(column.name)) & set(load("currency_columns")["converted"]))
 
-    def _by_values(self, roles: set[tuple[str, ...]]) -> Column | None:
+    def _by_values(self, roles: set[tuple[str, ...]], blocked: set[str]) -> Column | None:
         """Return a column that has nothing but codes of currencies, and several of them."""
         for column in self._schema:
             if column.kind is not Kind.TEXT or column.path in roles:
                 continue
-            if _OTHER_CURRENCIES & set(name_words(column.name)):
+            if blocked & set(name_words(column.name)):
                 continue
             values = {value.upper() for value in self._sample.filled(column)}
             if 1 < len(values) <= _MOST_SHOWN and values <= set(load("currencies")["codes"]):
@@ -181,14 +185,44 @@ class CurrencyReader:
             {code: lines[code] for code in ordered},
         )
 
+    def _beside_amounts(self) -> tuple[CurrencyRule, tuple[str, ...]] | None:
+        """Return the rule for currencies that are written beside the amounts; None if none are."""
+        column, code = self._money_column(), self._settings.code
+        assert code is not None  # as it is chosen
+        if column.kind is not Kind.TEXT:
+            return None
+        own = tuple(sorted(text.upper() for text, codes in spellings().items() if code in codes))
+        others: dict[str, set[str]] = defaultdict(set)
+        shown: dict[str, int] = defaultdict(int)
+        has_own = False
+        for value in self._sample.filled(column):
+            text = _BESIDE_CURRENCY.sub("", value).upper()
+            if text in own:
+                has_own = True
+            elif candidates(text):
+                others[_code(text)].add(text)
+                shown[_code(text)] += 1
+        if not has_own and not others:
+            return None
+        if not has_own and self._sample.is_whole:
+            raise ColumnError(
+                f"No line is in {code}: `{column.name}` has {', '.join(others)}.",
+                f"choose --currency {_chosen_code(next(iter(others)))}.",
+            )
+        excluded = [
+            Currency(other, tuple(sorted(texts)), is_excluded=True) for other, texts in sorted(others.items())
+        ]
+        rule = CurrencyRule(
+            column, (Currency(code, own), *excluded), stops_at_others=False, is_in_amount=True
+        )
+        listed = ", ".join(f"{other} ({format_count(count, 'line')})" for other, count in shown.items())
+        left_out = f", and not {listed}{self._lines.scope}" if listed else ""
+        return rule, (f"counted are amounts in {code}{left_out}",)
+
     def _converted(self, found: _Found) -> tuple[CurrencyRule, tuple[str, ...]]:
         rates = self._settings.rates
         if missing := [code for code in found.texts if code not in rates]:
-            raise ColumnError(
-                f"`{found.column.name}` has {self._listed(found, missing)}, for which [currency] rates has no"
-                f" rate{self._lines.scope}.",
-                f"add {' and '.join(missing)} to the rates, or count one currency with --currency CODE.",
-            )
+            raise missing_rates(found.column, missing, f"{self._listed(found, missing)}{self._lines.scope}")
         currencies = tuple(
             Currency(code, found.texts.get(code, (code,)), rate) for code, rate in rates.items()
         )
@@ -203,7 +237,7 @@ class CurrencyReader:
         if found.texts and chosen not in found.texts and self._sample.is_whole:
             raise ColumnError(
                 f"No line is in {chosen}: `{found.column.name}` has {self._listed(found)}.",
-                f"choose --currency {next(iter(found.texts))}.",
+                f"choose --currency {_chosen_code(next(iter(found.texts)))}.",
             )
         others = [code for code in found.texts if code != chosen]
         currencies = (
@@ -270,6 +304,20 @@ class CurrencyReader:
         )
 
 
+def missing_rates(column: Column, codes: Sequence[str], shown: str) -> ColumnError:
+    """Return the error for currencies without a rate.
+
+    Args:
+        column: The column of currencies.
+        codes: The currencies.
+        shown: The currencies with their totals.
+    """
+    return ColumnError(
+        f"`{column.name}` has currencies for which [currency] rates has no rate: {shown}.",
+        f"add {' and '.join(codes)} to the rates.",
+    )
+
+
 def several_currencies(message: str, codes: Sequence[str], converted: str = "") -> ColumnError:
     """Return the question which of several currencies counts.
 
@@ -281,12 +329,18 @@ def several_currencies(message: str, codes: Sequence[str], converted: str = "") 
     first, *others = codes
     rates = ", ".join([f"{first} = 1", *(f"{code} = RATE" for code in others[:_MOST_SHOWN])])
     ways = [
-        f"--currency {first} counts one and excludes the others",
+        f"--currency {_chosen_code(first)} counts one and excludes the others",
         *([f"{converted} reads converted amounts"] if converted else []),
         f"or give rates: rates = {{ {rates} }} under [currency] in rfm.toml",
         f"or take them as one currency with --currency-column {NO_COLUMN}",
     ]
     return ColumnError(message, f"{', '.join(ways)}.")
+
+
+def _chosen_code(code: str) -> str:
+    """Return a code that --currency takes, for a currency that may be a sign of several."""
+    meanings = candidates(code)
+    return "USD" if "USD" in meanings else min(meanings, default=code)
 
 
 def _code(text: str) -> str:

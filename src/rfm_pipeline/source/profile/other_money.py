@@ -21,10 +21,10 @@ _KINDS = ("tax", "shipping", "tip", "fee", "discount", "refund")
 _NO_GOODS = frozenset({"tax", "shipping", "tip", "fee"})
 _NO_MONEY = frozenset(
     {
-        "address", "applied", "at", "city", "class", "code", "company", "count", "country", "currency", "date",
-        "id", "included", "is", "method", "name", "no", "number", "percent", "percentage", "phone", "postcode",
-        "province", "provider", "quantity", "rate", "reason", "region", "state", "status", "time", "type",
-        "weight", "zip",
+        "address", "applied", "at", "city", "class", "code", "company", "count", "country",
+        "currency", "date", "id", "included", "is", "method", "name", "no", "number", "percent",
+        "percentage", "phone", "postcode", "provider", "province", "quantity", "rate", "reason",
+        "region", "state", "status", "time", "type", "weight", "zip",
     }
 )  # fmt: skip
 """Words of columns that are about money and do not have it."""
@@ -40,8 +40,10 @@ def unused_money_notes(lines: SampledLines, separators: NumberSeparators) -> tup
         separators: How the numbers of the amounts are written.
     """
     shown, sample = [], lines.sample
+    # Beside the refunds that are subtracted, others are the same in another currency, or their tax.
+    kinds = [kind for kind in _KINDS if kind != "refund" or not lines.mapping.refund]
     for column in lines.schema:
-        if column.path in lines.role_paths or not _is_other_money(column):
+        if column.path in lines.role_paths or not _is_other_money(column, kinds):
             continue
         if column.kind is not Kind.TEXT and column.kind not in NUMBERS:
             continue
@@ -57,9 +59,9 @@ def unused_money_notes(lines: SampledLines, separators: NumberSeparators) -> tup
     return (f"not used: {', '.join(shown[:_SHOWN])}{more}{lines.scope}",)
 
 
-def _is_other_money(column: Column) -> bool:
+def _is_other_money(column: Column, kinds: Sequence[str]) -> bool:
     words = name_words(column.name)
-    return not set(words) & _NO_MONEY and any(_has(words, kind) for kind in _KINDS)
+    return not set(words) & _NO_MONEY and any(_has(words, kind) for kind in kinds)
 
 
 def _has(words: list[str], kind: str) -> bool:

@@ -20,7 +20,7 @@ from rfm_pipeline.source.profile.currency import CurrencyReader
 from rfm_pipeline.source.profile.other_money import refuse_other_lines, unused_money_notes
 from rfm_pipeline.source.profile.sample import Sample
 from rfm_pipeline.source.profile.status_words import Meaning, StatusWords
-from rfm_pipeline.source.profile.statuses import StatusReader, status_columns_named
+from rfm_pipeline.source.profile.statuses import StatusReader, excluded_by_settings, status_columns_named
 
 _ZERO = Decimal(0)
 _POINT = NumberSeparators(".", ",")
@@ -55,7 +55,7 @@ def read_sales(
         separators: How the numbers of each role are written.
 
     Raises:
-        ColumnError: If two readings differ in money: statuses that disagree, several currencies, lines of tax.
+        ColumnError: If two readings differ in money: statuses that disagree, several currencies, taxes.
     """
     amounts = line_amounts(sample, mapping, separators)
     lines = SampledLines(schema, sample, settings, mapping, amounts)
@@ -63,7 +63,8 @@ def read_sales(
     nets, refund_notes = refunds.nets()
     excluding, column_notes = refunds.status_excludes(nets=nets)
     statuses = StatusReader(lines, refunds_exclude=excluding).read()
-    currency, currency_notes = CurrencyReader(lines, statuses.excluded).read()
+    excluded = [any(pair) for pair in zip(statuses.excluded, excluded_by_settings(lines), strict=True)]
+    currency, currency_notes = CurrencyReader(lines, excluded).read()
     refuse_other_lines(lines)
     rules = SaleRules(statuses.rules, currency, nets_refunds=nets and settings.returns != "net")
     money = separators.get("amount") or separators.get("unit_price") or _POINT
@@ -106,19 +107,18 @@ class _Refunds:
         money = format_amount(self._lines.total(of_sales))
         lines = f"{format_count(len(of_sales), 'line')}, {money}{self._lines.scope}"
         if self._settings.returns == "net":
-            if self._mapping.refund and any(
-                self._refunds[line] for line in self._with_refund_lines(of_sales)
-            ):
+            refund = self._mapping.refund
+            if refund and any(self._refunds[line] for line in self._with_refund_lines(of_sales)):
                 raise ColumnError(
-                    f"Refunds are in `{self._mapping.refund.name}` and also lines of their own ({lines}), so they"
-                    " would be subtracted twice.",
+                    f"Refunds are in `{refund.name}` and also lines of their own ({lines}), so they would be"
+                    " subtracted twice.",
                     "--refund none subtracts the lines, --returns exclude the column.",
                 )
             return True, ()
         if self._settings.returns == "exclude" or not of_sales or self._mapping.refund:
             return False, ()
         if self._refunded & self._with_refund_lines(of_sales):
-            note = f"refunds are lines of their own and are subtracted: {lines} (--returns exclude does not)"
+            note = f"lines of refunds are subtracted: {lines} (--returns exclude leaves them out)"
             return True, (note,)
         return False, (
             f"negative lines of orders with sales are left out: {lines} (--returns net nets them)",

@@ -347,6 +347,28 @@ def status_columns_named(schema: Schema, settings: Settings) -> tuple[Column, ..
     return tuple(column for column in schema if name_kind(column.name) not in {None, "other"})
 
 
+def excluded_by_settings(lines: SampledLines) -> tuple[bool, ...]:
+    """Return whether each line of the sample is excluded by a condition on a column, of a preset or the user.
+
+    Conditions in SQL are not evaluated.
+    """
+    marked = []
+    for condition in (*lines.settings.skip.values(), *lines.settings.exclude.values()):
+        column = (
+            find_column(lines.schema, condition.column) if isinstance(condition, ColumnCondition) else None
+        )
+        if column is None or isinstance(condition, str):
+            continue
+        values = lines.sample.of(column)
+        if condition.blank is not None:
+            marked.append([(value is None) == condition.blank for value in values])
+        elif condition.equals:
+            marked.append([value in condition.equals for value in values])
+        else:
+            marked.append([value not in (condition.not_equals or ()) for value in values])
+    return tuple(any(line) for line in zip(*marked, strict=True)) or (False,) * lines.sample.rows
+
+
 def exclusions_of(column: Column, settings: Settings) -> dict[str, object]:
     """Return the user's and the preset's conditions on lines that read a column, by name."""
     pattern = re.compile(rf"(?<!\w){re.escape(column.name)}(?!\w)", re.IGNORECASE)

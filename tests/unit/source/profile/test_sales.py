@@ -1,0 +1,524 @@
+"""What a sale is: statuses, refunds that are lines of their own, currencies, and other money."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from rfm_pipeline.cli.options import _exclusions
+from rfm_pipeline.common.schema import Column, Kind
+from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.reading import Reading
+from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.source.profile.profile import profile_source
+from rfm_pipeline.source.profile.sample import Sample, build_sample
+from rfm_pipeline.source.profile.status_words import Meaning, StatusWords, name_kind
+
+HEADER = "order_id,customer_id,order_date,total"
+FLAGS = {
+    "--status-column": ("status", "column"),
+    "--currency": ("currency", "code"),
+    "--currency-column": ("currency", "column"),
+    "--line-types": ("line_types",),
+    "--returns": ("returns",),
+    "--amount": ("columns", "amount"),
+    "--refund": ("columns", "refund"),
+}
+
+
+def table(header: str, *lines: str, is_whole: bool = True) -> tuple[tuple[Column, ...], Sample]:
+    """Return the schema and the sample of a file whose columns are text."""
+    names, *rows = csv.reader(io.StringIO("\n".join([header, *lines])))
+    schema = tuple(Column((name,), Kind.TEXT, "VARCHAR") for name in names)
+    return schema, build_sample(
+        schema, [tuple(value or None for value in row) for row in rows], is_whole=is_whole
+    )
+
+
+def orders(
+    column: str, *values: str, total: str = "10.00", is_whole: bool = True
+) -> tuple[tuple[Column, ...], Sample]:
+    """Return orders of changing customers, one for each value of a further column."""
+    lines = [f'{n},c{n % 4},2026-01-{n + 1:02},{total},"{value}"' for n, value in enumerate(values)]
+    return table(f'{HEADER},"{column}"', *lines, is_whole=is_whole)
+
+
+def read(source: tuple[tuple[Column, ...], Sample], **settings: Any) -> Reading:
+    schema, sample = source
+    return profile_source(schema, sample, Configuration(flags=settings).settings, "CSV")
+
+
+def ask(source: tuple[tuple[Column, ...], Sample], **settings: Any) -> ColumnError:
+    with pytest.raises(ColumnError) as caught:
+        read(source, **settings)
+    return caught.value
+
+
+def flags_of(text: str) -> dict[str, Any]:
+    """Return the settings of the flags in `text`, as the command line reads them."""
+    settings: dict[str, Any] = {}
+    words = shlex.split(text)
+    exclusions = []
+    for flag, value in zip(words[::2], words[1::2], strict=True):
+        if flag == "--exclude":
+            exclusions.append(value)
+            continue
+        inner = settings
+        for part in FLAGS[flag][:-1]:
+            inner = inner.setdefault(part, {})
+        inner[FLAGS[flag][-1]] = value
+    return {**settings, **({"exclude": _exclusions(exclusions)} if exclusions else {})}
+
+
+def no_sale(reading: Reading) -> set[str]:
+    """Return the statuses that are no sale."""
+    return {text for rule in reading.sales.statuses for text in rule.no_sale}
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("Cancelled", Meaning.NO_SALE), ("canceled", Meaning.NO_SALE), ("VOIDED", Meaning.NO_SALE),
+        ("wc-failed", Meaning.NO_SALE), ("checkout-draft", Meaning.NO_SALE),
+        ("payment_failed", Meaning.NO_SALE),
+        ("Cancelled (out of stock)", Meaning.NO_SALE), ("cancelled by the shop", Meaning.NO_SALE),
+        ("Storniert", Meaning.NO_SALE), ("Annulée", Meaning.NO_SALE), ("ANNULE", Meaning.NO_SALE),
+        ("Cancelado", Meaning.NO_SALE), ("Anulowane", Meaning.NO_SALE), ("Geannuleerd", Meaning.NO_SALE),
+        ("Annullato", Meaning.NO_SALE), ("Refunded", Meaning.REFUNDED), ("remboursé", Meaning.REFUNDED),
+        ("partially_refunded", Meaning.PARTLY_REFUNDED), ("PartiallyRefunded", Meaning.PARTLY_REFUNDED),
+        ("Completed", Meaning.SALE), ("Shipped - Delivered to Buyer", Meaning.SALE),
+        ("bezahlt", Meaning.SALE),
+        ("on-hold", Meaning.PENDING), ("Awaiting bank wire payment", Meaning.PENDING),
+        ("closed", None), ("parked", None), ("42", None), ("", None),
+    ],
+)  # fmt: skip
+def test_the_meaning_of_a_status(text: str, meaning: Meaning | None) -> None:
+    assert StatusWords().meaning(text) is meaning
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("Status", "plain"), ("STATUS", "plain"), ("order_status", "order"), ("OrderStatus", "order"),
+        ("Financial Status", "order"), ("payment-state", "order"), ("Bestellstatus", "order"),
+        ("Zahlungsstatus", "order"), ("Statut de la commande", "order"), ("Estado del pedido", "order"),
+        ("Stato ordine", "order"), ("Status zamówienia", "order"), ("betaalstatus", "order"),
+        ("state", "weak"), ("Estado", "weak"), ("stan", "weak"),
+        ("Fulfillment Status", "other"), ("delivery_status", "other"), ("Versandstatus", "other"),
+        ("email_status", "other"), ("Subscription status", "other"), ("item-status", "other"),
+        ("risk_state", "other"), ("Ship State", "other"), ("Customer Status", "other"),
+        ("status_updated_at", None), ("Status Date", None), ("Country", None), ("statuette", None),
+    ],
+)  # fmt: skip
+def test_the_kind_of_a_status_columns_name(name: str, kind: str | None) -> None:
+    assert name_kind(name) == kind
+
+
+# Statuses
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "excluded"),
+    [
+        ("status", ["completed", "cancelled", "refunded", "failed"], {"cancelled", "refunded", "failed"}),
+        ("Order Status", ["Complete", "Canceled"], {"canceled"}),
+        ("Payment Status", ["paid", "voided", "pending"], {"voided"}),
+        ("Financial Status", ["PAID", "EXPIRED"], {"expired"}),
+        ("state", ["complete", "canceled", "processing"], {"canceled"}),
+        ("Bestellstatus", ["Versendet", "Storniert"], {"storniert"}),
+        ("Statut", ["Livrée", "Annulée", "Remboursée"], {"annulée", "remboursée"}),
+        ("Estado", ["Enviado", "Cancelado"], {"cancelado"}),
+        ("Stato", ["Consegnato", "Annullato"], {"annullato"}),
+        ("Status zamówienia", ["Wysłane", "Anulowane"], {"anulowane"}),
+        ("status", ["wc-completed", "wc-cancelled"], {"wc cancelled", "wc failed"}),
+        ("transaction_status", ["SUCCESS", "DECLINED", "CHARGEBACK"], {"declined", "chargeback"}),
+        ("order_status", ["shipped", "Payment_Error"], {"payment error"}),
+    ],
+)  # fmt: skip
+def test_an_orders_status_excludes_what_is_no_sale(
+    column: str, values: list[str], excluded: set[str]
+) -> None:
+    reading = read(orders(column, *values))
+    assert excluded <= no_sale(reading)
+    assert not {"completed", "paid", "pending", "processing", "shipped"} & no_sale(reading)
+    assert any(note.startswith(f"no sale by `{column}`: ") for note in reading.notes)
+
+
+def test_words_are_in_english_and_the_languages_of_the_values_sorted() -> None:
+    (rule,) = read(orders("Status", "Storniert", "Bezahlt")).sales.statuses
+    assert list(rule.no_sale) == sorted(rule.no_sale)
+    assert {"cancelled", "storniert"} <= set(rule.no_sale)
+    assert not {"annulée", "cancelado", "anulowane"} & set(rule.no_sale)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("State", ["CA", "NY", "TX"]),
+        ("Fulfillment Status", ["fulfilled", "unfulfilled"]),
+        ("Status", ["Bronze", "Gold"]),
+        ("Statement", ["cancelled", "paid"]),
+    ],
+)
+def test_what_is_no_orders_status_excludes_nothing(column: str, values: list[str]) -> None:
+    assert read(orders(column, *values)).sales.statuses == ()
+
+
+@pytest.mark.parametrize("column", ["delivery_status", "Email Status", "subscription_status", "risk status"])
+def test_the_status_of_another_thing_is_named(column: str) -> None:
+    reading = read(orders(column, "cancelled", "delivered", "failed", "delivered"))
+    assert reading.sales.statuses == ()
+    assert f"`{column}` is no order's status and excludes nothing: cancelled (1), failed (1)" in reading.notes
+
+
+def test_pending_and_unknown_statuses_are_kept_and_named() -> None:
+    reading = read(orders("status", "completed", "pending", "parked", "closed", "cancelled"))
+    assert not {"pending", "parked", "closed"} & no_sale(reading)
+    (note,) = [note for note in reading.notes if note.startswith("kept")]
+    assert all(f"{value} (1)" in note for value in ("pending", "parked", "closed"))
+
+
+def test_the_settings_add_words_and_choose_the_column() -> None:
+    source = orders("status", "completed", "parked", "cancelled")
+    reading = read(source, status={"no_sale": ["Parked"], "sale": ["cancelled"]})
+    assert "parked" in no_sale(reading)
+    assert "cancelled" not in no_sale(reading)
+    assert read(source, status={"column": "none"}).sales.statuses == ()
+    assert "`foo`" in ask(source, status={"column": "foo"}).message
+
+
+def test_a_column_that_an_exclusion_reads_has_no_rule() -> None:
+    source = orders("status", "completed", "cancelled", "failed")
+    for condition in ("status = 'cancelled'", {"column": "status", "equals": ["cancelled"]}):
+        reading = read(source, exclude={"mine": condition})
+        assert reading.sales.statuses == ()
+        assert any("`status` is read by mine" in note and "failed (1)" in note for note in reading.notes)
+
+
+def customers_statuses(name: str) -> tuple[tuple[Column, ...], Sample]:
+    values = {"a": "active", "b": "cancelled", "c": "active", "d": "cancelled"}
+    lines = [
+        f"{number},{customer},2026-0{month}-01,10.00,{values[customer]}"
+        for number, (customer, month) in enumerate((c, m) for m in (1, 2, 3) for c in values)
+    ]
+    return table(f"{HEADER},{name}", *lines)
+
+
+def test_a_status_that_is_constant_per_customer_is_the_customers() -> None:
+    reading = read(customers_statuses("status"))
+    assert reading.sales.statuses == ()
+    (note,) = [note for note in reading.notes if "the customer's" in note]
+    assert "cancelled (6)" in note
+    assert "--status-column status" in note
+
+
+def test_an_order_status_that_is_constant_per_customer_is_asked_about() -> None:
+    source = customers_statuses("order_status")
+    error = ask(source)
+    assert "60.00" in error.message
+    assert "120.00" in error.message
+    assert read(source, status={"column": "order_status"}).sales.statuses
+    assert not read(source, status={"column": "none"}).sales.statuses
+
+
+DISAGREEING = table(
+    f"{HEADER},order_status,payment_status",
+    "1,a,2026-01-01,100,cancelled,paid", "2,b,2026-01-02,50,completed,paid",
+    "3,c,2026-01-03,30,completed,refunded",
+)  # fmt: skip
+
+
+def test_two_statuses_that_disagree_are_a_question_with_both_totals() -> None:
+    error = ask(DISAGREEING)
+    assert "cancelled and paid (1 line)" in error.message
+    assert error.hint is not None
+    assert "--status-column order_status counts 80.00" in error.hint
+    assert "--status-column payment_status counts 150.00" in error.hint
+    for column in ("order_status", "payment_status"):
+        (rule,) = read(DISAGREEING, status={"column": column}).sales.statuses
+        assert rule.column.name == column
+
+
+def test_two_statuses_that_agree_both_exclude() -> None:
+    reading = read(
+        table(
+            f"{HEADER},order_status,payment_status",
+            "1,a,2026-01-01,100,cancelled,pending", "2,b,2026-01-02,50,completed,paid",
+            "3,c,2026-01-03,30,on hold,failed",
+        )
+    )  # fmt: skip
+    assert [rule.column.name for rule in reading.sales.statuses] == ["order_status", "payment_status"]
+
+
+@pytest.mark.parametrize("column", ["Cancelled at", "cancelled_at", "Canceled On", "storniert am"])
+def test_a_column_that_is_filled_where_an_order_was_cancelled(column: str) -> None:
+    (rule,) = read(orders(column, "", "2026-02-01", "")).sales.statuses
+    assert (rule.column.name, rule.no_sale) == (column, ())
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "texts"),
+    [
+        ("is_cancelled", ["0", "1", "0"], ("1",)),
+        ("Test", ["false", "true", "false"], ("true",)),
+        ("voided", ["No", "Yes", ""], ("yes",)),
+        ("is_test_order", ["f", "t", "f"], ("t",)),
+    ],
+)
+def test_a_column_that_says_yes_where_an_order_is_none(
+    column: str, values: list[str], texts: tuple[str, ...]
+) -> None:
+    (rule,) = read(orders(column, *values)).sales.statuses
+    assert rule.no_sale == texts
+
+
+def test_a_column_of_statuses_with_another_name_is_named() -> None:
+    reading = read(orders("outcome", "paid", "failed", "paid", "cancelled"))
+    assert reading.sales.statuses == ()
+    assert any("`outcome`" in note and "--status-column outcome" in note for note in reading.notes)
+
+
+def test_statuses_that_no_sample_shows_are_named() -> None:
+    schema, _ = orders("status")
+    reading = read((schema, Sample()))
+    assert reading.sales.statuses == ()
+    assert any("--status-column status" in note for note in reading.notes)
+    chosen = read((schema, Sample()), status={"column": "status"})
+    assert {"cancelled", "refunded"} <= no_sale(chosen)
+
+
+# Refunds
+
+REFUND_ROWS = table(
+    f"{HEADER},status", "1,a,2026-01-01,100.00,refunded", "1,a,2026-01-05,-100.00,refunded",
+    "2,b,2026-01-02,50.00,completed", "3,c,2026-01-03,40.00,partially refunded",
+    "3,c,2026-01-04,-15.00,refunded",
+    "4,d,2026-01-04,9.00,cancelled",
+)  # fmt: skip
+
+
+def test_refunds_that_are_lines_of_their_own_are_subtracted_once() -> None:
+    reading = read(REFUND_ROWS)
+    assert reading.sales.nets_refunds
+    assert "refunded" not in no_sale(reading)
+    assert "cancelled" in no_sale(reading)
+    assert any("2 lines, -115.00" in note for note in reading.notes)
+
+
+def test_excluded_returns_leave_out_refunded_orders() -> None:
+    reading = read(REFUND_ROWS, returns="exclude")
+    assert not reading.sales.nets_refunds
+    assert "refunded" in no_sale(reading)
+
+
+def test_netted_returns_let_refunded_orders_be() -> None:
+    assert "refunded" not in no_sale(read(REFUND_ROWS, returns="net"))
+    without_rows = orders("status", "refunded", "completed")
+    assert "refunded" in no_sale(read(without_rows, returns="net"))
+
+
+def with_refunds(*lines: str, **settings: Any) -> Reading:
+    return read(
+        table(f"{HEADER},refunded_amount,status", *lines), columns={"refund": "refunded_amount"}, **settings
+    )
+
+
+def test_a_refund_column_and_a_full_refund_count_once() -> None:
+    full = with_refunds("1,a,2026-01-01,100,100,refunded", "2,b,2026-01-01,50,,completed")
+    assert "refunded" in no_sale(full)
+    partly = with_refunds("1,a,2026-01-01,100,30,refunded", "2,b,2026-01-01,50,,completed")
+    assert "refunded" not in no_sale(partly)
+    assert any("says how much was refunded" in note for note in partly.notes)
+
+
+def test_refunds_in_a_column_and_in_lines_are_not_subtracted_twice() -> None:
+    lines = ["1,a,2026-01-01,100,30,completed", "1,a,2026-01-02,-30,,completed"]
+    assert not with_refunds(*lines).sales.nets_refunds
+    with pytest.raises(ColumnError, match="twice"):
+        with_refunds(*lines, returns="net")
+
+
+# Currencies
+
+TWO = table(
+    f"{HEADER},currency", "1,a,2026-01-05,100.00,USD", "2,a,2026-02-05,8319.00,INR",
+    "3,b,2026-02-06,500.00,usd",
+    "4,c,2026-02-07,4000.00,",
+)  # fmt: skip
+
+
+def test_several_currencies_are_a_question_with_the_total_of_each() -> None:
+    error = ask(TWO)
+    assert "USD 600.00 (2 lines), INR 8,319.00 (1 line)" in error.message
+    assert error.hint is not None
+    assert "--currency USD" in error.hint
+    assert "rates = { USD = 1, INR = RATE }" in error.hint
+
+
+def test_one_currency_is_chosen() -> None:
+    rule = read(TWO, currency={"code": "usd"}).sales.currency
+    assert rule is not None
+    assert not rule.stops_at_others
+    assert [(each.code, each.is_excluded, each.reason) for each in rule.currencies] == [
+        ("USD", False, "other_currency_usd"),
+        ("INR", True, "other_currency_inr"),
+    ]
+    assert "GBP" in ask(TWO, currency={"code": "GBP"}).message
+
+
+def test_rates_convert_every_currency_or_are_refused() -> None:
+    rule = read(TWO, currency={"rates": {"USD": 1, "INR": 0.012}}).sales.currency
+    assert rule is not None
+    assert {each.code: each.rate for each in rule.currencies} == {"USD": 1, "INR": Decimal("0.012")}
+    assert "INR 8,319.00 (1 line)" in ask(TWO, currency={"rates": {"USD": 1}}).message
+
+
+def test_no_currency_column_is_used() -> None:
+    assert read(TWO, currency={"column": "none"}).sales.currency is None
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("Currency", ["USD", "usd", " USD "]), ("currency_code", ["EUR", "", "EUR"]),
+        ("Währung", ["€", "EUR"]),
+        ("Devise", ["EUR", "Euro"]), ("ccy", ["$", "USD"]), ("moneda", ["MXN", "mxn"]),
+        ("Order Currency", ["GBP", "£"]),
+        ("waluta", ["PLN", "zł"]), ("Moeda", ["BRL", "R$"]), ("presentment_currency", ["CHF", "chf"]),
+    ],
+)  # fmt: skip
+def test_one_currency_in_several_spellings_is_expected(column: str, values: list[str]) -> None:
+    rule = read(orders(column, *values)).sales.currency
+    assert rule is not None
+    assert rule.stops_at_others
+    assert len(rule.currencies) == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("Currency", ["USD", "EUR"]), ("currency", ["$", "€"]), ("CURRENCY", ["usd", "CAD"]),
+        ("Währung", ["EUR", "CHF"]),
+        ("Devise", ["EUR", "GBP"]), ("ccy", ["AUD", "NZD"]), ("moneda", ["MXN", "USD"]),
+        ("Valuta", ["DKK", "SEK"]),
+        ("paid in", ["EUR", "USD"]), ("Order Currency Code", ["BRL", "USD"]),
+    ],
+)  # fmt: skip
+def test_several_currencies_are_asked_about(column: str, values: list[str]) -> None:
+    error = ask(orders(column, *values))
+    assert "currenc" in error.message
+    assert f"`{column}`" in error.message
+
+
+@pytest.mark.parametrize(
+    "column", ["Payout Currency", "customer_currency", "fee currency", "Converted Currency"]
+)
+def test_the_currency_of_something_else_is_not_the_orders(column: str) -> None:
+    assert read(orders(column, "EUR", "USD")).sales.currency is None
+
+
+def test_lines_that_are_no_sale_have_no_currency() -> None:
+    lines = ["1,a,2026-01-01,5,EUR,paid", "2,b,2026-01-02,5,USD,failed", "3,c,2026-01-02,5,EUR,paid"]
+    rule = read(table(f"{HEADER},currency,status", *lines)).sales.currency
+    assert rule is not None
+    assert [each.code for each in rule.currencies] == ["EUR"]
+
+
+CONVERTED = table(
+    "id,customer,created_at,Amount,Amount Refunded,Currency"
+    ",Converted Amount,Converted Amount Refunded,Converted Currency",
+    "1,a,2026-01-01,10,5,usd,10,5,usd", "2,b,2026-01-02,10,0,eur,11,0,usd",
+)  # fmt: skip
+
+
+def test_converted_amounts_are_offered_and_work() -> None:
+    chosen = {"order_id": "id", "amount": "Amount", "refund": "Amount Refunded"}
+    error = ask(CONVERTED, columns=chosen)
+    flags = "--amount 'Converted Amount' --refund 'Converted Amount Refunded'"
+    assert error.hint is not None
+    assert flags in error.hint
+    rule = read(CONVERTED, columns={**chosen, **flags_of(flags)["columns"]}).sales.currency
+    assert rule is not None
+    assert (rule.column.name, [each.code for each in rule.currencies]) == ("Converted Currency", ["USD"])
+
+
+def test_a_currency_in_an_exclusion_is_the_users() -> None:
+    assert read(TWO, exclude={"rupees": "currency = 'INR'"}).sales.currency is None
+
+
+def test_a_chosen_currency_needs_one_in_the_source() -> None:
+    assert "--currency EUR" in ask(orders("note", "x", "y"), currency={"code": "EUR"}).message
+
+
+def test_currencies_beside_the_amounts() -> None:
+    source = table(HEADER, "1,a,2026-01-01,$10.00", "2,b,2026-01-02,€20.00", "3,c,2026-01-02,US$ 7")
+    rule = read(source, currency={"code": "USD"}).sales.currency
+    assert rule is not None
+    assert rule.is_in_amount
+    assert [(each.code, each.is_excluded) for each in rule.currencies] == [("USD", False), ("EUR", True)]
+
+
+# Other money
+
+
+def test_money_that_plays_no_role_is_named() -> None:
+    header = f"{HEADER},Tax,Shipping,tip,Discount Code,Discount Amount,tax_rate,Fee"
+    reading = read(
+        table(header, "1,a,2026-01-01,100,7.00,4.95,,SUMMER,5,0.07,0", "2,b,2026-01-02,50,5.30,0,2,,,0.07,0")
+    )
+    assert (
+        "not used: `Tax` (12.30), `Shipping` (4.95), `tip` (2.00), `Discount Amount` (5.00)" in reading.notes
+    )
+
+
+LINE_TYPES = table(
+    "order_id,customer_id,order_date,line_type,quantity,unit_price",
+    "1,a,2026-01-05,product,2,10.00", "1,a,2026-01-05,tax,1,4.00", "1,a,2026-01-05,discount,1,-5.00",
+    "2,b,2026-01-06,product,1,30.00", "2,b,2026-01-06,shipping,1,4.95",
+)  # fmt: skip
+
+
+def test_lines_of_tax_and_shipping_are_a_question_with_both_results() -> None:
+    error = ask(LINE_TYPES)
+    assert "tax 4.00 (1 line)" in error.message
+    assert error.hint is not None
+    first, second = error.hint.removeprefix("exclude them with ").split(", or count all with ")
+    without, all_lines = (part.split(" (")[0] for part in (first, second))
+    assert "(45.00 is left)" in error.hint
+    assert "(53.95)" in error.hint
+    assert read(LINE_TYPES, **flags_of(without)).mapping
+    assert read(LINE_TYPES, **flags_of(all_lines)).mapping
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("line_type", ["product", "discount"]),
+        ("type", ["tax", "tax"]),
+        ("product", ["Shipping", "Mug"]),
+        ("Type", ["sale", "return"]),
+    ],
+)
+def test_lines_without_goods_and_taxes_side_by_side_are_read(column: str, values: list[str]) -> None:
+    assert read(orders(column, *values)).mapping
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("Line Type", ["item", "VAT"]), ("kind", ["product", "shipping_fee"]),
+        ("Itemization Type", ["Item", "Tip"]),
+        ("Positionsart", ["Artikel", "Versand"]), ("tipo", ["producto", "envío"]),
+        ("item_type", ["line_item", "tax"]),
+    ],
+)  # fmt: skip
+def test_lines_of_other_money_are_asked_about_in_any_language(column: str, values: list[str]) -> None:
+    assert f"`{column}`" in ask(orders(column, *values)).message
