@@ -17,6 +17,7 @@ from rfm_pipeline.config import presets
 from rfm_pipeline.config.column_mapping import normalize_name
 from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, SqlFile
 from rfm_pipeline.errors import OtherSourceError
+from rfm_pipeline.results.run_history import previous_date
 from rfm_pipeline.results.run_record import RunRecord, SourceIdentity
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def has_other_customers(
     earlier, later = sorted((record.as_of_date, as_of))
     if plan.settings.window and plan.settings.window.first_day(later) > earlier:
         return False  # The windows have no day in common, so the customers may well differ.
-    known = _known_customers(plan)
+    known = _known_customers(plan, as_of)
     is_other = known * _MIN_SHARE < published
     left_out = {"outside_window", "future_dated", *plan.settings.skip, *plan.settings.exclude}
     if any(reason.reason in left_out and reason.lines for reason in excluded):
@@ -130,9 +131,13 @@ def has_other_customers(
     return is_other
 
 
-def _known_customers(plan: Plan) -> int:
-    """Count the customers of the current result that are in the staged result."""
+def _known_customers(plan: Plan, as_of: date) -> int:
+    """Count the customers of the current result that are in the staged result, whose as-of date is given."""
     destination, staged = plan.warehouse.destination, plan.warehouse.table(StagingTable.RESULT)
+    if "history" in plan.state.tables and previous_date(plan.state.dates, as_of) == plan.state.as_of:
+        # The staged rows were joined with the current ones already, to find each earlier segment.
+        (row,) = plan.warehouse.rows(f"SELECT COUNT(previous_segment) AS customers\nFROM {staged}")
+        return int(row["customers"])
     with destination.open_for_reading():
         (row,) = plan.warehouse.rows(
             f"SELECT COUNT(*) AS customers\nFROM {destination.table('current')}\n"
