@@ -102,6 +102,15 @@ class DuplicateOrdersAudit(SettingsTable, frozen=True):
     limit: float = 0.5
 
 
+class LargestCustomerAudit(SettingsTable, frozen=True):
+    """Audit of the customer with the most orders; `limit` is the share of all orders above which it warns."""
+
+    PARSERS: ClassVar = {"limit": _between(0, 1)}
+
+    level: Level = "warn"
+    limit: float = 0.1
+
+
 class DropAudit(SettingsTable, frozen=True):
     """Audit of a count; `limit` is the maximum drop since the last run, as a share of the earlier count."""
 
@@ -165,6 +174,7 @@ _SHORT_FORMS: Mapping[str, Callable[[Any], Any]] = {
     ),
     **dict.fromkeys(("bins_collapsed", "dates_read", "amounts_read"), _level),
     **dict.fromkeys(("excluded_share", "mostly_excluded", "duplicate_orders", "max_age"), _level_or_limit),
+    "largest_customer": _level_or_limit,
     **dict.fromkeys(("rows_dropped", "customers_dropped"), _level_or_limit),
     **dict.fromkeys(("duplicate_load", "segment_shares"), _level_or_limit),
 }
@@ -190,6 +200,7 @@ class Audits(SettingsTable, frozen=True):
     excluded_share: ExcludedShareAudit = ExcludedShareAudit()
     mostly_excluded: MostlyExcludedAudit = MostlyExcludedAudit()
     duplicate_orders: DuplicateOrdersAudit = DuplicateOrdersAudit()
+    largest_customer: LargestCustomerAudit = LargestCustomerAudit()
     max_age: MaxAgeAudit = MaxAgeAudit()
     rows_dropped: DropAudit = DropAudit()
     customers_dropped: DropAudit = DropAudit()

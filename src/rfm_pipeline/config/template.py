@@ -97,6 +97,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # amounts_read = "warn"             # a number that could not be read, or has two readings, like 1,234
 # excluded_share = 0.3              # share of the sales; lines of other days and skipped rows aside
 # mostly_excluded = 0.9             # share of the sales from which nothing is published
+# largest_customer = 0.1            # share of the orders that one of 50 or more customers has
 # max_age = "3 days"                # age of the newest order; off by default
 # duplicate_orders = 0.5            # share of the lines, of orders that count in another file
 # rows_dropped = 0.5                # share of the lines of the last run with the same configuration

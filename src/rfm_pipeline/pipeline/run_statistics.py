@@ -15,6 +15,7 @@ from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges
+from rfm_pipeline.pipeline.key_counts import KeyCounts, key_columns, key_counts, refuse_unlikely_zero, zero_columns
 from rfm_pipeline.results.statistics import DimensionScores, Drift, Excluded, RunStatistics, SegmentFigures
 from rfm_pipeline.sql.edge_drift import edge_drift_sql
 from rfm_pipeline.sql.query_spec import QuerySpec
@@ -31,20 +32,23 @@ class LineCounts(Struct, frozen=True):
         kept: Number of kept lines.
         amount: Sum of the amounts of the kept lines.
         excluded: The other lines by reason, the most frequent reason first.
+        keys: Counts of the keys of the kept lines.
     """
 
     customers: int
     kept: int
     amount: Decimal
     excluded: tuple[Excluded, ...]
+    keys: KeyCounts = KeyCounts()
 
 
 def count_lines(warehouse: Warehouse, spec: QuerySpec) -> LineCounts:
     """Count kept and excluded lines in the staged table `customers`."""
     example = "MIN(written)" if has_example(spec) else spec.dialect.cast("NULL", "text")
+    keys = "".join(f" {aggregate} AS {name}," for name, aggregate in key_columns(spec).items())
     rows = warehouse.rows(
         "SELECT reason, COUNT(*) AS customers, SUM(lines) AS lines, SUM(monetary) AS amount,"
-        f" {example} AS example FROM {warehouse.table(StagingTable.CUSTOMERS)} GROUP BY reason"
+        f"{keys} {example} AS example FROM {warehouse.table(StagingTable.CUSTOMERS)} GROUP BY reason"
         " ORDER BY lines DESC, reason"
     )
     unreadable = spec.reading.unreadable
@@ -61,7 +65,8 @@ def count_lines(warehouse: Warehouse, spec: QuerySpec) -> LineCounts:
     )
     for row in rows:
         if row["reason"] is None:
-            return LineCounts(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded)
+            counts = key_counts(warehouse, spec, rows)
+            return LineCounts(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded, counts)
     return LineCounts(0, 0, Decimal(0), excluded)
 
 
@@ -120,6 +125,7 @@ class StagedCounts(Struct, frozen=True):
         cells: The staged customers by segment and scores.
         customers: Distinct customers of the staged result.
         oldest_order_date, newest_order_date: Dates of the first and the last order; None if there is none.
+        largest_customer: Orders of the customer with the most; 0 if there is none.
     """
 
     lines: LineCounts
@@ -127,6 +133,7 @@ class StagedCounts(Struct, frozen=True):
     customers: int
     oldest_order_date: date | None
     newest_order_date: date | None
+    largest_customer: int = 0
 
     @property
     def as_of(self) -> date | None:
@@ -135,13 +142,21 @@ class StagedCounts(Struct, frozen=True):
 
 
 def count_staged(warehouse: Warehouse, spec: QuerySpec) -> StagedCounts:
-    """Count the staging tables `customers` and `result`."""
+    """Count the staging tables `customers` and `result`.
+
+    Raises:
+        ColumnError: If customer 0 has more orders than any other, and may be the mark of a missing customer.
+    """
     lines, cells = count_lines(warehouse, spec), count_score_cells(warehouse)
+    zero = "".join(f" {aggregate} AS {name}," for name, aggregate in zero_columns(spec).items())
     (row,) = warehouse.rows(
-        "SELECT COUNT(DISTINCT customer_id) AS customers, MIN(first_order_date) AS oldest,"
+        f"SELECT COUNT(DISTINCT customer_id) AS customers,{zero} MAX(frequency) AS largest,"
+        " MIN(first_order_date) AS oldest,"
         f" MAX(last_order_date) AS newest FROM {warehouse.table(StagingTable.RESULT)}"
     )
-    return StagedCounts(lines, cells, row["customers"], row["oldest"], row["newest"])
+    refuse_unlikely_zero(row, spec.reading)
+    largest = row["largest"] or 0
+    return StagedCounts(lines, cells, row["customers"], row["oldest"], row["newest"], largest)
 
 
 def collect_statistics(
@@ -160,6 +175,8 @@ def collect_statistics(
         newest_order_date=counts.newest_order_date,
         edges=dimension_scores(warehouse, spec, cells, frozen),
         segments=segment_figures(spec.segment_map, cells),
+        largest_customer=counts.largest_customer,
+        repeated_total=lines.keys.repeated_total,
     )
 
 

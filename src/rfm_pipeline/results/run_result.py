@@ -74,6 +74,7 @@ class RunResult(Struct, frozen=True):
                 "excluded": {
                     excluded.reason: to_plain(excluded.amount) for excluded in statistics.exclusions
                 },
+                "repeated_total": to_plain(statistics.repeated_total),
             },
             "customers": statistics.customers,
             "orders": statistics.orders,

@@ -120,6 +120,8 @@ class RunStatistics(Struct, frozen=True):
         newest_order_date: Date of the newest order; None if there is no order.
         edges: How each dimension was scored: recency, frequency, monetary.
         segments: Every segment of the map, empty ones too, in the order of the map.
+        largest_customer: Orders of the customer with the most.
+        repeated_total: Money of repeats of orders' totals, which count once; None if each line counts.
     """
 
     rows_read: int
@@ -132,6 +134,8 @@ class RunStatistics(Struct, frozen=True):
     newest_order_date: date | None
     edges: tuple[DimensionScores, ...]
     segments: tuple[SegmentFigures, ...]
+    largest_customer: int = 0
+    repeated_total: Decimal | None = None
 
 
 class Usage(Struct, frozen=True):

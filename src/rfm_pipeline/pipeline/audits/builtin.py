@@ -14,6 +14,7 @@ from rfm_pipeline.config.audits import (
     DuplicateOrdersAudit,
     ExcludedShareAudit,
     Level,
+    LargestCustomerAudit,
     MaxAgeAudit,
     MostlyExcludedAudit,
     SourceNotEmptyAudit,
@@ -36,6 +37,9 @@ from rfm_pipeline.pipeline.audits.unreadable import (
 )
 from rfm_pipeline.results.json_values import money
 from rfm_pipeline.results.statistics import Audit, Excluded
+
+FEWEST_CUSTOMERS = 50
+"""Number of customers from which one customer's share of the orders is looked at."""
 
 
 def run_builtin_audits(run: AuditInput, settings: Audits) -> tuple[Audit, ...]:
@@ -183,6 +187,16 @@ def duplicate_orders(run: AuditInput, rule: DuplicateOrdersAudit) -> CheckResult
     return failed(f"{share} belong to orders that count in another file.")
 
 
+def largest_customer(run: AuditInput, rule: LargestCustomerAudit) -> CheckResult:
+    """No customer has more than the limit of all orders; such a one is often a placeholder for many."""
+    orders, largest = run.statistics.orders, run.statistics.largest_customer
+    share = f"{largest:,} of {format_count(orders, 'order')} ({format_percent(largest, orders)})"
+    is_small = run.statistics.customers < FEWEST_CUSTOMERS
+    if is_small or largest <= orders * Decimal(str(rule.limit)):
+        return passed(f"The customer with the most orders has {share}.")
+    return failed(f"One customer has {share}; it may stand for buyers without an id.")
+
+
 def max_age(run: AuditInput, rule: MaxAgeAudit) -> CheckResult:
     """The newest order is not older than the limit; an older one means that no data arrives from the shop."""
     newest = run.statistics.newest_order_date
@@ -212,6 +226,7 @@ AUDITS: tuple[Callable[[AuditInput, Any], CheckResult], ...] = (
     excluded_share,
     mostly_excluded,
     duplicate_orders,
+    largest_customer,
     max_age,
     rows_dropped,
     customers_dropped,
