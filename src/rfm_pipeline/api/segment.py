@@ -21,7 +21,16 @@ from rfm_pipeline.pipeline.run_records import RunStart, build_run_record, new_ru
 from rfm_pipeline.pipeline.staging import audit_error, stage_result
 
 _TABLES: Mapping[str, tuple[str, ...]] = {
-    "columns": ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund"),
+    "columns": (
+        "customer_id",
+        "order_id",
+        "ordered_at",
+        "amount",
+        "quantity",
+        "unit_price",
+        "discount",
+        "refund",
+    ),
     "scoring": ("bins", "method"),
     "duckdb": ("memory_limit", "threads"),
 }
@@ -37,6 +46,7 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
     amount: str | None = None,
     quantity: str | None = None,
     unit_price: str | None = None,
+    discount: str | None = None,
     refund: str | None = None,
     as_of: date | str | None = None,
     window: str | None = None,
@@ -67,9 +77,8 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
         source: Transaction lines: a pandas or Polars data frame, an Arrow table or stream, a DuckDB relation,
             or the path of a file, a glob, a folder or `duckdb:FILE#table`. Frames are read without a copy;
             sources that yield their rows only once, such as Arrow streams, are copied first.
-        customer_id, order_id, ordered_at, amount, quantity, unit_price, refund: Name of the column with each
-        role, if
-            it is not detected by name. `order_id="none"` makes each line its own order.
+        customer_id, order_id, ordered_at, amount, quantity, unit_price, discount, refund: Name of the column
+            with each role, if it is not detected. `order_id="none"` makes each line its own order.
         as_of: As-of date of the recency; default: date of the newest order.
         window: Length of the time window before the as-of date, such as `"24 months"`; default: no limit.
         since: First date of the time window.

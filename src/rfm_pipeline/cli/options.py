@@ -129,6 +129,7 @@ FLAGS = (
     _column("amount", "the line's amount"),
     _column("quantity", "the quantity"),
     _column("unit_price", "the price per unit"),
+    _column("discount", "the discount as a share of the price, such as 0.15; 'none' leaves it out"),
     _column("refund", "the refunded amount, which is subtracted from the amount"),
     _column("frequency", "the number of orders, if a line is a customer; 'none' if a line is an order"),
     _column("monetary", "what a customer spent, if a line is a customer"),

@@ -11,8 +11,8 @@ from rfm_pipeline.common.schema import Column, Schema
 from rfm_pipeline.errors import ColumnError
 
 ROLES = (
-    "customer_id", "customer_fallback", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund",
-    "refund_of", "frequency",
+    "customer_id", "customer_fallback", "order_id", "ordered_at", "amount", "quantity", "unit_price",
+    "discount", "refund", "refund_of", "frequency",
 )  # fmt: skip
 
 NO_COLUMN = "none"
@@ -22,10 +22,10 @@ NO_COLUMN = "none"
 class ColumnMapping(Struct, frozen=True):
     """Column of each role; None if no column has the role.
 
-    The amount of a line is `amount`, or `quantity` × `unit_price`; `refund`, if there is one, is subtracted.
-    `customer_fallback` identifies the customer where `customer_id` is blank. A line with a negative amount and
-    a `refund_of` is a refund of the order with that id, and belongs to that order's customer. With `frequency`,
-    a line is a customer with that number of orders, and the amount is what they come to.
+    The amount of a line is `amount`, or `quantity` × `unit_price`, less its share `discount`; `refund` is
+    subtracted. `customer_fallback` identifies the customer where `customer_id` is blank. A line with a negative
+    amount and a `refund_of` is a refund of the order with that id, and belongs to that order's customer. With
+    `frequency`, a line is a customer with that number of orders, and the amount is what the customer spent.
     """
 
     customer_id: Column
@@ -34,6 +34,7 @@ class ColumnMapping(Struct, frozen=True):
     amount: Column | None = None
     quantity: Column | None = None
     unit_price: Column | None = None
+    discount: Column | None = None
     refund: Column | None = None
     refund_of: Column | None = None
     customer_fallback: Column | None = None

@@ -151,6 +151,7 @@ class Columns(SettingsTable, frozen=True):
     amount: str | None = None
     quantity: str | None = None
     unit_price: str | None = None
+    discount: str | None = None
     refund: str | None = None
     frequency: str | None = None
     monetary: str | None = None

@@ -108,10 +108,10 @@ def _customer_by_values(
         raise _several(evidence, "customer_id", once)
     email = emails[0] if emails else None
     if not varying:
-        chosen = email if email and not _is_constant(evidence.keys(email.column)) else ids[0]
-        if chosen is email and email:
-            notes.append(f"the customer is `{email.name}`, as `{ids[0].name}` is the same on all lines")
-        return Choice(chosen.column, tuple(notes))
+        if email is None or _is_constant(evidence.keys(email.column)):
+            return Choice(ids[0].column, tuple(notes))
+        notes.append(f"the customer is `{email.name}`, as `{ids[0].name}` is the same on all lines")
+        return Choice(email.column, tuple(notes))
     best = _only(evidence, "customer_id", _most_specific(varying), notes)
     if email is None:
         return Choice(best.column, tuple(notes))

@@ -35,7 +35,7 @@ from rfm_pipeline.source.profile.unit import amount_unit
 
 _MOST_EXAMPLES = 3
 
-NUMBER_ROLES = ("quantity", "unit_price", "amount", "refund", "frequency", "monetary")
+NUMBER_ROLES = ("quantity", "unit_price", "amount", "discount", "refund", "frequency", "monetary")
 """Roles whose columns have numbers."""
 
 

@@ -332,6 +332,10 @@ class Dialect(ABC):
         """Return money multiplied by a power of ten, rounded to nine decimals, half away from zero."""
         return self.cast(f"{amount} * {self.literal(unit)}", "money")
 
+    def less_share(self, amount: str, share: str) -> str:
+        """Return money less a share of it, rounded to nine decimals, half away from zero."""
+        return self.cast(f"{amount} * (1 - {share})", "money")
+
     @abstractmethod
     def average(self, total: str, count: str) -> str:
         """Return money divided by a positive count, rounded to nine decimals, half away from zero."""

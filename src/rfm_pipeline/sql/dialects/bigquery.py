@@ -144,6 +144,9 @@ class BigQuery(Dialect):
     def in_unit(self, amount: str, unit: Decimal) -> str:
         return f"{amount} * {self.money(unit)}"
 
+    def less_share(self, amount: str, share: str) -> str:
+        return f"{amount} * (1 - {share})"
+
     def average(self, total: str, count: str) -> str:
         return f"{total} / {count}"
 

@@ -24,7 +24,15 @@ CLEAN = "clean"
 
 # (Precision, scale) of each role with numbers. The product of a quantity and a price is exact in the nine
 # decimals that every engine's NUMERIC has, and a sum of a hundred million of the largest lines still fits.
-_NUMBER_TYPES = {"quantity": (12, 3), "unit_price": (18, 6), "amount": (30, 9), "refund": (30, 9), "frequency": (12, 3)}
+_NUMBER_TYPES = {
+    "quantity": (12, 3),
+    "unit_price": (18, 6),
+    "amount": (30, 9),
+    "discount": (10, 6),
+    "refund": (30, 9),
+    "frequency": (12, 3),
+}
+_DISCOUNT = "CASE WHEN no_discount THEN 0 ELSE discount END"
 _REFUND = "CASE WHEN no_refund THEN 0 ELSE refund END"
 _SKIPPED, _EXCLUDED = "skip_reason IS NOT NULL", "exclude_reason IS NOT NULL"
 
@@ -103,6 +111,9 @@ def _lines(spec: QuerySpec) -> str:
         if role in kinds:
             separators = spec.reading.separators.get(role, NumberSeparators())
             columns.append(f"{dialect.number(role, kinds[role], size, separators)} AS {role}")
+    if "discount" in kinds:
+        # A blank discount counts as 0, as a blank refund does.
+        columns.append(f"{dialect.is_blank('discount', kinds['discount'])} AS no_discount")
     if "refund" in kinds:
         # A blank refund counts as 0; a refund that is not a number makes the amount unreadable.
         columns.append(f"{dialect.is_blank('refund', kinds['refund'])} AS no_refund")
@@ -155,6 +166,8 @@ def _is_refund(spec: QuerySpec) -> str:
 
 def _amount(spec: QuerySpec) -> str:
     amount = "amount" if spec.mapping.amount else spec.dialect.product("quantity", "unit_price")
+    if spec.mapping.discount:
+        amount = spec.dialect.less_share(amount, _DISCOUNT)
     # The refund of an order whose total counts once is subtracted from the total.
     if spec.mapping.refund and not spec.counts_totals:
         amount = f"{amount} - {_REFUND}"
@@ -167,6 +180,9 @@ def _in_unit(spec: QuerySpec, amount: str) -> str:
 
 def _unreadable_amount(spec: QuerySpec) -> str:
     unreadable = "amount IS NULL" if spec.mapping.amount else "quantity IS NULL OR unit_price IS NULL"
+    if spec.mapping.discount:
+        # What is no share of the price, such as 15 for 15 %, is not multiplied.
+        unreadable += " OR (NOT no_discount AND (discount IS NULL OR discount < 0 OR discount > 1))"
     return f"{unreadable} OR (refund IS NULL AND NOT no_refund)" if spec.mapping.refund else unreadable
 
 
