@@ -11,7 +11,9 @@ EXPONENT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d{1,3}", re.ASCII)
 PARTS = re.compile(
     rf"(?P<before>[\s(+{MINUS}]*)(?P<digits>[0-9.,](?:.*[0-9])?(?:[.,][\u2013-]*)?)(?P<after>[\s)\u2212-]*)"
 )
-LONE_GROUP = {mark: re.compile(rf"(?<![0-9.,])[1-9][0-9]{{0,2}}\{mark}[0-9]{{3}}(?![0-9.,])") for mark in ".,"}
+LONE_GROUP = {
+    mark: re.compile(rf"(?<![0-9.,])[1-9][0-9]{{0,2}}\{mark}[0-9]{{3}}(?![0-9.,])") for mark in ".,"
+}
 
 
 def written_number(text: str, decimal: str = ".", *, is_certain: bool) -> Decimal | None:
@@ -35,7 +37,10 @@ def written_number(text: str, decimal: str = ".", *, is_certain: bool) -> Decima
         return None
     size = _size(parts["digits"], decimal, other)
     sign = _sign(parts["before"], parts["after"])
-    return None if size is None or sign is None else sign * size
+    # The dash of `12.-` is there for the cents; a price has no minus sign besides.
+    if size is None or sign is None or (sign < 0 and parts["digits"][-1] in MINUS):
+        return None
+    return sign * size
 
 
 def _sign(before: str, after: str) -> int | None:
