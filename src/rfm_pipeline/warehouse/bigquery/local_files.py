@@ -183,7 +183,7 @@ class LocalFiles:
         assert self._connection is not None  # the files were opened first
         top_level = tuple(column for column in self._schema if len(column.path) == 1)
         with translate_duckdb_errors("read the source"):
-            sample = sample_relation(self._connection, self._relation, top_level)
+            sample = sample_relation(self._connection, self._relation, top_level, self.numbered_files)
         columns = {_field(column).name: column for column in top_level if column.name in sample.values}
         values = {name: sample.values[column.name] for name, column in columns.items()}
         return replace(sample, values=values, count=_renamed_counter(sample.count, columns))
