@@ -17,6 +17,7 @@ from rfm_pipeline.pipeline.audits.hints import audit_hint
 from rfm_pipeline.pipeline.audits.run import run_audits
 from rfm_pipeline.pipeline.audits.statistics import NO_SALES, AuditInput
 from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
+from rfm_pipeline.pipeline.key_counts import refuse_scientific_ids
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_records import RunStart
@@ -62,6 +63,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
     _materialize_result(start, plan, f"(\n{segments.select}\n)", observer)
     observer.step("Auditing")
     counts = count_staged(warehouse, plan.spec)
+    refuse_scientific_ids(counts.lines.excluded, plan.spec.reading)
     refuse_ambiguous_dates(counts.lines.excluded, plan.spec.reading)
     refuse_unexpected_currencies(counts.lines, plan.spec.reading)
     refuse_different_orders(plan, counts.lines.excluded)
@@ -79,7 +81,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         audits=run_audits(plan, audit_input, _current_result(plan)),
         usage=warehouse.usage(),
         columns={role: column.name for role, column in plan.mapping.roles().items()},
-        notes=plan.notes,
+        notes=(*plan.notes, *counts.lines.keys.notes(plan.spec.reading)),
         drift=audit_input.drift,
     )
 
