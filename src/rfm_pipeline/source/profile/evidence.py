@@ -80,9 +80,9 @@ class Evidence:
             values = self.values(column)
             counts = Counter(value for value in values if value is not None)
             placeholders = {value for value in counts if is_placeholder(value)}
-            # Ids may run from 0: then 0 occurs no more often than others.
+            # Ids may run from 0: then 0 occurs about as often as others.
             usual = max((counts[value] for value in counts if value not in placeholders), default=0)
-            placeholders -= {value for value in ("0", "-1") if counts[value] <= usual}
+            placeholders -= {value for value in ("0", "-1") if counts[value] <= 2 * usual}
             self._keys[column.name] = [None if value in placeholders else value for value in values]
         return self._keys[column.name]
 

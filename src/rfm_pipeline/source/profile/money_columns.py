@@ -395,7 +395,7 @@ def _question(evidence: Evidence, readings: Sequence[Reading], order: Column | N
     hidden = [each.label for each in readings[_MAX_READINGS:]]
     return ColumnError(
         f"The amount of a line could be {', '.join(choices[:-1])} or {choices[-1]}"
-        f"{f', or {len(hidden)} others' if hidden else ''}{evidence.scope}.",
+        f"{f', or {len(hidden)} others' if hidden else ''}{evidence.scope if evidence.has_values else ''}.",
         f"set {', or '.join(each.flags for each in shown)}.",
     )
 

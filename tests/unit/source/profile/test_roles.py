@@ -1,0 +1,510 @@
+"""Roles of columns: names and values are weighed together, and what differs in money is a question."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import pytest
+
+from rfm_pipeline.common.schema import Column, Kind
+from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.source.profile.roles import Roles, map_columns
+from rfm_pipeline.source.profile.sample import Sample, build_sample
+
+Values = Callable[[int], object] | Sequence[object] | str
+LINES = 40
+PRICES = ("10.50", "3.20", "99.90", "7.25", "12.00")
+
+
+def day(line: int) -> str:
+    return f"2024-{line % 12 + 1:02d}-{line % 28 + 1:02d}"
+
+
+def columns(values: Mapping[str, Values], lines: int) -> dict[str, list[str | None]]:
+    """Return the texts of columns: a function of the line's number, values in turn, or one value."""
+
+    def text(given: Values, line: int) -> str | None:
+        if isinstance(given, str):
+            return given or None
+        return str(given(line) if callable(given) else given[line % len(given)]) or None
+
+    return {name: [text(given, line) for line in range(lines)] for name, given in values.items()}
+
+
+def roles(
+    values: Mapping[str, Values], *, lines: int = LINES, is_whole: bool = True, **configured: str
+) -> Roles:
+    """Return the roles of columns of text."""
+    texts = columns(values, lines)
+    schema = tuple(Column((name,), Kind.TEXT, "VARCHAR") for name in texts)
+    sample = build_sample(schema, list(zip(*texts.values(), strict=True)), is_whole=is_whole)
+    return map_columns(schema, sample, configured, "CSV")
+
+
+def question(values: Mapping[str, Values], **options: object) -> tuple[str, str]:
+    """Return the message and the hint of the question that columns raise."""
+    with pytest.raises(ColumnError) as raised:
+        roles(values, **options)  # type: ignore[arg-type]
+    return raised.value.message, raised.value.hint or ""
+
+
+def chosen(result: Roles) -> dict[str, str]:
+    return {role: column.name for role, column in result.mapping.roles().items()}
+
+
+def order(line: int) -> str:
+    return f"o{line}"
+
+
+def customer(line: int) -> str:
+    return f"c{line % 8}"
+
+
+def email(line: int) -> str:
+    return f"e{line % 7}@example.com"
+
+
+REST: Mapping[str, Values] = {"order_date": day, "total": lambda line: line + 5}
+KEYS: Mapping[str, Values] = {"order_id": order, "customer_id": customer, "order_date": day}
+
+# The customer
+
+
+@pytest.mark.parametrize(
+    ("customers", "expected", "note"),
+    [
+        ({"Customer ID": customer, "Customer Name": "Ann Lee"}, "Customer ID", ""),
+        ({"Customer": ["Ann Lee", "Bob Ray"], "Customer No": customer}, "Customer No", ""),
+        ({"Kunde": ["Ann Lee", "Bob Ray"], "E-Mail": email}, "E-Mail", ""),
+        ({"Customer Name": "Ann Lee", "Email": email}, "Email", ""),
+        ({"Customer": email}, "Customer", ""),
+        ({"Client": customer}, "Client", ""),
+        (
+            {"Phone": lambda line: f"+49 30 12{line % 9}"},
+            "Phone",
+            "the customer is the phone number in `Phone`",
+        ),
+        (
+            {"customer_id": order, "customer_unique_id": customer},
+            "customer_unique_id",
+            "the customer is `customer_unique_id`, as `customer_id` is another one in each order",
+        ),
+        (
+            {"customer_id": order, "email": email},
+            "email",
+            "the customer is `email`, as `customer_id` is another one in each order",
+        ),
+        (
+            {"Customer ID": lambda line: line + 1 if line % 4 == 0 else 0, "Customer Email": email},
+            "Customer Email",
+            "the customer is `Customer Email`, as `Customer ID` is missing on 75.0 % of the lines",
+        ),
+        (
+            {"Customer ID": lambda line: line + 1 if line % 4 == 0 else "guest", "Customer Email": email},
+            "Customer Email",
+            "the customer is `Customer Email`, as `Customer ID` is missing on 75.0 % of the lines",
+        ),
+        ({"customer_id": "", "email": email}, "email", ""),
+        (
+            {"user_id": "77", "email": email},
+            "email",
+            "the customer is `email`, as `user_id` is the same on all lines",
+        ),
+        ({"customer_id": lambda line: "" if line < 2 else line % 6, "email": email}, "customer_id", ""),
+        ({"customer_id": lambda line: line % 8, "email": email}, "customer_id", ""),
+        (
+            {"Customer ID": customer, "Customer No": lambda line: 100 + line % 8},
+            "Customer ID",
+            "the customer is `Customer ID`; `Customer No` would be the same",
+        ),
+        ({"customer_id": customer, "username": lambda line: f"u{line % 5}"}, "customer_id", ""),
+        ({"From Email Address": email, "To Email Address": "shop@example.com"}, "From Email Address", ""),
+    ],
+)
+def test_the_customer_is_a_key_that_repeats(
+    customers: Mapping[str, Values], expected: str, note: str
+) -> None:
+    result = roles({"order_id": order, **customers, **REST})
+    assert result.mapping.customer_id.name == expected
+    assert result.notes == ((note,) if note else ())
+
+
+def test_the_customer_of_an_order_with_several_lines_is_no_other_than_of_one_line() -> None:
+    result = roles(
+        {
+            "order_id": lambda line: line // 2,
+            "customer_id": lambda line: f"k{line // 2}",
+            "customer_unique_id": lambda line: f"u{line // 2 % 8}",
+            "order_date": lambda line: day(line // 2),
+            "price": lambda line: line + 1,
+        }
+    )
+    assert result.mapping.customer_id.name == "customer_unique_id"
+
+
+@pytest.mark.parametrize(
+    ("customers", "message", "hint"),
+    [
+        (
+            {"Customer": ["Ann Lee", "Bob Ray"]},
+            (
+                "No column identifies the customer: `Customer` holds names, and two people of one name would"
+                " be one customer."
+            ),
+            "--customer-id Customer takes the names.",
+        ),
+        ({"Customer Name": "Ann Lee"}, "`Customer Name` holds names", "--customer-id 'Customer Name'"),
+        ({"Klant": ["de Vries, Jan", "Bakker, Ans"]}, "`Klant` holds names", "--customer-id Klant"),
+        (
+            {"Customer ID": lambda line: "" if line % 10 < 3 else line % 6, "Email": email},
+            (
+                "The customer could be `Customer ID`, which is missing on 30.0 % of the lines, or `Email`,"
+                " which is missing on 0.0 %."
+            ),
+            "set --customer-id Email, or --customer-id 'Customer ID', which excludes the lines without one.",
+        ),
+        (
+            {"customer_id": customer, "user_id": lambda line: f"u{line % 3}"},
+            "2 columns could be the customer_id: `customer_id`, `user_id`. They have 8 and 3 different",
+            "choose one with --customer-id customer_id, or in [columns] of rfm.toml.",
+        ),
+        (
+            {"customer_id": lambda line: f"k{line}", "customer_unique_id": lambda line: f"u{line}"},
+            "2 columns could be the customer_id",
+            "--customer-id customer_id",
+        ),
+    ],
+)
+def test_customers_that_may_be_others_are_a_question(
+    customers: Mapping[str, Values], message: str, hint: str
+) -> None:
+    asked = question({"order_id": order, **customers, **REST})
+    assert message in asked[0]
+    assert hint in asked[1]
+
+
+# The order
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected", "note"),
+    [
+        ({"Transaction ID": order, "Order ID": lambda line: f"n{line // 2}"}, "Order ID", ""),
+        ({"order_id": order, "order_number": lambda line: line // 8 + 1}, "order_id", ""),
+        (
+            {
+                "Transaction ID": order,
+                "Invoice Number": lambda line: "" if line % 5 else "7",
+                "Receipt ID": "",
+            },
+            "Transaction ID",
+            "the order is `Transaction ID`, as `Invoice Number`, `Receipt ID` identifies none",
+        ),
+        (
+            {"Order ID": lambda line: "" if line % 5 else line},
+            None,
+            "`Order ID` is blank on 80.0 % of the lines, and is not used as the order",
+        ),
+        (
+            {"Order ID": order, "Order No": lambda line: f"#{line}"},
+            None,
+            "question",
+        ),
+        (
+            {"Order ID": lambda line: f"a{line // 2}", "Order No": lambda line: f"b{line // 2}"},
+            "Order ID",
+            "the order is `Order ID`; `Order No` would be the same",
+        ),
+        ({"Order ID": lambda line: f"a{line // 2}", "Invoice No": order}, "Order ID", ""),
+        (
+            {"order_id": "1", "invoice_no": order},
+            "invoice_no",
+            "the order is `invoice_no`, as `order_id` identifies none",
+        ),
+        ({"Bestellnummer": order, "Rechnungsnummer": order}, "Bestellnummer", ""),
+        ({}, None, ""),
+    ],
+)
+def test_the_order_is_the_id_that_its_lines_share(
+    orders: Mapping[str, Values], expected: str | None, note: str
+) -> None:
+    table = {**orders, "customer_id": lambda line: f"c{line // 2 % 8}", **REST}
+    if note == "question":
+        assert "2 columns could be the order_id: `Order ID`, `Order No`." in question(table)[0]
+        return
+    result = roles(table)
+    assert (result.mapping.order_id.name if result.mapping.order_id else None) == expected
+    assert result.notes == ((note,) if note else ())
+
+
+def test_lines_that_continue_an_order_do_not_count_as_lines_without_one() -> None:
+    def first(values: Callable[[int], object]) -> Values:
+        return lambda line: "" if line % 4 else values(line)
+
+    result = roles(
+        {"Order": first(order), "Email": first(email), "Date": first(day), "Amount": lambda line: line + 1}
+    )
+    assert result.mapping.order_id
+    assert result.mapping.order_id.name == "Order"
+
+
+# The date
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected", "note"),
+    [
+        ({"Order Date": day, "Created At": day}, "Order Date", ""),
+        (
+            {"Order Date": "", "Created At": day},
+            "Created At",
+            "the date is `Created At`, as `Order Date` has none on most lines",
+        ),
+        (
+            {"Order Date": "soon", "Date": day},
+            "Date",
+            "the date is `Date`, as `Order Date` has none on most lines",
+        ),
+        (
+            {"Order Date": day, "Invoice Date": lambda line: f"{day(line)} 10:00:00"},
+            "Order Date",
+            "the date is `Order Date`; `Invoice Date` would be the same",
+        ),
+        ({"Purchase Date": "Jun 1, 2026 12:05:33 AM", "Date": day}, "Purchase Date", ""),
+        ({"Sale Date": "Jun-01-26", "Paid On Date": day}, "Sale Date", ""),
+        ({"Ship Date": day, "Sale Date": "06/01/26"}, "Sale Date", ""),
+        ({"Data": "01.06.2026", "Birthday": day}, "Data", ""),
+        ({"created_at": "1717200000", "updated_at": day}, "created_at", ""),
+        ({"InvoiceDate": "12/1/2010 8:26", "timestamp": day}, "InvoiceDate", ""),
+    ],
+)
+def test_the_date_is_a_column_of_dates(dates: Mapping[str, Values], expected: str, note: str) -> None:
+    result = roles({"order_id": order, "customer_id": customer, "total": "5", **dates})
+    assert result.mapping.ordered_at.name == expected
+    assert result.notes == ((note,) if note else ())
+
+
+def test_two_dates_that_differ_are_a_question() -> None:
+    dates: Mapping[str, Values] = {
+        "Order Date": day,
+        "Invoice Date": lambda line: day(line + (line % 4 == 0)),
+    }
+    message, hint = question({"order_id": order, "customer_id": customer, "total": "5", **dates})
+    assert message == (
+        "2 columns could be the ordered_at: `Order Date`, `Invoice Date`."
+        " The first two differ on 10 of 40 lines."
+    )
+    assert hint == "choose one with --ordered-at 'Order Date', or in [columns] of rfm.toml."
+
+
+# The amount
+
+
+def quantity(line: int) -> int:
+    return line // len(PRICES) % 3 + 1
+
+
+def line_total(line: int) -> str:
+    return f"{quantity(line) * float(PRICES[line % len(PRICES)]):.2f}"
+
+
+ORDERED: Mapping[str, Values] = {"Quantity": quantity, "Price": PRICES}
+
+
+@pytest.mark.parametrize(
+    ("money", "expected", "note"),
+    [
+        ({"Quantity": "2", "Unit Cost": "5", "Net Sales": "25"}, {"amount": "Net Sales"}, ""),
+        ({"Quantity": "2", "Unit Cost": "5", "Line Revenue": "25"}, {"amount": "Line Revenue"}, ""),
+        ({"Cost": "2", "Profit": "5", "Sales": "25"}, {"amount": "Sales"}, ""),
+        ({"Tax": "2", "Tip": "1", "Shipping": "5", "Total": "25"}, {"amount": "Total"}, ""),
+        ({"Weight": "2", "Net Weight": "5", "Fee": "1", "Betrag": "25"}, {"amount": "Betrag"}, ""),
+        ({"List Price": "30", "Price": "25"}, {"amount": "Price"}, ""),
+        (
+            {"Quantity": "2", "Unit Price": "5", "Cost": "3"},
+            {"quantity": "Quantity", "unit_price": "Unit Price"},
+            "",
+        ),
+        ({"Sale Price": "2.50"}, {"amount": "Sale Price"}, ""),
+        ({"Amount": "", "Total": "25"}, {"amount": "Total"}, ""),
+        ({"Revenue": "high", "Total": "25"}, {"amount": "Total"}, ""),
+        ({"Montant TTC": "€ 1.234,50"}, {"amount": "Montant TTC"}, ""),
+        (
+            {**ORDERED, "Total": line_total},
+            {"amount": "Total"},
+            "the amount is `Total`; `Quantity` × `Price` is the same on each line",
+        ),
+        (
+            {**ORDERED, "Discount": "0.10", "Total": lambda line: f"{float(line_total(line)) * 0.9:.2f}"},
+            {"amount": "Total"},
+            "the amount is `Total`: `Quantity` × `Price` less `Discount`",
+        ),
+        (
+            {"Gross Sales": lambda line: 10 + line, "Discounts": "-1", "Net Sales": lambda line: 9 + line},
+            {"amount": "Net Sales"},
+            "the amount is `Net Sales`: `Gross Sales` less `Discounts`",
+        ),
+        (
+            {"SKU": lambda line: f"p{line % len(PRICES)}", **ORDERED},
+            {"quantity": "Quantity", "unit_price": "Price"},
+            "`Price` is the price of one unit: the same for any quantity",
+        ),
+        (
+            {"Produkt": lambda line: line % len(PRICES), "Menge": quantity, "Verkaufspreis": line_total},
+            {"amount": "Verkaufspreis"},
+            "`Verkaufspreis` is the price of the line: it grows with the quantity",
+        ),
+        (
+            {"quantity": lambda line: line % 5 + 2, "price": lambda line: (line % 5 + 2) * (3, 7)[line % 2]},
+            {"amount": "price"},
+            "`price` is the price of the line: it grows with the quantity",
+        ),
+        ({"Quantity": "1", "Price": PRICES}, {"quantity": "Quantity", "unit_price": "Price"}, ""),
+    ],
+)
+def test_the_amount_is_what_the_values_prove(
+    money: Mapping[str, Values], expected: Mapping[str, str], note: str
+) -> None:
+    result = roles({**KEYS, **money})
+    keys = {"customer_id", "order_id", "ordered_at"}
+    assert {role: name for role, name in chosen(result).items() if role not in keys} == expected
+    assert result.notes == ((note,) if note else ())
+
+
+@pytest.mark.parametrize(
+    ("money", "message", "hint"),
+    [
+        (
+            {"Gross Sales": "10", "Net Sales": "9"},
+            "The amount of a line could be `Gross Sales` (400.00 in all) or `Net Sales` (360.00 in all).",
+            "set --amount 'Gross Sales', or --amount 'Net Sales'.",
+        ),
+        (
+            {"Subtotal": "10", "Tax": "2", "Total": "12"},
+            "The amount of a line could be `Subtotal` (400.00 in all) or `Total` (480.00 in all).",
+            "set --amount Subtotal, or --amount Total.",
+        ),
+        (
+            {"Quantity": "2", "Sale Price": PRICES},
+            (
+                "The amount of a line could be `Quantity` × `Sale Price` (2,125.60 in all) or `Sale Price`"
+                " (1,062.80 in all)."
+            ),
+            "set --quantity Quantity --unit-price 'Sale Price', or --amount 'Sale Price'.",
+        ),
+        (
+            {**ORDERED, "Total": "25"},
+            "The amount of a line could be `Total` (1,000.00 in all) or `Quantity` × `Price` (",
+            "set --amount Total, or --quantity Quantity --unit-price Price.",
+        ),
+        ({"Gross": "10", "Fee": "-1", "Net": "9"}, "`Gross` (400.00 in all) or `Net`", "--amount Gross"),
+        (
+            {"total_usd": "10", "total_eur": "9"},
+            "`total_usd` (400.00 in all) or `total_eur`",
+            "--amount total_usd",
+        ),
+        (
+            {"Order Total (inc tax)": "10", "Order Total (ex tax)": "9"},
+            "`Order Total (inc tax)` (400.00 in all) or `Order Total (ex tax)` (360.00 in all)",
+            "--amount 'Order Total (inc tax)'",
+        ),
+        ({"Betrag brutto": "10", "Betrag netto": "9"}, "`Betrag brutto`", "--amount 'Betrag netto'"),
+        (
+            {"amount": "10", "unit_price": "9"},
+            "`amount` (400.00 in all) or `unit_price`",
+            "--amount unit_price",
+        ),
+        (
+            {"UnitPrice": "10", "Quantity": "2", "Discount": ["0", "0.15"]},
+            (
+                "`Discount` holds shares of the price up to 0.15: the amount of a line could be `Quantity` ×"
+                " `UnitPrice` less that share (740.00 in all), or without regard to it (800.00)."
+            ),
+            "set --discount Discount to subtract it, or --discount none.",
+        ),
+    ],
+)
+def test_amounts_of_different_money_are_a_question(
+    money: Mapping[str, Values], message: str, hint: str
+) -> None:
+    asked = question({**KEYS, **money})
+    assert message in asked[0]
+    assert hint in asked[1]
+
+
+def test_a_question_says_of_which_lines_its_totals_are() -> None:
+    message, _ = question({**KEYS, "Gross Sales": "10", "Net Sales": "9"}, is_whole=False)
+    assert message.endswith("or `Net Sales` (360.00 in all) in the first 2,000 lines.")
+
+
+def test_an_order_total_on_each_line_counts_once_beside_its_lines() -> None:
+    table: dict[str, Values] = {
+        "order_id": lambda line: line // 2,
+        "customer_id": lambda line: line // 2 % 8,
+        "order_date": lambda line: day(line // 2),
+        "line_total": ["2", "3"],
+    }
+    result = roles({**table, "order_total": "5"})
+    assert chosen(result)["amount"] == "line_total"
+    assert result.notes == ("the amount is `line_total`; `order_total` is the order's total",)
+    message, _ = question({**table, "order_total": "6"})
+    assert "`line_total` (100.00 in all) or `order_total` (120.00 in all, once per order)" in message
+
+
+def test_a_cost_is_named_where_no_column_is_the_amount() -> None:
+    message, hint = question({**KEYS, "Quantity": "2", "Unit Cost": "5"})
+    assert message == "No column was recognised as amount. `Unit Cost` is a cost by its name, and no amount."
+    assert "--amount COLUMN" in hint
+
+
+# Configured columns, and sources without a sample
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        {"amount": "Gross Sales"},
+        {"amount": "Net Sales"},
+        {"quantity": "Quantity", "unit_price": "Net Sales"},
+        {"unit_price": "Net Sales"},
+    ],
+)
+def test_configured_columns_are_no_question(configured: dict[str, str]) -> None:
+    result = roles({**KEYS, "Gross Sales": "10", "Net Sales": "9", "Quantity": "2"}, **configured)
+    assert configured.items() <= chosen(result).items()
+
+
+def test_a_column_of_names_is_taken_where_it_is_configured() -> None:
+    result = roles({"order_id": order, "Customer": "Ann Lee", **REST}, customer_id="Customer")
+    assert (result.mapping.customer_id.name, result.notes) == ("Customer", ())
+
+
+def test_a_discount_that_is_configured_as_none_is_no_question() -> None:
+    table: dict[str, Values] = {**KEYS, "UnitPrice": "10", "Quantity": "2", "Discount": ["0", "0.15"]}
+    assert "discount" not in chosen(roles(table, discount="none"))
+    assert chosen(roles(table, discount="Discount"))["discount"] == "Discount"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("customer_id, order_id, ordered_at, quantity, unit_price", {"quantity": "quantity"}),
+        ("email, order_date, total", {"customer_id": "email"}),
+        ("Customer ID, Date, Price", {"amount": "Price"}),
+        ("Customer, Date, Quantity, Price", {"unit_price": "Price"}),
+        ("customer_id, customer_unique_id, Order ID, Transaction ID, Date, Total", {"order_id": "Order ID"}),
+    ],
+)
+def test_without_a_sample_names_decide(names: str, expected: Mapping[str, str]) -> None:
+    schema = tuple(Column((name,), Kind.TEXT, "STRING") for name in names.split(", "))
+    result = map_columns(schema, Sample(), {})
+    assert expected.items() <= chosen(result).items()
+    assert result.notes == ()
+
+
+def test_without_a_sample_a_question_has_no_figures() -> None:
+    schema = tuple(
+        Column((name,), Kind.TEXT, "STRING") for name in ("email", "date", "Total", "Qty", "Price")
+    )
+    with pytest.raises(ColumnError, match=r"The amount of a line could be `Total` or `Qty` × `Price`\."):
+        map_columns(schema, Sample(), {})
