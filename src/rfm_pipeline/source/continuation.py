@@ -99,16 +99,20 @@ class FillCounts(Struct):
             names: Column names.
             unit: What a row is called: `lines` or `rows`.
         """
+
+        def counted(number: int) -> str:
+            return f"{number:,} {unit.removesuffix('s') if number == 1 else unit}"
+
         notes = []
         if self.headings:
-            notes.append(f"{self.headings:,} {unit} with a single value skipped as group headings")
+            notes.append(f"{counted(self.headings)} with a single value skipped as group headings")
         if self.below_headings and fill.heading_column is not None:
             name = names[fill.heading_column]
-            notes.append(f"`{name}` of {self.below_headings:,} {unit} taken from the group heading above")
+            notes.append(f"`{name}` of {counted(self.below_headings)} taken from the group heading above")
         if self.continuations:
-            notes.append(
-                f"{self.continuations:,} continuation {unit} take {fill.key_names(names)} of the row above"
-            )
+            rows = counted(self.continuations).replace(" ", " continuation ")
+            take = "takes" if self.continuations == 1 else "take"
+            notes.append(f"{rows} {take} {fill.key_names(names)} of the row above")
         return notes
 
 

@@ -9,88 +9,278 @@ Measured on UCI's Online Retail, 541,909 lines on two sheets (25 MB): 7 s, of wh
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+import csv
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from msgspec import Struct
 
-from rfm_pipeline.common.duckdb_quoting import identifier, paths_literal
+from rfm_pipeline.common.duckdb_engine import connect_in_memory
+from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal
+from rfm_pipeline.config.column_mapping import normalize_name
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError, UsageError
-from rfm_pipeline.source.base import Scan
+from rfm_pipeline.source.base import FileRead, Scan
+from rfm_pipeline.source.continuation import FillCounts, RowFill, fill_rows
 from rfm_pipeline.source.files import SourceFile, translate_os_errors
-from rfm_pipeline.source.headers import header_notes, unique_column_names
+from rfm_pipeline.source.headers import unite_headers
+from rfm_pipeline.source.sheet_layout import (
+    PREVIEW_ROWS,
+    SheetLayout,
+    SheetPreview,
+    detect_sheet_layout,
+    fill_merged,
+    merged_key_cells,
+    sheet_fill,
+)
+from rfm_pipeline.source.table_layout import TotalRow, filled_columns, has_order_columns
 from rfm_pipeline.source.temp_files import temp_path
-
-_DEDUPLICATED = re.compile(r".+_\d+")
 
 
 def scan_excel(
-    files: Sequence[SourceFile], options: SourceOptions, connection: duckdb.DuckDBPyConnection, temp_dir: Path
+    files: Sequence[SourceFile],
+    options: SourceOptions,
+    connection: duckdb.DuckDBPyConnection,
+    temp_dir: Path,
+    configured: Mapping[str, str | None] | None = None,
 ) -> Scan:
-    """Copy sheets to Parquet files: the configured sheet, or all sheets with the columns of the first one.
+    """Copy sheets to Parquet files: the configured sheet, or those whose columns have known names.
+
+    Args:
+        files: Workbooks.
+        options: Settings of `[read]`.
+        connection: Connection that reads the copies.
+        temp_dir: Directory for copies.
+        configured: Column name by role, as in `[columns]`.
 
     Raises:
-        SourceError: If a workbook can't be read or does not have the configured sheet.
+        SourceError: If a workbook can't be read, does not have the configured sheet, or has several tables
+            that may be the orders.
         UsageError: If fastexcel is not installed.
     """
-    copies: dict[str, str] = {}
+    tables: list[_Table] = []
     notes: dict[str, None] = {}
     for file in files:
-        workbook = _Workbook(file, options, connection)
-        for sheet, names in workbook.sheets():
-            target = temp_path(temp_dir, file.path.name, ".parquet")
-            _write(connection, sheet, names, target)
-            copies[str(target)] = file.name
+        workbook = _Workbook(file, options, temp_dir, configured or {})
+        tables += workbook.choose()
         notes |= dict.fromkeys(workbook.notes)
-    paths = paths_literal(map(Path, copies))
-    row_count = connection.execute(
-        f"SELECT SUM(num_rows)::BIGINT FROM parquet_file_metadata({paths})"
-    ).fetchone()
-    assert row_count is not None  # an aggregate always has a row
-    union = ", union_by_name = true" if len(copies) > 1 else ""
-    relation = f"read_parquet({paths}{union}, hive_partitioning = false)"
-    return Scan(relation, tuple(notes), copies, rows=row_count[0])
+    united = unite_headers([table.names for table in tables], configured)
+    notes |= dict.fromkeys(united.notes)
+    total_rows: dict[TotalRow, None] = {}
+    for table, names in zip(tables, united.headers, strict=True):
+        table.rename(names, connection)
+        total_rows |= dict.fromkeys(table.total_rows)
+    copies = {str(table.path): table.file.name for table in tables}
+    arguments = [*(["union_by_name = true"] if len(copies) > 1 else []), "hive_partitioning = false"]
+    sources = tuple(table.file for table in tables)
+    read = FileRead("read_parquet", tuple(map(Path, copies)), sources, tuple(arguments))
+    return Scan(
+        read.relation(),
+        tuple(notes),
+        copies,
+        rows=sum(table.rows for table in tables),
+        reads=(read,),
+        total_rows=tuple(total_rows),
+    )
+
+
+class _Table(Struct):
+    """A sheet, copied to a Parquet file.
+
+    Attributes:
+        file: The workbook.
+        sheet: Name of the sheet.
+        path: Path of the copy.
+        names: Column names.
+        rows: Number of records.
+        is_certain: Whether its header row is certain.
+        is_candidate: Whether it has columns for customer, date and amount.
+        notes: Notes for the user.
+        total_rows: Total rows among the records.
+    """
+
+    file: SourceFile
+    sheet: str
+    path: Path
+    names: tuple[str, ...]
+    rows: int
+    is_certain: bool
+    is_candidate: bool
+    notes: list[str]
+    total_rows: tuple[TotalRow, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """The names for comparison, sorted."""
+        return sorted(normalize_name(name) or name for name in self.names)
+
+    def rename(self, names: tuple[str, ...], connection: duckdb.DuckDBPyConnection) -> None:
+        """Give the columns other names, in the copy too."""
+        if names == self.names:
+            return
+        new_names = dict(zip(self.names, names, strict=True))
+        selected = ", ".join(f"{identifier(old)} AS {identifier(new)}" for old, new in new_names.items())
+        target = temp_path(self.path.parent, self.file.path.name, ".parquet")
+        copy = connection.sql(f"SELECT {selected} FROM read_parquet({paths_literal([self.path])})")
+        copy.write_parquet(str(target))
+        self.path.unlink()
+        self.path, self.names = target, names
+        self.total_rows = tuple(
+            tuple((new_names[column], text) for column, text in cells) for cells in self.total_rows
+        )
 
 
 class _Workbook:
-    """Sheets of a workbook with the same columns; `notes` is complete once `sheets()` is exhausted."""
+    """Sheets of a workbook; `notes` is complete after `choose()`."""
 
     def __init__(
-        self, file: SourceFile, options: SourceOptions, connection: duckdb.DuckDBPyConnection
+        self,
+        file: SourceFile,
+        options: SourceOptions,
+        temp_dir: Path,
+        configured: Mapping[str, str | None],
     ) -> None:
         self.notes: list[str] = []
-        self._connection = connection
+        # Of its own, because the run's connection does not keep the order of rows.
+        self._connection = connect_in_memory()
         self._file = file
         self._options = options
+        self._temp_dir = temp_dir
+        self._configured = configured
         self._reader = _open(file)
 
-    def sheets(self) -> Iterator[tuple[Any, tuple[str, ...]]]:
-        """Yield each sheet with its column names, one at a time: a sheet may need hundreds of megabytes."""
-        columns: list[str] | None = None
-        used, skipped = [], []
-        for name in self._names():
-            sheet = self._load(name)
-            if not sheet.width:
-                continue
-            raw = self._header(sheet)
-            if columns is None:
-                columns = sorted(map(str.lower, raw))
-                self.notes += header_notes(raw) if self._options.header else []
-            elif columns != sorted(map(str.lower, raw)):
-                skipped.append(name)
-                continue
-            used.append(name)
-            yield sheet, unique_column_names(raw, f"{self._file.name} (sheet {name!r})")
-        if not used:
+    def choose(self) -> list[_Table]:
+        """Copy the sheets, and return those of the table: sheets with known columns, or the first one's.
+
+        Raises:
+            SourceError: If all sheets are empty, or sheets with different columns may be the orders.
+        """
+        tables, errors = self._copy_sheets()
+        if not tables:
             sheets = "Every sheet" if self._options.sheet is None else f"The sheet {self._options.sheet!r}"
-            raise SourceError(f"{sheets} of {self._file.name} is empty.", "look at how it was exported.")
+            raise (
+                errors[0]
+                if errors
+                else SourceError(f"{sheets} of {self._file.name} is empty.", "look at how it was exported.")
+            )
+        candidates = [table for table in tables if table.is_candidate]
+        candidates = [table for table in candidates if table.rows] or candidates
+        if errors and not candidates:
+            raise errors[0]
+        first = next(iter([*candidates, *(table for table in tables if table.is_certain), *tables]))
+        used = [table for table in tables if table.columns == first.columns]
+        self._refuse_two_tables(candidates, used)
+        for table in tables:
+            if table not in used:
+                table.path.unlink()
+        skipped = [table.sheet for table in tables if table not in used]
+        names = ", ".join(table.sheet for table in used)
         if used[1:] or skipped:
-            self.notes.append(f"{'sheets' if used[1:] else 'sheet'} {', '.join(used)}")
+            self.notes.append(f"{'sheets' if used[1:] else 'sheet'} {names}")
         if skipped:
             self.notes.append(f"skipped because of other columns: {', '.join(skipped)}")
+        self.notes += dict.fromkeys(note for table in used for note in table.notes)
+        return used
+
+    def _refuse_two_tables(self, candidates: Sequence[_Table], used: Sequence[_Table]) -> None:
+        others = [table.sheet for table in candidates if table not in used]
+        if not others:
+            return
+        sheets = [used[0].sheet, *others]
+        listed = ", ".join(map(repr, sheets))
+        choices = " or ".join(f"--sheet {shlex.quote(sheet)}" for sheet in sheets[:3])
+        raise SourceError(
+            f"{self._file.name} has {len(sheets)} sheets with different columns that may be the orders:"
+            f" {listed}.",
+            f"choose one with {choices}.",
+        )
+
+    def _copy_sheets(self) -> tuple[list[_Table], list[SourceError]]:
+        """Copy the sheets one at a time, as each may need hundreds of megabytes.
+
+        Returns:
+            The tables, and the errors of sheets that can't be read as a table.
+        """
+        tables, errors = [], []
+        for name in self._names():
+            sheet = self._reader.load_sheet(name, header_row=None, dtypes="string")
+            if not sheet.width or not sheet.height:
+                continue
+            try:
+                tables.append(self._copy(name, sheet))
+            except SourceError as error:
+                errors.append(error)
+        return tables, errors
+
+    def _copy(self, name: str, sheet: Any) -> _Table:
+        cells = self._connection.from_arrow(sheet)
+        preview = _preview(cells, sheet.height)
+        label = f"{self._file.name} (sheet {name!r})"
+        layout = detect_sheet_layout(preview, label, self._options, self._configured)
+        notes = list(layout.notes)
+        target = temp_path(self._temp_dir, self._file.path.name, ".parquet")
+        merged = merged_key_cells(self._file.path, name, preview, layout)
+        fill = sheet_fill(preview, layout, merged)
+        if merged or fill:
+            notes += self._write_filled(cells, layout, merged, fill, target)
+        else:
+            # Arrow's rows have an order, which a streaming window keeps.
+            numbered = cells.query("cells", "SELECT row_number() OVER () AS number, * FROM cells")
+            assert numbered is not None  # of a SELECT
+            records = numbered.filter(f"number > {layout.begin} AND number <= {layout.end}")
+            _write(records, cells.columns, layout.names, target)
+        ((rows,),) = self._connection.execute(
+            f"SELECT SUM(num_rows)::BIGINT FROM parquet_file_metadata({paths_literal([target])})"
+        ).fetchall()
+        return _Table(
+            file=self._file,
+            sheet=name,
+            path=target,
+            names=layout.names,
+            rows=rows or 0,
+            is_certain=layout.is_certain,
+            is_candidate=has_order_columns(layout.names, self._configured),
+            notes=notes,
+            total_rows=layout.total_rows,
+        )
+
+    def _write_filled(
+        self,
+        cells: duckdb.DuckDBPyRelation,
+        layout: SheetLayout,
+        merged: Mapping[int, Mapping[int, int]],
+        fill: RowFill,
+        target: Path,
+    ) -> list[str]:
+        """Write the records with blank cells filled, in the order of the sheet, and return notes on them."""
+        rows = [["" if cell is None else cell for cell in row] for row in cells.fetchall()]
+        fill_merged(rows, merged)
+        records = [row for row in rows[layout.begin : layout.end] if filled_columns(row)]
+        counts = FillCounts()
+        path = temp_path(self._temp_dir, self._file.path.name, ".csv")
+        with path.open("w", encoding="utf-8", newline="") as copy:
+            writer = csv.writer(copy, lineterminator="\n")
+            for row in fill_rows(records, fill):
+                counts.add(row)
+                if row.cells is not None:
+                    writer.writerow(row.cells)
+        columns = [f"c{number}" for number in range(len(layout.names))]
+        filled = self._connection.sql(
+            f"SELECT * FROM read_csv({paths_literal([path])}, auto_detect = false, header = false,"
+            " delim = ',', quote = '\"', escape = '\"', parallel = false,"
+            f" columns = {columns_literal((column, 'VARCHAR') for column in columns)})"
+        )
+        _write(filled, columns, layout.names, target)
+        path.unlink()
+        notes = counts.notes(fill, layout.names, "rows")
+        if merged:
+            filled_names = sorted({column for columns in merged.values() for column in columns})
+            listed = ", ".join(f"`{layout.names[column]}`" for column in filled_names)
+            notes.append(f"merged cells: {listed} of {len(merged):,} rows taken from the row above")
+        return notes
 
     def _names(self) -> list[str]:
         names: list[str] = self._reader.sheet_names
@@ -102,24 +292,15 @@ class _Workbook:
             )
         return [self._options.sheet]
 
-    def _load(self, name: str, **window: Any) -> Any:
-        skip = self._options.skip_lines
-        rows = {"header_row": skip} if self._options.header else {"header_row": None, "skip_rows": skip}
-        return self._reader.load_sheet(name, dtypes="string", **(rows | window))
 
-    def _header(self, sheet: Any) -> list[str]:
-        columns = sheet.available_columns()
-        if not self._options.header:
-            return [""] * len(columns)
-        names = [column.name if column.column_name_from == "looked_up" else "" for column in columns]
-        if any(_DEDUPLICATED.fullmatch(name) for name in names):
-            # fastexcel renames a second `Price` to `Price_1`; the original names need a second parse.
-            cells = self._load(
-                sheet.name, header_row=None, skip_rows=self._options.skip_lines or None, n_rows=1
-            )
-            (row,) = self._connection.from_arrow(cells).fetchall()
-            names = [cell or "" for cell in row]
-        return names
+def _preview(cells: duckdb.DuckDBPyRelation, height: int) -> SheetPreview:
+    first = _texts(cells.limit(PREVIEW_ROWS))
+    last = first if height <= PREVIEW_ROWS else _texts(cells.limit(PREVIEW_ROWS, height - PREVIEW_ROWS))
+    return SheetPreview(first, last, height)
+
+
+def _texts(cells: duckdb.DuckDBPyRelation) -> list[list[str]]:
+    return [["" if cell is None else cell for cell in row] for row in cells.fetchall()]
 
 
 def _open(file: SourceFile) -> Any:
@@ -144,10 +325,11 @@ def _open(file: SourceFile) -> Any:
         ) from None
 
 
-def _write(connection: duckdb.DuckDBPyConnection, sheet: Any, names: Sequence[str], target: Path) -> None:
-    cells = connection.from_arrow(sheet)
+def _write(
+    cells: duckdb.DuckDBPyRelation, columns: Sequence[str], names: Sequence[str], target: Path
+) -> None:
     selected = ", ".join(
-        f"{identifier(cell)} AS {identifier(name)}" for cell, name in zip(cells.columns, names, strict=True)
+        f"{identifier(cell)} AS {identifier(name)}" for cell, name in zip(columns, names, strict=True)
     )
     # Rows without any cell are blank lines, which the CSV reader skips too.
     filled = cells.project(selected).filter(f"COALESCE({', '.join(map(identifier, names))}) IS NOT NULL")

@@ -34,7 +34,7 @@ def unique_column_names(
     file: str,
     configured: Mapping[str, str | None] | None = None,
     *,
-    may_repeat: bool = True,
+    may_repeat: bool = False,
 ) -> NamedColumns:
     """Return the column names of a header row, spelled as in the file.
 
@@ -68,7 +68,8 @@ def unique_column_names(
         }
         chosen = {name.casefold() for name in configured.values() if name}
         is_chosen = any(name.casefold() in chosen for name in numbered.values())
-        role = None if is_chosen else _needing_role(raw[repeated[0]], configured)
+        needs_role = may_repeat and not is_chosen
+        role = _needing_role(raw[repeated[0]], configured) if needs_role else None
         if role or not may_repeat:
             raise _duplicate_name_error(raw, repeated, list(numbered.values()), role, file)
         for column in repeated if is_chosen else repeated[1:]:

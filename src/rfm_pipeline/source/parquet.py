@@ -25,10 +25,7 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
     """
     paths = paths_literal(file.path for file in files)
     with translate_read_errors(FileFormat.PARQUET, {}, files[0].name):
-        headers = [
-            unique_column_names(names, file.name, may_repeat=False).names
-            for file, names in _headers(files, connection)
-        ]
+        headers = [unique_column_names(names, file.name).names for file, names in _headers(files, connection)]
         row_count = connection.execute(
             f"SELECT SUM(num_rows)::BIGINT FROM parquet_file_metadata({paths})"
         ).fetchone()

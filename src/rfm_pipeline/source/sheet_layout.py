@@ -116,7 +116,8 @@ def detect_sheet_layout(
     header = header or [""] * len(preview.first[0])
     position_name = names_by_position(configured, header) if options.header else None
     has_header = options.header and position_name is None
-    named = unique_column_names(header if has_header else [""] * len(header), name, configured)
+    cells = header if has_header else [""] * len(header)
+    named = unique_column_names(cells, name, configured, may_repeat=True)
     if has_header:
         notes += [*header_notes(header), *named.notes]
     elif position_name:

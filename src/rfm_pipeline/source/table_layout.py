@@ -255,13 +255,16 @@ class ColumnShapes:
     `2024-01-31` and `2024-12-01` have the shape `9-9-9`.
 
     Args:
-        records: Rows of the full width.
+        records: Rows of the full width; total rows and rows of few values are left out.
     """
 
     def __init__(self, records: Iterable[Row]) -> None:
         self._shapes: list[set[str]] = []
         for record in records:
-            for column in filled_columns(record):
+            filled = filled_columns(record)
+            if len(filled) < MIN_COLUMNS or any(is_total_label(record[column]) for column in filled):
+                continue
+            for column in filled:
                 while len(self._shapes) <= column:
                     self._shapes.append(set())
                 self._shapes[column].add(_shape(record[column]))

@@ -140,12 +140,13 @@ MALFORMED = [
          hints="--encoding"),
     case("encoding wrong", "run orders.csv --encoding utf-16", "orders.csv can't be read as UTF-16",
          hints="--encoding"),
-    case("column twice", "run a.csv", "a.csv has a column 'amount' twice", "columns 4 and 5", hints="rename",
+    case("column twice", "run a.csv", "a.csv has a column 'amount' twice", "columns 4 and 5",
+         hints="--amount amount_1 or --amount amount_2",
          files={"a.csv": "customer_id,order_id,ordered_at,amount,amount\nc1,o1,2025-01-01,5,6\n"}),
     case("column twice but for case", "run a.csv", "'amount' and a column 'Amount'", hints="case",
          files={"a.csv": "customer_id,order_id,ordered_at,amount,Amount\nc1,o1,2025-01-01,5,6\n"}),
-    case("title above the header", "run a.csv", "'Orders of January'", hints="read.skip_lines = 1",
-         files={"a.csv": f"Orders of January\n{ORDERS}"}),
+    case("title above lines without a header", "run a.csv", "'Orders of January'", hints="--skip-lines 1 --no-header",
+         files={"a.csv": f"Orders of January\n{LINES}"}),
     case("sheet missing", "run segments.xlsx --sheet Orders", "no sheet 'Orders'", hints="Sheet1"),
 ]  # fmt: skip
 

@@ -202,3 +202,146 @@ def test_without_the_extra_the_hint_says_how_to_install_it(
     error = read_error(path, tmp_path)
     assert type(error) is UsageError
     assert "pip install 'rfm-pipeline[excel]'" in str(error.hint)
+
+
+# Layout
+
+HEAD = ["Order ID", "Customer ID", "Order Date", "Amount"]
+LINES = [["1", "A", "2026-01-05", 10], ["2", "B", "2026-01-06", 20], ["3", "A", "2026-02-01", 30]]
+RECORDS = [("1", "A", "2026-01-05", "10"), ("2", "B", "2026-01-06", "20"), ("3", "A", "2026-02-01", "30")]
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        [["Sales Report Q1"]],
+        [["Sales Report Q1"], ["Generated 2026-03-01"], []],
+        [[None, "Umsatz"], [], ["Von", "01.01.2026"], ["Bis", "31.03.2026"], []],
+        [["Ventas", None, None, "EUR"]],
+        [["Total orders", 3], ["Revenue", 60]],
+    ],
+)
+def test_titles_above_the_header_are_skipped_and_stated(tmp_path: Path, titles: list[list[Any]]) -> None:
+    result = read(workbook(tmp_path / "a.xlsx", ("S", [*titles, HEAD, *LINES])), tmp_path)
+    assert (result.columns, result.rows) == (tuple(HEAD), RECORDS)
+    assert "above the header row skipped" in result.notes
+    assert result.source.rows == 3
+
+
+@pytest.mark.parametrize(
+    "footers",
+    [
+        [[], ["Exported by Shop 3.1"]],
+        [["3 records"]],
+        [[], ["Seite 1"], ["Ende"]],
+        [[None, None, None, "* incl. VAT"]],
+        [["Prepared by", "Finance"]],
+    ],
+)
+def test_rows_below_the_records_are_skipped_and_stated(tmp_path: Path, footers: list[list[Any]]) -> None:
+    result = read(workbook(tmp_path / "a.xlsx", ("S", [HEAD, *LINES, *footers])), tmp_path)
+    assert result.rows == RECORDS
+    assert "below the last record skipped" in result.notes
+
+
+def test_a_total_row_is_found_and_stays_in_the_relation(tmp_path: Path) -> None:
+    rows = [HEAD, *LINES, [], ["Total", None, None, 60], ["Shop 3.1"]]
+    result = read(workbook(tmp_path / "a.xlsx", ("S", rows)), tmp_path)
+    assert result.source.total_rows == ((("Order ID", "Total"), ("Customer ID", ""), ("Order Date", "")),)
+    assert len(result.rows) == 4
+
+
+def test_group_headings_are_skipped_and_counted(tmp_path: Path) -> None:
+    rows = [HEAD, ["North"], *LINES[:2], ["South"], LINES[2]]
+    result = read(workbook(tmp_path / "a.xlsx", ("S", rows)), tmp_path)
+    assert result.rows == RECORDS
+    assert "2 rows with a single value skipped as group headings" in result.notes
+
+
+def test_blank_continuation_rows_take_the_order_above(tmp_path: Path) -> None:
+    rows = [
+        ["Order ID", "Customer ID", "Order Date", "Item", "Amount"],
+        ["1", "A", "2026-01-05", "Mug", 10],
+        [None, None, None, "Plate", 5],
+        ["2", "B", "2026-01-06", "Cup", 20],
+    ]
+    result = read(workbook(tmp_path / "a.xlsx", ("S", rows)), tmp_path)
+    assert result.rows[1] == ("1", "A", "2026-01-05", "Plate", "5")
+    assert "1 continuation row takes" in result.notes
+
+
+def merged_workbook(path: Path, origin: tuple[int, int] = (0, 0)) -> Path:
+    """Write a workbook whose customer and order are merged over several rows, and whose guests are blank."""
+    rows = [
+        ["Ann", "1", 10],
+        [None, "2", 15],
+        ["Bob", "3", 5],
+        [None, "4", 7],
+        ["Cy", "5", 8],
+        [None, None, 9],
+    ]
+    top, left = origin
+    with xlsxwriter.Workbook(str(path)) as book:
+        sheet = book.add_worksheet("Orders & more")
+        for column, name in enumerate(["Customer", "Order ID", "Amount", "Order Date"]):
+            sheet.write(top, left + column, name)
+        for number, row in enumerate(rows, start=1):
+            for column, value in enumerate([*row, f"2026-01-{number:02d}"]):
+                if value is not None:
+                    sheet.write(top + number, left + column, value)
+        sheet.merge_range(top + 1, left, top + 2, left, "Ann")
+        sheet.merge_range(top + 5, left, top + 6, left, "Cy")
+        sheet.merge_range(top + 5, left + 1, top + 6, left + 1, "5")
+    return path
+
+
+@pytest.mark.parametrize("origin", [(0, 0), (3, 2), (0, 27)])
+def test_merged_cells_of_an_order_are_filled_and_blank_ones_are_not(
+    tmp_path: Path, origin: tuple[int, int]
+) -> None:
+    result = read(merged_workbook(tmp_path / "a.xlsx", origin), tmp_path)
+    assert [row[:3] for row in sorted(result.rows, key=lambda row: str(row[3]))] == [
+        ("Ann", "1", "10"), ("Ann", "2", "15"), ("Bob", "3", "5"), (None, "4", "7"), ("Cy", "5", "8"),
+        ("Cy", "5", "9"),
+    ]  # fmt: skip
+    assert "merged cells: `Customer`, `Order ID` of 2 rows taken from the row above" in result.notes
+
+
+def test_the_sheet_with_known_columns_is_read(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "a.xlsx",
+        ("Cover", [["Report"], ["Region", "Manager", "Phone"], ["North", "Ann", 5]]),
+        ("Orders", [["Shop"], HEAD, *LINES]),
+        ("Customers", [["Customer ID", "Name", "Town"], ["A", "Ann", "Ulm"]]),
+    )
+    result = read(path, tmp_path)
+    assert result.rows == RECORDS
+    assert "sheet Orders" in result.notes
+    assert "skipped because of other columns: Cover, Customers" in result.notes
+
+
+def test_a_sheet_is_found_by_configured_columns(tmp_path: Path) -> None:
+    rows = [["who", "when", "paid"], ["A", "2026-01-05", 10]]
+    path = workbook(tmp_path / "a.xlsx", ("Cover", [["x", "y", "z"], [1, 2, 3]]), ("Data", rows))
+    columns = {"customer_id": "who", "ordered_at": "when", "amount": "paid"}
+    assert read(path, tmp_path, columns=columns).rows == [("A", "2026-01-05", "10")]
+
+
+def test_two_tables_that_may_be_the_orders_are_asked_about(tmp_path: Path) -> None:
+    other = ["Order ID", "Customer ID", "Order Date", "Total", "Tax"]
+    path = workbook(
+        tmp_path / "a.xlsx",
+        ("Orders 2026", [HEAD, *LINES]),
+        ("Archive", [other, ["9", "C", "2025-01-05", 10, 1]]),
+        ("Empty", [[*other, "Note"]]),
+    )
+    error = read_error(path, tmp_path)
+    assert "'Orders 2026', 'Archive'" in error.message
+    assert error.hint == "choose one with --sheet 'Orders 2026' or --sheet Archive."
+    assert read(path, tmp_path, sheet="Archive").columns == tuple(other)
+
+
+def test_a_duplicate_column_on_another_sheet_harms_nothing(tmp_path: Path) -> None:
+    other = [["Amount", "Amount", "x"], [1, 2, 3]]
+    path = workbook(tmp_path / "a.xlsx", ("Pivot", other), ("Orders", [HEAD, *LINES]))
+    assert read(path, tmp_path).rows == RECORDS

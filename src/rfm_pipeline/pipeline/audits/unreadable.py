@@ -91,8 +91,8 @@ def advice_on_number(written: str) -> str | None:
     signs = "".join(dict.fromkeys(sign for sign in written if unicodedata.category(sign) == "Sc"))
     if signs and any(character.isdigit() for character in written):
         return (
-            f"the column has '{signs[0]}' in it, and a number is read without: take it out, as in"
-            f" sed 's/[{signs}]//g' FILE | rfm run -, or name a column without it with --amount."
+            f"the column has '{signs[0]}' in it, and a number is read without: take it out, or name a column"
+            " without it with --amount."
         )
     return None
 

@@ -19,11 +19,12 @@ from msgspec import Struct
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.headers import header_notes, names_by_position, unique_column_names
-from rfm_pipeline.source.table_layout import find_header, title_note
+from rfm_pipeline.source.table_layout import find_header, is_value, title_note
 
 # In order of preference: if `;` and `,` divide all lines alike, the comma is a decimal mark.
 DELIMITERS = "\t|;,"
 _DELIMITER_LABELS = {"\t": "tabs", "|": "vertical bars", ";": "semicolons", " ": "spaces"}
+TABS_NOTE = "tabs between values"
 _MAX_RECORDS = 200
 _SEP_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
@@ -94,7 +95,7 @@ def detect_dialect(
     if quote == "'":
         notes.append("values in single quotes")
     if has_header:
-        named = unique_column_names(records[0], name, configured)
+        named = unique_column_names(records[0], name, configured, may_repeat=True)
         names = named.names
         notes += [*header_notes(records[0]), *named.notes]
     else:
@@ -261,15 +262,18 @@ def _detect_escape(body: str, delimiter: str, quote: str) -> str:
 def _check_title(body: str, quote: str, skip_lines: int, name: str) -> None:
     """Raise SourceError if the first line is a title: one value above records of equal width."""
     for delimiter in DELIMITERS:
-        widths = [len(record) for record in _records(body, delimiter, quote, quote)]
+        records = list(_records(body, delimiter, quote, quote))
+        widths = [len(record) for record in records]
         usual_width = max(set(widths), key=widths.count)
         if usual_width >= 3 and widths.count(usual_width) > len(widths) / 2:
             lines_above = skip_lines + body[: body.index(delimiter)].count("\n")
             title = body.split("\n", 1)[0].strip()
+            first = records[widths.index(usual_width)]
+            no_header = " --no-header" if 2 * sum(map(is_value, first)) >= usual_width else ""
             raise SourceError(
                 f"{name} begins with {title[:80]!r}, which is no header:"
                 f" the lines below it have {usual_width} values.",
-                f"skip the lines above the header row with --skip-lines {lines_above}, or remove them.",
+                f"skip the lines above the table with --skip-lines {lines_above}{no_header}, or remove them.",
             )
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.common.duckdb_engine import connect_in_memory
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal, text_literal
+from rfm_pipeline.config.column_mapping import normalize_name
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.source.base import Scan
-from rfm_pipeline.source.csv.dialect import CsvDialect, detect_dialect
+from rfm_pipeline.errors import SourceError
+from rfm_pipeline.source.base import FileRead, Scan, union_by_name
+from rfm_pipeline.source.csv.aligned import detect_separator, write_with_tabs
+from rfm_pipeline.source.csv.dialect import TABS_NOTE, CsvDialect, detect_dialect
+from rfm_pipeline.source.csv.layout import cut_file, detect_layout, write_filled
 from rfm_pipeline.source.csv.prescan import PrescanResult, locate_byte, prescan
 from rfm_pipeline.source.csv.quoting import has_well_formed_quotes
 from rfm_pipeline.source.encoding import (
@@ -31,11 +37,14 @@ from rfm_pipeline.source.encoding import (
 from rfm_pipeline.source.errors import translate_read_errors, unclosed_quote_error
 from rfm_pipeline.source.file_type import FileType, compression_argument, open_decompressed
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.headers import missing_column_notes
+from rfm_pipeline.source.headers import missing_column_notes, unite_headers
+from rfm_pipeline.source.table_layout import TotalRow
 from rfm_pipeline.source.temp_files import temp_path
 
 # Characters; below Python's limit for one CSV value, 128 Ki.
 _DIALECT_HEAD_SIZE = 100_000
+# DuckDB 2.0 loses a last line of 32 MB.
+_LONGEST_LAST_LINE = 16 << 20
 
 
 class _PreparedFile(Struct, frozen=True):
@@ -47,6 +56,7 @@ class _PreparedFile(Struct, frozen=True):
         dialect: Its dialect.
         arguments: Arguments of `read_csv`; files with equal arguments are read by one call.
         notes: Notes for the user.
+        total_rows: Total rows among the records.
     """
 
     file: SourceFile
@@ -54,12 +64,30 @@ class _PreparedFile(Struct, frozen=True):
     dialect: CsvDialect
     arguments: tuple[str, ...]
     notes: tuple[str, ...]
+    total_rows: tuple[TotalRow, ...] = ()
+
+    def with_names(self, names: tuple[str, ...]) -> _PreparedFile:
+        """Return the file with other column names."""
+        if names == self.dialect.column_names:
+            return self
+        new_names = dict(zip(self.dialect.column_names, names, strict=True))
+        total_rows = tuple(
+            tuple((new_names[column], text) for column, text in cells) for cells in self.total_rows
+        )
+        arguments = (*self.arguments[:-1], _columns_argument(names))
+        return replace(
+            self,
+            dialect=replace(self.dialect, column_names=names),
+            arguments=arguments,
+            total_rows=total_rows,
+        )
 
 
 def scan_csv(
     files: Sequence[tuple[SourceFile, FileType]],
     options: SourceOptions,
     temp_dir: Path,
+    configured: Mapping[str, str | None] | None = None,
     *,
     from_folder: bool = False,
 ) -> Scan:
@@ -69,6 +97,7 @@ def scan_csv(
         files: Files with their types.
         options: Settings of `[read]`.
         temp_dir: Directory for copies.
+        configured: Column name by role, as in `[columns]`.
         from_folder: Whether the files were found in a directory; prose in it, such as a readme, is then
             skipped.
 
@@ -77,25 +106,37 @@ def scan_csv(
     """
     prepared_files, copies = [], {}
     for file, file_type in files:
-        prepared = _FilePreparation(file, file_type, options, temp_dir).run()
+        prepared = _FilePreparation(file, file_type, options, temp_dir, configured or {}).run()
         prepared_files.append(prepared)
         if prepared.path != file.path:
             copies[str(prepared.path)] = file.name
     skipped = _find_prose(prepared_files) if from_folder and options.header else []
     prepared_files = [prepared for prepared in prepared_files if prepared not in skipped]
+    united = unite_headers([prepared.dialect.column_names for prepared in prepared_files], configured)
+    prepared_files = [
+        prepared.with_names(names) for prepared, names in zip(prepared_files, united.headers, strict=True)
+    ]
     groups: dict[tuple[str, ...], list[_PreparedFile]] = {}
     for prepared in prepared_files:
         groups.setdefault(prepared.arguments, []).append(prepared)
-    calls = [
-        f"read_csv({paths_literal(prepared.path for prepared in group)}, {', '.join(arguments)})"
+    reads = tuple(
+        FileRead(
+            "read_csv",
+            tuple(prepared.path for prepared in group),
+            tuple(prepared.file for prepared in group),
+            arguments,
+        )
         for arguments, group in groups.items()
-    ]
-    headers = [prepared.dialect.column_names for prepared in prepared_files]
+    )
     return Scan(
-        calls[0] if len(calls) == 1 else _union(calls),
-        (*_common_notes(prepared_files), *missing_column_notes(headers)),
+        union_by_name([read.relation() for read in reads]),
+        (*_common_notes(prepared_files), *united.notes, *missing_column_notes(united.headers)),
         copies,
         skipped_files=tuple(prepared.file for prepared in skipped),
+        reads=reads,
+        total_rows=tuple(
+            dict.fromkeys(cells for prepared in prepared_files for cells in prepared.total_rows)
+        ),
     )
 
 
@@ -116,18 +157,18 @@ def _find_prose(prepared_files: Sequence[_PreparedFile]) -> list[_PreparedFile]:
         for prepared in candidates
         if len(prepared.dialect.column_names) > 1 and headers[prepared.dialect.column_names] > 1
     ]
-    columns = {name.lower() for prepared in tables for name in prepared.dialect.column_names}
+    columns = {normalize_name(name) for prepared in tables for name in prepared.dialect.column_names}
     if not columns:
         return []
     return [
         prepared
         for prepared in candidates
-        if columns.isdisjoint(name.lower() for name in prepared.dialect.column_names)
+        if columns.isdisjoint(map(normalize_name, prepared.dialect.column_names))
     ]
 
 
-def _union(calls: Sequence[str]) -> str:
-    return "(" + " UNION ALL BY NAME ".join(f"SELECT * FROM {call}" for call in calls) + ")"
+def _columns_argument(names: Iterable[str]) -> str:
+    return f"columns = {columns_literal((name, 'VARCHAR') for name in names)}"
 
 
 def _common_notes(prepared_files: Sequence[_PreparedFile]) -> list[str]:
@@ -142,8 +183,16 @@ def _common_notes(prepared_files: Sequence[_PreparedFile]) -> list[str]:
 class _FilePreparation:
     """Checks of one file before DuckDB reads it, with a copy where DuckDB could not read the file."""
 
-    def __init__(self, file: SourceFile, file_type: FileType, options: SourceOptions, temp_dir: Path) -> None:
+    def __init__(
+        self,
+        file: SourceFile,
+        file_type: FileType,
+        options: SourceOptions,
+        temp_dir: Path,
+        configured: Mapping[str, str | None],
+    ) -> None:
         self._file = file
+        self._configured = configured
         self._compression = file_type.compression
         self._options = options
         self._temp_dir = temp_dir
@@ -156,11 +205,53 @@ class _FilePreparation:
         if not is_utf8(codec):
             self._replace_by_copy(codec)
             head, whole = self._read_head()
-        text = _decode_head(head, whole=whole)
-        dialect, notes = detect_dialect(text, self._file.name, self._options)
-        is_parallel = self._can_read_in_parallel(dialect)
+        text = _decode_head(head, whole)
+        separator = detect_separator(text, self._options)
+        if separator:
+            self._align(separator)
+            text = _decode_head(*self._read_head())
+        dialect, notes = detect_dialect(text, self._file.name, self._options, self._configured)
+        self._notes += [note for note in notes if not separator or note != TABS_NOTE]
+        properties = self._prescan(dialect)
+        self._check_last_line(properties)
+        layout = detect_layout(text, dialect, properties, self._configured)
+        self._notes += layout.notes
+        if layout.end is not None:
+            target = self._new_copy()
+            cut_file(self._file, self._path, self._compression, layout.end, target)
+            self._path, self._compression = target, None
+        is_parallel = self._can_read_in_parallel(dialect, properties)
+        if layout.fill:
+            target = self._new_copy()
+            counts = write_filled(
+                self._file, self._path, self._compression, target, dialect=dialect, fill=layout.fill
+            )
+            self._path, self._compression = target, None
+            self._notes += counts.notes(layout.fill, dialect.column_names)
+            dialect = replace(dialect, quote='"', escape='"', skip_lines=0)
         arguments = self._arguments(dialect, self._path, self._compression, is_parallel=is_parallel)
-        return _PreparedFile(self._file, self._path, dialect, tuple(arguments), (*self._notes, *notes))
+        return _PreparedFile(
+            self._file, self._path, dialect, tuple(arguments), tuple(self._notes), layout.total_rows
+        )
+
+    def _align(self, separator: re.Pattern[str]) -> None:
+        """Replace a file whose columns are aligned by blanks by a copy with tabs."""
+        target = self._new_copy()
+        write_with_tabs(self._file, self._path, self._compression, separator, target)
+        self._path, self._compression = target, None
+        self._options = replace(self._options, delimiter="\t", quote="")
+        self._notes.append("columns aligned by blanks")
+
+    def _check_last_line(self, properties: PrescanResult) -> None:
+        """Raise SourceError if the last line is so long that DuckDB 2.0 would lose it without an error."""
+        if properties.size - properties.last_line_end < _LONGEST_LAST_LINE:
+            return
+        with self._open() as stream:
+            line, _ = locate_byte(stream, properties.last_line_end)
+        raise SourceError(
+            f"{self._file.name}, line {line:,}: the last line is longer than 16 MB.",
+            "look for line breaks that are missing, or a quote that is never closed: a line is one record.",
+        )
 
     @staticmethod
     def _arguments(
@@ -177,20 +268,15 @@ class _FilePreparation:
             *compression_argument(path, compression),
             # A directory called `day=2024-01-01` would otherwise override the column `day`.
             "hive_partitioning = false",
-            f"columns = {columns_literal((name, 'VARCHAR') for name in dialect.column_names)}",
+            _columns_argument(dialect.column_names),
         ]
 
-    def _can_read_in_parallel(self, dialect: CsvDialect) -> bool:
-        """Return whether DuckDB may split the file; replace it by a copy if DuckDB can't read it at all.
+    def _can_read_in_parallel(self, dialect: CsvDialect, properties: PrescanResult) -> bool:
+        """Return whether DuckDB may split the file.
 
         Raises:
-            SourceError: If the file has an invalid byte or a quote that is never closed.
+            SourceError: If a quote is never closed.
         """
-        properties = self._prescan(dialect)
-        if properties.mixed_line_ends:
-            self._replace_by_copy("utf-8-sig", normalize_line_ends=True)
-            self._notes.append("mixed line ends, read as one kind")
-            properties = self._prescan(dialect)
         # If backslashes escape quotes, the prescan can't tell which quotes open or close a value.
         if not properties.quoted_line_breaks and dialect.escape == dialect.quote:
             return True
@@ -198,6 +284,19 @@ class _FilePreparation:
         return False
 
     def _prescan(self, dialect: CsvDialect) -> PrescanResult:
+        """Return the properties of the file; replace it by a copy if DuckDB can't read its line ends.
+
+        Raises:
+            SourceError: If the file has an invalid byte.
+        """
+        properties = self._prescan_encoding(dialect)
+        if properties.mixed_line_ends:
+            self._replace_by_copy("utf-8-sig", normalize_line_ends=True)
+            self._notes.append("mixed line ends, read as one kind")
+            properties = self._prescan_encoding(dialect)
+        return properties
+
+    def _prescan_encoding(self, dialect: CsvDialect) -> PrescanResult:
         properties = self._prescan_path(dialect)
         is_windows = properties.invalid_at is not None and properties.ascii_before
         if is_windows and self._options.encoding is None:
@@ -224,7 +323,7 @@ class _FilePreparation:
                     return
         # Otherwise DuckDB decides where values end: a sentinel record is appended to a copy, and DuckDB must
         # return it.
-        probe = temp_path(self._temp_dir, self._file.path.name, ".csv")
+        probe = self._new_copy()
         convert_to_utf8(self._file, self._path, "utf-8-sig", probe, compression=self._compression)
         sentinel = "\x01"
         with probe.open("ab") as copy:
@@ -253,8 +352,11 @@ class _FilePreparation:
             head = stream.read(HEAD_SIZE)
         return head, len(head) < HEAD_SIZE
 
+    def _new_copy(self) -> Path:
+        return temp_path(self._temp_dir, self._file.path.name, ".csv")
+
     def _replace_by_copy(self, codec: str, *, normalize_line_ends: bool = False) -> None:
-        target = temp_path(self._temp_dir, self._file.path.name, ".csv")
+        target = self._new_copy()
         convert_to_utf8(
             self._file,
             self._path,
@@ -268,7 +370,7 @@ class _FilePreparation:
             self._notes.append(f"read as {encoding_label(codec)}")
 
 
-def _decode_head(head: bytes, *, whole: bool) -> str:
+def _decode_head(head: bytes, whole: bool) -> str:  # noqa: FBT001 - the parts of one result
     """Return the head as text that ends at a line end, unless it is the whole file."""
     decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
     text = decoder.decode(head, final=whole)

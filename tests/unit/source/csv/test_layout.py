@@ -77,8 +77,9 @@ def test_a_title_that_is_not_certain_is_asked_about(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "Sales\n1;2;3\n4;5;6\n7;8;9\n")
     error = read_error(path, tmp_path)
     assert "'Sales'" in error.message
-    assert "--skip-lines 1" in str(error.hint)
-    assert read(path, tmp_path, skip_lines=1).rows == [("4", "5", "6"), ("7", "8", "9")]
+    assert "--skip-lines 1 --no-header" in str(error.hint)
+    result = read(path, tmp_path, skip_lines=1, header=False)
+    assert result.rows == [("1", "2", "3"), ("4", "5", "6"), ("7", "8", "9")]
 
 
 def test_configured_lines_above_the_header_are_not_searched(tmp_path: Path) -> None:
@@ -158,7 +159,10 @@ def test_a_short_line_between_records_is_refused(tmp_path: Path) -> None:
         # The number is the sum of the column.
         ("Total,A,2026-12-31,60.00", (("Order ID", "Total"), ("Order Date", "2026-12-31"))),
         ("4,A,Totaal,60.00", (("Order ID", "4"), ("Order Date", "Totaal"))),
-        ("9,Gesamtsumme,2026-12-31,1", (("Order ID", "9"), ("Customer ID", "Gesamtsumme"), ("Order Date", "2026-12-31"))),
+        (
+            "9,Gesamtsumme,2026-12-31,1",
+            (("Order ID", "9"), ("Customer ID", "Gesamtsumme"), ("Order Date", "2026-12-31")),
+        ),
         ("Suma,,,60.00", (("Order ID", "Suma"), ("Customer ID", ""), ("Order Date", ""))),
     ],
 )  # fmt: skip
@@ -199,9 +203,7 @@ def test_a_product_called_total_stays_a_record(tmp_path: Path) -> None:
 
 def test_subtotals_between_records_are_found(tmp_path: Path) -> None:
     result = read_text(tmp_path, HEADER, LINES[0], "Subtotal,,,10.00", *LINES[1:], "Subtotal,,,50.00")
-    assert result.source.total_rows == (
-        (("Order ID", "Subtotal"), ("Customer ID", ""), ("Order Date", "")),
-    )
+    assert result.source.total_rows == ((("Order ID", "Subtotal"), ("Customer ID", ""), ("Order Date", "")),)
 
 
 # Continuation lines and group headings
@@ -237,7 +239,8 @@ def test_continuation_lines_of_a_large_file_are_filled_in_order(tmp_path: Path) 
     path = write(tmp_path / "a.csv", "\n".join(lines))
     with open_test_source(path, tmp_path, threads=8) as (source, connection):
         rows = connection.execute(
-            f'SELECT "Order", COUNT(*), COUNT(DISTINCT Customer), MIN(Customer) FROM {source.relation} GROUP BY 1'
+            'SELECT "Order", COUNT(*), COUNT(DISTINCT Customer), MIN(Customer)'
+            f" FROM {source.relation} GROUP BY 1"
         ).fetchall()
     assert {order: tuple(values) for order, *values in rows} == expected
 
@@ -299,10 +302,14 @@ def test_columns_aligned_by_blanks_are_read(tmp_path: Path) -> None:
         " C             2026-01-07  100.00",
     )
     assert result.columns == ("Customer ID", "Order Date", "Amount")
-    assert result.rows == [("A", "2026-01-05", "10.00"), ("B", "2026-01-06", "2.50"), ("C", "2026-01-07", "100.00")]
+    assert result.rows == [
+        ("A", "2026-01-05", "10.00"),
+        ("B", "2026-01-06", "2.50"),
+        ("C", "2026-01-07", "100.00"),
+    ]
     assert "columns aligned by blanks" in result.notes
-    result = read_text(tmp_path, " 00001 19970101  1   11.77", " 00002 19970112  1   12.00", " 00002 19970112  5   77.00",
-                       header=False)  # fmt: skip
+    lines = [" 00001 19970101  1   11.77", " 00002 19970112  1   12.00", " 00002 19970112  5   77.00"]
+    result = read_text(tmp_path, *lines, header=False)
     assert result.rows[0] == ("00001", "19970101", "1", "11.77")
 
 
