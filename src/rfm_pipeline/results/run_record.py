@@ -112,7 +112,8 @@ class RunRecord(Struct, frozen=True):
         for name in ("started_at", "finished_at"):
             values[name] = values[name].replace(tzinfo=None)
         rules = dict(values["rules"])
-        statistics = {name: values.pop(name) for name in RunStatistics.__struct_fields__}
+        # Statistics that only the audits of the run itself need are no columns.
+        statistics = {name: values.pop(name) for name in RunStatistics.__struct_fields__ if name in values}
         usage = {name: values.pop(name) for name in Usage.__struct_fields__}
         return msgspec.convert(
             {
