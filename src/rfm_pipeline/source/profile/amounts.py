@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 
 from msgspec import Struct
 
-from rfm_pipeline.common.number_format import NumberSeparators, parse_number
+from rfm_pipeline.common.number_format import POINT, NumberSeparators, parse_number
 from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.source.profile.sample import SAMPLE_ROWS, Sample
 
+_SIGN = re.compile("[-−–(]")
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
 Amounts = tuple[Decimal | None, ...]
 """The amount of each line; None if it is missing or unreadable."""
 
 
-class SampledLines(Struct, frozen=True):
+class SampledLines(Struct, frozen=True, dict=True):
     """What the decisions about sales look at.
 
     Attributes:
@@ -25,16 +30,34 @@ class SampledLines(Struct, frozen=True):
         sample: Its first rows.
         settings: The merged settings.
         mapping: Column of each role.
-        amounts: The amounts of the sample's lines, before refunds are subtracted.
+        separators: How the numbers of each role are written.
     """
 
     schema: Schema
     sample: Sample
     settings: Settings
     mapping: ColumnMapping
-    amounts: Amounts
+    separators: Mapping[str, NumberSeparators]
 
-    @property
+    @cached_property
+    def amounts(self) -> Amounts:
+        """The amounts of the sample's lines, before refunds are subtracted; most sources need none."""
+        return line_amounts(self.sample, self.mapping, self.separators)
+
+    @cached_property
+    def negative(self) -> set[int]:
+        """The lines of the sample with a negative amount."""
+        mapping, sample = self.mapping, self.sample
+        columns = [column for column in (mapping.amount, mapping.quantity, mapping.unit_price) if column]
+        # Signs are rare, and numbers take long to parse.
+        signed = any(
+            _SIGN.search(value) for column in columns for value in sample.of(column) if value is not None
+        )
+        if not signed:
+            return set()
+        return {line for line, amount in enumerate(self.amounts) if amount is not None and amount < 0}
+
+    @cached_property
     def role_paths(self) -> set[tuple[str, ...]]:
         """The paths of the columns that have a role."""
         return {column.path for column in self.mapping.roles().values()}
@@ -87,7 +110,7 @@ def numbers(sample: Sample, column: Column, separators: NumberSeparators) -> Amo
 
 def number(value: str, kind: Kind, separators: NumberSeparators) -> Decimal | None:
     """Return a value of a column as a number; None if it is none."""
-    if kind is Kind.TEXT:
+    if kind is Kind.TEXT and not (separators == POINT and _PLAIN.fullmatch(value)):
         return parse_number(value, separators)
     try:
         parsed = Decimal(value)

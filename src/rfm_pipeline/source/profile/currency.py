@@ -173,10 +173,10 @@ class CurrencyReader:
         for number_, value in enumerate(self._sample.of(column)):
             if value is None or self._excluded[number_]:
                 continue
-            text = value.upper()
-            code = codes.setdefault(text, _code(text))
-            lines[code].append(number_)
-            texts[code].add(text)
+            if value not in codes:
+                codes[value] = _code(value.upper())
+                texts[codes[value]].add(value.upper())
+            lines[codes[value]].append(number_)
         _merge_signs(lines, texts)
         ordered = sorted(lines, key=lambda code: (-len(lines[code]), code))
         return _Found(

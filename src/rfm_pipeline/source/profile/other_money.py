@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
@@ -13,7 +13,7 @@ from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import NUMBERS, Column, Kind, Schema
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
-from rfm_pipeline.source.profile.amounts import SampledLines, numbers
+from rfm_pipeline.source.profile.amounts import SampledLines, number
 from rfm_pipeline.source.profile.status_words import fold, name_words
 from rfm_pipeline.source.profile.statuses import exclusions_of
 
@@ -47,11 +47,11 @@ def unused_money_notes(lines: SampledLines, separators: NumberSeparators) -> tup
             continue
         if column.kind is not Kind.TEXT and column.kind not in NUMBERS:
             continue
-        values = numbers(sample, column, separators)
-        filled = sum(value is not None for value in sample.of(column))
-        read = sum(value is not None for value in values)
-        amount = sum((value for value in values if value is not None), Decimal(0))
-        if amount and 10 * read >= 9 * filled:
+        counts = Counter(sample.filled(column))
+        values = {value: number(value, column.kind, separators) for value in counts}
+        read = sum(counts[value] for value, amount in values.items() if amount is not None)
+        amount = sum(((values[value] or 0) * lines_ for value, lines_ in counts.items()), Decimal(0))
+        if amount and 10 * read >= 9 * counts.total():
             shown.append(f"`{column.name}` ({format_amount(amount)})")
     if not shown:
         return ()

@@ -15,7 +15,7 @@ from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.sale_rules import SaleRules
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ColumnError
-from rfm_pipeline.source.profile.amounts import SampledLines, line_amounts, numbers
+from rfm_pipeline.source.profile.amounts import SampledLines, numbers
 from rfm_pipeline.source.profile.currency import CurrencyReader
 from rfm_pipeline.source.profile.other_money import refuse_other_lines, unused_money_notes
 from rfm_pipeline.source.profile.sample import Sample
@@ -57,8 +57,7 @@ def read_sales(
     Raises:
         ColumnError: If two readings differ in money: statuses that disagree, several currencies, taxes.
     """
-    amounts = line_amounts(sample, mapping, separators)
-    lines = SampledLines(schema, sample, settings, mapping, amounts)
+    lines = SampledLines(schema, sample, settings, mapping, separators)
     refunds = _Refunds(lines, separators.get("refund", _POINT))
     nets, refund_notes = refunds.nets()
     excluding, column_notes = refunds.status_excludes(nets=nets)
@@ -76,25 +75,26 @@ class _Refunds:
     """Refunds in the sample: lines with negative amounts, and the column of refunds."""
 
     def __init__(self, lines: SampledLines, separators: NumberSeparators) -> None:
-        self._lines, self._amounts = lines, lines.amounts
+        self._lines = lines
         self._settings, self._mapping = lines.settings, lines.mapping
         words, sample, mapping = StatusWords.of(lines.settings.status), lines.sample, lines.mapping
         self._refunded, self._refunded_in_full = set[int](), set[int]()
         for column in status_columns_named(lines.schema, lines.settings):
+            meanings = {value: words.meaning(value) for value in set(sample.filled(column))}
+            if not {Meaning.REFUNDED, Meaning.PARTLY_REFUNDED} & set(meanings.values()):
+                continue
             for line, value in enumerate(sample.of(column)):
-                meaning = words.meaning(value) if value else None
+                meaning = meanings[value] if value else None
                 if meaning is Meaning.REFUNDED:
                     self._refunded_in_full.add(line)
                 if meaning in {Meaning.REFUNDED, Meaning.PARTLY_REFUNDED}:
                     self._refunded.add(line)
         self._orders: dict[str, list[int]] = defaultdict(list)
-        if mapping.order_id:
+        if mapping.order_id and lines.negative:
             for line, order in enumerate(sample.of(mapping.order_id)):
                 if order is not None:
                     self._orders[order].append(line)
-        self._negative = {
-            line for line, amount in enumerate(lines.amounts) if amount is not None and amount < 0
-        }
+        self._negative = lines.negative
         self._refunds = numbers(sample, mapping.refund, separators) if mapping.refund else ()
 
     def nets(self) -> tuple[bool, tuple[str, ...]]:
@@ -129,7 +129,7 @@ class _Refunds:
         found = []
         for lines in self._orders.values():
             negative = [line for line in lines if line in self._negative]
-            if negative and any((self._amounts[line] or _ZERO) > 0 for line in lines):
+            if negative and any((self._lines.amounts[line] or _ZERO) > 0 for line in lines):
                 found += negative
         return found
 
@@ -150,7 +150,7 @@ class _Refunds:
         partly = [
             line
             for line in self._refunded_in_full
-            if self._refunds and _ZERO < (self._refunds[line] or _ZERO) < (self._amounts[line] or _ZERO)
+            if self._refunds and _ZERO < (self._refunds[line] or _ZERO) < (self._lines.amounts[line] or _ZERO)
         ]
         if self._mapping.refund and partly:
             return False, (

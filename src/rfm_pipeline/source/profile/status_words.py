@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from msgspec import Struct, field
@@ -95,6 +95,12 @@ class StatusWords(Struct, frozen=True):
         return tuple(sorted(text for text in texts if self.own.get(fold(text)) is not Meaning.SALE))
 
     @staticmethod
+    def has_customers(values: Iterable[str]) -> bool:
+        """Return whether some value is the status of a customer or a subscription, such as `active`."""
+        words = load("status_words")["customer"].values()
+        return not {fold(word) for listed in words for word in listed}.isdisjoint(map(fold, values))
+
+    @staticmethod
     def _languages(values: Iterable[str]) -> set[str]:
         found = set()
         for value in values:
@@ -104,6 +110,7 @@ class StatusWords(Struct, frozen=True):
         return found
 
 
+@lru_cache(4096)
 def fold(text: str) -> str:
     """Return text for comparison: letters and digits without case and accents.
 

@@ -125,7 +125,7 @@ class StatusReader:
             elif status.kind == "other":
                 notes += [f"`{name}` is no order's status and excludes nothing: {no_sale}"] if no_sale else []
             elif self._is_customers(status):
-                if status.kind == "order":
+                if status.kind == "order" or not self._words.has_customers(status.values):
                     raise self._customers_or_orders(status)
                 notes.append(
                     f"`{name}` is the same on all lines of each customer, so it is the customer's and"
@@ -163,7 +163,11 @@ class StatusReader:
         """Yield notes about columns that are not named like a status and have hardly anything else."""
         roles = self._lines.role_paths
         for column in self._schema:
-            values = set(self._sample.filled(column)) if column.kind is Kind.TEXT else set()
+            of = self._sample.of(column)
+            # Most columns show in their first lines that they have too many values.
+            if column.kind is not Kind.TEXT or len(set(of[: 3 * _MOST_STATUSES])) > _MOST_STATUSES:
+                continue
+            values = {value for value in of if value}
             if not 1 < len(values) <= _MOST_STATUSES or column.path in roles or name_kind(column.name):
                 continue
             status = self._status_column(column, "unnamed")
@@ -208,7 +212,8 @@ class StatusReader:
     def _is_customers(self, status: StatusColumn) -> bool:
         """Return whether a status never changes between the dates of a customer."""
         dates: dict[str, set[str]] = defaultdict(set)
-        statuses: dict[str, set[str]] = defaultdict(set)
+        statuses: dict[str, str] = {}
+        changed = set[str]()
         of = self._sample.of
         lines = zip(
             of(self._mapping.customer_id), of(self._mapping.ordered_at), of(status.column), strict=True
@@ -216,13 +221,14 @@ class StatusReader:
         for customer, ordered_at, value in lines:
             if customer and ordered_at and value:
                 dates[customer].add(ordered_at)
-                statuses[customer].add(fold(value))
+                if statuses.setdefault(customer, value) != value:
+                    changed.add(customer)
+                if customer in changed and len(dates[customer]) > 1:
+                    return False
         several = [customer for customer, days in dates.items() if len(days) > 1]
-        if len(several) < _LEAST_CUSTOMERS or any(len(statuses[customer]) > 1 for customer in several):
-            return False
-        different = set().union(*(statuses[customer] for customer in several))
-        no_sale = {fold(value) for value, meaning in status.meanings.items() if meaning in self._excluding}
-        return len(different) > 1 and bool(different & no_sale)
+        different = {statuses[customer] for customer in several}
+        no_sale = any(status.meanings[value] in self._excluding for value in different)
+        return len(several) >= _LEAST_CUSTOMERS and len(different) > 1 and no_sale
 
     def _customers_or_orders(self, status: StatusColumn) -> ColumnError:
         name = status.column.name
@@ -285,31 +291,26 @@ class StatusReader:
     def _flags(self) -> tuple[list[tuple[StatusRule, list[bool]]], list[str]]:
         """Return the rules of columns that mark lines as no sale, with the lines of the sample, and notes."""
         flags = load("status_words")["flags"]
-        roles = self._lines.role_paths
         rules, notes = [], []
         for column in self._schema:
             name = fold(column.name)
-            values = self._sample.of(column)
-            filled = [value for value in values if value]
-            if column.path in roles or not filled or exclusions_of(column, self._settings):
+            is_flag = name in flags["filled"] or name in flags["yes_no"]
+            if not is_flag or column.path in self._lines.role_paths or exclusions_of(column, self._settings):
                 continue
-            if name in flags["filled"] and len(filled) < len(values):
-                rules.append((StatusRule(column), [value is not None for value in values]))
-                notes.append(
-                    f"no sale, as `{column.name}` is filled: {format_count(len(filled), 'line')}"
-                    f"{self._lines.scope}"
-                )
-            elif name in flags["yes_no"] and {value.casefold() for value in filled} <= {
-                *flags["yes"],
-                *flags["no"],
-            }:
+            values = self._sample.of(column)
+            if name in flags["filled"]:
+                rule, marked = StatusRule(column), [value is not None for value in values]
+                is_mark, phrase = not all(marked), f"no sale, as `{column.name}` is filled"
+            else:
+                rule = StatusRule(column, tuple(sorted(flags["yes"])))
+                known = {*flags["yes"], *flags["no"]}
                 marked = [value is not None and value.casefold() in flags["yes"] for value in values]
-                texts = {value.casefold() for value in filled if value.casefold() in flags["yes"]}
-                if texts:
-                    rules.append((StatusRule(column, tuple(sorted(texts))), marked))
-                    notes.append(
-                        f"no sale by `{column.name}`: {format_count(sum(marked), 'line')}{self._lines.scope}"
-                    )
+                is_mark = all(value is None or value.casefold() in known for value in values)
+                phrase = f"no sale by `{column.name}`"
+            # What no line of the sample has may follow.
+            if is_mark and values and (any(marked) or not self._sample.is_whole):
+                rules.append((rule, marked))
+                notes.append(f"{phrase}: {format_count(sum(marked), 'line')}{self._lines.scope}")
         return rules, notes
 
     def _result(

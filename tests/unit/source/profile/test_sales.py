@@ -203,8 +203,8 @@ def test_a_column_that_an_exclusion_reads_has_no_rule() -> None:
         assert any("`status` is read by mine" in note and "failed (1)" in note for note in reading.notes)
 
 
-def customers_statuses(name: str) -> tuple[tuple[Column, ...], Sample]:
-    values = {"a": "active", "b": "cancelled", "c": "active", "d": "cancelled"}
+def customers_statuses(name: str, other: str = "active") -> tuple[tuple[Column, ...], Sample]:
+    values = {"a": other, "b": "cancelled", "c": other, "d": "cancelled"}
     lines = [
         f"{number},{customer},2026-0{month}-01,10.00,{values[customer]}"
         for number, (customer, month) in enumerate((c, m) for m in (1, 2, 3) for c in values)
@@ -220,12 +220,13 @@ def test_a_status_that_is_constant_per_customer_is_the_customers() -> None:
     assert "--status-column status" in note
 
 
-def test_an_order_status_that_is_constant_per_customer_is_asked_about() -> None:
-    source = customers_statuses("order_status")
+@pytest.mark.parametrize(("column", "other"), [("order_status", "active"), ("status", "completed")])
+def test_a_constant_status_that_may_be_the_orders_is_asked_about(column: str, other: str) -> None:
+    source = customers_statuses(column, other)
     error = ask(source)
     assert "60.00" in error.message
     assert "120.00" in error.message
-    assert read(source, status={"column": "order_status"}).sales.statuses
+    assert read(source, status={"column": column}).sales.statuses
     assert not read(source, status={"column": "none"}).sales.statuses
 
 
@@ -277,7 +278,14 @@ def test_a_column_that_says_yes_where_an_order_is_none(
     column: str, values: list[str], texts: tuple[str, ...]
 ) -> None:
     (rule,) = read(orders(column, *values)).sales.statuses
-    assert rule.no_sale == texts
+    assert set(texts) <= set(rule.no_sale)
+    assert not {"0", "no", "false"} & set(rule.no_sale)
+
+
+@pytest.mark.parametrize("column", ["cancelled_at", "is_cancelled"])
+def test_a_mark_that_no_line_of_the_sample_has_may_follow(column: str) -> None:
+    assert read(orders(column, "", "", is_whole=False)).sales.statuses
+    assert not read(orders(column, "", "")).sales.statuses
 
 
 def test_a_column_of_statuses_with_another_name_is_named() -> None:
