@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ ISO_DATE = re.compile(
     r"(Z| UTC| ?(?P<offset>[+-](\d{2})(:?[0-5]\d)?))?)?",
     re.ASCII,
 )
+LOOSE_ISO_DATE = re.compile(r"([12]\d{3})([-/.])(\d{1,2})\2(\d{1,2})", re.ASCII)
 AMBIGUOUS_DATE = re.compile(r"\s*(0?[1-9]|1[0-2])[/.-](0?[1-9]|1[0-2])[/.-](\d{4}|\d{2})\b", re.ASCII)
 
 
@@ -61,7 +63,8 @@ class Expected:
     segments: list[Row]
     excluded: dict[str, tuple[int, Decimal | None]]
     edges: dict[str, list[Decimal]]
-    """Recomputed edges by dimension, from the worst score up; a score counts the edges below the value."""
+    """Recomputed edges by dimension, from the worst score up: the highest values of days, orders and money
+    between two scores."""
     customers_rescored: list[str]
     """Ids of the customers whose scores would differ by the recomputed edges."""
 
@@ -136,6 +139,13 @@ class _Reader:
         amount = self._number(row, roles.get("amount"), (30, 9))
         if "amount" not in roles and quantity is not None and price is not None:
             amount = quantity * price
+        if "discount" in roles and not self._is_blank(row, roles["discount"]):
+            share = self._number(row, roles["discount"], (10, 6))
+            is_share = share is not None and 0 <= share <= 1
+            if amount is not None and share is not None and is_share:
+                amount = (amount * (1 - share)).quantize(BILLIONTH, ROUND_HALF_UP)
+            else:
+                amount = None
         if "refund" in roles and not self._is_blank(row, roles["refund"]):
             refund = self._number(row, roles["refund"], (30, 9))
             amount = None if amount is None or refund is None else amount - refund
@@ -271,6 +281,16 @@ def inverse_cdf(values: Sequence[Any], share: int, shares: int) -> Any:
     )
 
 
+def effective_edges(values: Sequence[Any], bins: int) -> list[Any]:
+    """Return the edges of orders or money by the method `quantile`, from the worst score up.
+
+    >>> effective_edges([1, 1, 2, 5], 2), effective_edges([1, 2, 2, 2, 3], 4), effective_edges([7, 7], 3)
+    ([1], [1, 2, 2], [7, 7])
+    """
+    dimension = {"name": "monetary", "method": "quantile", "bins": bins}
+    return _edges(dimension, _steps(dimension, values))
+
+
 def covers(rule: Mapping[str, Any], r: int, f: int, m: int) -> bool:
     """Return whether a configured rule matches three scores."""
     if "cells" in rule:
@@ -354,25 +374,28 @@ def _segments(
     segment_map: Mapping[str, Any],
 ) -> tuple[list[Row], dict[str, list[Decimal]]]:
     values: dict[str, list[Any]] = {
-        "recency": [-(as_of - customer.last).days for customer in customers if as_of],
+        "recency": [(as_of - customer.last).days for customer in customers if as_of],
         "frequency": [customer.frequency for customer in customers],
         "monetary": [customer.monetary for customer in customers],
     }
     ids = [customer.id for customer in customers]
-    edges = {dimension["name"]: _edges(dimension, values[dimension["name"]]) for dimension in scoring}
+    steps = {
+        dimension["name"]: _steps(dimension, values[dimension["name"]])
+        for dimension in scoring
+        if dimension["method"] != "ntile"
+    }
     scores = [
-        _ntiles(values[dimension["name"]], ids, dimension["bins"])
+        _ntiles(dimension, values[dimension["name"]], ids)
         if dimension["method"] == "ntile"
-        else [
-            1 + sum(edge < value for edge in edges[dimension["name"]]) for value in values[dimension["name"]]
-        ]
+        else [_score(dimension, steps[dimension["name"]][value]) for value in values[dimension["name"]]]
         for dimension in scoring
     ]
+    edges = {dimension["name"]: _edges(dimension, steps.get(dimension["name"], {})) for dimension in scoring}
     separator = "-" if any(dimension["bins"] == 10 for dimension in scoring) else ""
     rows = [
         {
             "customer_id": customer.id,
-            "recency_days": -recency,
+            "recency_days": recency,
             "frequency": customer.frequency,
             "monetary": customer.monetary,
             "avg_order_value": (customer.monetary / customer.frequency).quantize(BILLIONTH, ROUND_HALF_UP),
@@ -390,22 +413,50 @@ def _segments(
     return rows, edges
 
 
-def _edges(dimension: Mapping[str, Any], values: Sequence[Any]) -> list[Any]:
-    """Return a dimension's edges from the worst score up; recency values are negated days."""
-    if dimension["method"] == "quantile" and values:
-        return [inverse_cdf(values, k, dimension["bins"]) for k in range(1, dimension["bins"])]
+def _steps(dimension: Mapping[str, Any], values: Sequence[Any]) -> dict[Any, int]:
+    """Return the step of each value that occurs: 0 for the lowest days, orders or money."""
+    bins = dimension["bins"]
     if dimension["method"] == "fixed":
         edges = [Decimal(str(edge)) for edge in dimension["edges"]]
-        # A configured edge is the highest number of days of its score; days are negated here.
-        return [-edge - 1 for edge in edges] if dimension["name"] == "recency" else edges
-    return []
+        return {value: sum(edge < value for edge in edges) for value in values}
+    if not values:
+        return {}
+    thresholds = [inverse_cdf(values, k, bins) for k in range(1, bins)]
+    return {value: _step(value, values, thresholds, bins) for value in values}
 
 
-def _ntiles(values: Sequence[Any], ids: Sequence[str], bins: int) -> list[int]:
+def _step(value: Any, values: Sequence[Any], thresholds: Sequence[Any], bins: int) -> int:
+    if value == min(values):
+        return 0
+    if value == max(values):
+        return bins - 1
+    if thresholds.count(value) < 2:
+        return sum(threshold < value for threshold in thresholds)
+    share = Fraction(sum(other < value for other in values)) + Fraction(values.count(value), 2)
+    return max(1, math.ceil(bins * share / len(values))) - 1
+
+
+def _score(dimension: Mapping[str, Any], step: int) -> int:
+    return dimension["bins"] - step if dimension["name"] == "recency" else 1 + step
+
+
+def _edges(dimension: Mapping[str, Any], steps: Mapping[Any, int]) -> list[Any]:
+    """Return a dimension's edges from the worst score up."""
+    if dimension["method"] == "fixed":
+        edges = [Decimal(str(edge)) for edge in dimension["edges"]]
+    elif steps:
+        edges = [max(value for value in steps if steps[value] < k) for k in range(1, dimension["bins"])]
+    else:
+        edges = []
+    return edges[::-1] if dimension["name"] == "recency" else edges
+
+
+def _ntiles(dimension: Mapping[str, Any], values: Sequence[Any], ids: Sequence[str]) -> list[int]:
     """Return scores like NTILE of SQL: tiles of equal size, the larger ones first; ties are split by id."""
-    ranked = sorted(range(len(ids)), key=lambda index: (values[index], ids[index].encode()))
-    size, larger = divmod(len(ids), bins)
-    sizes = [size + (tile < larger) for tile in range(bins)]
+    sign = -1 if dimension["name"] == "recency" else 1
+    ranked = sorted(range(len(ids)), key=lambda index: (sign * values[index], ids[index].encode()))
+    size, larger = divmod(len(ids), dimension["bins"])
+    sizes = [size + (tile < larger) for tile in range(dimension["bins"])]
     tiles = [tile for tile, count in enumerate(sizes, start=1) for _ in range(count)]
     scores = [0] * len(ids)
     for index, tile in zip(ranked, tiles, strict=True):
@@ -416,6 +467,8 @@ def _ntiles(values: Sequence[Any], ids: Sequence[str], bins: int) -> list[int]:
 def _iso_day(text: str, zone: ZoneInfo) -> date | None:
     match = ISO_DATE.fullmatch(text)
     try:
+        if loose := LOOSE_ISO_DATE.fullmatch(text):
+            return date(int(loose[1]), int(loose[3]), int(loose[4]))
         if match is None or match[2] is None or match[2].endswith(match["clock"]):
             return None if match is None else date.fromisoformat(match[1])
         offset = match["offset"] or ("+00:00" if text.endswith(("Z", "UTC")) else "")

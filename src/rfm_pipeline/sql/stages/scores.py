@@ -150,7 +150,13 @@ def _refined(spec: QuerySpec, dimension: DimensionScoring, value: str) -> list[C
     below, up_to = _threshold_counts(spec, dimension.bins)
     has_threshold = f"{up_to} > {below}"
     counted = [f"{coarse} AS coarse", f"MAX({value}) AS highest", "COUNT(*) AS customers_here"]
-    values = [f"{value} AS value", "coarse", "below AS below_coarse", "customers", "COUNT(*) AS customers_here"]
+    values = [
+        f"{value} AS value",
+        "coarse",
+        "below AS below_coarse",
+        "customers",
+        "COUNT(*) AS customers_here",
+    ]
     in_ranges = f"metrics\nJOIN {name}_ranges\n  ON {coarse} = coarse\nWHERE {has_threshold}"
     running = "below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value)"
     exact = ["value", f"{running} - customers_here AS below", f"{running} AS up_to", "customers"]
@@ -176,7 +182,7 @@ def _refined(spec: QuerySpec, dimension: DimensionScoring, value: str) -> list[C
         ),
         Cte(
             f"{name}_cumulative",
-            f"One row per {name} value that can be an edge, with the customers below it, up to it and in total.",
+            f"One row per {name} value that can be an edge, with the customers below, up to it and in total.",
             f"{select(exact, f'{name}_histogram')}\nUNION ALL\n"
             f"{select(others, f'{name}_ranges')}\nWHERE {up_to} = {below}",
             reads=(f"{name}_histogram", f"{name}_ranges"),
