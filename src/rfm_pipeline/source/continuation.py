@@ -171,7 +171,11 @@ def _has_value(row: Row, column: int) -> bool:
 def _headings(records: Sequence[Row]) -> list[Row]:
     """Return the rows with a single value that is no number and no date."""
     return [
-        row for row in records if len(filled := filled_columns(row)) == 1 and not is_value(row[filled[0]])
+        row
+        for row in records
+        if len(list(filter(None, row))) < MIN_COLUMNS
+        and len(filled := filled_columns(row)) == 1
+        and not is_value(row[filled[0]])
     ]
 
 
@@ -207,6 +211,9 @@ def _continuation(
     blank: list[set[int]] = []
     seen_order = ends_with_blank = False
     for number, row in enumerate(records):
+        if _has_value(row, leading) and _has_value(row, keys.ordered_at):
+            seen_order = True
+            continue
         filled = set(filled_columns(row))
         if not filled or any(map(is_total_label, row)):
             continue
@@ -219,9 +226,8 @@ def _continuation(
                 blank.append(filled)
                 ends_with_blank = is_last
             continue
-        if (leading in filled) != (keys.ordered_at in filled):
-            return (), ()
-        seen_order = True
+        # The order and its date are blank together; of this row, only one of them is, or the customer is not.
+        return (), ()
     if not blank:
         return (), ()
     required = set.intersection(*(blank[:-1] if ends_with_blank else blank))

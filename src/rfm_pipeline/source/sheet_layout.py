@@ -136,7 +136,7 @@ def detect_sheet_layout(
     first = last if preview.is_whole else first
     total_rows = {
         cells: None
-        for rows, is_end in ((first, preview.is_whole), (last, True))
+        for rows, is_end in ((first, preview.is_whole), ([] if preview.is_whole else last, True))
         for cells in find_total_rows(named.names, rows, keys, ends_table=is_end, is_whole=preview.is_whole)
     }
     notes += total_row_notes(total_rows)

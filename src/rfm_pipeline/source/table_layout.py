@@ -47,6 +47,8 @@ _GRAND_TOTAL_LABELS = frozenset({
     "totalecomplessivo",
     "eindtotaal", "totaalgeneraal", "sumakońcowa", "sumacałkowita", "sumaogółem", "razemogółem",
 })  # fmt: skip
+_INITIALS = frozenset(label[0] for label in _TOTAL_LABELS | _GRAND_TOTAL_LABELS)
+_MAX_LABEL_LENGTH = 40
 _FOOTER = re.compile(
     r"record\(s\)|\b(downloaded|exported|generated|printed|end of (report|file)|rows?|records?|page|seite"
     r"|exportiert|erstellt|généré|exporté|generado|exportado|gerado|generato|esportato|wygenerowano)\b",
@@ -73,7 +75,10 @@ def is_value(cell: str) -> bool:
 
 def is_total_label(cell: str) -> bool:
     """Return whether a cell is the label of a total row, such as `Grand Total:` or `Summe`."""
-    return normalize_name(cell) in _TOTAL_LABELS or _is_grand_total(cell)
+    if cell.lstrip(" *=-")[:1].casefold() not in _INITIALS or len(cell) > _MAX_LABEL_LENGTH:
+        return False
+    label = normalize_name(cell)
+    return label in _TOTAL_LABELS or label in _GRAND_TOTAL_LABELS
 
 
 def _is_grand_total(cell: str) -> bool:
@@ -348,13 +353,15 @@ def find_total_rows(
     """
     total_rows: dict[TotalRow, None] = {}
     usually_filled: list[int] | None = None
+    key_columns = keys.positions
     for number, row in enumerate(records):
-        filled = filled_columns(row)
-        labelled = [column for column in {*filled[:1], *keys.positions} if is_total_label(row[column])]
+        first = next((column for column, cell in enumerate(row) if cell and not cell.isspace()), 0)
+        labelled = [column for column in {first, *key_columns} if is_total_label(row[column])]
         if not labelled:
             continue
-        blank = [column for column in keys.positions if column not in filled]
-        if not keys.positions:
+        filled = filled_columns(row)
+        blank = [column for column in key_columns if column not in filled]
+        if not key_columns:
             usually_filled = usually_filled or _usually_filled(records)
             blank = [column for column in usually_filled if column not in filled]
             blank = blank if 2 * len(blank) >= len(usually_filled) - 1 else []
@@ -368,7 +375,7 @@ def find_total_rows(
             or (is_last and is_whole and _is_sum(row, records[:-1]))
         ):
             # A value of the customer's column is shown only if it is the label.
-            exact = {*labels, *keys.positions} - ({keys.customer_id} - set(labels))
+            exact = {*labels, *key_columns} - ({keys.customer_id} - set(labels))
             cells = [
                 (names[column], row[column].strip())
                 for column in sorted({*exact, *blank})

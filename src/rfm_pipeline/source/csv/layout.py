@@ -157,7 +157,7 @@ def _total_rows(
 ) -> tuple[TotalRow, ...]:
     width = len(dialect.column_names)
     found: dict[TotalRow, None] = {}
-    for rows, is_end in ((first, is_whole), (last, True)):
+    for rows, is_end in ((first, is_whole), ([] if is_whole else last, True)):
         records = [row for row in rows if len(row) == width]
         found |= dict.fromkeys(
             find_total_rows(dialect.column_names, records, keys, ends_table=is_end, is_whole=is_whole)
