@@ -118,37 +118,6 @@ def choose_price(evidence: Evidence) -> Column | None:
     return next((each.column for each in with_numbers), None)
 
 
-def check_discount(evidence: Evidence, quantity: Column | None, price: Column | None) -> None:
-    """Check that no column has the share of a discount, if the amount is a quantity times a price.
-
-    Raises:
-        ColumnError: If a column named as a discount holds shares, such as 0.15.
-    """
-    if quantity is None or price is None:
-        return
-    product = _product(evidence.numbers(quantity), evidence.numbers(price))
-    for candidate in evidence.candidates("discount"):
-        shares = evidence.numbers(candidate.column)
-        filled = [share for share in shares if share is not None]
-        if not any(0 < share < 1 for share in filled) or not all(0 <= share <= 1 for share in filled):
-            continue
-        if not evidence.has_numbers(candidate.column):
-            continue
-        before, after = (
-            sum(
-                (amount * (1 - share) for amount, share in zip(product, taken, strict=True) if amount),
-                Decimal(0),
-            )
-            for taken in ([Decimal(0)] * len(shares), [share or Decimal(0) for share in shares])
-        )
-        raise ColumnError(
-            f"`{candidate.name}` holds shares of the price up to {max(filled)}: the amount of a line could be"
-            f" `{quantity.name}` × `{price.name}` less that share ({format_amount(after)} in all), or without"
-            f" regard to it ({format_amount(before)}){evidence.scope}.",
-            f"set --discount {shell_word(candidate.name)} to subtract it, or --discount none.",
-        )
-
-
 def _readings(evidence: Evidence, decided: frozenset[str]) -> list[Reading]:
     """Return the ways to read the amount, the most specific first."""
 
@@ -170,7 +139,7 @@ def _readings(evidence: Evidence, decided: frozenset[str]) -> list[Reading]:
         for each in several:
             if quantity:
                 columns = {"quantity": quantity.column, "unit_price": each.column}
-                product = _product(evidence.numbers(quantity.column), evidence.numbers(each.column))
+                product = multiply(evidence.numbers(quantity.column), evidence.numbers(each.column))
                 readings.append(
                     Reading(columns, product, "product" if kind == "unit" else "price product", 4)
                 )
@@ -180,7 +149,8 @@ def _readings(evidence: Evidence, decided: frozenset[str]) -> list[Reading]:
     return with_numbers or readings
 
 
-def _product(one: Money, other: Money) -> Money:
+def multiply(one: Money, other: Money) -> Money:
+    """Return the product on each line; None where a factor is unreadable."""
     return [None if None in pair else pair[0] * pair[1] for pair in zip(one, other, strict=True)]  # type: ignore[operator]
 
 

@@ -21,10 +21,10 @@ from rfm_pipeline.config.column_mapping import (
 )
 from rfm_pipeline.config.column_names import meaning_of
 from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.source.profile.discounts import check_discount, check_shares
 from rfm_pipeline.source.profile.evidence import Evidence
 from rfm_pipeline.source.profile.key_columns import Choice, choose_customer, choose_date, choose_order
 from rfm_pipeline.source.profile.money_columns import (
-    check_discount,
     choose_money,
     choose_price,
     choose_quantity,
@@ -72,7 +72,9 @@ def map_columns(
     taken = {column.path for column in chosen.values() if column}
     evidence = Evidence(schema, sample, taken)
     notes = [*_choose_keys(evidence, chosen), *_choose_money(evidence, chosen)]
-    if "discount" not in chosen:
+    if discount := chosen.get("discount"):
+        check_shares(evidence, discount)
+    elif "discount" not in chosen:
         check_discount(evidence, chosen.get("quantity"), chosen.get("unit_price"))
     if chosen.get("unit_price") and not chosen.get("quantity") and not chosen.get("amount"):
         # Without a quantity, each line is one item, whose price is the amount.

@@ -32,19 +32,23 @@ def columns(values: Mapping[str, Values], lines: int) -> dict[str, list[str | No
 
 
 def roles(
-    values: Mapping[str, Values], *, lines: int = LINES, is_whole: bool = True, **configured: str
+    values: Mapping[str, Values],
+    configured: Mapping[str, str | None] | None = None,
+    *,
+    lines: int = LINES,
+    is_whole: bool = True,
 ) -> Roles:
     """Return the roles of columns of text."""
     texts = columns(values, lines)
     schema = tuple(Column((name,), Kind.TEXT, "VARCHAR") for name in texts)
     sample = build_sample(schema, list(zip(*texts.values(), strict=True)), is_whole=is_whole)
-    return map_columns(schema, sample, configured, "CSV")
+    return map_columns(schema, sample, configured or {}, "CSV")
 
 
-def question(values: Mapping[str, Values], **options: object) -> tuple[str, str]:
+def question(values: Mapping[str, Values], *, is_whole: bool = True) -> tuple[str, str]:
     """Return the message and the hint of the question that columns raise."""
     with pytest.raises(ColumnError) as raised:
-        roles(values, **options)  # type: ignore[arg-type]
+        roles(values, is_whole=is_whole)
     return raised.value.message, raised.value.hint or ""
 
 
@@ -470,19 +474,25 @@ def test_a_cost_is_named_where_no_column_is_the_amount() -> None:
     ],
 )
 def test_configured_columns_are_no_question(configured: dict[str, str]) -> None:
-    result = roles({**KEYS, "Gross Sales": "10", "Net Sales": "9", "Quantity": "2"}, **configured)
+    result = roles({**KEYS, "Gross Sales": "10", "Net Sales": "9", "Quantity": "2"}, configured)
     assert configured.items() <= chosen(result).items()
 
 
 def test_a_column_of_names_is_taken_where_it_is_configured() -> None:
-    result = roles({"order_id": order, "Customer": "Ann Lee", **REST}, customer_id="Customer")
+    result = roles({"order_id": order, "Customer": "Ann Lee", **REST}, {"customer_id": "Customer"})
     assert (result.mapping.customer_id.name, result.notes) == ("Customer", ())
 
 
 def test_a_discount_that_is_configured_as_none_is_no_question() -> None:
     table: dict[str, Values] = {**KEYS, "UnitPrice": "10", "Quantity": "2", "Discount": ["0", "0.15"]}
-    assert "discount" not in chosen(roles(table, discount="none"))
-    assert chosen(roles(table, discount="Discount"))["discount"] == "Discount"
+    assert "discount" not in chosen(roles(table, {"discount": "none"}))
+    assert chosen(roles(table, {"discount": "Discount"}))["discount"] == "Discount"
+
+
+def test_a_configured_discount_in_percent_is_refused() -> None:
+    table: dict[str, Values] = {**KEYS, "total": "10", "Discount": ["0", "15", "20"]}
+    with pytest.raises(ColumnError, match="The discount `Discount` is 15 on a line, and must be a share"):
+        roles(table, {"discount": "Discount"})
 
 
 @pytest.mark.parametrize(
