@@ -9,43 +9,43 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from rfm_pipeline.common.date_formats import EPOCH_DIGITS, ISO, has_month_name, regexes_of
-from rfm_pipeline.common.formatting import format_count, truncate
+from rfm_pipeline.common.formatting import truncate
 from rfm_pipeline.common.schema import Kind, Schema
 from rfm_pipeline.config.column_mapping import ColumnMapping, normalize_name
 from rfm_pipeline.config.month_names import month_keys
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ColumnError
-from rfm_pipeline.source.profile.date_values import (
-    DAY_BEFORE_MONTH,
-    SHORT_YEAR_FIRST,
-    YEAR_FIRST,
-    ValueReading,
-    read_date,
-    readings_of,
-    without_time,
+from rfm_pipeline.source.profile.date_orders import (
+    DateOrder,
+    are_equal,
+    are_plain_iso,
+    fitting_orders,
+    formats_of,
+    is_placeholder,
+    orders_of,
+    read_by,
 )
+from rfm_pipeline.source.profile.date_questions import (
+    ambiguous_dates,
+    contradictory_dates,
+    counted_values,
+    format_flags,
+    listed,
+    no_dates,
+    suggestions,
+)
+from rfm_pipeline.source.profile.date_values import readings_of, without_time
 from rfm_pipeline.source.profile.sample import Sample
 
 PatternCounter = Callable[[Mapping[str, str]], Mapping[str, int]]
 """Counts the lines of the whole source whose date matches each regular expression (RE2 syntax), by name."""
 
-_NO_VALUES = frozenset(
-    {"0", "-", "--", "null", "none", "nan", "nat", "na", "n/a", "#n/a", "nil", "undefined"}
-)
-_ZERO_DATE = re.compile(r"[0/.: -]+")
-_PLAIN_ISO = re.compile(
-    r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}"
-    r"(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?)?"
-)
-_TIME_OF_DAY = re.compile(
-    r"(?:[01]?[0-9]|2[0-4]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?(?: ?[AaPp]\.?[Mm]\.?)?"
-)
+_TIME_OF_DAY = re.compile(r"[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?(?: ?[AaPp]\.?[Mm]\.?)?")
 _EXPLANATIONS = {
     "epoch_s": "seconds since 1970",
     "epoch_ms": "milliseconds since 1970",
@@ -53,7 +53,6 @@ _EXPLANATIONS = {
     "epoch_ns": "nanoseconds since 1970",
     "excel_serial": "days of a spreadsheet",
 }
-_SHOWN = 3
 _ANY = "any"
 
 
@@ -131,14 +130,6 @@ def _unused_times(
     return (f"`{mapping.ordered_at.name}` is taken as the local date; {unused} {verb} not applied",)
 
 
-class _Order(Struct):
-    """An order of day, month and year, and the values of the sample that have it."""
-
-    formats: Counter[str]
-    dates: dict[str, date]
-    lines: int = 0
-
-
 def detect_date_formats(
     values: Iterable[str | None],
     configured: Sequence[str] = (ISO,),
@@ -160,25 +151,25 @@ def detect_date_formats(
         ColumnError: If the values can be read in two ways, if no format fits all of them, or if they
             contradict the configured formats.
     """
-    lines = Counter(value for value in values if value is not None and not _is_placeholder(value))
+    lines = Counter(value for value in values if value is not None and not is_placeholder(value))
     is_default = tuple(configured) == (ISO,)
-    if is_default and _are_plain_iso(lines):
+    if is_default and are_plain_iso(lines):
         return DateDecision((ISO,), may_be_ambiguous=True, fits={ISO: lines.total()})
     readings = {value: readings_of(value) for value in lines}
     readable = Counter({value: number for value, number in lines.items() if readings[value]})
-    orders = _orders(readings, lines)
-    fitting = _fitting(orders, readable)
+    orders = orders_of(readings, lines)
+    fitting = fitting_orders(orders, readable)
     if not is_default:
         _check_configured(configured, column, lines, readable, fitting)
-        fits, unread = _read_by(configured, lines)
+        fits, unread = read_by(configured, lines)
         return DateDecision(tuple(configured), may_be_ambiguous=False, fits=fits, unread=unread)
     if lines and 2 * readable.total() < lines.total():
-        raise _no_dates(column, lines, readable)
+        raise no_dates(column, lines, readable)
     if not readable:
         return DateDecision(tuple(configured), may_be_ambiguous=True)
     if not fitting:
-        raise _contradictory(column, lines, readable, orders)
-    if len(fitting) > 1 and not (is_whole and _are_equal(fitting.values())):
+        raise contradictory_dates(column, lines, readable, orders)
+    if len(fitting) > 1 and not (is_whole and are_equal(fitting.values())):
         fitting = _settled(fitting, column, readable, is_whole=is_whole, count=count)
     order = next(iter(fitting.values()))
     formats = tuple(name for name, _ in order.formats.most_common())
@@ -203,7 +194,7 @@ def late_date_choices(value: str, formats: Sequence[str]) -> tuple[str, ...]:
     ("--date-format iso --date-format '%d/%m/%Y'", "--date-format iso --date-format '%m/%d/%Y'")
     """
     others = [name for name in (reading.format for reading in readings_of(value)) if name not in formats]
-    return tuple(_flags((*formats, name)) for name in others[:2])
+    return tuple(format_flags((*formats, name)) for name in others[:2])
 
 
 def are_times_of_day(values: Iterable[str]) -> bool:
@@ -216,100 +207,29 @@ def are_times_of_day(values: Iterable[str]) -> bool:
     return not is_empty
 
 
-def _are_plain_iso(values: Iterable[str]) -> bool:
-    """Return whether all values are ISO dates of the most frequent form: a quick test for most columns."""
-    days = set()
-    for value in values:
-        if _PLAIN_ISO.fullmatch(value) is None:
-            return False
-        days.add(value[:10])
-    try:
-        for day in days:
-            date.fromisoformat(day)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_placeholder(value: str) -> bool:
-    return value.lower() in _NO_VALUES or _ZERO_DATE.fullmatch(value) is not None
-
-
-def _orders(readings: Mapping[str, tuple[ValueReading, ...]], lines: Counter[str]) -> dict[str, _Order]:
-    orders: dict[str, _Order] = {}
-    for value, found in readings.items():
-        for reading in found:
-            order = orders.setdefault(reading.order, _Order(Counter(), {}))
-            order.formats[reading.format] += lines[value]
-            if value not in order.dates:
-                order.dates[value] = reading.date
-                order.lines += lines[value]
-    return orders
-
-
-def _fitting(orders: Mapping[str, _Order], readable: Counter[str]) -> dict[str, _Order]:
-    """Return the orders that fit all readable values, without the ones that are not worth a question."""
-    fitting = {name: order for name, order in orders.items() if len(order.dates) == len(readable)}
-    if YEAR_FIRST in fitting:
-        fitting.pop(DAY_BEFORE_MONTH, None)
-    if len(fitting) > 1 and SHORT_YEAR_FIRST in fitting and not _year_seems_first(readable):
-        # A year of two digits stands last, unless it would change more often than the first number.
-        del fitting[SHORT_YEAR_FIRST]
-    named = [name for name, order in fitting.items() if all(map(has_month_name, order.formats))]
-    for name in named[1:]:
-        if fitting[name].dates == fitting[named[0]].dates:
-            del fitting[name]
-    return fitting
-
-
-def _year_seems_first(values: Iterable[str]) -> bool:
-    """Return whether the first numbers of dates differ less often than the last ones."""
-    numbers = [re.findall("[0-9]+", value) for value in values]
-    if any(len(found) == 1 for found in numbers):
-        numbers = [[found[0][:2], found[0][4:6]] for found in numbers]
-    names = [found[1] if len(found) == 2 else found[2] for found in numbers]
-    return len({found[0] for found in numbers}) < len(set(names))
-
-
-def _are_equal(orders: Iterable[_Order]) -> bool:
-    first, *others = orders
-    return all(order.dates == first.dates for order in others)
-
-
 def _settled(
-    fitting: dict[str, _Order],
+    fitting: dict[str, DateOrder],
     column: str,
     readable: Counter[str],
     *,
     is_whole: bool,
     count: PatternCounter | None,
-) -> dict[str, _Order]:
+) -> dict[str, DateOrder]:
     """Return the one order that fits the whole source.
 
     Raises:
         ColumnError: If two orders fit, or none.
     """
     if is_whole or count is None:
-        raise _ambiguous(column, fitting, readable, {name: order.lines for name, order in fitting.items()})
+        counts = {name: order.lines for name, order in fitting.items()}
+        raise ambiguous_dates(column, fitting, readable, counts)
     patterns = {name: "|".join(order_patterns(order.formats).values()) for name, order in fitting.items()}
     counts = dict(count({**patterns, _ANY: "|".join(patterns.values())}))
     readable_lines = counts.pop(_ANY)
     complete = [name for name, number in counts.items() if number == readable_lines]
     if len(complete) != 1:
-        raise _ambiguous(column, fitting, readable, counts)
+        raise ambiguous_dates(column, fitting, readable, counts)
     return {complete[0]: fitting[complete[0]]}
-
-
-def _read_by(formats: Sequence[str], lines: Counter[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return the number of lines that each format reads first, and the values that none reads."""
-    fits, unread = dict.fromkeys(formats, 0), {}
-    for value, number in lines.items():
-        name = next((name for name in formats if read_date(value, name) is not None), None)
-        if name is None:
-            unread[value] = number
-        else:
-            fits[name] += number
-    return fits, unread
 
 
 def _check_configured(
@@ -317,118 +237,28 @@ def _check_configured(
     column: str,
     lines: Counter[str],
     readable: Counter[str],
-    fitting: Mapping[str, _Order],
+    fitting: Mapping[str, DateOrder],
 ) -> None:
     """Raise if most values, or one order that fits all values, contradict the configured formats."""
-    _, unread = _read_by(configured, readable)
+    _, unread = read_by(configured, readable)
     missed = Counter(unread)
     if not missed or (2 * missed.total() <= readable.total() and not fitting):
         return
-    named = _listed(configured)
+    named = listed(configured)
     verb = "reads" if len(configured) == 1 else "read"
     message = (
         f"The date format {named} {verb} {readable.total() - missed.total()} of the {lines.total()} values of"
-        f" `{column}`, but not {_values(missed)}."
+        f" `{column}`, but not {counted_values(missed)}."
     )
     if fitting:
-        hint = f"the values fit {' or '.join(map(_flags, _suggestions(fitting)))}."
+        hint = f"the values fit {' or '.join(map(format_flags, suggestions(fitting)))}."
     else:
         hint = "leave --date-format out to see which formats the values fit."
     raise ColumnError(message, hint)
 
 
-def _suggestions(orders: Mapping[str, _Order]) -> list[tuple[str, ...]]:
-    return list(
-        dict.fromkeys(tuple(name for name, _ in order.formats.most_common()) for order in orders.values())
-    )
-
-
-def _no_dates(column: str, lines: Counter[str], readable: Counter[str]) -> ColumnError:
-    unread = Counter({value: number for value, number in lines.items() if value not in readable})
-    if not readable:
-        message = (
-            f"The column `{column}` is taken for the date of the order, but its values are no dates:"
-            f" {_values(unread)}."
-        )
-    else:
-        message = (
-            f"Of {lines.total()} values of `{column}`, {unread.total()} are no date in a known format:"
-            f" {_values(unread)}."
-        )
-    return ColumnError(
-        message,
-        "choose the column with the dates with --ordered-at, or give the format with --date-format, such as"
-        " --date-format '%d/%m/%Y'.",
-    )
-
-
-def _contradictory(
-    column: str, lines: Counter[str], readable: Counter[str], orders: Mapping[str, _Order]
-) -> ColumnError:
-    """Return the question for values of which no format reads all: the best formats, and the outliers."""
-    shown = [(name, order) for name, order in orders.items() if name != DAY_BEFORE_MONTH]
-    shown.sort(key=lambda item: -item[1].lines)
-    best = shown[0][1]
-    outliers = Counter({value: number for value, number in readable.items() if value not in best.dates})
-    counted = ", ".join(f"{_listed(_top(order))} reads {order.lines}" for _, order in shown[:_SHOWN])
-    # Formats are added as long as they read values that the ones before do not read.
-    formats = list(_top(best))
-    for _, order in shown[1:]:
-        _, unread = _read_by(formats, readable)
-        if unread.keys() & order.dates.keys():
-            formats += [name for name in _top(order) if name not in formats and _adds(name, unread)]
-    formats = _without_swapped(formats)
-    fits, _ = _read_by(formats, lines)
-    total = sum(fits.values())
-    return ColumnError(
-        f"No date format fits all {readable.total()} dates of `{column}`: {counted};"
-        f" {_listed(_top(best))} does not read {_values(outliers)}.",
-        f"set {_flags(formats)} to read {total} of {lines.total()} values and to exclude lines with others as"
-        " invalid_date, or correct the values.",
-    )
-
-
-def _adds(name: str, unread: Mapping[str, int]) -> bool:
-    return any(read_date(value, name) is not None for value in unread)
-
-
-def _without_swapped(formats: Sequence[str]) -> list[str]:
-    """Return formats without those that read day and month the other way round as an earlier one."""
-    kept: list[str] = []
-    for name in formats:
-        swapped = name.translate({ord("d"): "m", ord("m"): "d"})
-        if swapped not in kept:
-            kept.append(name)
-    return kept
-
-
-def _ambiguous(
-    column: str, fitting: Mapping[str, _Order], readable: Counter[str], counts: Mapping[str, int]
-) -> ColumnError:
-    orders = list(fitting.values())
-    value = next(
-        (text for text in readable if len({order.dates[text] for order in orders}) > 1), next(iter(readable))
-    )
-    ways = ", and ".join(f"{order.dates[value]} as {_listed(_top(order))}" for order in orders)
-    if len(set(counts.values())) == 1:
-        number = next(iter(counts.values()))
-        which = "both fit" if len(orders) == 2 else "all fit"
-        fits = f"{which} {format_count(number, 'value')}"
-    else:
-        fits = ", ".join(
-            f"{_listed(_top(fitting[name]))} fits {format_count(number, 'value')}"
-            for name, number in counts.items()
-        )
-    choices = list(dict.fromkeys(_flags(_top(order)) for order in orders))
-    number_of_ways = {2: "two", 3: "three"}.get(len(orders), str(len(orders)))
-    return ColumnError(
-        f"The dates of `{column}` can be read in {number_of_ways} ways: {value} is {ways}; {fits}.",
-        f"set {' or '.join(choices)}.",
-    )
-
-
-def _note(column: str, order: _Order, orders: Mapping[str, _Order]) -> str:
-    formats = _top(order)
+def _note(column: str, order: DateOrder, orders: Mapping[str, DateOrder]) -> str:
+    formats = formats_of(order)
     name = formats[0]
     # A value that shows why no other order was taken is the best example.
     rivals = [other for other in orders.values() if other is not order and other.dates != order.dates]
@@ -440,23 +270,3 @@ def _note(column: str, order: _Order, orders: Mapping[str, _Order]) -> str:
         f"dates in `{column}` read as {' and '.join(formats)}{explanation}:"
         f" {truncate(without_time(value))} is {order.dates[value]}{zone}"
     )
-
-
-def _top(order: _Order) -> tuple[str, ...]:
-    """Return an order's formats, most frequent first."""
-    return tuple(name for name, _ in order.formats.most_common())
-
-
-def _flags(formats: Sequence[str]) -> str:
-    return " ".join(f"--date-format {name if name.isidentifier() else repr(name)}" for name in formats)
-
-
-def _listed(formats: Sequence[str]) -> str:
-    return " and ".join(formats)
-
-
-def _values(lines: Mapping[str, int]) -> str:
-    """Return up to three values with their numbers of lines, most frequent first."""
-    most = sorted(lines.items(), key=lambda item: -item[1])
-    shown = ", ".join(f"{truncate(value)} ({number})" for value, number in most[:_SHOWN])
-    return shown + (f" and {len(most) - _SHOWN} others" if len(most) > _SHOWN else "")

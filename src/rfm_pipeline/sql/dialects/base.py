@@ -166,8 +166,8 @@ class Dialect(ABC):
     def date_text(self, expression: str, kind: Kind) -> str:
         """Return a date that is text or a number as text, without whitespace around it."""
         if kind is Kind.FLOAT:
-            # As text, large floats have an exponent.
-            return self.cast(self.exact_number(expression, (38, 9)), "text")
+            # As text, large floats have an exponent. A fraction is a part of a second or of a day.
+            return self.cast(self.exact_number(f"FLOOR({expression})", (38, 0)), "text")
         return self.trim(self.text(expression, kind))
 
     def local_date(self, expression: str, kind: Kind, timezone: str, formats: Sequence[str]) -> str:
