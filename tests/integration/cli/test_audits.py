@@ -111,7 +111,7 @@ def test_skipped_rows_do_not_count_as_excluded_lines(rfm: Rfm, orders: Path) -> 
 def test_a_check_lists_the_audits_with_level_and_limit(rfm: Rfm, orders: Path) -> None:
     configure(orders, f'max_age = "3 days"\nrows_dropped = "off"\n{RICH}')
     shown = rfm("check", orders).stdout
-    assert re.search(r"\naudits +10 block, 5 warn; off: rows_dropped; your own: rich\n", shown)
+    assert re.search(r"\naudits +[0-9]+ block, [0-9]+ warn; off: rows_dropped; your own: rich\n", shown)
     listed = {audit["name"]: audit for audit in rfm("check", orders, "--json").json["audits"]}
     assert listed["max_age"] == {"name": "max_age", "level": "block", "limit": "3 days"}
     assert listed["excluded_share"] == {"name": "excluded_share", "level": "warn", "limit": 0.3}
@@ -272,3 +272,67 @@ def test_custom_queries_run_even_if_a_built_in_audit_failed(warehouse: Warehouse
         "dates",
     ]
     assert results["dates"].rows == ({"last_order_date": date(2024, 3, 1)},)
+
+
+# The excluded share
+
+
+def write_sales(
+    path: Path, known: int, unknown: int, header: str = "customer_id,order_id,date,amount"
+) -> Path:
+    lines = [f"c{number},{number},2024-03-01,5.00" for number in range(known)]
+    lines += [f",{number},2024-03-01,5.00" for number in range(known, known + unknown)]
+    path.write_text("\n".join([header, *lines]), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("unknown", "share", "status"),
+    [(42, "passed", "passed"), (43, "warning", "passed"), (900, "warning", "passed")],
+)
+def test_an_excluded_share_of_more_than_three_tenths_is_a_warning(
+    rfm: Rfm, tmp_path: Path, unknown: int, share: str, status: str
+) -> None:
+    result = rfm("run", write_sales(tmp_path / "sales.csv", 100, unknown), "--json").json
+    found = audits(result)
+    assert (found["excluded_share"][0], found["mostly_excluded"][0]) == (share, status)
+
+
+def test_a_run_that_excludes_more_than_nine_tenths_publishes_nothing_unless_allowed(
+    rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_sales(tmp_path / "sales.csv", 100, 901)
+    sentence, hint = refused(rfm("run", path), code=3)
+    assert "901 of 1,001 lines (90.0 %) were excluded, 901 as missing_customer." in sentence
+    assert hint.startswith("most are missing_customer: look at which column is the customer; ")
+    assert "RFM_AUDITS__MOSTLY_EXCLUDED=warn lets a run pass" in hint
+    assert not (tmp_path / "rfm.duckdb").exists()
+    monkeypatch.setenv("RFM_AUDITS__MOSTLY_EXCLUDED", "warn")
+    assert audits(rfm("run", path, "--json").json)["mostly_excluded"][0] == "warning"
+    monkeypatch.setenv("RFM_AUDITS__MOSTLY_EXCLUDED", "0.95")
+    assert audits(rfm("run", path, "--json").json)["mostly_excluded"][0] == "passed"
+
+
+def test_the_preset_of_an_export_has_limits_of_its_own_which_the_user_can_change() -> None:
+    def limits(**environ: str) -> tuple[str, float, str, float]:
+        variables = {f"RFM_AUDITS__{name}": value for name, value in environ.items()}
+        configuration = load_configuration(
+            {"preset": ["square-items"]}, environ=variables, folder=Path("/nonexistent")
+        )
+        found = configuration.settings.audits
+        share, most = found.excluded_share, found.mostly_excluded
+        return share.level, share.limit, most.level, most.limit
+
+    assert limits() == ("warn", 0.9, "block", 0.99)
+    assert limits(EXCLUDED_SHARE="block") == ("block", 0.9, "block", 0.99)
+    assert limits(MOSTLY_EXCLUDED="0.5") == ("warn", 0.9, "block", 0.5)
+
+
+def test_unreadable_values_are_shown_with_advice_at_any_share(rfm: Rfm, tmp_path: Path) -> None:
+    path = write_sales(tmp_path / "sales.csv", 1_000, 0)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\nc1,x1,2024-02-30,5.00\nc2,x2,2024-03-01,n/a")
+    result = rfm("run", path, "--json").json
+    details = {audit["name"]: audit["detail"] for audit in result["audits"] if audit["status"] == "warning"}
+    assert details["dates_read"].startswith("1 line left out as invalid_date, such as '2024-02-30': ")
+    assert details["amounts_read"].startswith("1 line left out as invalid_amount, such as 'n/a': ")

@@ -297,7 +297,17 @@ def test_each_condition_of_a_source_has_one_test_and_a_unique_name(name: str) ->
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_source_contains_only_settings_of_sources(name: str) -> None:
-    allowed = {"preset", "columns", "skip", "exclude", "timezone", "date_format", "returns", "window"}
+    allowed = {
+        "preset",
+        "columns",
+        "skip",
+        "exclude",
+        "timezone",
+        "date_format",
+        "returns",
+        "window",
+        "audits",
+    }
     assert set(presets.load_preset(name)) <= allowed
 
 
