@@ -98,7 +98,7 @@ def _number(numbers: Sequence[int]) -> str:
         return str(first)
     if list(numbers) == list(range(first, first + len(numbers))):
         return f"CAST(file_index + {first} AS INTEGER)"
-    return f"{list(numbers)}[file_index + 1]"
+    return f"{list(numbers)}[CAST(file_index AS BIGINT) + 1]"
 
 
 def _equal_files(files: Sequence[_TypedFile], key: Callable[[_TypedFile], Any]) -> list[list[_TypedFile]]:
