@@ -195,6 +195,7 @@ def _audit_input(
         | {reason.reason for reason in statistics.exclusions if reason.reason.startswith(OTHER_CURRENCY)}
         | frozenset(plan.settings.skip),
         date_formats=plan.spec.reading.date_formats,
+        decimal_is_known=any(way.thousands for way in plan.spec.reading.separators.values()),
         up_to=min(plan.spec.as_of or today, today),
         config_hash=plan.settings.config_hash,
         last=last,

@@ -184,14 +184,16 @@ def test_a_32_bit_float_is_read_as_its_shortest_decimal(
 @pytest.mark.parametrize(
     ("flags", "revenue", "detail"),
     [
-        ((), "3900101.00", "1 line left out as invalid_amount: '1,234' can be read in two ways"),
-        (("--thousands", ","), "3901335.00", "No number was left out"),
+        ((), "3002.00", "1 line left out as invalid_amount: '1,234' can be read in two ways"),
+        (("--thousands", ","), "4236.00", "No line was left out"),
+        (("--decimal", ","), "3003.234", "No line was left out"),
     ],
 )
-def test_an_ambiguous_number_is_reported_until_thousands_is_set(
+def test_an_ambiguous_number_below_whole_ones_is_reported_until_it_is_settled(
     flags: tuple[str, ...], revenue: str, detail: str, rfm: Rfm, tmp_path: Path
 ) -> None:
-    lines = ['a,1,2025-01-01,"1,234"', 'b,2,2025-01-02,"3,900,100"', "c,3,2025-01-03,1"]
+    lines = [f"a{number},{number},2025-01-01,1" for number in range(3_002)]
+    lines.append('a,a,2025-01-01,"1,234"')
     (tmp_path / "a.csv").write_text("\n".join(["customer_id,order_id,ordered_at,Total", *lines]))
     result = rfm("run", "a.csv", "--json", *flags).json
     (audit,) = [audit["detail"] for audit in result["audits"] if audit["name"] == "amounts_read"]

@@ -31,6 +31,7 @@ from rfm_pipeline.pipeline.audits.unreadable import (
     CORRECT_VALUES,
     TWO_READINGS,
     advice_on_some_dates,
+    advice_on_some_numbers,
     examples_of,
     quoted_list,
     two_readings,
@@ -138,9 +139,10 @@ def amounts_read(run: AuditInput, _: WarningAudit) -> CheckResult:
     for excluded in run.statistics.exclusions:
         if excluded.reason == "invalid_amount" and (examples := examples_of(excluded)):
             ambiguous = next((number for number in examples if TWO_READINGS.fullmatch(number)), None)
-            if ambiguous:
+            if ambiguous and not run.decimal_is_known:
                 return failed(f"{_left_out(excluded)}: {two_readings(ambiguous)}.")
-            return failed(f"{_left_out(excluded)}{_such_as(excluded)}: {CORRECT_VALUES}.")
+            advice = CORRECT_VALUES if run.decimal_is_known else advice_on_some_numbers(examples)
+            return failed(f"{_left_out(excluded)}{_such_as(excluded)}: {advice}.")
     return passed("No line was left out for a number that could not be read.")
 
 

@@ -11,8 +11,8 @@ from rfm_pipeline.common.date_formats import ISO, format_regex
 from rfm_pipeline.common.formatting import replace_unprintable, truncate
 from rfm_pipeline.results.statistics import Excluded
 
-TWO_READINGS = re.compile(r"\s*[+-]?[0-9]{1,3},[0-9]{3}\s*")
-"""Matches a number like 1,234, which is one thousand or one with a fraction."""
+TWO_READINGS = re.compile(r"\s*[+-]?[0-9]{1,3}[.,][0-9]{3}\s*")
+"""Matches a number like 1,234 or 1.234, which is one thousand or one with a fraction."""
 
 _WITH_POINT = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)\.[0-9]+|[+-]?[0-9]{1,3}(,[0-9]{3}){2,}")
 _WITH_COMMA = re.compile(r"[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+),[0-9]*|[+-]?[0-9]{1,3}(\.[0-9]{3}){2,}")
@@ -62,6 +62,14 @@ def advice_on_some_dates(examples: Sequence[str], formats: Sequence[str]) -> str
     return CORRECT_VALUES
 
 
+def advice_on_some_numbers(examples: Sequence[str]) -> str:
+    """Return advice on a few numbers that could not be read, where all others are whole numbers."""
+    for example in examples:
+        if _WITH_COMMA.fullmatch(example.strip()):
+            return f"--decimal ',' reads '{example.strip()}' too"
+    return CORRECT_VALUES
+
+
 def _fits(written: str, format_: str) -> bool:
     if not re.match(format_regex(format_), written):
         return False
@@ -98,9 +106,11 @@ def advice_on_number(written: str) -> str | None:
 
 
 def two_readings(written: str | None) -> str:
-    """Return a clause with both readings of a number like 1,234, each with its option."""
+    """Return a clause with both readings of a number like 1,234 or 1.234, each with its option."""
     number = (written or "").strip()
-    return (
-        f"'{number}' can be read in two ways: --thousands ',' reads {number.replace(',', '')},"
-        f" and --decimal ',' reads {number.replace(',', '.')}"
-    )
+    whole, fraction = re.sub("[.,]", "", number), number.replace(",", ".")
+    if "," in number:
+        options = f"--thousands ',' reads {whole}, and --decimal ',' reads {fraction}"
+    else:
+        options = f"--decimal '.' reads {fraction}, and --decimal ',' reads {whole}"
+    return f"'{number}' can be read in two ways: {options}"
