@@ -22,8 +22,8 @@ def check_shares(evidence: Evidence, discount: Column) -> None:
     others = [number for number in numbers if not 0 <= number <= 1]
     if 2 * len(others) > len(numbers):
         raise ColumnError(
-            f"The discount `{discount.name}` is {others[0]} on a line, and must be a share of the price from 0"
-            " to 1.",
+            f"The discount `{discount.name}` is {others[0]} on a line, and must be a share of the price from"
+            " 0 to 1.",
             "compute the amount in a query, and give its file as the source: SOURCE may be a .sql file.",
         )
 
@@ -36,7 +36,6 @@ def check_discount(evidence: Evidence, quantity: Column | None, price: Column | 
     """
     if quantity is None or price is None:
         return
-    product = multiply(evidence.numbers(quantity), evidence.numbers(price))
     for candidate in evidence.candidates("discount"):
         shares = evidence.numbers(candidate.column)
         filled = [share for share in shares if share is not None]
@@ -44,6 +43,7 @@ def check_discount(evidence: Evidence, quantity: Column | None, price: Column | 
             continue
         if not evidence.has_numbers(candidate.column):
             continue
+        product = multiply(evidence.numbers(quantity), evidence.numbers(price))
         before, after = (
             sum(
                 (amount * (1 - share) for amount, share in zip(product, taken, strict=True) if amount),

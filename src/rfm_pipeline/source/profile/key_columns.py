@@ -45,16 +45,15 @@ def choose_customer(evidence: Evidence, order: Column | None) -> Choice:
     Raises:
         ColumnError: If several columns could identify the customer, or only names of people do.
     """
-    order = order or _likely_order(evidence)
     candidates = [_with_kind(evidence, candidate) for candidate in evidence.candidates("customer_id")]
-    if evidence.has_values:
+    if len(candidates) > 1 and evidence.has_values:
         candidates = [each for each in candidates if evidence.key_share(each.column)] or candidates
     by_kind = {
         kind: [each for each in candidates if each.kind == kind] for kind in ("id", "email", "phone", "name")
     }
     ids, emails = by_kind["id"], by_kind["email"]
-    if ids and evidence.has_values:
-        return _customer_by_values(evidence, ids, emails, order)
+    if len(ids) + len(emails) > 1 and ids and evidence.has_values:
+        return _customer_by_values(evidence, ids, emails, order or _likely_order(evidence))
     for several in (ids, emails):
         if several:
             return Choice(_only(evidence, "customer_id", _most_specific(several)).column)
@@ -193,8 +192,8 @@ def choose_date(evidence: Evidence) -> Choice:
         ColumnError: If several columns could be the date, and differ.
     """
     candidates = evidence.candidates("ordered_at")
-    if not candidates:
-        return Choice()
+    if len(candidates) < 2:
+        return Choice(candidates[0].column if candidates else None)
     notes: list[str] = []
     if evidence.has_values:
         dates = [each for each in candidates if _has_dates(evidence, each.column)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 
 from msgspec import Struct, field
 
@@ -23,22 +24,35 @@ _LEAST_LINES = 5
 """Lines of products in several quantities that prove what a price is of."""
 _MOST = 0.9
 _MAX_READINGS = 4
+_MONEY_ROLES = ("amount", "unit_price", "price", "quantity")
 
 
-class Reading(Struct, frozen=True):
+class Reading:
     """A way to read the amount of a line.
 
-    Attributes:
-        roles: Column of each role: the amount, or the price with or without the quantity.
-        money: The amounts of the sample's lines.
-        kind: Kind of the amount's name: `line`, `amount`, `order`, `subtotal`; or `product`, `unit`, `price`.
+    Args:
+        evidence: The values of the columns.
+        kind: Kind of the amount's name (`line`, `amount`, `order`, `subtotal`); or `unit`, `price`,
+            `unit product`, `price product`.
         rank: Place among readings of the same money: the lowest is taken.
+        column: The column of the amount, or of the price.
+        quantity: The column that the price is multiplied by; None if the column alone is the amount.
     """
 
-    roles: Mapping[str, Column]
-    money: Money
-    kind: str
-    rank: int
+    def __init__(
+        self, evidence: Evidence, kind: str, rank: int, column: Column, quantity: Column | None = None
+    ) -> None:
+        self._evidence = evidence
+        self.kind = kind
+        self.rank = rank
+        self.column = column
+        self.roles = {"quantity": quantity, "unit_price": column} if quantity else {"amount": column}
+
+    @cached_property
+    def money(self) -> Money:
+        """The amounts of the sample's lines."""
+        factors = [self._evidence.numbers(column) for column in self.roles.values()]
+        return factors[0] if len(factors) == 1 else multiply(*factors)
 
     @property
     def label(self) -> str:
@@ -120,33 +134,30 @@ def choose_price(evidence: Evidence) -> Column | None:
 
 def _readings(evidence: Evidence, decided: frozenset[str]) -> list[Reading]:
     """Return the ways to read the amount, the most specific first."""
-
-    def usable(role: str) -> list[Candidate]:
-        candidates = [] if role in decided else evidence.candidates(role)
-        if not evidence.has_values:
-            return candidates
-        return [each for each in candidates if evidence.has_numbers(each.column)] or candidates
-
-    amounts, units, prices = usable("amount"), usable("unit_price"), usable("price")
+    named = {role: [] if role in decided else evidence.candidates(role) for role in _MONEY_ROLES}
     if "unit_price" in decided:
-        prices = []
-    quantity = next(iter(usable("quantity")), None)
-    readings = [
-        Reading({"amount": each.column}, evidence.numbers(each.column), each.kind, each.rank)
-        for each in ([] if "amount" in decided else amounts)
-    ]
-    for kind, several in (("unit", units), ("price", prices)):
-        for each in several:
+        named["price"] = []
+    readings = _readings_of(evidence, named)
+    if len(readings) < 2 or not evidence.has_values:
+        return readings
+    with_numbers = {
+        role: [each for each in candidates if evidence.has_numbers(each.column)]
+        for role, candidates in named.items()
+    }
+    return _readings_of(evidence, with_numbers) or readings
+
+
+def _readings_of(evidence: Evidence, candidates: Mapping[str, Sequence[Candidate]]) -> list[Reading]:
+    """Return the readings of an amount, or of a price with the quantity; of a price alone only if need be."""
+    quantity = next(iter(candidates["quantity"]), None)
+    readings = [Reading(evidence, each.kind, each.rank, each.column) for each in candidates["amount"]]
+    for role, kind in (("unit_price", "unit"), ("price", "price")):
+        for each in candidates[role]:
             if quantity:
-                columns = {"quantity": quantity.column, "unit_price": each.column}
-                product = multiply(evidence.numbers(quantity.column), evidence.numbers(each.column))
-                readings.append(
-                    Reading(columns, product, "product" if kind == "unit" else "price product", 4)
-                )
-            if not quantity or (kind == "price" and not amounts and "amount" not in decided):
-                readings.append(Reading({"amount": each.column}, evidence.numbers(each.column), kind, 5))
-    with_numbers = [each for each in readings if any(amount is not None for amount in each.money)]
-    return with_numbers or readings
+                readings.append(Reading(evidence, f"{kind} product", 4, each.column, quantity.column))
+            if not quantity or (kind == "price" and not candidates["amount"]):
+                readings.append(Reading(evidence, kind, 5, each.column))
+    return readings
 
 
 def multiply(one: Money, other: Money) -> Money:
@@ -212,16 +223,12 @@ def _price_of_unit_or_line(
     del order
     for product in readings:
         line = next(
-            (
-                each
-                for each in readings
-                if each.kind == "price" and each.roles["amount"] is product.roles.get("unit_price")
-            ),
+            (each for each in readings if each.kind == "price" and each.column is product.column),
             None,
         )
         if product.kind != "price product":
             continue
-        price, quantity = product.roles["unit_price"], product.roles["quantity"]
+        price, quantity = product.column, product.roles["quantity"]
         share_of_units, share_of_lines = _constant_prices(evidence, price, quantity)
         if share_of_units >= _MOST > share_of_lines:
             if line is not None:
