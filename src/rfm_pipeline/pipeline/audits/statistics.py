@@ -34,7 +34,7 @@ class AuditInput(Struct, frozen=True):
         expected_exclusions: Reasons for lines that are no sales or were not requested: `NO_SALES` and the
             names in `[skip]`.
         date_formats: Formats in which dates that are text are read.
-        decimal_is_known: Whether the decimal separator of numbers that are text is configured or was detected.
+        decimal_is_known: Whether the decimal separator of numbers that are text is configured or detected.
         up_to: The last day on which orders can be dated: the as-of date if one is given, or today.
         config_hash: Hash of the settings that decide the result.
         last: The last run, to compare with; None if there is none.
