@@ -26,7 +26,9 @@ def hints_as_arguments() -> Iterator[None]:
 
 # The word after a flag is its value if it is quoted or contains a character that is not a lower-case letter,
 # and if the flag takes the name of a column.
-_COLUMN_FLAG = "customer-id|order-id|ordered-at|amount|quantity|unit-price"
+_COLUMN_FLAG = (
+    "customer-id|order-id|ordered-at|amount|quantity|unit-price|status-column|currency-column|line-types"
+)
 _FLAG = re.compile(
     rf"--(?:(?={_COLUMN_FLAG})([a-z-]+) (?!and\b|or\b)('[^']*'|\S+?)(?=[.,;:)]*(?:\s|$))"
     r"|([a-z]+(?:-[a-z]+)*)(?: ('[^']*'|\S*?[^a-z\s.,;:)]\S*?)(?=[.,;:)]*(?:\s|$)))?)"

@@ -34,6 +34,12 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
     "scoring": ("bins", "method"),
     "duckdb": ("memory_limit", "threads"),
 }
+_SETTINGS = {
+    "currency": ("currency", "code"),
+    "currency_column": ("currency", "column"),
+    "status_column": ("status", "column"),
+}
+"""Table and setting of arguments that are not named like their setting."""
 """Arguments that are settings of a table of `rfm.toml`, by table."""
 
 
@@ -55,6 +61,10 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
     returns: str | None = None,
     same_order: str | None = None,
     exclude: Mapping[str, Any] | None = None,
+    status_column: str | None = None,
+    currency: str | None = None,
+    currency_column: str | None = None,
+    line_types: str | None = None,
     date_format: str | list[str] | None = None,
     decimal: str | None = None,
     thousands: str | None = None,
@@ -88,6 +98,11 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
         same_order: Which lines count of an order that is in several files: those of the `"first"` or `"last"`
             file, or of `"both"`; default: equal copies count once, and different ones are an error.
         exclude: SQL conditions of lines to exclude, by name.
+        status_column: Name of the column with the order's or payment's status, if it is not detected;
+            `"none"` excludes no status.
+        currency, currency_column: Currency whose lines count where there are several, such as `"EUR"`, and
+            the name of its column; `"none"` takes all amounts as one currency.
+        line_types: `"all"` counts lines of tax and shipping; default: they are an error.
         date_format: Format of dates in text, such as `"%d/%m/%Y"`, or several formats.
         decimal, thousands: Decimal and thousands separators of numbers in text; default: detected.
         unit: Unit of amounts: `0.01` if they are in cents.
@@ -121,8 +136,9 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
 def _layer(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments in the structure of `rfm.toml`."""
     layer: dict[str, Any] = {}
-    for name, value in arguments.items():
-        table = next((table for table, names in _TABLES.items() if name in names), None)
+    for argument, value in arguments.items():
+        of_table = next((table for table, names in _TABLES.items() if argument in names), None)
+        table, name = _SETTINGS.get(argument, (of_table, argument))
         setting = value.isoformat() if isinstance(value, date) else value
         if table:
             layer.setdefault(table, {})[name] = setting

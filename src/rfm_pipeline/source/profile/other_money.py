@@ -91,9 +91,9 @@ def refuse_other_lines(lines: SampledLines) -> None:
         if column.path in lines.role_paths or exclusions_of(column, lines.settings):
             continue
         by_type: dict[str, list[int]] = defaultdict(list)
-        for number, value in enumerate(lines.sample.of(column)):
+        for line, value in enumerate(lines.sample.of(column)):
             if value is not None:
-                by_type[value].append(number)
+                by_type[value].append(line)
         kinds = {value: _kind_of(value) for value in by_type}
         others = [value for value, kind in kinds.items() if kind in _NO_GOODS]
         if others and len(others) < len(by_type) <= _MOST_TYPES:
