@@ -57,7 +57,6 @@ def test_a_comment_names_the_date_after_which_lines_are_excluded(shop: Path, rfm
 
 
 def test_a_comment_says_that_ambiguous_dates_are_excluded(shop: Path, rfm: Rfm) -> None:
-    (shop / "orders.csv").write_text(ORDERS.replace("2025-01-01", "03/04/2025"), encoding="utf-8")
     assert "left out as ambiguous_date; a run stops at it" in rfm("sql", "orders.csv").stdout
     with_format = rfm("sql", "orders.csv", "--date-format", "%d/%m/%Y")
     assert "ambiguous" not in with_format.stdout

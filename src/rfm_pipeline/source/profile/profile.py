@@ -47,7 +47,7 @@ def profile_source(
         dates_may_be_ambiguous=dates.may_be_ambiguous,
         separators=numbers.separators,
         unit=numbers.unit,
-        unreadable={"invalid_amount": numbers.unreadable} if numbers.unreadable else {},
+        unreadable={"invalid_date": tuple(dates.unread)[:3], "invalid_amount": numbers.unreadable},
         sales=sales.rules,
         placeholders=customers.placeholders,
         checks_zero=customers.checks_zero,
