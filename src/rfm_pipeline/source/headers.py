@@ -172,8 +172,8 @@ def unite_headers(
         return UnitedHeaders(tuple(map(tuple, united)))
     chosen = {name.casefold() for name in (configured or {}).values() if name}
     renamed: dict[tuple[str, str], None] = {}
-    for key in (normalize_name, _role_key):
-        targets = _new_names(united, key, chosen)
+    for key, group in ((normalize_name, normalize_name), (_role_key, role_of_name)):
+        targets = _new_names(united, key, group, chosen)
         for header in united:
             for column, name in enumerate(header):
                 if name in targets:
@@ -186,20 +186,24 @@ def unite_headers(
 
 
 def _new_names(
-    headers: Sequence[Sequence[str]], key: Callable[[str], str], chosen: Collection[str]
+    headers: Sequence[Sequence[str]],
+    key: Callable[[str], str],
+    group: Callable[[str], str | None],
+    chosen: Collection[str],
 ) -> dict[str, str]:
     """Return the new name of each column that has another name in an earlier file.
 
     Args:
         headers: Column names of each file.
         key: Returns what equal columns have in common; empty text for a column that is equal to none.
+        group: Returns what columns have in common of which a file may have only one.
         chosen: Configured names, case-folded.
     """
     spellings: dict[str, list[str]] = {}
     ambiguous = set()
     for header in headers:
-        counts = Counter(map(key, header))
-        ambiguous |= {text for text, number in counts.items() if number > 1}
+        counts = Counter(map(group, header))
+        ambiguous |= {key(name) for name in header if counts[group(name)] > 1}
         for name in header:
             spellings.setdefault(key(name), []).append(name)
     targets: dict[str, str] = {}

@@ -26,6 +26,7 @@ MIN_COLUMNS = 3
 _MAX_TITLE_ROWS = 40
 _MAX_RECORDS_BELOW_HEADER = 20
 _MAX_NAME_LENGTH = 80
+_KNOWN_ROLES = 3
 _KEY_ROLES = ("order_id", "customer_id", "ordered_at")
 
 # Compared by `normalize_name`: English, German, French, Spanish, Portuguese, Italian, Dutch and Polish.
@@ -158,7 +159,8 @@ def find_header(rows: Sequence[Row]) -> int | None:
     """Return the position of the header row if it is certain; None if it is not.
 
     The header row is the first row of at least three names, followed by records of the same width that hold
-    values. Each row above it must be a title: of another width, or with at most half as many cells filled.
+    values. Each row above it must be a title: of another width, with at most half as many cells filled, or
+    without a known column name where the header row has several.
 
     Args:
         rows: First rows of the table.
@@ -167,13 +169,12 @@ def find_header(rows: Sequence[Row]) -> int | None:
         if not _is_header(row, rows[index + 1 :]):
             continue
         above = [title for title in rows[:index] if filled_columns(title)]
-        if not all(_is_title(title, row) for title in above):
+        wide = [title for title in above if not _is_title(title, row)]
+        has_values = [title for title in above if len(filled_columns(title)) >= MIN_COLUMNS]
+        roles = {*map(role_of_name, row)} - {None} if has_values or wide else set()
+        if (has_values and not roles) or (wide and len(roles) < _KNOWN_ROLES):
             return None
-        if any(len(filled_columns(title)) >= MIN_COLUMNS for title in above) and not any(
-            map(role_of_name, row)
-        ):
-            return None
-        return index
+        return None if any(any(map(role_of_name, title)) for title in wide) else index
     return None
 
 
