@@ -12,7 +12,7 @@ from rfm_pipeline.common.duckdb_quoting import paths_literal
 from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.common.source_files import SourceFiles
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.table_layout import TotalRow
+from rfm_pipeline.source.total_rows import TotalRow
 
 SourceOpener = Callable[[Any, Path], "OpenedSource"]
 """Open a source on a DuckDB connection; the path is a directory for temporary copies."""

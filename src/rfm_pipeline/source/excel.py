@@ -36,8 +36,9 @@ from rfm_pipeline.source.sheet_layout import (
     merged_key_cells,
     sheet_fill,
 )
-from rfm_pipeline.source.table_layout import TotalRow, filled_columns, has_order_columns
+from rfm_pipeline.source.table_layout import filled_columns, has_order_columns
 from rfm_pipeline.source.temp_files import temp_path
+from rfm_pipeline.source.total_rows import TotalRow
 
 
 def scan_excel(

@@ -22,17 +22,15 @@ from rfm_pipeline.source.table_layout import (
     ColumnShapes,
     KeyColumns,
     Row,
-    TotalRow,
     count_footers,
     filled_columns,
     find_header,
     find_key_columns,
-    find_total_rows,
     footer_note,
     is_footer,
     title_note,
-    total_row_notes,
 )
+from rfm_pipeline.source.total_rows import TotalRow, find_total_rows, total_row_notes
 
 PREVIEW_ROWS = 1_000
 """First and last rows of a sheet that decide about its layout."""

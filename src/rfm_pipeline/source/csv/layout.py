@@ -20,15 +20,13 @@ from rfm_pipeline.source.table_layout import (
     MIN_COLUMNS,
     ColumnShapes,
     KeyColumns,
-    TotalRow,
     count_footers,
     filled_columns,
     find_key_columns,
-    find_total_rows,
     footer_note,
     is_footer,
-    total_row_notes,
 )
+from rfm_pipeline.source.total_rows import TotalRow, find_total_rows, total_row_notes
 
 _MAX_RECORDS = 1_000
 _CHUNK_SIZE = 1 << 20

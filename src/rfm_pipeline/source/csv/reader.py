@@ -38,8 +38,8 @@ from rfm_pipeline.source.errors import translate_read_errors, unclosed_quote_err
 from rfm_pipeline.source.file_type import FileType, compression_argument, open_decompressed
 from rfm_pipeline.source.files import SourceFile
 from rfm_pipeline.source.headers import missing_column_notes, unite_headers
-from rfm_pipeline.source.table_layout import TotalRow
 from rfm_pipeline.source.temp_files import temp_path
+from rfm_pipeline.source.total_rows import TotalRow
 
 # Characters; below Python's limit for one CSV value, 128 Ki.
 _DIALECT_HEAD_SIZE = 100_000

@@ -175,8 +175,8 @@ def _missing_roles(
             f"No column was recognised as {' or '.join(roles)}: the first line was read as the header row,"
             f" but it looks like values ({list_columns(values)}).",
             "if the file has no header row, give --no-header, and name the columns by their positions, as in"
-            f" {_flag(roles[0])} column1; if it is further down, give --skip-lines and the number of lines above"
-            " it.",
+            f" {_flag(roles[0])} column1; if it is further down, give --skip-lines and the number of lines"
+            " above it.",
         )
     listed_roles = " and no ".join(roles)
     flags = " ".join(f"{_flag(role)} COLUMN" for role in roles)
