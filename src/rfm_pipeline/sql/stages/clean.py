@@ -32,7 +32,7 @@ _NUMBER_TYPES = {
     "refund": (30, 9),
     "frequency": (12, 3),
 }
-_DISCOUNT = "CASE WHEN no_discount THEN 0 ELSE discount END"
+_DISCOUNT = "CASE WHEN no_discount THEN 0 WHEN discount BETWEEN 0 AND 1 THEN discount END"
 _REFUND = "CASE WHEN no_refund THEN 0 ELSE refund END"
 _SKIPPED, _EXCLUDED = "skip_reason IS NOT NULL", "exclude_reason IS NOT NULL"
 
@@ -182,7 +182,7 @@ def _unreadable_amount(spec: QuerySpec) -> str:
     unreadable = "amount IS NULL" if spec.mapping.amount else "quantity IS NULL OR unit_price IS NULL"
     if spec.mapping.discount:
         # What is no share of the price, such as 15 for 15 %, is not multiplied.
-        unreadable += " OR (NOT no_discount AND (discount IS NULL OR discount < 0 OR discount > 1))"
+        unreadable += " OR (NOT no_discount AND (discount IS NULL OR discount NOT BETWEEN 0 AND 1))"
     return f"{unreadable} OR (refund IS NULL AND NOT no_refund)" if spec.mapping.refund else unreadable
 
 
