@@ -53,7 +53,7 @@ def email(raw: str) -> str:
 
     Dots and plus suffixes stay.
     """
-    return _checked_address(f"LOWER({_trimmed(raw)})")
+    return _checked_address(f"LOWER({_unprotected(raw)})")
 
 
 def mailchimp_email(raw: str) -> str:
@@ -63,7 +63,7 @@ def mailchimp_email(raw: str) -> str:
 
 def google_email(raw: str) -> str:
     """Return an e-mail address by Google's rule: no blanks; at gmail.com no dots and plus suffix."""
-    compact = _without(f"[{_BLANK}]", f"LOWER({raw})")
+    compact = _without(f"[{_BLANK}]", f"LOWER({_unprotected(raw)})")
     local, domain = f"SPLIT_PART({compact}, '@', 1)", f"SPLIT_PART({compact}, '@', 2)"
     short = f"REPLACE(SPLIT_PART({local}, '+', 1), '.', '') || '@' || {domain}"
     is_gmail = f"REGEXP_FULL_MATCH({compact}, '[^@]*@(gmail|googlemail)[.]com')"
@@ -77,7 +77,7 @@ def phone(raw: str) -> str:
     begin with + or 00, or have at least 11 digits of which the first is not 0. A number with letters, such as
     an extension, is NULL.
     """
-    written = _trimmed(raw)
+    written = _unprotected(raw)
     digits = _without("^00", _without("[^0-9]", f"REPLACE({written}, '(0)', '')"))
     is_long = f"REGEXP_FULL_MATCH({digits}, '[1-9][0-9]{{10,14}}')"
     has_code = f"REGEXP_MATCHES({written}, '^([+]|00)') AND REGEXP_FULL_MATCH({digits}, '[1-9][0-9]{{7,14}}')"
@@ -110,6 +110,11 @@ def text(raw: str) -> str:
     return _null_if_empty(_trimmed(raw))
 
 
+def postcode(raw: str) -> str:
+    """Return a trimmed postcode without the apostrophe that protects it in a spreadsheet; NULL if blank."""
+    return _null_if_empty(_unprotected(raw))
+
+
 def country(raw: str) -> str:
     """Return an ISO 3166-1 alpha-2 country code in upper case; UK becomes GB, as Mailchimp requires."""
     code = _matching("[A-Z]{2}", f"UPPER({_trimmed(raw)})")
@@ -123,7 +128,7 @@ def meta_country(raw: str) -> str:
 
 def meta_zip(raw: str) -> str:
     """Return a postcode by Meta's rule: lower case, no blanks or dashes; five digits of a US code."""
-    compact = _without(f"[{_BLANK}]", f"LOWER({raw})")
+    compact = _without(f"[{_BLANK}]", f"LOWER({_unprotected(raw)})")
     # Only US codes have five digits, a dash and four digits.
     short, joined = _without("-[0-9]{4}$", compact), _without(r"\p{Pd}", compact)
     is_long = f"REGEXP_FULL_MATCH({compact}, '[0-9]{{5}}-[0-9]{{4}}')"
@@ -151,6 +156,12 @@ def _matching(pattern: str, expression: str) -> str:
 
 def _trimmed(expression: str) -> str:
     return _without(f"^[{_BLANK}]+|[{_BLANK}]+$", expression)
+
+
+def _unprotected(expression: str) -> str:
+    """Return trimmed text without the apostrophe before it that makes it text in a spreadsheet."""
+    # A quote is doubled in SQL text.
+    return _trimmed(_without(f"^[{_BLANK}]*''+", expression))
 
 
 def _without(pattern: str, expression: str) -> str:

@@ -1,7 +1,7 @@
-"""Counts of the keys in the staged tables: ids that are nearly equal, order ids that were used again, customer 0.
+"""Counts of keys in the staged tables: nearly equal customers, order ids that were used again, customer 0.
 
-Only the whole source can tell these, so they are counted in the staged tables, in the queries that count lines
-and customers anyway.
+Only the whole source can tell these, so they are counted in the staged tables, in the queries that count
+lines and customers anyway.
 """
 
 from __future__ import annotations
@@ -48,23 +48,27 @@ class KeyCounts(Struct, frozen=True):
 
     def notes(self, reading: Reading) -> tuple[str, ...]:
         """Return what the user should know, one phrase each; without values of customers."""
-        customer, order, amount = reading.mapping.customer_id, reading.mapping.order_id, reading.mapping.amount
+        customer, order, amount = (
+            reading.mapping.customer_id,
+            reading.mapping.order_id,
+            reading.mapping.amount,
+        )
         notes = []
         if self.near_customers:
             notes.append(
-                f"{self.near_customers:,} customers in `{customer.name}` have the id of another customer but for"
-                " leading zeros, case or blanks; they count as different customers"
+                f"{self.near_customers:,} customers in `{customer.name}` have the id of another customer but"
+                " for leading zeros, case or blanks; they count as different customers"
             )
         if order and self.shared_orders:
             owners = format_count(self.shared_orders, "customer has", "customers have")
             notes.append(
-                f"one id of `{order.name}` under several customers: at least {owners} an order id of another"
-                " customer; they count as different orders"
+                f"one id of `{order.name}` under several customers: at least {owners} an order id of"
+                " another customer; they count as different orders"
             )
         if order and self.long_orders:
             notes.append(
-                f"{format_count(self.long_orders, 'order')} in `{order.name}` with dates months apart (over {MONTH}"
-                " days): if ids start anew, such orders count as one"
+                f"{format_count(self.long_orders, 'order')} in `{order.name}` with dates months apart (over"
+                f" {MONTH} days): if ids start anew, such orders count as one"
             )
         if self.refunds:
             negative = format_count(self.negative_customers, "customer has", "customers have")
@@ -89,7 +93,8 @@ def key_columns(spec: QuerySpec) -> dict[str, str]:
     columns["negative_customers"] = "COUNT(CASE WHEN monetary < 0 THEN 1 END)"
     if spec.kind_of("customer_id") is Kind.TEXT:
         columns |= {
-            name: f"COUNT(CASE WHEN {condition} THEN 1 END)" for name, condition in _variants(spec.dialect).items()
+            name: f"COUNT(CASE WHEN {condition} THEN 1 END)"
+            for name, condition in _variants(spec.dialect).items()
         }
     return columns
 
@@ -181,8 +186,9 @@ def refuse_unlikely_zero(row: Mapping[str, Any], reading: Reading) -> None:
     zero, others = row.get("orders_of_zero"), row.get("orders_of_others")
     if zero is None or others is None or zero <= others:
         return
+    customer = reading.mapping.customer_id.name
     raise ColumnError(
-        f"Customer 0 (or -1) in `{reading.mapping.customer_id.name}` has {format_count(zero, 'order')}, and no other"
-        f" has more than {others:,}: it could be the mark of orders without a customer.",
+        f"Customer 0 (or -1) in `{customer}` has {format_count(zero, 'order')}, and no"
+        f" other has more than {others:,}: it could be the mark of orders without a customer.",
         "give --zero-customer missing if it is, or --zero-customer keep if it is a customer.",
     )

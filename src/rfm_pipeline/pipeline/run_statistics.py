@@ -15,7 +15,13 @@ from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges
-from rfm_pipeline.pipeline.key_counts import KeyCounts, key_columns, key_counts, refuse_unlikely_zero, zero_columns
+from rfm_pipeline.pipeline.key_counts import (
+    KeyCounts,
+    key_columns,
+    key_counts,
+    refuse_unlikely_zero,
+    zero_columns,
+)
 from rfm_pipeline.results.statistics import DimensionScores, Drift, Excluded, RunStatistics, SegmentFigures
 from rfm_pipeline.sql.edge_drift import edge_drift_sql
 from rfm_pipeline.sql.query_spec import QuerySpec

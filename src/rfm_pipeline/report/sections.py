@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.customer_mask import mask_address
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.report.charts import segments as charts
 from rfm_pipeline.report.charts.distribution import UNITS, bucket_label, count_buckets, distribution_chart
@@ -229,7 +230,7 @@ def segment_card(
 def _top_customers_table(customers: Sequence[TopCustomer], segment: str, formatter: NumberFormatter) -> str:
     rows: list[list[TableCell]] = [
         [
-            customer.customer_id,
+            str(mask_address(customer.customer_id)),
             formatter.money(customer.monetary),
             formatter.count(customer.frequency),
             str(customer.last_order_date),

@@ -83,15 +83,12 @@ def _check_configured(names: Mapping[str, str]) -> None:
     has_frequency = names.get("frequency", NO_COLUMN).casefold() != NO_COLUMN
     if has_frequency and names.get("order_id", NO_COLUMN).casefold() != NO_COLUMN:
         raise ColumnError(
-            "The roles frequency and order_id are both configured: a line is a customer with a number of orders,"
-            " or it belongs to one order.",
+            "The roles frequency and order_id are both configured: a line is a customer with a number of"
+            " orders, or it belongs to one order.",
             "leave out --frequency or --order-id.",
         )
     if "monetary" in names and names.get("frequency", "").casefold() == NO_COLUMN:
-        raise ColumnError(
-            "The role monetary needs the role frequency: both are of a table with one line per customer.",
-            "name the column with the number of orders with --frequency COLUMN, or give --amount instead.",
-        )
+        raise _needs_frequency()
 
 
 def _detected(schema: Schema, sample: Sample, names: Mapping[str, str]) -> CustomerTable:
@@ -101,37 +98,37 @@ def _detected(schema: Schema, sample: Sample, names: Mapping[str, str]) -> Custo
     customer = _customer(schema, sample, names) if counts and not has_orders else None
     if customer is None:
         if "monetary" in names:
-            raise ColumnError(
-                "The role monetary needs the role frequency: both are of a table with one line per customer.",
-                "name the column with the number of orders with --frequency COLUMN, or give --amount instead.",
-            )
+            raise _needs_frequency()
         return CustomerTable()
     known = [column for column in counts if _is_known("frequency", column.name)]
     candidates = known or counts
     if len(candidates) > 1:
         raise ColumnError(
-            f"The table has one line per customer (`{customer.name}`), and {len(candidates)} columns could be the"
-            f" number of orders: {list_columns([column.name for column in candidates])}.",
-            f"choose one with --frequency {_shell(candidates[0].name)}; --frequency none reads each line as an"
-            " order.",
+            f"The table has one line per customer (`{customer.name}`), and {len(candidates)} columns could be"
+            f" the number of orders: {list_columns([column.name for column in candidates])}.",
+            f"choose one with --frequency {_shell(candidates[0].name)}; --frequency none reads each line as"
+            " an order.",
         )
     frequency = candidates[0].name
     if not sample.is_whole:
-        money = _choice(schema, sample, "monetary", names)
-        with_money = f" --monetary {_shell(money)}" if money and not names.keys() & {"amount", "monetary"} else ""
+        others = {"customer_id": customer.name, **_with_roles(schema, sample, names, frequency).columns}
+        flags = [
+            f" --{role.replace('_', '-')} {_shell(name)}"
+            for role, name in others.items()
+            if role not in names and role not in {"frequency", "order_id"}
+        ]
+        as_lines = "".join(flags).replace("--monetary", "--amount")
         raise ColumnError(
             f"The column `{frequency}` counts orders, and each of the first {sample.rows:,} lines has another"
             f" customer (`{customer.name}`): the table seems to have one line per customer.",
-            f"--frequency {_shell(frequency)}{with_money} reads it so; --frequency none reads each line as one"
-            " order.",
+            f"--frequency {_shell(frequency)}{''.join(flags)} reads it so; --frequency none{as_lines} reads"
+            " each line as one order.",
         )
     table = _with_roles(schema, sample, {**names, "customer_id": customer.name}, frequency)
     return CustomerTable({"customer_id": customer.name, **table.columns}, table.notes)
 
 
-def _with_roles(
-    schema: Schema, sample: Sample, names: Mapping[str, str], frequency: str
-) -> CustomerTable:
+def _with_roles(schema: Schema, sample: Sample, names: Mapping[str, str], frequency: str) -> CustomerTable:
     """Return the roles that are not configured, given the column of the number of orders."""
     columns = {"frequency": frequency, "order_id": NO_COLUMN}
     for role in ("monetary", "ordered_at"):
@@ -157,7 +154,9 @@ def _customer(schema: Schema, sample: Sample, names: Mapping[str, str]) -> Colum
 def _customer_candidates(schema: Schema) -> Iterator[Column]:
     """Yield the columns that could be the customer, the most likely first."""
     meanings = [(column, meaning_of(column.name)) for column in schema if len(column.path) == 1]
-    customers = [(column, meaning) for column, meaning in meanings if meaning and meaning.role == "customer_id"]
+    customers = [
+        (column, meaning) for column, meaning in meanings if meaning and meaning.role == "customer_id"
+    ]
     for kind in ("id", "email", "phone"):
         yield from (column for column, meaning in customers if meaning.kind == kind)
     if any(meaning.kind in {"id", "email"} for _, meaning in customers):
@@ -230,7 +229,7 @@ def _words(name: str) -> str:
 
 
 def _has_counts(sample: Sample, column: Column) -> bool:
-    """Return whether nearly all values are whole numbers, none is negative, and some customer has an order."""
+    """Return whether nearly all values are whole numbers from 0 up, and some customer has an order."""
     numbers = [number for number in loose_numbers(sample.of(column)) if number is not None]
     whole = [number for number in numbers if number >= 0 and number == number.to_integral_value()]
     filled = len(sample.filled(column))
@@ -241,6 +240,13 @@ def _has_numbers(sample: Sample, column: Column) -> bool:
     numbers = [number for number in loose_numbers(sample.of(column)) if number is not None]
     filled = len(sample.filled(column))
     return filled > 0 and len(numbers) >= _NEARLY_ALL * filled
+
+
+def _needs_frequency() -> ColumnError:
+    return ColumnError(
+        "The role monetary needs the role frequency: both are of a table with one line per customer.",
+        "name the column with the number of orders with --frequency COLUMN, or give --amount instead.",
+    )
 
 
 def _shell(name: str) -> str:

@@ -21,8 +21,8 @@ _ZERO, _MINUS_ONE = ("0", "0.0"), ("-1", "-1.0")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]+(\.0)?")
 _SCIENTIFIC = re.compile(r"[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}")
 _SHOWN_PLACEHOLDERS = 6
-# Ids that are drawn at random from 0 or 1 up have their smallest within a few average gaps of zero: beyond ten gaps
-# with a probability of 1 in 20,000.
+# Ids that are drawn at random from 0 or 1 up have their smallest within a few average gaps of zero: beyond
+# ten gaps with a probability of 1 in 20,000.
 _GAPS = 10
 
 
@@ -31,8 +31,8 @@ class Customers(Struct, frozen=True):
 
     Attributes:
         placeholders: Ids that are no customer: text in any case, and numbers.
-        checks_zero: Whether 0 and -1 are kept as customers because the sample shows nothing against it; the run
-            then checks that neither has more orders than any other customer.
+        checks_zero: Whether 0 and -1 are kept as customers because the sample shows nothing against it; the
+            run then checks that neither has more orders than any other customer.
         notes: What was decided, one phrase each.
     """
 
@@ -53,9 +53,10 @@ def read_customers(mapping: ColumnMapping, sample: Sample, settings: Settings) -
     is_text = column.kind is Kind.TEXT
     words = settings.placeholders if settings.placeholders is not None else known_placeholders()
     placeholders = [word for word in words if is_text or _WHOLE_NUMBER.fullmatch(word)]
-    missing, checks_zero = _missing_numbers(column, counts, sample, settings)
+    missing, checks_zero = _missing_numbers(mapping, sample, settings)
     placeholders += [number for number in missing if number not in placeholders]
-    notes = _notes(column, counts, placeholders, kept=checks_zero and bool(counts["0"]))
+    kept = checks_zero and counts["0"] > 0
+    notes = _notes(column, counts, placeholders, sample, keeps_zero=kept)
     return Customers(tuple(placeholders), checks_zero, notes)
 
 
@@ -77,54 +78,65 @@ def is_scientific(text: str) -> bool:
 
 
 def _missing_numbers(
-    column: Column, counts: Counter[str], sample: Sample, settings: Settings
+    mapping: ColumnMapping, sample: Sample, settings: Settings
 ) -> tuple[tuple[str, ...], bool]:
     """Return which of 0 and -1 are no customer, and whether the run checks those that are kept."""
-    words = known_placeholders()
-    ids = [value for value in counts if value not in words]
-    has_numbers = all(map(_WHOLE_NUMBER.fullmatch, ids)) and (bool(ids) or column.kind in NUMBERS)
-    if not has_numbers or settings.placeholders is not None or settings.zero_customer == "keep":
+    orders = _orders_by_number(mapping, sample)
+    if orders is None or settings.placeholders is not None or settings.zero_customer == "keep":
         return (), False
     if settings.zero_customer == "missing":
         return (*_ZERO, *_MINUS_ONE), False
-    numbers = Counter[int]()
-    for value in ids:
-        numbers[int(value.removesuffix(".0"))] += counts[value]
-    negative = [number for number in numbers if number < 0]
-    minus_one = _MINUS_ONE if set(negative) <= {-1} else ()
-    if _begin_at_zero(numbers, is_whole=sample.is_whole):
+    minus_one = _MINUS_ONE if all(number >= -1 for number in orders) else ()
+    if _begin_at_zero(orders, is_whole=sample.is_whole):
         return minus_one, True
     return (*_ZERO, *minus_one), False
 
 
-def _begin_at_zero(numbers: Counter[int], *, is_whole: bool) -> bool:
-    """Return whether 0 looks like a customer: ids run from 0, and 0 has no more lines than others."""
-    positive = [number for number in numbers if number > 0]
+def _orders_by_number(mapping: ColumnMapping, sample: Sample) -> Counter[int] | None:
+    """Return the number of orders of each customer; None unless all ids in the sample are whole numbers."""
+    column = mapping.customer_id
+    customers = sample.of(column)
+    lines = tuple(map(str, range(len(customers))))
+    orders = (sample.of(mapping.order_id) if mapping.order_id else ()) or lines
+    pairs = {
+        (customer, order)
+        for customer, order in zip(customers, orders, strict=True)
+        if customer is not None and customer.casefold() not in known_placeholders()
+    }
+    ids = {customer for customer, _ in pairs}
+    if not all(map(_WHOLE_NUMBER.fullmatch, ids)) or not (ids or column.kind in NUMBERS):
+        return None
+    return Counter(int(customer.removesuffix(".0")) for customer, _ in pairs)
+
+
+def _begin_at_zero(orders: Counter[int], *, is_whole: bool) -> bool:
+    """Return whether 0 looks like a customer: ids run from 0, and 0 has no more orders than others."""
+    positive = [number for number in orders if number > 0]
     if not positive:
-        return is_whole and not numbers[-1] and len(numbers) == 1
-    if is_whole and not numbers[0]:
+        # A source with a single customer, 0.
+        return is_whole and set(orders) == {0}
+    if is_whole and not orders[0]:
         return False
     gap = max(positive) / len(positive)
     runs_from_zero = min(positive) <= max(1.0, gap * (1 if is_whole else _GAPS))
-    return runs_from_zero and numbers[0] <= max(numbers[number] for number in positive)
+    return runs_from_zero and orders[0] <= max(orders[number] for number in positive)
 
 
 def _notes(
-    column: Column, counts: Counter[str], placeholders: list[str], *, kept: bool
+    column: Column, counts: Counter[str], placeholders: list[str], sample: Sample, *, keeps_zero: bool
 ) -> tuple[str, ...]:
     seen = Counter({word: counts[word] for word in placeholders if counts[word]})
     notes = []
     if seen:
         shown = [f"{word} ({count:,})" for word, count in seen.most_common(_SHOWN_PLACEHOLDERS)]
         more = [f"{len(seen) - _SHOWN_PLACEHOLDERS} more"] if len(seen) > _SHOWN_PLACEHOLDERS else []
+        scope = "" if sample.is_whole else f", in the first {sample.rows:,} lines"
+        listed = ", ".join([*shown, *more])
+        notes.append(f"placeholders in `{column.name}` are missing_customer: {listed}{scope}")
+    if keeps_zero:
         notes.append(
-            f"placeholders in `{column.name}` are missing_customer: {', '.join([*shown, *more])}"
-            " (counted in the first rows)"
-        )
-    if kept:
-        notes.append(
-            f"0 in `{column.name}` is read as a customer, because ids run from 0; --zero-customer missing excludes"
-            " it"
+            f"0 in `{column.name}` is read as a customer, because ids run from 0; --zero-customer missing"
+            " excludes it"
         )
     return tuple(notes)
 
@@ -137,7 +149,8 @@ def _refuse_scientific_ids(mapping: ColumnMapping, sample: Sample, settings: Set
         values = sample.filled(column)
         if ruined := [value for value in values if is_scientific(value)]:
             lines = f"{len(ruined):,} of {format_count(len(values), 'value')}"
-            raise scientific_ids(role, column, f"{lines} in the first rows", ruined[0])
+            scope = "" if sample.is_whole else " in the first lines"
+            raise scientific_ids(role, column, f"{lines}{scope}", ruined[0])
 
 
 def scientific_ids(role: str, column: Column, lines: str, example: str | None) -> ColumnError:
@@ -156,6 +169,6 @@ def scientific_ids(role: str, column: Column, lines: str, example: str | None) -
     return ColumnError(
         f"Ids of {what} in the column `{column.name}` are in scientific notation (E+){such_as} ({lines}): a"
         " spreadsheet has cut off their last digits, so that different ids became equal.",
-        "export the file again, and do not save it in a spreadsheet in between (or import that column as text);"
-        f" name another column with --{role.replace('_', '-')}{other}.",
+        "export the file again, and do not save it in a spreadsheet in between (or import that column as"
+        f" text); name another column with --{role.replace('_', '-')}{other}.",
     )

@@ -64,14 +64,12 @@ class Repeats(Struct, frozen=True):
     chance: float
 
 
-def read_orders(
-    schema: Schema, mapping: ColumnMapping, sample: Sample, settings: Settings
-) -> Orders:
+def read_orders(schema: Schema, mapping: ColumnMapping, sample: Sample, settings: Settings) -> Orders:
     """Return how orders are read.
 
     Raises:
-        ColumnError: If the amount repeats on the lines of an order, and its name does not say whether it is the
-            order's total; or if `amount_of` does not fit the columns.
+        ColumnError: If the amount repeats on the lines of an order, and its name does not say whether it is
+            the order's total; or if `amount_of` does not fit the columns.
     """
     if mapping.frequency:
         return Orders()
@@ -96,7 +94,8 @@ def _check_amount_of(mapping: ColumnMapping, settings: Settings) -> None:
         )
     if mapping.amount is None:
         raise ColumnError(
-            "amount_of = 'order' needs a column with the order's total, but the amount is a quantity times a price.",
+            "amount_of = 'order' needs a column with the order's total, but the amount is a quantity times a"
+            " price.",
             "name the column of the total with --amount COLUMN, or give --amount-of line.",
         )
 
@@ -123,20 +122,26 @@ def _amount_of(order: Column, amount: Column, mapping: ColumnMapping, sample: Sa
     says_order_total = says_total and _ORDER_WORD.search(words) is not None
     is_evident = repeats.orders >= _FEWEST_ORDERS and repeats.chance <= _CHANCE
     if says_order_total or (says_total and is_evident):
-        counted = format_count(repeats.orders, "order")
+        several = f"{format_count(repeats.orders, 'order')} with several lines{_scope(sample)}"
         note = (
-            f"`{amount.name}` repeats on the lines of an order ({repeats.repeating:,} of {counted} with several"
-            " lines in the first rows): it counts once per order; --amount-of line counts each line"
+            f"`{amount.name}` repeats on the lines of an order ({repeats.repeating:,} of {several}): it"
+            " counts once per order; --amount-of line counts each line"
         )
         return Orders("order", (note,))
     if not is_evident:
         return Orders()
     raise ColumnError(
-        f"`{amount.name}` is equal on all lines of {repeats.repeating:,} of {repeats.orders:,} orders with several"
-        f" lines in the first rows (`{order.name}`): it could be the order's total, which counts once"
-        f" ({format_amount(repeats.once)}), or the amount of each line ({format_amount(repeats.each)}).",
+        f"`{amount.name}` is equal on all lines of {repeats.repeating:,} of {repeats.orders:,} orders with"
+        f" several lines (`{order.name}`): it could be the order's total, which counts once"
+        f" ({format_amount(repeats.once)}{_scope(sample)}), or the amount of each line"
+        f" ({format_amount(repeats.each)}).",
         "give --amount-of order if it is the order's total, or --amount-of line if it is the line's.",
     )
+
+
+def _scope(sample: Sample) -> str:
+    """Return the words that say of which lines a figure is; empty for all lines."""
+    return "" if sample.is_whole else f" in the first {sample.rows:,} lines"
 
 
 def count_repeats(lines: Iterable[tuple[str | None, str | None, Decimal | None]]) -> Repeats:

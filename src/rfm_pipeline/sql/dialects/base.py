@@ -22,7 +22,7 @@ from rfm_pipeline.common.number_format import (
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
 from rfm_pipeline.sql.dialects.dates import date_branches
-from rfm_pipeline.sql.dialects.ids import customer_branches
+from rfm_pipeline.sql.dialects.ids import customer_branches, placeholder_regex
 
 EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
 
@@ -105,7 +105,7 @@ class Dialect(ABC):
         """
         if kind is Kind.TEXT:
             branches = customer_branches(self, expression, placeholders)
-            return case_expression(branches, self.trimmed(expression))
+            return case_expression(branches, self.trimmed_quickly(expression))
         value = expression
         for number in placeholders:
             if number.removeprefix("-").isdigit():
@@ -211,6 +211,14 @@ class Dialect(ABC):
     @abstractmethod
     def trimmed(self, expression: str) -> str:
         """Return text without Unicode whitespace around it."""
+
+    def trimmed_quickly(self, text: str) -> str:
+        """Return the value of `trimmed`, at a lower cost for text without whitespace around it."""
+        return self.trimmed(text)
+
+    def is_placeholder(self, text: str, placeholders: Sequence[str]) -> str:
+        """Return the condition that text is blank or a placeholder, in any case."""
+        return self.matches(text, placeholder_regex(placeholders))
 
     def quick_customer_branches(self, text: str, placeholders: Sequence[str]) -> list[tuple[str, str]]:
         """Return branches that read most customer ids at a lower cost, with the same values as the others."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
 from rfm_pipeline.sql.dialects.base import EXPONENT, Dialect, case_expression
-from rfm_pipeline.sql.dialects.ids import FLOAT, SPACE, placeholder_regex
+from rfm_pipeline.sql.dialects.ids import SPACE
 
 # Space, tab, line breaks, and the no-break space that web pages and workbooks leave around values.
 _TRIMMED = r"E' \t\n\r' || CHR(160)"
@@ -49,24 +49,31 @@ class DuckDB(Dialect):
 
     def quick_order_branches(self, text: str) -> list[tuple[str, str]]:
         # Nearly all ids match the cheap condition; if a whole batch does, DuckDB copies nothing.
-        return [(f"{text} BETWEEN '!' AND '~' AND {text}[-1] BETWEEN '!' AND '~'", text)]
+        return [(self._is_trimmed(text), text)]
 
     def quick_customer_branches(self, text: str, placeholders: Sequence[str]) -> list[tuple[str, str]]:
         # Text that ends in a digit is no address, and no usual placeholder: 20 ns per line for most ids.
         if any("@" in word or (word[-1:].isdigit() and word[:1] > "0") for word in placeholders):
             return []
         number = f"{text} BETWEEN '1' AND '~' AND {text}[-1] BETWEEN '0' AND '9'"
-        letters = f"({text}[-1] BETWEEN 'a' AND 'z' OR {text}[-1] BETWEEN 'A' AND 'Z')"
-        word = f"{text} BETWEEN '!' AND '~' AND {letters}"
-        longest = max(map(len, placeholders), default=0)
-        placeholder = f"LENGTH({text}) <= {longest} AND {self.matches(text, placeholder_regex(placeholders))}"
-        is_float = f"{text} BETWEEN '1' AND ':' AND {self.ends_with(text, '.0')}"
+        letter = f"({text}[-1] BETWEEN 'a' AND 'z' OR {text}[-1] BETWEEN 'A' AND 'Z')"
+        is_address = f"{self.contains(text, '@')} AND {text} BETWEEN '!' AND '~' AND {letter}"
         return [
             (f"{number} AND NOT {self.ends_with(text, '.0')}", text),
-            (f"{word} AND {self.contains(text, '@')}", self.lower(text)),
-            (f"{word} AND NOT ({placeholder})", text),
-            (is_float, self.regexp_replace(text, *FLOAT)),
+            (is_address, self.lower(text)),
         ]
+
+    def is_placeholder(self, text: str, placeholders: Sequence[str]) -> str:
+        longest = max(map(len, placeholders), default=0)
+        may_be = f"(LENGTH({text}) <= {longest} OR NOT ({self._is_trimmed(text)}))"
+        return f"{may_be} AND {super().is_placeholder(text, placeholders)}"
+
+    def _is_trimmed(self, text: str) -> str:
+        """Return the condition that text begins and ends with a visible character of ASCII."""
+        return f"{text} BETWEEN '!' AND '~' AND {text}[-1] BETWEEN '!' AND '~'"
+
+    def trimmed_quickly(self, text: str) -> str:
+        return f"CASE WHEN {self._is_trimmed(text)} THEN {text} ELSE {self.trimmed(text)} END"
 
     def contains(self, expression: str, part: str) -> str:
         return f"CONTAINS({expression}, {self.literal(part)})"

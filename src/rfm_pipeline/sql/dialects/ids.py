@@ -36,7 +36,7 @@ def customer_branches(dialect: Dialect, text: str, placeholders: Sequence[str]) 
     trimmed = dialect.trimmed(text)
     return [
         *dialect.quick_customer_branches(text, placeholders),
-        (dialect.matches(text, placeholder_regex(placeholders)), "NULL"),
+        (dialect.is_placeholder(text, placeholders), "NULL"),
         (f"{dialect.contains(text, '@')} AND {dialect.matches(text, _ADDRESS)}", dialect.lower(trimmed)),
         (dialect.contains(text, ".0"), dialect.regexp_replace(trimmed, *FLOAT)),
     ]
@@ -44,14 +44,15 @@ def customer_branches(dialect: Dialect, text: str, placeholders: Sequence[str]) 
 
 def is_scientific(dialect: Dialect, text: str) -> str:
     """Return the condition that an id is in scientific notation; it costs little unless it is a number."""
-    return f"{text} BETWEEN '0' AND ':' AND {dialect.contains(text, '+')} AND {dialect.matches(text, SCIENTIFIC)}"
+    is_written = dialect.matches(text, SCIENTIFIC)
+    return f"{text} BETWEEN '0' AND ':' AND {dialect.contains(text, '+')} AND {is_written}"
 
 
 def placeholder_regex(placeholders: Sequence[str]) -> str:
-    """Return a regular expression of RE2 for blank text and for placeholders in any case.
+    r"""Return a regular expression of RE2 for blank text and for placeholders in any case.
 
     >>> print(placeholder_regex(["n/a", "(none)"]).replace(SPACE, " "))
-    ^ *(?i:|n/a|\\(none\\)) *$
+    ^ *(?i:|n/a|\(none\)) *$
     """
     words = "|".join(["", *(_SPECIAL.sub(r"\\\1", word) for word in placeholders)])
     return f"^{SPACE}*(?i:{words}){SPACE}*$"

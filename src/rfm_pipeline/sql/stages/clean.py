@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from rfm_pipeline.common.date_formats import AMBIGUOUS_DATE_PATTERN
 from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import Column, Kind
+from rfm_pipeline.config.column_mapping import find_column
 from rfm_pipeline.sql.dialects.base import case_expression
 from rfm_pipeline.sql.dialects.ids import is_scientific
 from rfm_pipeline.sql.exclusions import condition_sql
@@ -17,6 +18,8 @@ AMBIGUOUS_DATE = "ambiguous_date"
 """Exclusion reason of a line whose text date can be read in two ways; a run that finds one fails."""
 DUPLICATE_FILE = "duplicate_file"
 """Exclusion reason of the lines of a file whose content is that of another file."""
+TOTAL_ROW = "total_row"
+"""Exclusion reason of a line that is a total of other lines."""
 SCIENTIFIC_IDS = {"customer_id": "scientific_customer", "order_id": "scientific_order"}
 """Exclusion reasons, by role, of lines whose id is in scientific notation; a run that finds one fails."""
 CLEAN = "clean"
@@ -76,16 +79,35 @@ def _source(spec: QuerySpec) -> str:
             value = dialect.plain_text(value, column.kind)
         columns.append(f"{value} AS {role}")
     columns += sale_rules.source_columns(spec)
-    for name, conditions in (("skip_reason", settings.skip), ("exclude_reason", settings.exclude)):
-        if conditions:
-            branches = [
-                (condition_sql(condition, reason, spec.schema, dialect), dialect.literal(reason))
-                for reason, condition in conditions.items()
-            ]
+    total_rows = [(_is_total_row(spec, cells), dialect.literal(TOTAL_ROW)) for cells in spec.total_rows]
+    for name, conditions, before in (
+        ("skip_reason", settings.skip, total_rows),
+        ("exclude_reason", settings.exclude, []),
+    ):
+        branches = before + [
+            (condition_sql(condition, reason, spec.schema, dialect), dialect.literal(reason))
+            for reason, condition in conditions.items()
+        ]
+        if branches:
             columns.append(f"{case_expression(branches)} AS {name}")
     if spec.files and spec.numbers_files:
         columns.append(f"{dialect.quoted_name(spec.files.column)} AS source_file")
     return select(columns, spec.relation)
+
+
+def _is_total_row(spec: QuerySpec, cells: Iterable[tuple[str, str]]) -> str:
+    """Return the condition that a line is a total of other lines: each cell has the text given for it."""
+    dialect, conditions = spec.dialect, []
+    for name, text in cells:
+        column = find_column(spec.schema, name)
+        assert column is not None  # the rows were found in these columns
+        value = dialect.column(column)
+        if text:
+            equal = f"{dialect.trim(dialect.text(value, column.kind))} = {dialect.literal(text)}"
+            conditions.append(f"COALESCE({equal}, FALSE)")
+        else:
+            conditions.append(dialect.is_blank(value, column.kind))
+    return " AND ".join(conditions)
 
 
 def _first_filled(spec: QuerySpec, column: Column, fallback: Column) -> str:
@@ -121,7 +143,7 @@ def _lines(spec: QuerySpec) -> str:
         columns.append("ordered_at AS written_date")
     columns += [f"{role} AS written_{role}" for role in _text_amounts(spec)]
     columns += sale_rules.line_columns(spec)
-    columns += ["skip_reason"] if settings.skip else []
+    columns += ["skip_reason"] if settings.skip or spec.total_rows else []
     columns += ["exclude_reason"] if settings.exclude else []
     columns += ["source_file"] if spec.numbers_files else []
     return select(columns, "source")
@@ -191,7 +213,7 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     dialect, mapping, settings = spec.dialect, spec.mapping, spec.settings
     if spec.files and spec.files.duplicates:
         yield DUPLICATE_FILE, f"source_file IN ({', '.join(map(str, spec.files.duplicates))})"
-    if settings.skip:
+    if settings.skip or spec.total_rows:
         yield "", _SKIPPED
     yield from sale_rules.not_a_sale_rules(spec)
     if spec.has_refund_lines:

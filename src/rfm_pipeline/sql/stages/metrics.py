@@ -299,8 +299,9 @@ def _sum_of_frequency(spec: QuerySpec) -> str:
 def counted_in_customers(spec: QuerySpec) -> dict[str, str]:
     """Return what `customers` counts for the notes of the result: aggregates by the names of their columns.
 
-    They ride along in the one scan: an order id of each customer, which another customer must not have; orders
-    whose lines are months apart; refunds that may be of orders from before the window; and repeats of totals.
+    They ride along in the one scan: an order id of each customer, which another customer must not have;
+    orders whose lines are months apart; refunds that may be of orders from before the window; and repeats
+    of totals.
     """
     counts = {}
     if spec.mapping.order_id:

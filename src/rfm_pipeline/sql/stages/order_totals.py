@@ -19,8 +19,8 @@ TOTALS_OF_LINES = (_REPEATED_TOTALS, ORDER_TOTALS)
 def order_totals_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
     """Return the CTEs between `clean` and `order_totals`; none unless `spec.counts_totals`.
 
-    The rows of `order_totals` have the columns of `clean`, and besides `lines` and `purchases`, their number of
-    lines and of positive totals, and `repeated`, the money of the repeats.
+    The rows of `order_totals` have the columns of `clean`, and besides `lines` and `purchases`, their number
+    of lines and of positive totals, and `repeated`, the money of the repeats.
     """
     if not spec.counts_totals:
         return ()
