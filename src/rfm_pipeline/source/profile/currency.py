@@ -202,7 +202,7 @@ class CurrencyReader:
             elif candidates(text):
                 others[_code(text)].add(text)
                 shown[_code(text)] += 1
-        if not has_own and not others:
+        if not has_own and not others and self._sample.rows:
             return None
         if not has_own and self._sample.is_whole:
             raise ColumnError(
