@@ -79,7 +79,7 @@ def test_quiet_keeps_only_warnings_and_errors(rfm: Rfm, orders: Path) -> None:
     ended = rfm("run", orders, "--quiet", *JSON)
     assert (ended.code, ended.stdout) == (0, "")
     assert [(event["event"], event["audit"]) for event in read_events(ended.stderr)] == [
-        ("audit", "bins_collapsed")
+        ("audit", name) for name in ("bins_collapsed", "dates_read", "excluded_share")
     ]
 
 

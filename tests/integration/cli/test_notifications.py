@@ -79,10 +79,15 @@ def test_a_failure_message_has_the_error_and_the_facts_of_the_run(rfm: Rfm, chat
 
 def test_a_success_message_has_the_warnings_of_the_audits(rfm: Rfm, chat: Chat, orders: Path) -> None:
     document = rfm("run", orders, "--json").json
-    (warning,) = [audit for audit in document["audits"] if audit["status"] == "warning"]
-    assert chat.message.startswith("rfm run published 4 customers as of 2024-03-01, with 1 warning.\n\n")
+    warnings = {
+        audit["name"]: audit["detail"] for audit in document["audits"] if audit["status"] == "warning"
+    }
+    assert list(warnings) == ["bins_collapsed", "dates_read", "excluded_share"]
+    assert chat.message.startswith("rfm run published 4 customers as of 2024-03-01, with 3 warnings.\n\n")
     listed = facts(chat.message)
-    assert listed[warning["name"]] == warning["detail"]
+    # A chat gets no values of the source.
+    warnings["dates_read"] = warnings["dates_read"].replace("2024-02-30", "…")
+    assert {name: listed[name] for name in warnings} == warnings
     assert (listed["run"], listed["destination"]) == (document["run_id"], document["destination"])
     assert (listed["source"], listed["as of"], listed["exit code"]) == ("orders.csv", "2024-03-01", "0")
 
@@ -100,7 +105,10 @@ def test_messages_are_sent_for_the_configured_outcomes_only(
     *, when: str | None, sources: list[str], rfm: Rfm, chat: Chat, orders: Path, calm: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "rfm.toml").write_text(f"[notify]\non = '{when}'" if when else "", encoding="utf-8")
-    codes = [rfm("run", name, "--quiet").code for name in (orders, calm, "missing.csv")]
+    codes = [
+        rfm("run", name, "--quiet", "--to", f"duckdb:{Path(name).stem}.duckdb").code
+        for name in (orders, calm, "missing.csv")
+    ]
     assert codes == [0, 0, 2]
     assert [facts(message)["source"] for message in chat.messages] == sources
 
