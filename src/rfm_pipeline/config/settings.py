@@ -37,6 +37,7 @@ _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")
 BUILT_IN_REASONS = (
     "duplicate_file",
     "duplicate_order",
+    "total_row",
     "not_a_sale",
     "other_currency",
     "missing_customer",

@@ -90,6 +90,8 @@ class Plan(Struct, frozen=True):
         ties = (f"ntile: {NTILE_WARNINGS[self.warehouse.engine]}",) if self.spec.splits_ties else ()
         files = self.source.files
         copies = files.duplicate_notes("excluded as duplicate_file") if files else ()
+        if files and files.distinct > 1 and not self.mapping.order_id:
+            copies += ("no order ids: a line that several files have counts in each",)
         return (*self.export_notes, *self.source.notes, *copies, *self.spec.reading.notes, *pruning, *ties)
 
     def rules(self) -> dict[str, str]:
@@ -319,6 +321,7 @@ def _query_spec(
         dialect=dialect,
         frozen=frozen.edges if frozen else {},
         files=source.files,
+        total_rows=source.total_rows,
     )
 
 

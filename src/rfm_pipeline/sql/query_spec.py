@@ -47,6 +47,7 @@ class QuerySpec(Struct, frozen=True):
         frozen: Frozen edges by dimension name, in the order of `[scoring]`; only dimensions with the method
             `quantile` can have them. Customers are scored by the frozen edges, and the table `edges` has
             the recomputed ones besides.
+        total_rows: Lines that are totals of other lines: columns, each with the text of its cell.
         files: The files of a source of several files; None for any other source.
         compares_files: Whether orders in several files are compared. If not, they are only counted.
     """
@@ -59,6 +60,7 @@ class QuerySpec(Struct, frozen=True):
     today: date
     dialect: Dialect
     frozen: Mapping[str, tuple[Decimal, ...]] = field(default_factory=dict)
+    total_rows: tuple[tuple[tuple[str, str], ...], ...] = ()
     files: SourceFiles | None = None
     compares_files: bool = False
 

@@ -20,14 +20,14 @@ from support.paths import SHARED_DATA
 
 SEGMENT_MAPS = {"classic": 4, "grid": 5, "klaviyo": 3, "pymc": 4, "r-rfm": 5, "shopify": 5}
 SOURCES = (
-    "amazon-orders", "bigcommerce-orders", "ebay-orders", "etsy-items", "etsy-orders", "ga4", "klaviyo-events",
-    "magento-orders",
+    "amazon-orders", "bigcommerce-orders", "ebay-orders", "etsy-items", "etsy-orders", "ga4",
+    "klaviyo-events", "magento-orders",
     "olist", "online-retail", "online-retail-ii", "paypal-activity", "prestashop-orders", "shopify-orders",
     "square-items", "stripe-payments", "thelook", "woocommerce-analytics", "woocommerce-order-export",
 )  # fmt: skip
 ROLES = {
-    "customer_id", "customer_fallback", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund",
-    "refund_of",
+    "customer_id", "customer_fallback", "order_id", "ordered_at", "amount", "quantity", "unit_price",
+    "refund", "refund_of",
 }  # fmt: skip
 
 
@@ -299,7 +299,8 @@ def test_each_condition_of_a_source_has_one_test_and_a_unique_name(name: str) ->
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_source_contains_only_settings_of_sources(name: str) -> None:
     allowed = {
-        "preset", "columns", "skip", "exclude", "timezone", "date_format", "returns", "window", "audits", "amount_of",
+        "preset", "columns", "skip", "exclude", "timezone", "date_format", "returns", "window", "audits",
+        "amount_of",
     }  # fmt: skip
     assert set(presets.load_preset(name)) <= allowed
 
