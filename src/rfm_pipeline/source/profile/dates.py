@@ -40,6 +40,7 @@ from rfm_pipeline.source.profile.date_questions import (
     suggestions,
 )
 from rfm_pipeline.source.profile.date_values import readings_of, without_time
+from rfm_pipeline.source.profile.date_zones import fits_zones
 from rfm_pipeline.source.profile.sample import Sample
 
 PatternCounter = Callable[[Mapping[str, str]], Mapping[str, int]]
@@ -54,6 +55,10 @@ _EXPLANATIONS = {
     "excel_serial": "days of a spreadsheet",
 }
 _ANY = "any"
+ZONE_NAMES = frozenset(
+    {"timezone", "tz", "zeitzone", "fuseauhoraire", "zonahoraria", "fusoorario", "tijdzone"}
+)
+"""Normalized names of columns with the time zone of each date."""
 
 
 class DateDecision(Struct, frozen=True):
@@ -107,11 +112,18 @@ def read_dates(schema: Schema, mapping: ColumnMapping, sample: Sample, settings:
     decision = detect_date_formats(
         values,
         configured,
+        zones=_zones(schema, sample),
         column=column.name,
         is_whole=sample.is_whole,
         count=count_column if count else None,
     )
     return replace(decision, notes=(*decision.notes, *notes))
+
+
+def _zones(schema: Schema, sample: Sample) -> Sequence[str | None]:
+    """Return the values of the only column of time zones; none if there is no such column, or several."""
+    zones = [sample.of(column) for column in schema if normalize_name(column.name) in ZONE_NAMES]
+    return zones[0] if len(zones) == 1 else ()
 
 
 def _unused_times(
@@ -124,7 +136,7 @@ def _unused_times(
     times = [column.name for column in others if are_times_of_day(sample.filled(column))]
     if not times:
         return ()
-    zones = [column.name for column in others if normalize_name(column.name) in {"timezone", "tz"}]
+    zones = [column.name for column in others if normalize_name(column.name) in ZONE_NAMES]
     unused = " and ".join(f"`{name}`" for name in (*times, *zones))
     verb = "are" if len(times) + len(zones) > 1 else "is"
     return (f"`{mapping.ordered_at.name}` is taken as the local date; {unused} {verb} not applied",)
@@ -134,6 +146,7 @@ def detect_date_formats(
     values: Iterable[str | None],
     configured: Sequence[str] = (ISO,),
     *,
+    zones: Sequence[str | None] = (),
     column: str = "ordered_at",
     is_whole: bool = True,
     count: PatternCounter | None = None,
@@ -143,6 +156,7 @@ def detect_date_formats(
     Args:
         values: Values of a sample, without surrounding whitespace; None is NULL or blank.
         configured: The configured formats. Only `iso` is also the default, and lets the values decide.
+        zones: Abbreviations of zones beside the values, such as PDT; empty if there is no such column.
         column: Name of the column, for messages.
         is_whole: Whether the sample is the whole source.
         count: Counts values of the whole source, if the sample can't decide; None to ask at once.
@@ -151,7 +165,8 @@ def detect_date_formats(
         ColumnError: If the values can be read in two ways, if no format fits all of them, or if they
             contradict the configured formats.
     """
-    lines = Counter(value for value in values if value is not None and not is_placeholder(value))
+    rows = tuple(values)
+    lines = Counter(value for value in rows if value is not None and not is_placeholder(value))
     is_default = tuple(configured) == (ISO,)
     if is_default and are_plain_iso(lines):
         return DateDecision((ISO,), may_be_ambiguous=True, fits={ISO: lines.total()})
@@ -169,6 +184,9 @@ def detect_date_formats(
         return DateDecision(tuple(configured), may_be_ambiguous=True)
     if not fitting:
         raise contradictory_dates(column, lines, readable, orders)
+    if len(fitting) > 1 and zones:
+        proved = {name: order for name, order in fitting.items() if fits_zones(order.dates, rows, zones)}
+        fitting = proved or fitting
     if len(fitting) > 1 and not (is_whole and are_equal(fitting.values())):
         fitting = _settled(fitting, column, readable, is_whole=is_whole, count=count)
     order = next(iter(fitting.values()))
