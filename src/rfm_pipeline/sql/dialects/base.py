@@ -24,7 +24,12 @@ from rfm_pipeline.config.window import Window
 from rfm_pipeline.sql.dialects.dates import date_branches
 from rfm_pipeline.sql.dialects.ids import customer_branches, placeholder_regex
 
-EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
+_EXPONENT = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$"
+
+
+def exponent_regex(decimal: str) -> str:
+    """Return the regular expression of numbers with an exponent."""
+    return _EXPONENT.replace(r"\.", f"[{decimal}]")
 
 
 def case_expression(branches: Sequence[tuple[str, str]], otherwise: str | None = None) -> str:
@@ -137,16 +142,13 @@ class Dialect(ABC):
             return self.float_number(expression, size)
         if kind is not Kind.TEXT:
             return self.exact_number(expression, size)
-        plain = self.text_number(expression, size)
-        if separators.decimal == ",":
-            with_point = self.text_number(f"REPLACE({expression}, ',', '.')", size)
-            plain = f"CASE WHEN {expression} NOT LIKE '%.%' THEN {with_point} END"
+        plain = self.text_number(expression, size, separators.decimal)
         # Regular expressions run only for the few numbers that an engine can't cast.
         number = f"COALESCE({plain}, {self._decorated_number(expression, size, separators)})"
         if separators.thousands:
             return number
         may_be_thousands = f"{expression} LIKE '%.%' AND {self.matches(expression, AMBIGUOUS_POINT)}"
-        return f"CASE WHEN NOT ({may_be_thousands}) THEN {number} END"
+        return f"CASE WHEN {may_be_thousands} THEN NULL ELSE {number} END"
 
     def _decorated_number(self, text: str, size: tuple[int, int], separators: NumberSeparators) -> str:
         """Return text with separators, signs or a currency as a number; NULL if it is none."""
@@ -267,8 +269,11 @@ class Dialect(ABC):
         """Return a decimal, integer or text without exponent in (precision, scale); NULL if too large."""
 
     @abstractmethod
-    def text_number(self, expression: str, size: tuple[int, int]) -> str:
-        """Return text in (precision, scale); NULL if it is not a number, does not fit or has commas."""
+    def text_number(self, expression: str, size: tuple[int, int], decimal: str) -> str:
+        """Return text in (precision, scale); NULL if it is not a plain number, or does not fit.
+
+        A plain number has no separators but the decimal one, `decimal`; it may have an exponent.
+        """
 
     @abstractmethod
     def float_number(self, expression: str, size: tuple[int, int]) -> str:

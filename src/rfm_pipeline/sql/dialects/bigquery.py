@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.config.window import Window
-from rfm_pipeline.sql.dialects.base import EXPONENT, Dialect, case_expression
+from rfm_pipeline.sql.dialects.base import Dialect, case_expression, exponent_regex
 
 # Space, tab, line breaks, and the no-break space that web pages and workbooks leave around values.
 _TRIMMED = r"CONCAT(' \t\n\r', CHR(160))"
@@ -86,12 +86,15 @@ class BigQuery(Dialect):
         rounded = f"ROUND(SAFE_CAST({expression} AS BIGNUMERIC), {scale})"
         return f"CASE WHEN ABS({rounded}) < 1e{precision - scale} THEN CAST({rounded} AS NUMERIC) END"
 
-    def text_number(self, expression: str, size: tuple[int, int]) -> str:
-        number = self.float_number(f"SAFE_CAST({expression} AS FLOAT64)", size)
+    def text_number(self, expression: str, size: tuple[int, int], decimal: str) -> str:
+        special, text = "[eE_]", expression
+        if decimal == ",":
+            special, text = "[eE_.]", f"REPLACE({expression}, ',', '.')"
+        number = self.float_number(f"SAFE_CAST({text} AS FLOAT64)", size)
         return case_expression(
             [
-                (f"NOT {self.matches(expression, '[eE_]')}", self.exact_number(expression, size)),
-                (self.matches(expression, EXPONENT), number),
+                (f"NOT {self.matches(expression, special)}", self.exact_number(text, size)),
+                (self.matches(expression, exponent_regex(decimal)), number),
             ]
         )
 

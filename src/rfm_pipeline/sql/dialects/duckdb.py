@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
-from rfm_pipeline.sql.dialects.base import EXPONENT, Dialect, case_expression
+from rfm_pipeline.sql.dialects.base import Dialect, case_expression, exponent_regex
 from rfm_pipeline.sql.dialects.ids import SPACE
 
 # Space, tab, line breaks, and the no-break space that web pages and workbooks leave around values.
@@ -119,15 +119,18 @@ class DuckDB(Dialect):
     def exact_number(self, expression: str, size: tuple[int, int]) -> str:
         return f"TRY_CAST({expression} AS DECIMAL({size[0]}, {size[1]}))"
 
-    def text_number(self, expression: str, size: tuple[int, int]) -> str:
+    def text_number(self, expression: str, size: tuple[int, int], decimal: str) -> str:
         # DuckDB also casts 1_000 to a decimal, and rounds numbers with an exponent in another way than
         # BigQuery: text with an exponent is cast to DOUBLE first.
-        special = " OR ".join(f"CONTAINS({expression}, '{character}')" for character in "eE_")
-        number = self.float_number(f"TRY_CAST({expression} AS DOUBLE)", size)
+        characters, text = "eE_", expression
+        if decimal == ",":
+            characters, text = "eE_.", f"REPLACE({expression}, ',', '.')"
+        special = " OR ".join(f"CONTAINS({expression}, '{character}')" for character in characters)
+        number = self.float_number(f"TRY_CAST({text} AS DOUBLE)", size)
         return case_expression(
             [
-                (f"NOT ({special})", self.exact_number(expression, size)),
-                (self.matches(expression, EXPONENT), number),
+                (f"NOT ({special})", self.exact_number(text, size)),
+                (self.matches(expression, exponent_regex(decimal)), number),
             ]
         )
 
