@@ -12,7 +12,13 @@ from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.column_mapping import list_columns, shell_word
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.evidence import Candidate, Evidence, Keys
-from rfm_pipeline.source.profile.shapes import share_of_dates, share_of_emails, share_of_names
+from rfm_pipeline.source.profile.shapes import (
+    are_flags,
+    are_words,
+    share_of_dates,
+    share_of_emails,
+    share_of_names,
+)
 
 _LEAST_ORDERS = 10
 """Orders from which on it means something that a key never repeats, or that a column has one value."""
@@ -45,7 +51,11 @@ def choose_customer(evidence: Evidence, order: Column | None) -> Choice:
     Raises:
         ColumnError: If several columns could identify the customer, or only names of people do.
     """
-    candidates = [_with_kind(evidence, candidate) for candidate in evidence.candidates("customer_id")]
+    candidates = [
+        _with_kind(evidence, candidate)
+        for candidate in evidence.candidates("customer_id")
+        if not are_flags(evidence.sample.filled(candidate.column))
+    ]
     if len(candidates) > 1 and evidence.has_values:
         candidates = [each for each in candidates if evidence.key_share(each.column)] or candidates
     by_kind = {
@@ -147,6 +157,10 @@ def choose_order(evidence: Evidence, customer: Column | None, ordered_at: Column
         ColumnError: If several columns could be the order.
     """
     candidates = evidence.candidates("order_id")
+    words = [each for each in candidates if are_words(evidence.sample.filled(each.column))]
+    candidates = [each for each in candidates if each not in words]
+    if words and not candidates:
+        return Choice(None, (f"`{words[0].name}` holds words, and is not used as the order",))
     if not candidates or not evidence.has_values:
         return Choice(_only(evidence, "order_id", _most_specific(candidates)).column if candidates else None)
     shares = {each.name: _share_of_orders(evidence, each.column, customer, ordered_at) for each in candidates}

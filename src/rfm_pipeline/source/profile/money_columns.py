@@ -320,7 +320,7 @@ def _total_of_lines(
     """Return a reading that repeats, on each line of an order, the sum of the order's lines."""
     if order is None:
         return None
-    keys = evidence.keys(order)
+    keys = _continued(evidence.keys(order))
     # The lines of the last order may continue after the sample.
     last = None if evidence.sample.is_whole else keys[-1]
     for repeated in readings:
@@ -342,19 +342,24 @@ def _total_of_lines(
     return None
 
 
+def _continued(keys: Keys) -> Keys:
+    """Return the order of each line; a line without one continues the order above."""
+    orders: list[str | None] = []
+    for key in keys:
+        orders.append(key if key is not None or not orders else orders[-1])
+    return orders
+
+
 def _totals_of_orders(keys: Keys, money: Money) -> dict[str, Decimal]:
-    """Return the amount of each order if all lines of an order have one amount; otherwise nothing.
+    """Return the amount of each order if all lines of an order have one amount or none; otherwise nothing.
 
     At least one order must have several lines.
     """
     totals: dict[str, Decimal] = {}
-    lines = 0
     for key, amount in zip(keys, money, strict=True):
-        if key is not None and amount is not None:
-            lines += 1
-            if totals.setdefault(key, amount) != amount:
-                return {}
-    return totals if len(totals) < lines else {}
+        if key is not None and amount is not None and totals.setdefault(key, amount) != amount:
+            return {}
+    return totals if len(totals) < sum(key is not None for key in keys) else {}
 
 
 def _are_equal(one: Money, other: Money) -> bool:

@@ -24,6 +24,44 @@ PLACEHOLDERS = frozenset(
 )
 """Values that identify no customer, in lower case."""
 
+_FLAGS = frozenset(
+    (
+        *(
+            "yes",
+            "no",
+            "y",
+            "n",
+            "true",
+            "false",
+            "0",
+            "1",
+            "ja",
+            "nein",
+            "oui",
+            "non",
+            "si",
+            "tak",
+            "nie",
+            "nee",
+        ),
+        *(
+            "new",
+            "returning",
+            "existing",
+            "member",
+            "normal",
+            "guest",
+            "registered",
+            "retail",
+            "wholesale",
+            "b2b",
+        ),
+        *("b2c", "business", "private", "consumer", "corporate", "home office", "vip", "regular"),
+    )
+)
+"""Values that say of what kind a customer is, in lower case."""
+
+_LEAST_VALUES = 10
 _PLAIN = re.compile(r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _NO_NUMBER = re.compile(r"[^0-9.,()'’\s+−–-]+")  # noqa: RUF001 - the signs that people write
 _LETTERS = re.compile(r"[^\W\d_]")
@@ -74,6 +112,20 @@ def _without_currency(value: str) -> str | None:
 def is_placeholder(value: str) -> bool:
     """Return whether a value identifies no customer, as `0`, `NULL` and `guest` do."""
     return value.casefold() in PLACEHOLDERS
+
+
+def are_flags(values: Iterable[str]) -> bool:
+    """Return whether all values say yes or no, or of what kind a customer is; False without values."""
+    distinct = {value.casefold() for value in values}
+    return bool(distinct) and distinct <= _FLAGS
+
+
+def are_words(values: Sequence[str]) -> bool:
+    """Return whether values are a few words that occur again and again, such as `Sale` and `Refund`."""
+    distinct = set(values)
+    without_digits = sum(not any(map(str.isdigit, value)) for value in distinct)
+    are_few = len(values) >= _LEAST_VALUES and 5 * len(distinct) <= len(values)
+    return are_few and 10 * without_digits >= 9 * len(distinct)
 
 
 def share_of_dates(values: Iterable[str]) -> float:

@@ -122,6 +122,8 @@ KEYS: Mapping[str, Values] = {"order_id": order, "customer_id": customer, "order
             "the customer is `Customer ID`; `Customer No` would be the same",
         ),
         ({"customer_id": customer, "username": lambda line: f"u{line % 5}"}, "customer_id", ""),
+        ({"Member": ["Yes", "No"], "Email": email}, "Email", ""),
+        ({"Customer": ["New", "Returning"], "User ID": customer}, "User ID", ""),
         ({"From Email Address": email, "To Email Address": "shop@example.com"}, "From Email Address", ""),
     ],
 )
@@ -226,6 +228,17 @@ def test_customers_that_may_be_others_are_a_question(
             "the order is `invoice_no`, as `order_id` identifies none",
         ),
         ({"Bestellnummer": order, "Rechnungsnummer": order}, "Bestellnummer", ""),
+        ({"Transaction": ["Sale", "Refund"], "Receipt No": order}, "Receipt No", ""),
+        (
+            {"Transaction": ["Sale", "Refund"]},
+            None,
+            "`Transaction` holds words, and is not used as the order",
+        ),
+        (
+            {"Reference": order, "Order Reference": lambda line: f"KHW{'ABCDEFGHIJ'[line % 10]}{line}"},
+            "Order Reference",
+            "",
+        ),
         ({}, None, ""),
     ],
 )
@@ -453,6 +466,24 @@ def test_an_order_total_on_each_line_counts_once_beside_its_lines() -> None:
     assert result.notes == ("the amount is `line_total`; `order_total` is the order's total",)
     message, _ = question({**table, "order_total": "6"})
     assert "`line_total` (100.00 in all) or `order_total` (120.00 in all, once per order)" in message
+
+
+def test_a_total_on_the_first_line_of_an_order_is_that_of_its_lines() -> None:
+    def first(values: Callable[[int], object]) -> Values:
+        return lambda line: values(line) if line % 2 == 0 else ""
+
+    result = roles(
+        {
+            "Order": first(order),
+            "Email": first(email),
+            "Date": first(day),
+            "Qty": ["1", "2"],
+            "Price": ["10", "15"],
+            "Order Total": first(lambda _: 40),
+        }
+    )
+    assert chosen(result)["unit_price"] == "Price"
+    assert result.notes == ("the amount is `Qty` × `Price`; `Order Total` is the order's total",)
 
 
 def test_a_cost_is_named_where_no_column_is_the_amount() -> None:
