@@ -54,7 +54,8 @@ class CurrencySettings(SettingsTable, frozen=True):
     """Which currency the amounts are in.
 
     Attributes:
-        code: Code of the one currency whose lines count; None if all lines have one currency.
+        code: Code of the one currency whose lines count; None if all lines have one currency. With rates, the
+            currency that amounts are converted to.
         column: Name of the currency column; None to detect it, `none` if amounts are in one currency.
         rates: Factor by which amounts in each currency are multiplied; the base currency has the rate 1.
     """
@@ -72,5 +73,5 @@ class CurrencySettings(SettingsTable, frozen=True):
             exponent = rate.normalize().as_tuple().exponent
             if isinstance(exponent, int) and exponent < -_RATE_DIGITS:
                 raise ValueError(f"the rate of {code} has more than {_RATE_DIGITS} decimals")
-        if self.rates and self.code:
-            raise ValueError("choose one of `code`, a single currency, and `rates`, which convert all")
+        if self.rates and self.code and self.rates.get(self.code) != 1:
+            raise ValueError(f"the rate of {self.code} must be 1, as it is the currency to convert to")

@@ -50,9 +50,9 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # no_sale = ["parked"]              # further words for what is no sale
 
 # [currency]                        # where lines have several currencies
-# code = "EUR"                      # the one that counts; lines in others are excluded
+# code = "USD"                      # the one that counts; lines in others are excluded
 # column = "Currency"               # "none" if amounts are in one currency whatever it says
-# rates = {{ USD = 1, INR = 0.012 }}  # or convert all, here to dollars
+# rates = {{ USD = 1, INR = 0.012 }}  # or convert the others to it
 
 # [read]                            # how files are read, if detection fails
 # delimiter = ";"                   # one character, or "tab"

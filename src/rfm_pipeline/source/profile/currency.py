@@ -88,11 +88,7 @@ class CurrencyReader:
             return None, ("no currency column is used: all amounts are taken to be in one currency",)
         column = self._column()
         if column is None:
-            if settings.code and (beside := self._beside_amounts()):
-                return beside
-            if settings.code or settings.rates:
-                raise self._no_column()
-            return None, ()
+            return self._without_column()
         if conditions := exclusions_of(column, self._lines.settings):
             note = (
                 f"`{column.name}` is read by {' and '.join(conditions)}: whether the other lines have one"
@@ -110,6 +106,15 @@ class CurrencyReader:
             raise self.question(found)
         ((code, texts),) = found.texts.items()
         return CurrencyRule(column, (Currency(code, texts),)), ()
+
+    def _without_column(self) -> tuple[CurrencyRule | None, tuple[str, ...]]:
+        """Return what is known of the currencies of a source without a column for them."""
+        settings = self._settings
+        if settings.code and (beside := self._beside_amounts()):
+            return beside
+        if settings.code or settings.rates:
+            raise self._no_column()
+        return None, self._converted_name()
 
     # The column
 
@@ -136,6 +141,20 @@ class CurrencyReader:
         blocked = _OTHER_CURRENCIES | set(vocabulary["converted"])
         plain = [column for column in others if not blocked & set(name_words(column.name))]
         return next(iter([*named, *plain]), None) or self._by_values(roles, blocked)
+
+    def _converted_name(self) -> tuple[str, ...]:
+        """Return a note if the amounts are in one currency by their name, and lines name several."""
+        column = self._money_column()
+        if not self._is_converted(column):
+            return ()
+        names = load("currency_columns")["names"]
+        others = [
+            f"`{other.name}`"
+            for other in self._schema
+            if fold(other.name) in names and len({*map(str.upper, self._sample.filled(other))}) > 1
+        ]
+        note = f"amounts in `{column.name}` are taken to be in one currency, as its name says, whatever"
+        return (f"{note} {others[0]} says",) if others else ()
 
     def _money_column(self) -> Column:
         mapping = self._mapping

@@ -95,7 +95,11 @@ def refuse_other_lines(lines: SampledLines) -> None:
             if value is not None:
                 by_type[value].append(line)
         kinds = {value: _kind_of(value) for value in by_type}
-        others = [value for value, kind in kinds.items() if kind in _NO_GOODS]
+        others = [
+            value
+            for value, kind in kinds.items()
+            if kind in _NO_GOODS or (kind == "refund" and lines.total(by_type[value]) > 0)
+        ]
         if others and len(others) < len(by_type) <= _MOST_TYPES:
             raise _question(column, lines, by_type, others)
 

@@ -295,6 +295,7 @@ class StatusReader:
         for column in self._schema:
             name = fold(column.name)
             is_flag = name in flags["filled"] or name in flags["yes_no"]
+            is_flag = is_flag or (name in flags["refunded"] and Meaning.REFUNDED in self._excluding)
             if not is_flag or column.path in self._lines.role_paths or exclusions_of(column, self._settings):
                 continue
             values = self._sample.of(column)

@@ -272,6 +272,7 @@ def test_a_column_that_is_filled_where_an_order_was_cancelled(column: str) -> No
         ("Test", ["false", "true", "false"], ("true",)),
         ("voided", ["No", "Yes", ""], ("yes",)),
         ("is_test_order", ["f", "t", "f"], ("t",)),
+        ("Is Refunded", ["no", "yes", "no"], ("yes",)),
     ],
 )
 def test_a_column_that_says_yes_where_an_order_is_none(
@@ -512,7 +513,7 @@ def test_lines_of_tax_and_shipping_are_a_question_with_both_results() -> None:
         ("line_type", ["product", "discount"]),
         ("type", ["tax", "tax"]),
         ("product", ["Shipping", "Mug"]),
-        ("Type", ["sale", "return"]),
+        ("Type", ["sale", "exchange"]),
     ],
 )
 def test_lines_without_goods_and_taxes_side_by_side_are_read(column: str, values: list[str]) -> None:
@@ -524,9 +525,22 @@ def test_lines_without_goods_and_taxes_side_by_side_are_read(column: str, values
     [
         ("Line Type", ["item", "VAT"]), ("kind", ["product", "shipping_fee"]),
         ("Itemization Type", ["Item", "Tip"]),
-        ("Positionsart", ["Artikel", "Versand"]), ("tipo", ["producto", "envío"]),
+        ("Type", ["charge", "refund"]), ("Positionsart", ["Artikel", "Versand"]),
+        ("tipo", ["producto", "envío"]),
         ("item_type", ["line_item", "tax"]),
     ],
 )  # fmt: skip
 def test_lines_of_other_money_are_asked_about_in_any_language(column: str, values: list[str]) -> None:
     assert f"`{column}`" in ask(orders(column, *values)).message
+
+
+def test_lines_of_refunds_with_negative_amounts_are_read() -> None:
+    lines = ["1,a,2026-01-01,10,charge", "2,a,2026-01-02,-4,refund"]
+    assert read(table(f"{HEADER},type", *lines)).mapping
+
+
+def test_amounts_that_are_converted_by_their_name_are_said_to_be() -> None:
+    lines = ["1,a,2026-01-01,10,EUR", "2,b,2026-01-02,9,USD"]
+    source = table("order_id,customer_id,order_date,total_eur,currency", *lines)
+    reading = read(source, columns={"amount": "total_eur"})
+    assert any("`total_eur` are taken to be in one currency" in note for note in reading.notes)
