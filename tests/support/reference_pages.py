@@ -150,7 +150,7 @@ of `rfm run --json`:
 | `edges_from`, `recomputed_edges`, `customers_rescored` | with frozen edges: the run that they come from, today's edges, and how many customers would get other scores |
 | `collapsed_scores` | by dimension, the scores that no customer has |
 | `segments` | `segment`, `customers`, `customers_share`, `orders`, `revenue`, `revenue_share` |
-| `audits` | `name`, `status`, `detail`, `rows` |
+| `audits` | `name`, `status` (`passed`, `warning`, `failed` or `not_compared`), `detail`, `rows` |
 | `bytes_processed`, `bytes_billed`, `slot_ms`, `jobs` | what the run used on BigQuery; null on DuckDB |
 
 `rfm runs --json` prints the columns of `rfm_segments_runs`, with the JSON columns as objects.
