@@ -28,7 +28,7 @@ Form = Literal["point", "comma", "two_readings", "whole"]
 Currency = tuple[str, ...]
 """What is written beside the digits of a number: `("$",)`, `("$", "USD")` for `$5 USD`; empty for nothing."""
 
-_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]{1,2})?")
+_OTHER_DIGITS, _LATER_ZERO = str.maketrans("23456789", "11111111"), re.compile("(?<=[01])0")
 _BLANKS = " \t\n\r\f\u00a0\u2007\u2009\u202f\u3000"
 _BEFORE, _AFTER = f"{_BLANKS}'(+{MINUS}", f"{_BLANKS}){MINUS}"
 _PARTS = re.compile(r"([^0-9]*?)([.,]?[0-9](?:.*[0-9])?(?:[.,](?:[–-]+|(?=\W*$)))?)([^0-9]*)", re.DOTALL)
@@ -46,6 +46,7 @@ class TextColumn(Struct, frozen=True):
         examples: First value of each form, of those with a comma that is no decimal comma (`,`), and of those
             in brackets (`(`).
         currencies: Number of values by what is written beside the digits.
+        shapes: First value of each shape (`shape`), in the order of the values.
     """
 
     role: str
@@ -53,6 +54,7 @@ class TextColumn(Struct, frozen=True):
     forms: Mapping[str, int]
     examples: Mapping[str, str]
     currencies: Mapping[Currency, int]
+    shapes: Mapping[str, str]
 
     @classmethod
     def of(cls, role: str, column: Column, values: Sequence[str]) -> TextColumn:
@@ -60,24 +62,39 @@ class TextColumn(Struct, frozen=True):
         forms: Counter[str] = Counter()
         currencies: Counter[Currency] = Counter()
         examples: dict[str, str] = {}
-        for value, count in Counter(values).items():
+        shapes: dict[str, str] = {}
+        counts: Counter[str] = Counter()
+        for value in values:
+            known = shape(value)
+            counts[known] += 1
+            shapes.setdefault(known, value)
+        for known, value in shapes.items():
             parts = number_parts(value)
             if parts is None:
                 continue
             form, currency = parts
-            forms[form] += count
+            forms[form] += counts[known]
             examples.setdefault(form, value)
             if currency:
-                currencies[currency] += count
+                currencies[currency] += counts[known]
             if "," in value and form != "comma":
                 examples.setdefault(",", value)
             if "(" in value:
                 examples.setdefault("(", value)
-        return cls(role, column, forms, examples, currencies)
+        return cls(role, column, forms, examples, currencies, shapes)
 
     def count(self, *forms: str) -> int:
         """Return the number of values of some forms."""
         return sum(self.forms.get(form, 0) for form in forms)
+
+
+def shape(value: str) -> str:
+    """Return a text that has the form of a number, and few others of a column have: `$1,111.11`.
+
+    >>> shape("$2,345.60"), shape("0.05")
+    ('$1,111.11', '0.01')
+    """
+    return _LATER_ZERO.sub("1", value.translate(_OTHER_DIGITS))
 
 
 def number_parts(value: str) -> tuple[Form, Currency] | None:
@@ -86,8 +103,6 @@ def number_parts(value: str) -> tuple[Form, Currency] | None:
     >>> number_parts("($1,234.50)"), number_parts("1.234 kr."), number_parts("12 pcs")
     (('point', ('$',)), ('two_readings', ('kr.',)), None)
     """
-    if plain := _PLAIN.fullmatch(value):
-        return ("point" if plain[1] else "whole"), ()
     match = _PARTS.fullmatch(value)
     if match is None:
         return None

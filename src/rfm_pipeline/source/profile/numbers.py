@@ -27,6 +27,7 @@ from rfm_pipeline.source.profile.number_forms import (
     TextColumn,
     candidates,
     number_parts,
+    shape,
     spellings,
     value_of,
 )
@@ -79,7 +80,7 @@ def read_numbers(mapping: ColumnMapping, sample: Sample, settings: Settings) -> 
         separators = {role: replace(chosen, currencies=currencies) for role, chosen in separators.items()}
     unit, unit_notes = amount_unit(mapping, sample, separators, settings)
     notes = (*_notes(source, separators, settings), *unit_notes)
-    return Numbers(separators, unit, tuple(_unreadable(source, separators)), notes)
+    return Numbers(separators, unit, tuple(islice(_unreadable(source, separators), _MOST_EXAMPLES)), notes)
 
 
 class _Source(Struct, frozen=True):
@@ -305,13 +306,12 @@ def _several_currencies(
 
 
 def _unreadable(source: _Source, separators: Mapping[str, NumberSeparators]) -> Iterable[str]:
-    values = (
-        value
-        for text in source.texts
-        for value in dict.fromkeys(source.sample.filled(text.column))
-        if parse_number(value, separators[text.role]) is None
-    )
-    return islice(values, _MOST_EXAMPLES)
+    for text in source.texts:
+        way = separators[text.role]
+        unreadable = {known for known, value in text.shapes.items() if parse_number(value, way) is None}
+        if unreadable:
+            values = dict.fromkeys(source.sample.filled(text.column))
+            yield from (value for value in values if shape(value) in unreadable)
 
 
 def _notes(source: _Source, separators: Mapping[str, NumberSeparators], settings: Settings) -> Iterable[str]:

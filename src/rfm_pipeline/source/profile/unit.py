@@ -16,6 +16,7 @@ from rfm_pipeline.source.profile.sample import Sample
 _ONE = Decimal(1)
 # Prices of a shop are hardly ever all whole and 100 or more; a few lines may be.
 _LEAST_CENTS, _LEAST_VALUES = 100, 5
+_WHOLE = re.compile(r"-?[0-9]+(?:\.0+)?")
 _NAME_PARTS = re.compile(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]+(?![^\W\dA-Z_])")
 
 
@@ -31,18 +32,21 @@ def amount_unit(
         settings: The merged settings: `unit` is obeyed.
     """
     roles = mapping.roles()
-    role = next((role for role in ("amount", "unit_price", "monetary") if role in roles), None)
+    role = next((role for role in ("amount", "unit_price") if role in roles), None)
     if settings.unit is not None or role is None:
         return settings.unit or _ONE, []
     column = roles[role]
-    values = [value_of(text, column, separators.get(role, POINT)) for text in sample.filled(column)]
+    texts, named = sample.filled(column), unit_in_name(column.name)
+    # Reading all numbers takes time, and numbers with fractions need not be read.
+    if named is None and not all(map(_WHOLE.fullmatch, texts)):
+        return _ONE, []
+    values = [value_of(text, column, separators.get(role, POINT)) for text in texts]
     sizes = [abs(value) for value in values if value is not None]
-    are_whole = all(size == int(size) for size in sizes)
-    if named := unit_in_name(column.name):
-        if are_whole:
+    if named:
+        if all(size == int(size) for size in sizes):
             return named, [f"amounts in `{column.name}` multiplied by {named}, as its name says"]
         return _ONE, [f"amounts in `{column.name}` not multiplied by {named}, as they have fractions"]
-    if are_whole and len(set(sizes)) >= _LEAST_VALUES and min(sizes) >= _LEAST_CENTS:
+    if len(set(sizes)) >= _LEAST_VALUES and min(sizes) >= _LEAST_CENTS:
         span = f"whole numbers from {int(min(sizes)):,} to {int(max(sizes)):,}"
         return _ONE, [f"amounts in `{column.name}` are {span}; --unit 0.01 reads them as cents"]
     return _ONE, []
@@ -55,7 +59,7 @@ def unit_in_name(name: str) -> Decimal | None:
     (Decimal('0.01'), Decimal('0.01'), None)
     """
     parts = {part.casefold() for part in _NAME_PARTS.findall(name)}
-    for unit, words in load("currencies")["smallest_units"].items():
+    for unit, words in load("smallest_units").items():
         if parts & set(words):
             return Decimal(unit)
     return None
