@@ -61,7 +61,9 @@ def test_an_order_in_two_files_counts_once(rfm: Rfm) -> None:
 
 
 # By case: files, customers with orders and revenue, and what is excluded as a duplicate.
-READ_RIGHT: Mapping[str, tuple[Mapping[str, str | bytes], tuple[int, int, str], dict[str, tuple[int, str]]]] = {
+READ_RIGHT: Mapping[
+    str, tuple[Mapping[str, str | bytes], tuple[int, int, str], dict[str, tuple[int, str]]]
+] = {
     "three files, one order in all": (
         {
             "1.csv": HEADER + "1,a,2026-01-05,10\n2,b,2026-01-06,20\n3,c,2026-01-06,5\n",
@@ -87,7 +89,7 @@ READ_RIGHT: Mapping[str, tuple[Mapping[str, str | bytes], tuple[int, int, str], 
     "written in another way": (
         {
             "1.csv": HEADER + "1,a,2026-01-05,10\n2,b,2026-01-06,20\n",
-            "2.csv": "Order ID;Amount;Customer ID;Order Date\n1;10.00;a;2026-01-05 12:30:00\n3;7;c;2026-01-06\n",
+            "2.csv": "Order ID;Amount;Customer ID;Order Date\n1;10.00;a;2026-01-05 12:30\n3;7;c;2026-01-06\n",
         },
         (3, 3, "37.00"),
         {"duplicate_order": (1, "10.00")},
@@ -116,7 +118,10 @@ READ_RIGHT: Mapping[str, tuple[Mapping[str, str | bytes], tuple[int, int, str], 
         {"duplicate_file": (3, "60.00")},
     ),
     "without order ids, a file twice": (
-        {"1.csv": "customer_id,order_date,amount\na,2026-01-05,10\n", "2.csv": "customer_id,order_date,amount\na,2026-01-05,10\n"},
+        {
+            "1.csv": "customer_id,order_date,amount\na,2026-01-05,10\n",
+            "2.csv": "customer_id,order_date,amount\na,2026-01-05,10\n",
+        },
         (1, 1, "10.00"),
         {"duplicate_file": (1, "10.00")},
     ),
@@ -158,6 +163,23 @@ def test_what_is_equal_in_two_files_counts_once(case: str, tmp_path: Path, rfm: 
     ended = rfm("run", write(tmp_path / "in", files), "--json")
     assert figures(ended) == expected
     assert {reason: told for reason, told in excluded(ended).items() if "duplicate" in reason} == duplicates
+
+
+def test_without_order_ids_lines_of_several_files_are_not_compared(tmp_path: Path, rfm: Rfm) -> None:
+    header = "customer_id,order_date,amount\n"
+    files = {"1.csv": header + "a,2026-01-05,10\n", "2.csv": header + "a,2026-01-05,10\nb,2026-01-06,5\n"}
+    ended = rfm("run", write(tmp_path / "in", files), "--json")
+    assert figures(ended) == (2, 3, "25.00")
+    assert "no order ids: a line that several files have counts in each" in ended.json["notes"]
+
+
+def test_ids_under_several_customers_are_named(tmp_path: Path, rfm: Rfm) -> None:
+    files = {
+        "north.csv": HEADER + "1,a,2026-01-05,10\n2,b,2026-01-20,20\n",
+        "south.csv": HEADER + "1,x,2026-01-05,10\n2,y,2026-01-20,20\n",
+    }
+    ended = rfm("run", write(tmp_path / "in", files), "--json")
+    assert any("one id of `order_id` under several customers" in note for note in ended.json["notes"])
 
 
 def test_standard_input_is_one_file(rfm: Rfm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -202,7 +224,9 @@ def test_equal_orders_are_counted_in_the_question(tmp_path: Path, rfm: Rfm) -> N
     files = {"1.csv": JANUARY + "9,z,2026-01-31,5\n", "2.csv": FEBRUARY + "9,z,2026-01-31,6\n"}
     ended = rfm("run", write(tmp_path / "in", files))
     assert ended.code == 2
-    assert "1 order is equal in several files and counted once, except by 'both'" in " ".join(ended.stderr.split())
+    assert "1 order is equal in several files and counted once, except by 'both'" in " ".join(
+        ended.stderr.split()
+    )
 
 
 DIFFERENT: Mapping[str, tuple[str, str]] = {
@@ -261,7 +285,10 @@ def test_an_order_that_is_cancelled_in_a_later_export_is_asked_about(tmp_path: P
 def test_the_answer_is_that_of_the_files_without_duplicates(
     arguments: list[str], size: str, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = HEADER + "1,a,2026-01-05,10\n1,a,2026-01-06,5\n2,b,2026-01-20,20\n3,a,2026-01-31,30\n3,a,2026-02-01,-2\n"
+    first = (
+        HEADER
+        + "1,a,2026-01-05,10\n1,a,2026-01-06,5\n2,b,2026-01-20,20\n3,a,2026-01-31,30\n3,a,2026-02-01,-2\n"
+    )
     more = "4,c,2026-02-05,10\n5,a,2026-02-20,20\n5,a,2026-02-21,-20\n6,,2026-02-03,1\n7,d,2026-02-03,x\n"
     again = HEADER + "3,a,2026-02-01,-2\n3,a,2026-01-31,30\n" + more
     files = {"1.csv": first, "2.csv": again, "3.csv": first}
@@ -293,7 +320,9 @@ def test_a_large_source_is_scanned_again_only_for_an_order_in_two_files(
     )
     from rfm_pipeline.pipeline.shared_orders import comparing_files
 
-    apart = write(tmp_path / "apart", {"1.csv": JANUARY, "2.csv": FEBRUARY.replace("3,a,2026-01-31,30\n", "")})
+    apart = write(
+        tmp_path / "apart", {"1.csv": JANUARY, "2.csv": FEBRUARY.replace("3,a,2026-01-31,30\n", "")}
+    )
     assert figures(rfm("run", apart, "--json")) == (3, 5, "90.00")
     assert not compared
     shared = write(tmp_path / "shared", {"1.csv": JANUARY, "2.csv": FEBRUARY})
@@ -303,9 +332,7 @@ def test_a_large_source_is_scanned_again_only_for_an_order_in_two_files(
     assert len(compared) == 1, "the last run's record says that orders are in several files"
 
 
-def test_most_lines_twice_are_refused(
-    tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_most_lines_twice_are_refused(tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
     files = {f"{number}.csv": JANUARY + f"{number},z,2026-02-0{number},1\n" for number in range(4, 9)}
     folder = write(tmp_path / "in", files)
     ended = rfm("run", folder)

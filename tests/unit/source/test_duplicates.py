@@ -20,7 +20,7 @@ assert len(JANUARY) == len(FEBRUARY)
 
 
 def equal_files(folder: Path, files: Mapping[str, bytes], pattern: str = "") -> dict[str, str]:
-    """Write files; return those that equal a file before, each with that file, by their names in the folder."""
+    """Write files; return those that equal an earlier file, each with that file, by name."""
     for name, content in files.items():
         write(folder / name, content)
     with open_test_source(folder / pattern if pattern else folder, folder.parent) as (source, _):
@@ -78,7 +78,10 @@ def test_files_of_equal_content_are_found(case: str, tmp_path: Path) -> None:
 
 def test_a_difference_after_the_first_bytes_is_noticed(tmp_path: Path) -> None:
     lines = HEADER + "1,a,2026-01-05,10\n" * 10_000
-    files = {"a.csv": (lines + "2,b,2026-01-20,20\n").encode(), "b.csv": (lines + "2,b,2026-01-20,30\n").encode()}
+    files = {
+        "a.csv": (lines + "2,b,2026-01-20,20\n").encode(),
+        "b.csv": (lines + "2,b,2026-01-20,30\n").encode(),
+    }
     assert equal_files(tmp_path / "in", files) == {}
     assert equal_files(tmp_path / "in", {"c.csv": files["a.csv"]}) == {"c.csv": "a.csv"}
 
