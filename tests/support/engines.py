@@ -47,13 +47,13 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(["reason", "late_reason", "customer_id", "order_id", "written"], "STRING"),
         "order_date": "DATE",
         **dict.fromkeys(["purchases", "lines", "first_file", "last_file"], "INT64"),
-        "amount": "NUMERIC",
+        **dict.fromkeys(["amount", "repeated"], "NUMERIC"),
     },
     "customers": {
         **dict.fromkeys(["reason", "customer_id", "written"], "STRING"),
         **dict.fromkeys(["first_order_date", "last_order_date"], "DATE"),
-        **dict.fromkeys(["frequency", "lines", "shared_orders"], "INT64"),
-        "monetary": "NUMERIC",
+        **dict.fromkeys(["frequency", "lines", "shared_orders", "long_orders", "refunds"], "INT64"),
+        **dict.fromkeys(["monetary", "repeated"], "NUMERIC"),
     },
     "segments": {
         **dict.fromkeys(["customer_id", "rfm_score", "segment"], "STRING"),
@@ -150,6 +150,8 @@ def staged_types(question: Question, name: str) -> dict[str, str]:
             },
         }
     types = dict(TABLES[name])
+    if name == "customers" and spec.mapping.order_id:
+        types["first_order"] = spec.mapping.order_id.declared
     if name == "order_days":
         # Ids keep their type until the step `customers` casts them to text.
         types["customer_id"] = spec.mapping.customer_id.declared
