@@ -18,17 +18,17 @@ import duckdb
 assert duckdb.__version__ == "2.0.0", duckdb.__version__
 connection = duckdb.connect()
 path = f"{sys.argv[1]}/a.parquet"
-connection.execute(f"COPY (SELECT CAST('2024-01-05 23:30:00+00' AS TIMESTAMPTZ_NS) AS at) TO '{path}'")
-((kind,),) = connection.execute(f"SELECT typeof(at) FROM '{path}'").fetchall()
+connection.execute(f"COPY (SELECT CAST('2024-01-05 23:30:00+00' AS TIMESTAMPTZ_NS) AS moment) TO '{path}'")
+((kind,),) = connection.execute(f"SELECT typeof(moment) FROM '{path}'").fetchall()
 print("type of the column:", kind)
 assert kind == "TIMESTAMPTZ_NS", "the behaviour has changed"
-for expression in ("ISFINITE(at)", "YEAR(at)", "at > TIMESTAMPTZ '2024-01-01'"):
+for expression in ("ISFINITE(moment)", "YEAR(moment)", "moment > TIMESTAMPTZ '2024-01-01'"):
     try:
         seen = f"no error: {connection.execute(f'SELECT {expression} FROM {path!r}').fetchall()}"
     except duckdb.BinderException as error:
         seen = str(error).splitlines()[0]
     print(f"{expression}: {seen}")
     assert seen.startswith("Binder Error"), "the behaviour has changed"
-((finite,),) = connection.execute(f"SELECT ISFINITE(CAST(at AS TIMESTAMPTZ)) FROM '{path}'").fetchall()
+((finite,),) = connection.execute(f"SELECT ISFINITE(CAST(moment AS TIMESTAMPTZ)) FROM '{path}'").fetchall()
 assert finite, "the behaviour has changed"
 PYTHON

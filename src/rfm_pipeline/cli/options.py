@@ -99,7 +99,7 @@ FLAGS = (
         ("date_format",),
         list[str],
         ("--date-format",),
-        "Format of dates that are text, such as '%d/%m/%Y %H:%M' (default: 'iso').",
+        "Format of dates, such as '%d/%m/%Y', 'epoch_s' or 'excel_serial' (default: what fits all values).",
         _SOURCE,
     ),
     Flag(
