@@ -20,7 +20,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 
 # as_of = "latest"                  # the newest order's date, or a date: 2025-12-31
 # timezone = "UTC"                  # time zone of the shop, such as "Europe/London"
-# date_format = ["iso"]             # default: what fits all values. "%d/%m/%y", "epoch_s", "excel_serial", ...
+# date_format = ["iso"]             # default: what fits all values. "%d/%m/%y", "epoch_s", "excel_serial"
 # decimal = "."                     # of text numbers, or "," as in 1.234,50; without it, it is detected
 # thousands = ","                   # a text number like 1,234 is one thousand and more
 # unit = 1                          # of amounts: 0.01 if they are in cents
