@@ -326,14 +326,8 @@ Config = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
-ReplaceSource = Annotated[
-    bool,
-    typer.Option(
-        "--replace-source",
-        help="Replace the result of another source, which is refused otherwise.",
-        rich_help_panel=_DESTINATION,
-    ),
-]
+_REPLACE = "Replace the result of another source, which is refused otherwise."
+ReplaceSource = Annotated[bool, typer.Option("--replace-source", help=_REPLACE, rich_help_panel=_DESTINATION)]
 LogFormat = Annotated[
     Literal["text", "json"],
     typer.Option("--log-format", envvar="RFM_LOG_FORMAT", help="Format of stderr: text, or JSON lines."),
