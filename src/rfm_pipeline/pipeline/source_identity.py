@@ -84,8 +84,8 @@ def differences(before: SourceIdentity, now: SourceIdentity) -> list[str]:
             f"it was read from {_KINDS.get(before.kind, before.kind)}, and now from {_KINDS[now.kind]}"
         )
     if before.export != now.export:
-        names = [identity.export or "no known export" for identity in (before, now)]
-        found.append(f"it was recognised as {names[0]}, and now as {names[1]}")
+        old, new = (identity.export or "no known export" for identity in (before, now))
+        found.append(f"it was recognised as {old}, and now as {new}")
     for role in dict.fromkeys([*before.columns, *now.columns]):
         names = [identity.columns.get(role) for identity in (before, now)]
         if len({name and normalize_name(name) for name in names}) > 1:

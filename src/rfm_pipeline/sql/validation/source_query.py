@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError, SqlglotError
-from sqlglot.tokens import Token, TokenType
 
 from rfm_pipeline.errors import SourceError
 
