@@ -137,6 +137,40 @@ def test_a_run_of_a_file_publishes_the_same_as_on_duckdb(
     assert all(table["expirationTime"] for table in created)
 
 
+@pytest.mark.usefixtures("proxy")
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_files_that_overlap_are_counted_once_as_on_duckdb(
+    size: str, bigquery_shop: Shop, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if size == "large":
+        monkeypatch.setattr("rfm_pipeline.pipeline.shared_orders._ALWAYS_COMPARED_BYTES", 0)
+    header, *lines = ORDERS.splitlines(keepends=True)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, part in (("1", lines[:6]), ("2", lines[4:]), ("3", lines[:6])):
+        (folder / f"{name}.csv").write_text(header + "".join(part), encoding="utf-8")
+    on_bigquery = rfm("run", folder, "--to", bigquery_shop.destination, "--json", "--same-order", "last")
+    assert on_bigquery.code == 0, on_bigquery.stderr
+    on_duckdb = rfm("run", folder, "--json", "--same-order", "last")
+    assert on_duckdb.json["rows"]["excluded"]["duplicate_file"] == 6
+    assert on_duckdb.json["rows"]["excluded"]["duplicate_order"] >= 1
+    same = ("source", "as_of", "rows", "amount", "customers", "orders", "revenue", "edges", "segments")
+    assert {name: on_bigquery.json[name] for name in same} == {name: on_duckdb.json[name] for name in same}
+
+
+def test_files_of_equal_content_are_loaded_and_named(
+    bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, orders: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("1.csv", "2.csv"):
+        (tmp_path / "in" / name).write_text(ORDERS, encoding="utf-8")
+    loaded = rfm("load", "in", bigquery_shop.source("raw"), "--json")
+    assert loaded.code == 0, loaded.stderr
+    assert loaded.json["rows"] == 22
+    assert "1 file of equal content loaded all the same: in/2.csv equals in/1.csv" in loaded.json["notes"]
+    assert "rfm_file" not in loaded.json["columns"]
+
+
 def test_a_check_of_a_file_loads_nothing(bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, orders: Path) -> None:
     ended = rfm("check", "orders.csv", "--to", bigquery_shop.destination, "--exclude", "de=country = 'DE'")
     assert ended.code == 0, ended.stderr
