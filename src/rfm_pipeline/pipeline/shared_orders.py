@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from rfm_pipeline.results.statistics import Excluded
     from rfm_pipeline.warehouse.base import Warehouse
 
-_ALWAYS_COMPARED_BYTES = 16 << 20
-"""Size of a source up to which orders are compared at once, which takes a quarter of a second at most.
+_ALWAYS_COMPARED_BYTES = 8 << 20
+"""Size of a source up to which orders are compared at once, which takes half a second at most.
 
 In a larger source they are compared if a kept order is in several files: what is not noticed is an order that
 one file has as a sale and the other as, say, cancelled, if no other order is in both.
