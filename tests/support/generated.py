@@ -44,6 +44,11 @@ IDS: Mapping[str, tuple[Any, ...]] = {
             " A",
             "c-7",
             "C-7",
+            "ann@x.com",
+            "Ann@X.com ",
+            "ANN@x.COM",
+            "Ann@9",
+            "\u00a017850\u2003",
         ),
         *("Ünal", "😀", "O'Hara", "back\\slash", "x" * 60),
     ),
@@ -54,7 +59,7 @@ IDS: Mapping[str, tuple[Any, ...]] = {
     ),
 }
 NO_IDS: Mapping[str, tuple[Any, ...]] = {
-    "STRING": ("", "  ", "\t", None),
+    "STRING": ("", "  ", "\t", "\u00a0", None, "NULL", " guest", "N/a", "-", "(Not Set)", "INVITÉ\n"),
     "INT64": (None,),
     "FLOAT64": (float("nan"), None),
     "NUMERIC": (None,),
@@ -239,7 +244,6 @@ class Shape:
                 return self._written_text(value, random)
             case _:
                 return value
-
 
     def _written_text(self, value: Decimal, random: Random) -> str:
         has_comma = self.settings.get("decimal") == ","

@@ -129,8 +129,7 @@ class _Reader:
         roles = self.roles
         customer = self._id(row, roles["customer_id"])
         if customer and self.columns[roles["customer_id"]] == "STRING":
-            # A float that an export wrote as text.
-            customer = re.sub(r"^([0-9]+)\.0$", r"\1", customer)
+            customer = _customer(customer)
         # Without order ids, each line is an order.
         order = self._id(row, roles["order_id"]) if "order_id" in roles else number
         day = self._day(row)
@@ -219,7 +218,7 @@ class _Reader:
             return None
         if isinstance(value, float) and value == int(value):
             return str(int(value))
-        return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value).strip()
 
     def _day(self, row: Mapping[str, Any]) -> date | None:
         value = row.get(self.roles["ordered_at"])
@@ -326,6 +325,16 @@ def _laid(line: Line, before: date) -> Line:
     if line.reason is None and line.day is not None and line.day <= before:
         return replace(line, reason="outside_window")
     return line
+
+
+def _customer(text: str) -> str | None:
+    """Return an id that is text and has no whitespace around it; None if it is a placeholder."""
+    if text.casefold() in {"null", "guest", "n/a", "-", "(not set)", "invité"}:
+        return None
+    if "@" in text and text[-1].isalpha():
+        return text.lower()
+    # A float that an export wrote as text.
+    return re.sub(r"^([0-9]+)\.0$", r"\1", text)
 
 
 def _customers(lines: Sequence[Line], settings: Mapping[str, Any]) -> list[Customer]:

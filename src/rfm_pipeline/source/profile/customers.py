@@ -81,6 +81,8 @@ def _missing_numbers(
     mapping: ColumnMapping, sample: Sample, settings: Settings
 ) -> tuple[tuple[str, ...], bool]:
     """Return which of 0 and -1 are no customer, and whether the run checks those that are kept."""
+    if sample.rows == 0 and settings.placeholders is None and settings.zero_customer == "auto":
+        return (), True
     orders = _orders_by_number(mapping, sample)
     if orders is None or settings.placeholders is not None or settings.zero_customer == "keep":
         return (), False
@@ -118,7 +120,7 @@ def _begin_at_zero(orders: Counter[int], *, is_whole: bool) -> bool:
     if is_whole and not orders[0]:
         return False
     gap = max(positive) / len(positive)
-    runs_from_zero = min(positive) <= max(1.0, gap * (1 if is_whole else _GAPS))
+    runs_from_zero = min(positive) <= max(2.0, gap * (0.5 if is_whole else _GAPS))
     return runs_from_zero and orders[0] <= max(orders[number] for number in positive)
 
 

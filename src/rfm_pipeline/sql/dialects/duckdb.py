@@ -47,10 +47,6 @@ class DuckDB(Dialect):
     def trimmed(self, expression: str) -> str:
         return f"REGEXP_REPLACE({expression}, {self.literal(_OUTER_SPACE)}, '', 'g')"
 
-    def quick_order_branches(self, text: str) -> list[tuple[str, str]]:
-        # Nearly all ids match the cheap condition; if a whole batch does, DuckDB copies nothing.
-        return [(self._is_trimmed(text), text)]
-
     def quick_customer_branches(self, text: str, placeholders: Sequence[str]) -> list[tuple[str, str]]:
         # Text that ends in a digit is no address, and no usual placeholder: 20 ns per line for most ids.
         if any("@" in word or (word[-1:].isdigit() and word[:1] > "0") for word in placeholders):
@@ -59,6 +55,7 @@ class DuckDB(Dialect):
         letter = f"({text}[-1] BETWEEN 'a' AND 'z' OR {text}[-1] BETWEEN 'A' AND 'Z')"
         is_address = f"{self.contains(text, '@')} AND {text} BETWEEN '!' AND '~' AND {letter}"
         return [
+            (f"{text} IS NULL", "NULL"),
             (f"{number} AND NOT {self.ends_with(text, '.0')}", text),
             (is_address, self.lower(text)),
         ]

@@ -105,7 +105,7 @@ def _order_days(spec: QuerySpec) -> str:
     if spec.aggregates_lines:
         purchases, lines = "SUM(purchases)", "SUM(lines)"
     elif spec.mapping.frequency:
-        purchases = _sum_of_frequency(spec)
+        purchases = spec.dialect.cast(_sum_of_frequency(spec), "integer")
     sums = [
         f"{purchases} AS purchases",
         "SUM(amount) AS amount",
