@@ -25,10 +25,12 @@ class StatusRule(Struct, frozen=True):
     Attributes:
         column: The column.
         no_sale: Its values that are no sale, as `status_text` writes them, sorted; empty if any value is.
+        kept: Frequent values that are kept, as they are written, which need no further look.
     """
 
     column: Column
     no_sale: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 class Currency(Struct, frozen=True):
@@ -61,12 +63,14 @@ class CurrencyRule(Struct, frozen=True):
         currencies: The currencies that are expected.
         stops_at_others: Whether a line in another currency fails the run; if not, it is excluded.
         is_in_amount: Whether the currency is written beside the amounts.
+        as_written: How the column writes the first currency, which needs no further look.
     """
 
     column: Column
     currencies: tuple[Currency, ...]
     stops_at_others: bool = True
     is_in_amount: bool = False
+    as_written: tuple[str, ...] = ()
 
     @property
     def counted(self) -> tuple[Currency, ...]:
@@ -94,4 +98,4 @@ def status_text(text: str) -> str:
     >>> status_text(" Partially_Refunded ")
     'partially refunded'
     """
-    return text.lower().replace("_", " ").replace("-", " ").strip()
+    return text.strip().lower().replace("_", " ").replace("-", " ")

@@ -61,5 +61,9 @@ def _title(plan: Plan) -> str:
         rules["future"] = f"after {plan.spec.today}, the day on which this was printed"
     if plan.spec.may_be_ambiguous:
         rules["dates"] = f"what can be read in two ways is left out as {AMBIGUOUS_DATE}; a run stops at it"
+    currency = plan.spec.reading.sales.currency
+    if currency and currency.stops_at_others:
+        codes = ", ".join(known.code for known in currency.counted)
+        rules["currency"] = f"{codes}; lines in others are left out; a run stops at them"
     listed = "".join(f"\n--   {name}: {replace_unprintable(value)}" for name, value in rules.items())
     return f"-- RFM segments from {replace_unprintable(plan.source.label)}, one row per customer.{listed}"

@@ -53,14 +53,14 @@ class _Found(Struct, frozen=True):
     Attributes:
         column: The column.
         texts: How each currency is written, in capitals, by code; the most frequent first.
+        written: Values of the column by code.
         lines: The lines of each currency, by code.
-        is_in_amount: Whether the currency is written beside the amounts.
     """
 
     column: Column
     texts: Mapping[str, tuple[str, ...]]
     lines: Mapping[str, list[int]]
-    is_in_amount: bool = False
+    written: Mapping[str, tuple[str, ...]]
 
 
 class CurrencyReader:
@@ -105,7 +105,7 @@ class CurrencyReader:
         if len(found.texts) > 1:
             raise self.question(found)
         ((code, texts),) = found.texts.items()
-        return CurrencyRule(column, (Currency(code, texts),)), ()
+        return CurrencyRule(column, (Currency(code, texts),), as_written=found.written[code]), ()
 
     def _without_column(self) -> tuple[CurrencyRule | None, tuple[str, ...]]:
         """Return what is known of the currencies of a source without a column for them."""
@@ -202,6 +202,7 @@ class CurrencyReader:
             column,
             {code: tuple(sorted({*texts[code], code})) for code in ordered},
             {code: lines[code] for code in ordered},
+            {code: tuple(sorted(text for text in codes if codes[text] == code)) for code in ordered},
         )
 
     def _beside_amounts(self) -> tuple[CurrencyRule, tuple[str, ...]] | None:
@@ -263,7 +264,9 @@ class CurrencyReader:
             Currency(chosen, found.texts.get(chosen, (chosen,))),
             *(Currency(code, found.texts[code], is_excluded=True) for code in others),
         )
-        rule = CurrencyRule(found.column, currencies, stops_at_others=False)
+        rule = CurrencyRule(
+            found.column, currencies, stops_at_others=False, as_written=found.written.get(chosen, ())
+        )
         left_out = f", and not {self._listed(found, others)}{self._lines.scope}" if others else ""
         return rule, (f"counted are lines in {chosen}{left_out}",)
 

@@ -321,7 +321,8 @@ class StatusReader:
         notes: Sequence[str],
     ) -> Statuses:
         rules = [
-            StatusRule(status.column, self._words.texts(status.values, self._excluding)) for status in columns
+            StatusRule(status.column, self._words.texts(status.values, self._excluding), self._kept(status))
+            for status in columns
         ]
         marked = [*map(self._no_sale, columns), *(lines for _, lines in flags)]
         excluded = tuple(any(line) for line in zip(*marked, strict=True)) or (False,) * self._sample.rows
@@ -330,6 +331,11 @@ class StatusReader:
             excluded,
             (*(note for status in columns for note in self._notes(status)), *notes),
         )
+
+    def _kept(self, status: StatusColumn) -> tuple[str, ...]:
+        """Return the most frequent values that are kept, as they are written."""
+        kept = [value for value in status.values if status.meanings[value] not in self._excluding]
+        return tuple(sorted(kept[:_SHOWN]))
 
     def _notes(self, status: StatusColumn) -> Iterator[str]:
         name, where = status.column.name, self._lines.scope

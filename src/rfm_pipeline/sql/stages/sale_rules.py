@@ -30,16 +30,26 @@ def line_columns(spec: QuerySpec) -> list[str]:
     rules, dialect = spec.reading.sales, spec.dialect
     columns = []
     for name, rule in zip(_status_names(spec), rules.statuses, strict=True):
-        text = name
-        if any(" " in word for word in rule.no_sale) or not rule.no_sale:
-            text = f"REPLACE(REPLACE({name}, '_', ' '), '-', ' ')"
-        columns.append(f"LOWER({dialect.trim(text)}) AS {name}")
-    if rules.currency:
-        text = _CURRENCY
-        if rules.currency.is_in_amount:
-            text = dialect.without(text, _NUMBER)
-        columns.append(f"UPPER({dialect.trim(text)}) AS {_CURRENCY}")
+        text = f"LOWER({dialect.trim(name)})"
+        if any(" " in word for word in rule.no_sale):
+            text = f"REPLACE(REPLACE({text}, '_', ' '), '-', ' ')"
+        columns.append(_compared(spec, name, text, rule.kept, name))
+    if currency := rules.currency:
+        text = dialect.without(_CURRENCY, _NUMBER) if currency.is_in_amount else _CURRENCY
+        code = dialect.literal(currency.currencies[0].code)
+        columns.append(_compared(spec, _CURRENCY, f"UPPER({dialect.trim(text)})", currency.as_written, code))
     return columns
+
+
+def _compared(spec: QuerySpec, name: str, compared: str, written: tuple[str, ...], otherwise: str) -> str:
+    """Return a text in the form in which it is compared; frequent texts are found as they are written.
+
+    Looking for them takes a quarter of the time of the functions.
+    """
+    if written:
+        known = f"{name} IN ({_listed(spec, written)})"
+        compared = f"CASE WHEN {known} THEN {otherwise} ELSE {compared} END"
+    return f"{compared} AS {name}"
 
 
 def not_a_sale_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
