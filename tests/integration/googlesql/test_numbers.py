@@ -164,5 +164,5 @@ def test_both_engines_multiply_by_the_unit_exactly(amount: str, unit: str) -> No
     duck, google = (dialect_of(name) for name in ("duckdb", "bigquery"))
     in_duckdb = duck.in_unit(f"(CAST({amount} AS DECIMAL(30, 9)))", Decimal(unit))
     in_google = google.in_unit(f"(NUMERIC '{amount}')", Decimal(unit))
-    assert duckdb.sql(f"SELECT {in_duckdb}").fetchall() == [(product,)]
+    assert duckdb.execute(f"SELECT {in_duckdb}").fetchall() == [(product,)]
     assert GoogleSql.load().execute(f"SELECT {in_google} AS product", {}, {}) == [{"product": product}]

@@ -45,7 +45,8 @@ def numbers(
 ) -> Numbers:
     """Return the decision about columns, given by role."""
     named = {role: column((names or {}).get(role, role), kind) for role in columns}
-    mapping = ColumnMapping(customer_id=column("customer"), ordered_at=column("date"), **named)
+    roles: Any = {"customer_id": column("customer"), "ordered_at": column("date"), **named}
+    mapping = ColumnMapping(**roles)
     values = {named[role].name: tuple(texts) for role, texts in columns.items()}
     rows = len(next(iter(values.values())))
     sample = Sample(values, rows, is_whole, None if counts is None else lambda *_: counts)
@@ -229,7 +230,7 @@ def test_the_patterns_of_the_count_agree_with_the_forms(text: str, point: bool, 
         ({"decimal": ","}, COMMA), ({"thousands": "."}, COMMA), ({"decimal": ",", "thousands": "."}, COMMA),
     ],
 )  # fmt: skip
-def test_settings_are_obeyed(settings: dict[str, str], wanted: NumberSeparators) -> None:
+def test_settings_are_obeyed(settings: dict[str, Any], wanted: NumberSeparators) -> None:
     for values in ([], ["7"], ["1,234"], ["1.234"]):
         assert way(values, **settings) == wanted
     assert numbers({"amount": ["1,234"]}, **settings).notes == ()
