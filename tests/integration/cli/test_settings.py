@@ -154,10 +154,10 @@ def test_init_writes_the_preset_of_a_recognised_export(rfm: Rfm, tmp_path: Path)
 
 
 def test_init_writes_flags_that_the_source_needs(rfm: Rfm, tmp_path: Path) -> None:
-    (tmp_path / "w.csv").write_text("Konto;Tag;Wert\n1;03/02/2024;3,50\n2;13/02/2024;4\n", encoding="utf-8")
+    (tmp_path / "w.csv").write_text("Konto;Zeit;Geld\n1;03/02/2024;3,50\n2;13/02/2024;4\n", encoding="utf-8")
     assert refused(rfm("init", "w.csv"))[1].startswith("name it with --customer-id COLUMN --ordered-at")
     assert not (tmp_path / "rfm.toml").exists()
-    columns = ["--customer-id", "Konto", "--ordered-at", "Tag", "--amount", "Wert", "--delimiter", ";"]
+    columns = ["--customer-id", "Konto", "--ordered-at", "Zeit", "--amount", "Geld", "--delimiter", ";"]
     assert rfm("init", "w.csv", *columns, "--date-format", "%d/%m/%Y", "--decimal", ",").code == 0
     shown = rfm("run", "--json").json
     assert (shown["as_of"], shown["revenue"], shown["orders"]) == ("2024-02-13", "7.50", 2)

@@ -54,7 +54,7 @@ def choose_customer(evidence: Evidence, order: Column | None) -> Choice:
     candidates = [
         _with_kind(evidence, candidate)
         for candidate in evidence.candidates("customer_id")
-        if not are_flags(evidence.sample.filled(candidate.column))
+        if candidate.kind == "id" or not are_flags(evidence.sample.filled(candidate.column))
     ]
     if len(candidates) > 1 and evidence.has_values:
         candidates = [each for each in candidates if evidence.key_share(each.column)] or candidates

@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from rfm_pipeline.common.formatting import format_amount
 from rfm_pipeline.common.schema import Column
 from rfm_pipeline.config.column_mapping import list_columns, shell_word
+from rfm_pipeline.config.column_names import fold_name
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.evidence import Candidate, Evidence, Keys
 
@@ -24,6 +25,8 @@ _LEAST_LINES = 5
 """Lines of products in several quantities that prove what a price is of."""
 _MOST = 0.9
 _MAX_READINGS = 4
+_AMOUNTS_OF_ANYTHING = {"amount", "amt", "sales"}
+_FEW = 100
 _MONEY_ROLES = ("amount", "unit_price", "price", "quantity")
 
 
@@ -150,6 +153,12 @@ def _readings(evidence: Evidence, decided: frozenset[str]) -> list[Reading]:
 def _readings_of(evidence: Evidence, candidates: Mapping[str, Sequence[Candidate]]) -> list[Reading]:
     """Return the readings of an amount, or of a price with the quantity; of a price alone only if need be."""
     quantity = next(iter(candidates["quantity"]), None)
+    if quantity is None and candidates["price"]:
+        # `amount` beside `price` may be a number of pieces.
+        pieces = (
+            each for each in candidates["amount"] if each.kind == "amount" and _are_pieces(evidence, each)
+        )
+        quantity = next(pieces, None)
     readings = [Reading(evidence, each.kind, each.rank, each.column) for each in candidates["amount"]]
     for role, kind in (("unit_price", "unit"), ("price", "price")):
         for each in candidates[role]:
@@ -158,6 +167,14 @@ def _readings_of(evidence: Evidence, candidates: Mapping[str, Sequence[Candidate
             if not quantity or (kind == "price" and not candidates["amount"]):
                 readings.append(Reading(evidence, kind, 5, each.column))
     return readings
+
+
+def _are_pieces(evidence: Evidence, candidate: Candidate) -> bool:
+    """Return whether a column named as an amount of anything has small whole numbers."""
+    if fold_name(candidate.name) not in _AMOUNTS_OF_ANYTHING or not evidence.has_values:
+        return False
+    numbers = [number for number in evidence.numbers(candidate.column) if number is not None]
+    return bool(numbers) and all(number == int(number) and abs(number) < _FEW for number in numbers)
 
 
 def multiply(one: Money, other: Money) -> Money:

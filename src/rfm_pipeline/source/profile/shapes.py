@@ -25,39 +25,8 @@ PLACEHOLDERS = frozenset(
 """Values that identify no customer, in lower case."""
 
 _FLAGS = frozenset(
-    (
-        *(
-            "yes",
-            "no",
-            "y",
-            "n",
-            "true",
-            "false",
-            "0",
-            "1",
-            "ja",
-            "nein",
-            "oui",
-            "non",
-            "si",
-            "tak",
-            "nie",
-            "nee",
-        ),
-        *(
-            "new",
-            "returning",
-            "existing",
-            "member",
-            "normal",
-            "guest",
-            "registered",
-            "retail",
-            "wholesale",
-            "b2b",
-        ),
-        *("b2c", "business", "private", "consumer", "corporate", "home office", "vip", "regular"),
-    )
+    "yes no y n true false ja nein oui non si tak nie nee new returning existing member normal guest registered"
+    " retail wholesale b2b b2c business private consumer corporate vip regular".split()
 )
 """Values that say of what kind a customer is, in lower case."""
 
@@ -117,7 +86,7 @@ def is_placeholder(value: str) -> bool:
 def are_flags(values: Iterable[str]) -> bool:
     """Return whether all values say yes or no, or of what kind a customer is; False without values."""
     distinct = {value.casefold() for value in values}
-    return bool(distinct) and distinct <= _FLAGS
+    return bool(distinct) and (distinct <= _FLAGS or distinct == {"0", "1"})
 
 
 def are_words(values: Sequence[str]) -> bool:

@@ -123,6 +123,8 @@ KEYS: Mapping[str, Values] = {"order_id": order, "customer_id": customer, "order
         ),
         ({"customer_id": customer, "username": lambda line: f"u{line % 5}"}, "customer_id", ""),
         ({"Member": ["Yes", "No"], "Email": email}, "Email", ""),
+        ({"Customer": ["1", "2"]}, "Customer", ""),
+        ({"Customer": "1", "Member": ["0", "1"]}, "Customer", ""),
         ({"Customer": ["New", "Returning"], "User ID": customer}, "User ID", ""),
         ({"From Email Address": email, "To Email Address": "shop@example.com"}, "From Email Address", ""),
     ],
@@ -424,6 +426,11 @@ def test_the_amount_is_what_the_values_prove(
             {"Order Total (inc tax)": "10", "Order Total (ex tax)": "9"},
             "`Order Total (inc tax)` (400.00 in all) or `Order Total (ex tax)` (360.00 in all)",
             "--amount 'Order Total (inc tax)'",
+        ),
+        (
+            {"amount": ["1", "3"], "price": "5"},
+            "The amount of a line could be `amount` (80.00 in all) or `amount` × `price` (400.00 in all).",
+            "set --amount amount, or --quantity amount --unit-price price.",
         ),
         ({"Betrag brutto": "10", "Betrag netto": "9"}, "`Betrag brutto`", "--amount 'Betrag netto'"),
         (
