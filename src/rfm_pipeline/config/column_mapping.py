@@ -23,9 +23,10 @@ class ColumnMapping(Struct, frozen=True):
     """Column of each role; None if no column has the role.
 
     The amount of a line is `amount`, or `quantity` × `unit_price`, less its share `discount`; `refund` is
-    subtracted. `customer_fallback` identifies the customer where `customer_id` is blank. A line with a negative
-    amount and a `refund_of` is a refund of the order with that id, and belongs to that order's customer. With
-    `frequency`, a line is a customer with that number of orders, and the amount is what the customer spent.
+    subtracted. `customer_fallback` identifies the customer where `customer_id` is blank. A line with a
+    negative amount and a `refund_of` is a refund of the order with that id, and belongs to that order's
+    customer. With `frequency`, a line is a customer with that number of orders, and the amount is what the
+    customer spent.
     """
 
     customer_id: Column
@@ -40,7 +41,7 @@ class ColumnMapping(Struct, frozen=True):
     customer_fallback: Column | None = None
     frequency: Column | None = None
     configured: frozenset[str] = frozenset()
-    """Roles whose column is configured; the columns of the others were detected by name."""
+    """Roles whose column is configured; the columns of the others were detected."""
 
     def roles(self) -> dict[str, Column]:
         """Return the roles that have a column, in the order of `ROLES`, each with its column."""

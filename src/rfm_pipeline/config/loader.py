@@ -1,7 +1,7 @@
 """Loading and merging of the configuration layers.
 
 Precedence, strongest first: flags, `RFM_*` environment variables, `rfm.toml`, presets, defaults. Columns that
-no layer configures are then detected by name (`config.column_mapping`).
+no layer configures are then chosen by names and values (`source.profile.roles`).
 """
 
 from __future__ import annotations

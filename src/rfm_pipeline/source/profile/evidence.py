@@ -10,11 +10,14 @@ from msgspec import Struct
 
 from rfm_pipeline.common.schema import Column, Schema
 from rfm_pipeline.config.column_names import Meaning, meaning_of
+from rfm_pipeline.source.profile.customers import known_placeholders
 from rfm_pipeline.source.profile.sample import SAMPLE_ROWS, Sample
-from rfm_pipeline.source.profile.shapes import is_placeholder, loose_numbers
+from rfm_pipeline.source.profile.shapes import loose_numbers
 
 Keys = Sequence[str | None]
 """Values of a column that identify something, in the order of the rows; None where there is none."""
+
+_NUMBERS_OF_NOBODY = ("0", "-1")
 
 
 class Candidate(Struct, frozen=True):
@@ -79,10 +82,11 @@ class Evidence:
         if column.name not in self._keys:
             values = self.values(column)
             counts = Counter(value for value in values if value is not None)
-            placeholders = {value for value in counts if is_placeholder(value)}
+            known = {*known_placeholders(), *_NUMBERS_OF_NOBODY}
+            placeholders = {value for value in counts if value.casefold() in known}
             # Ids may run from 0: then 0 occurs about as often as others.
             usual = max((counts[value] for value in counts if value not in placeholders), default=0)
-            placeholders -= {value for value in ("0", "-1") if counts[value] <= 2 * usual}
+            placeholders -= {value for value in _NUMBERS_OF_NOBODY if counts[value] <= 2 * usual}
             self._keys[column.name] = [None if value in placeholders else value for value in values]
         return self._keys[column.name]
 

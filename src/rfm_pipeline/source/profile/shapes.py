@@ -19,15 +19,11 @@ from rfm_pipeline.common.number_format import (
     parse_number,
 )
 
-PLACEHOLDERS = frozenset(
-    ("0", "-1", "null", "nan", "none", "n/a", "na", "nil", "guest", "-", "(not set)", "unknown", "anonymous")
-)
-"""Values that identify no customer, in lower case."""
-
-_FLAGS = frozenset(
-    "yes no y n true false ja nein oui non si tak nie nee new returning existing member normal guest registered"
-    " retail wholesale b2b b2c business private consumer corporate vip regular".split()
-)
+_FLAGS = frozenset({
+    "yes", "no", "y", "n", "true", "false", "ja", "nein", "oui", "non", "si", "tak", "nie", "nee",
+    "new", "returning", "existing", "member", "normal", "guest", "registered", "regular", "vip",
+    "retail", "wholesale", "b2b", "b2c", "business", "private", "consumer", "corporate",
+})  # fmt: skip
 """Values that say of what kind a customer is, in lower case."""
 
 _LEAST_VALUES = 10
@@ -76,11 +72,6 @@ def _without_currency(value: str) -> str | None:
     if len(_LETTERS.findall(value)) > 5:
         return None
     return _NO_NUMBER.sub("", value).strip(" \t\u00a0\u202f")
-
-
-def is_placeholder(value: str) -> bool:
-    """Return whether a value identifies no customer, as `0`, `NULL` and `guest` do."""
-    return value.casefold() in PLACEHOLDERS
 
 
 def are_flags(values: Iterable[str]) -> bool:
