@@ -138,7 +138,7 @@ class CurrencyReader:
         if self._is_converted(self._money_column()):
             shared = set(name_words(self._money_column().name)) & set(vocabulary["converted"])
             return next((column for column in others if shared & set(name_words(column.name))), None)
-        blocked = _OTHER_CURRENCIES | set(vocabulary["converted"])
+        blocked = {*_OTHER_CURRENCIES, *vocabulary["converted"]}
         plain = [column for column in others if not blocked & set(name_words(column.name))]
         return next(iter([*named, *plain]), None) or self._by_values(roles, blocked)
 

@@ -50,7 +50,8 @@ def unused_money_notes(lines: SampledLines, separators: NumberSeparators) -> tup
         counts = Counter(sample.filled(column))
         values = {value: number(value, column.kind, separators) for value in counts}
         read = sum(counts[value] for value, amount in values.items() if amount is not None)
-        amount = sum(((values[value] or 0) * lines_ for value, lines_ in counts.items()), Decimal(0))
+        zero = Decimal(0)
+        amount = sum(((values[value] or zero) * lines_ for value, lines_ in counts.items()), zero)
         if amount and 10 * read >= 9 * counts.total():
             shown.append(f"`{column.name}` ({format_amount(amount)})")
     if not shown:

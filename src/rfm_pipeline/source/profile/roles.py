@@ -29,6 +29,7 @@ from rfm_pipeline.source.profile.money_columns import (
     choose_price,
     choose_quantity,
 )
+from rfm_pipeline.source.profile.refunds import choose_refund
 from rfm_pipeline.source.profile.sample import Sample
 
 _KEY_ROLES = {"customer_id", "customer_fallback", "order_id", "refund_of"}
@@ -79,6 +80,9 @@ def map_columns(
     if chosen.get("unit_price") and not chosen.get("quantity") and not chosen.get("amount"):
         # Without a quantity, each line is one item, whose price is the amount.
         chosen["amount"] = chosen.pop("unit_price")
+    if "refund" not in chosen:
+        chosen["refund"], refund_notes = choose_refund(evidence, chosen)
+        notes += refund_notes
     return Roles(_validated(schema, chosen, frozenset(names), file_type), tuple(notes))
 
 

@@ -18,6 +18,12 @@ from rfm_pipeline.config.vocabulary import load
 _NAME_PARTS = re.compile(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]+(?![^\W\dA-Z_])|\d+")
 # What follows the status itself: `Shipped - Delivered to Buyer`, `Cancelled (stock)`, `cancelled by seller`.
 _DETAIL = re.compile(r"\s[–-]\s|\s?[(:;,/]|\s(?:by|durch|par|por|da|door|przez)\s")
+# What the status is of: `Order Cancelled`, `Zahlung fehlgeschlagen`.
+_SUBJECT = re.compile(
+    r"^(?:order|payment|transaction|bestellung|zahlung|commande|paiement|pedido|pago|ordine|pagamento|bestelling"
+    r"|betaling|zamówienie|płatność)[\s_-]+",
+    re.IGNORECASE,
+)
 _WOOCOMMERCE = re.compile(r"^wc[-_]", re.IGNORECASE)
 _SHOWN_PREFIX = "wc "
 
@@ -65,7 +71,8 @@ class StatusWords(Struct, frozen=True):
         """
         if (key := fold(text)) in self.own:
             return self.own[key]
-        for part in (text, _WOOCOMMERCE.sub("", text), _DETAIL.split(text, maxsplit=1)[0]):
+        first = _DETAIL.split(text, maxsplit=1)[0]
+        for part in (text, _WOOCOMMERCE.sub("", text), first, _SUBJECT.sub("", first)):
             if known := _known().get(fold(part)):
                 return known[0]
         return None
@@ -102,7 +109,7 @@ class StatusWords(Struct, frozen=True):
 
     @staticmethod
     def _languages(values: Iterable[str]) -> set[str]:
-        found = set()
+        found = set[str]()
         for value in values:
             known = _known().get(fold(value))
             if known and "en" not in known[1]:
