@@ -19,6 +19,8 @@ _LENGTH_LIMIT = 200
 def candidate_ids(customer: str) -> tuple[str, ...]:
     """Return the ids to look up, in order of preference: the text as typed, then without surrounding blanks.
 
+    An address is looked up in lower case, too, as a run folds it.
+
     Raises:
         UsageError: If the text can't be an id.
     """
@@ -33,7 +35,9 @@ def candidate_ids(customer: str) -> tuple[str, ...]:
             "The customer is blank.",
             "name a customer; lines without one are excluded, with the reason missing_customer.",
         )
-    return tuple(dict.fromkeys([customer, customer.strip()]))
+    trimmed = customer.strip()
+    folded = [trimmed.lower()] if "@" in trimmed else []
+    return tuple(dict.fromkeys([customer, trimmed, *folded]))
 
 
 def unknown_customer(plan: Plan, customer: str) -> UsageError:

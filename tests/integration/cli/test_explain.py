@@ -234,10 +234,13 @@ def test_similar_ids_are_suggested(typed: str, suggested: str, tmp_path: Path, r
     assert hint.startswith(f"did you mean '{suggested}'?")
 
 
-def test_blanks_around_an_id_are_removed_unless_they_belong_to_it(tmp_path: Path, rfm: Rfm) -> None:
-    (tmp_path / "o.csv").write_text('customer_id,order_date,amount\nann,2024-01-01,5\n" bob",2024-01-01,6\n')
+def test_blanks_around_an_id_are_removed_and_addresses_are_folded(tmp_path: Path, rfm: Rfm) -> None:
+    (tmp_path / "o.csv").write_text(
+        'customer_id,order_date,amount\nann,2024-01-01,5\n" bob",2024-01-01,6\nAl@X.com,2024-01-01,6\n'
+    )
     assert rfm("explain", " ann ", "o.csv", "--json").json["customer_id"] == "ann"
-    assert rfm("explain", " bob", "o.csv", "--json").json["customer_id"] == " bob"
+    assert rfm("explain", " bob", "o.csv", "--json").json["customer_id"] == "bob"
+    assert rfm("explain", "AL@x.com", "o.csv", "--json").json["customer_id"] == "al@x.com"
     assert refused(rfm("explain", "  ", "o.csv"))[0] == "The customer is blank."
     assert "is not text in UTF-8" in refused(rfm("explain", "a\udcff", "o.csv"))[0]
 

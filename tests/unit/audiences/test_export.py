@@ -181,7 +181,7 @@ def test_ids_that_are_addresses_need_the_flag_clear(with_addresses: Rfm, tmp_pat
     assert with_addresses("export", "-o", "all.csv", "--columns", "segment,monetary").code == 0
     assert "@" not in (tmp_path / "all.csv").read_text()
     assert with_addresses("export", "-o", "all.csv", "--clear").code == 0
-    assert "User.1@Example.com" in (tmp_path / "all.csv").read_text()
+    assert "user.1@example.com" in (tmp_path / "all.csv").read_text()
 
 
 def test_ids_that_are_addresses_need_no_contacts(with_addresses: Rfm, tmp_path: Path) -> None:
