@@ -15,8 +15,8 @@ lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (TRIM(order_id) = '') THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT ENDS_WITH(order_id, ' ') THEN order_id
+      ELSE NULLIF(TRIM(order_id), '')
     END AS order_id,
     DATE(ordered_at, 'UTC') AS order_date,
     CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END AS quantity,
@@ -34,6 +34,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -65,7 +66,9 @@ customers AS (
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS INT64) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS INT64) AS lines
+    CAST(SUM(lines) AS INT64) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
 ),
@@ -96,28 +99,42 @@ metrics AS (
 -- One row per recency value, with its number of customers.
 recency_histogram AS (
   SELECT
-    -recency_days AS value,
+    recency_days AS value,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per recency value, with the customers up to the value and in total.
+-- One row per recency value, with the customers below it, up to it and in total.
 recency_cumulative AS (
   SELECT
     value,
+    SUM(customers_here) OVER (ORDER BY value) - customers_here AS below,
     SUM(customers_here) OVER (ORDER BY value) AS up_to,
     SUM(customers_here) OVER () AS customers
   FROM recency_histogram
 ),
 
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 3
+      WHEN DIV((4 * up_to), customers) - DIV((4 * below), customers) >= 2 THEN DIV((4 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((4 * below), customers)
+    END AS step
+  FROM recency_cumulative
+),
+
 -- One row: the edges of recency.
 recency_edges AS (
   SELECT
-    -MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) - 1 AS r_edge_1,
-    -MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) - 1 AS r_edge_2,
-    -MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) - 1 AS r_edge_3
-  FROM recency_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS r_edge_3,
+    MAX(CASE WHEN step < 2 THEN value END) AS r_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS r_edge_1
+  FROM recency_steps
 ),
 
 -- One row per frequency value, with its number of customers.
@@ -129,86 +146,112 @@ frequency_histogram AS (
   GROUP BY 1
 ),
 
--- One row per frequency value, with the customers up to the value and in total.
+-- One row per frequency value, with the customers below it, up to it and in total.
 frequency_cumulative AS (
   SELECT
     value,
+    SUM(customers_here) OVER (ORDER BY value) - customers_here AS below,
     SUM(customers_here) OVER (ORDER BY value) AS up_to,
     SUM(customers_here) OVER () AS customers
   FROM frequency_histogram
 ),
 
--- One row: the edges of frequency.
-frequency_edges AS (
+-- One row per frequency value, with the number of thresholds below it.
+frequency_steps AS (
   SELECT
-    MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) AS f_edge_1,
-    MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) AS f_edge_2,
-    MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) AS f_edge_3
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 3
+      WHEN DIV((4 * up_to), customers) - DIV((4 * below), customers) >= 2 THEN DIV((4 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((4 * below), customers)
+    END AS step
   FROM frequency_cumulative
 ),
 
--- One row per coarse monetary value, with its number of customers.
+-- One row: the edges of frequency.
+frequency_edges AS (
+  SELECT
+    MAX(CASE WHEN step < 1 THEN value END) AS f_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS f_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS f_edge_3
+  FROM frequency_steps
+),
+
+-- One row per coarse monetary value, with its highest value and its number of customers.
 monetary_coarse AS (
   SELECT
     monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) AS coarse,
+    MAX(monetary) AS highest,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per coarse monetary value, with the customers before it, up to it and in total.
+-- One row per coarse monetary value, with the customers below it, up to it and in total.
 monetary_ranges AS (
   SELECT
     coarse,
-    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    highest,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS below,
     SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
     SUM(customers_here) OVER () AS customers
   FROM monetary_coarse
 ),
 
--- One row per coarse monetary value that contains an edge.
-monetary_holders AS (
-  SELECT
-    coarse,
-    before,
-    customers
-  FROM monetary_ranges
-  WHERE
-    (before * 4 < customers * 1 AND up_to * 4 >= customers * 1)
-    OR (before * 4 < customers * 2 AND up_to * 4 >= customers * 2)
-    OR (before * 4 < customers * 3 AND up_to * 4 >= customers * 3)
-),
-
--- One row per monetary value within monetary_holders, with its number of customers.
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
 monetary_histogram AS (
   SELECT
     monetary AS value,
     coarse,
-    before,
+    below AS below_coarse,
     customers,
     COUNT(*) AS customers_here
   FROM metrics
-  JOIN monetary_holders
+  JOIN monetary_ranges
     ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+  WHERE DIV((4 * up_to), customers) > DIV((4 * below), customers)
   GROUP BY 1, 2, 3, 4
 ),
 
--- One row per monetary value within monetary_holders, with the customers up to it and in total.
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
 monetary_cumulative AS (
   SELECT
     value,
-    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
     customers
   FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
+    customers
+  FROM monetary_ranges
+  WHERE DIV((4 * up_to), customers) = DIV((4 * below), customers)
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 3
+      WHEN DIV((4 * up_to), customers) - DIV((4 * below), customers) >= 2 THEN DIV((4 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((4 * below), customers)
+    END AS step
+  FROM monetary_cumulative
 ),
 
 -- One row: the edges of monetary.
 monetary_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) AS m_edge_1,
-    MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) AS m_edge_2,
-    MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) AS m_edge_3
-  FROM monetary_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS m_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS m_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS m_edge_3
+  FROM monetary_steps
 ),
 
 -- One row: the edges between scores. A recency edge is the most days of its score.

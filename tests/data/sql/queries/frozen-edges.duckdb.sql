@@ -15,8 +15,8 @@ lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT SUFFIX(order_id, ' ') THEN order_id
+      ELSE NULLIF(REGEXP_REPLACE(order_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '')
     END AS order_id,
     CAST(TIMEZONE('UTC', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
     TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
@@ -34,6 +34,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -65,7 +66,9 @@ customers AS (
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS BIGINT) AS lines
+    CAST(SUM(lines) AS BIGINT) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
 ),
@@ -100,87 +103,115 @@ metrics AS (
 -- One row per recency value, with its number of customers.
 recency_histogram AS (
   SELECT
-    -recency_days AS value,
+    recency_days AS value,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per recency value, with the customers up to the value and in total.
+-- One row per recency value, with the customers below it, up to it and in total.
 recency_cumulative AS (
   SELECT
     value,
+    SUM(customers_here) OVER (ORDER BY value) - customers_here AS below,
     SUM(customers_here) OVER (ORDER BY value) AS up_to,
     SUM(customers_here) OVER () AS customers
   FROM recency_histogram
 ),
 
--- One row: the edges of recency.
-recency_edges AS (
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
   SELECT
-    -MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) - 1 AS r_recomputed_1,
-    -MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) - 1 AS r_recomputed_2
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 2
+      WHEN (3 * up_to) // customers - (3 * below) // customers >= 2 THEN (3 * (below + up_to) - 1) // (2 * customers)
+      ELSE (3 * below) // customers
+    END AS step
   FROM recency_cumulative
 ),
 
--- One row per coarse monetary value, with its number of customers.
+-- One row: the edges of recency.
+recency_edges AS (
+  SELECT
+    MAX(CASE WHEN step < 1 THEN value END) AS r_recomputed_2,
+    MAX(CASE WHEN step < 2 THEN value END) AS r_recomputed_1
+  FROM recency_steps
+),
+
+-- One row per coarse monetary value, with its highest value and its number of customers.
 monetary_coarse AS (
   SELECT
     FLOOR(CAST(monetary AS DOUBLE)) AS coarse,
+    MAX(monetary) AS highest,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per coarse monetary value, with the customers before it, up to it and in total.
+-- One row per coarse monetary value, with the customers below it, up to it and in total.
 monetary_ranges AS (
   SELECT
     coarse,
-    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    highest,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS below,
     SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
     SUM(customers_here) OVER () AS customers
   FROM monetary_coarse
 ),
 
--- One row per coarse monetary value that contains an edge.
-monetary_holders AS (
-  SELECT
-    coarse,
-    before,
-    customers
-  FROM monetary_ranges
-  WHERE
-    (before * 2 < customers * 1 AND up_to * 2 >= customers * 1)
-),
-
--- One row per monetary value within monetary_holders, with its number of customers.
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
 monetary_histogram AS (
   SELECT
     monetary AS value,
     coarse,
-    before,
+    below AS below_coarse,
     customers,
     COUNT(*) AS customers_here
   FROM metrics
-  JOIN monetary_holders
+  JOIN monetary_ranges
     ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  WHERE (2 * up_to) // customers > (2 * below) // customers
   GROUP BY 1, 2, 3, 4
 ),
 
--- One row per monetary value within monetary_holders, with the customers up to it and in total.
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
 monetary_cumulative AS (
   SELECT
     value,
-    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
     customers
   FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
+    customers
+  FROM monetary_ranges
+  WHERE (2 * up_to) // customers = (2 * below) // customers
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 1
+      WHEN (2 * up_to) // customers - (2 * below) // customers >= 2 THEN (2 * (below + up_to) - 1) // (2 * customers)
+      ELSE (2 * below) // customers
+    END AS step
+  FROM monetary_cumulative
 ),
 
 -- One row: the edges of monetary.
 monetary_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 2 >= customers * 1 THEN value END) AS m_recomputed_1
-  FROM monetary_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS m_recomputed_1
+  FROM monetary_steps
 ),
 
 -- One row: the edges between scores, frozen from an earlier run, and the recomputed ones. A recency edge is the most days of its score.

@@ -25,8 +25,8 @@ lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT SUFFIX(order_id, ' ') THEN order_id
+      ELSE NULLIF(REGEXP_REPLACE(order_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '')
     END AS order_id,
     CAST(TIMEZONE('UTC', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
     TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
@@ -44,6 +44,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -74,8 +75,8 @@ lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (TRIM(order_id) = '') THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT ENDS_WITH(order_id, ' ') THEN order_id
+      ELSE NULLIF(TRIM(order_id), '')
     END AS order_id,
     DATE(ordered_at, 'UTC') AS order_date,
     CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END AS quantity,
@@ -93,6 +94,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -132,8 +134,8 @@ lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT SUFFIX(order_id, ' ') THEN order_id
+      ELSE NULLIF(REGEXP_REPLACE(order_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '')
     END AS order_id,
     CAST(TIMEZONE('UTC', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
     TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
@@ -152,6 +154,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -186,8 +189,8 @@ lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (TRIM(order_id) = '') THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT ENDS_WITH(order_id, ' ') THEN order_id
+      ELSE NULLIF(TRIM(order_id), '')
     END AS order_id,
     DATE(ordered_at, 'UTC') AS order_date,
     CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END AS quantity,
@@ -206,6 +209,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -248,8 +252,8 @@ lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT SUFFIX(order_id, ' ') THEN order_id
+      ELSE NULLIF(REGEXP_REPLACE(order_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '')
     END AS order_id,
     CAST(TIMEZONE('Europe/Berlin', CASE WHEN ISFINITE(ordered_at) THEN ordered_at END) AS DATE) AS order_date,
     TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity,
@@ -268,6 +272,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -300,8 +305,8 @@ lines AS (
   SELECT
     customer_id AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (TRIM(order_id) = '') THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT ENDS_WITH(order_id, ' ') THEN order_id
+      ELSE NULLIF(TRIM(order_id), '')
     END AS order_id,
     DATE(ordered_at, 'Europe/Berlin') AS order_date,
     CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END AS quantity,
@@ -320,6 +325,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -349,6 +355,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -375,6 +382,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -408,6 +416,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -431,6 +440,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -461,6 +471,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2024-12-31' THEN 'future_dated'
@@ -486,6 +497,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2024-12-31' THEN 'future_dated'
@@ -517,6 +529,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -542,6 +555,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -590,22 +604,41 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
-      WHEN SUFFIX(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\.0$', '\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
-      WHEN NOT (REGEXP_FULL_MATCH(customer_id, '[\t-\r\x{85}\p{Z}]*')) THEN customer_id
+      WHEN customer_id IS NULL THEN NULL
+      WHEN customer_id BETWEEN '1' AND '~' AND customer_id[-1] BETWEEN '0' AND '9' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
+      WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND (customer_id[-1] BETWEEN 'a' AND 'z' OR customer_id[-1] BETWEEN 'A' AND 'Z') THEN LOWER(customer_id)
+      WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
+      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*\pL[\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
+      WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
+      ELSE CASE WHEN customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~' THEN customer_id ELSE REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g') END
     END AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (REGEXP_FULL_MATCH(order_id, '[\t-\r\x{85}\p{Z}]*')) THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT SUFFIX(order_id, ' ') THEN order_id
+      ELSE NULLIF(REGEXP_REPLACE(order_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '')
     END AS order_id,
     CASE
       WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?)?$') THEN TRY_CAST(LEFT(ordered_at, 10) AS DATE)
       WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?(Z| UTC| ?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))$') THEN CAST(TIMEZONE('Europe/Berlin', TRY_CAST(REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '^(.{10}).(.{5})[:.0-9]*', '\1 \2:00'), ' ?([+-][0-9]{2}):?([0-9]{2})$', '\1:\2') AS TIMESTAMPTZ)) AS DATE)
-      WHEN REGEXP_MATCHES(ordered_at, '^[0-9]{1,2}\.[0-9]{1,2}\.[12][0-9]{3} +[0-9]{1,2}:[0-5]?[0-9]$') THEN CAST(TRY_STRPTIME(ordered_at, '%d.%m.%Y %H:%M') AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)?)?$') THEN TRY_CAST(REGEXP_REPLACE(ordered_at, '^([0-9]+).([0-9]+).([0-9]+).*$', '\1-\2-\3') AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\[[^\]]*\]| \([^)]*\))?$') THEN CAST(TIMEZONE('Europe/Berlin', TRY_CAST(CONCAT(CAST(TRY_CAST(REGEXP_REPLACE(ordered_at, '^([0-9]+).([0-9]+).([0-9]+).*$', '\1-\2-\3') AS DATE) AS VARCHAR), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\[(].*)?$', '+00:00'), '^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \1:00\2\3')) AS TIMESTAMPTZ) + TO_HOURS(CASE WHEN REGEXP_MATCHES(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\.?[Mm]') THEN 12 WHEN REGEXP_MATCHES(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\.?[Mm]') THEN -12 ELSE 0 END)) AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3} +(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9]$') THEN CAST(TRY_STRPTIME(ordered_at, '%d.%m.%Y %H:%M') AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3}(?:(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)?)?$') THEN CAST(TRY_STRPTIME(REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3})', 1), '%d.%m.%Y') AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3}(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\[[^\]]*\]| \([^)]*\))?$') THEN CAST(TIMEZONE('Europe/Berlin', TRY_CAST(CONCAT(CAST(CAST(TRY_STRPTIME(REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3})', 1), '%d.%m.%Y') AS DATE) AS VARCHAR), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\[(].*)?$', '+00:00'), '^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \1:00\2\3')) AS TIMESTAMPTZ) + TO_HOURS(CASE WHEN REGEXP_MATCHES(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\.?[Mm]') THEN 12 WHEN REGEXP_MATCHES(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\.?[Mm]') THEN -12 ELSE 0 END)) AS DATE)
     END AS order_date,
-    CASE WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$') THEN TRY_CAST(REPLACE(REPLACE(amount, '.', ''), ',', '.') AS DECIMAL(30, 9)) END AS amount,
-    CASE WHEN REGEXP_MATCHES(refund, '^\s*[+-]?([0-9]+|[0-9]{1,3}(\.[0-9]{3})+)(,[0-9]*)?\s*$') THEN TRY_CAST(REPLACE(REPLACE(refund, '.', ''), ',', '.') AS DECIMAL(30, 9)) END AS refund,
+    COALESCE(CASE
+      WHEN NOT (CONTAINS(amount, 'e') OR CONTAINS(amount, 'E') OR CONTAINS(amount, '_') OR CONTAINS(amount, '.')) THEN TRY_CAST(REPLACE(amount, ',', '.') AS DECIMAL(30, 9))
+      WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(REPLACE(amount, ',', '.') AS DOUBLE) AS DECIMAL(30, 9))
+    END, CASE WHEN REGEXP_MATCHES(amount, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
+      WHEN REGEXP_MATCHES(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_MATCHES(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REPLACE(REGEXP_REPLACE(amount, '[^0-9,]', '', 'g'), ',', '.') AS DECIMAL(30, 9)) END) AS amount,
+    COALESCE(CASE
+      WHEN NOT (CONTAINS(refund, 'e') OR CONTAINS(refund, 'E') OR CONTAINS(refund, '_') OR CONTAINS(refund, '.')) THEN TRY_CAST(REPLACE(refund, ',', '.') AS DECIMAL(30, 9))
+      WHEN REGEXP_MATCHES(refund, '^\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(REPLACE(refund, ',', '.') AS DOUBLE) AS DECIMAL(30, 9))
+    END, CASE WHEN REGEXP_MATCHES(refund, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
+      WHEN REGEXP_MATCHES(refund, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_MATCHES(refund, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REPLACE(REGEXP_REPLACE(refund, '[^0-9,]', '', 'g'), ',', '.') AS DECIMAL(30, 9)) END) AS refund,
     (refund IS NULL OR REGEXP_FULL_MATCH(refund, '[\t-\r\x{85}\p{Z}]*')) AS no_refund,
     ordered_at AS written_date,
     amount AS written_amount,
@@ -626,6 +659,8 @@ clean AS (
       WHEN skip_reason IS NOT NULL THEN skip_reason
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
+      WHEN customer_id BETWEEN '0' AND ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
+      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -643,7 +678,7 @@ clean AS (
 SELECT *
 FROM clean;
 
--- bigquery; as in duckdb: clean
+-- bigquery
 WITH
 -- One row per source line: the columns that the query uses.
 source AS (
@@ -666,22 +701,44 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
-      WHEN ENDS_WITH(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\\.0$', '\\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
-      WHEN NOT (TRIM(customer_id) = '') THEN customer_id
+      WHEN REGEXP_CONTAINS(customer_id, '^[\\t-\\r\\x{85}\\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\\.a\\.|nat|undefined|missing|blank|empty|not set|not available|\\(not set\\)|\\(none\\)|\\(null\\)|\\(blank\\)|\\(empty\\)|<null>|<na>|\\[null\\]|\\\\n|#n/a|#null!|#ref!|#value!|#name\\?|-|--|---|–|—|_|\\.|\\.\\.\\.|\\?|\\?\\?|\\?\\?\\?|/|\\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\\.a\\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\\t-\\r\\x{85}\\p{Z}]*$') THEN NULL
+      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*\\pL[\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
+      WHEN STRPOS(customer_id, '.0') > 0 THEN REGEXP_REPLACE(TRIM(customer_id), '^([0-9]+)\\.0$', '\\1')
+      ELSE TRIM(customer_id)
     END AS customer_id,
     CASE
-      WHEN order_id BETWEEN '!' AND '~' THEN order_id
-      WHEN NOT (TRIM(order_id) = '') THEN order_id
+      WHEN order_id BETWEEN '!' AND '~' AND NOT ENDS_WITH(order_id, ' ') THEN order_id
+      ELSE NULLIF(TRIM(order_id), '')
     END AS order_id,
     CASE
       WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?)?$') THEN SAFE_CAST(SUBSTR(ordered_at, 1, 10) AS DATE)
       WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z| UTC| ?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))$') THEN DATE(SAFE_CAST(REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '^(.{10}).(.{5})[:.0-9]*', '\\1 \\2:00'), ' ?([+-][0-9]{2}):?([0-9]{2})$', '\\1:\\2') AS TIMESTAMP), 'Europe/Berlin')
-      WHEN REGEXP_CONTAINS(ordered_at, '^[0-9]{1,2}\\.[0-9]{1,2}\\.[12][0-9]{3} +[0-9]{1,2}:[0-5]?[0-9]$') THEN DATE(SAFE.PARSE_DATETIME('%d.%m.%Y %H:%M', ordered_at))
+      WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)?)?$') THEN SAFE_CAST(REGEXP_REPLACE(ordered_at, '^([0-9]+).([0-9]+).([0-9]+).*$', '\\1-\\2-\\3') AS DATE)
+      WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\\[[^\\]]*\\]| \\([^)]*\\))?$') THEN DATE(TIMESTAMP_ADD(SAFE_CAST(CONCAT(CAST(SAFE_CAST(REGEXP_REPLACE(ordered_at, '^([0-9]+).([0-9]+).([0-9]+).*$', '\\1-\\2-\\3') AS DATE) AS STRING), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\\[(].*)?$', '+00:00'), '^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \\1:00\\2\\3')) AS TIMESTAMP), INTERVAL CASE WHEN REGEXP_CONTAINS(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\\.?[Mm]') THEN 12 WHEN REGEXP_CONTAINS(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\\.?[Mm]') THEN -12 ELSE 0 END HOUR), 'Europe/Berlin')
+      WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3} +(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9]$') THEN DATE(SAFE.PARSE_DATETIME('%d.%m.%Y %H:%M', ordered_at))
+      WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3}(?:(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)?)?$') THEN DATE(SAFE.PARSE_DATETIME('%d.%m.%Y', REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3})')))
+      WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3}(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\\[[^\\]]*\\]| \\([^)]*\\))?$') THEN DATE(TIMESTAMP_ADD(SAFE_CAST(CONCAT(CAST(DATE(SAFE.PARSE_DATETIME('%d.%m.%Y', REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3})'))) AS STRING), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\\[(].*)?$', '+00:00'), '^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \\1:00\\2\\3')) AS TIMESTAMP), INTERVAL CASE WHEN REGEXP_CONTAINS(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\\.?[Mm]') THEN 12 WHEN REGEXP_CONTAINS(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\\.?[Mm]') THEN -12 ELSE 0 END HOUR), 'Europe/Berlin')
     END AS order_date,
-    CASE WHEN REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+|[0-9]{1,3}(\\.[0-9]{3})+)(,[0-9]*)?\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(REPLACE(amount, '.', ''), ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(REPLACE(amount, '.', ''), ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END END AS amount,
-    CASE WHEN REGEXP_CONTAINS(refund, '^\\s*[+-]?([0-9]+|[0-9]{1,3}(\\.[0-9]{3})+)(,[0-9]*)?\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(REPLACE(refund, '.', ''), ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(REPLACE(refund, '.', ''), ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END END AS refund,
+    COALESCE(CASE
+      WHEN NOT REGEXP_CONTAINS(amount, '[eE_.]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END
+      WHEN REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS FLOAT64) * 1e9)) < 1e30 THEN CAST(CAST(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS FLOAT64) * 1e9) AS BIGNUMERIC) / 1e9 AS NUMERIC) END
+    END, CASE WHEN REGEXP_CONTAINS(amount, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REPLACE(REGEXP_REPLACE(amount, '[^0-9,]', ''), ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REPLACE(REGEXP_REPLACE(amount, '[^0-9,]', ''), ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END END) AS amount,
+    COALESCE(CASE
+      WHEN NOT REGEXP_CONTAINS(refund, '[eE_.]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END
+      WHEN REGEXP_CONTAINS(refund, '^\\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS FLOAT64) * 1e9)) < 1e30 THEN CAST(CAST(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS FLOAT64) * 1e9) AS BIGNUMERIC) / 1e9 AS NUMERIC) END
+    END, CASE WHEN REGEXP_CONTAINS(refund, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(refund, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(refund, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REPLACE(REGEXP_REPLACE(refund, '[^0-9,]', ''), ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(refund, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(refund, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REPLACE(REGEXP_REPLACE(refund, '[^0-9,]', ''), ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END END) AS refund,
     (refund IS NULL OR TRIM(refund) = '') AS no_refund,
     ordered_at AS written_date,
     amount AS written_amount,
@@ -689,6 +746,33 @@ lines AS (
     skip_reason,
     exclude_reason
   FROM source
+),
+
+-- One row per source line, with the first reason to exclude it; NULL means that it is kept.
+clean AS (
+  SELECT
+    customer_id,
+    order_id,
+    order_date,
+    amount - CASE WHEN no_refund THEN 0 ELSE refund END AS amount,
+    CASE
+      WHEN skip_reason IS NOT NULL THEN skip_reason
+      WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN order_id IS NULL THEN 'missing_order'
+      WHEN customer_id BETWEEN '0' AND ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
+      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN order_date IS NULL THEN 'invalid_date'
+      WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN 'invalid_amount'
+      WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
+      WHEN exclude_reason IS NOT NULL THEN exclude_reason
+      WHEN amount - CASE WHEN no_refund THEN 0 ELSE refund END <= 0 THEN 'non_positive_amount'
+    END AS reason,
+    CASE
+      WHEN order_date IS NULL THEN written_date
+      WHEN amount IS NULL THEN written_amount
+      WHEN refund IS NULL THEN written_refund
+    END AS written
+  FROM lines
 )
 
 SELECT *
@@ -714,20 +798,29 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
-      WHEN SUFFIX(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\.0$', '\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
-      WHEN NOT (REGEXP_FULL_MATCH(customer_id, '[\t-\r\x{85}\p{Z}]*')) THEN customer_id
+      WHEN customer_id IS NULL THEN NULL
+      WHEN customer_id BETWEEN '1' AND '~' AND customer_id[-1] BETWEEN '0' AND '9' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
+      WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND (customer_id[-1] BETWEEN 'a' AND 'z' OR customer_id[-1] BETWEEN 'A' AND 'Z') THEN LOWER(customer_id)
+      WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
+      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*\pL[\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
+      WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
+      ELSE CASE WHEN customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~' THEN customer_id ELSE REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g') END
     END AS customer_id,
     CASE WHEN ISFINITE(ordered_at) THEN ordered_at END AS order_date,
-    COALESCE(CASE
+    CASE WHEN quantity LIKE '%.%' AND REGEXP_MATCHES(quantity, '(^|[^0-9.,])[1-9][0-9]{0,2}\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE
       WHEN NOT (CONTAINS(quantity, 'e') OR CONTAINS(quantity, 'E') OR CONTAINS(quantity, '_')) THEN TRY_CAST(quantity AS DECIMAL(12, 3))
-      WHEN REGEXP_MATCHES(quantity, '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(quantity AS DOUBLE) AS DECIMAL(12, 3))
-    END, CASE WHEN REGEXP_MATCHES(quantity, '^\s*[+-]?[0-9]{1,3},[0-9]{3}(\.[0-9]+|(,[0-9]{3})+(\.[0-9]+)?)\s*$') THEN TRY_CAST(REPLACE(quantity, ',', '') AS DECIMAL(12, 3)) END) AS quantity,
-    COALESCE(CASE
+      WHEN REGEXP_MATCHES(quantity, '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(quantity AS DOUBLE) AS DECIMAL(12, 3))
+    END, CASE WHEN REGEXP_MATCHES(quantity, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
+      WHEN REGEXP_MATCHES(quantity, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_MATCHES(quantity, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REGEXP_REPLACE(quantity, '[^0-9.]', '', 'g') AS DECIMAL(12, 3)) END) END AS quantity,
+    CASE WHEN unit_price LIKE '%.%' AND REGEXP_MATCHES(unit_price, '(^|[^0-9.,])[1-9][0-9]{0,2}\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE
       WHEN NOT (CONTAINS(unit_price, 'e') OR CONTAINS(unit_price, 'E') OR CONTAINS(unit_price, '_')) THEN TRY_CAST(unit_price AS DECIMAL(18, 6))
-      WHEN REGEXP_MATCHES(unit_price, '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(unit_price AS DOUBLE) AS DECIMAL(18, 6))
-    END, CASE WHEN REGEXP_MATCHES(unit_price, '^\s*[+-]?[0-9]{1,3},[0-9]{3}(\.[0-9]+|(,[0-9]{3})+(\.[0-9]+)?)\s*$') THEN TRY_CAST(REPLACE(unit_price, ',', '') AS DECIMAL(18, 6)) END) AS unit_price,
+      WHEN REGEXP_MATCHES(unit_price, '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(unit_price AS DOUBLE) AS DECIMAL(18, 6))
+    END, CASE WHEN REGEXP_MATCHES(unit_price, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
+      WHEN REGEXP_MATCHES(unit_price, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_MATCHES(unit_price, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REGEXP_REPLACE(unit_price, '[^0-9.]', '', 'g') AS DECIMAL(18, 6)) END) END AS unit_price,
     quantity AS written_quantity,
     unit_price AS written_unit_price
   FROM source
@@ -741,6 +834,7 @@ clean AS (
     CAST(quantity AS DECIMAL(38, 3)) * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN customer_id BETWEEN '0' AND ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -773,20 +867,32 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
-      WHEN ENDS_WITH(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\\.0$', '\\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
-      WHEN NOT (TRIM(customer_id) = '') THEN customer_id
+      WHEN REGEXP_CONTAINS(customer_id, '^[\\t-\\r\\x{85}\\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\\.a\\.|nat|undefined|missing|blank|empty|not set|not available|\\(not set\\)|\\(none\\)|\\(null\\)|\\(blank\\)|\\(empty\\)|<null>|<na>|\\[null\\]|\\\\n|#n/a|#null!|#ref!|#value!|#name\\?|-|--|---|–|—|_|\\.|\\.\\.\\.|\\?|\\?\\?|\\?\\?\\?|/|\\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\\.a\\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\\t-\\r\\x{85}\\p{Z}]*$') THEN NULL
+      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*\\pL[\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
+      WHEN STRPOS(customer_id, '.0') > 0 THEN REGEXP_REPLACE(TRIM(customer_id), '^([0-9]+)\\.0$', '\\1')
+      ELSE TRIM(customer_id)
     END AS customer_id,
     ordered_at AS order_date,
-    COALESCE(CASE
+    CASE WHEN quantity LIKE '%.%' AND REGEXP_CONTAINS(quantity, '(^|[^0-9.,])[1-9][0-9]{0,2}\\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE
       WHEN NOT REGEXP_CONTAINS(quantity, '[eE_]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END
-      WHEN REGEXP_CONTAINS(quantity, '^\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS FLOAT64) * 1e3)) < 1e12 THEN CAST(CAST(ROUND(SAFE_CAST(quantity AS FLOAT64) * 1e3) AS BIGNUMERIC) / 1e3 AS NUMERIC) END
-    END, CASE WHEN REGEXP_CONTAINS(quantity, '^\\s*[+-]?[0-9]{1,3},[0-9]{3}(\\.[0-9]+|(,[0-9]{3})+(\\.[0-9]+)?)\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(quantity, ',', '') AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(REPLACE(quantity, ',', '') AS BIGNUMERIC), 3) AS NUMERIC) END END) AS quantity,
-    COALESCE(CASE
+      WHEN REGEXP_CONTAINS(quantity, '^\\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS FLOAT64) * 1e3)) < 1e12 THEN CAST(CAST(ROUND(SAFE_CAST(quantity AS FLOAT64) * 1e3) AS BIGNUMERIC) / 1e3 AS NUMERIC) END
+    END, CASE WHEN REGEXP_CONTAINS(quantity, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(quantity, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(quantity, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REGEXP_REPLACE(quantity, '[^0-9.]', '') AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(quantity, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(quantity, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REGEXP_REPLACE(quantity, '[^0-9.]', '') AS BIGNUMERIC), 3) AS NUMERIC) END END) END AS quantity,
+    CASE WHEN unit_price LIKE '%.%' AND REGEXP_CONTAINS(unit_price, '(^|[^0-9.,])[1-9][0-9]{0,2}\\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE
       WHEN NOT REGEXP_CONTAINS(unit_price, '[eE_]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6) AS NUMERIC) END
-      WHEN REGEXP_CONTAINS(unit_price, '^\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS FLOAT64) * 1e6)) < 1e18 THEN CAST(CAST(ROUND(SAFE_CAST(unit_price AS FLOAT64) * 1e6) AS BIGNUMERIC) / 1e6 AS NUMERIC) END
-    END, CASE WHEN REGEXP_CONTAINS(unit_price, '^\\s*[+-]?[0-9]{1,3},[0-9]{3}(\\.[0-9]+|(,[0-9]{3})+(\\.[0-9]+)?)\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(unit_price, ',', '') AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(REPLACE(unit_price, ',', '') AS BIGNUMERIC), 6) AS NUMERIC) END END) AS unit_price,
+      WHEN REGEXP_CONTAINS(unit_price, '^\\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS FLOAT64) * 1e6)) < 1e18 THEN CAST(CAST(ROUND(SAFE_CAST(unit_price AS FLOAT64) * 1e6) AS BIGNUMERIC) / 1e6 AS NUMERIC) END
+    END, CASE WHEN REGEXP_CONTAINS(unit_price, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(unit_price, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(unit_price, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REGEXP_REPLACE(unit_price, '[^0-9.]', '') AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(unit_price, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(unit_price, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REGEXP_REPLACE(unit_price, '[^0-9.]', '') AS BIGNUMERIC), 6) AS NUMERIC) END END) END AS unit_price,
     quantity AS written_quantity,
     unit_price AS written_unit_price
   FROM source
@@ -800,6 +906,7 @@ clean AS (
     quantity * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN customer_id BETWEEN '0' AND ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -838,16 +945,22 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
-      WHEN SUFFIX(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\.0$', '\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
-      WHEN NOT (REGEXP_FULL_MATCH(customer_id, '[\t-\r\x{85}\p{Z}]*')) THEN customer_id
+      WHEN customer_id IS NULL THEN NULL
+      WHEN customer_id BETWEEN '1' AND '~' AND customer_id[-1] BETWEEN '0' AND '9' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
+      WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND (customer_id[-1] BETWEEN 'a' AND 'z' OR customer_id[-1] BETWEEN 'A' AND 'Z') THEN LOWER(customer_id)
+      WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
+      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*\pL[\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
+      WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
+      ELSE CASE WHEN customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~' THEN customer_id ELSE REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g') END
     END AS customer_id,
     CASE WHEN ISFINITE(ordered_at) THEN ordered_at END AS order_date,
     COALESCE(CASE
       WHEN NOT (CONTAINS(amount, 'e') OR CONTAINS(amount, 'E') OR CONTAINS(amount, '_')) THEN TRY_CAST(amount AS DECIMAL(30, 9))
-      WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(amount AS DOUBLE) AS DECIMAL(30, 9))
-    END, CASE WHEN REGEXP_MATCHES(amount, '^\s*[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?\s*$') THEN TRY_CAST(REPLACE(amount, ',', '') AS DECIMAL(30, 9)) END) AS amount,
+      WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(amount AS DOUBLE) AS DECIMAL(30, 9))
+    END, CASE WHEN REGEXP_MATCHES(amount, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+([.]([0-9]*|[–-]+))?|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
+      WHEN REGEXP_MATCHES(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_MATCHES(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REGEXP_REPLACE(amount, '[^0-9.]', '', 'g') AS DECIMAL(30, 9)) END) AS amount,
     amount AS written_amount
   FROM source
 ),
@@ -860,6 +973,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN customer_id BETWEEN '0' AND ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -874,7 +988,7 @@ clean AS (
 SELECT *
 FROM clean;
 
--- bigquery; as in duckdb: clean
+-- bigquery
 WITH
 -- One row per source line: the columns that the query uses.
 source AS (
@@ -889,18 +1003,44 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
-      WHEN ENDS_WITH(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\\.0$', '\\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
-      WHEN NOT (TRIM(customer_id) = '') THEN customer_id
+      WHEN REGEXP_CONTAINS(customer_id, '^[\\t-\\r\\x{85}\\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\\.a\\.|nat|undefined|missing|blank|empty|not set|not available|\\(not set\\)|\\(none\\)|\\(null\\)|\\(blank\\)|\\(empty\\)|<null>|<na>|\\[null\\]|\\\\n|#n/a|#null!|#ref!|#value!|#name\\?|-|--|---|–|—|_|\\.|\\.\\.\\.|\\?|\\?\\?|\\?\\?\\?|/|\\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\\.a\\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\\t-\\r\\x{85}\\p{Z}]*$') THEN NULL
+      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*\\pL[\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
+      WHEN STRPOS(customer_id, '.0') > 0 THEN REGEXP_REPLACE(TRIM(customer_id), '^([0-9]+)\\.0$', '\\1')
+      ELSE TRIM(customer_id)
     END AS customer_id,
     ordered_at AS order_date,
     COALESCE(CASE
       WHEN NOT REGEXP_CONTAINS(amount, '[eE_]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9) AS NUMERIC) END
-      WHEN REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+\\.?[0-9]*|\\.[0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(amount AS FLOAT64) * 1e9)) < 1e30 THEN CAST(CAST(ROUND(SAFE_CAST(amount AS FLOAT64) * 1e9) AS BIGNUMERIC) / 1e9 AS NUMERIC) END
-    END, CASE WHEN REGEXP_CONTAINS(amount, '^\\s*[+-]?[0-9]{1,3}(,[0-9]{3})+(\\.[0-9]+)?\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(amount, ',', '') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(amount, ',', '') AS BIGNUMERIC), 9) AS NUMERIC) END END) AS amount,
+      WHEN REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(amount AS FLOAT64) * 1e9)) < 1e30 THEN CAST(CAST(ROUND(SAFE_CAST(amount AS FLOAT64) * 1e9) AS BIGNUMERIC) / 1e9 AS NUMERIC) END
+    END, CASE WHEN REGEXP_CONTAINS(amount, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+([.]([0-9]*|[–-]+))?|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REGEXP_REPLACE(amount, '[^0-9.]', '') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(CASE
+      WHEN REGEXP_CONTAINS(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
+      WHEN REGEXP_CONTAINS(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
+    END || REGEXP_REPLACE(amount, '[^0-9.]', '') AS BIGNUMERIC), 9) AS NUMERIC) END END) AS amount,
     amount AS written_amount
   FROM source
+),
+
+-- One row per source line, with the first reason to exclude it; NULL means that it is kept.
+clean AS (
+  SELECT
+    customer_id,
+    order_date,
+    amount AS amount,
+    CASE
+      WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN customer_id BETWEEN '0' AND ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN order_date IS NULL THEN 'invalid_date'
+      WHEN amount IS NULL THEN 'invalid_amount'
+      WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
+      WHEN amount <= 0 THEN 'non_positive_amount'
+    END AS reason,
+    CASE
+      WHEN amount IS NULL THEN written_amount
+    END AS written
+  FROM lines
 )
 
 SELECT *
@@ -925,10 +1065,13 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
-      WHEN SUFFIX(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\.0$', '\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
-      WHEN NOT (REGEXP_FULL_MATCH(customer_id, '[\t-\r\x{85}\p{Z}]*')) THEN customer_id
+      WHEN customer_id IS NULL THEN NULL
+      WHEN customer_id BETWEEN '1' AND '~' AND customer_id[-1] BETWEEN '0' AND '9' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
+      WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND (customer_id[-1] BETWEEN 'a' AND 'z' OR customer_id[-1] BETWEEN 'A' AND 'Z') THEN LOWER(customer_id)
+      WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
+      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*\pL[\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
+      WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
+      ELSE CASE WHEN customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~' THEN customer_id ELSE REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g') END
     END AS customer_id,
     CASE WHEN ISFINITE(ordered_at) THEN ordered_at END AS order_date,
     TRY_CAST(amount AS DECIMAL(30, 9)) AS amount
@@ -943,6 +1086,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN customer_id BETWEEN '0' AND ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -954,7 +1098,7 @@ clean AS (
 SELECT *
 FROM clean;
 
--- bigquery; as in duckdb: clean
+-- bigquery
 WITH
 -- One row per source line: the columns that the query uses.
 source AS (
@@ -969,14 +1113,31 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN ':' AND '~' THEN customer_id
-      WHEN ENDS_WITH(customer_id, '.0') THEN REGEXP_REPLACE(customer_id, '^([0-9]+)\\.0$', '\\1')
-      WHEN customer_id BETWEEN '!' AND '~' THEN customer_id
-      WHEN NOT (TRIM(customer_id) = '') THEN customer_id
+      WHEN REGEXP_CONTAINS(customer_id, '^[\\t-\\r\\x{85}\\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\\.a\\.|nat|undefined|missing|blank|empty|not set|not available|\\(not set\\)|\\(none\\)|\\(null\\)|\\(blank\\)|\\(empty\\)|<null>|<na>|\\[null\\]|\\\\n|#n/a|#null!|#ref!|#value!|#name\\?|-|--|---|–|—|_|\\.|\\.\\.\\.|\\?|\\?\\?|\\?\\?\\?|/|\\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\\.a\\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\\t-\\r\\x{85}\\p{Z}]*$') THEN NULL
+      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*\\pL[\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
+      WHEN STRPOS(customer_id, '.0') > 0 THEN REGEXP_REPLACE(TRIM(customer_id), '^([0-9]+)\\.0$', '\\1')
+      ELSE TRIM(customer_id)
     END AS customer_id,
     ordered_at AS order_date,
     CASE WHEN ABS(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9) AS NUMERIC) END AS amount
   FROM source
+),
+
+-- One row per source line, with the first reason to exclude it; NULL means that it is kept.
+clean AS (
+  SELECT
+    customer_id,
+    order_date,
+    amount AS amount,
+    CASE
+      WHEN customer_id IS NULL THEN 'missing_customer'
+      WHEN customer_id BETWEEN '0' AND ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN order_date IS NULL THEN 'invalid_date'
+      WHEN amount IS NULL THEN 'invalid_amount'
+      WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
+      WHEN amount <= 0 THEN 'non_positive_amount'
+    END AS reason
+  FROM lines
 )
 
 SELECT *

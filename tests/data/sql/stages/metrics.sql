@@ -31,7 +31,9 @@ customers AS (
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS BIGINT) AS lines
+    CAST(SUM(lines) AS BIGINT) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
 ),
@@ -77,7 +79,9 @@ customers AS (
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS INT64) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS INT64) AS lines
+    CAST(SUM(lines) AS INT64) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
 ),
@@ -131,7 +135,9 @@ balances AS (
     MAX(CASE WHEN amount > 0 THEN last_order_date END) AS last_order_date,
     CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS BIGINT) AS lines
+    CAST(SUM(lines) AS BIGINT) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
 ),
@@ -145,7 +151,9 @@ customers AS (
     last_order_date,
     frequency,
     monetary,
-    lines
+    lines,
+    first_order,
+    long_orders
   FROM balances
 )
 
@@ -163,7 +171,9 @@ balances AS (
     MAX(CASE WHEN amount > 0 THEN last_order_date END) AS last_order_date,
     CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS INT64) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS INT64) AS lines
+    CAST(SUM(lines) AS INT64) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
 )
@@ -334,7 +344,10 @@ balances AS (
     MAX(CASE WHEN amount > 0 THEN last_order_date END) AS last_order_date,
     CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS BIGINT) AS lines
+    CAST(SUM(lines) AS BIGINT) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders,
+    COUNT(CASE WHEN amount < 0 THEN 1 END) AS refunds
   FROM orders
   GROUP BY 1, 2
 ),
@@ -348,7 +361,10 @@ customers AS (
     last_order_date,
     frequency,
     monetary,
-    lines
+    lines,
+    first_order,
+    long_orders,
+    refunds
   FROM balances
 )
 
@@ -384,7 +400,10 @@ balances AS (
     MAX(CASE WHEN amount > 0 THEN last_order_date END) AS last_order_date,
     CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS INT64) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS INT64) AS lines
+    CAST(SUM(lines) AS INT64) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders,
+    COUNT(CASE WHEN amount < 0 THEN 1 END) AS refunds
   FROM orders
   GROUP BY 1, 2
 )
@@ -562,6 +581,8 @@ customers AS (
     CAST(COUNT(*) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS BIGINT) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders,
     MIN(written) AS written
   FROM orders
   GROUP BY 1, 2
@@ -582,6 +603,8 @@ customers AS (
     CAST(COUNT(*) AS INT64) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS INT64) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders,
     MIN(written) AS written
   FROM orders
   GROUP BY 1, 2
@@ -705,7 +728,9 @@ customers AS (
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS BIGINT) AS lines
+    CAST(SUM(lines) AS BIGINT) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
 )
@@ -724,7 +749,9 @@ customers AS (
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS INT64) AS frequency,
     SUM(amount) AS monetary,
-    CAST(SUM(lines) AS INT64) AS lines
+    CAST(SUM(lines) AS INT64) AS lines,
+    MIN(order_id) AS first_order,
+    COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
 )

@@ -12,28 +12,42 @@ WITH
 -- One row per recency value, with its number of customers.
 recency_histogram AS (
   SELECT
-    -recency_days AS value,
+    recency_days AS value,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per recency value, with the customers up to the value and in total.
+-- One row per recency value, with the customers below it, up to it and in total.
 recency_cumulative AS (
   SELECT
     value,
+    SUM(customers_here) OVER (ORDER BY value) - customers_here AS below,
     SUM(customers_here) OVER (ORDER BY value) AS up_to,
     SUM(customers_here) OVER () AS customers
   FROM recency_histogram
 ),
 
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 3
+      WHEN (4 * up_to) // customers - (4 * below) // customers >= 2 THEN (4 * (below + up_to) - 1) // (2 * customers)
+      ELSE (4 * below) // customers
+    END AS step
+  FROM recency_cumulative
+),
+
 -- One row: the edges of recency.
 recency_edges AS (
   SELECT
-    -MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) - 1 AS r_edge_1,
-    -MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) - 1 AS r_edge_2,
-    -MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) - 1 AS r_edge_3
-  FROM recency_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS r_edge_3,
+    MAX(CASE WHEN step < 2 THEN value END) AS r_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS r_edge_1
+  FROM recency_steps
 ),
 
 -- One row per frequency value, with its number of customers.
@@ -45,86 +59,112 @@ frequency_histogram AS (
   GROUP BY 1
 ),
 
--- One row per frequency value, with the customers up to the value and in total.
+-- One row per frequency value, with the customers below it, up to it and in total.
 frequency_cumulative AS (
   SELECT
     value,
+    SUM(customers_here) OVER (ORDER BY value) - customers_here AS below,
     SUM(customers_here) OVER (ORDER BY value) AS up_to,
     SUM(customers_here) OVER () AS customers
   FROM frequency_histogram
 ),
 
--- One row: the edges of frequency.
-frequency_edges AS (
+-- One row per frequency value, with the number of thresholds below it.
+frequency_steps AS (
   SELECT
-    MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) AS f_edge_1,
-    MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) AS f_edge_2,
-    MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) AS f_edge_3
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 3
+      WHEN (4 * up_to) // customers - (4 * below) // customers >= 2 THEN (4 * (below + up_to) - 1) // (2 * customers)
+      ELSE (4 * below) // customers
+    END AS step
   FROM frequency_cumulative
 ),
 
--- One row per coarse monetary value, with its number of customers.
+-- One row: the edges of frequency.
+frequency_edges AS (
+  SELECT
+    MAX(CASE WHEN step < 1 THEN value END) AS f_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS f_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS f_edge_3
+  FROM frequency_steps
+),
+
+-- One row per coarse monetary value, with its highest value and its number of customers.
 monetary_coarse AS (
   SELECT
     FLOOR(CAST(monetary AS DOUBLE)) AS coarse,
+    MAX(monetary) AS highest,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per coarse monetary value, with the customers before it, up to it and in total.
+-- One row per coarse monetary value, with the customers below it, up to it and in total.
 monetary_ranges AS (
   SELECT
     coarse,
-    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS before,
+    highest,
+    SUM(customers_here) OVER (ORDER BY coarse) - customers_here AS below,
     SUM(customers_here) OVER (ORDER BY coarse) AS up_to,
     SUM(customers_here) OVER () AS customers
   FROM monetary_coarse
 ),
 
--- One row per coarse monetary value that contains an edge.
-monetary_holders AS (
-  SELECT
-    coarse,
-    before,
-    customers
-  FROM monetary_ranges
-  WHERE
-    (before * 4 < customers * 1 AND up_to * 4 >= customers * 1)
-    OR (before * 4 < customers * 2 AND up_to * 4 >= customers * 2)
-    OR (before * 4 < customers * 3 AND up_to * 4 >= customers * 3)
-),
-
--- One row per monetary value within monetary_holders, with its number of customers.
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
 monetary_histogram AS (
   SELECT
     monetary AS value,
     coarse,
-    before,
+    below AS below_coarse,
     customers,
     COUNT(*) AS customers_here
   FROM metrics
-  JOIN monetary_holders
+  JOIN monetary_ranges
     ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  WHERE (4 * up_to) // customers > (4 * below) // customers
   GROUP BY 1, 2, 3, 4
 ),
 
--- One row per monetary value within monetary_holders, with the customers up to it and in total.
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
 monetary_cumulative AS (
   SELECT
     value,
-    before + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
     customers
   FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
+    customers
+  FROM monetary_ranges
+  WHERE (4 * up_to) // customers = (4 * below) // customers
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 3
+      WHEN (4 * up_to) // customers - (4 * below) // customers >= 2 THEN (4 * (below + up_to) - 1) // (2 * customers)
+      ELSE (4 * below) // customers
+    END AS step
+  FROM monetary_cumulative
 ),
 
 -- One row: the edges of monetary.
 monetary_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 4 >= customers * 1 THEN value END) AS m_edge_1,
-    MIN(CASE WHEN up_to * 4 >= customers * 2 THEN value END) AS m_edge_2,
-    MIN(CASE WHEN up_to * 4 >= customers * 3 THEN value END) AS m_edge_3
-  FROM monetary_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS m_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS m_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS m_edge_3
+  FROM monetary_steps
 ),
 
 -- One row: the edges between scores. A recency edge is the most days of its score.
@@ -180,29 +220,88 @@ scores AS (
 SELECT *
 FROM scores;
 
--- bigquery; as in duckdb: recency_histogram, recency_cumulative, recency_edges, frequency_histogram, frequency_cumulative, frequency_edges, monetary_ranges, monetary_holders, monetary_cumulative, monetary_edges, edges, scores
+-- bigquery; as in duckdb: recency_histogram, recency_cumulative, recency_edges, frequency_histogram, frequency_cumulative, frequency_edges, monetary_ranges, monetary_edges, edges, scores
 WITH
--- One row per coarse monetary value, with its number of customers.
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 3
+      WHEN DIV((4 * up_to), customers) - DIV((4 * below), customers) >= 2 THEN DIV((4 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((4 * below), customers)
+    END AS step
+  FROM recency_cumulative
+),
+
+-- One row per frequency value, with the number of thresholds below it.
+frequency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 3
+      WHEN DIV((4 * up_to), customers) - DIV((4 * below), customers) >= 2 THEN DIV((4 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((4 * below), customers)
+    END AS step
+  FROM frequency_cumulative
+),
+
+-- One row per coarse monetary value, with its highest value and its number of customers.
 monetary_coarse AS (
   SELECT
     monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) AS coarse,
+    MAX(monetary) AS highest,
     COUNT(*) AS customers_here
   FROM metrics
   GROUP BY 1
 ),
 
--- One row per monetary value within monetary_holders, with its number of customers.
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
 monetary_histogram AS (
   SELECT
     monetary AS value,
     coarse,
-    before,
+    below AS below_coarse,
     customers,
     COUNT(*) AS customers_here
   FROM metrics
-  JOIN monetary_holders
+  JOIN monetary_ranges
     ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+  WHERE DIV((4 * up_to), customers) > DIV((4 * below), customers)
   GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
+    customers
+  FROM monetary_ranges
+  WHERE DIV((4 * up_to), customers) = DIV((4 * below), customers)
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 3
+      WHEN DIV((4 * up_to), customers) - DIV((4 * below), customers) >= 2 THEN DIV((4 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((4 * below), customers)
+    END AS step
+  FROM monetary_cumulative
 )
 
 SELECT *
@@ -320,32 +419,80 @@ rules = [{ segment = "Best", r = 3, m = 2 }]
 recency = ["-1", "47"]
 monetary = ["123456789012.123456789"]
 */
--- duckdb; as in the first case: recency_histogram, recency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative
+-- duckdb; as in the first case: recency_histogram, recency_cumulative, monetary_coarse, monetary_ranges
 WITH
--- One row: the edges of recency.
-recency_edges AS (
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
   SELECT
-    -MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) - 1 AS r_recomputed_1,
-    -MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) - 1 AS r_recomputed_2
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 2
+      WHEN (3 * up_to) // customers - (3 * below) // customers >= 2 THEN (3 * (below + up_to) - 1) // (2 * customers)
+      ELSE (3 * below) // customers
+    END AS step
   FROM recency_cumulative
 ),
 
--- One row per coarse monetary value that contains an edge.
-monetary_holders AS (
+-- One row: the edges of recency.
+recency_edges AS (
   SELECT
+    MAX(CASE WHEN step < 1 THEN value END) AS r_recomputed_2,
+    MAX(CASE WHEN step < 2 THEN value END) AS r_recomputed_1
+  FROM recency_steps
+),
+
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
     coarse,
-    before,
+    below AS below_coarse,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_ranges
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  WHERE (2 * up_to) // customers > (2 * below) // customers
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
     customers
   FROM monetary_ranges
-  WHERE
-    (before * 2 < customers * 1 AND up_to * 2 >= customers * 1)
+  WHERE (2 * up_to) // customers = (2 * below) // customers
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 1
+      WHEN (2 * up_to) // customers - (2 * below) // customers >= 2 THEN (2 * (below + up_to) - 1) // (2 * customers)
+      ELSE (2 * below) // customers
+    END AS step
+  FROM monetary_cumulative
 ),
 
 -- One row: the edges of monetary.
 monetary_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 2 >= customers * 1 THEN value END) AS m_recomputed_1
-  FROM monetary_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS m_recomputed_1
+  FROM monetary_steps
 ),
 
 -- One row: the edges between scores, frozen from an earlier run, and the recomputed ones. A recency edge is the most days of its score.
@@ -395,8 +542,67 @@ scores AS (
 SELECT *
 FROM scores;
 
--- bigquery; as in the first case: recency_histogram, recency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative; as in duckdb: recency_edges, monetary_holders, monetary_edges, scores
+-- bigquery; as in the first case: recency_histogram, recency_cumulative, monetary_coarse, monetary_ranges; as in duckdb: recency_edges, monetary_edges, scores
 WITH
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 2
+      WHEN DIV((3 * up_to), customers) - DIV((3 * below), customers) >= 2 THEN DIV((3 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((3 * below), customers)
+    END AS step
+  FROM recency_cumulative
+),
+
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    below AS below_coarse,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_ranges
+    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+  WHERE DIV((2 * up_to), customers) > DIV((2 * below), customers)
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
+    customers
+  FROM monetary_ranges
+  WHERE DIV((2 * up_to), customers) = DIV((2 * below), customers)
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 1
+      WHEN DIV((2 * up_to), customers) - DIV((2 * below), customers) >= 2 THEN DIV((2 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((2 * below), customers)
+    END AS step
+  FROM monetary_cumulative
+),
+
 -- One row: the edges between scores, frozen from an earlier run, and the recomputed ones. A recency edge is the most days of its score.
 edges AS (
   SELECT
@@ -419,34 +625,81 @@ FROM scores;
 name = "three-bins"
 preset = "klaviyo"
 */
--- duckdb; as in the first case: frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative
+-- duckdb; as in the first case: frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges
 WITH
--- One row: the edges of frequency.
-frequency_edges AS (
+-- One row per frequency value, with the number of thresholds below it.
+frequency_steps AS (
   SELECT
-    MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) AS f_edge_1,
-    MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) AS f_edge_2
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 2
+      WHEN (3 * up_to) // customers - (3 * below) // customers >= 2 THEN (3 * (below + up_to) - 1) // (2 * customers)
+      ELSE (3 * below) // customers
+    END AS step
   FROM frequency_cumulative
 ),
 
--- One row per coarse monetary value that contains an edge.
-monetary_holders AS (
+-- One row: the edges of frequency.
+frequency_edges AS (
   SELECT
+    MAX(CASE WHEN step < 1 THEN value END) AS f_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS f_edge_2
+  FROM frequency_steps
+),
+
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
     coarse,
-    before,
+    below AS below_coarse,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_ranges
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  WHERE (3 * up_to) // customers > (3 * below) // customers
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
     customers
   FROM monetary_ranges
-  WHERE
-    (before * 3 < customers * 1 AND up_to * 3 >= customers * 1)
-    OR (before * 3 < customers * 2 AND up_to * 3 >= customers * 2)
+  WHERE (3 * up_to) // customers = (3 * below) // customers
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 2
+      WHEN (3 * up_to) // customers - (3 * below) // customers >= 2 THEN (3 * (below + up_to) - 1) // (2 * customers)
+      ELSE (3 * below) // customers
+    END AS step
+  FROM monetary_cumulative
 ),
 
 -- One row: the edges of monetary.
 monetary_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 3 >= customers * 1 THEN value END) AS m_edge_1,
-    MIN(CASE WHEN up_to * 3 >= customers * 2 THEN value END) AS m_edge_2
-  FROM monetary_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS m_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS m_edge_2
+  FROM monetary_steps
 ),
 
 -- One row: the edges between scores. A recency edge is the most days of its score.
@@ -495,8 +748,67 @@ scores AS (
 SELECT *
 FROM scores;
 
--- bigquery; as in the first case: frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative; as in duckdb: frequency_edges, monetary_holders, monetary_edges, scores
+-- bigquery; as in the first case: frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges; as in duckdb: frequency_edges, monetary_edges, scores
 WITH
+-- One row per frequency value, with the number of thresholds below it.
+frequency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 2
+      WHEN DIV((3 * up_to), customers) - DIV((3 * below), customers) >= 2 THEN DIV((3 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((3 * below), customers)
+    END AS step
+  FROM frequency_cumulative
+),
+
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    below AS below_coarse,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_ranges
+    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+  WHERE DIV((3 * up_to), customers) > DIV((3 * below), customers)
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
+    customers
+  FROM monetary_ranges
+  WHERE DIV((3 * up_to), customers) = DIV((3 * below), customers)
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 2
+      WHEN DIV((3 * up_to), customers) - DIV((3 * below), customers) >= 2 THEN DIV((3 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((3 * below), customers)
+    END AS step
+  FROM monetary_cumulative
+),
+
 -- One row: the edges between scores. A recency edge is the most days of its score.
 edges AS (
   SELECT
@@ -517,50 +829,108 @@ FROM scores;
 name = "five-bins"
 preset = "grid"
 */
--- duckdb; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative
+-- duckdb; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges
 WITH
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 4
+      WHEN (5 * up_to) // customers - (5 * below) // customers >= 2 THEN (5 * (below + up_to) - 1) // (2 * customers)
+      ELSE (5 * below) // customers
+    END AS step
+  FROM recency_cumulative
+),
+
 -- One row: the edges of recency.
 recency_edges AS (
   SELECT
-    -MIN(CASE WHEN up_to * 5 >= customers * 1 THEN value END) - 1 AS r_edge_1,
-    -MIN(CASE WHEN up_to * 5 >= customers * 2 THEN value END) - 1 AS r_edge_2,
-    -MIN(CASE WHEN up_to * 5 >= customers * 3 THEN value END) - 1 AS r_edge_3,
-    -MIN(CASE WHEN up_to * 5 >= customers * 4 THEN value END) - 1 AS r_edge_4
-  FROM recency_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS r_edge_4,
+    MAX(CASE WHEN step < 2 THEN value END) AS r_edge_3,
+    MAX(CASE WHEN step < 3 THEN value END) AS r_edge_2,
+    MAX(CASE WHEN step < 4 THEN value END) AS r_edge_1
+  FROM recency_steps
+),
+
+-- One row per frequency value, with the number of thresholds below it.
+frequency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 4
+      WHEN (5 * up_to) // customers - (5 * below) // customers >= 2 THEN (5 * (below + up_to) - 1) // (2 * customers)
+      ELSE (5 * below) // customers
+    END AS step
+  FROM frequency_cumulative
 ),
 
 -- One row: the edges of frequency.
 frequency_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 5 >= customers * 1 THEN value END) AS f_edge_1,
-    MIN(CASE WHEN up_to * 5 >= customers * 2 THEN value END) AS f_edge_2,
-    MIN(CASE WHEN up_to * 5 >= customers * 3 THEN value END) AS f_edge_3,
-    MIN(CASE WHEN up_to * 5 >= customers * 4 THEN value END) AS f_edge_4
-  FROM frequency_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS f_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS f_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS f_edge_3,
+    MAX(CASE WHEN step < 4 THEN value END) AS f_edge_4
+  FROM frequency_steps
 ),
 
--- One row per coarse monetary value that contains an edge.
-monetary_holders AS (
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
+monetary_histogram AS (
   SELECT
+    monetary AS value,
     coarse,
-    before,
+    below AS below_coarse,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_ranges
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  WHERE (5 * up_to) // customers > (5 * below) // customers
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
     customers
   FROM monetary_ranges
-  WHERE
-    (before * 5 < customers * 1 AND up_to * 5 >= customers * 1)
-    OR (before * 5 < customers * 2 AND up_to * 5 >= customers * 2)
-    OR (before * 5 < customers * 3 AND up_to * 5 >= customers * 3)
-    OR (before * 5 < customers * 4 AND up_to * 5 >= customers * 4)
+  WHERE (5 * up_to) // customers = (5 * below) // customers
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 4
+      WHEN (5 * up_to) // customers - (5 * below) // customers >= 2 THEN (5 * (below + up_to) - 1) // (2 * customers)
+      ELSE (5 * below) // customers
+    END AS step
+  FROM monetary_cumulative
 ),
 
 -- One row: the edges of monetary.
 monetary_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 5 >= customers * 1 THEN value END) AS m_edge_1,
-    MIN(CASE WHEN up_to * 5 >= customers * 2 THEN value END) AS m_edge_2,
-    MIN(CASE WHEN up_to * 5 >= customers * 3 THEN value END) AS m_edge_3,
-    MIN(CASE WHEN up_to * 5 >= customers * 4 THEN value END) AS m_edge_4
-  FROM monetary_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS m_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS m_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS m_edge_3,
+    MAX(CASE WHEN step < 4 THEN value END) AS m_edge_4
+  FROM monetary_steps
 ),
 
 -- One row: the edges between scores. A recency edge is the most days of its score.
@@ -622,7 +992,82 @@ scores AS (
 SELECT *
 FROM scores;
 
--- bigquery; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative; as in duckdb: recency_edges, frequency_edges, monetary_holders, monetary_edges, edges, scores
+-- bigquery; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges; as in duckdb: recency_edges, frequency_edges, monetary_edges, edges, scores
+WITH
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 4
+      WHEN DIV((5 * up_to), customers) - DIV((5 * below), customers) >= 2 THEN DIV((5 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((5 * below), customers)
+    END AS step
+  FROM recency_cumulative
+),
+
+-- One row per frequency value, with the number of thresholds below it.
+frequency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 4
+      WHEN DIV((5 * up_to), customers) - DIV((5 * below), customers) >= 2 THEN DIV((5 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((5 * below), customers)
+    END AS step
+  FROM frequency_cumulative
+),
+
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    below AS below_coarse,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_ranges
+    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+  WHERE DIV((5 * up_to), customers) > DIV((5 * below), customers)
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
+    customers
+  FROM monetary_ranges
+  WHERE DIV((5 * up_to), customers) = DIV((5 * below), customers)
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 4
+      WHEN DIV((5 * up_to), customers) - DIV((5 * below), customers) >= 2 THEN DIV((5 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((5 * below), customers)
+    END AS step
+  FROM monetary_cumulative
+)
+
+SELECT *
+FROM scores;
 
 /*
 name = "ten-bins"
@@ -634,70 +1079,123 @@ scoring.bins = 10
 fallback = "Others"
 rules = [{ segment = "Best", r = ">=9", fm = 10 }]
 */
--- duckdb; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative
+-- duckdb; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges
 WITH
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 9
+      WHEN (10 * up_to) // customers - (10 * below) // customers >= 2 THEN (10 * (below + up_to) - 1) // (2 * customers)
+      ELSE (10 * below) // customers
+    END AS step
+  FROM recency_cumulative
+),
+
 -- One row: the edges of recency.
 recency_edges AS (
   SELECT
-    -MIN(CASE WHEN up_to * 10 >= customers * 1 THEN value END) - 1 AS r_edge_1,
-    -MIN(CASE WHEN up_to * 10 >= customers * 2 THEN value END) - 1 AS r_edge_2,
-    -MIN(CASE WHEN up_to * 10 >= customers * 3 THEN value END) - 1 AS r_edge_3,
-    -MIN(CASE WHEN up_to * 10 >= customers * 4 THEN value END) - 1 AS r_edge_4,
-    -MIN(CASE WHEN up_to * 10 >= customers * 5 THEN value END) - 1 AS r_edge_5,
-    -MIN(CASE WHEN up_to * 10 >= customers * 6 THEN value END) - 1 AS r_edge_6,
-    -MIN(CASE WHEN up_to * 10 >= customers * 7 THEN value END) - 1 AS r_edge_7,
-    -MIN(CASE WHEN up_to * 10 >= customers * 8 THEN value END) - 1 AS r_edge_8,
-    -MIN(CASE WHEN up_to * 10 >= customers * 9 THEN value END) - 1 AS r_edge_9
-  FROM recency_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS r_edge_9,
+    MAX(CASE WHEN step < 2 THEN value END) AS r_edge_8,
+    MAX(CASE WHEN step < 3 THEN value END) AS r_edge_7,
+    MAX(CASE WHEN step < 4 THEN value END) AS r_edge_6,
+    MAX(CASE WHEN step < 5 THEN value END) AS r_edge_5,
+    MAX(CASE WHEN step < 6 THEN value END) AS r_edge_4,
+    MAX(CASE WHEN step < 7 THEN value END) AS r_edge_3,
+    MAX(CASE WHEN step < 8 THEN value END) AS r_edge_2,
+    MAX(CASE WHEN step < 9 THEN value END) AS r_edge_1
+  FROM recency_steps
+),
+
+-- One row per frequency value, with the number of thresholds below it.
+frequency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 9
+      WHEN (10 * up_to) // customers - (10 * below) // customers >= 2 THEN (10 * (below + up_to) - 1) // (2 * customers)
+      ELSE (10 * below) // customers
+    END AS step
+  FROM frequency_cumulative
 ),
 
 -- One row: the edges of frequency.
 frequency_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 10 >= customers * 1 THEN value END) AS f_edge_1,
-    MIN(CASE WHEN up_to * 10 >= customers * 2 THEN value END) AS f_edge_2,
-    MIN(CASE WHEN up_to * 10 >= customers * 3 THEN value END) AS f_edge_3,
-    MIN(CASE WHEN up_to * 10 >= customers * 4 THEN value END) AS f_edge_4,
-    MIN(CASE WHEN up_to * 10 >= customers * 5 THEN value END) AS f_edge_5,
-    MIN(CASE WHEN up_to * 10 >= customers * 6 THEN value END) AS f_edge_6,
-    MIN(CASE WHEN up_to * 10 >= customers * 7 THEN value END) AS f_edge_7,
-    MIN(CASE WHEN up_to * 10 >= customers * 8 THEN value END) AS f_edge_8,
-    MIN(CASE WHEN up_to * 10 >= customers * 9 THEN value END) AS f_edge_9
-  FROM frequency_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS f_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS f_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS f_edge_3,
+    MAX(CASE WHEN step < 4 THEN value END) AS f_edge_4,
+    MAX(CASE WHEN step < 5 THEN value END) AS f_edge_5,
+    MAX(CASE WHEN step < 6 THEN value END) AS f_edge_6,
+    MAX(CASE WHEN step < 7 THEN value END) AS f_edge_7,
+    MAX(CASE WHEN step < 8 THEN value END) AS f_edge_8,
+    MAX(CASE WHEN step < 9 THEN value END) AS f_edge_9
+  FROM frequency_steps
 ),
 
--- One row per coarse monetary value that contains an edge.
-monetary_holders AS (
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
+monetary_histogram AS (
   SELECT
+    monetary AS value,
     coarse,
-    before,
+    below AS below_coarse,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_ranges
+    ON FLOOR(CAST(monetary AS DOUBLE)) = coarse
+  WHERE (10 * up_to) // customers > (10 * below) // customers
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
     customers
   FROM monetary_ranges
-  WHERE
-    (before * 10 < customers * 1 AND up_to * 10 >= customers * 1)
-    OR (before * 10 < customers * 2 AND up_to * 10 >= customers * 2)
-    OR (before * 10 < customers * 3 AND up_to * 10 >= customers * 3)
-    OR (before * 10 < customers * 4 AND up_to * 10 >= customers * 4)
-    OR (before * 10 < customers * 5 AND up_to * 10 >= customers * 5)
-    OR (before * 10 < customers * 6 AND up_to * 10 >= customers * 6)
-    OR (before * 10 < customers * 7 AND up_to * 10 >= customers * 7)
-    OR (before * 10 < customers * 8 AND up_to * 10 >= customers * 8)
-    OR (before * 10 < customers * 9 AND up_to * 10 >= customers * 9)
+  WHERE (10 * up_to) // customers = (10 * below) // customers
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 9
+      WHEN (10 * up_to) // customers - (10 * below) // customers >= 2 THEN (10 * (below + up_to) - 1) // (2 * customers)
+      ELSE (10 * below) // customers
+    END AS step
+  FROM monetary_cumulative
 ),
 
 -- One row: the edges of monetary.
 monetary_edges AS (
   SELECT
-    MIN(CASE WHEN up_to * 10 >= customers * 1 THEN value END) AS m_edge_1,
-    MIN(CASE WHEN up_to * 10 >= customers * 2 THEN value END) AS m_edge_2,
-    MIN(CASE WHEN up_to * 10 >= customers * 3 THEN value END) AS m_edge_3,
-    MIN(CASE WHEN up_to * 10 >= customers * 4 THEN value END) AS m_edge_4,
-    MIN(CASE WHEN up_to * 10 >= customers * 5 THEN value END) AS m_edge_5,
-    MIN(CASE WHEN up_to * 10 >= customers * 6 THEN value END) AS m_edge_6,
-    MIN(CASE WHEN up_to * 10 >= customers * 7 THEN value END) AS m_edge_7,
-    MIN(CASE WHEN up_to * 10 >= customers * 8 THEN value END) AS m_edge_8,
-    MIN(CASE WHEN up_to * 10 >= customers * 9 THEN value END) AS m_edge_9
-  FROM monetary_cumulative
+    MAX(CASE WHEN step < 1 THEN value END) AS m_edge_1,
+    MAX(CASE WHEN step < 2 THEN value END) AS m_edge_2,
+    MAX(CASE WHEN step < 3 THEN value END) AS m_edge_3,
+    MAX(CASE WHEN step < 4 THEN value END) AS m_edge_4,
+    MAX(CASE WHEN step < 5 THEN value END) AS m_edge_5,
+    MAX(CASE WHEN step < 6 THEN value END) AS m_edge_6,
+    MAX(CASE WHEN step < 7 THEN value END) AS m_edge_7,
+    MAX(CASE WHEN step < 8 THEN value END) AS m_edge_8,
+    MAX(CASE WHEN step < 9 THEN value END) AS m_edge_9
+  FROM monetary_steps
 ),
 
 -- One row: the edges between scores. A recency edge is the most days of its score.
@@ -789,4 +1287,79 @@ scores AS (
 SELECT *
 FROM scores;
 
--- bigquery; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges, monetary_histogram, monetary_cumulative; as in duckdb: recency_edges, frequency_edges, monetary_holders, monetary_edges, edges, scores
+-- bigquery; as in the first case: recency_histogram, recency_cumulative, frequency_histogram, frequency_cumulative, monetary_coarse, monetary_ranges; as in duckdb: recency_edges, frequency_edges, monetary_edges, edges, scores
+WITH
+-- One row per recency value, with the number of thresholds below it.
+recency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 9
+      WHEN DIV((10 * up_to), customers) - DIV((10 * below), customers) >= 2 THEN DIV((10 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((10 * below), customers)
+    END AS step
+  FROM recency_cumulative
+),
+
+-- One row per frequency value, with the number of thresholds below it.
+frequency_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 9
+      WHEN DIV((10 * up_to), customers) - DIV((10 * below), customers) >= 2 THEN DIV((10 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((10 * below), customers)
+    END AS step
+  FROM frequency_cumulative
+),
+
+-- One row per monetary value in a coarse value that contains a threshold or the highest value.
+monetary_histogram AS (
+  SELECT
+    monetary AS value,
+    coarse,
+    below AS below_coarse,
+    customers,
+    COUNT(*) AS customers_here
+  FROM metrics
+  JOIN monetary_ranges
+    ON monetary - MOD(monetary, CAST(CONCAT('1e', CAST(LENGTH(CAST(TRUNC(ABS(monetary)) AS STRING)) - 3 AS STRING)) AS NUMERIC)) = coarse
+  WHERE DIV((10 * up_to), customers) > DIV((10 * below), customers)
+  GROUP BY 1, 2, 3, 4
+),
+
+-- One row per monetary value that can be an edge, with the customers below, up to it and in total.
+monetary_cumulative AS (
+  SELECT
+    value,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) - customers_here AS below,
+    below_coarse + SUM(customers_here) OVER (PARTITION BY coarse ORDER BY value) AS up_to,
+    customers
+  FROM monetary_histogram
+  UNION ALL
+  SELECT
+    highest AS value,
+    below,
+    up_to,
+    customers
+  FROM monetary_ranges
+  WHERE DIV((10 * up_to), customers) = DIV((10 * below), customers)
+),
+
+-- One row per monetary value, with the number of thresholds below it.
+monetary_steps AS (
+  SELECT
+    value,
+    CASE
+      WHEN below = 0 THEN 0
+      WHEN up_to = customers THEN 9
+      WHEN DIV((10 * up_to), customers) - DIV((10 * below), customers) >= 2 THEN DIV((10 * (below + up_to) - 1), (2 * customers))
+      ELSE DIV((10 * below), customers)
+    END AS step
+  FROM monetary_cumulative
+)
+
+SELECT *
+FROM scores;
