@@ -108,7 +108,7 @@ class QuerySpec(Struct, frozen=True):
 
     @property
     def aggregates_lines(self) -> bool:
-        """Whether the rows that are aggregated to orders have `lines` and `purchases`, as they are aggregates."""
+        """Whether the rows that are aggregated to orders are aggregates, with `lines` and `purchases`."""
         return self.compares_files or self.counts_totals
 
     @property

@@ -216,7 +216,8 @@ def test_a_refund_column_is_subtracted_from_a_total_once(rfm: Rfm, tmp_path: Pat
 def test_customers_without_orders_are_excluded_by_name(rfm: Rfm, tmp_path: Path) -> None:
     header = "Customer ID,Email,Total Orders,Total Spent,Last Order"
     lines = [
-        "1,a@x.com,2,30.00,2026-01-05", "2,b@x.com,0,0.00,", "3,c@x.com,1,12.50,2026-02-05", "4,d@x.com,x,1,2026-02-05",
+        "1,a@x.com,2,30.00,2026-01-05", "2,b@x.com,0,0.00,",
+        "3,c@x.com,1,12.50,2026-02-05", "4,d@x.com,x,1,2026-02-05",
         *(f"{number},{number}@x.com,1,5,2026-03-01" for number in range(5, 60)),
     ]  # fmt: skip
     outcome = rfm("run", str(write(tmp_path, [header, *lines])), "--json")
@@ -267,3 +268,13 @@ zip = "zip"
         assert phone in line
         assert postcode in line
         assert outcome.json["contacts"]["unusable"]["phone"] > 0
+
+
+def test_order_ids_that_start_anew_beyond_the_first_lines_are_named(rfm: Rfm, tmp_path: Path) -> None:
+    lines = [
+        f"c{(number * 7 + year) % 900},{number + 1},{year}-{number % 12 + 1:02d}-05,{number % 90 + 1}.5"
+        for year in (2024, 2025)
+        for number in range(1_500)
+    ]
+    source = write(tmp_path, ["customer_id,order_id,order_date,amount", *lines])
+    assert "under several customers: at least" in notes(rfm("run", str(source), "--json"))

@@ -76,12 +76,27 @@ def read_orders(schema: Schema, mapping: ColumnMapping, sample: Sample, settings
     if mapping.order_id is None:
         _check_amount_of(mapping, settings)
         return Orders(notes=_no_order_note(schema, mapping))
+    shared = _shared_ids_note(mapping.order_id, mapping.customer_id, sample)
     if settings.amount_of is not None:
         _check_amount_of(mapping, settings)
-        return Orders(settings.amount_of)
+        return Orders(settings.amount_of, shared)
     if mapping.amount is None:
-        return Orders()
-    return _amount_of(mapping.order_id, mapping.amount, mapping, sample)
+        return Orders(notes=shared)
+    decided = _amount_of(mapping.order_id, mapping.amount, mapping, sample)
+    return Orders(decided.amount_of, (*decided.notes, *shared))
+
+
+def _shared_ids_note(order: Column, customer: Column, sample: Sample) -> tuple[str, ...]:
+    """Return the note about order ids of several customers; none unless the sample is the whole source."""
+    customers: dict[str, set[str]] = {}
+    for order_id, customer_id in zip(sample.of(order), sample.of(customer), strict=False):
+        if sample.is_whole and order_id is not None and customer_id is not None:
+            customers.setdefault(order_id, set()).add(customer_id.casefold())
+    shared = sum(len(owners) > 1 for owners in customers.values())
+    if not shared:
+        return ()
+    ids = format_count(shared, "id")
+    return (f"{ids} of `{order.name}` under several customers: they count as different orders",)
 
 
 def _check_amount_of(mapping: ColumnMapping, settings: Settings) -> None:

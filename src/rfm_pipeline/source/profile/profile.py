@@ -52,6 +52,7 @@ def profile_source(
         placeholders=customers.placeholders,
         checks_zero=customers.checks_zero,
         amount_of=orders.amount_of,
+        knows_shared_ids=sample.is_whole,
         notes=(
             *table.notes,
             *roles.notes,

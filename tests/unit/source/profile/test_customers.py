@@ -44,7 +44,8 @@ def test_placeholders_of_the_sample_are_told_with_their_counts() -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        "gast", "invité", "invitado", "convidado", "ospite", "gość", "n/a", "#n/a", "nan", "none", "undefined",
+        "gast", "invité", "invitado", "convidado", "ospite", "gość", "n/a", "#n/a", "nan", "none",
+        "undefined",
         "anonymous", "unbekannt", "-", "--", "consumidor final",
     ],
 )  # fmt: skip
