@@ -32,7 +32,7 @@ class Reading(Struct, frozen=True):
         unreadable: Some values in the first rows that can't be read, by the reason to exclude their lines.
         placeholders: Customer ids that are no customer: text in any case, and numbers.
         checks_zero: Whether the run checks that customer 0 or -1 does not have more orders than any other.
-        knows_shared_ids: Whether the profile saw all lines, and its notes name order ids of several customers.
+        knows_shared_ids: Whether the profile saw all lines; its notes name order ids of several customers.
         amount_of: `order` if the amount is an order's total that is repeated on each of its lines.
         notes: What was decided, one phrase each, for the user.
     """
