@@ -206,7 +206,9 @@ ZONES = {
 @pytest.mark.parametrize(
     ("layers", "winner"),
     [
-        ([], "UTC"),
+        (["none"], "UTC"),
+        # Column flags add to a recognised export.
+        ([], "Europe/London"),
         (["preset"], "Europe/London"),
         (["file"], "Europe/Paris"),
         (["preset", "file"], "Europe/Paris"),
@@ -224,6 +226,8 @@ def test_flags_override_environment_file_and_presets_in_this_order(
         "Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID\n1,a,1,2024-01-01,5,1\n", encoding="utf-8"
     )
     arguments = ["--preset", "online-retail-ii"] if "preset" in layers else ["--customer-id", "Customer ID"]
+    if "none" in layers:
+        arguments += ["--preset", "none"]
     if "file" in layers:
         (tmp_path / "rfm.toml").write_text(f'timezone = "{ZONES["file"]}"\n', encoding="utf-8")
     if "environment" in layers:

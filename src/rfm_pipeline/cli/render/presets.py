@@ -20,6 +20,9 @@ _COLOURS = ("green", "cyan", "blue", "magenta", "yellow", "red", "bright_green",
 # A list of alternative columns in the preset of an export; a configuration file names one column.
 _ALTERNATIVES = re.compile(r"""^(\w+ = \{ column = |\w+ = )\[("[^"]*")(?:, "[^"]*")+\]""", re.MULTILINE)
 
+# The table that describes a preset, with its subtables.
+_DESCRIPTION = re.compile(r"^\[preset[.\]].*?(?=^\[(?!preset[.\]])|\Z)", re.MULTILINE | re.DOTALL)
+
 
 def segment_map(name: str) -> SegmentMap:
     """Return the validated segment map of a preset."""
@@ -45,9 +48,8 @@ def preset_json(name: str) -> dict[str, Any]:
 
 def preset_settings(name: str) -> str:
     """Return a preset's TOML without its table `[preset]`, as the text of a configuration file."""
-    above, _, below = presets.toml_text(name).partition("[preset]\n")
-    settings = below[re.search(r"^\[|\Z", below, re.MULTILINE).start() :]  # type: ignore[union-attr]
-    return above + _ALTERNATIVES.sub(r"\1\2", settings)
+    above, below = _DESCRIPTION.split(presets.toml_text(name))
+    return above + (below if presets.info(name).kind == "segments" else _ALTERNATIVES.sub(r"\1\2", below))
 
 
 def print_list() -> None:
