@@ -53,7 +53,7 @@ def test_a_level_makes_an_audit_block_warn_or_be_off(rfm: Rfm, orders: Path, tmp
     before = published(tmp_path / "rfm.duckdb")
     configure(orders, 'bins_collapsed = "block"\n')
     sentence, hint = refused(rfm("run", orders), code=3)
-    assert "frequency score of 2 or 4" in sentence
+    assert "frequency score of 2 or 3" in sentence
     assert "RFM_AUDITS__BINS_COLLAPSED=warn" in hint
     assert published(tmp_path / "rfm.duckdb") == before
     configure(orders, 'bins_collapsed = "off"\n')

@@ -124,7 +124,7 @@ AMOUNTS = [
     case("amounts that are no numbers", "run a.csv", "All 3 lines", "invalid_amount", "'NaN'",
          hints="--decimal", code=3,
          files={"a.csv": f"{HEADER}c1,o1,2025-01-01,NaN\nc2,o2,2025-01-02,inf\nc3,o3,2025-01-02,nan\n"}),
-    case("infinite amounts", "run a.parquet", "All 2 lines", "2 as invalid_amount", hints="--decimal",
+    case("infinite amounts", "run a.parquet --replace-source", "All 2 lines", "2 as invalid_amount", hints="--decimal",
          code=3, prepare=parquet("SELECT 1 AS customer_id, DATE '2025-01-01' AS ordered_at,"
                        " UNNEST(['Infinity'::DOUBLE, 'NaN'::DOUBLE]) AS amount")),
     case("amounts out of range", "run a.csv", "invalid_amount", "'1e400'", hints="--decimal", code=3,
@@ -136,7 +136,8 @@ AMOUNTS = [
          files={"a.csv": f"{HEADER}c1,,2025-01-01,5\n"}),
     case("returns only", "run a.csv", "non_positive_amount", hints="sign of amounts", code=3,
          files={"a.csv": f"{HEADER}c1,o1,2025-01-01,-5\n"}),
-    case("quantities all negative", "run a.csv", "non_positive_quantity", hints="sign of quantities", code=3,
+    case("quantities all negative", "run a.csv --replace-source", "non_positive_quantity",
+         hints="sign of quantities", code=3,
          files=columns("customer_id,ordered_at,quantity,unit_price", "c1,2025-01-01,-1,5")),
     case("returns only, netted", "run a.csv --returns net", "no_positive_order", hints="sign of amounts",
          code=3, files={"a.csv": f"{HEADER}c1,o1,2025-01-01,-5\n"}),

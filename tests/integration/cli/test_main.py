@@ -134,6 +134,7 @@ def test_a_run_publishes_the_figures_computed_by_hand(rfm: Rfm, orders: Path, tm
             "non_positive_price": "0.00",
             "non_positive_quantity": "-2.50",
         },
+        "repeated_total": None,
     }
     assert (result["customers"], result["orders"], result["revenue"]) == (4, 6, "163.4999")
     assert (result["as_of"], result["engine"], result["status"]) == ("2024-03-01", "duckdb", "published")
@@ -147,7 +148,7 @@ def test_json_is_one_object_with_the_documented_keys(rfm: Rfm, orders: Path) -> 
         "segments", "audits", "destination", "outputs", "duration_s", "bytes_processed",
     }  # fmt: skip
     assert set(result["rows"]) == {"read", "kept", "excluded"}
-    assert set(result["amount"]) == {"kept", "excluded"}
+    assert set(result["amount"]) == {"kept", "excluded", "repeated_total"}
     assert set(result["edges"]) == {"recency_days", "frequency", "monetary"}
     assert all(set(audit) == {"name", "status", "detail", "rows"} for audit in result["audits"])
     assert {"segment", "customers", "revenue"} <= set(result["segments"][0])
