@@ -67,7 +67,7 @@ customers AS (
     CAST(COUNT(*) AS INT64) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS INT64) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN ENDS_WITH(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2

@@ -67,7 +67,7 @@ customers AS (
     CAST(COUNT(*) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS BIGINT) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN SUFFIX(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2

@@ -32,7 +32,7 @@ customers AS (
     CAST(COUNT(*) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS BIGINT) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN SUFFIX(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
@@ -80,7 +80,7 @@ customers AS (
     CAST(COUNT(*) AS INT64) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS INT64) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN ENDS_WITH(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
@@ -136,7 +136,7 @@ balances AS (
     CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS BIGINT) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN SUFFIX(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
@@ -172,7 +172,7 @@ balances AS (
     CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS INT64) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS INT64) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN ENDS_WITH(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders
   FROM orders
   GROUP BY 1, 2
@@ -345,7 +345,7 @@ balances AS (
     CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS BIGINT) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN SUFFIX(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders,
     COUNT(CASE WHEN amount < 0 THEN 1 END) AS refunds
   FROM orders
@@ -401,7 +401,7 @@ balances AS (
     CAST(COUNT(CASE WHEN amount > 0 THEN 1 END) AS INT64) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS INT64) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN ENDS_WITH(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders,
     COUNT(CASE WHEN amount < 0 THEN 1 END) AS refunds
   FROM orders
@@ -581,7 +581,7 @@ customers AS (
     CAST(COUNT(*) AS BIGINT) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS BIGINT) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN SUFFIX(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders,
     MIN(written) AS written
   FROM orders
@@ -603,7 +603,7 @@ customers AS (
     CAST(COUNT(*) AS INT64) AS frequency,
     SUM(amount) AS monetary,
     CAST(SUM(lines) AS INT64) AS lines,
-    MIN(order_id) AS first_order,
+    MIN(CASE WHEN ENDS_WITH(order_id, '1') THEN order_id END) AS first_order,
     COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders,
     MIN(written) AS written
   FROM orders
