@@ -86,6 +86,24 @@ def list_columns(names: Sequence[str], limit: int = 12) -> str:
     return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
+def flag(role: str) -> str:
+    """Return the option of the command line for the column of a role.
+
+    >>> flag("customer_id")
+    '--customer-id'
+    """
+    return f"--{role.replace('_', '-')}"
+
+
+def list_choices(role: str, names: Sequence[str], limit: int = 4) -> str:
+    """Return the options that choose one of some columns for a role.
+
+    >>> list_choices("ordered_at", ["paid", "Sent on"])
+    "--ordered-at paid or --ordered-at 'Sent on'"
+    """
+    return " or ".join(f"{flag(role)} {shell_word(name)}" for name in names[:limit])
+
+
 def shell_word(name: str) -> str:
     r"""Return a column name as a shell argument, in quotes where it needs them.
 

@@ -23,8 +23,9 @@ from rfm_pipeline.config.base import SettingsError
 from rfm_pipeline.config.diagnostics import Layer, Layers, to_configuration_error
 from rfm_pipeline.config.environment import read_environment
 from rfm_pipeline.config.notifications import check_notify_layer
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import ColumnError, ConfigurationError
+from rfm_pipeline.errors import ConfigurationError
 
 CONFIG_FILE = "rfm.toml"
 DEFAULT_MAP = "classic"
@@ -93,9 +94,9 @@ class Configuration(Struct, frozen=True, dict=True):
         """
         columns = self.settings.columns.by_role() if self.source_columns is not None else {}
         for name in self._export_presets if columns else ():
-            question = presets.info(name).question
-            if question and columns[question.role] is None:
-                raise ColumnError(question.message, question.hint)
+            asked = presets.info(name).question
+            if asked and columns[asked.role] is None:
+                raise question(asked.id)
 
     @property
     def _export_presets(self) -> tuple[str, ...]:

@@ -39,8 +39,4 @@ def refuse_unexpected_currencies(counts: LineCounts, reading: Reading) -> None:
         raise missing_rates(rule.column, list(found), shown)
     expected = rule.currencies[0].code
     counted = f"{expected} {format_amount(counts.amount)} ({format_count(counts.kept, 'line')})"
-    count = format_count(len(found) + 1, "currency", "currencies")
-    raise several_currencies(
-        f"`{rule.column.name}` has {count}, whose amounts can't be added up: {counted}, {shown}.",
-        [expected, *found],
-    )
+    raise several_currencies(rule.column, [expected, *found], f"{counted}, {shown}")

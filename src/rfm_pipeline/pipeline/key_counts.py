@@ -15,8 +15,8 @@ from msgspec import Struct
 from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.common.staging_tables import StagingTable
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.reading import Reading
-from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.results.statistics import Excluded
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import QuerySpec
@@ -186,9 +186,9 @@ def refuse_unlikely_zero(row: Mapping[str, Any], reading: Reading) -> None:
     zero, others = row.get("orders_of_zero"), row.get("orders_of_others")
     if zero is None or others is None or zero <= others:
         return
-    customer = reading.mapping.customer_id.name
-    raise ColumnError(
-        f"Customer 0 (or -1) in `{customer}` has {format_count(zero, 'order')}, and no"
-        f" other has more than {others:,}: it could be the mark of orders without a customer.",
-        "give --zero-customer missing if it is, or --zero-customer keep if it is a customer.",
+    raise question(
+        "customer_zero",
+        column=reading.mapping.customer_id.name,
+        orders=format_count(zero, "order"),
+        others=f"{others:,}",
     )

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.common.staging_tables import StagingTable
-from rfm_pipeline.errors import SourceError
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.results.json_values import money
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.stages.duplicates import (
@@ -65,7 +65,7 @@ def refuse_different_orders(plan: Plan, excluded: Iterable[Excluded]) -> None:
     """Raise if an order has different lines in several files, and nothing says which of them count.
 
     Raises:
-        SourceError: If there is such an order; the error has the money of each reading.
+        ColumnError: If there is such an order; the error has the money of each reading.
     """
     if all(reason.reason != DIFFERENT_ORDER for reason in excluded):
         return
@@ -87,10 +87,12 @@ def refuse_different_orders(plan: Plan, excluded: Iterable[Excluded]) -> None:
     if equal:
         copies = format_count(equal["orders"], "order is", "orders are")
         also = f"; {copies} equal in several files and counted once, except by 'both'"
-    raise SourceError(
-        f"{orders} different lines: {readings} ({_example(plan, different['order_id'])}).",
-        "give --same-order 'first' or --same-order 'last' to count the lines of one file, in the order of"
-        f" names, or --same-order 'both' if each file has a part of the lines{also}.",
+    raise question(
+        "different_orders",
+        orders=orders,
+        totals=readings,
+        example=_example(plan, different["order_id"]),
+        also=also,
     )
 
 

@@ -15,6 +15,7 @@ from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.column_mapping import normalize_name
+from rfm_pipeline.config.questions import question_texts
 from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, SqlFile
 from rfm_pipeline.errors import OtherSourceError
 from rfm_pipeline.results.run_history import previous_date
@@ -36,10 +37,6 @@ _KINDS = {
     "bigquery": "a BigQuery table",
     "frame": "a data frame",
 }
-_HINT = (
-    "choose another destination with --to; if this source takes the place of the other one,"
-    " `rfm run` with --replace-source publishes it."
-)
 
 
 def source_identity(plan: Plan) -> SourceIdentity:
@@ -174,6 +171,5 @@ def _current_record(plan: Plan) -> RunRecord | None:
 
 
 def _other_source(plan: Plan, difference: str) -> OtherSourceError:
-    return OtherSourceError(
-        f"{plan.warehouse.destination.label} has the result of another source: {difference}.", _HINT
-    )
+    destination = plan.warehouse.destination.label
+    return OtherSourceError(*question_texts("other_source", destination=destination, difference=difference))

@@ -10,9 +10,10 @@ from datetime import date
 
 from rfm_pipeline.common.formatting import capitalize_first, format_count
 from rfm_pipeline.common.staging_tables import StagingTable
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.sale_rules import OTHER_CURRENCY
-from rfm_pipeline.errors import AuditError, ColumnError
+from rfm_pipeline.errors import AuditError
 from rfm_pipeline.pipeline.audits.hints import audit_hint
 from rfm_pipeline.pipeline.audits.run import run_audits
 from rfm_pipeline.pipeline.audits.statistics import NO_SALES, AuditInput
@@ -120,6 +121,9 @@ def audit_error(result: RunResult, retained: str = "") -> AuditError:
     )
 
 
+_DAY_OR_MONTH_FIRST = ("--date-format '%d/%m/%Y'", "--date-format '%m/%d/%Y'")
+
+
 def refuse_ambiguous_dates(excluded: Sequence[Excluded], reading: Reading) -> None:
     """Raise if a line was excluded because its date can be read in two ways.
 
@@ -131,12 +135,14 @@ def refuse_ambiguous_dates(excluded: Sequence[Excluded], reading: Reading) -> No
             from rfm_pipeline.source.profile.dates import late_date_choices
 
             choices = late_date_choices(str(reason.example), reading.date_formats)
-            raise ColumnError(
-                f"The date '{reason.example}' in the column `{reading.mapping.ordered_at.name}` can be read in"
-                f" two ways ({format_count(reason.lines, 'such line')}).",
-                f"set {choices[0]} if the day comes first, or {choices[1]} if the month does."
-                if len(choices) == 2
-                else "say how it is written: --date-format '%d/%m/%Y' with the day first, or '%m/%d/%Y'.",
+            day_first, month_first = choices if len(choices) == 2 else _DAY_OR_MONTH_FIRST
+            raise question(
+                "late_ambiguous_date",
+                value=reason.example,
+                column=reading.mapping.ordered_at.name,
+                lines=format_count(reason.lines, "such line"),
+                day_first=day_first,
+                month_first=month_first,
             )
 
 

@@ -21,6 +21,7 @@ from msgspec import Struct
 from rfm_pipeline.common.duckdb_engine import connect_in_memory
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal
 from rfm_pipeline.config.column_mapping import normalize_name
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError, UsageError
 from rfm_pipeline.source.base import FileRead, Scan
@@ -193,10 +194,12 @@ class _Workbook:
         sheets = [used[0].sheet, *others]
         listed = ", ".join(map(repr, sheets))
         choices = " or ".join(f"--sheet {shlex.quote(sheet)}" for sheet in sheets[:3])
-        raise SourceError(
-            f"{self._file.name} has {len(sheets)} sheets with different columns that may be the orders:"
-            f" {listed}.",
-            f"choose one with {choices}.",
+        raise question(
+            "several_sheets",
+            file=self._file.name,
+            number=len(sheets),
+            sheets=listed,
+            choices=choices,
         )
 
     def _copy_sheets(self) -> tuple[list[_Table], list[SourceError]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
@@ -11,8 +10,9 @@ from itertools import count
 from msgspec import Struct
 
 from rfm_pipeline.config import vocabulary
-from rfm_pipeline.config.column_mapping import normalize_name
+from rfm_pipeline.config.column_mapping import flag, normalize_name, shell_word
 from rfm_pipeline.config.column_names import meaning_of
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.table_layout import role_of_name
 
@@ -104,16 +104,18 @@ def _duplicate_name_error(
     first, other = positions[:2]
     earlier, name = raw[first], raw[other]
     names = f"'{name}' twice" if earlier == name else f"'{earlier}' and a column '{name}'"
-    message = f"{file} has a column {names}: columns {first + 1} and {other + 1}"
     if role is None:
-        return SourceError(
-            f"{message}.", "rename one of them in the file; upper and lower case count as the same."
-        )
-    flag = f"--{role.replace('_', '-')}"
-    return SourceError(
-        f"{message}, and either could be the {role}.",
-        f"choose one with {flag} {shlex.quote(numbered[0])} or {flag} {shlex.quote(numbered[1])}; upper and"
-        " lower case count as the same.",
+        return question("duplicate_column", file=file, names=names, first=first + 1, other=other + 1)
+    return question(
+        "duplicate_column_of_role",
+        file=file,
+        names=names,
+        first=first + 1,
+        other=other + 1,
+        role=role,
+        flag=flag(role),
+        first_word=shell_word(numbered[0]),
+        other_word=shell_word(numbered[1]),
     )
 
 

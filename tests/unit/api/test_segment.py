@@ -270,7 +270,7 @@ def test_a_large_frame_is_not_copied(pieces: int) -> None:
     [
         (
             pd.DataFrame({"x": [1], "y": [2]}),
-            "There is no column recognised as customer_id",
+            "No column was recognised as customer_id",
             "customer_id='COLUMN'",
         ),
         (lines().clear(), "The frame, a polars.DataFrame, has no rows.", "look at where it comes from."),

@@ -32,13 +32,11 @@ class Question(Struct, frozen=True):
 
     Attributes:
         role: Role whose column the user has to choose.
-        message: What is missing in the export.
-        hint: How to go on.
+        id: Id of the question in `config/questions.toml`, which has its texts.
     """
 
     role: str
-    message: str
-    hint: str
+    id: str
 
 
 class Preset(Struct, frozen=True):
@@ -52,8 +50,8 @@ class Preset(Struct, frozen=True):
         signatures: Sets of column names that identify the export: a source that has all names of one set is
             recognised; case, spaces and punctuation do not matter. Empty for a segment map.
         notes: Facts about the export that its user should know, one phrase each.
-        question: Role that the export has no usable column for, the message about it and the hint; None for
-            most exports.
+        question: Role that the export has no usable column for, and the question about it; None for most
+            exports.
     """
 
     name: str

@@ -16,6 +16,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.headers import header_notes, names_by_position, unique_column_names
@@ -270,10 +271,12 @@ def _check_title(body: str, quote: str, skip_lines: int, name: str) -> None:
             title = body.split("\n", 1)[0].strip()
             first = records[widths.index(usual_width)]
             no_header = " --no-header" if 2 * sum(map(is_value, first)) >= usual_width else ""
-            raise SourceError(
-                f"{name} begins with {title[:80]!r}, which is no header:"
-                f" the lines below it have {usual_width} values.",
-                f"skip the lines above the table with --skip-lines {lines_above}{no_header}, or remove them.",
+            raise question(
+                "title_row",
+                file=name,
+                title=repr(title[:80]),
+                width=usual_width,
+                flags=f"--skip-lines {lines_above}{no_header}",
             )
 
 

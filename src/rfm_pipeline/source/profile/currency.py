@@ -13,11 +13,12 @@ from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import NUMBERS, Column, Kind
 from rfm_pipeline.config.column_mapping import NO_COLUMN, find_column, unknown_column
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.sale_rules import Currency, CurrencyRule
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.amounts import SampledLines, number
-from rfm_pipeline.source.profile.number_forms import candidates, spellings
+from rfm_pipeline.source.profile.number_forms import candidates, chosen_code, spellings
 from rfm_pipeline.source.profile.status_words import fold, name_words
 from rfm_pipeline.source.profile.statuses import exclusions_of
 
@@ -225,9 +226,12 @@ class CurrencyReader:
         if not has_own and not others and self._sample.rows:
             return None
         if not has_own and self._sample.is_whole:
-            raise ColumnError(
-                f"No line is in {code}: `{column.name}` has {', '.join(others)}.",
-                f"choose --currency {_chosen_code(next(iter(others)))}.",
+            raise question(
+                "currency_not_found",
+                code=code,
+                column=column.name,
+                currencies=", ".join(others),
+                other=chosen_code(next(iter(others))),
             )
         excluded = [
             Currency(other, tuple(sorted(texts)), is_excluded=True) for other, texts in sorted(others.items())
@@ -255,9 +259,12 @@ class CurrencyReader:
 
     def _chosen(self, found: _Found, chosen: str) -> tuple[CurrencyRule, tuple[str, ...]]:
         if found.texts and chosen not in found.texts and self._sample.is_whole:
-            raise ColumnError(
-                f"No line is in {chosen}: `{found.column.name}` has {self._listed(found)}.",
-                f"choose --currency {_chosen_code(next(iter(found.texts)))}.",
+            raise question(
+                "currency_not_found",
+                code=chosen,
+                column=found.column.name,
+                currencies=self._listed(found),
+                other=chosen_code(next(iter(found.texts))),
             )
         others = [code for code in found.texts if code != chosen]
         currencies = (
@@ -284,14 +291,8 @@ class CurrencyReader:
 
     def question(self, found: _Found) -> ColumnError:
         """Return the question which of several currencies counts."""
-        codes = list(found.texts)
-        count = format_count(len(codes), "currency", "currencies")
-        return several_currencies(
-            f"`{found.column.name}` has {count}, whose amounts can't be added up: {self._listed(found)}"
-            f"{self._lines.scope}.",
-            codes,
-            self._converted_columns(),
-        )
+        totals = f"{self._listed(found)}{self._lines.scope}"
+        return several_currencies(found.column, list(found.texts), totals, self._converted_columns())
 
     def _converted_columns(self) -> str:
         """Return the flags of amounts that are converted to one currency; empty if there are none."""
@@ -320,10 +321,7 @@ class CurrencyReader:
 
     def _no_column(self) -> ColumnError:
         what = f"--currency {self._settings.code}" if self._settings.code else "The setting currency.rates"
-        return ColumnError(
-            f"{what} needs a column of currencies, and none was recognised.",
-            "name it with --currency-column COLUMN, or leave the setting out.",
-        )
+        return question("no_currency_column", setting=what)
 
 
 def missing_rates(column: Column, codes: Sequence[str], shown: str) -> ColumnError:
@@ -334,35 +332,29 @@ def missing_rates(column: Column, codes: Sequence[str], shown: str) -> ColumnErr
         codes: The currencies.
         shown: The currencies with their totals.
     """
-    return ColumnError(
-        f"`{column.name}` has currencies for which [currency] rates has no rate: {shown}.",
-        f"add {' and '.join(codes)} to the rates.",
-    )
+    rates = ", ".join(f"{code} = RATE" for code in codes)
+    return question("currency_without_rate", column=column.name, currencies=shown, rates=rates)
 
 
-def several_currencies(message: str, codes: Sequence[str], converted: str = "") -> ColumnError:
+def several_currencies(column: Column, codes: Sequence[str], totals: str, converted: str = "") -> ColumnError:
     """Return the question which of several currencies counts.
 
     Args:
-        message: What was found, with the total of each currency.
+        column: The column of currencies.
         codes: The currencies, the most frequent first.
+        totals: The total of each currency.
         converted: Flags of the amounts in one currency; empty if the source has none.
     """
     first, *others = codes
-    rates = ", ".join([f"{first} = 1", *(f"{code} = RATE" for code in others[:_MOST_SHOWN])])
-    ways = [
-        f"--currency {_chosen_code(first)} counts one and excludes the others",
-        *([f"{converted} reads converted amounts"] if converted else []),
-        f"or give rates: rates = {{ {rates} }} under [currency] in rfm.toml",
-        f"or take them as one currency with --currency-column {NO_COLUMN}",
-    ]
-    return ColumnError(message, f"{', '.join(ways)}.")
-
-
-def _chosen_code(code: str) -> str:
-    """Return a code that --currency takes, for a currency that may be a sign of several."""
-    meanings = candidates(code)
-    return "USD" if "USD" in meanings else min(meanings, default=code)
+    return question(
+        "several_currencies",
+        column=column.name,
+        number=format_count(len(codes), "currency", "currencies"),
+        totals=totals,
+        code=chosen_code(first),
+        converted=f"{converted} reads converted amounts, " if converted else "",
+        rates=", ".join([f"{first} = 1", *(f"{code} = RATE" for code in others[:_MOST_SHOWN])]),
+    )
 
 
 def _code(text: str) -> str:

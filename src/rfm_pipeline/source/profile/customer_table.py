@@ -9,8 +9,16 @@ from functools import cache
 from msgspec import Struct, field
 
 from rfm_pipeline.common.schema import Column, Schema
-from rfm_pipeline.config.column_mapping import NO_COLUMN, find_column, list_columns
+from rfm_pipeline.config.column_mapping import (
+    NO_COLUMN,
+    find_column,
+    flag,
+    list_choices,
+    list_columns,
+    shell_word,
+)
 from rfm_pipeline.config.column_names import fold_name, meaning_of
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.sample import Sample
@@ -76,19 +84,13 @@ def columns_of_lines(configured: Mapping[str, str | None], table: CustomerTable)
 def _check_configured(names: Mapping[str, str]) -> None:
     """Raise if the configured roles contradict each other."""
     if "monetary" in names and names.keys() & {"amount", "quantity", "unit_price"}:
-        raise ColumnError(
-            "The money is configured twice: as monetary, and as the amount of a line.",
-            "keep --monetary for a table with one line per customer, or --amount for order lines.",
-        )
+        amount = [names[role] for role in ("amount", "quantity", "unit_price") if role in names]
+        raise question("monetary_and_amount", monetary=names["monetary"], amount="` × `".join(amount))
     has_frequency = names.get("frequency", NO_COLUMN).casefold() != NO_COLUMN
     if has_frequency and names.get("order_id", NO_COLUMN).casefold() != NO_COLUMN:
-        raise ColumnError(
-            "The roles frequency and order_id are both configured: a line is a customer with a number of"
-            " orders, or it belongs to one order.",
-            "leave out --frequency or --order-id.",
-        )
+        raise question("frequency_and_order", frequency=names["frequency"], order=names["order_id"])
     if "monetary" in names and names.get("frequency", "").casefold() == NO_COLUMN:
-        raise _needs_frequency()
+        raise _needs_frequency(names["monetary"])
 
 
 def _detected(schema: Schema, sample: Sample, names: Mapping[str, str]) -> CustomerTable:
@@ -98,31 +100,35 @@ def _detected(schema: Schema, sample: Sample, names: Mapping[str, str]) -> Custo
     customer = _customer(schema, sample, names) if counts and not has_orders else None
     if customer is None:
         if "monetary" in names:
-            raise _needs_frequency()
+            raise _needs_frequency(names["monetary"])
         return CustomerTable()
     known = [column for column in counts if _is_known("frequency", column.name)]
     candidates = known or counts
     if len(candidates) > 1:
-        raise ColumnError(
-            f"The table has one line per customer (`{customer.name}`), and {len(candidates)} columns could be"
-            f" the number of orders: {list_columns([column.name for column in candidates])}.",
-            f"choose one with --frequency {_shell(candidates[0].name)}; --frequency none reads each line as"
-            " an order.",
+        columns = [column.name for column in candidates]
+        raise question(
+            "several_frequencies",
+            customer=customer.name,
+            number=len(columns),
+            columns=list_columns(columns),
+            choices=list_choices("frequency", columns),
         )
     frequency = candidates[0].name
     if not sample.is_whole:
         others = {"customer_id": customer.name, **_with_roles(schema, sample, names, frequency).columns}
         flags = [
-            f" --{role.replace('_', '-')} {_shell(name)}"
+            f" {flag(role)} {shell_word(name)}"
             for role, name in others.items()
             if role not in names and role not in {"frequency", "order_id"}
         ]
         as_lines = "".join(flags).replace("--monetary", "--amount")
-        raise ColumnError(
-            f"The column `{frequency}` counts orders, and each of the first {sample.rows:,} lines has another"
-            f" customer (`{customer.name}`): the table seems to have one line per customer.",
-            f"--frequency {_shell(frequency)}{''.join(flags)} reads it so; --frequency none{as_lines} reads"
-            " each line as one order.",
+        raise question(
+            "maybe_customer_table",
+            column=frequency,
+            rows=f"{sample.rows:,}",
+            customer=customer.name,
+            as_customers=f"--frequency {shell_word(frequency)}{''.join(flags)}",
+            as_orders=f"--frequency {NO_COLUMN}{as_lines}",
         )
     table = _with_roles(schema, sample, {**names, "customer_id": customer.name}, frequency)
     return CustomerTable({"customer_id": customer.name, **table.columns}, table.notes)
@@ -190,11 +196,11 @@ def _choice(schema: Schema, sample: Sample, role: str, names: Mapping[str, str])
     known = [name for name in candidates if _is_known(role, name)]
     candidates = known or candidates
     if len(candidates) > 1:
-        what = "what a customer spent" if role == "monetary" else "the date of a customer's last order"
-        flag = "--monetary" if role == "monetary" else "--ordered-at"
-        raise ColumnError(
-            f"{len(candidates)} columns could be {what}: {list_columns(candidates)}.",
-            f"choose one with {flag} {_shell(candidates[0])}.",
+        raise question(
+            "several_monetaries" if role == "monetary" else "several_last_dates",
+            number=len(candidates),
+            columns=list_columns(candidates),
+            choices=list_choices(role, candidates),
         )
     return candidates[0] if candidates else None
 
@@ -242,12 +248,5 @@ def _has_numbers(sample: Sample, column: Column) -> bool:
     return filled > 0 and len(numbers) >= _NEARLY_ALL * filled
 
 
-def _needs_frequency() -> ColumnError:
-    return ColumnError(
-        "The role monetary needs the role frequency: both are of a table with one line per customer.",
-        "name the column with the number of orders with --frequency COLUMN, or give --amount instead.",
-    )
-
-
-def _shell(name: str) -> str:
-    return name if name.replace("_", "").isalnum() else f"'{name}'"
+def _needs_frequency(monetary: str) -> ColumnError:
+    return question("monetary_without_frequency", monetary=monetary, word=shell_word(monetary))

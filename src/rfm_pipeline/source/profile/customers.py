@@ -12,6 +12,7 @@ from rfm_pipeline.common.customer_mask import mask_customer
 from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.common.schema import NUMBERS, Column, Kind
 from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
@@ -156,7 +157,7 @@ def _refuse_scientific_ids(mapping: ColumnMapping, sample: Sample, settings: Set
 
 
 def scientific_ids(role: str, column: Column, lines: str, example: str | None) -> ColumnError:
-    """Return the error for ids in scientific notation.
+    """Return the question for ids in scientific notation.
 
     Args:
         role: `customer_id` or `order_id`.
@@ -165,12 +166,9 @@ def scientific_ids(role: str, column: Column, lines: str, example: str | None) -
         example: One of the ids; the id of a customer is masked.
     """
     shown = mask_customer(example) if example and role == "customer_id" else example
-    such_as = f" such as {shown}" if shown else ""
-    what = "customers" if role == "customer_id" else "orders"
-    other = " or give --order-id none" if role == "order_id" else ""
-    return ColumnError(
-        f"Ids of {what} in the column `{column.name}` are in scientific notation (E+){such_as} ({lines}): a"
-        " spreadsheet has cut off their last digits, so that different ids became equal.",
-        "export the file again, and do not save it in a spreadsheet in between (or import that column as"
-        f" text); name another column with --{role.replace('_', '-')}{other}.",
+    return question(
+        "ids_of_customers_cut_off" if role == "customer_id" else "ids_of_orders_cut_off",
+        column=column.name,
+        example=f" such as {shown}" if shown else "",
+        lines=lines,
     )

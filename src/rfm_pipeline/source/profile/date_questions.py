@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rfm_pipeline.common.formatting import format_count, truncate
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.date_orders import DateOrder, formats_of, read_by
 from rfm_pipeline.source.profile.date_values import DAY_BEFORE_MONTH, read_date
@@ -24,19 +25,13 @@ def no_dates(column: str, lines: Counter[str], readable: Counter[str]) -> Column
     """Return the question for a column most of whose values are no dates."""
     unread = Counter({value: number for value, number in lines.items() if value not in readable})
     if not readable:
-        message = (
-            f"The column `{column}` is taken for the date of the order, but its values are no dates:"
-            f" {counted_values(unread)}."
-        )
-    else:
-        message = (
-            f"Of {lines.total()} values of `{column}`, {unread.total()} are no date in a known format:"
-            f" {counted_values(unread)}."
-        )
-    return ColumnError(
-        message,
-        "choose the column with the dates with --ordered-at, or give the format with --date-format, such as"
-        " --date-format '%d/%m/%Y'.",
+        return question("no_dates", column=column, values=counted_values(unread))
+    return question(
+        "few_dates",
+        column=column,
+        number=lines.total(),
+        unread=unread.total(),
+        values=counted_values(unread),
     )
 
 
@@ -61,13 +56,16 @@ def contradictory_dates(
     swapped = [_swapped(name) for name in formats]
     if swapped != formats and sum(read_by(swapped, lines)[0].values()) == total:
         choices.append(format_flags(swapped))
-    return ColumnError(
-        f"No date format fits all {readable.total()} dates of `{column}`: {counted};"
-        f" {listed(formats_of(best))} does not read {counted_values(outliers)}.",
-        f"set {' or '.join(choices)} to read {total} of {lines.total()} values and to exclude the others as"
-        " invalid_date, or correct the values."
-        if total < lines.total()
-        else f"set {' or '.join(choices)} to read them all.",
+    return question(
+        "contradictory_dates" if total < lines.total() else "several_date_formats",
+        column=column,
+        number=readable.total(),
+        counts=counted,
+        best=listed(formats_of(best)),
+        outliers=counted_values(outliers),
+        choices=" or ".join(choices),
+        read=total,
+        lines=lines.total(),
     )
 
 
@@ -115,9 +113,14 @@ def ambiguous_dates(
         )
     choices = list(dict.fromkeys(format_flags(formats_of(order)) for order in orders))
     number_of_ways = {2: "two", 3: "three"}.get(len(orders), str(len(orders)))
-    return ColumnError(
-        f"The dates of `{column}` can be read in {number_of_ways} ways: {value} is {ways}; {fits}.",
-        f"set {' or '.join(choices)}.",
+    return question(
+        "ambiguous_dates",
+        column=column,
+        number=number_of_ways,
+        value=value,
+        readings=ways,
+        fits=fits,
+        choices=" or ".join(choices),
     )
 
 

@@ -18,8 +18,8 @@ from rfm_pipeline.common.formatting import truncate
 from rfm_pipeline.common.schema import Kind, Schema
 from rfm_pipeline.config.column_mapping import ColumnMapping, normalize_name
 from rfm_pipeline.config.month_names import month_keys
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.date_orders import (
     DateOrder,
     are_equal,
@@ -98,11 +98,7 @@ def read_dates(schema: Schema, mapping: ColumnMapping, sample: Sample, settings:
     if column.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:
         return DateDecision(configured, may_be_ambiguous=False, notes=notes)
     if not values and column.kind is not Kind.TEXT and configured == (ISO,):
-        raise ColumnError(
-            f"The column `{column.name}` is {column.declared}, and a number is no date by itself.",
-            "if it is written like 20251231, set --date-format '%Y%m%d'; if it counts seconds since 1970, set"
-            " --date-format epoch_s.",
-        )
+        raise question("dates_that_are_numbers", column=column.name, type=column.declared)
     count = sample.count
 
     def count_column(patterns: Mapping[str, str]) -> Mapping[str, int]:
@@ -262,17 +258,16 @@ def _check_configured(
     missed = Counter(unread)
     if not missed or (2 * missed.total() <= readable.total() and not fitting):
         return
-    named = listed(configured)
-    verb = "reads" if len(configured) == 1 else "read"
-    message = (
-        f"The date format {named} {verb} {readable.total() - missed.total()} of the {lines.total()} values of"
-        f" `{column}`, but not {counted_values(missed)}."
+    raise question(
+        "other_date_format" if fitting else "unfitting_date_format",
+        formats=listed(configured),
+        verb="reads" if len(configured) == 1 else "read",
+        read=readable.total() - missed.total(),
+        number=lines.total(),
+        column=column,
+        values=counted_values(missed),
+        choices=" or ".join(map(format_flags, suggestions(fitting))),
     )
-    if fitting:
-        hint = f"the values fit {' or '.join(map(format_flags, suggestions(fitting)))}."
-    else:
-        hint = "leave --date-format out to see which formats the values fit."
-    raise ColumnError(message, hint)
 
 
 def _note(column: str, order: DateOrder, orders: Mapping[str, DateOrder]) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from rfm_pipeline.common.formatting import format_amount
 from rfm_pipeline.common.schema import Column
 from rfm_pipeline.config.column_mapping import shell_word
-from rfm_pipeline.errors import ColumnError
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.source.profile.evidence import Evidence
 from rfm_pipeline.source.profile.money_columns import multiply
 
@@ -21,11 +21,7 @@ def check_shares(evidence: Evidence, discount: Column) -> None:
     numbers = [number for number in evidence.numbers(discount) if number is not None]
     others = [number for number in numbers if not 0 <= number <= 1]
     if 2 * len(others) > len(numbers):
-        raise ColumnError(
-            f"The discount `{discount.name}` is {others[0]} on a line, and must be a share of the price from"
-            " 0 to 1.",
-            "compute the amount in a query, and give its file as the source: SOURCE may be a .sql file.",
-        )
+        raise question("discount_is_no_share", column=discount.name, value=others[0])
 
 
 def check_discount(evidence: Evidence, quantity: Column | None, price: Column | None) -> None:
@@ -51,9 +47,14 @@ def check_discount(evidence: Evidence, quantity: Column | None, price: Column | 
             )
             for taken in ([Decimal(0)] * len(shares), [share or Decimal(0) for share in shares])
         )
-        raise ColumnError(
-            f"`{candidate.name}` holds shares of the price up to {max(filled)}: the amount of a line could be"
-            f" `{quantity.name}` × `{price.name}` less that share ({format_amount(after)} in all), or without"
-            f" regard to it ({format_amount(before)}){evidence.scope}.",
-            f"set --discount {shell_word(candidate.name)} to subtract it, or --discount none.",
+        raise question(
+            "shares_of_discount",
+            column=candidate.name,
+            largest=max(filled),
+            quantity=quantity.name,
+            price=price.name,
+            with_discount=format_amount(after),
+            without=format_amount(before),
+            scope=evidence.scope,
+            word=shell_word(candidate.name),
         )

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from rfm_pipeline.common.formatting import format_percent
 from rfm_pipeline.common.schema import Column, Kind
-from rfm_pipeline.config.column_mapping import list_columns, shell_word
+from rfm_pipeline.config.column_mapping import list_choices, list_columns, shell_word
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.evidence import Candidate, Evidence, Keys
 from rfm_pipeline.source.profile.shapes import (
@@ -25,7 +26,6 @@ _LEAST_ORDERS = 10
 _ABOUT_AS_WELL = 0.9
 """An id is filled about as well as an address if it is on this share of the lines that the address is on."""
 _MOST = 0.5
-_HINT = {"customer_id": "--customer-id", "order_id": "--order-id", "ordered_at": "--ordered-at"}
 
 
 class Choice(Struct, frozen=True):
@@ -344,9 +344,13 @@ def _several(evidence: Evidence, role: str, candidates: Sequence[Candidate]) -> 
         first, second = (evidence.values(each.column) for each in candidates[:2])
         differing = sum(_day(one) != _day(two) for one, two in zip(first, second, strict=True))
         counts = f" The first two differ on {differing:,} of {len(first):,} lines{evidence.scope}."
-    return ColumnError(
-        f"{len(candidates)} columns could be the {role}: {list_columns(names)}.{counts}",
-        f"choose one with {_HINT[role]} {shell_word(names[0])}, or in [columns] of rfm.toml.",
+    return question(
+        "several_columns",
+        number=len(candidates),
+        role=role,
+        columns=list_columns(names),
+        differences=counts,
+        choices=list_choices(role, names),
     )
 
 
@@ -354,19 +358,18 @@ def _id_or_email(evidence: Evidence, chosen: Candidate, email: Candidate) -> Col
     shares = [
         format_percent(round(1000 * (1 - evidence.key_share(each.column))), 1000) for each in (chosen, email)
     ]
-    return ColumnError(
-        f"The customer could be `{chosen.name}`, which is missing on {shares[0]} of the lines"
-        f"{evidence.scope}, or `{email.name}`, which is missing on {shares[1]}.",
-        f"set --customer-id {shell_word(email.name)}, or --customer-id {shell_word(chosen.name)}, which"
-        " excludes the lines without one.",
+    return question(
+        "id_or_email",
+        id=chosen.name,
+        id_missing=shares[0],
+        scope=evidence.scope,
+        email=email.name,
+        email_missing=shares[1],
+        email_word=shell_word(email.name),
+        id_word=shell_word(chosen.name),
     )
 
 
 def _names_only(names: Sequence[Candidate]) -> ColumnError:
     first = names[0].name
-    return ColumnError(
-        f"No column identifies the customer: `{first}` holds names, and two people of one name would be one"
-        " customer.",
-        f"export a customer number or an e-mail address as well; --customer-id {shell_word(first)} takes the"
-        " names.",
-    )
+    return question("names_of_people", column=first, word=shell_word(first))

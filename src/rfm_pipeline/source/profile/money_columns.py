@@ -11,8 +11,9 @@ from msgspec import Struct, field
 
 from rfm_pipeline.common.formatting import format_amount
 from rfm_pipeline.common.schema import Column
-from rfm_pipeline.config.column_mapping import list_columns, shell_word
+from rfm_pipeline.config.column_mapping import list_choices, list_columns, shell_word
 from rfm_pipeline.config.column_names import fold_name
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.evidence import Candidate, Evidence, Keys
 
@@ -128,9 +129,11 @@ def choose_price(evidence: Evidence) -> Column | None:
         evidence.has_values and all(_are_equal(money[0], each) for each in money)
     ):
         names = [each.name for each in with_numbers]
-        raise ColumnError(
-            f"{len(names)} columns could be the unit_price: {list_columns(names)}.",
-            f"choose one with --unit-price {shell_word(names[0])}, or in [columns] of rfm.toml.",
+        raise question(
+            "several_prices",
+            number=len(names),
+            columns=list_columns(names),
+            choices=list_choices("unit_price", names),
         )
     return next((each.column for each in with_numbers), None)
 
@@ -392,10 +395,12 @@ def _question(evidence: Evidence, readings: Sequence[Reading], order: Column | N
     keys = evidence.keys(order) if order else ()
     choices = [f"{each.label}{_total(each, keys)}" if evidence.has_values else each.label for each in shown]
     hidden = [each.label for each in readings[_MAX_READINGS:]]
-    return ColumnError(
-        f"The amount of a line could be {', '.join(choices[:-1])} or {choices[-1]}"
-        f"{f', or {len(hidden)} others' if hidden else ''}{evidence.scope if evidence.has_values else ''}.",
-        f"set {', or '.join(each.flags for each in shown)}.",
+    others = f", or {len(hidden)} others" if hidden else ""
+    return question(
+        "ambiguous_amount",
+        readings=f"{', '.join(choices[:-1])} or {choices[-1]}{others}",
+        scope=evidence.scope if evidence.has_values else "",
+        choices=", or ".join(each.flags for each in shown),
     )
 
 

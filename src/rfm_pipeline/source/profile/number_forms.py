@@ -33,6 +33,7 @@ _BLANKS = " \t\n\r\f\u00a0\u2007\u2009\u202f\u3000"
 _BEFORE, _AFTER = f"{_BLANKS}'(+{MINUS}", f"{_BLANKS}){MINUS}"
 _PARTS = re.compile(r"([^0-9]*?)([.,]?[0-9](?:.*[0-9])?(?:[.,](?:[–-]+|(?=\W*$)))?)([^0-9]*)", re.DOTALL)
 _EXPONENT = re.compile(r"(?:[0-9]+|[0-9]*([.,])[0-9]+)[eE][+-]?[0-9]+")
+_USUAL = ("USD", "EUR", "GBP", "JPY")
 _SPELLINGS: dict[str, frozenset[str]] = {}
 
 
@@ -135,6 +136,16 @@ def candidates(text: str) -> frozenset[str]:
         return meanings[text.casefold()]
     words = [meanings.get(word, frozenset()) for word in text.casefold().split()]
     return frozenset.intersection(*words) if words else frozenset()
+
+
+def chosen_code(text: str) -> str:
+    """Return a code that `--currency` takes, for a sign, a code or a word that may mean several currencies.
+
+    >>> chosen_code("$"), chosen_code("£"), chosen_code("zł"), chosen_code("points")
+    ('USD', 'GBP', 'PLN', 'points')
+    """
+    meanings = candidates(text)
+    return next((code for code in _USUAL if code in meanings), min(meanings, default=text))
 
 
 def spellings() -> Mapping[str, frozenset[str]]:

@@ -20,12 +20,14 @@ from rfm_pipeline.common.number_format import (
 )
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.number_forms import (
     Currency,
     TextColumn,
     candidates,
+    chosen_code,
     number_parts,
     shape,
     spellings,
@@ -177,10 +179,15 @@ def _as_configured(
 
 def _contradicted(text: TextColumn, mine: str, other: str, settings: Settings) -> ColumnError:
     flag, value = ("--decimal", settings.decimal) if settings.decimal else ("--thousands", settings.thousands)
-    return ColumnError(
-        f"Most numbers in `{text.column.name}` are written with a decimal {other}, such as"
-        f" '{text.examples[other]}', but {flag} '{value}' was given for numbers with a decimal {mine}.",
-        f"leave {flag} out, and `{flag[2:]}` out of the settings.",
+    return question(
+        "other_decimal_mark",
+        column=text.column.name,
+        other=other,
+        value=text.examples[other],
+        flag=flag,
+        given=value,
+        mark=mine,
+        setting=flag[2:],
     )
 
 
@@ -200,10 +207,11 @@ def _two_conventions(source: _Source, text: TextColumn, points: int, commas: int
         # A reading that most numbers contradict is refused.
         if count >= others
     ]
-    return ColumnError(
-        f"Some numbers in `{text.column.name}` have a decimal comma and others a decimal point"
-        f"{': ' if shown else ''}{', '.join(shown)}.",
-        f"{'; '.join(answers)}.",
+    return question(
+        "two_decimal_marks",
+        column=text.column.name,
+        examples=f"{': ' if shown else ''}{', '.join(shown)}",
+        answers="; ".join(answers),
     )
 
 
@@ -211,12 +219,15 @@ def _two_readings(source: _Source, text: TextColumn) -> ColumnError:
     example = text.examples["two_readings"]
     words = tuple(word for known in text.currencies for word in known)
     as_point, as_comma = (parse_number(example, replace(way, currencies=words)) for way in (POINT, COMMA))
-    point_flag = "--thousands ','" if "," in example else "--decimal '.'"
-    return ColumnError(
-        f"The numbers in `{text.column.name}` can be read in two ways: '{example}' is {as_point} or"
-        f" {as_comma}.",
-        f"{point_flag} reads {as_point}, and the total is {source.total(text, POINT)}; --decimal ','"
-        f" reads {as_comma}, and the total is {source.total(text, COMMA)}.",
+    return question(
+        "ambiguous_numbers",
+        column=text.column.name,
+        value=example,
+        with_point=as_point,
+        with_comma=as_comma,
+        point_flag="--thousands ','" if "," in example else "--decimal '.'",
+        point_total=source.total(text, POINT),
+        comma_total=source.total(text, COMMA),
     )
 
 
@@ -293,12 +304,12 @@ def _several_currencies(
         amounts = [parse_number(value, reading) for value, parts in values if parts and parts[1] in family]
         total = format_amount(sum((amount or Decimal(0) for amount in amounts), Decimal(0)))
         totals.append(f"{' '.join(family[0])} {total} in {format_count(len(amounts), 'line')}")
-    name = text.column.name if text.column.name.isidentifier() else f'"{text.column.name}"'
-    others = " OR ".join(f"{name} LIKE {_pattern(known)}" for family in families[1:] for known in family)
-    kept = " ".join(families[0][0])
-    return ColumnError(
-        f"The numbers in `{text.column.name}` are in several currencies: {', '.join(totals)}{source.scope}.",
-        f'convert the others first, or keep only {kept} with --exclude "in_other_currency={others}".',
+    return question(
+        "several_currency_signs",
+        column=text.column.name,
+        totals=", ".join(totals),
+        scope=source.scope,
+        code=chosen_code(" ".join(families[0][0])),
     )
 
 

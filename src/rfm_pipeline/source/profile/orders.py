@@ -15,8 +15,8 @@ from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.schema import Column, Schema
 from rfm_pipeline.config.column_mapping import ColumnMapping, list_columns
 from rfm_pipeline.config.column_names import meaning_of
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.sample import Sample
 from rfm_pipeline.source.profile.shapes import loose_numbers
 
@@ -103,16 +103,11 @@ def _check_amount_of(mapping: ColumnMapping, settings: Settings) -> None:
     if settings.amount_of != "order":
         return
     if mapping.order_id is None:
-        raise ColumnError(
-            "amount_of = 'order' needs a column of order ids, and the source has none.",
-            "name it with --order-id COLUMN, or give --amount-of line.",
-        )
+        raise question("total_without_orders")
     if mapping.amount is None:
-        raise ColumnError(
-            "amount_of = 'order' needs a column with the order's total, but the amount is a quantity times a"
-            " price.",
-            "name the column of the total with --amount COLUMN, or give --amount-of line.",
-        )
+        assert mapping.quantity  # the amount is a product
+        assert mapping.unit_price
+        raise question("total_of_factors", quantity=mapping.quantity.name, price=mapping.unit_price.name)
 
 
 def _no_order_note(schema: Schema, mapping: ColumnMapping) -> tuple[str, ...]:
@@ -145,12 +140,15 @@ def _amount_of(order: Column, amount: Column, mapping: ColumnMapping, sample: Sa
         return Orders("order", (note,))
     if not is_evident:
         return Orders()
-    raise ColumnError(
-        f"`{amount.name}` is equal on all lines of {repeats.repeating:,} of {repeats.orders:,} orders with"
-        f" several lines (`{order.name}`): it could be the order's total, which counts once"
-        f" ({format_amount(repeats.once)}{_scope(sample)}), or the amount of each line"
-        f" ({format_amount(repeats.each)}).",
-        "give --amount-of order if it is the order's total, or --amount-of line if it is the line's.",
+    raise question(
+        "repeated_amount",
+        amount=amount.name,
+        repeating=f"{repeats.repeating:,}",
+        orders=f"{repeats.orders:,}",
+        order=order.name,
+        once=format_amount(repeats.once),
+        each=format_amount(repeats.each),
+        scope=_scope(sample),
     )
 
 

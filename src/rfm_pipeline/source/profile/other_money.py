@@ -11,6 +11,7 @@ from functools import cache
 from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import NUMBERS, Column, Kind, Schema
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.amounts import SampledLines, number
@@ -133,10 +134,15 @@ def _question(
         for number in by_type[value]
     )
     nets = " --returns net" if negative else ""
-    return ColumnError(
-        f"`{column.name}` says that some lines are no goods: {listed}{lines.scope}.",
-        f"exclude them with {flags}{nets} ({format_amount(rest)} is left), or count all with --line-types"
-        f" all{nets} ({format_amount(everything)}).",
+    return question(
+        "lines_of_no_goods",
+        column=column.name,
+        totals=listed,
+        scope=lines.scope,
+        exclusions=f"{flags}{nets}",
+        rest=format_amount(rest),
+        net=nets,
+        everything=format_amount(everything),
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from decimal import Decimal
 
 from rfm_pipeline.common.formatting import format_amount
 from rfm_pipeline.common.schema import Column
+from rfm_pipeline.config.column_mapping import shell_word
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.evidence import Evidence
 from rfm_pipeline.source.profile.status_words import name_words
@@ -78,9 +79,12 @@ def _question(
 ) -> ColumnError:
     everything = sum((money or _ZERO for money in amounts), _ZERO)
     less = format_amount(everything - sum(refunds, _ZERO))
-    return ColumnError(
-        f"`{amount.name}` may be without the refunds in `{column.name}` already, or with them"
-        f"{evidence.scope}.",
-        f"--refund {shlex.quote(column.name)} subtracts them ({less}), --refund none does not"
-        f" ({format_amount(everything)}).",
+    return question(
+        "amount_less_refunds",
+        amount=amount.name,
+        refund=column.name,
+        scope=evidence.scope,
+        word=shell_word(column.name),
+        less=less,
+        everything=format_amount(everything),
     )

@@ -16,10 +16,12 @@ from rfm_pipeline.config.column_mapping import (
     NO_COLUMN,
     ColumnMapping,
     find_column,
+    flag,
     list_columns,
     unknown_column,
 )
 from rfm_pipeline.config.column_names import meaning_of
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.discounts import check_discount, check_shares
 from rfm_pipeline.source.profile.evidence import Evidence
@@ -127,11 +129,9 @@ def _configured_column(schema: Schema, role: str, name: str) -> Column:
 def _validated(
     schema: Schema, chosen: Mapping[str, Column | None], configured: frozenset[str], file_type: str | None
 ) -> ColumnMapping:
-    if chosen.get("amount") and (chosen.get("quantity") or chosen.get("unit_price")):
-        raise ColumnError(
-            "The amount is configured twice: as amount, and as quantity and unit_price.",
-            "keep one of the two in [columns].",
-        )
+    if (amount := chosen.get("amount")) and (chosen.get("quantity") or chosen.get("unit_price")):
+        factors = [column.name for role in ("quantity", "unit_price") if (column := chosen.get(role))]
+        raise question("amount_configured_twice", amount=amount.name, factors="` × `".join(factors))
     has_amount = chosen.get("amount") or (chosen.get("quantity") and chosen.get("unit_price"))
     missing = [role for role in ("customer_id", "ordered_at") if not chosen.get(role)]
     missing += [] if has_amount else ["amount"]
@@ -154,36 +154,35 @@ def _check_kind(role: str, column: Column) -> None:
         is_accepted = column.kind in NUMBERS | {Kind.TEXT}
         accepted = "a number"
     if not is_accepted:
-        raise ColumnError(
-            f"The role {role} takes {accepted}, but the column `{column.name}` is {column.declared}.",
-            f"choose another column with {_flag(role)}.",
+        raise question(
+            "wrong_type",
+            role=role,
+            accepted=accepted,
+            column=column.name,
+            type=column.declared,
+            flag=flag(role),
         )
 
 
 def _missing_roles(
     schema: Schema, roles: list[str], configured: frozenset[str], file_type: str | None
 ) -> ColumnError:
-    """Return the error for required roles without a column."""
+    """Return the question for required roles without a column."""
     if disabled := [role for role in roles if role in configured]:
-        return ColumnError(
-            f"The role {disabled[0]} is '{NO_COLUMN}', but a run needs a column of this role.",
-            f"name its column with {_flag(disabled[0])} COLUMN.",
-        )
+        return question("role_without_column", role=disabled[0], flag=flag(disabled[0]))
     if len(schema) == 1:
-        return ColumnError(
-            f"The source has a single column, `{schema[0].name}`, but at least three are needed.",
-            _SINGLE_COLUMN_HINTS.get(file_type or "", "look at how the source was made."),
+        return question(
+            _SINGLE_COLUMN.get(file_type or "", "single_column"),
+            column=schema[0].name,
         )
-    if file_type in {"CSV", "Excel"} and (values := _values([column.name for column in schema])):
-        return ColumnError(
-            f"No column was recognised as {' or '.join(roles)}: the first line was read as the header row,"
-            f" but it looks like values ({list_columns(values)}).",
-            "if the file has no header row, give --no-header, and name the columns by their positions, as in"
-            f" {_flag(roles[0])} column1; if it is further down, give --skip-lines and the number of lines"
-            " above it.",
+    names = [column.name for column in schema]
+    if file_type in {"CSV", "Excel"} and (values := _values(names)):
+        return question(
+            "header_of_values",
+            roles=" or ".join(roles),
+            values=list_columns(values),
+            flag=flag(roles[0]),
         )
-    listed_roles = " and no ".join(roles)
-    flags = " ".join(f"{_flag(role)} COLUMN" for role in roles)
     other_money = ""
     if "amount" in roles:
         meanings = {column.name: meaning_of(column.name) for column in schema}
@@ -191,21 +190,16 @@ def _missing_roles(
             if meaning and meaning.role in _NEVER_AMOUNT:
                 other_money = f" `{name}` is {_NEVER_AMOUNT[meaning.role]} by its name, and no amount."
                 break
-    return ColumnError(
-        (
-            f"No column was recognised as {listed_roles}."
-            if len(roles) == 1
-            else f"There is no column recognised as {listed_roles}."
-        )
-        + other_money,
-        f"name it with {flags}. The source has {list_columns([column.name for column in schema])}.",
+    return question(
+        "missing_roles",
+        roles=" or ".join(roles),
+        other_money=other_money,
+        flags=" ".join(f"{flag(role)} COLUMN" for role in roles),
+        columns=list_columns(names),
     )
 
 
-_SINGLE_COLUMN_HINTS = {
-    "CSV": "if the file has several columns, name the character between them, as in --delimiter ' '.",
-    "Excel": "if the table is on another sheet, name it with --sheet.",
-}
+_SINGLE_COLUMN = {"CSV": "single_column_of_csv", "Excel": "single_column_of_sheet"}
 _VALUE = re.compile(
     r"\s*([-+]?[0-9]+([.,][0-9]+)*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}([/.-])[0-9]{1,2}\3[0-9]+.*)\s*"
 )
@@ -215,7 +209,3 @@ def _values(names: list[str]) -> list[str]:
     """Return the column names that look like numbers or dates, if they are at least half of all names."""
     values = [name for name in names if _VALUE.fullmatch(name)]
     return values if 2 * len(values) >= len(names) else []
-
-
-def _flag(role: str) -> str:
-    return f"--{role.replace('_', '-')}"

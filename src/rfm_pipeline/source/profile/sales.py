@@ -12,9 +12,9 @@ from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.sale_rules import SaleRules
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.amounts import SampledLines, numbers
 from rfm_pipeline.source.profile.currency import CurrencyReader
 from rfm_pipeline.source.profile.other_money import refuse_other_lines, unused_money_notes
@@ -109,11 +109,7 @@ class _Refunds:
         if self._settings.returns == "net":
             refund = self._mapping.refund
             if refund and any(self._refunds[line] for line in self._with_refund_lines(of_sales)):
-                raise ColumnError(
-                    f"Refunds are in `{refund.name}` and also lines of their own ({lines}), so they would be"
-                    " subtracted twice.",
-                    "--refund none subtracts the lines, --returns exclude the column.",
-                )
+                raise question("refunds_twice", column=refund.name, lines=lines)
             return True, ()
         if self._settings.returns == "exclude" or not of_sales or self._mapping.refund:
             return False, ()

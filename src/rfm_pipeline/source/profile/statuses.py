@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.schema import Column, Kind, Schema
-from rfm_pipeline.config.column_mapping import NO_COLUMN, find_column, unknown_column
+from rfm_pipeline.config.column_mapping import NO_COLUMN, find_column, shell_word, unknown_column
+from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.sale_rules import StatusRule
 from rfm_pipeline.config.settings import ColumnCondition, Settings
 from rfm_pipeline.config.vocabulary import load
@@ -234,11 +235,14 @@ class StatusReader:
         name = status.column.name
         kept = [line for line, excluded in enumerate(self._no_sale(status)) if not excluded]
         everything = self._lines.total()
-        return ColumnError(
-            f"`{name}` is the same on all lines of each customer, so it may be the customer's and not the"
-            f" order's: without {status.shown(self._excluding)} the lines{self._lines.scope} amount to"
-            f" {format_amount(self._lines.total(kept))}, with them to {format_amount(everything)}.",
-            f"--status-column {shlex.quote(name)} excludes them, --status-column none keeps them.",
+        return question(
+            "status_of_customer",
+            column=name,
+            statuses=status.shown(self._excluding),
+            scope=self._lines.scope,
+            without=format_amount(self._lines.total(kept)),
+            everything=format_amount(everything),
+            word=shell_word(name),
         )
 
     def _no_sale(self, status: StatusColumn) -> list[bool]:
@@ -277,13 +281,16 @@ class StatusReader:
         for status in (first, second):
             kept = [line for line, excluded in enumerate(self._no_sale(status)) if not excluded]
             results.append(
-                f"--status-column {shlex.quote(status.column.name)} counts"
+                f"--status-column {shell_word(status.column.name)} counts"
                 f" {format_amount(self._lines.total(kept))} ({format_count(len(kept), 'line')})"
             )
-        return ColumnError(
-            f"`{first.column.name}` and `{second.column.name}` disagree about what is a sale:"
-            f" {', '.join(pairs[:_SHOWN])}.",
-            f"choose one: {', '.join(results)}{self._lines.scope}.",
+        return question(
+            "statuses_disagree",
+            first=first.column.name,
+            second=second.column.name,
+            pairs=", ".join(pairs[:_SHOWN]),
+            choices=", ".join(results),
+            scope=self._lines.scope,
         )
 
     # Flags: `Cancelled at`, `is_test`

@@ -278,21 +278,21 @@ def test_signs_codes_and_words_of_one_currency_are_read(values: list[str], meant
 
 
 @pytest.mark.parametrize(
-    ("values", "totals"),
+    ("values", "totals", "code"),
     [
-        (["$5", "$6", "€7"], ["$ 11.00 in 2 lines", "€ 7.00 in 1 line"]),
-        (["5 USD", "7 EUR"], ["USD 5.00", "EUR 7.00"]),
-        (["US$5", "C$7"], ["US$ 5.00", "C$ 7.00"]),
-        (["kr 5", "kr 6", "5 zł"], ["kr 11.00 in 2 lines", "zł 5.00"]),
-        (["$5 USD", "$7 CAD"], ["$ USD 5.00", "$ CAD 7.00"]),
-        (["£5", "5", "¥6"], ["£ 5.00", "¥ 6.00"]),
+        (["$5", "$6", "€7"], ["$ 11.00 in 2 lines", "€ 7.00 in 1 line"], "USD"),
+        (["5 USD", "7 EUR"], ["USD 5.00", "EUR 7.00"], "USD"),
+        (["C$7", "US$5"], ["US$ 5.00", "C$ 7.00"], "CAD"),
+        (["zł 5", "zł 6", "5 kr"], ["zł 11.00 in 2 lines", "kr 5.00"], "PLN"),
+        (["$5 USD", "$7 CAD"], ["$ USD 5.00", "$ CAD 7.00"], "USD"),
+        (["£5", "5", "¥6"], ["£ 5.00", "¥ 6.00"], "GBP"),
     ],
 )
-def test_several_currencies_are_asked_about(values: list[str], totals: list[str]) -> None:
+def test_several_currencies_are_asked_about(values: list[str], totals: list[str], code: str) -> None:
     asked = question(values)
     for total in totals:
         assert total in asked.message
-    assert "--exclude" in str(asked.hint)
+    assert f"--currency {code} counts one" in str(asked.hint)
 
 
 def test_the_lines_of_other_currencies_can_be_excluded() -> None:

@@ -115,7 +115,7 @@ def test_an_order_total_needs_an_order_and_an_amount() -> None:
     settings = Configuration(flags={"amount_of": "order"}).settings
     with pytest.raises(ColumnError, match="order ids"):
         read_orders((), ColumnMapping(customer, day, amount=amount), Sample(), settings)
-    with pytest.raises(ColumnError, match="quantity times a price"):
+    with pytest.raises(ColumnError, match="but the amount is `amount` × `amount`"):
         read_orders(
             (), ColumnMapping(customer, day, number, quantity=amount, unit_price=amount), Sample(), settings
         )

@@ -174,7 +174,7 @@ def test_the_customer_of_an_order_with_several_lines_is_no_other_than_of_one_lin
         (
             {"customer_id": customer, "user_id": lambda line: f"u{line % 3}"},
             "2 columns could be the customer_id: `customer_id`, `user_id`. They have 8 and 3 different",
-            "choose one with --customer-id customer_id, or in [columns] of rfm.toml.",
+            "choose one with --customer-id customer_id or --customer-id user_id, or in [columns]",
         ),
         (
             {"customer_id": lambda line: f"k{line}", "customer_unique_id": lambda line: f"u{line}"},
@@ -313,7 +313,10 @@ def test_two_dates_that_differ_are_a_question() -> None:
         "2 columns could be the ordered_at: `Order Date`, `Invoice Date`."
         " The first two differ on 10 of 40 lines."
     )
-    assert hint == "choose one with --ordered-at 'Order Date', or in [columns] of rfm.toml."
+    assert hint == (
+        "choose one with --ordered-at 'Order Date' or --ordered-at 'Invoice Date',"
+        " or in [columns] of rfm.toml."
+    )
 
 
 # The amount
