@@ -14,11 +14,13 @@ from typing import Any
 
 import duckdb
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.pipeline import run as runner
 from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.results.run_result import RunResult
+from rfm_pipeline.results.statistics import Excluded
 from support.generated import ROLES
 from support.lanes import max_examples
 
@@ -100,6 +102,11 @@ class Published:
         names = ("r_score", "f_score", "m_score", "rfm_score", "segment")
         return {row["customer_id"]: tuple(row[name] for name in names) for row in self.rows}
 
+    @property
+    def exclusions(self) -> list[Excluded]:
+        """The exclusions, without the examples of the first rows, which depend on the order of the lines."""
+        return [replace(reason, more_examples=()) for reason in self.result.statistics.exclusions]
+
 
 @contextmanager
 def folder() -> Iterator[Path]:
@@ -116,13 +123,29 @@ def write(path: Path, lines: Sequence[Line]) -> Path:
 
 
 def run(lines: Sequence[Line], *, files: int = 1, **options: Any) -> Published:
-    """Run the pipeline over lines, distributed over files, with a new destination."""
+    """Run the pipeline over lines, distributed over files, with a new destination.
+
+    All lines of an order are in one file, because an order with different lines in two files is a question;
+    with `same_order="both"` they are in any.
+    """
+    are_split = options.get("same_order") == "both"
     with folder() as directory:
         source = directory / "orders"
         source.mkdir()
-        for number in range(files):
-            write(source / f"{number}.csv", lines[number::files])
+        split = [lines[number::files] for number in range(files)] if are_split else by_order(lines, files)
+        for number, part in enumerate(split):
+            write(source / f"{number}.csv", part)
         return run_source(source, directory, **options)
+
+
+def by_order(lines: Sequence[Line], files: int) -> list[list[Line]]:
+    """Return the lines by file, with all lines of an order in one; lines without an order are in any."""
+    numbers: dict[str, int] = {}
+    parts: list[list[Line]] = [[] for _ in range(files)]
+    for position, line in enumerate(lines):
+        order = line["order_id"]
+        parts[numbers.setdefault(order, len(numbers)) % files if order else position % files].append(line)
+    return parts
 
 
 def run_source(source: Path, directory: Path, **options: Any) -> Published:
