@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rfm_pipeline.common.staging_tables import StagingTable
 from support.engines import Question
 from support.lanes import max_examples
 
@@ -51,7 +52,7 @@ class Scorer:
     def __init__(self, bins: int) -> None:
         self.bins = bins
         steps = {step.name: step.select for step in question(bins).pipeline("duckdb").steps(str)}
-        self._edges, self._segments = steps["edges"], steps["segments"]
+        self._edges, self._segments = steps[StagingTable.EDGES], steps[StagingTable.SEGMENTS]
         self._connection = duckdb.connect()
         self._connection.execute(
             "CREATE TABLE customers (customer_id VARCHAR, reason VARCHAR, first_order_date DATE,"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any
 
 import duckdb
@@ -50,7 +51,7 @@ def test_both_engines_read_equal_ids(placeholders: tuple[str, ...]) -> None:
         cursor = connection.execute(query("duckdb"))
         names = [column[0] for column in cursor.description]
         local = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    assert sorted(google, key=lambda row: row["n"]) == sorted(local, key=lambda row: row["n"])
+    assert sorted(google, key=itemgetter("n")) == sorted(local, key=itemgetter("n"))
 
 
 LINES = {
@@ -122,15 +123,15 @@ def test_both_engines_read_a_table_with_one_line_per_customer(
     kind: str, returns: str, window: str | None
 ) -> None:
     columns = {"customer_id": "STRING", "orders": kind, "spent": "NUMERIC", "last": "DATE"}
-    counts: list[Any] = {
+    counts: dict[str, list[Any]] = {
         "STRING": ["3", "1", "0", "x", "2.5", "-1", None, "12"],
         "INT64": [3, 1, 0, 7, 2, -1, None, 12],
         "FLOAT64": [3.0, 1.0, 0.0, 7.0, 2.5, -1.0, None, 12.0],
         "NUMERIC": [Decimal(text) if text else None for text in ("3", "1", "0", "7", "2.5", "-1", "", "12")],
-    }[kind]
+    }
     rows = [
         {"customer_id": f"c{n}", "orders": count, "spent": Decimal(10 * n - 5), "last": date(2024, 1 + n, 5)}
-        for n, count in enumerate(counts)
+        for n, count in enumerate(counts[kind])
     ]
     settings = {
         "columns": {
