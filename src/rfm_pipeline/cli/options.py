@@ -166,8 +166,8 @@ FLAGS = (
         ("amount_of",),
         str,
         ("--amount-of",),
-        "'order': the amount is the order's total, repeated on each of its lines, and counts once; 'line': each"
-        " line counts (default: detected).",
+        "'order': the amount is the order's total, repeated on each of its lines, and counts once; 'line':"
+        " each line counts (default: detected).",
         _RULES,
     ),
     Flag(

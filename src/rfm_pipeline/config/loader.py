@@ -151,7 +151,7 @@ class Configuration(Struct, frozen=True, dict=True):
 
 
 def _without_replaced(preset: Mapping[str, str], configured: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the columns of a preset without those that the configuration replaces by columns of other roles."""
+    """Return a preset's columns without those that the configuration replaces by columns of other roles."""
     replaced: set[str] = {"customer_fallback"} if configured.get("customer_id") else set()
     if configured.get("amount"):
         replaced |= {"quantity", "unit_price"}

@@ -1,7 +1,8 @@
 """Month names in the languages of `vocabulary/months.toml`, in full and abbreviated.
 
 A name is known by its first three letters: `octobre`, `oct.` and `Oktober` have the keys `oct` and `okt`.
-Only French `juin` and `juillet` share three letters; `jui` is read as `ju`, so their keys are `jun` and `jul`.
+Only French `juin` and `juillet` share three letters: `jui` is read as `ju`, which makes their keys `jun` and
+`jul`.
 """
 
 from __future__ import annotations

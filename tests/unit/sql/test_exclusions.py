@@ -334,9 +334,9 @@ def test_invalid_sql_of_bigquery_only_is_rejected(text: str) -> None:
 
 # Patch releases of DuckDB also mark functions of dates, such as `year`, as consistent within a query only.
 CURRENT = (
-    "current_database", "current_date", "current_schema", "current_schemas", "current_setting", "get_current_time",
-    "get_current_timestamp", "getvariable", "in_search_path", "now", "today", "transaction_timestamp",
-    "txid_current",
+    "current_database", "current_date", "current_schema", "current_schemas", "current_setting",
+    "get_current_time", "get_current_timestamp", "getvariable", "in_search_path", "now", "today",
+    "transaction_timestamp", "txid_current",
 )  # fmt: skip
 
 

@@ -100,8 +100,8 @@ _BY_AUDIT: Mapping[str, str] = {
     "amounts_read": "say how numbers are written, with --thousands ',' or --decimal ','",
     "duplicate_orders": "leave out files whose orders are all in another file, such as older full exports",
     "excluded_share": "look at the exclusions, and at what they show of how the source is read",
-    "largest_customer": "look at whether that customer is one: a guest, a till, or a placeholder that is not known;"
-    " name its id in `placeholders` of rfm.toml",
+    "largest_customer": "look at whether that customer is one: a guest, a till, or a placeholder that is not"
+    " known; name its id in `placeholders` of rfm.toml",
     "max_age": "look at why no newer orders arrive",
     "rows_dropped": "look at whether the source is complete",
     "customers_dropped": "look at whether the source is complete",
