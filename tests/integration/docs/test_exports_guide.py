@@ -1,0 +1,84 @@
+"""The guide to exports: its flags exist, its examples are what runs print, and its tables are complete."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+import typer
+
+from rfm_pipeline.cli.commands.run import run
+from rfm_pipeline.config import presets
+from rfm_pipeline.config.loader import Configuration
+from support.cli import Rfm
+from support.markdown import blocks
+from support.paths import ROOT
+
+PAGE = (ROOT / "docs" / "guides" / "exports.md").read_text(encoding="utf-8")
+EXAMPLES = {block.partition("\n")[0].removeprefix("$ "): block for block in blocks("text", PAGE)}
+HEADER = "customer_id,order_id,order_date,amount\n"
+FILES = {
+    "ambiguous_dates.csv": HEADER + "1,A,01/02/2024,10\n2,B,03/04/2024,20\n3,C,05/06/2024,5\n",
+    "ambiguous_numbers.csv": HEADER
+    + '1,A,2024-02-01,"1,234"\n2,B,2024-04-03,"5,678"\n3,C,2024-06-05,"1,500"\n',
+    "another_shop.csv": "User ID,Order Date,Total\nx1,2024-01-01,5\nx2,2024-01-05,6\n",
+    "shop.csv": HEADER + "1,A,2024-02-01,10\n2,B,2024-04-03,20\n",
+}
+
+
+def run_flags() -> set[str]:
+    app = typer.Typer(add_completion=False)
+    app.command("run")(run)
+    parameters = typer.main.get_command(app).params
+    return {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_an_example_is_what_a_run_prints(command: str, rfm: Rfm, tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for path in (ROOT / "tests" / "data" / "cases").glob("*.csv"):
+        shutil.copy(path, tmp_path)
+    rfm("run", "shop.csv", "--to", "duckdb:shop.duckdb")
+    ended = rfm(*shlex.split(command)[1:])
+    printed = (ended.stdout + ended.stderr).splitlines()
+    shown = EXAMPLES[command].splitlines()[1:]
+    assert shown
+    assert [line for line in shown if line not in printed] == []
+
+
+def test_the_flags_that_the_guide_names_exist() -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", PAGE))
+    assert named >= {"--date-format", "--replace-source", "--zero-customer"}
+    assert named - run_flags() == set()
+
+
+def test_a_command_of_the_guide_is_valid() -> None:
+    app = typer.Typer(add_completion=False)
+    app.command("run")(run)
+    command = typer.main.get_command(app)
+    lines = [
+        line for block in blocks("sh", PAGE) for line in block.splitlines() if line.startswith("rfm run ")
+    ]
+    assert len(lines) >= 2
+    for line in lines:
+        command.make_context("rfm run", shlex.split(line, comments=True)[2:])
+
+
+def test_the_settings_that_the_guide_shows_are_valid() -> None:
+    for block in blocks("toml", PAGE):
+        assert Configuration(file=tomllib.loads(block)).settings
+
+
+def test_the_guide_lists_the_preset_of_every_export() -> None:
+    table = PAGE.partition("## Shop systems")[2].partition("\n## ")[0]
+    exports = {name for name in presets.names() if presets.info(name).kind == "source"}
+    assert exports - set(re.findall(r"`([\w-]+)`", table)) == set()
+
+
+def test_the_scripts_that_the_guide_names_exist() -> None:
+    assert len(re.findall(r"\.\./\.\./findings/\w+\.sh", PAGE)) == len(list((ROOT / "findings").glob("*.sh")))
