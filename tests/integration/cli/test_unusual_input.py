@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from support.bad_input import HEADER
 from support.cli import Rfm
-from support.orders import published, without_run_id
+from support.orders import published, refused, without_run_id
 
 IDS = {
     "'; DROP TABLE rfm_segments; --": "SQL after a quote",
@@ -35,9 +36,9 @@ IDS = {
     "\u202egnirts": "right-to-left text",
     "zero\u200bwidth": "a zero-width character",
     "\U0001f469\u200d\U0001f4bb Zo\u00eb \u0416\u4e2d": "emoji, accents, other scripts",
-    "NULL": "a placeholder for a missing value",
-    "none": "another placeholder",
-    "NaN": "not a number",
+    "Nullmann": "the beginning of a placeholder",
+    "nobody": "a word like a placeholder",
+    "NaN?": "almost not a number",
     "true": "a boolean",
     "007": "leading zeros",
     "1e5": "a number with an exponent",
@@ -80,6 +81,19 @@ def test_any_text_can_be_a_customer_id_and_is_unchanged_in_all_outputs(rfm: Rfm,
     }
 
 
+def test_placeholders_among_unusual_ids_are_missing_customers(rfm: Rfm, tmp_path: Path) -> None:
+    placeholders = ("NULL", "none", "NaN", " nan ", "N/A", "-", "(not set)")
+    rows = [(id_, f"o{n}", "2025-01-02", "5") for n, id_ in enumerate((*placeholders, *IDS))]
+    write(tmp_path / "a.csv", [HEADER.strip().split(","), *rows])
+    assert rfm("run", "a.csv", "--json").json["rows"] == {
+        "read": len(rows),
+        "kept": len(IDS),
+        "excluded": {"missing_customer": len(placeholders)},
+    }
+    ids = {id_ for (id_,) in published(tmp_path / "rfm.duckdb", "SELECT customer_id FROM rfm_segments")}
+    assert ids == set(IDS)
+
+
 def test_sql_in_customer_ids_is_not_executed_by_a_second_run(rfm: Rfm, tmp_path: Path) -> None:
     rows = [(id_, f"o{n}", "2025-01-02", "5") for n, id_ in enumerate(IDS)]
     write(tmp_path / "a.csv", [HEADER.strip().split(","), *rows])
@@ -118,7 +132,7 @@ def test_any_text_can_be_a_column_name(name: str, rfm: Rfm, tmp_path: Path) -> N
     assert (ended.code, ended.stderr) == (0, "")
     assert ended.json["columns"]["amount"] == name
     assert ended.json["rows"] == {"read": 2, "kept": 1, "excluded": {"odd": 1}}
-    assert ended.json["amount"] == {"kept": "5.50", "excluded": {"odd": "7.00"}}
+    assert ended.json["amount"] == {"kept": "5.50", "excluded": {"odd": "7.00"}, "repeated_total": None}
 
 
 def test_any_text_can_be_the_value_of_an_exclusion(rfm: Rfm, tmp_path: Path) -> None:
@@ -143,18 +157,19 @@ READABLE = {
     "8.": "8",
     "2.5E-1": "0.25",
     "1,000.00": "1000",
+    "1,000": "1000",
+    "$5": "5",
+    "5 000": "5000",
 }
+NEGATIVE = {"(5)": "-5", "5-": "-5"}
 UNREADABLE = (
     *("NaN", "nan", "inf", "-inf", "Infinity", "-Infinity", "1e400", "-1e400", "9" * 40, f"-{'9' * 40}"),
     *(
         "0x10",
         "1_000",
-        "1,000",
-        "$5",
-        "(5)",
-        "5-",
         "--5",
-        "5 000",
+        "(5",
+        "5 00",
         ".",
         "e5",
         "five",
@@ -167,7 +182,7 @@ UNREADABLE = (
 
 
 def test_amounts_that_are_not_numbers_are_excluded_and_totals_reconcile(rfm: Rfm, tmp_path: Path) -> None:
-    texts = [*READABLE, *UNREADABLE]
+    texts = [*READABLE, *NEGATIVE, *UNREADABLE]
     write(tmp_path / "a.csv", [HEADER.strip().split(","), *[
         (f"c{n}", f"o{n}", "2025-01-01", text) for n, text in enumerate(texts)
     ]])  # fmt: skip
@@ -175,9 +190,9 @@ def test_amounts_that_are_not_numbers_are_excluded_and_totals_reconcile(rfm: Rfm
     assert result["rows"] == {
         "read": len(texts),
         "kept": len(READABLE),
-        "excluded": {"invalid_amount": len(UNREADABLE)},
+        "excluded": {"invalid_amount": len(UNREADABLE), "non_positive_amount": len(NEGATIVE)},
     }
-    assert result["amount"]["excluded"] == {"invalid_amount": None}
+    assert result["amount"]["excluded"] == {"invalid_amount": None, "non_positive_amount": "-10.00"}
     assert Decimal(result["revenue"]) == sum(map(Decimal, READABLE.values()))
     amounts = published(tmp_path / "rfm.duckdb", "SELECT customer_id, monetary FROM rfm_segments")
     assert dict(amounts) == {f"c{n}": Decimal(value) for n, value in enumerate(READABLE.values())}
@@ -198,6 +213,7 @@ def test_floats_that_are_not_finite_are_excluded_and_totals_reconcile(rfm: Rfm, 
     assert result["amount"] == {
         "kept": "3.75",
         "excluded": {"invalid_amount": None, "non_positive_amount": "-3.50"},
+        "repeated_total": None,
     }
 
 
@@ -232,12 +248,16 @@ def test_the_largest_and_the_smallest_amounts_are_exact(rfm: Rfm, tmp_path: Path
 
 
 def test_invalid_dates_are_excluded_and_valid_ones_kept(rfm: Rfm, tmp_path: Path) -> None:
-    unreadable = ("", "soon", "2025-02-30", "2025-13-01", "0000-00-00", "2025", "20250101", "13/13/2025")
-    readable = ("2025-01-01", "2025-01-02 08:26", "2025-01-03T23:59:59.999Z", "2024-02-29")
+    unreadable = ("", "soon", "2025-02-30", "2025-13-01", "0000-00-00", "2025", "13/13/2025")
+    readable = ("2025-01-01", "2025-01-02 08:26", "2025-01-03T23:59:59.999Z", "2024-02-29", "20250101")
     write(tmp_path / "a.csv", [HEADER.strip().split(","), *[
         (f"c{n}", f"o{n}", text, "1") for n, text in enumerate((*readable, *unreadable, "2999-12-31"))
     ]])  # fmt: skip
-    result = rfm("run", "a.csv", "--json").json
+    # Values that no format reads are a question, whose answer excludes them.
+    _, hint = refused(rfm("run", "a.csv"))
+    answer = "--date-format iso --date-format '%Y%m%d'"
+    assert answer in hint
+    result = rfm("run", "a.csv", *shlex.split(answer), "--json").json
     assert result["rows"] == {
         "read": len(readable) + len(unreadable) + 1,
         "kept": len(readable),
