@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 from msgspec import Struct
 
 from rfm_pipeline.config.column_mapping import NO_COLUMN, ROLES, normalize_name
 from rfm_pipeline.config.column_names import meaning_of
+from rfm_pipeline.config.vocabulary import load
 
 Row = Sequence[str]
 
@@ -25,33 +27,9 @@ _MAX_NAME_LENGTH = 80
 _KNOWN_ROLES = 3
 _KEY_ROLES = ("order_id", "customer_id", "ordered_at")
 
-# Compared by `normalize_name`: English, German, French, Spanish, Portuguese, Italian, Dutch and Polish.
-_TOTAL_LABELS = frozenset({
-    "total", "totals", "sum", "subtotal", "subtotals", "overall",
-    "summe", "gesamt", "zwischensumme", "insgesamt",
-    "totaux", "soustotal", "somme",
-    "totales", "subtotales", "suma",
-    "totais", "subtotais", "soma",
-    "totale", "totali", "subtotale", "somma",
-    "totaal", "subtotaal", "som",
-    "razem", "łącznie", "ogółem", "sumaczęściowa",
-})  # fmt: skip
-# Labels that are no name of a customer or a product.
-_GRAND_TOTAL_LABELS = frozenset({
-    "grandtotal", "grandtotals", "reporttotal", "overalltotal", "totalsum",
-    "gesamtsumme", "endsumme", "gesamtbetrag", "gesamttotal", "gesamtergebnis",
-    "totalgénéral", "totalgeneral", "sumatotal", "totalgeral", "somatotal", "totalegenerale",
-    "totalecomplessivo",
-    "eindtotaal", "totaalgeneraal", "sumakońcowa", "sumacałkowita", "sumaogółem", "razemogółem",
-})  # fmt: skip
-_INITIALS = frozenset(label[0] for label in _TOTAL_LABELS | _GRAND_TOTAL_LABELS)
 _MAX_LABEL_LENGTH = 40
-_FOOTER = re.compile(
-    r"record\(s\)|\b(downloaded|exported|generated|printed|end of (report|file)|rows?|records?|page|seite"
-    r"|exportiert|erstellt|généré|exporté|generado|exportado|gerado|generato|esportato|wygenerowano)\b",
-    re.IGNORECASE,
-)
-_CURRENCY = r"(?:[A-Z]{1,3}\s?)?[$€£¥₹₽₺₩]?"
+# A code of one or two letters has a sign behind it: `R$ 5`; `P1` is an article.
+_CURRENCY = r"(?:[A-Z]{3}\s?|(?:[A-Z]{1,3}\s?)?[$€£¥₹₽₺₩]|zł|k[rn]|Kč|R\s)?"
 _VALUE = re.compile(
     rf"[-+−(]?\s?{_CURRENCY}\s?[-+−]?\d[\d\s.,'\u2019]*\s?{_CURRENCY}\s?%?[-−)]?"  # a number
     r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*"  # a date
@@ -70,17 +48,35 @@ def is_value(cell: str) -> bool:
     return _VALUE.fullmatch(cell.strip()) is not None
 
 
+@cache
+def _labels(table: str) -> frozenset[str]:
+    return frozenset(
+        normalize_name(label) for labels in load("total_rows")[table].values() for label in labels
+    )
+
+
+@cache
+def _initials() -> frozenset[str]:
+    return frozenset(label[0] for label in _labels("totals") | _labels("grand_totals"))
+
+
+@cache
+def _footer_words() -> re.Pattern[str]:
+    words = {word for words in load("total_rows")["footers"].values() for word in words}
+    return re.compile(rf"record\(s\)|\b({'|'.join(map(re.escape, sorted(words)))})\b", re.IGNORECASE)
+
+
 def is_total_label(cell: str) -> bool:
     """Return whether a cell is the label of a total row, such as `Grand Total:` or `Summe`."""
-    if cell.lstrip(" *=-")[:1].casefold() not in _INITIALS or len(cell) > _MAX_LABEL_LENGTH:
+    if cell.lstrip(" *=-")[:1].casefold() not in _initials() or len(cell) > _MAX_LABEL_LENGTH:
         return False
     label = normalize_name(cell)
-    return label in _TOTAL_LABELS or label in _GRAND_TOTAL_LABELS
+    return label in _labels("totals") or label in _labels("grand_totals")
 
 
 def is_grand_total_label(cell: str) -> bool:
     """Return whether a cell is a label such as `Grand Total`, which is no name of a customer or a product."""
-    return normalize_name(cell) in _GRAND_TOTAL_LABELS
+    return normalize_name(cell) in _labels("grand_totals")
 
 
 def filled_columns(row: Row) -> list[int]:
@@ -157,16 +153,16 @@ def find_header(rows: Sequence[Row]) -> int | None:
 
     The header row is the first row of at least three names, followed by records of the same width that hold
     values. Each row above it must be a title: of another width, with at most half as many cells filled, or
-    without a known column name where the header row has several.
+    without a known column name where the header row has several; or name groups of the header's columns.
 
     Args:
         rows: First rows of the table.
     """
     for index, row in enumerate(rows[: _MAX_TITLE_ROWS + 1]):
-        if not _is_header(row, rows[index + 1 :]):
+        if not _is_header(row, rows[index + 1 :]) or _names_groups_of_next(rows, index):
             continue
         above = [title for title in rows[:index] if filled_columns(title)]
-        wide = [title for title in above if not _is_title(title, row)]
+        wide = [title for title in above if not _is_title(title, row) and not _names_groups(title, row)]
         has_values = [title for title in above if len(filled_columns(title)) >= MIN_COLUMNS]
         roles = {*map(role_of_name, row)} - {None} if has_values or wide else set()
         if (has_values and not roles) or (wide and len(roles) < _KNOWN_ROLES):
@@ -196,6 +192,27 @@ def _is_header(row: Row, below: Sequence[Row]) -> bool:
     ]
     # A short table has few records between its titles and its totals.
     return len(fitting) >= max(1, len(records) // 2)
+
+
+def _names_groups_of_next(rows: Sequence[Row], index: int) -> bool:
+    """Return whether the row at `index` names groups of columns, whose names are in the next row."""
+    below = next((number for number in range(index + 1, len(rows)) if filled_columns(rows[number])), None)
+    return (
+        below is not None
+        and _names_groups(rows[index], rows[below])
+        and _is_header(rows[below], rows[below + 1 :])
+    )
+
+
+def _names_groups(row: Row, header: Row) -> bool:
+    """Return whether a row names groups of the header's columns: `Order,,Customer,` above the names."""
+    if len(row) != len(header):
+        return False
+    labels, names = (
+        {cells[column].casefold() for column in filled_columns(cells)} for cells in (row, header)
+    )
+    roles = {*map(role_of_name, header)} - {None}
+    return len(labels) < len(names) and len(roles) >= _KNOWN_ROLES and all(map(_is_name, labels))
 
 
 def _is_name(cell: str) -> bool:
@@ -299,7 +316,7 @@ def is_footer(row: Row, shapes: ColumnShapes, *, may_be_cut: bool = False) -> bo
     texts = [row[column].strip() for column in filled]
     if all(not any(map(str.isalnum, text)) for text in texts):
         return True
-    if is_total_label(texts[0]) or (len(texts) <= 3 and any(map(_FOOTER.search, texts))):
+    if is_total_label(texts[0]) or (len(texts) <= 3 and any(map(_footer_words().search, texts))):
         return True
     compared = filled[:-1] if may_be_cut and filled[-1] == len(row) - 1 else filled
     results = [shapes.compare(row[column], column) for column in compared]
