@@ -11,6 +11,7 @@ from rfm_pipeline.config.column_mapping import shell_word
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.evidence import Evidence
+from rfm_pipeline.source.profile.shapes import are_flags
 from rfm_pipeline.source.profile.status_words import name_words
 
 _AFTER_REFUNDS = frozenset({"adjusted", "after", "bereinigt", "net", "neto", "netto"})
@@ -37,6 +38,8 @@ def choose_refund(
     column = next((column for column in candidates if _is_converted(column) == converted), None)
     if column is None or not evidence.has_values:
         return column, ()
+    if are_flags(evidence.sample.filled(column)):
+        return None, ()
     amounts = _amounts(evidence, chosen)
     refunds = [refund or _ZERO for refund in evidence.numbers(column)]
     refunded = [

@@ -75,7 +75,7 @@ class StatusWords(Struct, frozen=True):
         for part in (text, _WOOCOMMERCE.sub("", text), first, _SUBJECT.sub("", first)):
             if known := _known().get(fold(part)):
                 return known[0]
-        return None
+        return Meaning.NO_SALE if _begins_as_no_sale(text) else None
 
     def texts(self, values: Iterable[str], meanings: frozenset[Meaning]) -> tuple[str, ...]:
         """Return the statuses of some meanings, as `status_text` writes them, sorted.
@@ -161,6 +161,28 @@ def name_kind(name: str) -> NameKind | None:
     if set(words) & set(columns["order"]):
         return "order"
     return "plain" if set(stems) & set(columns["status"]) else "weak"
+
+
+@cache
+def _begins_as_no_sale(text: str) -> bool:
+    """Return whether a status begins with a word such as `cancelled`, and is of the order as a whole.
+
+    >>> _begins_as_no_sale("canceled_by_customer"), _begins_as_no_sale("Cancelled in part")
+    (True, False)
+    """
+    words = load("status_words")["begins"]
+    first, *others = name_words(_WOOCOMMERCE.sub("", text).casefold()) or [""]
+    return first in set(map(fold, words["no_sale"])) and not set(others) & set(map(fold, words["open"]))
+
+
+def flag_name(name: str) -> str:
+    """Return the name of a column without words such as `is`, for comparison with the known flags.
+
+    >>> flag_name("isCancelled"), flag_name("Order void?"), flag_name("Test-Order")
+    ('cancelled', 'void', 'test')
+    """
+    fillers = load("status_words")["flags"]["fillers"]
+    return "".join(word for word in name_words(name) if word not in fillers)
 
 
 @cache

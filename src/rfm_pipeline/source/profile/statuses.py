@@ -18,7 +18,14 @@ from rfm_pipeline.config.settings import ColumnCondition, Settings
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.amounts import SampledLines
-from rfm_pipeline.source.profile.status_words import Meaning, NameKind, StatusWords, fold, name_kind
+from rfm_pipeline.source.profile.status_words import (
+    Meaning,
+    NameKind,
+    StatusWords,
+    flag_name,
+    fold,
+    name_kind,
+)
 
 _NO_SALE = frozenset({Meaning.NO_SALE})
 _WITH_REFUNDED = frozenset({Meaning.NO_SALE, Meaning.REFUNDED})
@@ -300,13 +307,13 @@ class StatusReader:
         flags = load("status_words")["flags"]
         rules, notes = [], []
         for column in self._schema:
-            name = fold(column.name)
-            is_flag = name in flags["filled"] or name in flags["yes_no"]
+            name, filled = flag_name(column.name), fold(column.name) in flags["filled"]
+            is_flag = filled or name in flags["yes_no"]
             is_flag = is_flag or (name in flags["refunded"] and Meaning.REFUNDED in self._excluding)
             if not is_flag or column.path in self._lines.role_paths or exclusions_of(column, self._settings):
                 continue
             values = self._sample.of(column)
-            if name in flags["filled"]:
+            if filled:
                 rule, marked = StatusRule(column), [value is not None for value in values]
                 is_mark, phrase = not all(marked), f"no sale, as `{column.name}` is filled"
             else:

@@ -98,6 +98,15 @@ def no_sale(reading: Reading) -> set[str]:
         ("Completed", Meaning.SALE), ("Shipped - Delivered to Buyer", Meaning.SALE),
         ("bezahlt", Meaning.SALE),
         ("on-hold", Meaning.PENDING), ("Awaiting bank wire payment", Meaning.PENDING),
+        ("canceled_by_customer", Meaning.NO_SALE), ("Cancelled out of stock", Meaning.NO_SALE),
+        ("storniert: Kunde", Meaning.NO_SALE), ("STORNIERT AUF WUNSCH", Meaning.NO_SALE),
+        ("annulé client absent", Meaning.NO_SALE), ("wc-cancelled-manually", Meaning.NO_SALE),
+        ("cancelado pelo cliente", Meaning.NO_SALE), ("geannuleerd klant", Meaning.NO_SALE),
+        ("anulowane przez klienta", Meaning.NO_SALE), ("void_duplicate", Meaning.NO_SALE),
+        # Whether all of the order was undone is open.
+        ("cancelled in part", None), ("Cancelled items", None), ("storniert teilweise", None),
+        ("cancelled then reversed", None), ("cancellation requested", Meaning.PENDING),
+        ("cancelledish", None), ("not cancelled", None),
         ("closed", None), ("parked", None), ("42", None), ("", None),
     ],
 )  # fmt: skip
@@ -274,6 +283,15 @@ def test_a_column_that_is_filled_where_an_order_was_cancelled(column: str) -> No
         ("voided", ["No", "Yes", ""], ("yes",)),
         ("is_test_order", ["f", "t", "f"], ("t",)),
         ("Is Refunded", ["no", "yes", "no"], ("yes",)),
+        ("void", ["N", "Y", "N"], ("y",)), ("Order voided?", ["no", "yes", ""], ("yes",)),
+        ("cancelled_flag", ["0", "1", "0"], ("1",)), ("annulled", ["f", "t", "f"], ("t",)),
+        ("reversed", ["false", "true", "false"], ("true",)), ("returned", ["0", "1", "0"], ("1",)),
+        ("refunded", ["0", "1", "0"], ("1",)), ("isTest", ["no", "yes", "no"], ("yes",)),
+        ("Storniert", ["nein", "ja", "nein"], ("ja",)), ("ist_storniert", ["nein", "ja", "nein"], ("ja",)),
+        ("Testbestellung", ["nein", "ja", ""], ("ja",)), ("Annulée", ["non", "oui", "non"], ("oui",)),
+        ("Remboursé", ["non", "oui", "non"], ("oui",)), ("Anulado", ["no", "sí", "no"], ("sí",)),
+        ("Cancelada", ["não", "sim", "não"], ("sim",)), ("Stornato", ["no", "si", "no"], ("si",)),
+        ("Geannuleerd", ["nee", "ja", "nee"], ("ja",)), ("Czy anulowane", ["nie", "tak", "nie"], ("tak",)),
     ],
 )
 def test_a_column_that_says_yes_where_an_order_is_none(
@@ -282,6 +300,14 @@ def test_a_column_that_says_yes_where_an_order_is_none(
     (rule,) = read(orders(column, *values)).sales.statuses
     assert set(texts) <= set(rule.no_sale)
     assert not {"0", "no", "false"} & set(rule.no_sale)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("returned", ["0", "2", "1"]), ("test", ["A", "B"]), ("void", ["x1", "x2"]), ("priority", ["0", "1"])],
+)
+def test_other_values_or_names_mark_nothing(column: str, values: list[str]) -> None:
+    assert not read(orders(column, *values)).sales.statuses
 
 
 @pytest.mark.parametrize("column", ["cancelled_at", "is_cancelled"])
@@ -566,7 +592,7 @@ def test_refunds_are_found_by_name_and_subtracted(name: str) -> None:
     assert f"`{name}` is subtracted: 30.00" in reading.notes
 
 
-@pytest.mark.parametrize("values", [("900", "800"), ("-5", "0"), ("yes", "no"), ("0", "0")])
+@pytest.mark.parametrize("values", [("900", "800"), ("-5", "0"), ("yes", "no"), ("0", "0"), ("0", "1")])
 def test_what_are_no_refunds_of_the_amounts_is_not_subtracted(values: tuple[str, str]) -> None:
     lines = [f"{n},a,2026-01-0{n},10,{value}" for n, value in enumerate(values, 1)]
     assert read(table(f"{HEADER},refund amount", *lines)).mapping.refund is None
