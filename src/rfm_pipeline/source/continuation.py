@@ -18,6 +18,12 @@ from rfm_pipeline.source.table_layout import (
     is_total_label,
     is_value,
 )
+from rfm_pipeline.source.total_rows import to_number
+
+_ORDERS_PER_ODD_ROW = 10
+"""Fewest continuation lines for each line that has only some of an order's keys."""
+
+_SHOWN_COLUMNS = 5
 
 
 class RowFill(Struct, frozen=True):
@@ -27,12 +33,14 @@ class RowFill(Struct, frozen=True):
         keys: Columns that continuation lines leave blank together: they take the values of the row above.
             Empty if the table has no continuation lines.
         required: Columns that every continuation line fills; a row without them is no continuation line.
+        same: Columns in which a continuation line has the value of the row above.
         has_headings: Whether rows with a single value are group headings, which are dropped.
         heading_column: Column that takes the value of the heading above; None if headings are only dropped.
     """
 
     keys: tuple[int, ...] = ()
     required: tuple[int, ...] = ()
+    same: tuple[int, ...] = ()
     has_headings: bool = False
     heading_column: int | None = None
 
@@ -52,7 +60,9 @@ class RowFill(Struct, frozen=True):
 
     def key_names(self, names: Sequence[str]) -> str:
         """Return the filled columns, for a note."""
-        return ", ".join(f"`{names[column]}`" for column in self.keys)
+        listed = ", ".join(f"`{names[column]}`" for column in self.keys[:_SHOWN_COLUMNS])
+        more = len(self.keys) - _SHOWN_COLUMNS
+        return f"{listed} and {more} more columns" if more > 0 else listed
 
 
 class FilledRow(Struct, frozen=True):
@@ -132,6 +142,8 @@ def fill_rows(rows: Iterable[Row], fill: RowFill) -> Iterator[FilledRow]:
             continue
         cells = list(row)
         is_continuation = fill.is_continuation(row)
+        if above is not None and not _has_same(row, above, fill.same):
+            is_continuation = False
         if is_continuation and above is not None:
             for column in fill.keys:
                 cells[column] = above[column]
@@ -159,9 +171,9 @@ def detect_fill(records: Sequence[Row], keys: KeyColumns, *, is_whole: bool) -> 
     others = [row for row in records if row not in headings] if headings else records
     has_headings = bool(headings) and _are_headings(headings, others, width)
     rows = others if has_headings else records
-    key_columns, required = _continuation(rows, keys, is_whole=is_whole)
+    found = _continuation(rows, keys, is_whole=is_whole)
     column = _heading_column(headings, others, keys) if has_headings else None
-    return RowFill(key_columns, required, has_headings, column)
+    return RowFill(found.keys, found.required, found.same, has_headings, column)
 
 
 def _has_value(row: Row, column: int) -> bool:
@@ -196,44 +208,108 @@ def _heading_column(headings: Sequence[Row], others: Sequence[Row], keys: KeyCol
     return None if any(_has_value(row, column) for row in others) else column
 
 
-def _continuation(
-    records: Sequence[Row], keys: KeyColumns, *, is_whole: bool
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the columns that continuation lines leave blank, and those that they fill; empty if uncertain.
+class _Continuation(Struct, frozen=True):
+    """The columns that continuation lines leave blank, fill, and have in common with the row above."""
 
-    The date must be blank where the order is (or the customer, without an order id), and nowhere else.
-    Shopify's continuation lines have an order id, so they are none of these.
+    keys: tuple[int, ...] = ()
+    required: tuple[int, ...] = ()
+    same: tuple[int, ...] = ()
+
+
+def _continuation(records: Sequence[Row], keys: KeyColumns, *, is_whole: bool) -> _Continuation:
+    """Return what continuation lines leave blank; nothing if it is uncertain whether there are any.
+
+    The order, the customer and the date are blank together on lines that fill other columns, or the date is
+    the one of the row above. Shopify's continuation lines have an order id, so they are none of these.
     """
-    columns = keys.positions
     leading = keys.customer_id if keys.order_id is None else keys.order_id
-    if leading is None or keys.ordered_at is None or len(columns) < 2:
-        return (), ()
-    blank: list[set[int]] = []
-    seen_order = ends_with_blank = False
-    for number, row in enumerate(records):
-        if _has_value(row, leading) and _has_value(row, keys.ordered_at):
-            seen_order = True
+    if leading is None or keys.ordered_at is None or len(keys.positions) < 2:
+        return _Continuation()
+    for same in ((), (keys.ordered_at,)):
+        columns = tuple(column for column in keys.positions if column not in same)
+        blank = _blank_rows(records, columns, same, leading)
+        if is_whole and blank == [len(records) - 1]:
+            # The last row of a table may be a sum.
             continue
+        with_text = [number for number in blank if any(map(_is_text, records[number]))]
+        if is_whole and with_text[1:] and with_text[-1] == len(records) - 1:
+            with_text = with_text[:-1]
+        filled = [{*filled_columns(records[number])} - {*same} for number in with_text or blank]
+        required = tuple(sorted(set.intersection(*filled))) if filled else ()
+        has_text = any(_is_text(row[column]) for row in records for column in required if column < len(row))
+        if len(required) > 1 and (has_text if with_text else not _may_be_sums(records, blank, required)):
+            also = _columns_of_order(records, blank, columns)
+            return _Continuation((*columns, *also), required, same)
+    return _Continuation()
+
+
+def _blank_rows(
+    records: Sequence[Row], columns: Sequence[int], same: Sequence[int], leading: int
+) -> list[int]:
+    """Return the numbers of the rows without a value in `columns`; none if these are often blank separately.
+
+    Args:
+        records: First records.
+        columns: Columns that continuation lines leave blank.
+        same: Columns in which continuation lines have the value of the row above.
+        leading: The column of the order, or of the customer.
+    """
+    blank: list[int] = []
+    odd = 0
+    above: Row | None = None
+    for number, row in enumerate(records):
         filled = set(filled_columns(row))
         if not filled or any(map(is_total_label, row)):
             continue
         if filled.isdisjoint(columns):
-            if not seen_order:
-                return (), ()
-            # A row of numbers alone may be a sum, as may the last row of a table.
-            is_last = is_whole and number == len(records) - 1
-            if any(not is_value(row[column]) for column in filled) and not (is_last and not blank):
-                blank.append(filled)
-                ends_with_blank = is_last
+            if above is None:
+                return []
+            if len(filled) > 1 and _has_same(row, above, same):
+                blank.append(number)
+            else:
+                odd += bool(same)
             continue
-        # The order and its date are blank together; of this row, only one of them is, or the customer is not.
-        return (), ()
-    if not blank:
-        return (), ()
-    required = set.intersection(*(blank[:-1] if ends_with_blank else blank))
-    texts = {
-        column
-        for column in required
-        if any(not is_value(row[column]) for row in records if _has_value(row, column))
-    }
-    return (columns, tuple(sorted(required))) if texts and len(required) > 1 else ((), ())
+        # An order of a guest has no customer, but all else.
+        odd += leading not in filled or (
+            not same and len(filled.intersection(columns)) < min(2, len(columns))
+        )
+        above = row
+    return blank if _ORDERS_PER_ODD_ROW * odd <= len(blank) else []
+
+
+def _has_same(row: Row, above: Row, columns: Sequence[int]) -> bool:
+    return all(_has_value(row, column) and row[column] == above[column] for column in columns)
+
+
+def _is_text(cell: str) -> bool:
+    return bool(cell) and not cell.isspace() and not is_value(cell)
+
+
+def _may_be_sums(records: Sequence[Row], blank: Sequence[int], columns: Sequence[int]) -> bool:
+    """Return whether the last row of each order may be the sum of the rows above it, in some column."""
+    groups: list[list[Row]] = []
+    for number in blank:
+        if number - 1 not in blank:
+            groups.append([records[number - 1]])
+        groups[-1].append(records[number])
+    for column in columns:
+        numbers = [[to_number(row[column]) if column < len(row) else None for row in rows] for rows in groups]
+        if all(None not in values and values[-1] == sum(filter(None, values[:-1])) for values in numbers):
+            return True
+    return False
+
+
+def _columns_of_order(records: Sequence[Row], blank: Sequence[int], keys: Sequence[int]) -> list[int]:
+    """Return other columns of text that only the first line of an order fills, such as its status."""
+    others = [row for number, row in enumerate(records) if number not in set(blank)]
+    columns = []
+    for column in range(max(map(len, others))):
+        cells = [row[column] for row in others if _has_value(row, column)]
+        if (
+            column not in keys
+            and 2 * len(cells) > len(others)
+            and all(map(_is_text, cells))
+            and not any(_has_value(records[number], column) for number in blank)
+        ):
+            columns.append(column)
+    return columns

@@ -80,18 +80,19 @@ def _usually_filled(records: Sequence[Row]) -> list[int]:
 def _is_sum(row: Row, records: Sequence[Row]) -> bool:
     """Return whether a number of the row is the sum of its column in at least two records."""
     for column in reversed(filled_columns(row)):
-        total = _number(row[column])
+        total = to_number(row[column])
         if total is None or not total or len(records) < 2:
             continue
         values = [
-            _number(record[column]) for record in records if column < len(record) and record[column].strip()
+            to_number(record[column]) for record in records if column < len(record) and record[column].strip()
         ]
         if len(values) > 1 and None not in values and sum(map(Decimal, filter(None, values))) == total:
             return True
     return False
 
 
-def _number(cell: str) -> Decimal | None:
+def to_number(cell: str) -> Decimal | None:
+    """Return the number in a cell, without its currency; None if there is none."""
     text = re.sub(r"[^\d.,-]", "", cell)
     if re.fullmatch(r"-?\d{1,3}(\.\d{3})*(,\d+)?|-?\d+,\d+", text) and not re.fullmatch(
         r"-?\d+\.\d{3}", text
