@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.source.profile.blank_columns import check_blank_columns
 from rfm_pipeline.source.profile.customer_table import columns_of_lines, find_customer_table
 from rfm_pipeline.source.profile.customers import read_customers
 from rfm_pipeline.source.profile.dates import read_dates
@@ -36,6 +37,7 @@ def profile_source(
     table = find_customer_table(schema, sample, configured)
     roles = map_columns(schema, sample, columns_of_lines(configured, table), file_type)
     mapping = replace(roles.mapping, configured=roles.mapping.configured - table.columns.keys())
+    check_blank_columns(mapping, sample, file_type)
     dates = read_dates(schema, mapping, sample, settings)
     numbers = read_numbers(mapping, sample, settings)
     sales = read_sales(schema, sample, settings, mapping, numbers.separators)
