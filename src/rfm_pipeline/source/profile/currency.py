@@ -12,7 +12,7 @@ from msgspec import Struct
 from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import NUMBERS, Column, Kind
-from rfm_pipeline.config.column_mapping import NO_COLUMN, find_column, unknown_column
+from rfm_pipeline.config.column_mapping import NO_COLUMN, find_column, list_columns, unknown_column
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.sale_rules import Currency, CurrencyRule
 from rfm_pipeline.config.vocabulary import load
@@ -321,7 +321,8 @@ class CurrencyReader:
 
     def _no_column(self) -> ColumnError:
         what = f"--currency {self._settings.code}" if self._settings.code else "The setting currency.rates"
-        return question("no_currency_column", setting=what)
+        columns = list_columns([column.name for column in self._schema])
+        return question("no_currency_column", setting=what, columns=columns)
 
 
 def missing_rates(column: Column, codes: Sequence[str], shown: str) -> ColumnError:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from functools import cache
 
 from msgspec import Struct, field
 
+from rfm_pipeline.common.formatting import format_amount
 from rfm_pipeline.common.schema import Column, Schema
 from rfm_pipeline.config.column_mapping import (
     NO_COLUMN,
@@ -196,11 +198,16 @@ def _choice(schema: Schema, sample: Sample, role: str, names: Mapping[str, str])
     known = [name for name in candidates if _is_known(role, name)]
     candidates = known or candidates
     if len(candidates) > 1:
+        choices = list_choices(role, candidates)
+        if role == "ordered_at":
+            columns = list_columns(candidates)
+            raise question("several_last_dates", number=len(candidates), columns=columns, choices=choices)
         raise question(
-            "several_monetaries" if role == "monetary" else "several_last_dates",
+            "several_monetaries",
             number=len(candidates),
-            columns=list_columns(candidates),
-            choices=list_choices(role, candidates),
+            columns=", ".join(f"`{name}` ({_total(schema, sample, name)} in all)" for name in candidates),
+            scope="" if sample.is_whole else f" in the first {sample.rows:,} lines",
+            choices=choices,
         )
     return candidates[0] if candidates else None
 
@@ -246,6 +253,11 @@ def _has_numbers(sample: Sample, column: Column) -> bool:
     numbers = [number for number in loose_numbers(sample.of(column)) if number is not None]
     filled = len(sample.filled(column))
     return filled > 0 and len(numbers) >= _NEARLY_ALL * filled
+
+
+def _total(schema: Schema, sample: Sample, name: str) -> str:
+    numbers = [loose_numbers(sample.of(column)) for column in schema if column.name == name]
+    return format_amount(sum((number for number in numbers[0] if number is not None), Decimal(0)))
 
 
 def _needs_frequency(monetary: str) -> ColumnError:

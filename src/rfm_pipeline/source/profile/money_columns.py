@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from rfm_pipeline.common.formatting import format_amount
 from rfm_pipeline.common.schema import Column
-from rfm_pipeline.config.column_mapping import list_choices, list_columns, shell_word
+from rfm_pipeline.config.column_mapping import list_choices, shell_word
 from rfm_pipeline.config.column_names import fold_name
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import ColumnError
@@ -116,7 +116,7 @@ def choose_quantity(evidence: Evidence) -> Column | None:
     return next((each.column for each in with_numbers or candidates), None)
 
 
-def choose_price(evidence: Evidence) -> Column | None:
+def choose_price(evidence: Evidence, quantity: Column) -> Column | None:
     """Choose the price for a configured quantity.
 
     Raises:
@@ -129,10 +129,13 @@ def choose_price(evidence: Evidence) -> Column | None:
         evidence.has_values and all(_are_equal(money[0], each) for each in money)
     ):
         names = [each.name for each in with_numbers]
+        products = (Reading(evidence, "unit product", 4, each.column, quantity) for each in with_numbers)
+        readings = [_labelled(evidence, each) for each in products]
         raise question(
             "several_prices",
             number=len(names),
-            columns=list_columns(names),
+            readings=f"{', '.join(readings[:-1])} or {readings[-1]}",
+            scope=evidence.scope if evidence.has_values else "",
             choices=list_choices("unit_price", names),
         )
     return next((each.column for each in with_numbers), None)
@@ -268,10 +271,14 @@ def _constant_prices(evidence: Evidence, price: Column, quantity: Column) -> tup
     """Return how many lines show a price of one unit, and how many a price of the line, as shares.
 
     Compared are the lines of products that were sold in several quantities: their price, or their price
-    divided by the quantity, is constant. Without a column of products, only a price that grows with the
-    quantity shows: the quotients then have at most half as many values as the prices.
+    divided by the quantity, is constant. Without a column of products, the one of the two that has at most
+    half as many values as the other shows. A price without a minus sign beside a negative quantity is of one
+    unit.
     """
     prices, quantities = evidence.numbers(price), evidence.numbers(quantity)
+    returned = [amount for amount, count in zip(prices, quantities, strict=True) if amount and count and count < 0]
+    if returned and min(returned) > 0:
+        return 1.0, 0.0
     best = (0.0, 0.0)
     for candidate in evidence.candidates("product"):
         lines: dict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
@@ -294,6 +301,8 @@ def _constant_prices(evidence: Evidence, price: Column, quantity: Column) -> tup
     distinct = {amount for amount, _ in pairs}
     if len(pairs) >= 2 * _LEAST_LINES and 2 * len(quotients) <= len(distinct):
         return 0.0, 1.0
+    if len(pairs) >= 2 * _LEAST_LINES and 2 * len(distinct) <= len(quotients):
+        return 1.0, 0.0
     return best
 
 
@@ -393,7 +402,7 @@ def _are_equal(one: Money, other: Money) -> bool:
 def _question(evidence: Evidence, readings: Sequence[Reading], order: Column | None = None) -> ColumnError:
     shown = readings[:_MAX_READINGS]
     keys = evidence.keys(order) if order else ()
-    choices = [f"{each.label}{_total(each, keys)}" if evidence.has_values else each.label for each in shown]
+    choices = [_labelled(evidence, each, keys) for each in shown]
     hidden = [each.label for each in readings[_MAX_READINGS:]]
     others = f", or {len(hidden)} others" if hidden else ""
     return question(
@@ -404,8 +413,10 @@ def _question(evidence: Evidence, readings: Sequence[Reading], order: Column | N
     )
 
 
-def _total(reading: Reading, keys: Keys) -> str:
-    """Return the sum of a reading's amounts, for a sentence; a total that an order repeats counts once."""
+def _labelled(evidence: Evidence, reading: Reading, keys: Keys = ()) -> str:
+    """Return a reading with the sum of its amounts; a total that an order repeats counts once."""
+    if not evidence.has_values:
+        return reading.label
     if keys and (totals := _totals_of_orders(keys, reading.money)):
-        return f" ({format_amount(sum(totals.values(), Decimal(0)))} in all, once per order)"
-    return f" ({format_amount(reading.total)} in all)"
+        return f"{reading.label} ({format_amount(sum(totals.values(), Decimal(0)))} in all, once per order)"
+    return f"{reading.label} ({format_amount(reading.total)} in all)"

@@ -103,7 +103,8 @@ def _check_amount_of(mapping: ColumnMapping, settings: Settings) -> None:
     if settings.amount_of != "order":
         return
     if mapping.order_id is None:
-        raise question("total_without_orders")
+        column = mapping.amount or mapping.unit_price
+        raise question("total_without_orders", amount=column.name if column else "")
     if mapping.amount is None:
         assert mapping.quantity  # the amount is a product
         assert mapping.unit_price

@@ -47,8 +47,9 @@ def choose_refund(
         for money, refund in zip(amounts, refunds, strict=True)
         if refund and money is not None
     ]
-    if not evidence.has_numbers(column) or any(refund < 0 for _, refund in refunded):
+    if not evidence.has_numbers(column) or len({refund < 0 for _, refund in refunded}) > 1:
         return None, ()
+    refunds, refunded = list(map(abs, refunds)), [(money, abs(refund)) for money, refund in refunded]
     # A refund is no more than was paid, but for shipping and rounding.
     too_much = sum(refund > abs(money) for money, refund in refunded)
     if 4 * too_much > len(refunded) or (not refunded and evidence.sample.is_whole):
@@ -56,6 +57,12 @@ def choose_refund(
     if refunded and _AFTER_REFUNDS & set(name_words(amount.name)):
         raise _question(evidence, amount, column, amounts, refunds)
     return column, (f"`{column.name}` is subtracted: {format_amount(sum(refunds, _ZERO))}{evidence.scope}",)
+
+
+def are_negative(evidence: Evidence, column: Column | None) -> bool:
+    """Return whether a column has refunds with a minus sign: some, and none without."""
+    refunds = [refund for refund in evidence.numbers(column) if refund] if column else []
+    return bool(refunds) and all(refund < 0 for refund in refunds)
 
 
 def _amounts(evidence: Evidence, chosen: Mapping[str, Column | None]) -> list[Decimal | None]:

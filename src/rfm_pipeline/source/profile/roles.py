@@ -31,7 +31,7 @@ from rfm_pipeline.source.profile.money_columns import (
     choose_price,
     choose_quantity,
 )
-from rfm_pipeline.source.profile.refunds import choose_refund
+from rfm_pipeline.source.profile.refunds import are_negative, choose_refund
 from rfm_pipeline.source.profile.sample import Sample
 
 _KEY_ROLES = {"customer_id", "customer_fallback", "order_id", "refund_of"}
@@ -44,10 +44,12 @@ class Roles(Struct, frozen=True):
     Attributes:
         mapping: Column of each role.
         notes: What was chosen by values rather than by names alone, one phrase each.
+        refunds_are_negative: Whether the column of refunds has them with a minus sign.
     """
 
     mapping: ColumnMapping
     notes: tuple[str, ...] = ()
+    refunds_are_negative: bool = False
 
 
 def map_columns(
@@ -85,7 +87,11 @@ def map_columns(
     if "refund" not in chosen:
         chosen["refund"], refund_notes = choose_refund(evidence, chosen)
         notes += refund_notes
-    return Roles(_validated(schema, chosen, frozenset(names), file_type), tuple(notes))
+    return Roles(
+        _validated(schema, chosen, frozenset(names), file_type),
+        tuple(notes),
+        are_negative(evidence, chosen["refund"]),
+    )
 
 
 def _choose_keys(evidence: Evidence, chosen: dict[str, Column | None]) -> list[str]:
@@ -114,8 +120,8 @@ def _choose_money(evidence: Evidence, chosen: dict[str, Column | None]) -> tuple
         return choice.notes
     if "unit_price" in money_roles and "quantity" not in chosen:
         chosen["quantity"] = choose_quantity(evidence)
-    elif "quantity" in money_roles and "unit_price" not in chosen and "amount" not in money_roles:
-        chosen["unit_price"] = choose_price(evidence)
+    elif (quantity := chosen.get("quantity")) and "unit_price" not in chosen and "amount" not in money_roles:
+        chosen["unit_price"] = choose_price(evidence, quantity)
     return ()
 
 
@@ -172,7 +178,9 @@ def _missing_roles(
         return question("role_without_column", role=disabled[0], flag=flag(disabled[0]))
     if len(schema) == 1:
         return question(
-            _SINGLE_COLUMN.get(file_type or "", "single_column"),
+            {"CSV": "single_column_of_csv", "Excel": "single_column_of_sheet"}.get(
+                file_type or "", "single_column"
+            ),
             column=schema[0].name,
         )
     names = [column.name for column in schema]
@@ -199,7 +207,6 @@ def _missing_roles(
     )
 
 
-_SINGLE_COLUMN = {"CSV": "single_column_of_csv", "Excel": "single_column_of_sheet"}
 _VALUE = re.compile(
     r"\s*([-+]?[0-9]+([.,][0-9]+)*|[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}([/.-])[0-9]{1,2}\3[0-9]+.*)\s*"
 )

@@ -17,6 +17,7 @@ from rfm_pipeline.config.sale_rules import SaleRules
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.source.profile.amounts import SampledLines, numbers
 from rfm_pipeline.source.profile.currency import CurrencyReader
+from rfm_pipeline.source.profile.kinds_of_lines import refuse_other_events, refuse_totals_among_lines
 from rfm_pipeline.source.profile.other_money import refuse_other_lines, unused_money_notes
 from rfm_pipeline.source.profile.sample import Sample
 from rfm_pipeline.source.profile.status_words import Meaning, StatusWords
@@ -64,7 +65,9 @@ def read_sales(
     statuses = StatusReader(lines, refunds_exclude=excluding).read()
     excluded = [any(pair) for pair in zip(statuses.excluded, excluded_by_settings(lines), strict=True)]
     currency, currency_notes = CurrencyReader(lines, excluded).read()
+    refuse_other_events(lines)
     refuse_other_lines(lines)
+    refuse_totals_among_lines(lines)
     rules = SaleRules(statuses.rules, currency, nets_refunds=nets and settings.returns != "net")
     money = separators.get("amount") or separators.get("unit_price") or _POINT
     notes = (*statuses.notes, *refund_notes, *column_notes, *currency_notes)
@@ -146,7 +149,7 @@ class _Refunds:
         partly = [
             line
             for line in self._refunded_in_full
-            if self._refunds and _ZERO < (self._refunds[line] or _ZERO) < (self._lines.amounts[line] or _ZERO)
+            if self._refunds and _ZERO < abs(self._refunds[line] or _ZERO) < (self._lines.amounts[line] or _ZERO)
         ]
         if self._mapping.refund and partly:
             return False, (
