@@ -105,9 +105,12 @@ def _duplicate_name_error(
     earlier, name = raw[first], raw[other]
     names = f"'{name}' twice" if earlier == name else f"'{earlier}' and a column '{name}'"
     if role is None:
-        return question("duplicate_column", file=file, names=names, first=first + 1, other=other + 1)
+        return SourceError(
+            f"{file} has a column {names}: columns {first + 1} and {other + 1}.",
+            "rename one of them in the file; upper and lower case count as the same.",
+        )
     return question(
-        "duplicate_column_of_role",
+        "duplicate_column",
         file=file,
         names=names,
         first=first + 1,

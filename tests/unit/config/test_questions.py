@@ -23,6 +23,8 @@ SOURCE = ROOT / "src" / "rfm_pipeline"
 QUESTIONS = questions()
 OPTIONS = {name.removeprefix(" /") for flag in FLAGS for name in flag.names} | {"--replace-source"}
 ASKING = {"question", "question_texts"}
+ANY = "**"
+"""Facts that are passed as a dictionary."""
 ERRORS = {"ColumnError", "SourceError", "UsageError"}
 
 
@@ -47,7 +49,7 @@ def raised() -> dict[str, list[set[str]]]:
         for node in ast.walk(call.args[0]):
             # An id may be chosen by a condition, or in a table.
             if isinstance(node, ast.Constant) and node.value in QUESTIONS:
-                facts[str(node.value)].append({keyword.arg or "" for keyword in call.keywords})
+                facts[str(node.value)].append({keyword.arg or ANY for keyword in call.keywords})
     return facts
 
 
@@ -73,7 +75,7 @@ def test_the_flags_exist_and_are_the_ones_that_the_hint_names(name: str) -> None
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_question_names_a_flag_or_says_what_else_answers_it(name: str) -> None:
-    without = {"single_column", "duplicate_column", "wrong_type", "currency_without_rate"}
+    without = {"single_column", "currency_without_rate"}
     assert bool(QUESTIONS[name].flags) != (name in without)
 
 
@@ -85,7 +87,7 @@ def test_all_facts_are_passed_and_none_is_left_over(name: str) -> None:
         return
     assert raised()[name], f"{name} is never asked"
     for facts in raised()[name]:
-        assert needed <= facts
+        assert needed <= facts or ANY in facts
 
 
 def test_no_fact_is_passed_in_vain() -> None:
@@ -101,7 +103,7 @@ def test_no_fact_is_passed_in_vain() -> None:
     ]
     for name, passed in facts.items():
         together = next((group for group in shared if name in group), {name})
-        assert passed <= set[str]().union(*(needed[other] for other in together)), name
+        assert passed - {ANY} <= set[str]().union(*(needed[other] for other in together)), name
 
 
 def test_the_profile_raises_no_text_of_its_own() -> None:

@@ -89,15 +89,16 @@ def read_dates(schema: Schema, mapping: ColumnMapping, sample: Sample, settings:
         settings: The merged settings.
 
     Raises:
-        ColumnError: As for `detect_date_formats`; or if the column is a number, the source has no sample to
-            say what it counts, and no format is configured.
+        ColumnError: As for `detect_date_formats`; or if the column is a number, the sample has no value that
+            shows what it counts, and no format is configured.
     """
     column, configured = mapping.ordered_at, settings.date_format
     values = sample.of(column)
     notes = _unused_times(schema, mapping, sample, values)
     if column.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:
         return DateDecision(configured, may_be_ambiguous=False, notes=notes)
-    if not values and column.kind is not Kind.TEXT and configured == (ISO,):
+    is_unseen = not any(values) and (not values or not sample.is_whole)
+    if is_unseen and column.kind is not Kind.TEXT and configured == (ISO,):
         raise question("dates_that_are_numbers", column=column.name, type=column.declared)
     count = sample.count
 
