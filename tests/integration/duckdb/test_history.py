@@ -277,7 +277,10 @@ def test_every_run_is_recorded_with_its_statistics(orders: Path, rfm: Rfm) -> No
 
 def test_a_failed_run_is_recorded_if_the_runs_table_exists(orders: Path, rfm: Rfm) -> None:
     run_ok(rfm, "run", orders)
-    orders.write_text("customer_id,order_id,date,amount\na,1,03/04/2024,5\n", encoding="utf-8")
+    # A fault that only the scan finds: the first lines, which are looked at before the run, are in order.
+    lines = [f"c{number},o{number},2024-01-10,{number % 70}.5\n" for number in range(3_000)]
+    with orders.open("a", encoding="utf-8") as stream:
+        stream.writelines(["\n", *lines, "c1,o3001,03/04/2024,5\n"])
     ended = rfm("run", orders)
     assert ended.code == 2
     failed = rfm("runs", "--json").json["runs"][0]

@@ -179,7 +179,7 @@ def test_ids_under_several_customers_are_named(tmp_path: Path, rfm: Rfm) -> None
         "south.csv": HEADER + "1,x,2026-01-05,10\n2,y,2026-01-20,20\n",
     }
     ended = rfm("run", write(tmp_path / "in", files), "--json")
-    assert any("one id of `order_id` under several customers" in note for note in ended.json["notes"])
+    assert any("2 ids of `order_id` under several customers" in note for note in ended.json["notes"])
 
 
 def test_standard_input_is_one_file(rfm: Rfm, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

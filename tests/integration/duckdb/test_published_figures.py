@@ -43,12 +43,12 @@ class Published:
             return connection.execute(select).fetchall()
 
 
-def run(folder: Path, source: object, stdin: Path | None = None) -> Published:
+def run(folder: Path, source: object, *flags: str, stdin: Path | None = None) -> Published:
     """Execute `rfm run` in a process of its own, with `folder` as its working directory."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
     with (stdin or Path(os.devnull)).open("rb") as stream:
         done = subprocess.run(
-            [sys.executable, "-m", "rfm_pipeline", "run", str(source), "--json"],
+            [sys.executable, "-m", "rfm_pipeline", "run", str(source), *flags, "--json"],
             cwd=folder,
             env=environment,
             stdin=stream,
@@ -166,7 +166,9 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the same lines in every kind of source file."""
     folder = tmp_path_factory.mktemp("copies")
     parquet = real_data("online_retail.parquet")
-    (folder / "parts").mkdir()
+    # The files of one folder share orders, those of the other have whole orders.
+    for name in ("parts", "orders"):
+        (folder / name).mkdir()
     with closing(duckdb.connect(str(folder / "shop.duckdb"))) as connection:
         connection.execute(f"CREATE TABLE lines AS FROM read_parquet('{parquet}')")
         connection.execute("CREATE SCHEMA raw")
@@ -178,6 +180,10 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
             connection.execute(
                 f"COPY (FROM lines WHERE hash(InvoiceNo, StockCode) % 3 = {part})"
                 f" TO '{folder}/parts/part{part}.parquet' (FORMAT parquet)"
+            )
+            connection.execute(
+                f"COPY (FROM lines WHERE hash(InvoiceNo) % 3 = {part})"
+                f" TO '{folder}/orders/part{part}.parquet' (FORMAT parquet)"
             )
         write_workbook(connection, folder / "lines.xlsx")
     return folder
@@ -216,8 +222,8 @@ def write_workbook(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         pytest.param("lines.csv.gz", id="gzip"),
         pytest.param("lines.ndjson", id="ndjson"),
         pytest.param("lines.xlsx", id="workbook"),
-        pytest.param("parts", id="folder"),
-        pytest.param("parts/*.parquet", id="glob"),
+        pytest.param("orders", id="folder"),
+        pytest.param("orders/*.parquet", id="glob"),
         pytest.param("duckdb:{}/shop.duckdb#lines", id="table"),
         pytest.param("duckdb:{}/shop.duckdb#raw.lines", id="view"),
     ],
@@ -230,6 +236,15 @@ def test_the_same_lines_give_the_same_rows_from_any_kind_of_file(
     assert copy.output["rows"] == retail.output["rows"]
     assert copy.output["amount"] == retail.output["amount"]
     assert copy.output["edges"] == retail.output["edges"]
+    assert copy.rows() == retail.rows()
+
+
+def test_files_that_share_orders_give_the_same_rows_if_all_their_lines_count(
+    copies: Path, retail: Published, tmp_path: Path
+) -> None:
+    copy = run(tmp_path, copies / "parts", "--same-order", "both")
+    assert copy.output["rows"] == retail.output["rows"]
+    assert copy.output["amount"] == retail.output["amount"]
     assert copy.rows() == retail.rows()
 
 

@@ -107,7 +107,16 @@ def test_column_flags_add_to_a_recognised_export(rfm: Rfm, shopify: Path, tmp_pa
 
 
 def test_a_preset_is_refused_by_name(rfm: Rfm, shopify: Path, tmp_path: Path) -> None:
-    columns = ["--customer-id", "Email", "--amount", "Total", "--order-id", "Name", "--ordered-at", "Created at"]
+    columns = [
+        "--customer-id",
+        "Email",
+        "--amount",
+        "Total",
+        "--order-id",
+        "Name",
+        "--ordered-at",
+        "Created at",
+    ]
     result, _ = measured(rfm, tmp_path, shopify, "--preset", "none", *columns)
     assert "cancelled" not in result["rows"]["excluded"]
 
