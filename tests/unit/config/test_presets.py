@@ -381,3 +381,10 @@ def test_a_sources_date_format_reads_what_the_export_writes(name: str, text: str
     with duckdb.connect() as connection:
         query = "SELECT CAST(try_strptime(?, ?) AS VARCHAR)"
         assert connection.execute(query, [text, format_]).fetchall() == [(expected,)]
+
+
+@pytest.mark.parametrize("name", presets.names())
+def test_an_export_is_recognised_by_each_of_its_signatures(name: str) -> None:
+    """`recognise` finds signatures in the text of the files, `info` in the parsed files."""
+    for signature in presets.info(name).signatures:
+        assert presets.recognise(signature) == name
