@@ -30,6 +30,8 @@ purchase,c1,2026-01-01 09:05:00,1,7.20
 add_to_cart,c2,2026-01-02 09:00:00,,10.90
 purchase,c2,2026-01-02 09:05:00,2,10.90
 view_item,c3,2026-01-02 09:00:00,,99.00
+view_item,c1,2026-01-03 09:00:00,,1.00
+view_item,c2,2026-01-03 09:00:00,,1.00
 purchase,c1,2026-01-04 09:05:00,3,7.00
 purchase,c3,2026-01-05 09:05:00,4,6.30
 """
@@ -41,7 +43,7 @@ purchase,c3,2026-01-05 09:05:00,4,6.30
         (TOTALS, ("36.50", "73.00")),
         # A blank column tells the totals as well as a kind does.
         ("\n".join(line[line.index(",") + 1 :] for line in TOTALS.splitlines()), ("36.50", "73.00")),
-        (EVENTS, ("36.50", "158.70")),
+        (EVENTS, ("36.50", "160.70")),
     ],
 )
 def test_the_hint_leaves_out_what_is_no_sale(
@@ -61,3 +63,10 @@ def test_the_hint_leaves_out_what_is_no_sale(
     assert re.search(r"--line-types all \(", hint)
     every = rfm("run", source, "--line-types", "all", "--to", f"duckdb:{tmp_path}/all.duckdb", "--json").json
     assert every["revenue"] == both[1]
+
+
+def test_events_without_an_order_id_are_excluded(rfm: Rfm, tmp_path: Path) -> None:
+    source = tmp_path / "events.csv"
+    source.write_text("\n".join(line for line in EVENTS.splitlines() if ",c2," not in line), encoding="utf-8")
+    result = rfm("run", source, "--to", f"duckdb:{tmp_path}/events.duckdb", "--json").json
+    assert (result["customers"], result["orders"], result["revenue"]) == (2, 3, "25.60")

@@ -55,11 +55,11 @@ def refuse_other_events(lines: SampledLines) -> None:
         if not bought or len(bought) == len(kinds) or len(kinds) > _MOST_KINDS:
             continue
         order = _order_of(lines, [line for kind in bought for line in kinds[kind]])
-        if (
-            is_plain
-            or {fold(kind) for kind in kinds} & others
-            or _is_blank_elsewhere(lines, order, kinds, bought)
-        ):
+        has_ids = order is not None and not _is_blank_elsewhere(lines, order, kinds, bought)
+        if order == lines.mapping.order_id and order is not None and not has_ids:
+            # Lines without an order id are excluded anyway.
+            continue
+        if is_plain or {fold(kind) for kind in kinds} & others or (order is not None and not has_ids):
             raise _other_events(lines, column, kinds, bought, order)
 
 
@@ -85,11 +85,9 @@ def _order_of(lines: SampledLines, purchases: Sequence[int]) -> Column | None:
 
 
 def _is_blank_elsewhere(
-    lines: SampledLines, order: Column | None, kinds: Mapping[str, Sequence[int]], bought: Collection[str]
+    lines: SampledLines, order: Column, kinds: Mapping[str, Sequence[int]], bought: Collection[str]
 ) -> bool:
     """Return whether no line of another kind than a purchase has an order id."""
-    if order is None:
-        return False
     values = lines.sample.of(order)
     return not any(values[line] for kind in kinds if kind not in bought for line in kinds[kind])
 
@@ -106,6 +104,8 @@ def _other_events(
         for kind, of_kind in kinds.items()
     ]
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    orders = lines.sample.of(lines.mapping.order_id) if lines.mapping.order_id else ()
+    counted = [line for line in range(lines.sample.rows) if not orders or orders[line]]
     with_order = "" if lines.mapping.order_id or order is None else f" --order-id {shell_word(order.name)}"
     return question(
         "other_events",
@@ -115,7 +115,7 @@ def _other_events(
         exclusion=exclusion_flag("other_event", f"{_sql_name(column)} NOT IN ({_texts(bought)})")
         + with_order,
         purchases=format_amount(lines.total(line for kind in bought for line in kinds[kind])),
-        everything=format_amount(lines.total()),
+        everything=format_amount(lines.total(counted)),
     )
 
 
