@@ -136,7 +136,7 @@ def recognise(columns: Collection[str]) -> str | None:
 
 
 def _signatures(name: str) -> Iterator[list[str]]:
-    """Yield the signatures of a preset from its text; to parse the files of all takes several times as long."""
+    """Yield the signatures of a preset from its text; parsing all files takes several times as long."""
     if match := re.search(_SIGNATURES, _text(name)):
         for columns in re.findall(_SIGNATURE, match[1]):
             yield re.findall(_COLUMN, columns)
