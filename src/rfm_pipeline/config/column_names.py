@@ -21,6 +21,7 @@ _LETTERS = str.maketrans({"ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d
 _NO_NAME_CHARACTERS = re.compile(r"[\W_]+")
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum() and chr(code) != ",")
 _BRACKETS = re.compile(r"\s*[(\[{][^)\]}]*[)\]}]?")
+_TABLE = re.compile(r"(?:\w+\.)+(?=[^\s.])")
 _TABLE_PREFIX = re.compile(r"(?:[a-z]|dim|fact|fct|fk|pk)_(?=\w{3})", re.IGNORECASE)
 _CURRENCIES = (
     "usd", "eur", "gbp", "chf", "cad", "aud", "nzd", "sek", "nok", "dkk", "pln", "czk", "huf", "ron",
@@ -79,7 +80,7 @@ def _forms(name: str) -> Iterator[str]:
     whole = fold_name(name)
     yield whole
     short = _BRACKETS.sub(" ", name)
-    shorter = {short, short.rpartition(".")[2], _TABLE_PREFIX.sub("", short, count=1)}
+    shorter = {short, _TABLE.sub("", short, count=1), _TABLE_PREFIX.sub("", short, count=1)}
     forms = [fold_name(text) for text in (short, *sorted(shorter - {name, short}))]
     yield from forms
     for form in dict.fromkeys((whole, *forms)):

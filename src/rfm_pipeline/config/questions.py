@@ -43,8 +43,8 @@ def question(name: str, /, **facts: object) -> ColumnError:
         name: Id of the question.
         facts: Value of each placeholder in its texts.
 
-    >>> question("discount_is_no_share", column="Rabatt", value=15).message
-    'The discount `Rabatt` is 15 on a line, and must be a share of the price from 0 to 1.'
+    >>> question("currency_without_rate", column="Währung", currencies="CHF", rates="CHF = RATE").hint
+    'add CHF = RATE to rates under [currency] in rfm.toml.'
     """
     return ColumnError(*question_texts(name, **facts))
 

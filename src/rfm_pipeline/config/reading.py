@@ -33,6 +33,8 @@ class Reading(Struct, frozen=True):
         placeholders: Customer ids that are no customer: text in any case, and numbers.
         checks_zero: Whether the run checks that customer 0 or -1 does not have more orders than any other.
         knows_shared_ids: Whether the profile saw all lines; its notes name order ids of several customers.
+        discount_in_percent: Whether the discount is a percentage of the price, and not a share.
+        refunds_are_negative: Whether the column of refunds has them with a minus sign.
         amount_of: `order` if the amount is an order's total that is repeated on each of its lines.
         notes: What was decided, one phrase each, for the user.
     """
@@ -47,5 +49,7 @@ class Reading(Struct, frozen=True):
     placeholders: tuple[str, ...] = ()
     checks_zero: bool = False
     knows_shared_ids: bool = False
+    discount_in_percent: bool = False
+    refunds_are_negative: bool = False
     amount_of: Literal["line", "order"] = "line"
     notes: tuple[str, ...] = ()

@@ -276,7 +276,9 @@ def _constant_prices(evidence: Evidence, price: Column, quantity: Column) -> tup
     unit.
     """
     prices, quantities = evidence.numbers(price), evidence.numbers(quantity)
-    returned = [amount for amount, count in zip(prices, quantities, strict=True) if amount and count and count < 0]
+    returned = [
+        amount for amount, count in zip(prices, quantities, strict=True) if amount and count and count < 0
+    ]
     if returned and min(returned) > 0:
         return 1.0, 0.0
     best = (0.0, 0.0)

@@ -53,6 +53,8 @@ def profile_source(
         sales=sales.rules,
         placeholders=customers.placeholders,
         checks_zero=customers.checks_zero,
+        discount_in_percent=roles.discount_in_percent,
+        refunds_are_negative=roles.refunds_are_negative,
         amount_of=orders.amount_of,
         knows_shared_ids=sample.is_whole,
         notes=(

@@ -45,11 +45,13 @@ class Roles(Struct, frozen=True):
         mapping: Column of each role.
         notes: What was chosen by values rather than by names alone, one phrase each.
         refunds_are_negative: Whether the column of refunds has them with a minus sign.
+        discount_in_percent: Whether the discount is a percentage of the price, and not a share.
     """
 
     mapping: ColumnMapping
     notes: tuple[str, ...] = ()
     refunds_are_negative: bool = False
+    discount_in_percent: bool = False
 
 
 def map_columns(
@@ -76,9 +78,25 @@ def map_columns(
     }
     taken = {column.path for column in chosen.values() if column}
     evidence = Evidence(schema, sample, taken)
-    notes = [*_choose_keys(evidence, chosen), *_choose_money(evidence, chosen)]
+    notes = _choose_keys(evidence, chosen)
+    try:
+        notes += _choose_money(evidence, chosen)
+    except ColumnError as error:
+        missing = [role for role in ("customer_id", "ordered_at") if role not in names and not chosen[role]]
+        if not missing:
+            raise
+        raise question(
+            "money_and_roles",
+            money=error.message,
+            roles=" or ".join(missing),
+            columns=list_columns([column.name for column in schema]),
+            choices=(error.hint or "").removesuffix("."),
+            flags=" ".join(f"{flag(role)} COLUMN" for role in missing),
+        ) from None
+    in_percent = False
     if discount := chosen.get("discount"):
-        check_shares(evidence, discount)
+        in_percent = check_shares(evidence, discount)
+        notes += [f"`{discount.name}` is a percentage of the price{evidence.scope}"] if in_percent else []
     elif "discount" not in chosen:
         check_discount(evidence, chosen.get("quantity"), chosen.get("unit_price"))
     if chosen.get("unit_price") and not chosen.get("quantity") and not chosen.get("amount"):
@@ -90,7 +108,8 @@ def map_columns(
     return Roles(
         _validated(schema, chosen, frozenset(names), file_type),
         tuple(notes),
-        are_negative(evidence, chosen["refund"]),
+        refunds_are_negative=are_negative(evidence, chosen["refund"]),
+        discount_in_percent=in_percent,
     )
 
 

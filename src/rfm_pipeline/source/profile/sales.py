@@ -149,7 +149,8 @@ class _Refunds:
         partly = [
             line
             for line in self._refunded_in_full
-            if self._refunds and _ZERO < abs(self._refunds[line] or _ZERO) < (self._lines.amounts[line] or _ZERO)
+            if self._refunds
+            and _ZERO < abs(self._refunds[line] or _ZERO) < (self._lines.amounts[line] or _ZERO)
         ]
         if self._mapping.refund and partly:
             return False, (

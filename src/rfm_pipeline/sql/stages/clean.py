@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from rfm_pipeline.common.date_formats import AMBIGUOUS_DATE_PATTERN
 from rfm_pipeline.common.number_format import NumberSeparators
@@ -35,8 +36,6 @@ _NUMBER_TYPES = {
     "refund": (30, 9),
     "frequency": (12, 3),
 }
-_DISCOUNT = "CASE WHEN no_discount THEN 0 WHEN discount BETWEEN 0 AND 1 THEN discount END"
-_REFUND = "CASE WHEN no_refund THEN 0 ELSE refund END"
 _SKIPPED, _EXCLUDED = "skip_reason IS NOT NULL", "exclude_reason IS NOT NULL"
 
 
@@ -157,7 +156,7 @@ def _clean(spec: QuerySpec) -> str:
     columns = _keys(spec)
     columns += ["order_date", f"{sale_rules.converted(spec, _amount(spec))} AS amount"]
     if spec.counts_totals and spec.mapping.refund:
-        columns.append(f"{sale_rules.converted(spec, _in_unit(spec, _REFUND))} AS refunded")
+        columns.append(f"{sale_rules.converted(spec, _in_unit(spec, _refund(spec)))} AS refunded")
     columns += ["frequency"] if spec.mapping.frequency else []
     if spec.window_moves:
         columns.append(f"{_first_reason(spec, _early_rules(spec))} AS reason")
@@ -189,11 +188,23 @@ def _is_refund(spec: QuerySpec) -> str:
 def _amount(spec: QuerySpec) -> str:
     amount = "amount" if spec.mapping.amount else spec.dialect.product("quantity", "unit_price")
     if spec.mapping.discount:
-        amount = spec.dialect.less_share(amount, _DISCOUNT)
+        amount = spec.dialect.less_share(amount, _discount(spec))
     # The refund of an order whose total counts once is subtracted from the total.
     if spec.mapping.refund and not spec.counts_totals:
-        amount = f"{amount} - {_REFUND}"
+        amount = f"{amount} - {_refund(spec)}"
     return _in_unit(spec, amount)
+
+
+def _discount(spec: QuerySpec) -> str:
+    largest, share = 1, "discount"
+    if spec.reading.discount_in_percent:
+        largest, share = 100, spec.dialect.in_unit("discount", Decimal("0.01"))
+    return f"CASE WHEN no_discount THEN 0 WHEN discount BETWEEN 0 AND {largest} THEN {share} END"
+
+
+def _refund(spec: QuerySpec) -> str:
+    refund = "-refund" if spec.reading.refunds_are_negative else "refund"
+    return f"CASE WHEN no_refund THEN 0 ELSE {refund} END"
 
 
 def _in_unit(spec: QuerySpec, amount: str) -> str:
@@ -203,8 +214,9 @@ def _in_unit(spec: QuerySpec, amount: str) -> str:
 def _unreadable_amount(spec: QuerySpec) -> str:
     unreadable = "amount IS NULL" if spec.mapping.amount else "quantity IS NULL OR unit_price IS NULL"
     if spec.mapping.discount:
-        # What is no share of the price, such as 15 for 15 %, is not multiplied.
-        unreadable += " OR (NOT no_discount AND (discount IS NULL OR discount NOT BETWEEN 0 AND 1))"
+        # What is no share of the price, such as -0.15, is not multiplied.
+        largest = 100 if spec.reading.discount_in_percent else 1
+        unreadable += f" OR (NOT no_discount AND (discount IS NULL OR discount NOT BETWEEN 0 AND {largest}))"
     return f"{unreadable} OR (refund IS NULL AND NOT no_refund)" if spec.mapping.refund else unreadable
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 import pytest
@@ -445,7 +446,7 @@ def test_the_amount_is_what_the_values_prove(
             {"UnitPrice": "10", "Quantity": "2", "Discount": ["0", "0.15"]},
             (
                 "`Discount` holds shares of the price up to 0.15: the amount of a line could be `Quantity` ×"
-                " `UnitPrice` less that share (740.00 in all), or without regard to it (800.00)."
+                " `UnitPrice` less that discount (740.00 in all), or without regard to it (800.00)."
             ),
             "set --discount Discount to subtract it, or --discount none.",
         ),
@@ -530,9 +531,48 @@ def test_a_discount_that_is_configured_as_none_is_no_question() -> None:
     assert chosen(roles(table, {"discount": "Discount"}))["discount"] == "Discount"
 
 
-def test_a_configured_discount_in_percent_is_refused() -> None:
-    table: dict[str, Values] = {**KEYS, "total": "10", "Discount": ["0", "15", "20"]}
-    with pytest.raises(ColumnError, match="The discount `Discount` is 15 on a line, and must be a share"):
+@pytest.mark.parametrize(
+    ("name", "values", "holds"),
+    [
+        ("Discount %", ["0%", "10%", "25%"], "holds percentages of the price up to 25:"),
+        ("Rabatt", ["", "2.5 %", "7.5 %"], "holds percentages of the price up to 7.5:"),
+        ("discount_pct", ["0", "2.5", "12.5"], "holds percentages of the price up to 12.5:"),
+        ("Rabatt Prozent", ["0.5", "12"], "holds percentages of the price up to 12:"),
+        ("discount", ["0", "10", "25"], "may hold percentages of the price up to 25:"),
+        ("Remise", ["5", "", "20"], "may hold percentages of the price up to 20:"),
+        ("Discount Rate", ["0.1", "0.2"], "holds shares of the price up to 0.2:"),
+    ],
+)
+def test_discounts_in_percent_are_asked_about(name: str, values: Sequence[str], holds: str) -> None:
+    table: dict[str, Values] = {**KEYS, "quantity": "2", "unit_price": "10", name: values}
+    message, hint = question(table)
+    assert f"`{name}` {holds}" in message
+    chosen_role = roles(table, {"discount": name})
+    assert chosen_role.discount_in_percent == ("percentages" in holds)
+    assert f"--discount {shlex.quote(name)} to subtract it" in hint
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("discount_amount", ["0", "10", "25"]),
+        ("Rabattbetrag", ["2", "5"]),
+        ("discount", ["0", "2.50", "12.35"]),
+        ("discount", ["0", "150", "20"]),
+        ("discount", [str(number) for number in range(1, 40)]),
+        ("discount", ["0"]),
+        ("discount", ["-5", "0"]),
+    ],
+)
+def test_discounts_that_are_money_are_no_question(name: str, values: Sequence[str]) -> None:
+    table: dict[str, Values] = {**KEYS, "quantity": "2", "unit_price": "10", name: values}
+    assert "discount" not in chosen(roles(table))
+
+
+@pytest.mark.parametrize("values", [["0", "150", "200"], ["-5", "-10"], ["5%", "10", "0.2"]])
+def test_a_configured_discount_that_is_no_share_is_refused(values: Sequence[str]) -> None:
+    table: dict[str, Values] = {**KEYS, "total": "10", "Discount": values}
+    with pytest.raises(ColumnError, match="a share of the price from 0 to 1, or a percentage from 0 to 100"):
         roles(table, {"discount": "Discount"})
 
 

@@ -592,10 +592,18 @@ def test_refunds_are_found_by_name_and_subtracted(name: str) -> None:
     assert f"`{name}` is subtracted: 30.00" in reading.notes
 
 
-@pytest.mark.parametrize("values", [("900", "800"), ("-5", "0"), ("yes", "no"), ("0", "0"), ("0", "1")])
+@pytest.mark.parametrize("values", [("900", "800"), ("-5", "3"), ("yes", "no"), ("0", "0"), ("0", "1")])
 def test_what_are_no_refunds_of_the_amounts_is_not_subtracted(values: tuple[str, str]) -> None:
     lines = [f"{n},a,2026-01-0{n},10,{value}" for n, value in enumerate(values, 1)]
     assert read(table(f"{HEADER},refund amount", *lines)).mapping.refund is None
+
+
+@pytest.mark.parametrize("configured", [None, "Refunded"])
+def test_refunds_with_a_minus_sign_are_subtracted_once(configured: str | None) -> None:
+    lines = ["1,a,2026-01-01,100,-30", "2,b,2026-01-02,50,", "3,b,2026-01-03,50,0"]
+    reading = read(table(f"{HEADER},Refunded", *lines), columns={"refund": configured} if configured else {})
+    assert reading.mapping.refund is not None
+    assert reading.refunds_are_negative
 
 
 def test_net_amounts_beside_refunds_are_asked_about() -> None:
