@@ -52,14 +52,19 @@ def _totals(spec: QuerySpec) -> str:
     keys = ["customer_id", "order_id", "reason"]
     keys += ["late_reason"] if spec.window_moves else []
     keys += ["source_file"] if spec.may_share_orders else []
-    total, each = _once("amount"), "SUM(amount)"
+    total, each, date = _once("amount"), "SUM(amount)", "MAX(order_date)"
+    purchases = "MAX(CASE WHEN amount > 0 THEN 1 ELSE 0 END)"
     if spec.mapping.refund:
         total, each = f"{total} - {_once('refunded')}", "SUM(amount - refunded)"
+        purchases = f"CASE WHEN {total} > 0 THEN 1 ELSE 0 END"
+    if spec.nets_returns:
+        # A refund that is a line of its own has a later date than its order.
+        date = f"COALESCE(MAX(CASE WHEN amount > 0 THEN order_date END), {date})"
     columns = [
         *keys,
-        "MAX(order_date) AS order_date",
+        f"{date} AS order_date",
         "COUNT(*) AS lines",
-        "MAX(CASE WHEN amount > 0 THEN 1 ELSE 0 END) AS purchases",
+        f"{purchases} AS purchases",
         f"{total} AS amount",
         f"{each} - ({total}) AS repeated",
         *(["MIN(written) AS written"] if has_example(spec) else []),
