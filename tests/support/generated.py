@@ -134,6 +134,8 @@ def questions(draw: st.DrawFn) -> Question:
         **draw(rules()),
         **draw(scorings()),
     }
+    if shape.columns.keys() >= {"order_id", "amount"}:
+        settings |= draw(st.sampled_from([{}, {"amount_of": "order"}]))
     today = START + timedelta(days=draw(st.sampled_from([400, 60, 45])))
     return Question(
         shape.columns, shape.rows(seed, lines), settings, today, draw(frozen_edges(settings["scoring"]))

@@ -43,6 +43,10 @@ class Line:
     amount: Decimal | None
     reason: str | None
     late_reason: str | None
+    refund: Decimal | None = Decimal(0)
+    """What is not yet subtracted from the amount; only where the amount is an order's total."""
+    count: int = 1
+    """Number of lines of the source; several where the amount is an order's total."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ def expected(
     with localcontext(prec=60):
         reader = _Reader(columns, settings, today)
         lines = [reader.line(number, row) for number, row in enumerate(rows)]
+        if settings.get("amount_of") == "order":
+            lines = _order_totals(lines, settings)
         as_of = settings.get("as_of", "latest")
         if as_of == "latest":
             newest = [
@@ -145,17 +151,15 @@ class _Reader:
                 amount = (amount * (1 - share)).quantize(BILLIONTH, ROUND_HALF_UP)
             else:
                 amount = None
+        refund: Decimal | None = Decimal(0)
         if "refund" in roles and not self._is_blank(row, roles["refund"]):
             refund = self._number(row, roles["refund"], (30, 9))
-            amount = None if amount is None or refund is None else amount - refund
-        return Line(
-            customer,
-            order,
-            day,
-            amount,
-            self._early(row, customer, order, day, amount),
-            self._late(row, quantity, price, amount),
-        )
+        net = None if amount is None or refund is None else amount - refund
+        early = self._early(row, customer, order, day, net)
+        if self.settings.get("amount_of") == "order":
+            late = self._late(row, quantity, price, amount)
+            return Line(customer, order, day, amount, early, late, refund)
+        return Line(customer, order, day, net, early, self._late(row, quantity, price, net))
 
     def _early(
         self,
@@ -327,6 +331,28 @@ def _laid(line: Line, before: date) -> Line:
     return line
 
 
+def _order_totals(lines: Sequence[Line], settings: Mapping[str, Any]) -> list[Line]:
+    """Return one line per order and exclusion reason, whose amount is that of each distinct total once."""
+    is_net = settings.get("returns", "exclude") == "net"
+    orders: dict[Any, list[Line]] = defaultdict(list)
+    for line in lines:
+        orders[line.customer, line.order, line.reason, line.late_reason].append(line)
+    totals = []
+    for (customer, order, reason, late_reason), same in orders.items():
+        amounts = [line.amount for line in same if line.amount is not None]
+        refunds = [line.refund for line in same if line.refund is not None]
+        if order is not None:
+            amounts, refunds = list(set(amounts)), list(set(refunds))
+        amount = sum(amounts) - sum(refunds) if amounts and refunds else None
+        # The refund of an order that is a line of its own has a later date.
+        sold = [line for line in same if is_net and line.amount is not None and line.amount > 0]
+        day = max((line.day for line in sold or same if line.day), default=None)
+        is_refunded = not is_net and amount is not None and amount <= 0
+        late = late_reason or ("non_positive_amount" if is_refunded else None)
+        totals.append(Line(customer, order, day, amount, reason, late, count=len(same)))
+    return totals
+
+
 def _customer(text: str) -> str | None:
     """Return an id that is text and has no whitespace around it; None if it is a placeholder."""
     if text.casefold() in {"null", "guest", "n/a", "-", "(not set)", "invité"}:
@@ -367,7 +393,7 @@ def _excluded(lines: Sequence[Line]) -> dict[str, tuple[int, Decimal | None]]:
         if line.reason:
             count, money = totals.get(line.reason, (0, None))
             amounts = [amount for amount in (money, line.amount) if amount is not None]
-            totals[line.reason] = count + 1, sum(amounts, Decimal(0)) if amounts else None
+            totals[line.reason] = count + line.count, sum(amounts, Decimal(0)) if amounts else None
     return totals
 
 
