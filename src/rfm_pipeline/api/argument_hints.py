@@ -27,7 +27,8 @@ def hints_as_arguments() -> Iterator[None]:
 # The word after a flag is its value if it is quoted or contains a character that is not a lower-case letter,
 # and if the flag takes the name of a column.
 _COLUMN_FLAG = (
-    "customer-id|order-id|ordered-at|amount|quantity|unit-price|status-column|currency-column|line-types"
+    "customer-id|order-id|ordered-at|amount-of|amount|quantity|unit-price|discount|refund|frequency|monetary"
+    "|status-column|currency-column|line-types"
 )
 _FLAG = re.compile(
     rf"--(?:(?={_COLUMN_FLAG})([a-z-]+) (?!and\b|or\b)('[^']*'|\S+?)(?=[.,;:)]*(?:\s|$))"

@@ -115,6 +115,11 @@ class Segmentation:
         return self._result.audits
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """How the source was read: what was recognised, decided or left out, one phrase each."""
+        return self._result.notes
+
+    @property
     def columns(self) -> Mapping[str, str]:
         """Name of the source column, by role."""
         return dict(self._result.columns)

@@ -151,20 +151,28 @@ def render_template(settings: Mapping[str, Any], columns: Mapping[str, str]) -> 
     """Return the text of a configuration file.
 
     Args:
-        settings: Settings of the top level and of `[read]` that are set in the file, by name.
+        settings: Settings that are set in the file, by name; a table, such as `[read]`, is a mapping.
         columns: Columns that are set in the file, by role.
     """
     values = dict(settings)
     text = _TEXT.format(columns="\n".join(_role(role, columns.get(role)) for role in (*ROLES, "monetary")))
-    if read := values.pop("read", {}):
-        text = text.replace("# [read]  ", "[read]    ")
-    for name, value in {**values, **read}.items():
-        text = _set(text, name, value)
+    for name, value in values.items():
+        text = _set_table(text, name, value) if isinstance(value, Mapping) else _set(text, name, value)
     return text
 
 
 def _role(role: str, name: str | None) -> str:
     return f'# {role} = "..."' if name is None else f"{role} = {_toml(name)}"
+
+
+def _set_table(text: str, name: str, values: Mapping[str, Any]) -> str:
+    """Set the values of a table: those that have a comment line there, and others, such as exclusions, below."""
+    before, heading, after = re.split(rf"^# (\[{name}\].*\n)", text, maxsplit=1, flags=re.MULTILINE)
+    table, below = re.split(r"^(?=#? ?\[|$)", after, maxsplit=1, flags=re.MULTILINE)
+    for key, value in values.items():
+        changed = _set(table, key, value)
+        table = f"{table}{key} = {_toml(value)}\n" if changed == table else changed
+    return before + heading + table + below
 
 
 def _set(text: str, name: str, value: object) -> str:

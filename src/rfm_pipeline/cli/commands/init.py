@@ -10,8 +10,11 @@ import typer
 
 from rfm_pipeline.cli.options import FLAGS, Source, takes_settings
 
-# Options that help to read the source; other settings are edited in the file.
-_SOURCE_SETTINGS = {"columns", "read", "date_format", "decimal", "thousands", "unit", "preset"}
+# Options that help to read the source, and answer its questions; other settings are edited in the file.
+_SOURCE_SETTINGS = {
+    "columns", "read", "date_format", "decimal", "thousands", "unit", "timezone", "preset", "status",
+    "currency", "line_types", "amount_of", "same_order", "zero_customer", "skip", "exclude", "returns",
+}  # fmt: skip
 _DEFAULT_FILE = Path("rfm.toml")
 
 

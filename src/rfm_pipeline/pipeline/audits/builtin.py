@@ -37,7 +37,7 @@ from rfm_pipeline.pipeline.audits.unreadable import (
     two_readings,
 )
 from rfm_pipeline.results.json_values import money
-from rfm_pipeline.results.statistics import Audit, Excluded
+from rfm_pipeline.results.statistics import Audit, DimensionScores, Excluded
 
 FEWEST_CUSTOMERS = 50
 """Number of customers from which one customer's share of the orders is looked at."""
@@ -116,13 +116,18 @@ def bins_collapsed(run: AuditInput, _: WarningAudit) -> CheckResult:
     collapsed = [scores for scores in run.statistics.edges if scores.collapsed]
     if not collapsed or not run.statistics.customers:
         return passed("Every score of every dimension has customers.")
-    empty = "; ".join(
-        f"no customer has a {scores.name} score of {' or '.join(map(str, scores.collapsed))}"
-        for scores in collapsed
-    )
+    empty = "; ".join(map(_collapse, collapsed))
     frozen = all(scores.edges_from for scores in collapsed)
     why = "edges are those of an earlier run" if frozen else "equal values get equal scores"
     return failed(f"{capitalize_first(empty)}: {why}.")
+
+
+def _collapse(scores: DimensionScores) -> str:
+    empty = " or ".join(map(str, scores.collapsed))
+    # Two values or more occupy at least the lowest and the highest score.
+    if scores.edges and len(set(scores.edges)) == 1 and len(scores.collapsed) == len(scores.edges):
+        return f"all customers have one {scores.name} score, which tells nothing"
+    return f"no customer has a {scores.name} score of {empty}"
 
 
 def dates_read(run: AuditInput, _: WarningAudit) -> CheckResult:
