@@ -9,6 +9,7 @@ from itertools import islice
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from rfm_pipeline.common.duckdb_quoting import identifier
 from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.number_format import (
     COMMA,
@@ -19,7 +20,7 @@ from rfm_pipeline.common.number_format import (
     parse_number,
 )
 from rfm_pipeline.common.schema import Column, Kind
-from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.column_mapping import ColumnMapping, flag
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ColumnError
@@ -33,10 +34,12 @@ from rfm_pipeline.source.profile.number_forms import (
     spellings,
     value_of,
 )
+from rfm_pipeline.source.profile.number_words import without_words, words_beside, words_of_pieces
 from rfm_pipeline.source.profile.sample import SAMPLE_ROWS, Sample
 from rfm_pipeline.source.profile.unit import amount_unit
 
 _MOST_EXAMPLES = 3
+_ROLES_OF_PIECES = ("quantity",)
 
 NUMBER_ROLES = ("quantity", "unit_price", "amount", "discount", "refund", "frequency", "monetary")
 """Roles whose columns have numbers."""
@@ -71,8 +74,15 @@ def read_numbers(mapping: ColumnMapping, sample: Sample, settings: Settings) -> 
             if most of them contradict the settings.
     """
     roles = {role: column for role, column in mapping.roles().items() if role in NUMBER_ROLES}
+    pieces = {
+        role: words_of_pieces(sample.filled(column))
+        for role, column in roles.items()
+        if role in _ROLES_OF_PIECES and column.kind is Kind.TEXT
+    }
+    if mapping.discount and any("%" in value for value in sample.filled(mapping.discount)):
+        pieces["discount"] = ("%",)
     texts = tuple(
-        TextColumn.of(role, column, sample.filled(column))
+        TextColumn.of(role, column, without_words(sample.filled(column), pieces.get(role, ())))
         for role, column in roles.items()
         if column.kind is Kind.TEXT
     )
@@ -80,8 +90,17 @@ def read_numbers(mapping: ColumnMapping, sample: Sample, settings: Settings) -> 
     separators = _separators(source, settings)
     if currencies := _currencies(source, separators, settings):
         separators = {role: replace(chosen, currencies=currencies) for role, chosen in separators.items()}
+    separators |= {
+        role: replace(separators[role], currencies=words) for role, words in pieces.items() if words
+    }
+    _check_words(source, separators)
     unit, unit_notes = amount_unit(mapping, sample, separators, settings)
-    notes = (*_notes(source, separators, settings), *unit_notes)
+    pieces_notes = [
+        f"numbers in `{roles[role].name}` read without {' and '.join(words)}"
+        for role, words in pieces.items()
+        if words
+    ]
+    notes = (*_notes(source, separators, settings), *pieces_notes, *unit_notes)
     return Numbers(separators, unit, tuple(islice(_unreadable(source, separators), _MOST_EXAMPLES)), notes)
 
 
@@ -178,16 +197,18 @@ def _as_configured(
 
 
 def _contradicted(text: TextColumn, mine: str, other: str, settings: Settings) -> ColumnError:
-    flag, value = ("--decimal", settings.decimal) if settings.decimal else ("--thousands", settings.thousands)
+    option, value = (
+        ("--decimal", settings.decimal) if settings.decimal else ("--thousands", settings.thousands)
+    )
     return question(
         "other_decimal_mark",
         column=text.column.name,
         other=other,
         value=text.examples[other],
-        flag=flag,
+        flag=option,
         given=value,
         mark=mine,
-        setting=flag[2:],
+        setting=option[2:],
     )
 
 
@@ -314,6 +335,27 @@ def _several_currencies(
 
 
 # Examples and notes
+
+
+def _check_words(source: _Source, separators: Mapping[str, NumberSeparators]) -> None:
+    """Raise ColumnError if each number of a column has a word beside it that is no currency: `2 kg`."""
+    for text in source.texts:
+        words = {words_beside(value) for value in text.shapes.values()}
+        values = [f"'{value}'" for value in dict.fromkeys(source.sample.filled(text.column))]
+        way = separators[text.role]
+        is_read = any(parse_number(value, way) is not None for value in text.shapes.values())
+        if is_read or len(values) < 2 or any(word is None or candidates(word) for word in words):
+            continue
+        column = identifier(text.column.name)
+        raise question(
+            "words_beside_numbers",
+            column=text.column.name,
+            role=text.role,
+            words=" and ".join(f"'{word}'" for word in sorted(filter(None, words))[:_MOST_EXAMPLES]),
+            values=", ".join(values[:_MOST_EXAMPLES]),
+            query=f"SELECT * REPLACE (regexp_extract({column}, '[0-9.,]+') AS {column}) FROM 'FILE'",
+            flag=flag(text.role),
+        )
 
 
 def _unreadable(source: _Source, separators: Mapping[str, NumberSeparators]) -> Iterable[str]:

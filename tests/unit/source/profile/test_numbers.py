@@ -383,3 +383,35 @@ def test_whole_amounts_of_hundreds_may_be_cents(kind: Kind) -> None:
     )
     for other in ([*values, "99"], [*values, "756.5"], values[:4]):
         assert numbers({"amount": other}, kind=kind).notes == ()
+
+
+# Words beside numbers
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1 pcs", "2 pcs"], ["1 Stk.", "2 Stück"], ["1pz", "2 pz."], ["1 szt.", "12 sztuk"], ["x2", "x 3"],
+        ["2x", "3"], ["1 unidad", "2 unidades"], ["1 pièce", "2 pièces"], ["1 un.", "2 UN."],
+        ["1 stuk", "2 stuks"],
+    ],
+)  # fmt: skip
+def test_words_for_pieces_beside_a_quantity_are_read(values: list[str]) -> None:
+    decided = numbers({"quantity": values, "unit_price": ["5.00", "6.00"]})
+    assert all(parse_number(value, decided.separators["quantity"]) for value in values)
+    assert any("numbers in `quantity` read without" in note for note in decided.notes)
+    assert decided.separators["unit_price"] == POINT
+
+
+def test_a_word_that_is_no_piece_beside_every_quantity_is_a_question() -> None:
+    with pytest.raises(ColumnError) as caught:
+        numbers({"quantity": ["1 kg", "2 kg"], "unit_price": ["5.00", "6.00"]})
+    assert "have 'kg' beside them, and can't be read: '1 kg', '2 kg'" in caught.value.message
+    assert 'REPLACE (regexp_extract("quantity"' in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("values", [["3", "2 kg"], ["1 pc", "a dozen"], ["1 pc", "2 x 3"]])
+def test_a_column_with_other_words_is_read_without_them(values: list[str]) -> None:
+    decided = numbers({"quantity": values, "unit_price": ["5.00", "6.00"]})
+    assert not decided.separators["quantity"].currencies
+    assert values[1] in decided.unreadable
