@@ -167,13 +167,17 @@ class CurrencyReader:
 
     def _by_values(self, roles: set[tuple[str, ...]], blocked: set[str]) -> Column | None:
         """Return a column that has nothing but codes of currencies, and several of them."""
+        codes = set(load("currencies")["codes"])
         for column in self._schema:
             if column.kind is not Kind.TEXT or column.path in roles:
                 continue
             if blocked & set(name_words(column.name)):
                 continue
-            values = {value.upper() for value in self._sample.filled(column)}
-            if 1 < len(values) <= _MOST_SHOWN and values <= set(load("currencies")["codes"]):
+            values = self._sample.filled(column)
+            # Nearly all columns are decided by their first value.
+            if any(value.upper() not in codes for value in values):
+                continue
+            if 1 < len({value.upper() for value in values}) <= _MOST_SHOWN:
                 return column
         return None
 
