@@ -76,6 +76,21 @@ def test_woocommerce_names_its_amount_in_two_spellings(rfm: Rfm, tmp_path: Path)
     assert (ended.json["customers"], ended.json["revenue"]) == (3, "1299.50")
 
 
+@pytest.mark.parametrize("type_of_customer", ["Kundentyp", "Kundenart"])
+def test_woocommerce_in_german(rfm: Rfm, tmp_path: Path, type_of_customer: str) -> None:
+    (tmp_path / "orders.csv").write_text(
+        f"Datum,Bestellung #,Status,Kunde,{type_of_customer},Produkt(e),Nettoumsatz\n"
+        "2026-01-05 10:00:00,1,completed,Ann X,new,1x Mug,10.00\n"
+        "2026-01-06 10:00:00,2,completed,Bob Y,new,1x Mug,20.00\n"
+        "2026-01-07 10:00:00,2,completed,Bob Y,new,1x Mug,-5.00\n"
+        "2026-01-08 10:00:00,3,cancelled,Bob Y,returning,1x Mug,7.00\n",
+        encoding="utf-8",
+    )
+    ended = rfm("run", tmp_path / "orders.csv", "--json")
+    assert (ended.json["customers"], ended.json["orders"], ended.json["revenue"]) == (2, 2, "25.00")
+    assert any("told apart by their name" in note for note in ended.json["notes"])
+
+
 def test_a_column_that_an_older_export_lacks_switches_off_only_what_needs_it(
     rfm: Rfm, tmp_path: Path
 ) -> None:
