@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from rfm_pipeline.common.duckdb_quoting import identifier, text_literal
 from rfm_pipeline.common.formatting import format_count, truncate
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import ColumnError
@@ -67,6 +68,41 @@ def contradictory_dates(
         read=total,
         lines=lines.total(),
     )
+
+
+def dates_by_file(column: str, by_file: Mapping[str, tuple[tuple[str, ...], int]]) -> ColumnError:
+    """Return the question for files whose dates are each in an order of their own.
+
+    Args:
+        column: Name of the column.
+        by_file: Formats of each file, and the number of its values.
+    """
+    shown = [
+        f"{listed(formats)} in {file} ({format_count(number, 'value')})"
+        for file, (formats, number) in by_file.items()
+    ]
+    more = f" and {len(shown) - _SHOWN} more files" if len(shown) > _SHOWN else ""
+    parts = (_select(column, file, formats) for file, (formats, _) in by_file.items())
+    return question(
+        "dates_by_file",
+        column=column,
+        files=", ".join(shown[:_SHOWN]) + more,
+        query=" UNION ALL BY NAME ".join(parts),
+    )
+
+
+def _select(column: str, file: str, formats: Sequence[str]) -> str:
+    """Return a query of DuckDB that reads a file, with its dates as timestamps."""
+    name = identifier(column)
+    written = [name for name in formats if "%" in name]
+    readings = [f"strptime({name}, {text_literal(each)})" for each in written]
+    readings += [f"CAST({name} AS TIMESTAMP)"] if len(written) < len(formats) else []
+    if len(readings) > 1:
+        readings = [
+            text.replace("strptime(", "try_strptime(").replace("CAST(", "TRY_CAST(") for text in readings
+        ]
+    date = f"COALESCE({', '.join(readings)})" if len(readings) > 1 else readings[0]
+    return f"SELECT * REPLACE ({date} AS {name}) FROM read_csv({text_literal(file)}, all_varchar = true)"
 
 
 def _adds(name: str, unread: Mapping[str, int]) -> bool:

@@ -34,6 +34,7 @@ from rfm_pipeline.source.profile.date_questions import (
     ambiguous_dates,
     contradictory_dates,
     counted_values,
+    dates_by_file,
     format_flags,
     listed,
     no_dates,
@@ -113,6 +114,7 @@ def read_dates(schema: Schema, mapping: ColumnMapping, sample: Sample, settings:
         column=column.name,
         is_whole=sample.is_whole,
         count=count_column if count else None,
+        files=sample.files,
     )
     return replace(decision, notes=(*decision.notes, *notes))
 
@@ -147,6 +149,7 @@ def detect_date_formats(
     column: str = "ordered_at",
     is_whole: bool = True,
     count: PatternCounter | None = None,
+    files: Sequence[str] = (),
 ) -> DateDecision:
     """Return the formats that fit all values of a column.
 
@@ -157,6 +160,7 @@ def detect_date_formats(
         column: Name of the column, for messages.
         is_whole: Whether the sample is the whole source.
         count: Counts values of the whole source, if the sample can't decide; None to ask at once.
+        files: Name of the file of each value; empty unless the source has several files.
 
     Raises:
         ColumnError: If the values can be read in two ways, if no format fits all of them, or if they
@@ -180,6 +184,8 @@ def detect_date_formats(
     if not readable:
         return DateDecision(tuple(configured), may_be_ambiguous=True)
     if not fitting:
+        if by_file := _fitting_by_file(rows, files):
+            raise dates_by_file(column, by_file)
         raise contradictory_dates(column, lines, readable, orders)
     if len(fitting) > 1 and zones:
         proved = {name: order for name, order in fitting.items() if fits_zones(order.dates, rows, zones)}
@@ -191,6 +197,25 @@ def detect_date_formats(
     notes = () if formats == (ISO,) else (_note(column, order, orders),)
     unread = {value: number for value, number in lines.items() if value not in order.dates}
     return DateDecision(formats, may_be_ambiguous=True, fits=order.formats, unread=unread, notes=notes)
+
+
+def _fitting_by_file(
+    values: Sequence[str | None], files: Sequence[str]
+) -> dict[str, tuple[tuple[str, ...], int]]:
+    """Return, where each file has one order of dates, its formats and the number of its values, by file."""
+    by_file: dict[str, Counter[str]] = {}
+    for value, file in zip(values, files, strict=False):
+        if value is not None and not is_placeholder(value):
+            by_file.setdefault(file, Counter())[value] += 1
+    result = {}
+    for file, lines in sorted(by_file.items()):
+        readings = {value: readings_of(value) for value in lines}
+        readable = Counter({value: number for value, number in lines.items() if readings[value]})
+        fitting = fitting_orders(orders_of(readings, lines), readable)
+        if not fitting or not are_equal(fitting.values()):
+            return {}
+        result[file] = formats_of(next(iter(fitting.values()))), readable.total()
+    return result
 
 
 def order_patterns(formats: Iterable[str]) -> dict[str, str]:

@@ -33,12 +33,14 @@ class Sample(Struct, frozen=True):
         rows: Number of rows.
         is_whole: Whether these are all rows of the source.
         count: Counts values of the whole source; None where reading costs money, as in BigQuery.
+        files: Name of the file of each row; empty unless the source has several files.
     """
 
     values: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     rows: int = 0
     is_whole: bool = False
     count: ValueCounter | None = None
+    files: tuple[str, ...] = ()
 
     def of(self, column: Column) -> tuple[str | None, ...]:
         """Return the values of a column; empty if the sample lacks the column."""
@@ -50,7 +52,12 @@ class Sample(Struct, frozen=True):
 
 
 def build_sample(
-    columns: Schema, rows: list[tuple[str | None, ...]], *, is_whole: bool, count: ValueCounter | None = None
+    columns: Schema,
+    rows: list[tuple[str | None, ...]],
+    *,
+    is_whole: bool,
+    count: ValueCounter | None = None,
+    files: tuple[str, ...] = (),
 ) -> Sample:
     """Return the sample of rows of text, whose values are in the order of `columns`."""
     transposed = zip(*rows, strict=True) if rows else (() for _ in columns)
@@ -58,7 +65,7 @@ def build_sample(
         column.name: tuple(_stripped(value) for value in texts)
         for column, texts in zip(columns, transposed, strict=True)
     }
-    return Sample(values, len(rows), is_whole, count)
+    return Sample(values, len(rows), is_whole, count, files)
 
 
 def sampled_columns(schema: Schema) -> Schema:
@@ -91,12 +98,15 @@ def sample_relation(
         return count_matches(connection, relation, column, patterns)
 
     is_whole, rows = len(rows) <= SAMPLE_ROWS, rows[:SAMPLE_ROWS]
+    names: tuple[str, ...] = ()
     if files:
         rows = _without_copies(rows)
-    return build_sample(columns, rows, is_whole=is_whole, count=count)
+        names = tuple(files.names[number - 1] for *_, number in rows)
+        rows = [tuple(values) for *values, _ in rows]
+    return build_sample(columns, rows, is_whole=is_whole, count=count, files=names)
 
 
-def _without_copies(numbered: Sequence[tuple[Any, ...]]) -> list[tuple[str | None, ...]]:
+def _without_copies(numbered: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Return the rows of several files without those that an earlier file has as often.
 
     Exports overlap, and what is in two of them would look like lines of one order that repeat its amount.
@@ -118,7 +128,7 @@ def _without_copies(numbered: Sequence[tuple[Any, ...]]) -> list[tuple[str | Non
         if copies.get((file, row)):
             copies[file, row] -= 1
         else:
-            rows.append(row)
+            rows.append((*row, file))
     return rows
 
 
