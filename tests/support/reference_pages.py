@@ -12,9 +12,11 @@ import typer
 
 from rfm_pipeline import errors
 from rfm_pipeline.cli.help import COMMANDS
+from rfm_pipeline.common.formatting import capitalize_first
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.questions import questions
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.template import render_template
 from rfm_pipeline.pipeline.audits.builtin import AUDITS
@@ -178,7 +180,9 @@ def preset_pages() -> str:
             f"### {name}\n\n{about.title}. {about.description} Bins (recency × frequency × monetary): {bins}.\n\n"
             f"{_table(('segment', 'customers', 'recommended action'), rows)}"
         )
-    parts.append("## Exports\n\nA source with these columns is recognised, and needs no configuration; flags add to what the preset says.\n`--preset none` reads a source without recognising it.\n")
+    parts.append(
+        "## Exports\n\nA source with these columns is recognised, and needs no configuration; flags add to what the preset says.\n`--preset none` reads a source without recognising it.\n"
+    )
     exports = (presets.info(name) for name in presets.names() if name not in maps)
     export_rows = (
         (
@@ -246,6 +250,24 @@ that could not be written after the publish). An error is one sentence on stderr
 """
 
 
+def question_page() -> str:
+    """docs/reference/questions.md."""
+    parts = [
+        f"""# Questions
+
+{GENERATED}
+What can be read in two ways is asked, with exit code 2, before anything is published. These are all the questions; a word
+in braces is a value of the source at hand. `rfm check` asks the same ones as `rfm run`.
+"""
+    ]
+    for name, texts in questions().items():
+        message, hint = (text.replace("{{", "{").replace("}}", "}") for text in (texts.message, texts.hint))
+        flags = ", ".join(f"`{flag}`" for flag in texts.flags)
+        answer = f"{capitalize_first(hint)}\n" + (f"\nFlags: {flags}.\n" if flags else "")
+        parts.append(f"## {name}\n\n```text\n{message}\n```\n\n{answer}")
+    return "\n".join(parts)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "settings.md": settings,
@@ -253,4 +275,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "presets.md": preset_pages,
     "audits.md": audits,
     "exit-codes.md": exit_codes,
+    "questions.md": question_page,
 }
