@@ -211,7 +211,7 @@ FLAGS = (
         ("line_types",),
         str,
         ("--line-types",),
-        "'all': lines of tax and shipping count, as other lines do (default: 'ask').",
+        "'all': lines of tax and shipping count; 'net': lines of refunds are subtracted (default: 'ask').",
         _RULES,
     ),
     Flag(

@@ -78,6 +78,18 @@ class CurrencyRule(Struct, frozen=True):
         return tuple(currency for currency in self.currencies if not currency.is_excluded)
 
 
+class RefundLines(Struct, frozen=True):
+    """Lines of refunds whose amounts have no minus sign, and which are subtracted.
+
+    Attributes:
+        column: The column of the types of lines.
+        types: Its values that are refunds, in lower case, sorted.
+    """
+
+    column: Column
+    types: tuple[str, ...]
+
+
 class SaleRules(Struct, frozen=True):
     """What a sale is.
 
@@ -85,11 +97,13 @@ class SaleRules(Struct, frozen=True):
         statuses: Columns that say which lines are no sale.
         currency: The currencies of the amounts; None if nothing is known of them.
         nets_refunds: Whether refunds are lines of their own, which are subtracted.
+        refund_lines: Lines of refunds that have no minus sign; None if there are none.
     """
 
     statuses: tuple[StatusRule, ...] = ()
     currency: CurrencyRule | None = None
     nets_refunds: bool = False
+    refund_lines: RefundLines | None = None
 
 
 def status_text(text: str) -> str:

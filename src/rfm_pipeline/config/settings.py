@@ -277,7 +277,7 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
     exclude: dict[str, Condition] = msgspec.field(default_factory=dict)
     status: StatusSettings = StatusSettings()
     currency: CurrencySettings = CurrencySettings()
-    line_types: Literal["ask", "all"] = "ask"
+    line_types: Literal["ask", "all", "net"] = "ask"
     scoring: Scoring = Scoring()
     segments: SegmentsConfig
     audits: Audits = Audits()

@@ -12,6 +12,7 @@ from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import NUMBERS, Column, Kind, Schema
 from rfm_pipeline.config.questions import question
+from rfm_pipeline.config.sale_rules import RefundLines
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.amounts import SampledLines, number
@@ -78,32 +79,47 @@ def _words(kind: str) -> frozenset[str]:
     )
 
 
-def refuse_other_lines(lines: SampledLines) -> None:
-    """Raise if lines of tax or shipping are among those of goods, and the settings don't say if they count.
+def read_other_lines(lines: SampledLines) -> tuple[RefundLines | None, tuple[str, ...]]:
+    """Return the lines of refunds without a minus sign, which are subtracted, and notes; None if none are.
 
     Args:
         lines: The sampled lines.
 
     Raises:
-        ColumnError: If there are such lines; the error shows the total of each type.
+        ColumnError: If lines of tax or shipping are among those of goods, or lines of refunds without a minus
+            sign, and the settings don't say if they count; the error shows the total of each type.
     """
+    subtracted = None
     if lines.settings.line_types == "all":
-        return
+        return None, ()
+    nets = lines.settings.line_types == "net"
     for column in _type_columns(lines.schema):
-        if column.path in lines.role_paths or exclusions_of(column, lines.settings):
+        has_exclusions = bool(exclusions_of(column, lines.settings))
+        if column.path in lines.role_paths or (has_exclusions and not nets):
             continue
         by_type: dict[str, list[int]] = defaultdict(list)
         for line, value in enumerate(lines.sample.of(column)):
             if value is not None:
                 by_type[value].append(line)
         kinds = {value: _kind_of(value) for value in by_type}
-        others = [
+        no_goods = [value for value, kind in kinds.items() if kind in _NO_GOODS]
+        refunds = [
             value
             for value, kind in kinds.items()
-            if kind in _NO_GOODS or (kind == "refund" and lines.total(by_type[value]) > 0)
+            if kind == "refund" and (nets or lines.total(by_type[value]) > 0)
         ]
-        if others and len(others) < len(by_type) <= _MOST_TYPES:
-            raise _question(column, lines, by_type, others)
+        others = [*no_goods, *([] if nets else refunds)]
+        if others and not has_exclusions and len({*others, *refunds}) < len(by_type) <= _MOST_TYPES:
+            raise _question(column, lines, by_type, no_goods, refunds)
+        if nets and refunds and subtracted is None:
+            subtracted = RefundLines(column, tuple(sorted({value.strip().lower() for value in refunds})))
+            of_refunds = [line for value in refunds for line in by_type[value]]
+            money = sum((abs(lines.amounts[line] or Decimal(0)) for line in of_refunds), Decimal(0))
+            note = (
+                f"lines of refunds by `{column.name}` are subtracted:"
+                f" {format_count(len(of_refunds), 'line')}, {format_amount(money)}{lines.scope}"
+            )
+    return (subtracted, (note,)) if subtracted else (None, ())
 
 
 def _type_columns(schema: Schema) -> Iterator[Column]:
@@ -117,8 +133,13 @@ def _kind_of(value: str) -> str | None:
 
 
 def _question(
-    column: Column, lines: SampledLines, by_type: Mapping[str, list[int]], others: Sequence[str]
+    column: Column,
+    lines: SampledLines,
+    by_type: Mapping[str, list[int]],
+    no_goods: Sequence[str],
+    refunds: Sequence[str],
 ) -> ColumnError:
+    others = [value for value in by_type if value in {*no_goods, *refunds}]
     sums = {value: lines.total(numbers_) for value, numbers_ in by_type.items()}
     listed = ", ".join(
         f"{value} {format_amount(sums[value])} ({format_count(len(by_type[value]), 'line')})"
@@ -134,6 +155,21 @@ def _question(
         for number in by_type[value]
     )
     nets = " --returns net" if negative else ""
+    if refunds and lines.settings.line_types != "net":
+        flags_of_net = " ".join(["--line-types net", *(_exclusion(column, value) for value in no_goods)])
+        refunded = sum((sums[value] for value in refunds), Decimal(0))
+        return question(
+            "lines_of_refunds",
+            column=column.name,
+            totals=listed,
+            scope=lines.scope,
+            nets=flags_of_net,
+            less=format_amount(rest - refunded),
+            exclusions=f"{flags}{nets}",
+            rest=format_amount(rest),
+            net=nets,
+            everything=format_amount(everything),
+        )
     return question(
         "lines_of_no_goods",
         column=column.name,

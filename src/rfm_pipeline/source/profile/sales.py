@@ -18,7 +18,7 @@ from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.source.profile.amounts import SampledLines, numbers
 from rfm_pipeline.source.profile.currency import CurrencyReader
 from rfm_pipeline.source.profile.kinds_of_lines import refuse_other_events, refuse_totals_among_lines
-from rfm_pipeline.source.profile.other_money import refuse_other_lines, unused_money_notes
+from rfm_pipeline.source.profile.other_money import read_other_lines, unused_money_notes
 from rfm_pipeline.source.profile.sample import Sample
 from rfm_pipeline.source.profile.status_words import Meaning, StatusWords
 from rfm_pipeline.source.profile.statuses import StatusReader, excluded_by_settings, status_columns_named
@@ -66,11 +66,17 @@ def read_sales(
     excluded = [any(pair) for pair in zip(statuses.excluded, excluded_by_settings(lines), strict=True)]
     currency, currency_notes = CurrencyReader(lines, excluded).read()
     refuse_other_events(lines)
-    refuse_other_lines(lines)
+    refund_lines, line_notes = read_other_lines(lines)
     refuse_totals_among_lines(lines)
-    rules = SaleRules(statuses.rules, currency, nets_refunds=nets and settings.returns != "net")
+    nets_lines = nets or (refund_lines is not None and settings.returns != "exclude")
+    rules = SaleRules(
+        statuses.rules,
+        currency,
+        nets_refunds=nets_lines and settings.returns != "net",
+        refund_lines=refund_lines,
+    )
     money = separators.get("amount") or separators.get("unit_price") or _POINT
-    notes = (*statuses.notes, *refund_notes, *column_notes, *currency_notes)
+    notes = (*statuses.notes, *refund_notes, *column_notes, *currency_notes, *line_notes)
     return Sales(rules, (*notes, *unused_money_notes(lines, money)))
 
 

@@ -192,7 +192,7 @@ def _amount(spec: QuerySpec) -> str:
     # The refund of an order whose total counts once is subtracted from the total.
     if spec.mapping.refund and not spec.counts_totals:
         amount = f"{amount} - {_refund(spec)}"
-    return _in_unit(spec, amount)
+    return _in_unit(spec, sale_rules.less_refund_lines(spec, amount))
 
 
 def _discount(spec: QuerySpec) -> str:

@@ -9,6 +9,7 @@ from rfm_pipeline.config.sale_rules import NOT_A_SALE, OTHER_CURRENCY, UNEXPECTE
 from rfm_pipeline.sql.query_spec import QuerySpec
 
 _CURRENCY = "currency"
+_LINE_TYPE = "line_type"
 # What is beside the currency in an amount: digits, separators, signs, brackets and blanks.
 _NUMBER = r"[0-9.,'’()+\s\p{Z}−–-]"  # noqa: RUF001 (signs that people write)
 
@@ -22,6 +23,8 @@ def source_columns(spec: QuerySpec) -> list[str]:
     ]
     if rules.currency:
         columns.append(f"{_text(spec, rules.currency.column)} AS {_CURRENCY}")
+    if rules.refund_lines:
+        columns.append(f"{_text(spec, rules.refund_lines.column)} AS {_LINE_TYPE}")
     return columns
 
 
@@ -38,6 +41,8 @@ def line_columns(spec: QuerySpec) -> list[str]:
         text = dialect.without(_CURRENCY, _NUMBER) if currency.is_in_amount else _CURRENCY
         code = dialect.literal(currency.currencies[0].code)
         columns.append(_compared(spec, _CURRENCY, f"UPPER({dialect.trim(text)})", currency.as_written, code))
+    if rules.refund_lines:
+        columns.append(f"LOWER({dialect.trim(_LINE_TYPE)}) AS {_LINE_TYPE}")
     return columns
 
 
@@ -78,6 +83,15 @@ def unexpected_currency_rule(spec: QuerySpec) -> Iterator[tuple[str, str]]:
         reason = f"CASE WHEN {is_code} THEN {of_code} ELSE {dialect.literal(OTHER_CURRENCY)} END"
     texts = [text for currency in rule.currencies for text in currency.texts]
     yield f"{_CURRENCY} NOT IN ({_listed(spec, ['', *texts])})", reason
+
+
+def less_refund_lines(spec: QuerySpec, amount: str) -> str:
+    """Return the amount of a line, with a minus sign if the line is a refund by its type."""
+    refunds = spec.reading.sales.refund_lines
+    if refunds is None:
+        return amount
+    types = _listed(spec, refunds.types)
+    return f"CASE WHEN {_LINE_TYPE} IN ({types}) THEN -ABS({amount}) ELSE {amount} END"
 
 
 def converted(spec: QuerySpec, amount: str) -> str:

@@ -283,15 +283,24 @@ def test_a_column_that_is_filled_where_an_order_was_cancelled(column: str) -> No
         ("voided", ["No", "Yes", ""], ("yes",)),
         ("is_test_order", ["f", "t", "f"], ("t",)),
         ("Is Refunded", ["no", "yes", "no"], ("yes",)),
-        ("void", ["N", "Y", "N"], ("y",)), ("Order voided?", ["no", "yes", ""], ("yes",)),
-        ("cancelled_flag", ["0", "1", "0"], ("1",)), ("annulled", ["f", "t", "f"], ("t",)),
-        ("reversed", ["false", "true", "false"], ("true",)), ("returned", ["0", "1", "0"], ("1",)),
-        ("refunded", ["0", "1", "0"], ("1",)), ("isTest", ["no", "yes", "no"], ("yes",)),
-        ("Storniert", ["nein", "ja", "nein"], ("ja",)), ("ist_storniert", ["nein", "ja", "nein"], ("ja",)),
-        ("Testbestellung", ["nein", "ja", ""], ("ja",)), ("Annulée", ["non", "oui", "non"], ("oui",)),
-        ("Remboursé", ["non", "oui", "non"], ("oui",)), ("Anulado", ["no", "sí", "no"], ("sí",)),
-        ("Cancelada", ["não", "sim", "não"], ("sim",)), ("Stornato", ["no", "si", "no"], ("si",)),
-        ("Geannuleerd", ["nee", "ja", "nee"], ("ja",)), ("Czy anulowane", ["nie", "tak", "nie"], ("tak",)),
+        ("void", ["N", "Y", "N"], ("y",)),
+        ("Order voided?", ["no", "yes", ""], ("yes",)),
+        ("cancelled_flag", ["0", "1", "0"], ("1",)),
+        ("annulled", ["f", "t", "f"], ("t",)),
+        ("reversed", ["false", "true", "false"], ("true",)),
+        ("returned", ["0", "1", "0"], ("1",)),
+        ("refunded", ["0", "1", "0"], ("1",)),
+        ("isTest", ["no", "yes", "no"], ("yes",)),
+        ("Storniert", ["nein", "ja", "nein"], ("ja",)),
+        ("ist_storniert", ["nein", "ja", "nein"], ("ja",)),
+        ("Testbestellung", ["nein", "ja", ""], ("ja",)),
+        ("Annulée", ["non", "oui", "non"], ("oui",)),
+        ("Remboursé", ["non", "oui", "non"], ("oui",)),
+        ("Anulado", ["no", "sí", "no"], ("sí",)),
+        ("Cancelada", ["não", "sim", "não"], ("sim",)),
+        ("Stornato", ["no", "si", "no"], ("si",)),
+        ("Geannuleerd", ["nee", "ja", "nee"], ("ja",)),
+        ("Czy anulowane", ["nie", "tak", "nie"], ("tak",)),
     ],
 )
 def test_a_column_that_says_yes_where_an_order_is_none(
@@ -564,6 +573,39 @@ def test_lines_of_other_money_are_asked_about_in_any_language(column: str, value
 def test_lines_of_refunds_with_negative_amounts_are_read() -> None:
     lines = ["1,a,2026-01-01,10,charge", "2,a,2026-01-02,-4,refund"]
     read(table(f"{HEADER},type", *lines))
+
+
+@pytest.mark.parametrize(
+    ("column", "sale", "refund"),
+    [
+        ("type", "sale", "refund"), ("Record Type", "Sale", "Refund"), ("kind", "order", "return"),
+        ("Typ", "Verkauf", "Erstattung"), ("line type", "product", "Chargeback"),
+        ("tipo", "venta", "reembolso"),
+        ("type", "SALE", " REFUND "), ("Typ", "Kauf", "Retoure"), ("row type", "goods", "Partial refund"),
+        ("Type", "Vente", "remboursement"),
+    ],
+)  # fmt: skip
+def test_lines_of_refunds_without_a_minus_sign_can_be_subtracted(column: str, sale: str, refund: str) -> None:
+    lines = [f"1,a,2026-01-01,10,{sale}", f"2,b,2026-01-02,9,{sale}", f"2,b,2026-01-03,4,{refund}"]
+    source = table(f"{HEADER},{column}", *lines)
+    error = ask(source)
+    assert "set --line-types net to subtract the refunds (15.00 is left)" in (error.hint or "")
+    assert "--line-types all to count all (23.00)" in (error.hint or "")
+    reading = read(source, line_types="net")
+    assert reading.sales.refund_lines is not None
+    assert reading.sales.refund_lines.types == (refund.strip().lower(),)
+    assert reading.sales.nets_refunds
+    assert f"lines of refunds by `{column}` are subtracted: 1 line, 4.00" in reading.notes
+    assert read(source, line_types="all").sales.refund_lines is None
+
+
+def test_lines_of_refunds_are_subtracted_beside_lines_of_tax() -> None:
+    lines = ["1,a,2026-01-01,10,sale", "1,a,2026-01-01,2,tax", "1,a,2026-01-03,4,refund"]
+    source = table(f"{HEADER},type", *lines)
+    flags = (ask(source).hint or "").partition("set ")[2].partition(" to subtract")[0]
+    assert flags == "--line-types net --exclude \"tax=type = 'tax'\""
+    assert read(source, **flags_of(flags)).sales.refund_lines is not None
+    assert "exclude them with" in (ask(source, line_types="net").hint or "")
 
 
 def test_amounts_that_are_converted_by_their_name_are_said_to_be() -> None:
