@@ -34,6 +34,8 @@ _QUALIFIERS = (
     "excludingtax", "withtax", "withouttax", "inclvat", "exclvat", "incvat", "exvat", "includingvat",
     "excludingvat", "beforetax", "aftertax", "beforediscount", "afterdiscount", "inklmwst", "exklmwst",
     "zzglmwst", "inklust", "ttc", "ht", "netto", "brutto", "iva", "conivaincluido", "siniva", "coniva",
+    "withvat", "withoutvat", "excvat", "inctaxes", "exgst", "excgst", "exclgst", "incgst",
+    "inclgst", "excludinggst", "includinggst",
     "inclbtw", "exclbtw", "ivaincluido", "ivainclusa", "ivaesclusa", "net", "gross", "base", "shopmoney",
     "formatted",
 )  # fmt: skip

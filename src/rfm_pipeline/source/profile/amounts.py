@@ -68,9 +68,18 @@ class SampledLines(Struct, frozen=True, dict=True):
         return "" if self.sample.is_whole else f" in the first {SAMPLE_ROWS:,} lines"
 
     def total(self, lines: Iterable[int] | None = None) -> Decimal:
-        """Return the sum of the amounts of some lines, or of all; unreadable amounts count as 0."""
+        """Return what some lines, or all, amount to in a result; unreadable amounts count as 0.
+
+        Negative amounts are left out unless the settings subtract them.
+        """
         chosen = range(self.sample.rows) if lines is None else lines
-        return sum((self.amounts[line] or Decimal(0) for line in chosen), Decimal(0))
+        if self.settings.returns != "net":
+            chosen = [line for line in chosen if line not in self.negative]
+        return self.sum_of(chosen)
+
+    def sum_of(self, lines: Iterable[int]) -> Decimal:
+        """Return the sum of the amounts of some lines; unreadable amounts count as 0."""
+        return sum((self.amounts[line] or Decimal(0) for line in lines), Decimal(0))
 
 
 def line_amounts(

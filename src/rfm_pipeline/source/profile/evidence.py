@@ -46,10 +46,14 @@ class Evidence:
         schema: The columns of the source.
         sample: Its first rows.
         taken: Paths of columns that have a role already.
+        nets_returns: Whether negative amounts are subtracted; if not, they are left out.
     """
 
-    def __init__(self, schema: Schema, sample: Sample, taken: set[tuple[str, ...]]) -> None:
+    def __init__(
+        self, schema: Schema, sample: Sample, taken: set[tuple[str, ...]], *, nets_returns: bool = False
+    ) -> None:
         self.sample = sample
+        self.nets_returns = nets_returns
         self._by_role: dict[str, list[Candidate]] = {}
         self._keys: dict[str, Keys] = {}
         self._numbers: dict[str, list[Decimal | None]] = {}

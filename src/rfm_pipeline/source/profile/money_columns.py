@@ -26,6 +26,7 @@ _LEAST_LINES = 5
 """Lines of products in several quantities that prove what a price is of."""
 _MOST = 0.9
 _MAX_READINGS = 4
+_NEGATIVE = ", without negative amounts (--returns net subtracts them)"
 _AMOUNTS_OF_ANYTHING = {"amount", "amt", "sales"}
 _FEW = 100
 _MONEY_ROLES = ("amount", "unit_price", "price", "quantity")
@@ -70,9 +71,25 @@ class Reading:
         return " ".join(f"{flag[role]} {shell_word(column.name)}" for role, column in self.roles.items())
 
     @property
+    def counted(self) -> Money:
+        """The amounts that count in a result; None where a line is left out, as its amount is negative."""
+        if self._evidence.nets_returns:
+            return self.money
+        factors = [self._evidence.numbers(column) for column in self.roles.values()]
+        return [
+            amount if all(number is not None and number >= 0 for number in numbers) else None
+            for amount, *numbers in zip(self.money, *factors, strict=True)
+        ]
+
+    @property
     def total(self) -> Decimal:
-        """The sum of the amounts that are readable."""
-        return sum((amount for amount in self.money if amount is not None), Decimal(0))
+        """The sum of the amounts that count."""
+        return sum((amount for amount in self.counted if amount is not None), Decimal(0))
+
+    @property
+    def has_negative(self) -> bool:
+        """Whether some amounts do not count as they are negative."""
+        return not self._evidence.nets_returns and any(amount and amount < 0 for amount in self.money)
 
 
 class MoneyChoice(Struct, frozen=True):
@@ -129,13 +146,13 @@ def choose_price(evidence: Evidence, quantity: Column) -> Column | None:
         evidence.has_values and all(_are_equal(money[0], each) for each in money)
     ):
         names = [each.name for each in with_numbers]
-        products = (Reading(evidence, "unit product", 4, each.column, quantity) for each in with_numbers)
+        products = [Reading(evidence, "unit product", 4, each.column, quantity) for each in with_numbers]
         readings = [_labelled(evidence, each) for each in products]
         raise question(
             "several_prices",
             number=len(names),
             readings=f"{', '.join(readings[:-1])} or {readings[-1]}",
-            scope=evidence.scope if evidence.has_values else "",
+            scope=_scope(evidence, products),
             choices=list_choices("unit_price", names),
         )
     return next((each.column for each in with_numbers), None)
@@ -299,7 +316,7 @@ def _constant_prices(evidence: Evidence, price: Column, quantity: Column) -> tup
     pairs = [
         pair for pair in zip(prices, quantities, strict=True) if pair[0] and pair[1] and abs(pair[1]) > 1
     ]
-    quotients = {_quotient(amount, count) for amount, count in pairs if amount and count}
+    quotients = {_quotient(amount, abs(count)) for amount, count in pairs if amount and count}
     distinct = {amount for amount, _ in pairs}
     if len(pairs) >= 2 * _LEAST_LINES and 2 * len(quotients) <= len(distinct):
         return 0.0, 1.0
@@ -410,9 +427,16 @@ def _question(evidence: Evidence, readings: Sequence[Reading], order: Column | N
     return question(
         "ambiguous_amount",
         readings=f"{', '.join(choices[:-1])} or {choices[-1]}{others}",
-        scope=evidence.scope if evidence.has_values else "",
+        scope=_scope(evidence, shown),
         choices=", or ".join(each.flags for each in shown),
     )
+
+
+def _scope(evidence: Evidence, readings: Sequence[Reading]) -> str:
+    """Return the words that say of which lines the totals of readings are."""
+    if not evidence.has_values:
+        return ""
+    return evidence.scope + (_NEGATIVE if any(each.has_negative for each in readings) else "")
 
 
 def _labelled(evidence: Evidence, reading: Reading, keys: Keys = ()) -> str:
@@ -420,5 +444,6 @@ def _labelled(evidence: Evidence, reading: Reading, keys: Keys = ()) -> str:
     if not evidence.has_values:
         return reading.label
     if keys and (totals := _totals_of_orders(keys, reading.money)):
-        return f"{reading.label} ({format_amount(sum(totals.values(), Decimal(0)))} in all, once per order)"
+        counted = [total for total in totals.values() if evidence.nets_returns or total > 0]
+        return f"{reading.label} ({format_amount(sum(counted, Decimal(0)))} in all, once per order)"
     return f"{reading.label} ({format_amount(reading.total)} in all)"

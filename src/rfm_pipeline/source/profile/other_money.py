@@ -106,7 +106,7 @@ def read_other_lines(lines: SampledLines) -> tuple[RefundLines | None, tuple[str
         refunds = [
             value
             for value, kind in kinds.items()
-            if kind == "refund" and (nets or lines.total(by_type[value]) > 0)
+            if kind == "refund" and (nets or lines.sum_of(by_type[value]) > 0)
         ]
         others = [*no_goods, *([] if nets else refunds)]
         if others and not has_exclusions and len({*others, *refunds}) < len(by_type) <= _MOST_TYPES:
@@ -140,7 +140,7 @@ def _question(
     refunds: Sequence[str],
 ) -> ColumnError:
     others = [value for value in by_type if value in {*no_goods, *refunds}]
-    sums = {value: lines.total(numbers_) for value, numbers_ in by_type.items()}
+    sums = {value: lines.sum_of(numbers_) for value, numbers_ in by_type.items()}
     listed = ", ".join(
         f"{value} {format_amount(sums[value])} ({format_count(len(by_type[value]), 'line')})"
         for value in by_type

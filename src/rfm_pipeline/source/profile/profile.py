@@ -35,7 +35,13 @@ def profile_source(
     """
     configured = settings.columns.by_role()
     table = find_customer_table(schema, sample, configured)
-    roles = map_columns(schema, sample, columns_of_lines(configured, table), file_type)
+    roles = map_columns(
+        schema,
+        sample,
+        columns_of_lines(configured, table),
+        file_type,
+        nets_returns=settings.returns == "net",
+    )
     mapping = replace(roles.mapping, configured=roles.mapping.configured - table.columns.keys())
     check_blank_columns(mapping, sample, file_type)
     dates = read_dates(schema, mapping, sample, settings)

@@ -55,7 +55,12 @@ class Roles(Struct, frozen=True):
 
 
 def map_columns(
-    schema: Schema, sample: Sample, configured: Mapping[str, str | None], file_type: str | None = None
+    schema: Schema,
+    sample: Sample,
+    configured: Mapping[str, str | None],
+    file_type: str | None = None,
+    *,
+    nets_returns: bool = False,
 ) -> Roles:
     """Return the column of each role.
 
@@ -66,6 +71,8 @@ def map_columns(
             Roles that are absent or None are chosen by names and values.
         file_type: File type of the source, such as `CSV`, for the hints of errors; None for a table of an
             engine.
+        nets_returns: Whether the settings subtract negative amounts; the totals in errors leave them out if
+            not.
 
     Raises:
         ColumnError: If a configured column does not exist, a required role has no candidate or several, or a
@@ -77,7 +84,7 @@ def map_columns(
         for role, name in names.items()
     }
     taken = {column.path for column in chosen.values() if column}
-    evidence = Evidence(schema, sample, taken)
+    evidence = Evidence(schema, sample, taken, nets_returns=nets_returns)
     notes = _choose_keys(evidence, chosen)
     try:
         notes += _choose_money(evidence, chosen)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.common.formatting import format_amount, format_count
 from rfm_pipeline.common.number_format import NumberSeparators
@@ -61,6 +62,8 @@ def read_sales(
     lines = SampledLines(schema, sample, settings, mapping, separators)
     refunds = _Refunds(lines, separators.get("refund", _POINT))
     nets, refund_notes = refunds.nets()
+    if nets:
+        lines = replace(lines, settings=replace(settings, returns="net"))
     excluding, column_notes = refunds.status_excludes(nets=nets)
     statuses = StatusReader(lines, refunds_exclude=excluding).read()
     excluded = [any(pair) for pair in zip(statuses.excluded, excluded_by_settings(lines), strict=True)]
@@ -113,7 +116,7 @@ class _Refunds:
             ColumnError: If the same refunds are both lines and in a column, and would be subtracted twice.
         """
         of_sales = self._refund_lines()
-        money = format_amount(self._lines.total(of_sales))
+        money = format_amount(self._lines.sum_of(of_sales))
         lines = f"{format_count(len(of_sales), 'line')}, {money}{self._lines.scope}"
         if self._settings.returns == "net":
             refund = self._mapping.refund

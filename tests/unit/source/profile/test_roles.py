@@ -599,3 +599,82 @@ def test_without_a_sample_a_question_has_no_figures() -> None:
     )
     with pytest.raises(ColumnError, match=r"The amount of a line could be `Total` or `Qty` × `Price`\."):
         map_columns(schema, Sample(), {})
+
+
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        ({"Gross Sales": ["10", "0"], "Net Sales": ["10", "-4"]}, "`Net Sales` (200.00 in all)"),
+        ({"Total": ["10", "-4"], "Subtotal": ["9", "-3"]}, "`Total` (200.00 in all)"),
+        (
+            {"Quantity": ["-2", "2"], "Price": ["-10", "5"], "Total": "7"},
+            "`Quantity` × `Price` (200.00 in all)",
+        ),
+    ],
+)
+def test_totals_of_a_question_are_those_of_the_result(values: Mapping[str, Values], total: str) -> None:
+    message, _ = question({**KEYS, **values})
+    assert total in message
+    assert "without negative amounts (--returns net subtracts them)" in message or "Quantity" in values
+
+
+def test_totals_of_a_question_with_netted_returns() -> None:
+    texts = columns({**KEYS, "Gross Sales": ["10", "0"], "Net Sales": ["10", "-4"]}, LINES)
+    schema = tuple(Column((name,), Kind.TEXT, "VARCHAR") for name in texts)
+    sample = build_sample(schema, list(zip(*texts.values(), strict=True)), is_whole=True)
+    with pytest.raises(ColumnError, match=r"`Net Sales` \(120.00 in all\)\."):
+        map_columns(schema, sample, {}, nets_returns=True)
+
+
+@pytest.mark.parametrize(
+    ("quantities", "prices", "price_of"),
+    [
+        (["1", "2", "-1"], PRICES, "unit"),
+        (["3", "-2", "4", "1"], PRICES, "unit"),
+        ([str(number % 5 + 1) for number in range(LINES)], ["10", "20", "35"], "unit"),
+        ([str(number % 4 + 2) for number in range(LINES)], ["9.99", "4.50", "7.25"], "unit"),
+        (["2", "-2"], ["10.50", "-3.20", "-99.90"], "unknown"),
+        (["2", "3"], lambda line: line + 7, "unknown"),
+    ],
+)
+def test_quantities_show_what_a_price_is_of(quantities: Values, prices: Values, price_of: str) -> None:
+    table = {**KEYS, "qty": quantities, "selling price": prices}
+    if price_of == "unknown":
+        assert "`qty` × `selling price`" in question(table)[0]
+    else:
+        assert chosen(roles(table))["unit_price"] == "selling price"
+
+
+def test_one_question_has_both_open_roles() -> None:
+    table: dict[str, Values] = {
+        "order_id": order,
+        "customer_id": customer,
+        "zeit_x": "a",
+        "subtotal": "9",
+        "total": "10",
+    }
+    message, hint = question(table)
+    assert message.endswith("No column was recognised as ordered_at either.")
+    assert "--amount total" in hint
+    assert "--ordered-at COLUMN" in hint
+    assert (
+        roles({**table, "zeit_x": "", "closed_at": day}, {"amount": "total"}).mapping.ordered_at.name
+        == "closed_at"
+    )
+
+
+@pytest.mark.parametrize(
+    ("without", "with_tax"),
+    [
+        ("Total excl. VAT", "Total incl. VAT"), ("Total ex. VAT", "Total inc. VAT"),
+        ("Gesamt exkl. MwSt.", "Gesamt inkl. MwSt."), ("Total excl. tax", "Total incl. tax"),
+        ("Totaal excl. btw", "Totaal incl. btw"), ("Amount (ex. GST)", "Amount (inc. GST)"),
+        ("Total HT", "Total TTC"), ("Importe sin IVA", "Importe con IVA"),
+        ("Total without VAT", "Total with VAT"), ("Order total ex. GST", "Order total incl. GST"),
+    ],
+)  # fmt: skip
+def test_totals_with_and_without_tax_are_a_question(without: str, with_tax: str) -> None:
+    message, _ = question({**KEYS, without: "10", with_tax: "12"})
+    assert message == (
+        f"The amount of a line could be `{without}` (400.00 in all) or `{with_tax}` (480.00 in all)."
+    )
