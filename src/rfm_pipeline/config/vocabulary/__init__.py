@@ -6,12 +6,11 @@ that a command that profiles no source reads none.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
-
-from rfm_pipeline.config.data_files import parse_data
 
 LANGUAGES = ("en", "de", "fr", "es", "pt", "it", "nl", "pl")
 """Languages of the vocabularies: ISO 639-1 codes, and the keys of the words in the files."""
@@ -25,4 +24,4 @@ def load(name: str) -> Mapping[str, Any]:
     ['amount', 'balance', 'cost']
     """
     text = resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return parse_data(text)
+    return tomllib.loads(text)
