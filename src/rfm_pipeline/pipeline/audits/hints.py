@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from rfm_pipeline.common.formatting import replace_unprintable
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.base import field_types
-from rfm_pipeline.pipeline.audits.unreadable import advice_on_number, examples_of, is_iso_date, quoted_list
+from rfm_pipeline.pipeline.audits.unreadable import (
+    advice_on_dates,
+    advice_on_number,
+    examples_of,
+    is_iso_date,
+    quoted_list,
+)
 from rfm_pipeline.results.json_values import plain
 from rfm_pipeline.results.statistics import Audit, Excluded, RunStatistics
 
@@ -77,21 +83,29 @@ def _advice_on_reason(excluded: Excluded) -> str:
             f"'{example}' is in ISO form, and other formats were given: give several, with iso"
             " among them, as in --date-format iso --date-format '%d/%m/%Y'."
         )
+    if excluded.reason == "invalid_date" and (advice := advice_on_dates(example)):
+        return advice
     return _ADVICE.get(excluded.reason, f"look at the exclusion `{excluded.reason}`.")
 
+
+_SIGN_OF_AMOUNTS = (
+    "look at the sign of amounts, and at which column they are in; if sales are negative, turn the sign in a"
+    " query, and give its file as the source: SOURCE may be a .sql file with"
+    " SELECT * REPLACE (-CAST(AMOUNT AS DECIMAL(18, 2)) AS AMOUNT) FROM 'FILE', where AMOUNT is the column."
+)
 
 _ADVICE: Mapping[str, str] = {
     "missing_customer": "look at which column is the customer; `rfm check` shows how they are read.",
     "missing_order": "look at which column is the order, or give --order-id none.",
-    "invalid_date": "say how dates are written, as in --date-format '%d/%m/%Y' (several formats may be"
-    " given), or which column they are in.",
+    "invalid_date": "say how dates are written with --date-format, in codes such as %d, %m, %b and %Y,"
+    " or which column they are in with --ordered-at.",
     "invalid_amount": "say how numbers are written, as in --decimal ',', or which column they are in.",
     "future_dated": "look at --as-of: lines after it, or after today, don't count.",
     "outside_window": "look at --window and --since: lines before them don't count.",
     "non_positive_quantity": "look at the sign of quantities: `rfm check` shows how columns are read.",
     "non_positive_price": "look at which column is the price; `rfm check` shows how they are read.",
-    "non_positive_amount": "look at the sign of amounts, and at which column they are in.",
-    "no_positive_order": "look at the sign of amounts, and at which column they are in.",
+    "non_positive_amount": _SIGN_OF_AMOUNTS,
+    "no_positive_order": _SIGN_OF_AMOUNTS,
 }
 
 _BY_AUDIT: Mapping[str, str] = {

@@ -62,6 +62,15 @@ def advice_on_some_dates(examples: Sequence[str], formats: Sequence[str]) -> str
     return CORRECT_VALUES
 
 
+def advice_on_dates(written: str) -> str | None:
+    """Return advice if no date could be read, given one of the dates; None if its form is not known."""
+    fitting = [format_ for format_ in _DAYS if _fits(written, format_)]
+    if not fitting:
+        return None
+    flags = " or ".join(f"--date-format '{format_}'" for format_ in fitting[:2])
+    return f"'{written}' is read with {flags} (several formats may be given)."
+
+
 def advice_on_some_numbers(examples: Sequence[str]) -> str:
     """Return advice on a few numbers that could not be read, where all others are whole numbers."""
     for example in examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +15,14 @@ from rfm_pipeline.source.profile.date_values import DAY_BEFORE_MONTH, read_date
 
 _SHOWN = 3
 
+_WITHOUT_DAY = {
+    re.compile(r"[^\W\d]{3,12}\.?[ ./-][12][0-9]{3}"): "'1 ' || {}",
+    re.compile(r"[12][0-9]{3}-(0?[1-9]|1[0-2])"): "{} || '-01'",
+    re.compile(r"[12][0-9]{3}/(0?[1-9]|1[0-2])"): "{} || '/01'",
+    re.compile(r"(0?[1-9]|1[0-2])[/.-][12][0-9]{3}"): "regexp_replace({}, '^(.+)[-/.](.+)$', '\\2-\\1-01')",
+}
+"""Patterns of dates without a day, each with the SQL that adds the first of the month."""
+
 
 def suggestions(orders: Mapping[str, DateOrder]) -> list[tuple[str, ...]]:
     """Return the formats of each order, each list once."""
@@ -25,6 +34,15 @@ def suggestions(orders: Mapping[str, DateOrder]) -> list[tuple[str, ...]]:
 def no_dates(column: str, lines: Counter[str], readable: Counter[str]) -> ColumnError:
     """Return the question for a column most of whose values are no dates."""
     unread = Counter({value: number for value, number in lines.items() if value not in readable})
+    for pattern, day in _WITHOUT_DAY.items():
+        if all(map(pattern.fullmatch, unread)):
+            name = identifier(column)
+            return question(
+                "dates_without_day",
+                column=column,
+                values=counted_values(unread),
+                query=f"SELECT * REPLACE ({day.format(name)} AS {name}) FROM 'FILE'",
+            )
     if not readable:
         return question("no_dates", column=column, values=counted_values(unread))
     return question(

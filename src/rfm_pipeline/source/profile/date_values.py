@@ -44,7 +44,7 @@ ANY_ORDER = (YEAR_FIRST, DAY_FIRST, MONTH_FIRST)
 
 _YEAR_FIRST = re.compile(r"[12][0-9]{3}([-/.])[0-9]{1,2}\1[0-9]{1,2}")
 _YEAR_LAST = re.compile(r"[0-9]{1,2}([/.-] ?)[0-9]{1,2}([/.-] ?)([0-9]{4}|[0-9]{2})")
-_NUMBER = re.compile(r"([0-9]+)(?:\.[0-9]*|T[0-9]+)?")
+_NUMBER = re.compile(r"([0-9]+)(?:\.[0-9]*|[T ][0-9]+)?")
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
 _NUMBERS = re.compile("[0-9]+")
 _CACHED = 8192

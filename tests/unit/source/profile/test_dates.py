@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
+import duckdb
 import pytest
 
 from rfm_pipeline.common.date_formats import check_format
@@ -56,6 +57,7 @@ DETECTED: tuple[tuple[Sequence[str], Sequence[str]], ...] = (
     (["20240101", "20240215"], ["%Y%m%d"]),
     (["20240101.0", "20240215.0"], ["%Y%m%d"]),
     (["20240101235959"], ["%Y%m%d"]),
+    (["20240101 235959", "20240215 0826"], ["%Y%m%d"]),
     (["20240101", "2024-02-15"], ["%Y%m%d", "iso"]),
     (["31012024", "01022024"], ["%d%m%Y"]),
     (["050124", "150124"], ["%d%m%y"]),
@@ -323,3 +325,33 @@ def test_a_column_of_dates_or_of_numbers_has_its_formats() -> None:
     assert read({"Date": ["45292.5"]}, Kind.FLOAT).formats == ("excel_serial",)
     with pytest.raises(ColumnError, match="a number is no date by itself"):
         read({}, Kind.INTEGER)
+
+
+@pytest.mark.parametrize(
+    ("values", "day"),
+    [
+        (["Jan 2025", "Feb 2025"], "'1 ' || \"d\""),
+        (["März 2025", "Dezember 2025"], "'1 ' || \"d\""),
+        (["févr.-2025"], "'1 ' || \"d\""),
+        (["2025-01", "2025-12"], "\"d\" || '-01'"),
+        (["2025/1"], "\"d\" || '/01'"),
+        (["01/2025", "12/2025"], 'regexp_replace("d"'),
+        (["1.2025"], 'regexp_replace("d"'),
+    ],
+)
+def test_dates_without_a_day_are_not_guessed(values: Sequence[str], day: str) -> None:
+    with pytest.raises(ColumnError, match="have no day") as caught:
+        detect_date_formats(values, column="d")
+    hint = caught.value.hint or ""
+    assert day in hint
+    query = hint.partition(".sql file with ")[2].partition(", which")[0]
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE source AS SELECT UNNEST($1) AS d", [list(values)])
+        days = connection.execute(query.replace("'FILE'", "source")).fetchall()
+    assert detect_date_formats([text for (text,) in days]).fits
+
+
+def test_values_of_other_kinds_are_no_months() -> None:
+    for values in (["Jan 2025", "never"], ["Order 2025 A"], ["2025-13"]):
+        with pytest.raises(ColumnError, match="are no dates"):
+            detect_date_formats(values)
