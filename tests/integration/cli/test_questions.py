@@ -216,6 +216,11 @@ ASKED = {
         "--ordered-at ordered_at",
         fill={"--ordered-at COLUMN": "--ordered-at sent", "FORMAT": "'%d~%m~%Y'"},
     ),
+    "dates_without_day": Asked(
+        lines("customer_id,ordered_at,amount,when", "a,Jan 2025,5,2025-01-04", "b,Feb 2025,6,2025-02-05"),
+        ["`ordered_at`", "Jan 2025"],
+        fill={"COLUMN": "when"},
+    ),
     "few_dates": Asked(
         lines("customer,ordered_at,amount,sent", *["a,soon,5,2024-01-15"] * 3, "b,2024-02-15,6,2024-02-16"),
         ["`ordered_at`"],
@@ -281,8 +286,8 @@ ASKED = {
         instead=[""],
     ),
     "words_beside_numbers": Asked(
-        lines("customer,order_date,quantity,price,number", "a,2024-01-15,1 kg,5,1", "b,2024-01-16,2 kg,6,2"),
-        ["`quantity`", "'kg'", "'1 kg'"],
+        lines("customer,order_date,qty,unit_price,number", "a,2024-01-15,1 kg,5,1", "b,2024-01-16,2 kg,6,2"),
+        ["`qty`", "'kg'", "'1 kg'"],
         fill={"COLUMN": "number"},
     ),
     # The amount
@@ -601,7 +606,7 @@ def test_a_question_is_asked_and_its_hint_works(
         assert column in message + hint
     assert "{" not in message
     for word, text in case.fill.items():
-        hint = re.sub(rf"(?<![\w-]){word}(?![\w-])", lambda _, text=text: text, hint)
+        hint = re.sub(rf"(?<![\w-]){word}(?![\w-])", text, hint)
     follow = [shlex.split(each) for each in case.instead]
     follow = follow or [[*shlex.split(case.arguments), *choice] for choice in choices(hint)]
     assert bool(follow) == bool(questions()[name].flags)
