@@ -160,10 +160,11 @@ def test_both_engines_return_the_hand_computed_result() -> None:
     shown = ("customer_id", "recency_days", "frequency", "monetary", "rfm_score", "segment")
     for answer in (ask_duckdb(question), ask_google(question)):
         assert [tuple(row[name] for name in shown) for row in answer.segments] == [
-            # Edges of recency: 29, 19, 0 days; of frequency: 1, 1, 2; of monetary: 7.25, 10, 15.3333.
-            ("ann", 0, 2, Decimal("15.3333"), "333", "Potential Loyalists"),
-            ("bob", 19, 2, Decimal("200.0001"), "234", "Needs Attention"),
-            ("cem", 0, 1, Decimal(10), "312", "Promising"),
+            # Thresholds of recency: 0, 0, 19 days; of frequency: 1, 1, 2; of monetary: 7.25, 10, 15.3333.
+            # The best value of each scores 4, and the worst 1, although two customers share it.
+            ("ann", 0, 2, Decimal("15.3333"), "443", "Loyal Customers"),
+            ("bob", 19, 2, Decimal("200.0001"), "244", "Needs Attention"),
+            ("cem", 0, 1, Decimal(10), "412", "New Customers"),
             ("dee", 29, 1, Decimal("7.25"), "111", "Lost"),
         ]
         assert answer.excluded == {
