@@ -12,7 +12,7 @@ from rfm_pipeline.errors import ColumnError
 
 ROLES = (
     "customer_id", "customer_fallback", "order_id", "ordered_at", "amount", "quantity", "unit_price",
-    "discount", "refund", "refund_of", "frequency",
+    "discount", "refund", "refund_of", "total", "adjusted_total", "frequency",
 )  # fmt: skip
 
 NO_COLUMN = "none"
@@ -25,7 +25,8 @@ class ColumnMapping(Struct, frozen=True):
     The amount of a line is `amount`, or `quantity` × `unit_price`, less its share `discount`; `refund` is
     subtracted. `customer_fallback` identifies the customer where `customer_id` is blank. A line with a
     negative amount and a `refund_of` is a refund of the order with that id, and belongs to that order's
-    customer. With `frequency`, a line is a customer with that number of orders, and the amount is what the
+    customer. Where `adjusted_total` is filled, `total` less `adjusted_total` was refunded, and is subtracted.
+    With `frequency`, a line is a customer with that number of orders, and the amount is what the
     customer spent.
     """
 
@@ -38,6 +39,8 @@ class ColumnMapping(Struct, frozen=True):
     discount: Column | None = None
     refund: Column | None = None
     refund_of: Column | None = None
+    total: Column | None = None
+    adjusted_total: Column | None = None
     customer_fallback: Column | None = None
     frequency: Column | None = None
     configured: frozenset[str] = frozenset()

@@ -157,6 +157,8 @@ class Columns(SettingsTable, frozen=True):
     frequency: str | None = None
     monetary: str | None = None
     refund_of: str | None = None
+    total: str | None = None
+    adjusted_total: str | None = None
 
     def by_role(self) -> dict[str, str | None]:
         """Return the configured column of each role; None if the role is not configured."""

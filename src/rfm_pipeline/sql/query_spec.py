@@ -90,6 +90,16 @@ class QuerySpec(Struct, frozen=True):
         return self.reading.dates_may_be_ambiguous
 
     @property
+    def has_adjusted_totals(self) -> bool:
+        """Whether a column has what is left of an order's total after a refund."""
+        return self.mapping.total is not None and self.mapping.adjusted_total is not None
+
+    @property
+    def has_refunds(self) -> bool:
+        """Whether refunds of a line are subtracted from its amount."""
+        return self.mapping.refund is not None or self.has_adjusted_totals
+
+    @property
     def has_refund_lines(self) -> bool:
         """Whether refunds are lines of their own, which name the order that they refund."""
         return self.mapping.refund_of is not None and self.mapping.order_id is not None

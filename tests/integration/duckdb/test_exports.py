@@ -76,6 +76,22 @@ def test_woocommerce_names_its_amount_in_two_spellings(rfm: Rfm, tmp_path: Path)
     assert (ended.json["customers"], ended.json["revenue"]) == (3, "1299.50")
 
 
+@pytest.mark.parametrize("amount_of", ["line", "order"])
+def test_etsy_subtracts_what_was_refunded_of_an_order(rfm: Rfm, tmp_path: Path, amount_of: str) -> None:
+    (tmp_path / "orders.csv").write_text(
+        "Sale Date,Order ID,Buyer User ID,Number of Items,Order Value,Discount Amount,Order Total,"
+        "Adjusted Order Total\n"
+        "01/05/26,1,ann,1,20.00,2.00,23.00,\n"
+        "01/06/26,2,bob,1,30.00,0.00,35.00,28.00\n"
+        "01/07/26,3,bob,1,40.00,0.00,45.00,0.00\n"
+        "01/08/26,4,bob,1,50.00,0.00,55.00,x\n",
+        encoding="utf-8",
+    )
+    ended = rfm("run", tmp_path / "orders.csv", "--amount-of", amount_of, "--json")
+    assert (ended.json["customers"], ended.json["orders"], ended.json["revenue"]) == (2, 2, "41.00")
+    assert ended.json["rows"]["excluded"] == {"invalid_amount": 1, "refunded": 1}
+
+
 @pytest.mark.parametrize("type_of_customer", ["Kundentyp", "Kundenart"])
 def test_woocommerce_in_german(rfm: Rfm, tmp_path: Path, type_of_customer: str) -> None:
     (tmp_path / "orders.csv").write_text(

@@ -27,7 +27,7 @@ SOURCES = (
 )  # fmt: skip
 ROLES = {
     "customer_id", "customer_fallback", "order_id", "ordered_at", "amount", "quantity", "unit_price",
-    "refund", "refund_of",
+    "refund", "refund_of", "total", "adjusted_total",
 }  # fmt: skip
 
 

@@ -41,7 +41,17 @@ from rfm_pipeline.source.profile.unit import amount_unit
 _MOST_EXAMPLES = 3
 _ROLES_OF_PIECES = ("quantity",)
 
-NUMBER_ROLES = ("quantity", "unit_price", "amount", "discount", "refund", "frequency", "monetary")
+NUMBER_ROLES = (
+    "quantity",
+    "unit_price",
+    "amount",
+    "discount",
+    "refund",
+    "total",
+    "adjusted_total",
+    "frequency",
+    "monetary",
+)
 """Roles whose columns have numbers."""
 
 

@@ -34,6 +34,8 @@ _NUMBER_TYPES = {
     "amount": (30, 9),
     "discount": (10, 6),
     "refund": (30, 9),
+    "total": (30, 9),
+    "adjusted_total": (30, 9),
     "frequency": (12, 3),
 }
 _SKIPPED, _EXCLUDED = "skip_reason IS NOT NULL", "exclude_reason IS NOT NULL"
@@ -138,6 +140,8 @@ def _lines(spec: QuerySpec) -> str:
     if "refund" in kinds:
         # A blank refund counts as 0; a refund that is not a number makes the amount unreadable.
         columns.append(f"{dialect.is_blank('refund', kinds['refund'])} AS no_refund")
+    if spec.has_adjusted_totals:
+        columns.append(f"{dialect.is_blank('adjusted_total', kinds['adjusted_total'])} AS not_adjusted")
     if spec.order_dates_are_text:
         columns.append("ordered_at AS written_date")
     columns += [f"{role} AS written_{role}" for role in _text_amounts(spec)]
@@ -155,8 +159,9 @@ def _customer_key(spec: QuerySpec) -> str:
 def _clean(spec: QuerySpec) -> str:
     columns = _keys(spec)
     columns += ["order_date", f"{sale_rules.converted(spec, _amount(spec))} AS amount"]
-    if spec.counts_totals and spec.mapping.refund:
-        columns.append(f"{sale_rules.converted(spec, _in_unit(spec, _refund(spec)))} AS refunded")
+    if spec.counts_totals and spec.has_refunds:
+        refunded = " + ".join(_refunds(spec))
+        columns.append(f"{sale_rules.converted(spec, _in_unit(spec, refunded))} AS refunded")
     columns += ["frequency"] if spec.mapping.frequency else []
     if spec.window_moves:
         columns.append(f"{_first_reason(spec, _early_rules(spec))} AS reason")
@@ -190,8 +195,8 @@ def _amount(spec: QuerySpec) -> str:
     if spec.mapping.discount:
         amount = spec.dialect.less_share(amount, _discount(spec))
     # The refund of an order whose total counts once is subtracted from the total.
-    if spec.mapping.refund and not spec.counts_totals:
-        amount = f"{amount} - {_refund(spec)}"
+    if not spec.counts_totals:
+        amount = " - ".join([amount, *_refunds(spec)])
     return _in_unit(spec, sale_rules.less_refund_lines(spec, amount))
 
 
@@ -202,9 +207,12 @@ def _discount(spec: QuerySpec) -> str:
     return f"CASE WHEN no_discount THEN 0 WHEN discount BETWEEN 0 AND {largest} THEN {share} END"
 
 
-def _refund(spec: QuerySpec) -> str:
-    refund = "-refund" if spec.reading.refunds_are_negative else "refund"
-    return f"CASE WHEN no_refund THEN 0 ELSE {refund} END"
+def _refunds(spec: QuerySpec) -> Iterator[str]:
+    if spec.mapping.refund:
+        refund = "-refund" if spec.reading.refunds_are_negative else "refund"
+        yield f"CASE WHEN no_refund THEN 0 ELSE {refund} END"
+    if spec.has_adjusted_totals:
+        yield "CASE WHEN not_adjusted THEN 0 ELSE total - adjusted_total END"
 
 
 def _in_unit(spec: QuerySpec, amount: str) -> str:
@@ -217,7 +225,11 @@ def _unreadable_amount(spec: QuerySpec) -> str:
         # What is no share of the price, such as -0.15, is not multiplied.
         largest = 100 if spec.reading.discount_in_percent else 1
         unreadable += f" OR (NOT no_discount AND (discount IS NULL OR discount NOT BETWEEN 0 AND {largest}))"
-    return f"{unreadable} OR (refund IS NULL AND NOT no_refund)" if spec.mapping.refund else unreadable
+    if spec.mapping.refund:
+        unreadable += " OR (refund IS NULL AND NOT no_refund)"
+    if spec.has_adjusted_totals:
+        unreadable += " OR (NOT not_adjusted AND (total IS NULL OR adjusted_total IS NULL))"
+    return unreadable
 
 
 def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
@@ -275,7 +287,7 @@ def _late_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     else:
         yield "non_positive_quantity", "quantity <= 0"
         yield "non_positive_price", "unit_price <= 0"
-        if spec.mapping.refund:
+        if spec.has_refunds:
             yield "non_positive_amount", f"{_amount(spec)} <= 0"
 
 

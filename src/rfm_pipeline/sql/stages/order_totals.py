@@ -45,7 +45,7 @@ def clean_lines_cte(spec: QuerySpec) -> str:
 
 def _nets_refunds(spec: QuerySpec) -> bool:
     """Return whether a refund can make an order's total zero or less, which excludes the order."""
-    return spec.mapping.refund is not None and not spec.nets_returns
+    return spec.has_refunds and not spec.nets_returns
 
 
 def _totals(spec: QuerySpec) -> str:
@@ -54,7 +54,7 @@ def _totals(spec: QuerySpec) -> str:
     keys += ["source_file"] if spec.may_share_orders else []
     total, each, date = _once("amount"), "SUM(amount)", "MAX(order_date)"
     purchases = "MAX(CASE WHEN amount > 0 THEN 1 ELSE 0 END)"
-    if spec.mapping.refund:
+    if spec.has_refunds:
         total, each = f"{total} - {_once('refunded')}", "SUM(amount - refunded)"
         purchases = f"CASE WHEN {total} > 0 THEN 1 ELSE 0 END"
     if spec.nets_returns:
