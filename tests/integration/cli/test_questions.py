@@ -98,6 +98,10 @@ ASKED = {
         "--customer-id buyer",
         fill={"--ordered-at COLUMN": "--ordered-at stamp", "--amount COLUMN": "--amount worth"},
     ),
+    "amount_in_two_columns": Asked(
+        lines("customer_id,ordered_at,debit,credit", "a,2024-01-15,10,", "b,2024-01-16,11,", "a,2024-01-17,,4"),
+        ["`debit`", "`credit`"],
+    ),
     "header_of_values": Asked(
         lines("2024-01-15,7,5", "who,stamp,worth", "a,x,y", "b,x,z"),
         ["`2024-01-15`", "`5`"],
@@ -415,6 +419,12 @@ ASKED = {
         ["`currency`"],
         files=[text_file("rfm.toml", "[currency]\nrates = { EUR = 1 }\n")],
     ),
+    "amounts_in_one_currency": Asked(
+        lines("customer_id,ordered_at,total_eur,total,currency", "a,2024-01-15,10,12,USD", "b,2024-01-16,11,9,EUR"),
+        ["`total_eur`"],
+        "--amount total_eur --currency USD",
+        instead=["--amount total_eur", "--amount total --currency USD"],
+    ),
     "no_currency_column": Asked(
         lines(f"{_HEADER},money", "a,1,2024-01-15,10,EUR", "b,2,2024-01-16,11,EUR"),
         ["`money`"],
@@ -617,6 +627,25 @@ def test_a_question_is_asked_and_its_hint_works(
         if followed.code:
             assert followed.code == 2, followed
             assert question_of(followed)[0] != name, followed
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("debit", "credit"), ("Soll", "Haben"), ("Debe", "Haber"), ("Débit", "Crédit")]
+)
+def test_the_query_for_an_amount_in_two_columns_is_a_source(
+    tmp_path: Path, rfm: Rfm, first: str, second: str
+) -> None:
+    source = tmp_path / "book.csv"
+    rows = ["a,2024-01-15,10.50,", "b,2024-01-16,11,", "a,2024-01-17,,4"]
+    source.write_text(lines(f"customer_id,ordered_at,{first},{second}", *rows), encoding="utf-8")
+    name, _, hint = question_of(rfm("run", source))
+    assert name == "amount_in_two_columns"
+    query = re.search("`(SELECT [^`]*)`", hint)
+    assert query
+    (tmp_path / "orders.sql").write_text(query[1].replace("SOURCE", str(source)), encoding="utf-8")
+    (tmp_path / "rfm.toml").write_text("returns = 'net'\n", encoding="utf-8")
+    arguments = ["--config", tmp_path / "rfm.toml", "--to", f"duckdb:{tmp_path}/a.duckdb", "--json"]
+    assert rfm("run", tmp_path / "orders.sql", *arguments).json["revenue"] == "17.50"
 
 
 @pytest.mark.parametrize(("first", "more"), [("", "USD"), ("EUR = 1", "USD")])

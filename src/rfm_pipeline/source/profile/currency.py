@@ -113,9 +113,29 @@ class CurrencyReader:
         settings = self._settings
         if settings.code and (beside := self._beside_amounts()):
             return beside
+        if (settings.code or settings.rates) and self._is_converted(self._money_column()):
+            return None, self._in_one_currency()
         if settings.code or settings.rates:
             raise self._no_column()
         return None, self._converted_name()
+
+    def _in_one_currency(self) -> tuple[str, ...]:
+        """Return a note on amounts in one currency by their name, which is the chosen one.
+
+        Raises:
+            ColumnError: If another currency was chosen, or rates were given.
+        """
+        column, code = self._money_column(), self._settings.code
+        words = {word.upper() for word in name_words(column.name)}
+        named = sorted(words & set(load("currencies")["codes"]))
+        if code and (not named or code in named):
+            return (f"all lines count, as the amounts in `{column.name}` are in {code} by their name",)
+        raise question(
+            "amounts_in_one_currency",
+            setting=f"--currency {code}" if code else "the setting currency.rates",
+            column=column.name,
+            currency=" or ".join(named) or "one currency",
+        )
 
     # The column
 

@@ -52,6 +52,7 @@ class Evidence:
     def __init__(
         self, schema: Schema, sample: Sample, taken: set[tuple[str, ...]], *, nets_returns: bool = False
     ) -> None:
+        self.schema = schema
         self.sample = sample
         self.nets_returns = nets_returns
         self._by_role: dict[str, list[Candidate]] = {}

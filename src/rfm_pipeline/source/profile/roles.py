@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from rfm_pipeline.common.duckdb_quoting import identifier
 from rfm_pipeline.common.schema import NUMBERS, Column, Kind, Schema
 from rfm_pipeline.config.column_mapping import (
     NO_COLUMN,
@@ -18,10 +19,12 @@ from rfm_pipeline.config.column_mapping import (
     find_column,
     flag,
     list_columns,
+    shell_word,
     unknown_column,
 )
 from rfm_pipeline.config.column_names import meaning_of
 from rfm_pipeline.config.questions import question
+from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.discounts import check_discount, check_shares
 from rfm_pipeline.source.profile.evidence import Evidence
@@ -33,8 +36,10 @@ from rfm_pipeline.source.profile.money_columns import (
 )
 from rfm_pipeline.source.profile.refunds import are_negative, choose_refund
 from rfm_pipeline.source.profile.sample import Sample
+from rfm_pipeline.source.profile.status_words import fold
 
 _KEY_ROLES = {"customer_id", "customer_fallback", "order_id", "refund_of"}
+_MOST_FIELDS = 3
 _NEVER_AMOUNT = {"cost": "a cost", "tax": "a tax", "list_price": "a list price", "balance": "a balance"}
 
 
@@ -113,7 +118,7 @@ def map_columns(
         chosen["refund"], refund_notes = choose_refund(evidence, chosen)
         notes += refund_notes
     return Roles(
-        _validated(schema, chosen, frozenset(names), file_type),
+        _validated(evidence, chosen, frozenset(names), file_type),
         tuple(notes),
         refunds_are_negative=are_negative(evidence, chosen["refund"]),
         discount_in_percent=in_percent,
@@ -158,12 +163,42 @@ def _configured_column(schema: Schema, role: str, name: str) -> Column:
     return column
 
 
+def _debit_and_credit(
+    evidence: Evidence, chosen: Mapping[str, Column | None], configured: frozenset[str]
+) -> ColumnError | None:
+    """Return the question for an amount in two columns, of which each line has one; None if it is in one."""
+    if any(chosen.get(role) for role in ("amount", "quantity", "unit_price")) or "amount" in configured:
+        return None
+    names = load("money_words")["two_columns"]
+    columns = [
+        next((column for column in evidence.schema if fold(column.name) in names[side]), None)
+        for side in ("debit", "credit")
+    ]
+    if not all(columns):
+        return None
+    # Most lines are sales.
+    sales, refunds = sorted(
+        (column for column in columns if column),
+        key=lambda column: -sum(bool(number) for number in evidence.numbers(column)),
+    )
+    difference = " - ".join(f"COALESCE({identifier(column.name)}, 0)" for column in (sales, refunds))
+    return question(
+        "amount_in_two_columns",
+        sales=sales.name,
+        refunds=refunds.name,
+        query=f"SELECT *, {difference} AS amount FROM 'SOURCE'",
+    )
+
+
 def _validated(
-    schema: Schema, chosen: Mapping[str, Column | None], configured: frozenset[str], file_type: str | None
+    evidence: Evidence, chosen: Mapping[str, Column | None], configured: frozenset[str], file_type: str | None
 ) -> ColumnMapping:
+    schema = evidence.schema
     if (amount := chosen.get("amount")) and (chosen.get("quantity") or chosen.get("unit_price")):
         factors = [column.name for role in ("quantity", "unit_price") if (column := chosen.get(role))]
         raise question("amount_configured_twice", amount=amount.name, factors="` × `".join(factors))
+    if two_columns := _debit_and_credit(evidence, chosen, configured):
+        raise two_columns
     has_amount = chosen.get("amount") or (chosen.get("quantity") and chosen.get("unit_price"))
     missing = [role for role in ("customer_id", "ordered_at") if not chosen.get(role)]
     missing += [] if has_amount else ["amount"]
@@ -171,11 +206,11 @@ def _validated(
         raise _missing_roles(schema, missing, configured, file_type)
     columns = {role: column for role, column in chosen.items() if column}
     for role, column in columns.items():
-        _check_kind(role, column)
+        _check_kind(schema, role, column)
     return ColumnMapping(**columns, configured=configured)
 
 
-def _check_kind(role: str, column: Column) -> None:
+def _check_kind(schema: Schema, role: str, column: Column) -> None:
     if role in _KEY_ROLES:
         is_accepted = column.kind is not Kind.OTHER
         accepted = "text or a number"
@@ -192,8 +227,25 @@ def _check_kind(role: str, column: Column) -> None:
             accepted=accepted,
             column=column.name,
             type=column.declared,
-            flag=flag(role),
+            choices=_fields(schema, role, column) or f"{flag(role)} COLUMN",
         )
+
+
+def _fields(schema: Schema, role: str, column: Column) -> str:
+    """Return the flags that choose fields of a nested column: those with a known name, or else all."""
+    depth = len(column.path)
+    fields = [
+        each
+        for each in schema
+        if each.path[:depth] == column.path and len(each.path) > depth and each.kind is not Kind.OTHER
+    ]
+    known = [each for each in fields if each.path[-1].casefold() == "id" or _is_known(each.path[-1], role)]
+    return " or ".join(f"{flag(role)} {shell_word(each.name)}" for each in (known or fields)[:_MOST_FIELDS])
+
+
+def _is_known(name: str, role: str) -> bool:
+    meaning = meaning_of(name)
+    return meaning is not None and meaning.role == role
 
 
 def _missing_roles(

@@ -499,6 +499,21 @@ def test_a_currency_in_an_exclusion_is_the_users() -> None:
     assert read(TWO, exclude={"rupees": "currency = 'INR'"}).sales.currency is None
 
 
+@pytest.mark.parametrize(("name", "code", "fits"), [
+    ("total_eur", "EUR", True), ("Total (USD)", "USD", True), ("converted amount", "GBP", True),
+    ("total_eur", "USD", False), ("amount_gbp", "EUR", False),
+])  # fmt: skip
+def test_a_chosen_currency_beside_amounts_in_one_currency(name: str, code: str, *, fits: bool) -> None:
+    lines = ["1,a,2026-01-01,10,EUR", "2,b,2026-01-02,9,USD"]
+    source = table(f'order_id,customer_id,order_date,"{name}",currency', *lines)
+    settings: dict[str, Any] = {"columns": {"amount": name}, "currency": {"code": code}}
+    if fits:
+        reading = read(source, **settings)
+        assert f"all lines count, as the amounts in `{name}` are in {code} by their name" in reading.notes
+    else:
+        assert f"--currency {code} does not fit them" in ask(source, **settings).message
+
+
 def test_a_chosen_currency_needs_one_in_the_source() -> None:
     assert "--currency EUR" in ask(orders("note", "x", "y"), currency={"code": "EUR"}).message
 
