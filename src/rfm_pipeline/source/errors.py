@@ -161,7 +161,7 @@ def width_error(where: str, actual: int, expected: int) -> SourceError:
         # DuckDB stops counting at the first surplus value, so `actual` is too low to be shown.
         return SourceError(
             f"{where}: it has more values than the {expected} columns of the header.",
-            "put values that contain the delimiter in quotes; if another character is between the values, name it"
+            "put values that contain the delimiter in quotes; if another character is between values, name it"
             " with --delimiter CHARACTER.",
         )
     return SourceError(

@@ -104,7 +104,7 @@ def test_the_hint_for_an_uncertain_title_works(rfm: Rfm, tmp_path: Path) -> None
 
 
 def test_two_sheets_that_may_be_the_orders_are_asked_about(rfm: Rfm, tmp_path: Path) -> None:
-    lines = [
+    lines: list[Sequence[Any]] = [
         ["Order ID", "Customer ID", "Order Date", "Quantity", "Unit Price"],
         ["1", "a", "2026-01-05", 2, 4],
     ]
@@ -155,3 +155,48 @@ def test_shopify_continuation_lines_are_not_filled(rfm: Rfm, tmp_path: Path) -> 
     outcome = rfm("run", path, "--customer-id", "Email", "--order-id", "Name", "--amount", "Total", "--json")
     assert figures(outcome) == (2, 2, "35.00")
     assert "continuation" not in " ".join(outcome.json["notes"])
+
+
+GROUPED = [
+    ["Order", "", "Customer", "", "Money"],
+    ["Order ID", "Order Date", "Customer ID", "City", "Net Amount"],
+]
+GROUPED_ROWS = [["1", "2026-01-05", "a", "Rome", 10], ["2", "2026-01-06", "b", "Rome", 20]]
+
+
+def test_names_of_column_groups_above_the_header_are_skipped(rfm: Rfm, tmp_path: Path) -> None:
+    rows = [*GROUPED, *GROUPED_ROWS]
+    text = write(tmp_path, "".join(",".join(map(str, row)) + "\n" for row in rows))
+    for number, path in enumerate([text, workbook(tmp_path, Orders=rows)]):
+        outcome = rfm("run", path, "--json", "--to", f"duckdb:{tmp_path}/{number}.duckdb")
+        assert figures(outcome) == (2, 2, "30.00")
+        assert any("'Order Customer Money'" in note for note in outcome.json["notes"])
+
+
+def test_a_line_without_an_order_continues_the_one_above(rfm: Rfm, tmp_path: Path) -> None:
+    header = ["Invoice No", "Customer ID", "Invoice Date", "Item", "Line Amount"]
+    rows = [
+        ["1", "a", "2026-01-05", "P0", "1.50"],
+        ["", "", "", "P1", "1.50"],
+        ["2", "b", "2026-01-06", "P0", "2.50"],
+        ["", "", "", "P1", "2.50"],
+        ["", "", "", "P2", "3.50"],
+    ]
+    text = write(tmp_path, "".join(",".join(row) + "\n" for row in [header, *rows]))
+    for number, path in enumerate([text, workbook(tmp_path, Orders=[header, *rows])]):
+        outcome = rfm("run", path, "--json", "--to", f"duckdb:{tmp_path}/{number}.duckdb")
+        assert figures(outcome) == (2, 2, "11.50")
+        assert any("take `Invoice No`, `Customer ID`" in note for note in outcome.json["notes"])
+
+
+def test_fields_of_an_object_are_named_where_the_object_is_no_key(rfm: Rfm, tmp_path: Path) -> None:
+    path = tmp_path / "orders.json"
+    records = [
+        f'{{"id": {n}, "created_at": "2026-01-0{n}", "total_price": "5.00", "customer":'
+        f' {{"id": 10{n}, "email": "x@y.example"}}}}'
+        for n in (1, 2)
+    ]
+    path.write_text(f"[{', '.join(records)}]", encoding="utf-8")
+    hint = hint_of(rfm("run", path))
+    assert "--customer-id 'customer.id' or --customer-id 'customer.email'" in hint
+    assert figures(rfm("run", path, "--customer-id", "customer.id", "--json"))[0] == 2
