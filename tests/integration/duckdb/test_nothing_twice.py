@@ -312,14 +312,16 @@ def test_the_answer_is_that_of_the_files_without_duplicates(
 def test_a_large_source_is_scanned_again_only_for_an_order_in_two_files(
     tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rfm_pipeline.pipeline.shared_orders._ALWAYS_COMPARED_BYTES", 0)
-    compared: list[Any] = []
-    monkeypatch.setattr(
-        "rfm_pipeline.pipeline.staging.comparing_files",
-        lambda plan: compared.append(plan) or comparing_files(plan),
-    )
     from rfm_pipeline.pipeline.shared_orders import comparing_files
 
+    compared: list[Any] = []
+
+    def recorded(plan: Any) -> Any:
+        compared.append(plan)
+        return comparing_files(plan)
+
+    monkeypatch.setattr("rfm_pipeline.pipeline.shared_orders._ALWAYS_COMPARED_BYTES", 0)
+    monkeypatch.setattr("rfm_pipeline.pipeline.staging.comparing_files", recorded)
     apart = write(
         tmp_path / "apart", {"1.csv": JANUARY, "2.csv": FEBRUARY.replace("3,a,2026-01-31,30\n", "")}
     )

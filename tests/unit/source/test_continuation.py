@@ -60,7 +60,12 @@ def test_guests_and_a_few_damaged_rows_do_not_prevent_filling() -> None:
     names = ["Order ID", "Customer ID", "Order Date", "Item", "Price"]
     guest = ("1003", "", "2025-02-01", "Mug", "1")
     damaged = ("1004", "", "", "Mug", "1")
-    rows = [guest, *([(*ORDER, "Mug", "1"), (*BLANK, "Cup", "2")] * 10), damaged, (*OTHER, "Mug", "1")]
+    rows: list[Row] = [
+        guest,
+        *([(*ORDER, "Mug", "1"), (*BLANK, "Cup", "2")] * 10),
+        damaged,
+        (*OTHER, "Mug", "1"),
+    ]
 
     filled = _filled(names, rows)
     assert [row[0] for row in filled].count("1001") == 20

@@ -245,21 +245,21 @@ def test_rows_below_the_records_are_skipped_and_stated(tmp_path: Path, footers: 
 
 
 def test_a_total_row_is_found_and_stays_in_the_relation(tmp_path: Path) -> None:
-    rows = [HEAD, *LINES, [], ["Total", None, None, 60], ["Shop 3.1"]]
+    rows: list[Sequence[Any]] = [HEAD, *LINES, [], ["Total", None, None, 60], ["Shop 3.1"]]
     result = read(workbook(tmp_path / "a.xlsx", ("S", rows)), tmp_path)
     assert result.source.total_rows == ((("Order ID", "Total"), ("Customer ID", ""), ("Order Date", "")),)
     assert len(result.rows) == 4
 
 
 def test_group_headings_are_skipped_and_counted(tmp_path: Path) -> None:
-    rows = [HEAD, ["North"], *LINES[:2], ["South"], LINES[2]]
+    rows: list[Sequence[Any]] = [HEAD, ["North"], *LINES[:2], ["South"], LINES[2]]
     result = read(workbook(tmp_path / "a.xlsx", ("S", rows)), tmp_path)
     assert result.rows == RECORDS
     assert "2 rows with a single value skipped as group headings" in result.notes
 
 
 def test_blank_continuation_rows_take_the_order_above(tmp_path: Path) -> None:
-    rows = [
+    rows: list[Sequence[Any]] = [
         ["Order ID", "Customer ID", "Order Date", "Item", "Amount"],
         ["1", "A", "2026-01-05", "Mug", 10],
         [None, None, None, "Plate", 5],
@@ -272,7 +272,7 @@ def test_blank_continuation_rows_take_the_order_above(tmp_path: Path) -> None:
 
 def merged_workbook(path: Path, origin: tuple[int, int] = (0, 0)) -> Path:
     """Write a workbook whose customer and order are merged over several rows, and whose guests are blank."""
-    rows = [
+    rows: list[Sequence[Any]] = [
         ["Ann", "1", 10],
         [None, "2", 15],
         ["Bob", "3", 5],
@@ -321,14 +321,14 @@ def test_the_sheet_with_known_columns_is_read(tmp_path: Path) -> None:
 
 
 def test_a_sheet_is_found_by_configured_columns(tmp_path: Path) -> None:
-    rows = [["who", "when", "paid"], ["A", "2026-01-05", 10]]
+    rows: list[Sequence[Any]] = [["who", "when", "paid"], ["A", "2026-01-05", 10]]
     path = workbook(tmp_path / "a.xlsx", ("Cover", [["x", "y", "z"], [1, 2, 3]]), ("Data", rows))
     columns = {"customer_id": "who", "ordered_at": "when", "amount": "paid"}
     assert read(path, tmp_path, columns=columns).rows == [("A", "2026-01-05", "10")]
 
 
 def test_two_tables_that_may_be_the_orders_are_asked_about(tmp_path: Path) -> None:
-    other = ["Order ID", "Customer ID", "Order Date", "Total", "Tax"]
+    other: list[Sequence[Any]] = ["Order ID", "Customer ID", "Order Date", "Total", "Tax"]
     path = workbook(
         tmp_path / "a.xlsx",
         ("Orders 2026", [HEAD, *LINES]),
@@ -342,6 +342,6 @@ def test_two_tables_that_may_be_the_orders_are_asked_about(tmp_path: Path) -> No
 
 
 def test_a_duplicate_column_on_another_sheet_harms_nothing(tmp_path: Path) -> None:
-    other = [["Amount", "Amount", "x"], [1, 2, 3]]
+    other: list[Sequence[Any]] = [["Amount", "Amount", "x"], [1, 2, 3]]
     path = workbook(tmp_path / "a.xlsx", ("Pivot", other), ("Orders", [HEAD, *LINES]))
     assert read(path, tmp_path).rows == RECORDS
