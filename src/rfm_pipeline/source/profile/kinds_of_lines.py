@@ -179,10 +179,10 @@ def refuse_totals_among_lines(lines: SampledLines) -> None:
 def _totals(lines: SampledLines) -> _Totals:
     """Return the totals among the lines of the sample, without the lines that settings exclude."""
     by_order: dict[tuple[str | None, str], list[int]] = defaultdict(list)
-    keys = (lines.mapping.customer_id, lines.mapping.order_id)
-    assert keys[1] is not None
+    assert lines.mapping.order_id is not None
+    customers, orders = (lines.sample.of(key) for key in (lines.mapping.customer_id, lines.mapping.order_id))
     excluded = excluded_by_settings(lines)
-    for line, (customer, order) in enumerate(zip(*map(lines.sample.of, keys), strict=True)):
+    for line, (customer, order) in enumerate(zip(customers, orders, strict=True)):
         if order is not None and not excluded[line]:
             by_order[customer, order].append(line)
     several = [each for each in by_order.values() if len(each) >= _FEWEST_LINES]
