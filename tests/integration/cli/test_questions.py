@@ -99,7 +99,9 @@ ASKED = {
         fill={"--ordered-at COLUMN": "--ordered-at stamp", "--amount COLUMN": "--amount worth"},
     ),
     "amount_in_two_columns": Asked(
-        lines("customer_id,ordered_at,debit,credit", "a,2024-01-15,10,", "b,2024-01-16,11,", "a,2024-01-17,,4"),
+        lines(
+            "customer_id,ordered_at,debit,credit", "a,2024-01-15,10,", "b,2024-01-16,11,", "a,2024-01-17,,4"
+        ),
         ["`debit`", "`credit`"],
     ),
     "header_of_values": Asked(
@@ -420,7 +422,11 @@ ASKED = {
         files=[text_file("rfm.toml", "[currency]\nrates = { EUR = 1 }\n")],
     ),
     "amounts_in_one_currency": Asked(
-        lines("customer_id,ordered_at,total_eur,total,currency", "a,2024-01-15,10,12,USD", "b,2024-01-16,11,9,EUR"),
+        lines(
+            "customer_id,ordered_at,total_eur,total,currency",
+            "a,2024-01-15,10,12,USD",
+            "b,2024-01-16,11,9,EUR",
+        ),
         ["`total_eur`"],
         "--amount total_eur --currency USD",
         instead=["--amount total_eur", "--amount total --currency USD"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
@@ -14,8 +14,10 @@ from rfm_pipeline.common.schema import Column
 from rfm_pipeline.config.column_mapping import list_choices, shell_word
 from rfm_pipeline.config.column_names import fold_name
 from rfm_pipeline.config.questions import question
+from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.evidence import Candidate, Evidence, Keys
+from rfm_pipeline.source.profile.status_words import name_words
 
 Money = Sequence[Decimal | None]
 """The amount of each line in the sample; None where it is unreadable."""
@@ -421,15 +423,49 @@ def _are_equal(one: Money, other: Money) -> bool:
 def _question(evidence: Evidence, readings: Sequence[Reading], order: Column | None = None) -> ColumnError:
     shown = readings[:_MAX_READINGS]
     keys = evidence.keys(order) if order else ()
-    choices = [_labelled(evidence, each, keys) for each in shown]
+    column, code = _mixed_currency(evidence, shown)
+    of_code = f" --currency {code}" if column else ""
+    choices = [
+        _labelled(evidence, each, keys)
+        if column is None or _is_converted(each)
+        else f"{each.label} ({_total_of_code(evidence, each, column, code)} in {code}, beside others)"
+        for each in shown
+    ]
     hidden = [each.label for each in readings[_MAX_READINGS:]]
     others = f", or {len(hidden)} others" if hidden else ""
     return question(
         "ambiguous_amount",
         readings=f"{', '.join(choices[:-1])} or {choices[-1]}{others}",
         scope=_scope(evidence, shown),
-        choices=", or ".join(each.flags for each in shown),
+        choices=", or ".join(f"{each.flags}{'' if _is_converted(each) else of_code}" for each in shown),
     )
+
+
+def _mixed_currency(evidence: Evidence, readings: Sequence[Reading]) -> tuple[Column | None, str]:
+    """Return the column of several currencies and the most frequent one.
+
+    The column is None if the source has no such column, or not just some amounts are in one currency by name.
+    """
+    if len({_is_converted(each) for each in readings}) == 1:
+        return None, ""
+    for column in evidence.schema:
+        if fold_name(column.name) in load("currency_columns")["names"]:
+            counts = Counter(value.upper() for value in evidence.values(column) if value)
+            if len(counts) > 1 and set(counts) <= set(load("currencies")["codes"]):
+                return column, min(counts, key=lambda code: (-counts[code], code))
+    return None, ""
+
+
+def _total_of_code(evidence: Evidence, reading: Reading, column: Column, code: str) -> str:
+    """Return what the lines in one currency amount to."""
+    pairs = zip(reading.counted, evidence.values(column), strict=True)
+    return format_amount(
+        sum((amount or Decimal(0) for amount, value in pairs if (value or "").upper() == code), Decimal(0))
+    )
+
+
+def _is_converted(reading: Reading) -> bool:
+    return bool(set(name_words(reading.column.name)) & set(load("currency_columns")["converted"]))
 
 
 def _scope(evidence: Evidence, readings: Sequence[Reading]) -> str:

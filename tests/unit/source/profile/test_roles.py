@@ -645,6 +645,13 @@ def test_quantities_show_what_a_price_is_of(quantities: Values, prices: Values, 
         assert chosen(roles(table))["unit_price"] == "selling price"
 
 
+def test_amounts_beside_converted_ones_are_offered_in_one_currency() -> None:
+    amounts: dict[str, Values] = {"currency": ["EUR", "USD"], "amount": "10", "amount_eur": ["10", "9"]}
+    message, hint = question({**KEYS, **amounts})
+    assert "`amount` (200.00 in EUR, beside others) or `amount_eur` (380.00 in all)" in message
+    assert hint == "set --amount amount --currency EUR, or --amount amount_eur."
+
+
 def test_one_question_has_both_open_roles() -> None:
     table: dict[str, Values] = {
         "order_id": order,
