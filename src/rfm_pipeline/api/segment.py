@@ -102,8 +102,8 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
             `"none"` excludes no status.
         currency, currency_column: Currency whose lines count where there are several, such as `"EUR"`, and
             the name of its column; `"none"` takes all amounts as one currency.
-        line_types: `"all"` counts lines of tax and shipping; `"net"` subtracts lines of refunds; default: such
-            lines are an error.
+        line_types: `"all"` counts lines of tax and shipping; `"net"` subtracts lines of refunds; by default,
+            such lines are an error.
         date_format: Format of dates in text, such as `"%d/%m/%Y"`, or several formats.
         decimal, thousands: Decimal and thousands separators of numbers in text; default: detected.
         unit: Unit of amounts: `0.01` if they are in cents.

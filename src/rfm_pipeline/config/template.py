@@ -166,7 +166,7 @@ def _role(role: str, name: str | None) -> str:
 
 
 def _set_table(text: str, name: str, values: Mapping[str, Any]) -> str:
-    """Set the values of a table: those that have a comment line there, and others, such as exclusions, below."""
+    """Set the values of a table: those with a comment line there, and others, such as exclusions, below."""
     before, heading, after = re.split(rf"^# (\[{name}\].*\n)", text, maxsplit=1, flags=re.MULTILINE)
     table, below = re.split(r"^(?=#? ?\[|$)", after, maxsplit=1, flags=re.MULTILINE)
     for key, value in values.items():

@@ -145,7 +145,8 @@ MALFORMED = [
          files={"a.csv": "customer_id,order_id,ordered_at,amount,amount\nc1,o1,2025-01-01,5,6\n"}),
     case("column twice but for case", "run a.csv", "'amount' and a column 'Amount'", hints="case",
          files={"a.csv": "customer_id,order_id,ordered_at,amount,Amount\nc1,o1,2025-01-01,5,6\n"}),
-    case("title above lines without a header", "run a.csv", "'Orders of January'", hints="--skip-lines 1 --no-header",
+    case("title above lines without a header", "run a.csv", "'Orders of January'",
+         hints="--skip-lines 1 --no-header",
          files={"a.csv": f"Orders of January\n{LINES}"}),
     case("sheet missing", "run segments.xlsx --sheet Orders", "no sheet 'Orders'", hints="Sheet1"),
 ]  # fmt: skip

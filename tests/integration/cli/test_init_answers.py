@@ -44,11 +44,11 @@ STATUSES = """order_id,customer_id,date,status,total
     ],
 )
 def test_an_answer_is_in_the_file(
-    text: str, answer: list[str], expected: dict[str, Any], revenue: str, rfm: Rfm, tmp_path: Path
+    text: str, answer: list[str], expected: dict[str, Any], revenue: str, rfm: Rfm
 ) -> None:
-    (tmp_path / "orders.csv").write_text(text, encoding="utf-8")
+    Path("orders.csv").write_text(text, encoding="utf-8")
     assert rfm("init", "orders.csv", *answer).code == 0
-    written = tomllib.loads((tmp_path / "rfm.toml").read_text(encoding="utf-8"))
+    written = tomllib.loads(Path("rfm.toml").read_text(encoding="utf-8"))
     assert {name: written[name] for name in expected} == expected
     ended = rfm("run", "--json")
     assert ended.code == 0, ended.stderr
