@@ -256,9 +256,7 @@ def test_duckdb_connections_are_opened_in_one_module_without_a_progress_bar() ->
 def test_optional_dependencies_are_imported_lazily() -> None:
     everywhere = imported(by="", at_start=True)
     assert forbidden_imports(everywhere, OPTIONAL, internal=False) == set()
-    validation = {
-        f"sql.validation.{name}" for name in ("parse", "expression", "audit_query", "source_query")
-    }
+    validation = {f"sql.validation.{name}" for name in ("parse", "expression", "audit_query", "source_query")}
     for module in validation:
         everywhere.pop(module)
     assert forbidden_imports(everywhere, {"sqlglot"}, internal=False) == set()

@@ -343,7 +343,7 @@ def _order_totals(lines: Sequence[Line], settings: Mapping[str, Any]) -> list[Li
         refunds = [line.refund for line in same if line.refund is not None]
         if order is not None:
             amounts, refunds = list(set(amounts)), list(set(refunds))
-        amount = sum(amounts) - sum(refunds) if amounts and refunds else None
+        amount = sum(amounts, Decimal(0)) - sum(refunds, Decimal(0)) if amounts and refunds else None
         # The refund of an order that is a line of its own has a later date.
         sold = [line for line in same if is_net and line.amount is not None and line.amount > 0]
         day = max((line.day for line in sold or same if line.day), default=None)

@@ -16,7 +16,7 @@ from rfm_pipeline.errors import ConfigurationError
 
 Layer = Mapping[str, Any]
 
-_FLAGS = {
+_FLAGS: Mapping[tuple[str, ...], str] = {
     ("currency", "code"): "--currency",
     ("currency", "column"): "--currency-column",
     ("status", "column"): "--status-column",

@@ -161,11 +161,11 @@ GROUPED = [
     ["Order", "", "Customer", "", "Money"],
     ["Order ID", "Order Date", "Customer ID", "City", "Net Amount"],
 ]
-GROUPED_ROWS = [["1", "2026-01-05", "a", "Rome", 10], ["2", "2026-01-06", "b", "Rome", 20]]
+GROUPED_ROWS: list[list[Any]] = [["1", "2026-01-05", "a", "Rome", 10], ["2", "2026-01-06", "b", "Rome", 20]]
 
 
 def test_names_of_column_groups_above_the_header_are_skipped(rfm: Rfm, tmp_path: Path) -> None:
-    rows = [*GROUPED, *GROUPED_ROWS]
+    rows: list[list[Any]] = [*GROUPED, *GROUPED_ROWS]
     text = write(tmp_path, "".join(",".join(map(str, row)) + "\n" for row in rows))
     for number, path in enumerate([text, workbook(tmp_path, Orders=rows)]):
         outcome = rfm("run", path, "--json", "--to", f"duckdb:{tmp_path}/{number}.duckdb")

@@ -1,5 +1,7 @@
 """Tests of the detection of continuation lines, on rows of a table."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from rfm_pipeline.source.continuation import detect_fill, fill_rows
@@ -10,7 +12,7 @@ OTHER = ("1002", "C2", "2025-01-15")
 BLANK = ("", "", "")
 
 
-def _filled(names: list[str], rows: list[Row], *, is_whole: bool = True) -> list[Row]:
+def _filled(names: list[str], rows: Sequence[Row], *, is_whole: bool = True) -> list[Row]:
     keys = find_key_columns(names, {})
     fill = detect_fill(rows, keys, is_whole=is_whole)
     return [row.cells for row in fill_rows(rows, fill) if row.cells is not None]

@@ -186,18 +186,18 @@ def _totals(lines: SampledLines) -> _Totals:
         if order is not None and not excluded[line]:
             by_order[customer, order].append(line)
     several = [each for each in by_order.values() if len(each) >= _FEWEST_LINES]
-    orders, totals, parts = 0, [], []
+    counted, totals, parts = 0, [], []
     # Most sources have fewer orders of so many lines, and need no amounts.
     for of_order in several if len(several) >= _FEWEST_ORDERS else ():
         money = {line: amount for line in of_order if (amount := lines.amounts[line])}
         if len(money) < _FEWEST_LINES or min(money.values()) < 0:
             continue
-        orders += 1
+        counted += 1
         whole = max(money, key=lambda line: money[line])
         if abs(sum(money.values()) - 2 * money[whole]) <= _ROUNDING:
             totals.append(whole)
             parts += [line for line in of_order if line != whole]
-    return _Totals(orders, totals, parts)
+    return _Totals(counted, totals, parts)
 
 
 def _marks(lines: SampledLines, column: Column, found: _Totals) -> tuple[str | None, ...]:

@@ -124,9 +124,7 @@ class LocalFiles:
             folder = self._temp_directory.path / str(number)
             folder.mkdir()
             with translate_duckdb_errors("read the source"):
-                opened.append(
-                    open_source(location, self._options, connection, folder, columns=self._columns)
-                )
+                opened.append(open_source(location, self._options, connection, folder, columns=self._columns))
         self._relation = opened[0].relation
         if opened[1:]:
             selects = (f"SELECT * FROM {source.relation}" for source in opened)

@@ -89,9 +89,7 @@ class DuckDBWarehouse:
         opened = self._opened
         assert opened is not None  # the protocol: `open_source` comes first
         with translate_duckdb_errors("read the source", opened):
-            return sample_relation(
-                self._connection, opened.relation, opened.schema, opened.numbered_files
-            )
+            return sample_relation(self._connection, opened.relation, opened.schema, opened.numbered_files)
 
     def copy_from_destination(self, name: str, select: str) -> None:
         with self.destination.open_for_reading():
