@@ -320,8 +320,9 @@ def test_a_run_stopped_during_its_query_changes_nothing(number: signal.Signals, 
     # Minutes of work.
     slow = "slow=LENGTH(SHA256(REPEAT(customer_id, 10000))) < 0"
     controller, terminal = pty.openpty()
+    arguments = ["run", "many.parquet", "-o", "segments.csv", "--exclude", slow, "--replace-source"]
     run_process = subprocess.Popen(
-        [sys.executable, "-c", RUN_MAIN, "run", "many.parquet", "-o", "segments.csv", "--exclude", slow],
+        [sys.executable, "-c", RUN_MAIN, *arguments],
         cwd=tmp_path,
         env=environment(RFM_DUCKDB__TEMP_DIRECTORY="scratch", TERM="xterm"),
         stdout=subprocess.PIPE,

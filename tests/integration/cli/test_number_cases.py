@@ -15,7 +15,7 @@ from support.cli import Outcome, Rfm
 from support.paths import TEST_DATA
 
 CASES = TEST_DATA / "cases"
-_FLAG = re.compile(r"""--(?:decimal|thousands|unit|exclude) (?:'[^']*'|"[^"]*"|[0-9.]+)""")
+_FLAG = re.compile(r"""--(?:decimal|thousands|unit|exclude|currency) (?:'[^']*'|"[^"]*"|[0-9.]+|[A-Z]{3})""")
 
 
 def figures(outcome: Outcome) -> tuple[int, int, str]:
