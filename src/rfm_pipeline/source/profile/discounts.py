@@ -9,7 +9,7 @@ from rfm_pipeline.common.schema import Column
 from rfm_pipeline.config.column_mapping import shell_word
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.source.profile.evidence import Evidence
-from rfm_pipeline.source.profile.money_columns import multiply
+from rfm_pipeline.source.profile.money_readings import multiply
 from rfm_pipeline.source.profile.status_words import name_words
 
 _PERCENT = frozenset({

@@ -75,12 +75,13 @@ class Evidence:
         return "" if self.sample.is_whole else f" in the first {SAMPLE_ROWS:,} lines"
 
     def candidates(self, role: str) -> list[Candidate]:
-        """Return the columns whose names are known for a role, in the order of the source.
+        """Return the columns whose names are known for a role, in the order of the source."""
+        return list(self._by_role.get(role, ()))
 
-        Columns that are blank on all lines are left out if another one is not.
-        """
-        known = self._by_role.get(role, [])
-        return [each for each in known if any(self.sample.of(each.column))] or list(known)
+    def filled_candidates(self, role: str) -> list[Candidate]:
+        """Return the candidates without columns that are blank on all lines; all if all are."""
+        known = self.candidates(role)
+        return [each for each in known if any(self.sample.of(each.column))] or known
 
     def values(self, column: Column) -> Keys:
         """Return the values of a column; all None if its type is one that the sample leaves out."""
