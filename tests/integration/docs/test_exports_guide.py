@@ -26,7 +26,7 @@ FILES = {
     "ambiguous_numbers.csv": HEADER
     + '1,A,2024-02-01,"1,234"\n2,B,2024-04-03,"5,678"\n3,C,2024-06-05,"1,500"\n',
     "another_shop.csv": "User ID,Order Date,Total\nx1,2024-01-01,5\nx2,2024-01-05,6\n",
-    "two_amounts.csv": "Cust ID,Order,When,Paid Amount,Total\n"
+    "two_amounts.csv": "Cust ID,Order,Order Date,Paid Amount,Total\n"
     "1,A,2024-02-01,50,60\n1,B,2024-03-01,5,6\n2,C,2024-03-02,7,8\n",
     "shop.csv": HEADER + "1,A,2024-02-01,10\n2,B,2024-04-03,20\n",
 }
