@@ -17,6 +17,8 @@ from itertools import pairwise
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
+from rfm_pipeline.common.customer_mask import mask_addresses
+
 if TYPE_CHECKING:
     from rfm_pipeline.pipeline.progress import RunObserver
     from rfm_pipeline.results.run_result import RunResult
@@ -204,6 +206,10 @@ def _write(severity: _Severity, event: str, message: str, **fields: Any) -> None
         "run_id": _state.run_id,
         "elapsed_s": round(time.monotonic() - _state.started, 3),
         **fields,
+    }
+    values = {
+        name: mask_addresses(value) if isinstance(value, str) and name != "stack_trace" else value
+        for name, value in values.items()
     }
     line = json.dumps(
         {name: value for name, value in values.items() if value is not None}, ensure_ascii=False

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_ADDRESS = re.compile(r"[^\s@'\"`,;:()<>\[\]|]+@[^\s@'\"`,;:()<>\[\]|]+\.[^\W\d_]{2,}")
+
 
 def mask_customer(value: object) -> str:
     """Return a value of the customer's column as its first character and, of an address, the domain.
@@ -23,3 +27,12 @@ def mask_address(value: object) -> object:
     ('j...@example.com', 'C-1042')
     """
     return mask_customer(value) if isinstance(value, str) and "@" in value else value
+
+
+def mask_addresses(text: str) -> str:
+    """Return a text in which each e-mail address is masked.
+
+    >>> mask_addresses("such as 'jane.doe@example.com' (3)")
+    "such as 'j...@example.com' (3)"
+    """
+    return _ADDRESS.sub(lambda match: mask_customer(match[0]), text) if "@" in text else text

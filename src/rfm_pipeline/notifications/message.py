@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.formatting import format_count, replace_unprintable
 from rfm_pipeline.errors import AuditError, RfmError, SourceError, WarehouseError
 from rfm_pipeline.results.run_result import RunResult
@@ -135,7 +136,7 @@ def _without_source_values(text: str, hint: str = "") -> tuple[str, str]:
 def _escape(text: str, limit: int) -> str:
     """Return a text on one line, without special characters of chats, cut to at most `limit` characters."""
     escaped = ""
-    for character in replace_unprintable(" ".join(text.split())):
+    for character in replace_unprintable(" ".join(mask_addresses(text).split())):
         replacement = _ESCAPES.get(character, character)
         if len(escaped) + len(replacement) >= limit:
             return f"{escaped}…"

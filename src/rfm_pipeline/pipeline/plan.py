@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.formatting import truncate
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.loader import Configuration
@@ -92,7 +93,9 @@ class Plan(Struct, frozen=True):
         copies = files.duplicate_notes("excluded as duplicate_file") if files else ()
         if files and files.distinct > 1 and not self.mapping.order_id:
             copies += ("no order ids: a line that several files have counts in each",)
-        return (*self.export_notes, *self.source.notes, *copies, *self.spec.reading.notes, *pruning, *ties)
+        notes = (*self.export_notes, *self.source.notes, *copies, *self.spec.reading.notes, *pruning, *ties)
+        # Rows that are shifted or have no header can have addresses in any column.
+        return tuple(map(mask_addresses, notes))
 
     def rules(self) -> dict[str, str]:
         """Return the rules of the run by name, as `rfm check` and the printed query list them."""

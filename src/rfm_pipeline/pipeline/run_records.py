@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from rfm_pipeline._version import __version__
+from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import RfmError
 from rfm_pipeline.pipeline.plan import Plan
@@ -77,7 +78,9 @@ def build_run_record(
 def build_failure_record(start: RunStart, plan: Plan, error: str) -> RunRecord:
     """Build the record of a run that computed no result."""
     return replace(
-        _new_record(start, plan, "failed", plan.spec.as_of), usage=plan.warehouse.usage(), error=error
+        _new_record(start, plan, "failed", plan.spec.as_of),
+        usage=plan.warehouse.usage(),
+        error=mask_addresses(error),
     )
 
 

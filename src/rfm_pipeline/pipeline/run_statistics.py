@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.scoring import DimensionScoring
@@ -63,8 +64,9 @@ def count_lines(warehouse: Warehouse, spec: QuerySpec) -> LineCounts:
             row["reason"],
             int(row["lines"]),
             row["amount"],
-            row["example"],
-            unreadable.get(row["reason"], ()),
+            # A row that is shifted can have an address in any column.
+            mask_addresses(row["example"]) if row["example"] else row["example"],
+            tuple(map(mask_addresses, unreadable.get(row["reason"], ()))),
         )
         for row in rows
         if row["reason"] is not None
