@@ -296,6 +296,11 @@ ASKED = {
         ["`qty`", "'kg'", "'1 kg'"],
         fill={"COLUMN": "number"},
     ),
+    "scaled_numbers": Asked(
+        lines("customer,order_date,total,number", "a,2024-01-15,1.5k,1500", "b,2024-01-16,2.5k,2500"),
+        ["`total`", "'k'", "'1.5k'"],
+        fill={"COLUMN": "number"},
+    ),
     # The amount
     "ambiguous_amount": Asked(
         many("customer_id,order_id,ordered_at,quantity,price", lambda n: f"c{n % 4},o{n},{day(n)},2,{n}"),

@@ -38,6 +38,29 @@ from rfm_pipeline.source.profile.number_words import without_words, words_beside
 from rfm_pipeline.source.profile.sample import SAMPLE_ROWS, Sample
 from rfm_pipeline.source.profile.unit import amount_unit
 
+# Words that multiply a number, as in 1.5k; without them it would be read a thousand times too small.
+_SCALES = frozenset(
+    {
+        "%",
+        "b",
+        "bn",
+        "cr",
+        "crore",
+        "k",
+        "lakh",
+        "m",
+        "mil",
+        "mill",
+        "mio",
+        "mld",
+        "mln",
+        "mn",
+        "mrd",
+        "t",
+        "tsd",
+        "tys",
+    }
+)
 _MOST_EXAMPLES = 3
 _ROLES_OF_PIECES = ("quantity",)
 
@@ -356,16 +379,18 @@ def _check_words(source: _Source, separators: Mapping[str, NumberSeparators]) ->
         is_read = any(parse_number(value, way) is not None for value in text.shapes.values())
         if is_read or len(values) < 2 or any(word is None or candidates(word) for word in words):
             continue
-        column = identifier(text.column.name)
-        raise question(
-            "words_beside_numbers",
-            column=text.column.name,
-            role=text.role,
-            words=" and ".join(f"'{word}'" for word in sorted(filter(None, words))[:_MOST_EXAMPLES]),
-            values=", ".join(values[:_MOST_EXAMPLES]),
-            query=f"SELECT * REPLACE (regexp_extract({column}, '[0-9.,]+') AS {column}) FROM 'FILE'",
-            flag=flag(text.role),
-        )
+        column, named = identifier(text.column.name), sorted(filter(None, words))
+        facts = {
+            "column": text.column.name,
+            "role": text.role,
+            "words": " and ".join(f"'{word}'" for word in named[:_MOST_EXAMPLES]),
+            "values": ", ".join(values[:_MOST_EXAMPLES]),
+            "flag": flag(text.role),
+        }
+        if any(word.strip(".").casefold() in _SCALES for word in named):
+            raise question("scaled_numbers", **facts)
+        query = f"SELECT * REPLACE (regexp_extract({column}, '[0-9.,]+') AS {column}) FROM 'FILE'"
+        raise question("words_beside_numbers", **facts, query=query)
 
 
 def _unreadable(source: _Source, separators: Mapping[str, NumberSeparators]) -> Iterable[str]:
