@@ -5,9 +5,11 @@ DuckDB scores tables of customers here; that GoogleSQL scores alike is tested in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from itertools import combinations_with_replacement, pairwise
 from random import Random
 from typing import Any
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from rfm_pipeline.common.staging_tables import StagingTable
 from support.engines import Question
 from support.lanes import max_examples
+from support.reference import effective_edges
 
 TODAY = date(2025, 12, 31)
 COLUMNS = {"customer": "STRING", "day": "DATE", "amount": "NUMERIC"}
@@ -96,6 +99,8 @@ def test_small_multisets_are_scored_as_defined(bins: int) -> None:
     for values in Random(bins).sample(MULTISETS, 40):
         r, f, m = best_first(bins, values)
         assert f == m, values
+        edges = effective_edges(values, bins)
+        assert f == [1 + sum(edge < value for edge in edges) for value in values], values
         # Days are scored in the other direction, by the same steps.
         assert r == [bins + 1 - score for score in f], values
         by_value = dict(zip(values, f, strict=True))
@@ -138,7 +143,9 @@ def test_one_customer_beyond_a_crowd_moves_it_by_less_than_the_whole_range(bins:
     assert (set(before[:20]), set(before[20:])) == ({1}, {bins})
     assert (set(after[:20]), after[-1]) == ({1}, bins)
     (crowd,) = set(after[20:-1])
-    assert 1 < crowd <= bins
+    # The middle of its share: 20 below and half of 79.
+    assert crowd == math.ceil(bins * Fraction(595, 1000))
+    assert 1 < crowd < bins
 
 
 @pytest.mark.parametrize("bins", [3, 4, 5, 10])
@@ -149,7 +156,8 @@ def test_one_older_customer_beyond_a_migration_moves_it_by_less_than_the_whole_r
     assert (set(before[:20]), set(before[20:])) == ({bins}, {1})
     assert (set(after[:20]), after[-1]) == ({bins}, 1)
     (crowd,) = set(after[20:-1])
-    assert 1 <= crowd < bins
+    assert crowd == bins + 1 - math.ceil(bins * Fraction(60, 101))
+    assert 1 < crowd < bins
 
 
 def test_subscribers_who_bought_on_the_newest_day_score_best() -> None:
