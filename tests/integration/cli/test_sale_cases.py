@@ -331,3 +331,24 @@ def test_money_that_plays_no_role_is_named(rfm: Rfm, tmp_path: Path) -> None:
         tmp_path, f"{HEADER},Tax,Shipping cost", "1,a,2026-01-01,10,1.50,4", "2,b,2026-01-02,20,2.50,0"
     )
     assert "not used: `Tax` (4.00), `Shipping cost` (4.00)" in notes(rfm("run", path, "--json"))
+
+
+def test_a_status_that_is_blank_in_the_sample_excludes_the_lines_after_it(rfm: Rfm, tmp_path: Path) -> None:
+    plain = "".join(f"c{n % 300},o{n},2024-01-{n % 28 + 1:02d},10,\n" for n in range(2100))
+    late = "".join(f"c{n % 300},x{n},2024-02-01,10,cancelled\n" for n in range(50))
+    (tmp_path / "late.csv").write_text(
+        f"customer_id,order_id,date,total,status\n{plain}{late}", encoding="utf-8"
+    )
+    ended = rfm("run", tmp_path / "late.csv", "--json")
+    assert ended.code == 0, ended.stderr
+    assert ended.json["rows"]["excluded"] == {"not_a_sale": 50}
+    assert any("blank in the first 2,000 lines" in note for note in ended.json["notes"])
+
+
+def test_a_currency_that_is_blank_in_the_sample_is_named(rfm: Rfm, tmp_path: Path) -> None:
+    plain = "".join(f"c{n % 300},o{n},2024-01-{n % 28 + 1:02d},10,\n" for n in range(2100))
+    (tmp_path / "late.csv").write_text(
+        f"customer_id,order_id,date,total,currency\n{plain}c1,x1,2024-02-01,10,USD\n", encoding="utf-8"
+    )
+    ended = rfm("run", tmp_path / "late.csv", "--json")
+    assert any("--currency CODE counts one" in note for note in ended.json["notes"])

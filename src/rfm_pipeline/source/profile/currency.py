@@ -206,7 +206,15 @@ class CurrencyReader:
             f"the currencies in `{column.name}` were not looked at, as the source has no sample: --currency"
             " excludes all but one"
         )
-        return () if self._sample.rows else (note,)
+        if not self._sample.rows:
+            return (note,)
+        if self._sample.is_whole:
+            return ()
+        blank = (
+            f"`{column.name}` is blank in the first {self._sample.rows:,} lines, so that several currencies"
+            " below them would be added up: --currency CODE counts one"
+        )
+        return (blank,)
 
     # The currencies
 

@@ -128,6 +128,9 @@ class StatusReader:
             name, no_sale = status.column.name, status.shown(_WITH_REFUNDED)
             if not any(status.meanings.values()):
                 notes += self._unknown_note(status)
+                # The lines after the sample may have words that are known.
+                if not self._sample.is_whole and (status.kind == "order" or not status.values):
+                    columns.append(status)
             elif conditions := exclusions_of(status.column, self._settings):
                 notes += self._own_exclusion_note(status, conditions)
             elif status.kind == "other":
@@ -164,6 +167,10 @@ class StatusReader:
             status = self._status_column(column, kind)
             known = sum(meaning is not None for meaning in status.meanings.values())
             # Most values of a region's or an article's state are no statuses.
+            # After a sample without any, statuses may follow.
+            may_follow = not self._sample.is_whole and self._sample.rows and kind in {"order", "plain"}
+            if not status.values and may_follow:
+                yield status
             if status.values and (kind not in {"weak", "other"} or 2 * known >= len(status.values)):
                 yield status
 
@@ -188,6 +195,9 @@ class StatusReader:
                 )
 
     def _unknown_note(self, status: StatusColumn) -> list[str]:
+        if not status.values:
+            blank = f"`{status.column.name}` is blank in the first {self._sample.rows:,} lines"
+            return [f"{blank}; known statuses below them exclude lines"]
         if len(status.values) > _MOST_STATUSES or status.kind in {"weak", "other"}:
             return []
         note = (
