@@ -273,7 +273,7 @@ TYPES = {
     ),
     "all of them text": (
         "SELECT ' y' AS customer_id, '2024-01-01T10:00:00Z' AS order_date, '1e2' AS amount",
-        (" y", "100"),
+        ("y", "100"),
     ),
 }
 
