@@ -358,3 +358,18 @@ def test_presets_are_data_and_not_code() -> None:
     files = [path.name for path in (PACKAGE / "config" / "presets").iterdir() if path.is_file()]
     assert {Path(name).suffix for name in files} == {".toml", ".py"}
     assert [name for name in files if name.endswith(".py")] == ["__init__.py"]
+
+
+def test_every_file_of_the_package_may_enter_the_image() -> None:
+    """`.dockerignore` lists the folders and types that may; a file of another one would be missing in the image."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    allowed = {line.removeprefix("!") for line in lines if line.startswith("!src/")}
+    files = [
+        path.relative_to(ROOT) for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"
+    ]
+    missing = [
+        str(path)
+        for path in files
+        if str(path) not in allowed and f"{path.parent.as_posix()}/*{path.suffix}" not in allowed
+    ]
+    assert missing == []
