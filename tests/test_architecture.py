@@ -361,7 +361,7 @@ def test_presets_are_data_and_not_code() -> None:
 
 
 def test_every_file_of_the_package_may_enter_the_image() -> None:
-    """`.dockerignore` lists the folders and types that may; a file of another one would be missing in the image."""
+    """`.dockerignore` lists the folders and types that may; the image would lack a file of another one."""
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     allowed = {line.removeprefix("!") for line in lines if line.startswith("!src/")}
     files = [
