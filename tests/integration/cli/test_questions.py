@@ -38,7 +38,7 @@ class Asked:
         arguments: Further arguments of `rfm run`.
         files: Further files, or sources of other formats: functions that write them into a folder.
         source: Name of the source.
-        fill: What stands for a word in capitals in the hint, such as COLUMN.
+        fill: Replacement of each placeholder in the hint, such as COLUMN.
         instead: Arguments in place of `arguments` that follow a hint to leave something out.
     """
 
