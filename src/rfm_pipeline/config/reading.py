@@ -36,6 +36,7 @@ class Reading(Struct, frozen=True):
         discount_in_percent: Whether the discount is a percentage of the price, and not a share.
         refunds_are_negative: Whether the column of refunds has them with a minus sign.
         amount_of: `order` if the amount is an order's total that is repeated on each of its lines.
+        saw_all_lines: Whether the source has no lines but those of the sample.
         notes: What was decided, one phrase each, for the user.
     """
 
@@ -52,4 +53,5 @@ class Reading(Struct, frozen=True):
     discount_in_percent: bool = False
     refunds_are_negative: bool = False
     amount_of: Literal["line", "order"] = "line"
+    saw_all_lines: bool = False
     notes: tuple[str, ...] = ()

@@ -361,3 +361,27 @@ def test_the_query_for_bigquery_reads_the_named_table(rfm: Rfm, orders: Path) ->
     assert "SAFE_CAST" in named
     assert "read_csv" not in named
     assert "FROM `project`.`dataset`.`transactions`" in rfm("sql", orders, "--dialect", "bigquery").stdout
+
+
+CHECKED = {
+    "an order that differs between files": {
+        "a/1.csv": "order_id,customer_id,date,amount\n1,a,2026-01-05,10\n2,b,2026-01-06,20\n",
+        "a/2.csv": "order_id,customer_id,date,amount\n1,a,2026-01-05,30\n3,b,2026-02-06,20\n",
+    },
+    "hardly any customer": {
+        "a/1.csv": "order_id,customer_id,date,amount\n1,a,2026-01-05,10\n"
+        + "".join(f"{n},,2026-01-06,20\n" for n in range(2, 42))
+    },
+}
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_a_check_refuses_what_a_run_of_the_same_lines_refuses(name: str, rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for path, text in CHECKED[name].items():
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    checked, ended = rfm("check", tmp_path / "a"), rfm("run", tmp_path / "a")
+    assert checked.code == ended.code != 0
+    # A run also says where the staged tables are kept.
+    said = [outcome.stderr.split(" The staged tables")[0].strip() for outcome in (checked, ended)]
+    assert said[0] == said[1]

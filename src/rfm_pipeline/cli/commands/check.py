@@ -16,6 +16,9 @@ def check(
 ) -> None:
     """Validate everything that a run needs and show what it would do. Nothing is written.
 
+    Of up to 2,000 lines that DuckDB reads, the result is computed and audited too; of others, the first lines
+    are looked at.
+
     For BigQuery it also shows the account, its permissions, the role that grants each missing permission, and
     the cost.
 
@@ -31,6 +34,7 @@ def check(
     from rfm_pipeline.config.loader import load_configuration
     from rfm_pipeline.pipeline.access import access
     from rfm_pipeline.pipeline.plan import open_plan
+    from rfm_pipeline.pipeline.rehearsal import rehearse
 
     configuration = load_configuration(with_source(flags, source), config=config)
     permissions = access(configuration.settings)
@@ -39,7 +43,9 @@ def check(
     if permissions:
         permissions.raise_if_missing()
     with open_plan(configuration) as plan:
+        notes = rehearse(plan)
         if as_json:
-            print_json({**plan.to_json(), "access": permissions.to_json() if permissions else None})
+            about = {"notes": [*plan.notes, *notes], "access": permissions.to_json() if permissions else None}
+            print_json({**plan.to_json(), **about})
         else:
-            print_plan(plan)
+            print_plan(plan, notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -14,12 +16,12 @@ from rfm_pipeline.warehouse.bigquery.permissions import Access
 _GRANTED = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("unknown", "dim")}
 
 
-def print_plan(plan: Plan) -> None:
-    """Print the source, its columns, the rules, and the result that a run would replace."""
+def print_plan(plan: Plan, notes: Sequence[str]) -> None:
+    """Print the source, its columns, the rules, the result that a run would replace, and further notes."""
     source = Text.assemble((plan.source.label, "bold"))
     if plan.source.rows is not None:
         source.append(f", {formatting.format_count(plan.source.rows, 'row')}")
-    for note in plan.notes:
+    for note in (*plan.notes, *notes):
         source.append(f"\n{note}", style="dim")
     console().print(Group(source, Text(), _columns(plan), Text(), _rules(plan), Text(), _outcome(plan)))
 

@@ -63,6 +63,7 @@ def profile_source(
         refunds_are_negative=roles.refunds_are_negative,
         amount_of=orders.amount_of,
         knows_shared_ids=sample.is_whole,
+        saw_all_lines=sample.is_whole,
         notes=(
             *table.notes,
             *roles.notes,
