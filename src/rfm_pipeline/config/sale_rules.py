@@ -60,7 +60,7 @@ class CurrencyRule(Struct, frozen=True):
 
     Attributes:
         column: The column of the currency; or that of the amounts, if the currency is written beside them.
-        currencies: The currencies that are expected.
+        currencies: The currencies that are expected; empty if the lines of the sample have none.
         stops_at_others: Whether a line in another currency fails the run; if not, it is excluded.
         is_in_amount: Whether the currency is written beside the amounts.
         as_written: How the column writes the first currency, which needs no further look.

@@ -37,6 +37,7 @@ def refuse_unexpected_currencies(counts: LineCounts, reading: Reading) -> None:
     )
     if any(currency.rate is not None for currency in rule.currencies):
         raise missing_rates(rule.column, list(found), shown)
-    expected = rule.currencies[0].code
-    counted = f"{expected} {format_amount(counts.amount)} ({format_count(counts.kept, 'line')})"
-    raise several_currencies(rule.column, [expected, *found], f"{counted}, {shown}")
+    expected = [currency.code for currency in rule.currencies[:1]]
+    name = expected[0] if expected else "no currency"
+    counted = f"{name} {format_amount(counts.amount)} ({format_count(counts.kept, 'line')})"
+    raise several_currencies(rule.column, [*expected, *found], f"{counted}, {shown}")

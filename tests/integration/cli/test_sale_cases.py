@@ -345,10 +345,26 @@ def test_a_status_that_is_blank_in_the_sample_excludes_the_lines_after_it(rfm: R
     assert any("blank in the first 2,000 lines" in note for note in ended.json["notes"])
 
 
-def test_a_currency_that_is_blank_in_the_sample_is_named(rfm: Rfm, tmp_path: Path) -> None:
+def test_a_currency_after_lines_without_one_is_a_question(rfm: Rfm, tmp_path: Path) -> None:
     plain = "".join(f"c{n % 300},o{n},2024-01-{n % 28 + 1:02d},10,\n" for n in range(2100))
     (tmp_path / "late.csv").write_text(
         f"customer_id,order_id,date,total,currency\n{plain}c1,x1,2024-02-01,10,USD\n", encoding="utf-8"
     )
+    asked = rfm("run", tmp_path / "late.csv")
+    assert asked.code == 2
+    assert "no currency 21,000.00 (2,100 lines), USD 10.00 (1 line)" in asked.stderr
+    ended = rfm("run", tmp_path / "late.csv", "--currency", "USD", "--json")
+    assert (ended.code, ended.json["revenue"]) == (0, "21010.00")
+
+
+def test_refunds_after_lines_without_any_are_subtracted(rfm: Rfm, tmp_path: Path) -> None:
+    plain = "".join(f"c{n % 300},o{n},2024-01-{n % 28 + 1:02d},10,\n" for n in range(2100))
+    (tmp_path / "late.csv").write_text(
+        f"customer_id,order_id,date,total,refunded_amount\n{plain}c1,x1,2024-02-01,10,4\n", encoding="utf-8"
+    )
     ended = rfm("run", tmp_path / "late.csv", "--json")
-    assert any("--currency CODE counts one" in note for note in ended.json["notes"])
+    assert (ended.code, ended.json["revenue"]) == (0, "21006.00")
+    assert (
+        "`refunded_amount` is blank in the first 2,000 lines, and subtracted where it is filled"
+        in (ended.json["notes"])
+    )

@@ -101,6 +101,9 @@ class CurrencyReader:
             return self._converted(found)
         if settings.code:
             return self._chosen(found, settings.code)
+        if not found.texts and self._sample.rows and not self._sample.is_whole:
+            # Any currency of a later line stops the run, as these lines have none.
+            return CurrencyRule(column, ()), ()
         if not found.texts:
             return None, self._not_looked_at(column)
         if len(found.texts) > 1:
@@ -206,15 +209,7 @@ class CurrencyReader:
             f"the currencies in `{column.name}` were not looked at, as the source has no sample: --currency"
             " excludes all but one"
         )
-        if not self._sample.rows:
-            return (note,)
-        if self._sample.is_whole:
-            return ()
-        blank = (
-            f"`{column.name}` is blank in the first {self._sample.rows:,} lines, so that several currencies"
-            " below them would be added up: --currency CODE counts one"
-        )
-        return (blank,)
+        return () if self._sample.rows else (note,)
 
     # The currencies
 

@@ -41,7 +41,7 @@ def unused_money_notes(lines: SampledLines, separators: NumberSeparators) -> tup
         lines: The sampled lines.
         separators: How the numbers of the amounts are written.
     """
-    shown, sample = [], lines.sample
+    shown, later, sample = [], [], lines.sample
     # Beside the refunds that are subtracted, others are the same in another currency, or their tax.
     kinds = [kind for kind in _KINDS if kind != "refund" or not lines.mapping.refund]
     for column in lines.schema:
@@ -56,10 +56,13 @@ def unused_money_notes(lines: SampledLines, separators: NumberSeparators) -> tup
         amount = sum(((values[value] or zero) * lines_ for value, lines_ in counts.items()), zero)
         if amount and 10 * read >= 9 * counts.total():
             shown.append(f"`{column.name}` ({format_amount(amount)})")
-    if not shown:
-        return ()
-    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return (f"not used: {', '.join(shown[:_SHOWN])}{more}{lines.scope}",)
+        elif not amount and not sample.is_whole and sample.rows and _is_other_money(column, ("discount",)):
+            later.append(f"`{column.name}`")
+    notes = [f"{', '.join(later[:_SHOWN])} blank or 0{lines.scope}, and not used below"] if later else []
+    if shown:
+        more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+        notes.append(f"not used: {', '.join(shown[:_SHOWN])}{more}{lines.scope}")
+    return tuple(notes)
 
 
 def _is_other_money(column: Column, kinds: Sequence[str]) -> bool:

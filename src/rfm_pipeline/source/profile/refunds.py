@@ -38,6 +38,10 @@ def choose_refund(
     column = next((column for column in candidates if _is_converted(column) == converted), None)
     if column is None or not evidence.has_values:
         return column, ()
+    if not evidence.sample.filled(column):
+        # Lines after the sample may have refunds; blank ones count as 0.
+        later = f"`{column.name}` is blank{evidence.scope}, and subtracted where it is filled"
+        return (None, ()) if evidence.sample.is_whole else (column, (later,))
     if are_flags(evidence.sample.filled(column)):
         return None, ()
     amounts = _amounts(evidence, chosen)

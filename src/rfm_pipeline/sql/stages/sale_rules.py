@@ -39,7 +39,7 @@ def line_columns(spec: QuerySpec) -> list[str]:
         columns.append(_compared(spec, name, text, rule.kept, name))
     if currency := rules.currency:
         text = dialect.without(_CURRENCY, _NUMBER) if currency.is_in_amount else _CURRENCY
-        code = dialect.literal(currency.currencies[0].code)
+        code = dialect.literal(currency.currencies[0].code if currency.currencies else "")
         columns.append(_compared(spec, _CURRENCY, f"UPPER({dialect.trim(text)})", currency.as_written, code))
     if rules.refund_lines:
         columns.append(f"LOWER({dialect.trim(_LINE_TYPE)}) AS {_LINE_TYPE}")
