@@ -32,7 +32,6 @@ from rfm_pipeline.pipeline.audits.unreadable import (
     TWO_READINGS,
     advice_on_some_dates,
     advice_on_some_numbers,
-    examples_of,
     quoted_list,
     two_readings,
 )
@@ -133,7 +132,7 @@ def _collapse(scores: DimensionScores) -> str:
 def dates_read(run: AuditInput, _: WarningAudit) -> CheckResult:
     """No line was excluded for a date that could not be read; a blank date has nothing to read."""
     for excluded in run.statistics.exclusions:
-        if excluded.reason == "invalid_date" and (examples := examples_of(excluded)):
+        if excluded.reason == "invalid_date" and (examples := excluded.examples):
             advice = advice_on_some_dates(examples, run.date_formats)
             return failed(f"{_left_out(excluded)}{_such_as(excluded)}: {advice}.")
     return passed("No line was left out for a date that could not be read.")
@@ -142,7 +141,7 @@ def dates_read(run: AuditInput, _: WarningAudit) -> CheckResult:
 def amounts_read(run: AuditInput, _: WarningAudit) -> CheckResult:
     """No line was excluded for a number that could not be read, or that has two readings, like 1,234."""
     for excluded in run.statistics.exclusions:
-        if excluded.reason == "invalid_amount" and (examples := examples_of(excluded)):
+        if excluded.reason == "invalid_amount" and (examples := excluded.examples):
             ambiguous = next((number for number in examples if TWO_READINGS.fullmatch(number)), None)
             if ambiguous and not run.decimal_is_known:
                 return failed(f"{_left_out(excluded)}: {two_readings(ambiguous)}.")
@@ -156,7 +155,7 @@ def _left_out(excluded: Excluded) -> str:
 
 
 def _such_as(excluded: Excluded) -> str:
-    examples = examples_of(excluded)
+    examples = excluded.examples
     return f", such as {quoted_list(examples)}" if examples else ""
 
 

@@ -10,7 +10,6 @@ from rfm_pipeline.config.base import field_types
 from rfm_pipeline.pipeline.audits.unreadable import (
     advice_on_dates,
     advice_on_number,
-    examples_of,
     is_iso_date,
     quoted_list,
 )
@@ -67,7 +66,7 @@ def _advice_on_exclusions(failed: Audit, statistics: RunStatistics) -> str:
     exclusions = statistics.exclusions
     named = [excluded for excluded in exclusions if failed.detail.endswith(f" as {excluded.reason}.")]
     first = max(named or exclusions, key=lambda excluded: excluded.lines)
-    examples = examples_of(first)
+    examples = first.examples
     such_as = f", such as {quoted_list(examples)}" if examples else ""
     advice = _advice_on_reason(first).rstrip(".")
     return f"most are {first.reason}{such_as}: {advice}"
@@ -75,7 +74,7 @@ def _advice_on_exclusions(failed: Audit, statistics: RunStatistics) -> str:
 
 def _advice_on_reason(excluded: Excluded) -> str:
     """Return advice about the reason for which most lines were excluded; it ends with a full stop."""
-    example = next(iter(examples_of(excluded)), "").strip()
+    example = next(iter(excluded.examples), "").strip()
     if excluded.reason == "invalid_amount" and (advice := advice_on_number(example)):
         return advice
     if excluded.reason == "invalid_date" and is_iso_date(example):

@@ -9,7 +9,6 @@ from datetime import datetime
 
 from rfm_pipeline.common.date_formats import ISO, format_regex
 from rfm_pipeline.common.formatting import replace_unprintable, truncate
-from rfm_pipeline.results.statistics import Excluded
 
 TWO_READINGS = re.compile(r"\s*[+-]?[0-9]{1,3}[.,][0-9]{3}\s*")
 """Matches a number like 1,234 or 1.234, which is one thousand or one with a fraction."""
@@ -28,11 +27,6 @@ _DAYS = tuple(
 """Formats that are tried on a date that could not be read."""
 
 CORRECT_VALUES = "correct such values in the source, or name the lines in [skip] if they are no sales"
-
-
-def examples_of(excluded: Excluded) -> tuple[str, ...]:
-    """Return the values that could not be read, as written in the source, without those that are blank."""
-    return excluded.examples
 
 
 def quoted_list(values: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from rfm_pipeline.source.profile.money_proofs import (
     total_of_lines,
     totals_of_orders,
 )
-from rfm_pipeline.source.profile.money_readings import Reading, are_equal
+from rfm_pipeline.source.profile.money_readings import AmountReading, are_equal
 from rfm_pipeline.source.profile.status_words import name_words
 
 _MAX_READINGS = 4
@@ -86,7 +86,9 @@ def choose_price(evidence: Evidence, quantity: Column) -> Column | None:
         evidence.has_values and all(are_equal(money[0], each) for each in money)
     ):
         names = [each.name for each in with_numbers]
-        products = [Reading(evidence, "unit product", 4, each.column, quantity) for each in with_numbers]
+        products = [
+            AmountReading(evidence, "unit product", 4, each.column, quantity) for each in with_numbers
+        ]
         readings = [_labelled(evidence, each) for each in products]
         raise question(
             "several_prices",
@@ -98,7 +100,7 @@ def choose_price(evidence: Evidence, quantity: Column) -> Column | None:
     return next((each.column for each in with_numbers), None)
 
 
-def _readings(evidence: Evidence, decided: frozenset[str]) -> list[Reading]:
+def _readings(evidence: Evidence, decided: frozenset[str]) -> list[AmountReading]:
     """Return the ways to read the amount, the most specific first."""
     named = {role: [] if role in decided else evidence.filled_candidates(role) for role in _MONEY_ROLES}
     if "unit_price" in decided:
@@ -113,7 +115,7 @@ def _readings(evidence: Evidence, decided: frozenset[str]) -> list[Reading]:
     return _readings_of(evidence, with_numbers) or readings
 
 
-def _readings_of(evidence: Evidence, candidates: Mapping[str, Sequence[Candidate]]) -> list[Reading]:
+def _readings_of(evidence: Evidence, candidates: Mapping[str, Sequence[Candidate]]) -> list[AmountReading]:
     """Return the readings of an amount, or of a price with the quantity; of a price alone only if need be."""
     quantity = next(iter(candidates["quantity"]), None)
     if quantity is None and candidates["price"]:
@@ -122,13 +124,13 @@ def _readings_of(evidence: Evidence, candidates: Mapping[str, Sequence[Candidate
             each for each in candidates["amount"] if each.kind == "amount" and _are_pieces(evidence, each)
         )
         quantity = next(pieces, None)
-    readings = [Reading(evidence, each.kind, each.rank, each.column) for each in candidates["amount"]]
+    readings = [AmountReading(evidence, each.kind, each.rank, each.column) for each in candidates["amount"]]
     for role, kind in (("unit_price", "unit"), ("price", "price")):
         for each in candidates[role]:
             if quantity:
-                readings.append(Reading(evidence, f"{kind} product", 4, each.column, quantity.column))
+                readings.append(AmountReading(evidence, f"{kind} product", 4, each.column, quantity.column))
             if not quantity or (kind == "price" and not candidates["amount"]):
-                readings.append(Reading(evidence, kind, 5, each.column))
+                readings.append(AmountReading(evidence, kind, 5, each.column))
     return readings
 
 
@@ -140,7 +142,7 @@ def _are_pieces(evidence: Evidence, candidate: Candidate) -> bool:
     return bool(numbers) and all(number == int(number) and abs(number) < _FEW for number in numbers)
 
 
-def _by_name(evidence: Evidence, readings: list[Reading]) -> MoneyChoice:
+def _by_name(evidence: Evidence, readings: list[AmountReading]) -> MoneyChoice:
     """Choose by names alone, for a source without a sample."""
     if not readings:
         return MoneyChoice()
@@ -155,11 +157,11 @@ def _by_name(evidence: Evidence, readings: list[Reading]) -> MoneyChoice:
 
 
 def _proven(
-    evidence: Evidence, readings: list[Reading], order: Column | None
-) -> tuple[list[Reading], list[str]]:
+    evidence: Evidence, readings: list[AmountReading], order: Column | None
+) -> tuple[list[AmountReading], list[str]]:
     """Return the readings that remain after the values have been compared, and notes on those that do not."""
     notes: list[str] = []
-    rules: tuple[Callable[..., Reading | None], ...] = (
+    rules: tuple[Callable[..., AmountReading | None], ...] = (
         _same_money,
         price_of_unit_or_line,
         before_discount,
@@ -172,8 +174,8 @@ def _proven(
 
 
 def _same_money(
-    evidence: Evidence, readings: list[Reading], order: Column | None, notes: list[str]
-) -> Reading | None:
+    evidence: Evidence, readings: list[AmountReading], order: Column | None, notes: list[str]
+) -> AmountReading | None:
     """Return a reading that gives the same money on each line as a more specific one."""
     del order
     by_rank = sorted(readings, key=lambda each: each.rank)
@@ -188,7 +190,9 @@ def _same_money(
     return None
 
 
-def _question(evidence: Evidence, readings: Sequence[Reading], order: Column | None = None) -> ColumnError:
+def _question(
+    evidence: Evidence, readings: Sequence[AmountReading], order: Column | None = None
+) -> ColumnError:
     shown = readings[:_MAX_READINGS]
     keys = evidence.keys(order) if order else ()
     column, code = _mixed_currency(evidence, shown)
@@ -209,7 +213,7 @@ def _question(evidence: Evidence, readings: Sequence[Reading], order: Column | N
     )
 
 
-def _mixed_currency(evidence: Evidence, readings: Sequence[Reading]) -> tuple[Column | None, str]:
+def _mixed_currency(evidence: Evidence, readings: Sequence[AmountReading]) -> tuple[Column | None, str]:
     """Return the column of several currencies and the most frequent one.
 
     The column is None if the source has no such column, or not just some amounts are in one currency by name.
@@ -224,7 +228,7 @@ def _mixed_currency(evidence: Evidence, readings: Sequence[Reading]) -> tuple[Co
     return None, ""
 
 
-def _total_of_code(evidence: Evidence, reading: Reading, column: Column, code: str) -> str:
+def _total_of_code(evidence: Evidence, reading: AmountReading, column: Column, code: str) -> str:
     """Return what the lines in one currency amount to."""
     pairs = zip(reading.counted, evidence.values(column), strict=True)
     return format_amount(
@@ -232,18 +236,18 @@ def _total_of_code(evidence: Evidence, reading: Reading, column: Column, code: s
     )
 
 
-def _is_converted(reading: Reading) -> bool:
+def _is_converted(reading: AmountReading) -> bool:
     return bool(set(name_words(reading.column.name)) & set(load("currency_columns")["converted"]))
 
 
-def _scope(evidence: Evidence, readings: Sequence[Reading]) -> str:
+def _scope(evidence: Evidence, readings: Sequence[AmountReading]) -> str:
     """Return the words that say of which lines the totals of readings are."""
     if not evidence.has_values:
         return ""
     return evidence.scope + (_NEGATIVE if any(each.has_negative for each in readings) else "")
 
 
-def _labelled(evidence: Evidence, reading: Reading, keys: Keys = ()) -> str:
+def _labelled(evidence: Evidence, reading: AmountReading, keys: Keys = ()) -> str:
     """Return a reading with the sum of its amounts; a total that an order repeats counts once."""
     if not evidence.has_values:
         return reading.label

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from rfm_pipeline.common.schema import Column
 from rfm_pipeline.source.profile.evidence import Evidence, Keys
-from rfm_pipeline.source.profile.money_readings import TOLERANCE, Money, Reading, are_equal
+from rfm_pipeline.source.profile.money_readings import TOLERANCE, AmountReading, Money, are_equal
 
 _LEAST_LINES = 5
 """Lines of products in several quantities that prove what a price is of."""
@@ -17,11 +17,12 @@ MOST = 0.9
 
 
 def price_of_unit_or_line(
-    evidence: Evidence, readings: list[Reading], order: Column | None, notes: list[str]
-) -> Reading | None:
+    evidence: Evidence, readings: list[AmountReading], order: Column | None, notes: list[str]
+) -> AmountReading | None:
     """Return the reading of a price that the prices of products refute.
 
-    A price of one unit does not depend on the quantity; a line's price, divided by the quantity, doesn't.
+    The price of one unit is the same for any quantity. The price of a line grows with the quantity, and its
+    quotient with the quantity is the same.
     """
     del order
     for product in readings:
@@ -93,8 +94,8 @@ def _quotient(amount: Decimal, count: Decimal) -> Decimal:
 
 
 def before_discount(
-    evidence: Evidence, readings: list[Reading], order: Column | None, notes: list[str]
-) -> Reading | None:
+    evidence: Evidence, readings: list[AmountReading], order: Column | None, notes: list[str]
+) -> AmountReading | None:
     """Return a reading that is another one before its discount."""
     del order
     for before in readings:
@@ -126,8 +127,8 @@ def _less(money: Money, discounts: Sequence[Decimal]) -> list[Money]:
 
 
 def total_of_lines(
-    evidence: Evidence, readings: list[Reading], order: Column | None, notes: list[str]
-) -> Reading | None:
+    evidence: Evidence, readings: list[AmountReading], order: Column | None, notes: list[str]
+) -> AmountReading | None:
     """Return a reading that repeats, on each line of an order, the sum of the order's lines."""
     if order is None:
         return None

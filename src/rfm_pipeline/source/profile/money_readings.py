@@ -16,7 +16,7 @@ TOLERANCE = Decimal("0.011")
 """Largest difference between a total in whole cents and the product that it was rounded from."""
 
 
-class Reading:
+class AmountReading:
     """A way to read the amount of a line.
 
     Args:
