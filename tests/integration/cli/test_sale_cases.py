@@ -368,3 +368,18 @@ def test_refunds_after_lines_without_any_are_subtracted(rfm: Rfm, tmp_path: Path
         "`refunded_amount` is blank in the first 2,000 lines, and subtracted where it is filled"
         in (ended.json["notes"])
     )
+
+
+def test_unpaid_lines_count_and_the_note_says_how_to_leave_them_out(rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(
+        "customer_id,order_id,date,total,paid\n"
+        "a,1,2024-01-05,10,yes\nb,2,2024-01-06,20,No\na,3,2024-01-07,40,no\nb,4,2024-01-08,80,yes\n",
+        encoding="utf-8",
+    )
+    ended = rfm("run", tmp_path / "orders.csv", "--json")
+    assert ended.json["revenue"] == "150.00"
+    (note,) = [note for note in ended.json["notes"] if "`paid` is No on 2 lines, which count" in note]
+    exclusion = shlex.split(note[note.index("--exclude") : note.index(" leaves")])
+    followed = rfm("run", tmp_path / "orders.csv", *exclusion, "--json")
+    assert (followed.code, followed.json["revenue"]) == (0, "90.00")
+    assert followed.json["rows"]["excluded"] == {"unpaid": 2}

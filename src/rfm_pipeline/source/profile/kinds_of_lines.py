@@ -17,8 +17,8 @@ from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.amounts import SampledLines
+from rfm_pipeline.source.profile.own_exclusions import excluded_by_settings, exclusions_of
 from rfm_pipeline.source.profile.status_words import fold
-from rfm_pipeline.source.profile.statuses import excluded_by_settings, exclusions_of
 
 _NEARLY_ALL = 0.95
 _FEWEST_ORDERS = 3

@@ -16,8 +16,8 @@ from rfm_pipeline.config.sale_rules import RefundLines
 from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.amounts import SampledLines, number
+from rfm_pipeline.source.profile.own_exclusions import exclusions_of
 from rfm_pipeline.source.profile.status_words import fold, name_words
-from rfm_pipeline.source.profile.statuses import exclusions_of
 
 _KINDS = ("tax", "shipping", "tip", "fee", "discount", "refund")
 _NO_GOODS = frozenset({"tax", "shipping", "tip", "fee"})

@@ -20,9 +20,10 @@ from rfm_pipeline.source.profile.amounts import SampledLines, numbers
 from rfm_pipeline.source.profile.currency import CurrencyReader
 from rfm_pipeline.source.profile.kinds_of_lines import refuse_other_events, refuse_totals_among_lines
 from rfm_pipeline.source.profile.other_money import read_other_lines, unused_money_notes
+from rfm_pipeline.source.profile.own_exclusions import excluded_by_settings
 from rfm_pipeline.source.profile.sample import Sample
 from rfm_pipeline.source.profile.status_words import Meaning, StatusWords
-from rfm_pipeline.source.profile.statuses import StatusReader, excluded_by_settings, status_columns_named
+from rfm_pipeline.source.profile.statuses import StatusReader, status_columns_named
 
 _ZERO = Decimal(0)
 _POINT = NumberSeparators(".", ",")

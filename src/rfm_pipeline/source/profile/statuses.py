@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,14 +14,14 @@ from rfm_pipeline.config.column_mapping import NO_COLUMN, find_column, shell_wor
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.sale_rules import StatusRule
 from rfm_pipeline.config.settings import ColumnCondition, Settings
-from rfm_pipeline.config.vocabulary import load
 from rfm_pipeline.errors import ColumnError
 from rfm_pipeline.source.profile.amounts import SampledLines
+from rfm_pipeline.source.profile.flag_columns import read_flags
+from rfm_pipeline.source.profile.own_exclusions import exclusions_of
 from rfm_pipeline.source.profile.status_words import (
     Meaning,
     NameKind,
     StatusWords,
-    flag_name,
     fold,
     name_kind,
 )
@@ -108,7 +107,7 @@ class StatusReader:
             return self._result([self._chosen(configured)], [], [])
         columns, notes = self._detected()
         self._refuse_disagreement(columns)
-        flags, flag_notes = self._flags()
+        flags, flag_notes = read_flags(self._lines, excludes_refunded=Meaning.REFUNDED in self._excluding)
         return self._result(columns, flags, [*notes, *flag_notes])
 
     def _chosen(self, name: str) -> StatusColumn:
@@ -310,34 +309,6 @@ class StatusReader:
             scope=self._lines.scope,
         )
 
-    # Flags: `Cancelled at`, `is_test`
-
-    def _flags(self) -> tuple[list[tuple[StatusRule, list[bool]]], list[str]]:
-        """Return the rules of columns that mark lines as no sale, with the lines of the sample, and notes."""
-        flags = load("status_words")["flags"]
-        rules, notes = [], []
-        for column in self._schema:
-            name, filled = flag_name(column.name), fold(column.name) in flags["filled"]
-            is_flag = filled or name in flags["yes_no"]
-            is_flag = is_flag or (name in flags["refunded"] and Meaning.REFUNDED in self._excluding)
-            if not is_flag or column.path in self._lines.role_paths or exclusions_of(column, self._settings):
-                continue
-            values = self._sample.of(column)
-            if filled:
-                rule, marked = StatusRule(column), [value is not None for value in values]
-                is_mark, phrase = not all(marked), f"no sale, as `{column.name}` is filled"
-            else:
-                rule = StatusRule(column, tuple(sorted(flags["yes"])))
-                known = {*flags["yes"], *flags["no"]}
-                marked = [value is not None and value.casefold() in flags["yes"] for value in values]
-                is_mark = all(value is None or value.casefold() in known for value in values)
-                phrase = f"no sale by `{column.name}`"
-            # What no line of the sample has may follow.
-            if is_mark and values and (any(marked) or not self._sample.is_whole):
-                rules.append((rule, marked))
-                notes.append(f"{phrase}: {format_count(sum(marked), 'line')}{self._lines.scope}")
-        return rules, notes
-
     def _result(
         self,
         columns: Sequence[StatusColumn],
@@ -377,36 +348,3 @@ def status_columns_named(schema: Schema, settings: Settings) -> tuple[Column, ..
     if name := settings.status.column:
         return (column,) if (column := find_column(schema, name)) else ()
     return tuple(column for column in schema if name_kind(column.name) not in {None, "other"})
-
-
-def excluded_by_settings(lines: SampledLines) -> tuple[bool, ...]:
-    """Return whether each line of the sample is excluded by a condition on a column, of a preset or the user.
-
-    Conditions in SQL are not evaluated.
-    """
-    marked = []
-    for condition in (*lines.settings.skip.values(), *lines.settings.exclude.values()):
-        column = (
-            find_column(lines.schema, condition.column) if isinstance(condition, ColumnCondition) else None
-        )
-        if column is None or isinstance(condition, str):
-            continue
-        values = lines.sample.of(column)
-        if condition.blank is not None:
-            marked.append([(value is None) == condition.blank for value in values])
-        elif condition.equals:
-            marked.append([value in condition.equals for value in values])
-        else:
-            marked.append([value not in (condition.not_equals or ()) for value in values])
-    return tuple(any(line) for line in zip(*marked, strict=True)) or (False,) * lines.sample.rows
-
-
-def exclusions_of(column: Column, settings: Settings) -> dict[str, object]:
-    """Return the user's and the preset's conditions on lines that read a column, by name."""
-    pattern = re.compile(rf"(?<!\w){re.escape(column.name)}(?!\w)", re.IGNORECASE)
-    conditions = {**settings.skip, **settings.exclude}
-    return {
-        name: condition
-        for name, condition in conditions.items()
-        if pattern.search(condition if isinstance(condition, str) else condition.column)
-    }
