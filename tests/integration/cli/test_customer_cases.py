@@ -100,6 +100,8 @@ def test_ruined_ids_beyond_the_first_lines_stop_the_run_too(rfm: Rfm, tmp_path: 
     outcome = rfm("run", str(source))
     assert outcome.code == 2
     assert "(1 line)" in outcome.stderr
+    check = rfm("check", str(source))
+    assert (check.code, check.stderr) == (2, outcome.stderr)
     source = write(tmp_path, [header, *lines, "c1,6.01235E+12,2026-01-05,5.5"])
     assert "`order_id` are in scientific notation" in rfm("run", str(source)).stderr
     outcome = rfm("run", str(source), "--exclude", "ruined=order_id LIKE '%E+%'", "--json")

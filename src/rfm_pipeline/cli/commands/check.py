@@ -16,11 +16,10 @@ def check(
 ) -> None:
     """Validate everything that a run needs and show what it would do. Nothing is written.
 
-    Of up to 2,000 lines that DuckDB reads, the result is computed and audited too; of others, the first lines
-    are looked at.
+    With DuckDB, the result is computed and audited as well, so what passes here passes as a run.
 
-    For BigQuery it also shows the account, its permissions, the role that grants each missing permission, and
-    the cost.
+    In BigQuery, that would cost as much as a run: the first 2,000 lines are looked at, free of charge, and the
+    account, its permissions, the role that grants each missing permission, and the cost are shown.
 
     Examples:
       rfm check orders.csv
@@ -29,6 +28,7 @@ def check(
 
       rfm check bigquery://shop.sales.raw_transactions --to bigquery://shop.sales
     """
+    from rfm_pipeline.cli.progress import show_progress
     from rfm_pipeline.cli.render.check import print_access, print_plan
     from rfm_pipeline.cli.render.json import print_json
     from rfm_pipeline.config.loader import load_configuration
@@ -43,7 +43,8 @@ def check(
     if permissions:
         permissions.raise_if_missing()
     with open_plan(configuration) as plan:
-        notes = rehearse(plan)
+        with show_progress(quiet=False) as observer:
+            notes = rehearse(plan, observer)
         if as_json:
             about = {"notes": [*plan.notes, *notes], "access": permissions.to_json() if permissions else None}
             print_json({**plan.to_json(), **about})
