@@ -126,7 +126,17 @@ A destination has three tables. The name of the current result is configurable (
     return "\n".join(parts)
 
 
-_JSON = """## Statuses
+_JSON = """## File outputs
+
+`--output` writes the columns of `rfm_segments` in their order. Parquet files have the types of DuckDB, with decimals as
+DECIMAL(38, 9), and each column is optional (nullable), so that the files of all days, of all versions and of both engines
+have one schema. CSV, TSV and JSON have the same values as text, dates in ISO form, and `monetary` without the decimals that
+no amount needs. On BigQuery, the columns of the tables are NULLABLE.
+
+A new file of DuckDB can be read by DuckDB 1.0 and later; `duckdb.storage_version` chooses a newer format, which compresses
+better. The format of an existing file stays.
+
+## Statuses
 
 | status | meaning |
 |---|---|

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -45,6 +45,7 @@ class DuckDBSettings(SettingsTable, frozen=True):
         threads: Number of threads; None for one per core, at least four.
         temp_directory: Parent directory of spill files; None for the system's directory of temporary files.
         lock_timeout: Seconds to wait for a destination file that another process has locked.
+        storage_version: Oldest version of DuckDB that can read the files that are created.
     """
 
     PARSERS: ClassVar = {"memory_limit": _memory_size}
@@ -53,6 +54,7 @@ class DuckDBSettings(SettingsTable, frozen=True):
     threads: Annotated[int, msgspec.Meta(ge=1, le=1024)] | None = None
     temp_directory: Path | None = None
     lock_timeout: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 10
+    storage_version: Literal["v1.0.0", "v1.2.0", "v1.4.0", "v1.5.0", "v2.0.0"] = "v1.0.0"
 
 
 class BigQuerySettings(SettingsTable, frozen=True):

@@ -292,6 +292,9 @@ class DuckDBDestination:
     def _attached(self, file: Path, *, read_only: bool, catalog: str = _CATALOG) -> Iterator[None]:
         # Without TYPE, DuckDB derives the type from the name: `md:shop` is a service, `a.csv` is in memory.
         options = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
+        if not read_only and not file.exists():
+            # DuckDB's default is a format that only its own version and later ones can read.
+            options += f", STORAGE_VERSION {text_literal(self._settings.storage_version)}"
         self._attach(f"ATTACH {text_literal(str(file))} AS {catalog} ({options})")
         self._is_attached = catalog == _CATALOG
         try:

@@ -15,7 +15,9 @@ from rfm_pipeline.common.duckdb_quoting import text_literal
 from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.warehouse.duckdb.errors import first_sentence, system_reason
+from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
 
 Writer = Callable[[duckdb.DuckDBPyConnection, str, Path, Path], None]
 """Writes the rows of a SELECT to a file; arguments: connection, SELECT, path, temporary directory."""
@@ -53,11 +55,13 @@ def check_output(path: Path) -> None:
 def write_table(
     connection: duckdb.DuckDBPyConnection, table: str, path: Path, temp_directory: Path
 ) -> AtomicFile:
-    """Write the rows of a table, sorted by customer, to a temporary file that can replace `path`.
+    """Write the rows of a result, sorted by customer, to a temporary file that can replace `path`.
+
+    The columns have the names, the order and the types of the published table.
 
     Args:
         connection: Connection with the table.
-        table: Name of the table.
+        table: Name of a table with the columns of the published table, in any order and of similar types.
         path: Target path, which is not changed; its suffix selects the format: `.csv`, `.tsv`, `.parquet`,
             `.json` (one array), `.ndjson` or `.xlsx`.
         temp_directory: Directory for temporary files.
@@ -65,7 +69,10 @@ def write_table(
     Raises:
         WarehouseError: If the file can't be written; no temporary file is left.
     """
-    select = f"SELECT * FROM {table} ORDER BY customer_id"
+    columns = ", ".join(
+        f"CAST({name} AS {COLUMN_TYPES[column.holds]}) AS {name}" for name, column in RESULT_COLUMNS.items()
+    )
+    select = f"SELECT {columns} FROM {table} ORDER BY customer_id"
     with _temporary_output(path, "; nothing was published") as output:
         _WRITERS[path.suffix.casefold()](connection, select, output.path, temp_directory)
     return output
@@ -114,6 +121,26 @@ def _copy(options: str, *, plain_numbers: bool = False) -> Writer:
     def write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, _: Path) -> None:
         rows = _trim_decimals(connection, select) if plain_numbers else select
         connection.execute(f"COPY ({rows}) TO {text_literal(str(path))} ({options})")
+
+    return write
+
+
+def _write_parquet(options: str) -> Writer:
+    """Return a writer of Parquet files whose columns are all optional.
+
+    DuckDB 2.0 writes a column as required if its statistics say that the rows have no NULL, so that the
+    files of two days would have two schemas. Without statistics it writes each column as optional.
+    """
+    copy = _copy(f"FORMAT parquet, COMPRESSION zstd{options}")
+
+    def write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, temp_directory: Path) -> None:
+        ((before,),) = connection.execute("SELECT current_setting('disabled_optimizers')").fetchall()
+        disabled = ",".join(filter(None, (before, "statistics_propagation")))
+        connection.execute(f"SET disabled_optimizers = {text_literal(disabled)}")
+        try:
+            copy(connection, select, path, temp_directory)
+        finally:
+            connection.execute(f"SET disabled_optimizers = {text_literal(before)}")
 
     return write
 
@@ -197,7 +224,7 @@ def _xlsxwriter() -> ModuleType:
 _WRITERS: Mapping[str, Writer] = {
     ".csv": _copy("FORMAT csv, HEADER true", plain_numbers=True),
     ".tsv": _copy("FORMAT csv, HEADER true, DELIMITER '\t'", plain_numbers=True),
-    ".parquet": _copy("FORMAT parquet, COMPRESSION zstd"),
+    ".parquet": _write_parquet(""),
     ".json": _copy("FORMAT json, ARRAY true", plain_numbers=True),
     ".ndjson": _copy("FORMAT json", plain_numbers=True),
     ".xlsx": _write_workbook,
@@ -205,6 +232,6 @@ _WRITERS: Mapping[str, Writer] = {
 # USE_TMP_FILE false: DuckDB writes into the existing file, which keeps its mode.
 _PRIVATE_WRITERS: Mapping[str, Writer] = {
     ".csv": _copy("FORMAT csv, HEADER true, USE_TMP_FILE false"),
-    ".parquet": _copy("FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false"),
+    ".parquet": _write_parquet(", USE_TMP_FILE false"),
     ".xlsx": _write_workbook,
 }
