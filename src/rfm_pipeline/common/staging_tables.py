@@ -27,3 +27,7 @@ class StagingTable(StrEnum):
     """The published result before this run, copied from the destination for the audits that users wrote."""
     EXPLAINED_LINES = "explained"
     """Order lines of the customers that `rfm explain` explains."""
+    BUYING_DAYS = "buying_days"
+    """One row per customer and day with an order: what `rfm evaluate` takes outcomes from."""
+    EVALUATED = "evaluated"
+    """One row per customer scored on a date in the past: scores, segments, and what was bought afterwards."""

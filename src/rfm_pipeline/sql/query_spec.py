@@ -50,6 +50,8 @@ class QuerySpec(Struct, frozen=True):
         total_rows: Lines that are totals of other lines: columns, each with the text of its cell.
         files: The files of a source of several files; None for any other source.
         compares_files: Whether orders in several files are compared. If not, they are only counted.
+        origin: As-of date of the metrics where the orders are staged by day once for several dates; later
+            orders do not count, and `settings.as_of` is `latest`. None for a run.
     """
 
     settings: Settings
@@ -63,6 +65,7 @@ class QuerySpec(Struct, frozen=True):
     total_rows: tuple[tuple[tuple[str, str], ...], ...] = ()
     files: SourceFiles | None = None
     compares_files: bool = False
+    origin: date | None = None
 
     @property
     def mapping(self) -> ColumnMapping:
@@ -76,8 +79,11 @@ class QuerySpec(Struct, frozen=True):
 
     @property
     def window_moves(self) -> bool:
-        """Whether the time window ends on the newest order; its bounds are then unknown before a scan."""
-        return self.settings.window is not None and self.as_of is None
+        """Whether the scan does not know the last day that counts, so that orders are staged by day.
+
+        The time window ends on the newest order, or there are several as-of dates.
+        """
+        return self.origin is not None or (self.settings.window is not None and self.as_of is None)
 
     @property
     def order_dates_are_text(self) -> bool:

@@ -251,6 +251,10 @@ class Dialect(ABC):
         """Return an id, in the form of its grouping key, as text; a whole float has no `.0`."""
 
     @abstractmethod
+    def hash_group(self, text: str) -> str:
+        """Return the first two hexadecimal digits of the MD5 hash of text: one of 256 groups."""
+
+    @abstractmethod
     def is_finite(self, expression: str) -> str:
         """Return the condition that a float is neither infinite nor NaN."""
 

@@ -71,6 +71,9 @@ class BigQuery(Dialect):
             return f"CASE WHEN {whole} THEN {number} ELSE FORMAT('%.17g', {expression}) END"
         return self.text(expression, kind)
 
+    def hash_group(self, text: str) -> str:
+        return f"LEFT(TO_HEX(MD5({text})), 2)"
+
     def is_finite(self, expression: str) -> str:
         return f"NOT (IS_NAN({expression}) OR IS_INF({expression}))"
 

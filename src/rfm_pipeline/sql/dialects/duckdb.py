@@ -107,6 +107,9 @@ class DuckDB(Dialect):
 
     def is_finite(self, expression: str) -> str:
         return f"ISFINITE({expression})"
+    def hash_group(self, text: str) -> str:
+        return f"LEFT(MD5({text}), 2)"
+
 
     def matches(self, expression: str, pattern: str) -> str:
         return f"REGEXP_MATCHES({expression}, {self.literal(pattern)})"

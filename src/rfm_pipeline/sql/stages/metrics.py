@@ -22,10 +22,7 @@ ATTRIBUTED = "attributed"
 """Name of the CTE that gives each order, with its refunds, to the customer of its sale."""
 
 _ATTRIBUTED_ROW = "One row per row of orders; a refund whose sale is not in the source has no customer."
-_ORDER_DAYS_ROW = (
-    "One row per {unit} and date, because the window ends on the newest order; excluded lines have one row"
-    " per reason."
-)
+_ORDER_DAYS_ROW = "One row per {unit} and date, because {why}; excluded lines have one row per reason."
 _CUSTOMERS_ROW = "One row per customer; excluded lines have one row per reason, with customer_id NULL."
 
 
@@ -67,15 +64,19 @@ def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
 
 
 def _windowed_ctes(spec: QuerySpec) -> list[Cte]:
-    """Return the CTEs that find the newest order and apply the window that ends on it."""
-    description = _ORDER_DAYS_ROW.format(unit="order" if spec.mapping.order_id else "customer")
+    """Return the CTEs of the orders by day, and of those that count on the as-of date."""
+    why = "there are several as-of dates" if spec.origin else "the window ends on the newest order"
+    description = _ORDER_DAYS_ROW.format(unit="order" if spec.mapping.order_id else "customer", why=why)
+    counted = "One row per row of order_days; orders before the window are excluded as outside_window."
+    if spec.origin:
+        counted = "One row per row of order_days that counts on the as-of date."
     return [
         Cte(StagingTable.ORDER_DAYS, description, _order_days(spec), reads=(lines_cte(spec),)),
         _as_of_cte(spec),
         Cte(
             WINDOWED,
-            "One row per row of order_days; orders before the window are excluded as outside_window.",
-            _windowed(spec),
+            counted,
+            _counted_on(spec) if spec.origin else _windowed(spec),
             reads=(StagingTable.ORDER_DAYS, "as_of"),
         ),
     ]
@@ -87,7 +88,7 @@ def _as_of_cte(spec: QuerySpec) -> Cte:
         "as_of",
         "One row: the as-of date, from which recency is counted.",
         _as_of(spec),
-        reads=() if spec.as_of else (orders,),
+        reads=() if spec.as_of or spec.origin else (orders,),
     )
 
 
@@ -128,7 +129,22 @@ def _windowed(spec: QuerySpec) -> str:
         "    ELSE late_reason\n"
         "  END"
     )
-    columns = [
+    return select(_windowed_columns(spec, reason), "order_days\nCROSS JOIN as_of")
+
+
+def _counted_on(spec: QuerySpec) -> str:
+    """Return the SELECT of the orders that count on the origin, of which a run keeps the same lines."""
+    conditions = ["reason IS NULL", "late_reason IS NULL", "order_date <= as_of_date"]
+    if spec.settings.window:
+        conditions.append(f"order_date > {spec.dialect.window_start('as_of_date', spec.settings.window)}")
+    return select(
+        _windowed_columns(spec, spec.dialect.cast("NULL", "text")),
+        f"order_days\nCROSS JOIN as_of\nWHERE {' AND '.join(conditions)}",
+    )
+
+
+def _windowed_columns(spec: QuerySpec, reason: str) -> list[str]:
+    return [
         "customer_id",
         *(["order_id"] if spec.mapping.order_id else []),
         "order_date",
@@ -140,7 +156,6 @@ def _windowed(spec: QuerySpec) -> str:
         *(["written"] if has_example(spec) else []),
         *(["first_file", "last_file"] if spec.counts_shared_orders else []),
     ]
-    return select(columns, "order_days\nCROSS JOIN as_of")
 
 
 def _orders(spec: QuerySpec) -> str:
@@ -241,8 +256,8 @@ def _buyers(spec: QuerySpec) -> str:
 
 
 def _as_of(spec: QuerySpec) -> str:
-    if spec.as_of:
-        return f"SELECT {spec.dialect.literal(spec.as_of)} AS as_of_date"
+    if as_of := spec.origin or spec.as_of:
+        return f"SELECT {spec.dialect.literal(as_of)} AS as_of_date"
     if not spec.window_moves:
         return "SELECT MAX(last_order_date) AS as_of_date\nFROM customers\nWHERE reason IS NULL"
     kept = "WHERE reason IS NULL AND late_reason IS NULL AND purchases > 0"

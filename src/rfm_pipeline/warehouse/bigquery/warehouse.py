@@ -7,6 +7,7 @@ are dropped.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -83,6 +84,7 @@ class BigQueryWarehouse:
         self._is_loaded = not isinstance(source, LocalFiles)
         self._source_info: Table | None = None
         self._query_count = 0
+        self._times_staged = Counter[str]()
 
     def open_source(self) -> SourceTable:
         dataset_location = self.destination.dataset_location
@@ -188,7 +190,9 @@ class BigQueryWarehouse:
             self.estimate(select)
         table = self._staged_table(name)
         # A job id belongs to one statement, so a table that is staged again has another one.
-        job = f"{name}-again" if name in self._staged else name
+        again = self._times_staged[name]
+        job = f"{name}-again{again if again > 1 else ''}" if again else name
+        self._times_staged[name] += 1
         self._staged[name] = self._staged_name(name)
         self.jobs.query(
             job, statements.create_staging_table_sql(table, select, self._expires, self._labels), progress
