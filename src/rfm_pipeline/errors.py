@@ -32,14 +32,16 @@ class RfmError(Exception):
     Args:
         message: One sentence: what was expected, what was found (the value, the column, the file).
         hint: What the user can do, without the word "hint"; None if there is nothing to add.
+        terminal_hint: The hint with values of customers, which only a terminal shows; None if it has none.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None, *, terminal_hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.terminal_hint = terminal_hint
 
 
 class UsageError(RfmError):
@@ -77,9 +79,27 @@ class OtherSourceError(UsageError):
 
 
 class AuditError(RfmError):
-    """An audit of the staged result failed; nothing was published."""
+    """An audit of the staged result failed; nothing was published.
+
+    Args:
+        message: As for `RfmError`.
+        hint: As for `RfmError`.
+        terminal_hint: As for `RfmError`.
+        audits: Names of the failed audits.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        *,
+        terminal_hint: str | None = None,
+        audits: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, hint, terminal_hint=terminal_hint)
+        self.audits = audits
 
 
 class WarehouseError(RfmError):

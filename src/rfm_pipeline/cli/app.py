@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 
 from rfm_pipeline.cli import json_log
 from rfm_pipeline.cli.help import ABOUT, COMMANDS, OPTIONS
+from rfm_pipeline.cli.streams import print_message
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.errors import UsageError
 
@@ -52,7 +52,7 @@ def _log_to_stderr() -> None:
     class StderrHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             if os.environ.get("RFM_DEBUG"):
-                print(self.format(record), file=sys.stderr)
+                print_message(self.format(record))
 
     logger = logging.getLogger("rfm_pipeline")
     logger.setLevel(logging.INFO)

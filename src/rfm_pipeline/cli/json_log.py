@@ -17,7 +17,9 @@ from itertools import pairwise
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
+from rfm_pipeline.cli.streams import print_message
 from rfm_pipeline.common.customer_mask import mask_addresses
+from rfm_pipeline.common.untrusted_text import replace_unprintable
 
 if TYPE_CHECKING:
     from rfm_pipeline.pipeline.progress import RunObserver
@@ -77,7 +79,7 @@ def warn(text: str) -> None:
     if is_enabled():
         _write("WARNING", "warning", text)
     else:
-        print(f"warning: {' '.join(text.split())}", file=sys.stderr)
+        print_message(f"warning: {' '.join(text.split())}")
 
 
 def log_error(sentence: str, hint: str | None, code: int, trace: str) -> None:
@@ -96,9 +98,15 @@ def log_error(sentence: str, hint: str | None, code: int, trace: str) -> None:
         _write("ERROR", "error", sentence, **fields)
 
 
+def mark_published() -> None:
+    """Record that the command has published a result."""
+    _state.published = True
+
+
 def log_published(result: RunResult) -> None:
     """Write the events of a published result: one for each audit, and one with its figures."""
-    _state.published = True
+    if result.status != "calibrated":
+        mark_published()
     if not is_enabled():
         return
     statistics = result.statistics
@@ -208,7 +216,7 @@ def _write(severity: _Severity, event: str, message: str, **fields: Any) -> None
         **fields,
     }
     values = {
-        name: mask_addresses(value) if isinstance(value, str) and name != "stack_trace" else value
+        name: _safe(value, keep="\n" if name == "stack_trace" else "") if isinstance(value, str) else value
         for name, value in values.items()
     }
     line = json.dumps(
@@ -218,3 +226,7 @@ def _write(severity: _Severity, event: str, message: str, **fields: Any) -> None
     with _lock, suppress(OSError):
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
+
+
+def _safe(text: str, keep: str) -> str:
+    return replace_unprintable(mask_addresses(text), keep)

@@ -8,15 +8,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from rfm_pipeline.common.decimals import WIDE
 
 
-def replace_unprintable(text: str) -> str:
-    r"""Return untrusted text with each unprintable character, such as a line break, replaced by `�`.
-
-    >>> replace_unprintable("a\nb")
-    'a�b'
-    """
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
 def truncate(text: str) -> str:
     r"""Return text of several lines as one line of at most 80 characters.
 

@@ -35,6 +35,31 @@ _BOOL_WORDS: Mapping[str, bool] = {
 }
 
 
+MAX_NESTING = 20
+"""Maximum number of tables and lists inside one another; no setting needs more than six."""
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+
+
+def is_address(path: str | Path) -> bool:
+    """Return whether a path is written as an address, such as `https://...` or `s3://...`."""
+    return bool(_ADDRESS.match(str(path)))
+
+
+def is_nested_too_deeply(value: object) -> bool:
+    """Return whether tables and lists are inside one another more than `MAX_NESTING` times."""
+    level = [value]
+    for _ in range(MAX_NESTING + 1):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, Mapping | list)
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+    return bool(level)
+
+
 class SettingsError(ValueError):
     """Invalid value of a setting. If only `location` is given, a required setting is missing.
 
@@ -201,9 +226,9 @@ def _decode_path(kind: type, value: Any) -> Any:
     """Convert text to a path: msgspec's hook for types that it does not support."""
     if isinstance(value, kind):
         return value
-    if kind is Path and isinstance(value, str | Path):
+    if kind is Path and isinstance(value, str | Path) and not is_address(value):
         return Path(value)
-    raise TypeError("a path" if kind is Path else f"of type {kind}")
+    raise TypeError("a path on this machine" if kind is Path else f"of type {kind}")
 
 
 def _to_settings_error(

@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from rfm_pipeline.config.base import is_address
 from rfm_pipeline.config.source_location import BIGQUERY_DATASET
 from rfm_pipeline.errors import ConfigurationError
 
@@ -75,6 +76,11 @@ def _parse(text: str) -> DestinationLocation:
             )
         rest = text
     file, _, table = rest.partition("#")
+    if is_address(file):
+        raise ConfigurationError(
+            f"The destination {text!r} is an address, and a DuckDB file is written on this machine.",
+            "write --to duckdb:rfm.duckdb, and copy the file afterwards.",
+        )
     if not file:
         raise ConfigurationError(f"The destination {text!r} names no file.", "write --to duckdb:rfm.duckdb.")
     if table and not _TABLE.fullmatch(table):

@@ -7,7 +7,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, get_origin
 
-from rfm_pipeline.config.base import SettingPath, field_types, is_compound, settings_table_in, type_at
+from rfm_pipeline.config.base import (
+    MAX_NESTING,
+    SettingPath,
+    field_types,
+    is_compound,
+    is_nested_too_deeply,
+    settings_table_in,
+    type_at,
+)
 from rfm_pipeline.config.notifications import read_notify_variables
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
@@ -17,6 +25,7 @@ _PREFIX = "RFM_"
 _PROGRAM_OPTIONS = {"config", "debug", "log_format"}
 # Lists that are written with commas, not as JSON.
 _COMMA_SEPARATED = {"output", "preset"}
+_SHOWN_LENGTH = 60
 
 
 def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -32,6 +41,8 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     ):
         _check_name(name)
         *tables, setting = location = tuple(name.removeprefix(_PREFIX).casefold().split("__"))
+        if len(location) > MAX_NESTING:
+            raise _nested_error(f"The environment variable {name[:_SHOWN_LENGTH]}…")
         if location[0] in _PROGRAM_OPTIONS:
             continue
         table = settings
@@ -58,6 +69,8 @@ def _parse(name: str, text: str, location: SettingPath) -> Any:
     must_be_table = get_origin(kind) is dict or (settings_table_in(kind) is kind and not has_short_form)
     try:
         value = json.loads(text)
+    except RecursionError:
+        raise _nested_error(f"The value of the environment variable {name}") from None
     except ValueError:
         if not must_be_table:
             return text
@@ -67,7 +80,15 @@ def _parse(name: str, text: str, location: SettingPath) -> Any:
             f"The environment variable {name}{shown} must be JSON.",
             f"set its settings one by one, as in {name}__NAME=VALUE, or write the table into rfm.toml.",
         ) from None
+    if is_nested_too_deeply(value):
+        raise _nested_error(f"The value of the environment variable {name}")
     return value if must_be_table or isinstance(value, dict | list) else text
+
+
+def _nested_error(subject: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{subject} is nested more than {MAX_NESTING} levels deep.", "write the setting into rfm.toml."
+    )
 
 
 def _check_name(name: str) -> None:

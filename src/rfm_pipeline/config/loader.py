@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.audits import expand_short_forms
-from rfm_pipeline.config.base import SettingsError
+from rfm_pipeline.config.base import MAX_NESTING, SettingsError, is_nested_too_deeply
 from rfm_pipeline.config.diagnostics import Layer, Layers, to_configuration_error
 from rfm_pipeline.config.environment import read_environment
 from rfm_pipeline.config.notifications import check_notify_layer
@@ -198,10 +198,37 @@ def load_configuration(
     if config is None and environ.get("RFM_CONFIG"):
         config = Path(environ["RFM_CONFIG"])
     origin = config or (folder or Path()) / CONFIG_FILE
-    file = read_config(origin) if config or origin.is_file() else {}
+    # Unlike `Path.is_file`, this returns False without permission to look into the folder.
+    file = read_config(origin) if config or os.path.isfile(origin) else {}  # noqa: PTH113
     if "notify" in file:
         check_notify_layer(file["notify"])
-    return Configuration(flags, read_environment(environ), file, origin)
+    environment = read_environment(environ)
+    for layer in (flags, environment, file):
+        _refuse_unusable_text(layer, ())
+    return Configuration(flags, environment, file, origin)
+
+
+def _refuse_unusable_text(value: object, location: tuple[str, ...]) -> None:
+    """Raise if a text is not UTF-8 or contains a NUL character, which no file name, column or SQL has.
+
+    Raises:
+        ConfigurationError: If there is such a text.
+    """
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _refuse_unusable_text(inner, (*location, str(name)))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _refuse_unusable_text(inner, location)
+    elif isinstance(value, str | Path) and location != ("source",):
+        text = str(value)
+        # Undecodable bytes of an argument are surrogates.
+        is_utf8 = not any("\ud800" <= character <= "\udfff" for character in text)
+        if not is_utf8 or "\0" in text:
+            problem = "contains a NUL character" if is_utf8 else "is not text in UTF-8"
+            raise ConfigurationError(
+                f"The setting `{'.'.join(location)}` {problem}.", "write it anew, without that character."
+            )
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -213,7 +240,9 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         # Notepad writes a byte order mark, which TOML does not allow.
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        settings = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError:
+        raise _nested_error(path) from None
     except FileNotFoundError:
         raise ConfigurationError(
             f"The configuration file {path} does not exist.", "`rfm init` writes one."
@@ -224,11 +253,22 @@ def read_config(path: Path) -> dict[str, Any]:
             f"The configuration file {path} can't be read: {lower_first(reason)}.",
             "name a text file in UTF-8 with --config.",
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
+        # Besides TOMLDecodeError, this is a number of more digits than Python converts.
         raise ConfigurationError(
-            f"{path} is not valid TOML: {error}.",
+            f"{path} is not valid TOML: {str(error).partition(': value has')[0]}.",
             """write text in quotes, as in source = "orders.csv"; text with backslashes in single quotes.""",
         ) from None
+    if is_nested_too_deeply(settings):
+        raise _nested_error(path)
+    return settings
+
+
+def _nested_error(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"The tables and lists in {path} are nested more than {MAX_NESTING} levels deep.",
+        "`rfm init --config new.toml` writes a file with every setting.",
+    )
 
 
 def merge(layers: Iterable[Layer]) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from rfm_pipeline.common.formatting import format_count, replace_unprintable
+from rfm_pipeline.common.formatting import format_count
+from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.results.statistics import Excluded

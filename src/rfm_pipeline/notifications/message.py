@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from rfm_pipeline.common.customer_mask import mask_addresses
-from rfm_pipeline.common.formatting import format_count, replace_unprintable
+from rfm_pipeline.common.formatting import format_count
+from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.errors import AuditError, RfmError, SourceError, WarehouseError
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.results.statistics import Audit

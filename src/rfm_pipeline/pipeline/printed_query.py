@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from rfm_pipeline.common.formatting import replace_unprintable
+from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.pipeline.plan import Plan, open_plan

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from rfm_pipeline.common import formatting
 from rfm_pipeline.common.decimals import WIDE
+from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.results.json_values import money
 
@@ -23,7 +24,7 @@ def escape_html(text: str) -> str:
     '&lt;b title=&quot;x&quot;&gt;'
     """
     # XML has no form for control characters: an SVG file with one could not be opened.
-    return html.escape(formatting.replace_unprintable(text))
+    return html.escape(replace_unprintable(text))
 
 
 class FormattedNumber(Struct, frozen=True):

@@ -53,7 +53,8 @@ def check_report_path(path: Path, suffixes: tuple[str, ...] = PAGE_SUFFIXES) -> 
         raise ConfigurationError(f"The report {path} {problem}.", "name a file in an existing folder.")
     if not os.access(folder, os.W_OK):
         raise WarehouseError(
-            f"There is no permission to write into {folder}.", "check the folder's owner and mode."
+            f"There is no permission to write into the folder {folder.resolve()}.",
+            "check the folder's owner and mode.",
         )
     if path.suffix.casefold() == ".png":
         _import_vl_convert()

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rfm_pipeline.cli import json_log
 from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, LogFormat, Quiet, takes_settings
 from rfm_pipeline.cli.render.json import print_json
 
@@ -42,6 +43,7 @@ def rollback(
 
     with open_session("rollback", quiet=quiet) as session:
         result = run_rollback(session.load(flags, config), run, session.observer)
+        json_log.mark_published()
     if as_json:
         print_json(result.to_json())
     elif not quiet:

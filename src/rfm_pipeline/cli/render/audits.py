@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.common.formatting import replace_unprintable
+from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.results.json_values import plain
 from rfm_pipeline.results.statistics import Audit
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.warehouse.bigquery.permissions import Access
 
@@ -18,16 +19,17 @@ _GRANTED = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("unknown",
 
 def print_plan(plan: Plan, notes: Sequence[str]) -> None:
     """Print the source, its columns, the rules, the result that a run would replace, and further notes."""
-    source = Text.assemble((plan.source.label, "bold"))
+    source = Text.assemble((replace_unprintable_in(plan.source.label), "bold"))
     if plan.source.rows is not None:
         source.append(f", {formatting.format_count(plan.source.rows, 'row')}")
-    for note in (*plan.notes, *notes):
+    for note in replace_unprintable_in((*plan.notes, *notes)):
         source.append(f"\n{note}", style="dim")
     console().print(Group(source, Text(), _columns(plan), Text(), _rules(plan), Text(), _outcome(plan)))
 
 
 def print_access(access: Access) -> None:
     """Print the BigQuery account, and whether it has each permission that a run needs."""
+    access = replace_unprintable_in(access)
     location = f", in {access.location}" if access.location else ""
     account = Text.assemble(
         (access.principal, "bold"), f"; jobs run in the project {access.project}{location}"
@@ -51,7 +53,7 @@ def _columns(plan: Plan) -> Table:
         by_preset = f"by preset {plan.recognised}" if plan.recognised else "by the preset"
         chosen = by_preset if role in plan.mapping.configured else "detected by name"
         chosen = "as configured" if role in plan.configured else chosen
-        table.add_row(role, Text(column.name), Text(column.declared), chosen)
+        table.add_row(role, *map(Text, replace_unprintable_in((column.name, column.declared))), chosen)
     if plan.mapping.order_id is None:
         table.add_row("order_id", Text("none", style="dim"), "", "each line is an order")
     return table
@@ -61,20 +63,22 @@ def _rules(plan: Plan) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in plan.rules().items():
+    for name, value in replace_unprintable_in(plan.rules()).items():
         table.add_row(name, Text(value))
     return table
 
 
 def _outcome(plan: Plan) -> Text:
-    text = Text.assemble(("A run would publish ", "green"), plan.warehouse.destination.label)
+    text = Text.assemble(
+        ("A run would publish ", "green"), replace_unprintable_in(plan.warehouse.destination.label)
+    )
     if plan.state.as_of:
         customers = formatting.format_count(plan.state.customers, "customer")
         text.append(f",\nreplacing {customers} as of {plan.state.as_of}")
     else:
         text.append(",\nwhich has no result yet")
-    for path in plan.settings.output:
-        text.append(f",\nand write {path}")
+    for path in map(str, plan.settings.output):
+        text.append(f",\nand write {replace_unprintable_in(path)}")
     if plan.cost:
         read = formatting.format_bytes(plan.cost.bytes_processed)
         text.append(f",\nand read {read}, for about ${formatting.format_amount(plan.cost.dollars)}")

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.explain import what_if_text
 from rfm_pipeline.explain.published_history import PastSegment
 from rfm_pipeline.explain.result import Explanation, OrderLines
@@ -21,6 +22,7 @@ _INDENT = (0, 0, 0, 2)
 
 def print_explanation(explanation: Explanation) -> None:
     """Print the segment, the scores and the rule behind it, the counted lines, and what would change it."""
+    explanation = replace_unprintable_in(explanation)
     parts: list[RenderableType] = [_heading(explanation), Text(), _scores(explanation)]
     parts += [_rule(explanation), Text(), _counted(explanation)]
     parts += [Padding(_orders(explanation), _INDENT)] if explanation.orders else []
@@ -31,7 +33,7 @@ def print_explanation(explanation: Explanation) -> None:
 
 def _heading(explanation: Explanation) -> Text:
     text = Text.assemble(
-        (formatting.replace_unprintable(explanation.row["customer_id"]), "bold"),
+        (explanation.row["customer_id"], "bold"),
         "  ",
         (explanation.row["segment"], "bold cyan"),
         f"  as of {explanation.row['as_of_date']}",
@@ -78,7 +80,7 @@ def _counted(explanation: Explanation) -> RenderableType:
         table.add_column(justify=justify, overflow="fold")
     for excluded in explanation.excluded:
         amount = "–" if excluded.amount is None else formatting.format_amount(excluded.amount)
-        example = f"such as '{formatting.replace_unprintable(excluded.example)}'" if excluded.example else ""
+        example = f"such as '{excluded.example}'" if excluded.example else ""
         table.add_row(*map(Text, (f"{excluded.lines:,}", excluded.reason, amount, example)))
     excluded_lines = sum(excluded.lines for excluded in explanation.excluded)
     return Group(text.append(f"; {excluded_lines:,} excluded"), Padding(table, _INDENT))
@@ -92,7 +94,7 @@ def _orders(explanation: Explanation) -> RenderableType:
         table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
     for order in explanation.orders:
         cells = [str(order.day) if order.day else "–"]
-        cells += [formatting.replace_unprintable(order.order_id or "–")] if has_orders else []
+        cells += [order.order_id or "–"] if has_orders else []
         cells += [f"{order.lines:,}", "–" if order.amount is None else formatting.format_amount(order.amount)]
         table.add_row(*map(Text, [*cells, _outcome(order)]), style="dim" if order.reason else "")
     if not explanation.omitted_orders:
@@ -104,16 +106,14 @@ def _orders(explanation: Explanation) -> RenderableType:
 def _outcome(order: OrderLines) -> str:
     if not order.reason:
         return "counted"
-    example = f", such as '{formatting.replace_unprintable(order.written)}'" if order.written else ""
+    example = f", such as '{order.written}'" if order.written else ""
     return f"{order.reason}{example}"
 
 
 def _changes(explanation: Explanation) -> Sequence[RenderableType]:
     changes = explanation.changes
     if changes.why_none:
-        return [
-            Text(f"No prediction of segment changes: {formatting.replace_unprintable(changes.why_none)}.")
-        ]
+        return [Text(f"No prediction of segment changes: {changes.why_none}.")]
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")

@@ -11,6 +11,7 @@ from rich.text import Text
 from rfm_pipeline.audiences.export import ExportResult
 from rfm_pipeline.cli.render.run_result import console, describe_columns
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 
 _REASONS = {
     "no_contact": "not among the contacts",
@@ -22,6 +23,7 @@ _REASONS = {
 
 def print_export_result(exported: ExportResult) -> None:
     """Print the segments, the contacts, the number of exported customers, and of others by reason."""
+    exported = replace_unprintable_in(exported)
     many = len(exported.segments) > 4
     segments = f"{len(exported.segments)} segments" if many else ", ".join(exported.segments)
     heading = Text.assemble((segments, "bold"))
@@ -38,7 +40,7 @@ def print_export_result(exported: ExportResult) -> None:
     for reason, number in exported.left_out.items():
         counts.add_row(f"{number:,}", f"{_REASONS[reason]} ({reason})")
     notes = [Text(f"! {note}", style="yellow") for note in _notes(exported)]
-    end = Text.assemble(("Wrote ", "green"), str(exported.path))
+    end = Text.assemble(("Wrote ", "green"), replace_unprintable_in(str(exported.path)))
     if exported.hashed:
         end.append(f"  hashed: {', '.join(exported.hashed)}", style="dim")
     total = Text(f"\n{formatting.format_count(exported.customers, 'customer')}")

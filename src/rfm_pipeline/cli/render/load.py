@@ -8,11 +8,13 @@ from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.warehouse.bigquery.load import LoadResult
 
 
 def print_load_result(loaded: LoadResult) -> None:
     """Print the files, the detected columns, and the number of loaded rows."""
+    loaded = replace_unprintable_in(loaded)
     source = Text.assemble((loaded.source, "bold"))
     for note in loaded.notes:
         source.append(f"\n{note}", style="dim")

@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from rich.cells import cell_len
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.cli.render.audits import warning
+from rfm_pipeline.cli.streams import printable
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.untrusted_text import replace_unprintable, replace_unprintable_in
 from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.results.statistics import DimensionScores, Excluded
 
 _BAR_WIDTH = 20
 _MIN_EXAMPLE_WIDTH = 12
+_MAX_WIDTH = 1000
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
-class _TrimmingConsole(Console):
-    """A console that strips trailing spaces from lines if stdout is not a terminal."""
+class _SafeConsole(Console):
+    """A console that shows no control characters of outside text, and takes no text for markup.
+
+    If stdout is not a terminal, it also strips trailing spaces from lines.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else replace_unprintable(segment.text, keep="\n")
+            yield segment if text == segment.text else Segment(text, segment.style)
 
     def print(self, *objects: Any, **options: Any) -> None:
         if self.is_terminal:
@@ -39,12 +51,15 @@ class _TrimmingConsole(Console):
 def console() -> Console:
     """Return the console on stdout: with colours and styles only on a terminal and without NO_COLOR."""
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    return _TrimmingConsole(highlight=False, soft_wrap=False, color_system=colours)
+    safe = _SafeConsole(highlight=False, markup=False, emoji=False, soft_wrap=False, color_system=colours)
+    # COLUMNS can be any number.
+    safe.width = min(safe.width, _MAX_WIDTH)
+    return safe
 
 
 def print_result(result: RunResult) -> None:
     """Print the lines read and kept, the range of each score, the segments, warnings, and the destination."""
-    out = console()
+    out, result = console(), replace_unprintable_in(result)
     parts: list[Any] = [_heading(result), _lines(result)]
     if result.statistics.exclusions:
         parts.append(_exclusions(result, out.width))
@@ -140,7 +155,7 @@ def _edges(result: RunResult, width: int) -> Table:
         # Wrap between words only, so that no figure is cut.
         longest = max(cell_len(word) for text in column for word in text.split())
         table.add_column(justify="left", min_width=longest)
-    table.add_row("score", *(f"[bold]{title}[/bold]" for title in titles))
+    table.add_row("score", *(Text(title, style="bold") for title in titles))
     for score in range(bins, 0, -1):
         table.add_row(str(score), *(by_score.get(score, "") for by_score in ranges))
     return table
@@ -229,7 +244,7 @@ def print_sql(text: str) -> None:
     """Print a query on stdout: highlighted on a terminal, and otherwise unchanged."""
     out = console()
     if not out.color_system:
-        print(text)
+        print(printable(text))
         return
     from rich.syntax import Syntax
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.pipeline.backfill import Backfilled
 from rfm_pipeline.pipeline.rollback import RolledBack
 from rfm_pipeline.results import descriptions
@@ -35,6 +36,7 @@ def print_runs(records: Sequence[RunRecord], state: DestinationState, label: str
         label: Name of the destination.
         older: Number of older runs that are not listed.
     """
+    records, label = replace_unprintable_in((tuple(records), label))
     cells = [_HEADINGS, *map(_cells, reversed(records))]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     text = Text()
@@ -71,6 +73,7 @@ def _cells(record: RunRecord) -> tuple[str, ...]:
 
 def print_run(record: RunRecord) -> None:
     """Print the whole record of one run."""
+    record = replace_unprintable_in(record)
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -91,6 +94,7 @@ def print_run(record: RunRecord) -> None:
 
 def print_rollback(result: RolledBack) -> None:
     """Print the restored result, and the run that restored it."""
+    result = replace_unprintable_in(result)
     customers = formatting.format_count(result.customers, "customer")
     revenue = formatting.format_amount(result.revenue)
     text = Text.assemble(
@@ -123,7 +127,7 @@ def print_backfill(backfill: Backfilled) -> None:
 
 def _remark(record: RunRecord, current: date | None) -> str:
     if record.error:
-        return formatting.replace_unprintable(record.error)
+        return record.error
     if record.restored_run_id:
         return f"restored {record.restored_run_id}"
     warnings = sum(audit.status == "warning" for audit in record.audits)
@@ -146,7 +150,7 @@ def _facts(record: RunRecord) -> dict[str, str]:
         "status": record.status,
         "as of": str(record.as_of_date or "–"),
         "started": f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC, took {_duration(record)}",
-        "source": formatting.replace_unprintable(record.source or "–"),
+        "source": record.source or "–",
         "engine": f"{record.engine}, rfm {record.version}",
         "configuration": record.config_hash,
     }
@@ -169,7 +173,7 @@ def _facts(record: RunRecord) -> dict[str, str]:
     if record.usage.jobs:
         facts["jobs"] = ", ".join(record.usage.jobs)
     if record.error:
-        facts["error"] = formatting.replace_unprintable(record.error)
+        facts["error"] = record.error
     return facts
 
 

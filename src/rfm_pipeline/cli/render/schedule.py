@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rfm_pipeline.cli.render.json import print_json
+from rfm_pipeline.cli.streams import print_message, printable
+from rfm_pipeline.common.atomic_file import replace_file
+from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Rendered
 from rfm_pipeline.schedule.install import InstallStep, execute_steps
@@ -17,7 +20,7 @@ def print_rendered(rendered: Rendered) -> None:
     for number, file in enumerate(rendered.files):
         if len(rendered.files) > 1:
             print(f"{'' if number == 0 else chr(10)}# {file.name}")
-        print(file.text, end="")
+        print(printable(file.text), end="")
     _print_notes_and_next(rendered)
 
 
@@ -41,8 +44,8 @@ def write_rendered(rendered: Rendered, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in rendered.files:
-            (folder / file.name).write_bytes(file.encoded())
-            print(f"Wrote {folder / file.name}.")
+            replace_file(folder / file.name, file.encoded())
+            print(replace_unprintable(f"Wrote {folder / file.name}."))
     except OSError as error:
         raise UsageError(
             f"{folder} can't be written to: {error.strerror}.", "choose another folder with --write."
@@ -53,7 +56,7 @@ def write_rendered(rendered: Rendered, folder: Path) -> None:
 def print_notes(notes: Sequence[str]) -> None:
     """Print notes on stderr."""
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        print_message(f"note: {note}")
 
 
 def confirm_and_execute(steps: Sequence[InstallStep], *, yes: bool) -> None:
@@ -63,12 +66,12 @@ def confirm_and_execute(steps: Sequence[InstallStep], *, yes: bool) -> None:
         UsageError: If stdin is no terminal and `yes` is not set, or if a step failed.
     """
     for step in steps:
-        print(str(step), end="")
+        print(printable(str(step)), end="")
     if not yes:
         sys.stdout.flush()
         if not sys.stdin.isatty():
             raise UsageError("The confirmation needs a terminal.", "confirm with --yes.")
-        print("Do this? [y/N] ", end="", file=sys.stderr, flush=True)
+        print_message("Do this? [y/N] ", end="")
         if sys.stdin.readline().strip().casefold() not in {"y", "yes"}:
             print("Nothing was changed.")
             return
@@ -78,4 +81,4 @@ def confirm_and_execute(steps: Sequence[InstallStep], *, yes: bool) -> None:
 
 def _print_notes_and_next(rendered: Rendered) -> None:
     print_notes(rendered.notes)
-    print("next: " + "\n      ".join(rendered.next_commands), file=sys.stderr)
+    print_message("next: " + "\n      ".join(rendered.next_commands))

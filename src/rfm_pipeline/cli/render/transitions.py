@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.pipeline.transitions import Flow, Transitions
 from rfm_pipeline.sql.transitions import CAUSES
 
@@ -25,6 +26,7 @@ _CAUSE_TEXTS = {
 
 def print_transitions(transitions: Transitions) -> None:
     """Print the changes of each segment, the causes of the moves, and the moves with the most revenue."""
+    transitions = replace_unprintable_in(transitions)
     parts: list[RenderableType] = [_heading(transitions), Text(), _segments(transitions)]
     moves = sorted((flow for flow in transitions.flows if flow.is_move), key=_by_revenue, reverse=True)
     if moves:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rfm_pipeline.common.formatting import replace_unprintable
+from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.config.audits import Audits
 from rfm_pipeline.config.base import field_types
 from rfm_pipeline.pipeline.audits.unreadable import (

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rfm_pipeline.common.date_formats import ISO, format_regex
-from rfm_pipeline.common.formatting import replace_unprintable, truncate
+from rfm_pipeline.common.formatting import truncate
+from rfm_pipeline.common.untrusted_text import replace_unprintable
 
 TWO_READINGS = re.compile(r"\s*[+-]?[0-9]{1,3}[.,][0-9]{3}\s*")
 """Matches a number like 1,234 or 1.234, which is one thousand or one with a fraction."""

@@ -80,7 +80,7 @@ def connect(settings: DuckDBSettings, temp_directory: Path) -> duckdb.DuckDBPyCo
         config["memory_limit"] = settings.memory_limit
     if settings.threads:
         config["threads"] = str(settings.threads)
-    with translate_duckdb_errors("start DuckDB"):
+    with translate_duckdb_errors("start"):
         connection = connect_in_memory(config)
         connection.execute("SET TimeZone = 'UTC'")
         if not settings.threads:

@@ -166,8 +166,9 @@ class DuckDBDestination:
         # The folder too, because DuckDB writes its write-ahead log beside the file.
         for path in (folder, self._file):
             if path.exists() and not os.access(path, os.W_OK):
+                name = f"into the folder {path.resolve()}" if path.is_dir() else str(path)
                 raise WarehouseError(
-                    f"There is no permission to write {'into ' if path.is_dir() else ''}{path}.",
+                    f"There is no permission to write {name}.",
                     f"check its owner and its mode, or choose another file with --to; {UNCHANGED}",
                 )
 
