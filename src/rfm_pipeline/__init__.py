@@ -11,22 +11,29 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rfm_pipeline.api.evaluate import evaluate
     from rfm_pipeline.api.segment import segment
     from rfm_pipeline.api.segment_summary import SegmentSummary
     from rfm_pipeline.api.segmentation import Segmentation
     from rfm_pipeline.errors import AuditError as AuditError
     from rfm_pipeline.errors import RfmError as RfmError
+    from rfm_pipeline.evaluation.result import Evaluation
 
 from rfm_pipeline._version import __version__
 
-__all__ = ["AuditError", "RfmError", "SegmentSummary", "Segmentation", "__version__", "segment"]
+__all__ = [
+    "AuditError", "Evaluation", "RfmError", "SegmentSummary", "Segmentation", "__version__", "evaluate",
+    "segment",
+]  # fmt: skip
 
 # Where each name is: the command line loads this package too, and none of these.
 _ROOMS = {
     "AuditError": "errors",
+    "Evaluation": "evaluation.result",
     "RfmError": "errors",
     "SegmentSummary": "api.segment_summary",
     "Segmentation": "api.segmentation",
+    "evaluate": "api.evaluate",
     "segment": "api.segment",
 }
 

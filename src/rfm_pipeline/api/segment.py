@@ -6,41 +6,17 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import date
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from rfm_pipeline.api.argument_hints import hints_as_arguments
+from rfm_pipeline.api.arguments import configuration_of, with_source
 from rfm_pipeline.api.segmentation import Segmentation
 from rfm_pipeline.common.staging_tables import StagingTable
-from rfm_pipeline.config.loader import CONFIG_FILE, Configuration, merge, read_config
-from rfm_pipeline.config.source_location import BigQueryTable, parse_source
-from rfm_pipeline.errors import UsageError
+from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.pipeline.plan import open_plan
 from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run_records import RunStart, build_run_record, new_run_id
 from rfm_pipeline.pipeline.staging import audit_error, stage_result
-
-_TABLES: Mapping[str, tuple[str, ...]] = {
-    "columns": (
-        "customer_id",
-        "order_id",
-        "ordered_at",
-        "amount",
-        "quantity",
-        "unit_price",
-        "discount",
-        "refund",
-    ),
-    "scoring": ("bins", "method"),
-    "duckdb": ("memory_limit", "threads"),
-}
-_SETTINGS = {
-    "currency": ("currency", "code"),
-    "currency_column": ("currency", "column"),
-    "status_column": ("status", "column"),
-}
-"""Table and setting of arguments that are not named like their setting."""
-"""Arguments that are settings of a table of `rfm.toml`, by table."""
 
 
 def segment(  # noqa: D417 - arguments that belong together are described together
@@ -123,46 +99,18 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
         AuditError: If a blocking audit fails.
     """
     arguments = {name: value for name, value in locals().items() if value is not None}
-    flags = _layer({name: arguments[name] for name in arguments.keys() - {"source", "settings", "config"}})
-    path = None if config is None else Path(config)
-    configuration = Configuration(
-        flags=merge([settings or {}, flags]),
-        file=read_config(path) if path else {},
-        origin=path or Path(CONFIG_FILE),
-    )
+    named = {name: arguments[name] for name in arguments.keys() - {"source", "settings", "config"}}
+    configuration = configuration_of(named, settings, config)
     with hints_as_arguments():
         return _segment(source, configuration)
 
 
-def _layer(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments in the structure of `rfm.toml`."""
-    layer: dict[str, Any] = {}
-    for argument, value in arguments.items():
-        of_table = next((table for table, names in _TABLES.items() if argument in names), None)
-        table, name = _SETTINGS.get(argument, (of_table, argument))
-        setting = value.isoformat() if isinstance(value, date) else value
-        if table:
-            layer.setdefault(table, {})[name] = setting
-        else:
-            layer[name] = setting
-    return layer
-
-
 def _segment(source: Any, configuration: Configuration) -> Segmentation:
-    from rfm_pipeline.source.dataframe import dataframe_opener, is_dataframe
     from rfm_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 
-    opens = None
-    if is_dataframe(source):
-        opens = dataframe_opener(source)
-    else:
-        flags = {**configuration.flags, "source": str(source)}
-        configuration = Configuration(flags, {}, configuration.file, configuration.origin)
-        if isinstance(parse_source(str(source)), BigQueryTable):
-            raise UsageError(
-                f"{source} is a BigQuery table, and `segment` computes on this machine.",
-                "use `rfm run`, and read the result from its destination.",
-            )
+    configuration, opens = with_source(
+        source, configuration, "segment", "use `rfm run`, and read the result from its destination."
+    )
     start = RunStart(new_run_id(), "run")
     with ExitStack() as stack:
         plan = stack.enter_context(open_plan(configuration, publishes=False, opens=opens))

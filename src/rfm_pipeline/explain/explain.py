@@ -14,17 +14,16 @@ from msgspec.structs import replace
 
 from rfm_pipeline.common.formatting import format_bytes, format_count
 from rfm_pipeline.common.staging_tables import StagingTable
-from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap, cell_text
 from rfm_pipeline.config.segment_rules import ScoreTriple
-from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import CostLimitError, RfmError
 from rfm_pipeline.explain.not_found import candidate_ids, no_counted_lines, unknown_customer
 from rfm_pipeline.explain.order_timeline import OrderDay, OrderTimeline, OrderTotals
 from rfm_pipeline.explain.published_history import PublishedHistory, published_history
 from rfm_pipeline.explain.result import Changes, Explanation, MatchedRule, OrderLines
 from rfm_pipeline.explain.what_if import ScoreEdges, segments_after_more_orders, segments_after_no_order
+from rfm_pipeline.pipeline.access import needs_destination
 from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
 from rfm_pipeline.pipeline.plan import Plan, open_plan
 from rfm_pipeline.pipeline.progress import RunObserver
@@ -71,9 +70,8 @@ def explain(
     ids = candidate_ids(customer)
     observer.step("Looking at the source")
     # Nothing is published, so the destination may have the result of another source.
-    with open_plan(
-        configuration, today=today, publishes=_needs_destination(configuration), replace_source=True
-    ) as opened:
+    publishes = needs_destination(configuration.settings)
+    with open_plan(configuration, today=today, publishes=publishes, replace_source=True) as opened:
         plan, warehouse = comparing_files(opened), opened.warehouse
         select = lines_sql(plan.spec, plan.pipeline, ids)
         _check_cost(plan, select)
@@ -93,16 +91,6 @@ def explain(
         refuse_different_orders(plan, excluded)
         explanation = _build_explanation(plan, customer_id, newest)
         return replace(explanation, published=_published(plan, customer_id))
-
-
-def _needs_destination(configuration: Configuration) -> bool:
-    """Return whether to plan as for a publish: BigQuery stages at the destination and charges for bytes read.
-
-    DuckDB does neither; not opening its file allows explaining while another process has the file locked.
-    """
-    settings = configuration.settings
-    is_source = isinstance(settings.source, BigQueryTable)
-    return is_source or isinstance(settings.to, BigQueryDestinationLocation)
 
 
 def _check_cost(plan: Plan, select: str) -> None:

@@ -1,4 +1,4 @@
-"""What the current credentials may do at the source and the destination."""
+"""Access to the destination: whether a command needs it, and what the current credentials may do there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,16 @@ from rfm_pipeline.config.source_location import BigQueryTable
 
 if TYPE_CHECKING:
     from rfm_pipeline.warehouse.bigquery.permissions import Access
+
+
+def needs_destination(settings: Settings) -> bool:
+    """Return whether a command that publishes nothing has to be planned as for a publish.
+
+    BigQuery stages at the destination and charges for bytes read. DuckDB does neither; not opening its file
+    allows the command while another process has the file locked.
+    """
+    is_source = isinstance(settings.source, BigQueryTable)
+    return is_source or isinstance(settings.to, BigQueryDestinationLocation)
 
 
 def access(settings: Settings) -> Access | None:
