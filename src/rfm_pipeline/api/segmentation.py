@@ -76,7 +76,7 @@ class Segmentation:
 
     @property
     def summary(self) -> tuple[SegmentSummary, ...]:
-        """Totals of all segments of the map, including empty ones, in the order of the map."""
+        """Totals of all segments of the map, including empty ones, from best to worst."""
         segments_json = self._result.to_json()["segments"]
         return tuple(
             SegmentSummary(
@@ -177,6 +177,7 @@ class Segmentation:
         Raises:
             RfmError: If the file can't be written, or a setting is invalid.
         """
+        from rfm_pipeline.pipeline.output_paths import refuse_overwriting
         from rfm_pipeline.report.data import ReportSource
         from rfm_pipeline.report.write import check_report_path, write_report
 
@@ -188,6 +189,7 @@ class Segmentation:
             flags = merge([self._configuration.flags, {"report": report_settings}])
             settings = replace(self._configuration, flags=flags).settings.report
             check_report_path(Path(path))
+            refuse_overwriting([("report", Path(path))], self._configuration)
             write_report(report_source, settings, Path(path))
 
     def _fetch(self, select: str) -> list[dict[str, Any]]:

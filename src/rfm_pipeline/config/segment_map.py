@@ -121,11 +121,13 @@ class SegmentMap(Struct, frozen=True, dict=True):
     def _segments_by_cell(self) -> dict[ScoreTriple, str]:
         return _assign_segments(self)
 
-    @property
+    @cached_property
     def segments(self) -> tuple[Segment, ...]:
-        """Segments without repetition, in the order of their first rule, the fallback last.
+        """Segments without repetition from best to worst, the fallback last.
 
-        If several rules name a segment, its description and its action are the first that are not blank.
+        The best segment has the highest mean score over its cells, of which recency is one half; segments
+        with equal means are in the order of their first rule. If several rules name a segment, its
+        description and its action are the first that are not blank.
         """
         named = [Segment(rule.segment, rule.description, rule.action) for rule in self.rules]
         if self.fallback is not None:
@@ -136,7 +138,19 @@ class SegmentMap(Struct, frozen=True, dict=True):
             by_name[segment.name] = Segment(
                 segment.name, earlier.description or segment.description, earlier.action or segment.action
             )
-        return tuple(by_name.values())
+        ranks = self._mean_scores()
+        return tuple(sorted(by_name.values(), key=lambda segment: -ranks[segment.name]))
+
+    def _mean_scores(self) -> dict[str, float]:
+        """Return the mean of `2 r + f + m` over each segment's cells, in one unit; of the fallback -1."""
+        r_top, f_top, m_top = (bins - 1 for bins in self.bins)
+        scores: dict[str, list[int]] = {}
+        for (r, f, m), segment in self.cells().items():
+            # Scores as shares of the bins, times the product of all bins: integers, so that ties are ties.
+            score = 2 * (r - 1) * f_top * m_top + (f - 1) * r_top * m_top + (m - 1) * r_top * f_top
+            scores.setdefault(segment, []).append(score)
+        means = {segment: sum(values) / len(values) for segment, values in scores.items()}
+        return means if self.fallback is None else {**means, self.fallback: -1.0}
 
     @property
     def uses_m(self) -> bool:

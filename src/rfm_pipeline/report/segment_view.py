@@ -82,7 +82,7 @@ class SegmentView(Struct, frozen=True, dict=True):
 
     @cached_property
     def totals_by_segment(self) -> dict[str, SegmentTotals]:
-        """Totals of every segment, in the view or not, in the order of the segment map."""
+        """Totals of every segment, in the view or not, from best to worst."""
         groups: dict[str, list[CustomerGroup]] = {segment.name: [] for segment in self.data.segments}
         for group in self.data.score_groups:
             groups[group.segment].append(group)
@@ -90,7 +90,7 @@ class SegmentView(Struct, frozen=True, dict=True):
 
     @property
     def segments(self) -> list[Segment]:
-        """The segments in the view, in the order of the segment map."""
+        """The segments in the view, from best to worst."""
         return [segment for segment in self.data.segments if self.includes(segment.name)]
 
     def values(self, dimension: str) -> list[ValueGroup]:

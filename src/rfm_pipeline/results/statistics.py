@@ -119,7 +119,7 @@ class RunStatistics(Struct, frozen=True):
         revenue: Sum of the customers' monetary values.
         newest_order_date: Date of the newest order; None if there is no order.
         edges: How each dimension was scored: recency, frequency, monetary.
-        segments: Every segment of the map, empty ones too, in the order of the map.
+        segments: Every segment of the map, empty ones too, from best to worst.
         largest_customer: Orders of the customer with the most.
         repeated_total: Money of repeats of orders' totals, which count once; None if each line counts.
     """

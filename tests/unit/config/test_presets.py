@@ -121,18 +121,18 @@ def test_every_segment_has_a_one_line_description_and_action(name: str) -> None:
 SEGMENTS_IN_ORDER = """
 classic: Champions, Loyal Customers, Potential Loyalists, New Customers, Promising, Needs Attention, \
 About to Sleep, At-Risk, Hibernating, Lost
-grid: Hibernating, At Risk, Can't Lose Them, About to Sleep, Need Attention, Loyal Customers, Promising, \
-New Customers, Potential Loyalists, Champions
+grid: Champions, Loyal Customers, Potential Loyalists, New Customers, Need Attention, Promising, \
+Can't Lose Them, About to Sleep, At Risk, Hibernating
 klaviyo: Champions, Loyal, Recent, Needs Attention, At Risk, Inactive
-pymc: Premium Customer, Repeat Customer, Top Spender, At-Risk Customer, Inactive Customer, Other
-r-rfm: Champions, Potential Loyalist, Loyal Customers, Promising, New Customers, Can't Lose Them, At Risk, \
+pymc: Premium Customer, Top Spender, Repeat Customer, At-Risk Customer, Inactive Customer, Other
+r-rfm: Champions, Potential Loyalist, New Customers, Promising, At Risk, Can't Lose Them, Loyal Customers, \
 Need Attention, About To Sleep, Lost, Others
-shopify: Champions, Loyal, Active, New, Promising, Needs Attention, Almost Lost, At Risk, Previously Loyal, \
+shopify: Champions, Loyal, Active, Previously Loyal, New, Needs Attention, Promising, At Risk, Almost Lost, \
 Dormant
 """
 
 
-def test_a_segment_map_has_the_published_segments_in_order() -> None:
+def test_a_segment_map_has_the_published_segments_from_best_to_worst() -> None:
     listed = [
         f"{name}: {', '.join(segment.name for segment in build_map(name).segments)}" for name in SEGMENT_MAPS
     ]

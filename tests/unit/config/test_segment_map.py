@@ -153,7 +153,20 @@ def test_segments_come_in_the_order_of_their_first_rule_with_the_fallback_last()
 
 def test_a_fallback_that_is_also_a_rules_segment_is_listed_once() -> None:
     segment_map = build({"segment": "Lost", "r": 1}, {"segment": "Best", "r": 4}, fallback="Lost")
-    assert [segment.name for segment in segment_map.segments] == ["Lost", "Best"]
+    assert [segment.name for segment in segment_map.segments] == ["Best", "Lost"]
+
+
+def test_segments_are_listed_from_best_to_worst_and_the_fallback_last() -> None:
+    segment_map = build(
+        {"segment": "Lapsed spenders", "r": 1, "m": 4},
+        {"segment": "Recent", "r": 4, "f": 1},
+        {"segment": "Frequent", "r": 1, "f": 4},
+        {"segment": "Top", "r": 4, "f": 4, "m": 4},
+        fallback="Others",
+    )
+    names = [segment.name for segment in segment_map.segments]
+    # The mean frequency of lapsed spenders is above the mean monetary score that rule 1 leaves to rule 3.
+    assert names == ["Top", "Recent", "Lapsed spenders", "Frequent", "Others"]
 
 
 def test_a_map_uses_m_only_where_m_can_change_the_segment() -> None:
