@@ -26,7 +26,8 @@ from rfm_pipeline.common.formatting import format_bytes, format_count, lower_fir
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
+from rfm_pipeline.errors import UsageError, WarehouseError
+from rfm_pipeline.pipeline.output_paths import refuse_overwriting
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 
@@ -117,6 +118,7 @@ def export(configuration: Configuration, request: ExportRequest, observer: RunOb
     settings = configuration.settings
     checked = check_request(request, settings.export)
     check_output(request.path)
+    refuse_overwriting([("output", request.path)], configuration)
     with (
         SpillDirectory(settings.duckdb.temp_directory) as scratch,
         closing(connect(settings.duckdb, scratch)) as db,
@@ -209,14 +211,7 @@ class _Writer:
         assert upload is not None  # the caller has checked it
         if settings.contacts is None:
             return customer_ids_as_contacts("customers")
-        contacts = open_contacts(settings, frozenset(upload.fields), self._connection, self._scratch)
-        files = contacts.opened.files if contacts.opened else ()
-        if self._checked.request.path.resolve() in {path.resolve() for path in files}:
-            raise ConfigurationError(
-                f"The output {self._checked.request.path} is among the contacts.",
-                "choose another output file.",
-            )
-        return contacts
+        return open_contacts(settings, frozenset(upload.fields), self._connection, self._scratch)
 
     def _create(self, name: str, select: str) -> None:
         from rfm_pipeline.common.duckdb_engine import execute_interruptibly

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from rfm_pipeline.common.file_lock import LockedTempDir
+
+DRAFT_PREFIX = ".rfm-"
+"""First part of the names of the hidden directories."""
 
 
 class AtomicFile:
@@ -25,7 +30,7 @@ class AtomicFile:
 
     def __init__(self, target: Path) -> None:
         # On the target's file system, so that the move is a rename.
-        self._directory = LockedTempDir(target.absolute().parent, ".rfm-")
+        self._directory = LockedTempDir(target.absolute().parent, DRAFT_PREFIX)
         self._target = target
         self.path = self._directory.path / target.name
 
@@ -40,3 +45,19 @@ class AtomicFile:
     def cleanup(self) -> None:
         """Remove the temporary directory, with the file if it was not moved."""
         self._directory.cleanup()
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in one step, and keep the mode of an existing one; a link is replaced, not followed.
+
+    Raises:
+        OSError: If the file can't be written.
+    """
+    draft = AtomicFile(path)
+    try:
+        draft.path.write_bytes(content)
+        with suppress(FileNotFoundError):
+            shutil.copymode(path, draft.path)
+        draft.move()
+    finally:
+        draft.cleanup()

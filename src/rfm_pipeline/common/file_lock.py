@@ -7,8 +7,10 @@ names the holder.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from contextlib import suppress
@@ -32,6 +34,10 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+# Windows has no such flag; creating a link there takes a privilege.
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
 class FileLock:
     """Exclusive lock on a file, which is created to acquire the lock and removed to release it.
 
@@ -53,10 +59,10 @@ class FileLock:
             True if the lock was acquired; False if another process holds it.
 
         Raises:
-            OSError: If the file can't be created or written.
+            OSError: If the file can't be created or written; with `errno.ELOOP` if a link is in its place.
         """
         while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = self._open()
             try:
                 _lock(descriptor)
             except (BlockingIOError, PermissionError):
@@ -95,9 +101,23 @@ class FileLock:
             with suppress(OSError):
                 self._path.unlink()
 
+    def _open(self) -> int:
+        """Open the file, and create it if it is missing; follow no link that somebody put in its place."""
+        not_a_lock_file = OSError(errno.ELOOP, f"{self._path} is a link to another file")
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o644)
+        except OSError as error:
+            raise not_a_lock_file if error.errno == errno.ELOOP else error from None
+        about = os.fstat(descriptor)
+        # Zero names: the holder removed the file after it was opened, which `_is_at_path` finds.
+        if not stat.S_ISREG(about.st_mode) or about.st_nlink > 1:
+            os.close(descriptor)
+            raise not_a_lock_file
+        return descriptor
+
     def _is_at_path(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+            return os.path.samestat(os.fstat(descriptor), self._path.lstat())
         except OSError:
             return False
 
@@ -120,7 +140,7 @@ class LockedTempDir:
 
     def __init__(self, root: Path | None, prefix: str) -> None:
         self.path, self._lock = _create_locked(root, prefix)
-        _remove_orphans(self.path.parent, prefix)
+        remove_orphaned_directories(self.path.parent, prefix)
 
     def cleanup(self) -> None:
         """Remove the directory with its contents."""
@@ -159,14 +179,23 @@ def _remove(directory: Path, lock: FileLock) -> None:
         directory.rmdir()
 
 
-def _remove_orphans(root: Path, prefix: str) -> None:
+def remove_orphaned_directories(root: Path, prefix: str) -> None:
+    """Remove what killed processes of this user left: each `LockedTempDir` of a prefix that is not locked."""
     with suppress(OSError):
         for directory in root.glob(f"{prefix}{_RANDOM_SUFFIX_PATTERN}/"):
-            lock = FileLock(directory / _LOCK_NAME)
-            if not (directory / _LOCK_NAME).exists():
-                # Either an orphan whose lock file is already gone, which is empty, or a directory of another
-                # program, which `rmdir` leaves alone unless it is empty.
-                with suppress(OSError):
-                    directory.rmdir()
-            elif lock.acquire():
-                _remove(directory, lock)
+            with suppress(OSError):
+                _remove_orphan(directory)
+
+
+def _remove_orphan(directory: Path) -> None:
+    """Remove a directory that no process has locked; leave links and directories of other users alone."""
+    about = directory.lstat()
+    if not stat.S_ISDIR(about.st_mode) or (sys.platform != "win32" and about.st_uid != os.geteuid()):
+        return
+    lock = FileLock(directory / _LOCK_NAME)
+    if not (directory / _LOCK_NAME).exists():
+        # Either an orphan whose lock file is already gone, which is empty, or a directory of another
+        # program, which `rmdir` leaves alone unless it is empty.
+        directory.rmdir()
+    elif lock.acquire():
+        _remove(directory, lock)

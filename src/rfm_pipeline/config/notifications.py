@@ -64,6 +64,11 @@ class WebhookSetting(RedactedRepr):
         self._text = text
         self._origin = origin
 
+    @property
+    def file(self) -> Path | None:
+        """Path of the file that contains the URL; None if the URL or a variable is given."""
+        return Path(self._text) if _is_path(self._text) else None
+
     def resolve(self, environ: Mapping[str, str]) -> WebhookUrl | None:
         """Return the webhook URL; None if the variable or file is empty, which turns messages off.
 

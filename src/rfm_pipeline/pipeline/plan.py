@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -24,9 +23,9 @@ from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.config.source_location import FileLocation
-from rfm_pipeline.errors import ConfigurationError, ExpressionError
+from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
+from rfm_pipeline.pipeline.output_paths import refuse_destination, refuse_overwriting
 from rfm_pipeline.pipeline.shared_orders import comparing_files, expects_shared_orders
 from rfm_pipeline.pipeline.source_identity import refuse_other_columns
 from rfm_pipeline.pipeline.source_query import source_query
@@ -181,7 +180,7 @@ def open_plan(
     Raises:
         RfmError: If any check fails; the first one does.
     """
-    segment_map = validate_request(configuration.settings, publishes=publishes)
+    segment_map = validate_request(configuration, publishes=publishes)
     with ExitStack() as stack:
         name = run_id or f"check-{secrets.token_hex(6)}"
         warehouse = open_warehouse(
@@ -203,27 +202,32 @@ def open_plan(
         yield comparing_files(plan) if expects_shared_orders(plan) else plan
 
 
-def validate_request(settings: Settings, *, publishes: bool) -> SegmentMap:
+def validate_request(configuration: Configuration, *, publishes: bool) -> SegmentMap:
     """Validate what can be validated without opening anything.
 
     Returns:
         The validated segment map.
 
     Raises:
-        RfmError: If the webhook, the segment map, or the path of an output or of the report is not usable.
+        RfmError: If the webhook, the segment map, the destination, or the path of an output or of the report
+            is not usable.
     """
+    settings = configuration.settings
     if publishes:
         # An invalid webhook fails every run, and not only the first run that has a message to send.
         settings.notify.webhook_url(os.environ)
     segment_map = SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension)
-    for path in settings.output:
+    outputs = [("output", path) for path in dict.fromkeys(settings.output)]
+    for _, path in outputs:
         check_output(path)
-        _refuse_to_overwrite_source(path, settings)
     if publishes and settings.report.file:
         from rfm_pipeline.report.write import check_report_path
 
         check_report_path(settings.report.file)
-        _refuse_to_overwrite_source(settings.report.file, settings)
+        outputs.append(("report", settings.report.file))
+    refuse_overwriting(outputs, configuration)
+    if publishes:
+        refuse_destination(configuration)
     return segment_map
 
 
@@ -273,23 +277,6 @@ def estimate(plan: Plan) -> Plan:
     cost = plan.warehouse.estimate(plan.pipeline.steps(plan.warehouse.table)[0].select)
     # After the estimate, as reading the state may be a query that costs something.
     return replace(plan, cost=cost, state=read_state(plan.warehouse.destination))
-
-
-def _refuse_to_overwrite_source(output: Path, settings: Settings) -> None:
-    """Raise if an output would replace the source, or be part of the source in the next run."""
-    location = settings.source
-    if not isinstance(location, FileLocation):
-        return
-    path, written = Path(location.text), output.resolve()
-    if path.is_dir():
-        is_read = written.is_relative_to(path.resolve())
-    elif path.exists():
-        is_read = written == path.resolve()
-    else:
-        is_read = output.absolute().match(str(path.absolute()))
-    if is_read:
-        what = "is the source itself" if path.is_file() else f"would be part of the source {location}"
-        raise ConfigurationError(f"The output {output} {what}.", "write it somewhere else.")
 
 
 def _frozen_edges(settings: Settings, warehouse: Warehouse, *, publishes: bool) -> FrozenEdges | None:

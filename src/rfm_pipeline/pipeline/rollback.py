@@ -19,7 +19,7 @@ from rfm_pipeline.results.run_history import DestinationState, previous_date, re
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.publish import record_sql, restore_sql
+from rfm_pipeline.sql.publish import record_sql, restore_sql, unchanged_sql
 from rfm_pipeline.warehouse.factory import open_destination
 
 
@@ -87,7 +87,8 @@ def rollback(configuration: Configuration, run_id: str | None, observer: RunObse
         )
         observer.step("Publishing")
         tables, dialect = tables_of(destination), dialect_of(destination.engine)
-        changes = restore_sql(tables, target.as_of_date, dialect)
+        unchanged = unchanged_sql(tables, start.run_id, state.published_runs, dialect)
+        changes = [unchanged, *restore_sql(tables, target.as_of_date, dialect)]
         destination.apply([*changes, *record_sql(tables, restored.to_row(), dialect)], "rollback")
     assert target.statistics is not None  # a result in the history has statistics
     return RolledBack(

@@ -31,7 +31,7 @@ from rfm_pipeline.pipeline.staging import audit_error, stage_result
 from rfm_pipeline.results.run_history import read_state, tables_of
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
-from rfm_pipeline.sql.publish import publish_sql, record_sql
+from rfm_pipeline.sql.publish import publish_sql, record_sql, unchanged_sql
 
 
 def run(
@@ -153,7 +153,11 @@ def _history_from(plan: Plan, as_of: date | None) -> date | None:
 
 
 def _publish(plan: Plan, record: RunRecord) -> None:
-    """Publish the staged result and its record in one transaction; of a calibration, the record alone."""
+    """Publish the staged result and its record in one transaction; of a calibration, the record alone.
+
+    Raises:
+        LockedError: If another run has published since the plan looked at the destination.
+    """
     destination, dialect = plan.warehouse.destination, plan.spec.dialect
     tables, changes = tables_of(destination), []
     if record.status != "calibrated":
@@ -166,7 +170,8 @@ def _publish(plan: Plan, record: RunRecord) -> None:
             history_from=record.history_from,
             dialect=dialect,
         )
-    destination.apply([*changes, *record_sql(tables, record.to_row(), dialect)], "publish")
+    unchanged = unchanged_sql(tables, record.run_id, plan.state.published_runs, dialect)
+    destination.apply([unchanged, *changes, *record_sql(tables, record.to_row(), dialect)], "publish")
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from rfm_pipeline.errors import LockedError
+
 
 class Destination(Protocol):
     """The published tables `current`, `history` and `runs` (see `results.tables`)."""
@@ -68,7 +70,18 @@ class Destination(Protocol):
         Args:
             statements: INSERT and DELETE statements, in order.
             step: Name of the step in job ids: `publish`, `record` or `rollback`.
+
+        Raises:
+            LockedError: If the first statement found that another run has published meanwhile.
         """
 
     def close(self) -> None:
         """Release all resources."""
+
+
+def published_meanwhile_error(label: str) -> LockedError:
+    """Return the error for a publish that would replace what another run published since this one began."""
+    return LockedError(
+        f"Another run has published to {label} since this one began, so this one has published nothing.",
+        "run again; `rfm runs` lists what was published.",
+    )

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.tables import RUN_COLUMNS, Tables
+from rfm_pipeline.results.tables import PUBLISHED_STATUSES, RUN_COLUMNS, Tables
 
 
 class DestinationState(Struct, frozen=True):
@@ -31,6 +31,11 @@ class DestinationState(Struct, frozen=True):
     def dates(self) -> dict[date, RunRecord]:
         """The active as-of dates, each with the last run that wrote it, in ascending order."""
         return active_results_by_date(self.records)
+
+    @property
+    def published_runs(self) -> int:
+        """Number of runs that published a result, or restored one."""
+        return sum(record.status in PUBLISHED_STATUSES for record in self.records)
 
 
 def read_state(destination: Destination) -> DestinationState:
@@ -74,7 +79,7 @@ def active_results_by_date(records: Iterable[RunRecord]) -> dict[date, RunRecord
     inactive: set[date] = set()
     for record in sorted(records, key=lambda record: (record.finished_at, record.run_id)):
         day = record.as_of_date
-        if day is None or record.status not in {"published", "history_only"}:
+        if day is None or record.status not in PUBLISHED_STATUSES:
             continue
         if record.kind == "rollback":
             inactive = {other for other in written if other > day}

@@ -20,6 +20,9 @@ from rfm_pipeline._version import __version__
 SUFFIXES: Mapping[str, str] = {"current": "", "history": "_history", "runs": "_runs"}
 """The suffix of each table's name, after the name of the current result."""
 
+PUBLISHED_STATUSES = ("published", "history_only")
+"""The statuses of runs that wrote a result, in the runs table."""
+
 
 class PublishedColumn(Struct, frozen=True):
     """A column of a published table.

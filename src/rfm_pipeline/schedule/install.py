@@ -14,6 +14,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from rfm_pipeline.common.atomic_file import replace_file
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule.spec import Rendered, check_name
 from rfm_pipeline.schedule.targets import cron
@@ -41,7 +42,7 @@ class WriteFile(Struct, frozen=True):
         """Write the file and missing parent folders."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_bytes(self.content)
+            replace_file(self.path, self.content)
         except OSError as error:
             raise UsageError(f"{self.path} can't be written: {error.strerror}.") from None
 
@@ -119,7 +120,7 @@ def _revert(started: Sequence[tuple[InstallStep, bytes | None]]) -> None:
             elif isinstance(step, WriteFile) and previous_content is None:
                 step.path.unlink(missing_ok=True)
             elif isinstance(step, WriteFile) and previous_content is not None:
-                step.path.write_bytes(previous_content)
+                replace_file(step.path, previous_content)
 
 
 def _content(path: Path) -> bytes | None:

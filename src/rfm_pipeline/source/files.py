@@ -8,10 +8,12 @@ import glob
 import os
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from msgspec import Struct
 
+from rfm_pipeline.common.file_identity import file_key
 from rfm_pipeline.errors import SourceError, WarehouseError
 from rfm_pipeline.source.file_suffix import format_by_suffix
 
@@ -102,6 +104,43 @@ def find_files(text: str) -> MatchedFiles:
     raise file_not_found_error(path)
 
 
+def reads_file(text: str, path: Path) -> bool:
+    """Return whether a source reads a file, or would read it if it existed.
+
+    Args:
+        text: Path, directory or glob pattern, as for `find_files`.
+        path: Path of the file; below a directory it counts whatever its suffix.
+
+    Raises:
+        SourceError: If a directory can't be searched.
+    """
+    source, key = Path(text), file_key(path)
+    with translate_os_errors(text):
+        if source.is_dir():
+            parent = file_key(path.absolute().parent)
+            return any(file_key(folder) == parent for folder, _ in _walk_folders(source)) or any(
+                file_key(file) == key for file in _walk(source)
+            )
+        if source.exists() or not glob.has_magic(text):
+            return file_key(source) == key
+        matches = glob.glob(text, recursive=True)  # noqa: PTH207 - as in `_expand_glob`
+        return _would_match(text, path) or any(file_key(match) == key for match in matches)
+
+
+def _would_match(pattern: str, path: Path) -> bool:
+    """Return whether a glob pattern would match a file at `path`, by whatever path its directory is given."""
+    folder, last = os.path.split(pattern)
+    is_hidden = path.name.startswith(".")
+    if last == "**":
+        folders, is_matched = f"{pattern}/", not is_hidden
+    else:
+        folders, is_matched = f"{folder or '.'}/", fnmatchcase(path.name, last)
+        is_matched = is_matched and (last.startswith(".") or not is_hidden)
+    parent = file_key(path.absolute().parent)
+    # A pattern that ends in a slash matches directories.
+    return is_matched and any(file_key(match) == parent for match in glob.iglob(folders, recursive=True))  # noqa: PTH207
+
+
 def file_not_found_error(path: Path) -> SourceError:
     """Return the error for a missing file; its hint names the most similar file name of the directory."""
     folder = path.parent
@@ -154,6 +193,12 @@ def _label(files: Sequence[SourceFile], folder: str) -> str:
 
 def _walk(folder: Path) -> Iterator[Path]:
     """Yield all files below a directory; follow each linked directory once."""
+    for parent, names in _walk_folders(folder):
+        yield from (Path(parent, name) for name in names)
+
+
+def _walk_folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield a directory and those below it that are searched, each with the names of its files."""
 
     def reraise(error: OSError) -> None:
         raise error
@@ -169,7 +214,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         visible = [name for name in subfolders if not _is_hidden(name)]
         subfolders[:] = [name for name in visible if os.path.realpath(Path(parent, name)) not in visited]
         visited.update(os.path.realpath(Path(parent, name)) for name in subfolders)
-        yield from (Path(parent, name) for name in names)
+        yield parent, names
 
 
 def _is_data(name: str) -> bool:

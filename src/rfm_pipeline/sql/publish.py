@@ -9,8 +9,34 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, Tables
+from rfm_pipeline.results.tables import PUBLISHED_STATUSES, RESULT_COLUMNS, RUN_COLUMNS, Tables
 from rfm_pipeline.sql.dialects.base import Dialect
+
+PUBLISHED_MEANWHILE = "another run of rfm has published since this one began"
+"""Text of the error that the statement of `unchanged_sql` raises."""
+
+
+def unchanged_sql(tables: Tables, run_id: str, published_runs: int, dialect: Dialect) -> str:
+    """Return a statement that fails if a run has published since a plan looked at the destination.
+
+    It is the first statement of a publish's transaction: what the plan decided (which result is the current
+    one, and what each customer's earlier segment was) holds as long as no other result was published. The
+    runs are counted, because the clocks of two machines may differ.
+
+    Args:
+        tables: The published tables.
+        run_id: The run that publishes, which is not counted: its job may be executed twice.
+        published_runs: Number of runs that had published, as the plan saw them.
+        dialect: The SQL dialect.
+    """
+    statuses = ", ".join(dialect.literal(status) for status in PUBLISHED_STATUSES)
+    return (
+        "SELECT CASE\n"
+        f"  WHEN COUNT(*) <> {published_runs} THEN ERROR({dialect.literal(PUBLISHED_MEANWHILE)})\n"
+        "END\n"
+        f"FROM {tables.runs}\n"
+        f"WHERE status IN ({statuses}) AND run_id <> {dialect.literal(run_id)}"
+    )
 
 
 def publish_sql(

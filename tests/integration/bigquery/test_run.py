@@ -359,14 +359,14 @@ def test_a_table_with_other_columns_is_not_replaced(bigquery_shop: Shop, rfm: Rf
     )
     sentence, _ = refused(rfm("run", source, "--to", bigquery_shop.destination))
     assert sentence == (
-        f"The table {PROJECT}.{bigquery_shop.dataset}.rfm_segments does not have the columns of a result:"
+        f"{PROJECT}.{bigquery_shop.dataset}.rfm_segments is not a result of this pipeline:"
         " it lacks segment_since DATE and has extra INT64, r_score as STRING in place of INT64."
     )
     bigquery_shop.execute(f"CREATE VIEW {bigquery_shop.name('seen')} AS SELECT 1 AS one")
     sentence, _ = refused(rfm("run", source, "--to", f"{bigquery_shop.destination}.seen"))
     assert sentence.endswith("seen is a view, not a table of rfm.")
     sentence, _ = refused(rfm("run", source, "--to", source))
-    assert "does not have the columns of a result" in sentence
+    assert sentence == f"The source {source} is a table of the destination, which a run replaces."
     assert len(bigquery_shop.execute(f"SELECT * FROM {bigquery_shop.name('orders')}")) == 11
 
 

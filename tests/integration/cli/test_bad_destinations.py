@@ -26,6 +26,14 @@ def database(*statements: str) -> Callable[[Path], None]:
     return prepare
 
 
+def symbolic_link(target: str, path: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / path).symlink_to(target)
+
+
+def hard_link(existing: str, path: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / path).hardlink_to(folder / existing)
+
+
 def damaged(keep: float, zeros: int = 0) -> Callable[[Path], None]:
     """Writes `shop.duckdb`, a result that was damaged."""
 
@@ -54,8 +62,14 @@ DESTINATIONS = [
     case("bucket", f"{RUN} --to duckdb:s3://shop/rfm.duckdb", "s3:/shop, does not exist", hints="--to"),
     case("text file", f"{RUN} --to duckdb:notes.duckdb", "notes.duckdb is not a DuckDB database",
          hints="--to", files={"notes.duckdb": "not to be overwritten\n"}),
-    case("the source itself", f"{RUN} --to duckdb:orders.csv", "orders.csv is not a DuckDB database",
-         hints="--to"),
+    case("the source itself", f"{RUN} --to duckdb:orders.csv", "orders.csv is the source itself",
+         hints="else"),
+    case("the source by a hard link", f"{RUN} --to duckdb:b.duckdb", "b.duckdb is the source itself",
+         hints="else", prepare=hard_link("orders.csv", "b.duckdb")),
+    case("in the pattern of the source", "run 'exports/*' --to duckdb:exports/rfm.duckdb",
+         "part of the source exports/*", hints="else", files={"exports/a.csv": ORDERS}),
+    case("the configuration", f"{RUN} --to duckdb:rfm.toml", "rfm.toml is the configuration file",
+         hints="else", toml="returns = 'exclude'"),
     case("empty file", f"{RUN} --to duckdb:new.duckdb", "new.duckdb is empty", hints="--to",
          files={"new.duckdb": ""}),
     case("database cut in half", f"{RUN} --to duckdb:shop.duckdb", "shop.duckdb is damaged", hints="restore",
@@ -79,7 +93,7 @@ DESTINATIONS = [
     case("view like a table of ours", f"{RUN} --to duckdb:shop.duckdb", "is a view", hints="another table",
          prepare=database(f"CREATE VIEW rfm_segments AS SELECT {OURS}")),
     case("the table that is read", "run duckdb:shop.duckdb#orders --to duckdb:shop.duckdb#orders",
-         "orders in shop.duckdb", hints="another table", prepare=database(
+         "shop.duckdb#orders is a table of the destination", hints="another table", prepare=database(
              "CREATE TABLE orders AS SELECT 1 AS customer_id, DATE '2025-01-01' AS ordered_at, 5 AS amount")),
 ]  # fmt: skip
 
@@ -99,6 +113,59 @@ OUTPUTS = [
          "part of the source exports", hints="else", files={"exports/a.csv": ORDERS}),
     case("in the pattern of the source", "run 'exports/*.csv' --output exports/segments.csv",
          "part of the source exports/*.csv", hints="else", files={"exports/a.csv": ORDERS}),
+    case("in a folder of the pattern", "run 'exports/**/*.csv' --output exports/segments.csv",
+         "part of the source exports/**/*.csv", hints="else", files={"exports/2025/a.csv": ORDERS}),
+    case("in the folder of the source by a link", "run exports --output link/segments.csv",
+         "part of the source exports", hints="else", files={"exports/a.csv": ORDERS},
+         prepare=symbolic_link("exports", "link")),
+    case("linked into the folder of the source", "run exports --output segments.csv",
+         "part of the source exports", hints="else",
+         files={"exports/a.csv": ORDERS, "segments.csv": ""},
+         prepare=symbolic_link("../segments.csv", "exports/b.csv")),
+    case("the source by a link", f"{RUN} --output a.csv", "a.csv is the source itself", hints="else",
+         prepare=symbolic_link("orders.csv", "a.csv")),
+    case("the source by a hard link", f"{RUN} --output a.csv", "a.csv is the source itself", hints="else",
+         prepare=hard_link("orders.csv", "a.csv")),
+    case("the new destination", f"{RUN} --to duckdb:a.csv --output a.csv", "a.csv is the destination itself",
+         hints="else"),
+    case("the destination by a hard link", f"{RUN} --output a.csv", "a.csv is the destination itself",
+         hints="else", prepare=hard_link("rfm.duckdb", "a.csv")),
+    case("the destination by a link", f"{RUN} --report a.html", "The report a.html is the destination itself",
+         hints="else", prepare=symbolic_link("rfm.duckdb", "a.html")),
+    case("the log of the destination", f"{RUN} --output a.csv", "write-ahead log of the destination",
+         hints="else", prepare=symbolic_link("rfm.duckdb.wal", "a.csv")),
+    case("the lease of the destination", f"{RUN} --output a.csv", "a.csv is the lease of the destination",
+         hints="else", prepare=symbolic_link("rfm.duckdb.rfm_segments.lease", "a.csv")),
+    case("a rejected result", f"{RUN} --output a.csv", "a.csv is a rejected result that was kept",
+         hints="else", files={"rfm.rfm_segments.rejected-20250101T000000-aaaaaa.duckdb": "kept"},
+         prepare=hard_link("rfm.rfm_segments.rejected-20250101T000000-aaaaaa.duckdb", "a.csv")),
+    case("the configuration", f"{RUN} --output a.csv", "a.csv is the configuration file, rfm.toml",
+         hints="else", toml="returns = 'exclude'", prepare=symbolic_link("rfm.toml", "a.csv")),
+    case("the configuration that is named", f"{RUN} --config shop.json --output shop.json",
+         "shop.json is the configuration file", hints="else", files={"shop.json": "returns = 'exclude'"}),
+    case("another output by a hard link", f"{RUN} --output a.csv --output b.json", "b.json is the same file as the output, a.csv",
+         hints="else", files={"a.csv": ""}, prepare=hard_link("a.csv", "b.json")),
+    case("the report by a link", f"{RUN} --output a.csv --report b.html", "b.html is the same file as",
+         hints="else", prepare=symbolic_link("a.csv", "b.html")),
+    case("a report of the destination", "report --to duckdb:a.html --output a.html",
+         "The report a.html is the destination itself", hints="else"),
+    case("a chart over the page", "report -o a.html --chart trend --svg b.svg", "The chart b.svg", hints="else",
+         prepare=symbolic_link("a.html", "b.svg")),
+    case("an export of the destination", "export --to duckdb:a.csv -o a.csv",
+         "The output a.csv is the destination itself", hints="else"),
+    case("an export over the source", "export -o a.csv", "a.csv is the source itself", hints="else",
+         toml="source = 'orders.csv'", prepare=hard_link("orders.csv", "a.csv")),
+    case("a new configuration over the source", "init orders.csv --config orders.csv --force",
+         "orders.csv is the source itself", hints="else"),
+    case("a new configuration over the result", "init --config rfm.duckdb --force",
+         "rfm.duckdb is the destination itself", hints="else"),
+    case("a shop over the destination", "demo --source a.csv --to duckdb:a.csv",
+         "a.csv is the source itself", hints="else"),
+    case("a shop over the configuration", "demo --source a.csv --config b.toml --force",
+         "The file of the shop a.csv is the configuration file, b.toml", hints="else",
+         files={"b.toml": ""}, prepare=hard_link("b.toml", "a.csv")),
+    case("a unit over the source", "schedule systemd --write units -- run units/rfm-daily.timer",
+         "is a file that the schedule uses", hints="else", files={"units/rfm-daily.timer": ORDERS}),
     case("id longer than a cell", "run a.csv --output segments.xlsx", "'xxxxxxxxxxxxxxxxxxxx…'", "40,000",
          hints="another format", code=4, files={"a.csv": ORDERS.replace("c7", "x" * 40_000)}),
 ]  # fmt: skip

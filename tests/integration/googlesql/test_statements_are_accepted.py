@@ -13,12 +13,13 @@ from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.presets import load_preset
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.results.recognition import table_comment
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES, Tables
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.partition_pruning import describe_pruning, prune_partitions
-from rfm_pipeline.sql.publish import publish_sql, record_sql, restore_sql
+from rfm_pipeline.sql.publish import publish_sql, record_sql, restore_sql, unchanged_sql
 from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from rfm_pipeline.warehouse.bigquery import statements
@@ -67,7 +68,10 @@ def test_a_staging_table() -> None:
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_the_published_tables(name: str) -> None:
     GoogleSql.load().analyse(
-        statements.create_published_table_sql(name, getattr(PUBLISHED, name), LABELS), TABLES
+        statements.create_published_table_sql(
+            name, getattr(PUBLISHED, name), table_comment(name, "rfm_segments"), LABELS
+        ),
+        TABLES,
     )
 
 
@@ -79,7 +83,8 @@ def test_the_statements_of_a_publish(replaces_current: bool, history_from: date 
         replaces_current=replaces_current, history_from=history_from, dialect=BIGQUERY,
     )  # fmt: skip
     assert len(changes) == 2 + 2 * replaces_current + (history_from is not None)
-    for statement in [*changes, *record_sql(PUBLISHED, record().to_row(), BIGQUERY)]:
+    unchanged = unchanged_sql(PUBLISHED, "20260101T000000-abc123", 3, BIGQUERY)
+    for statement in [unchanged, *changes, *record_sql(PUBLISHED, record().to_row(), BIGQUERY)]:
         GoogleSql.load().analyse(statement, TABLES)
 
 

@@ -47,10 +47,14 @@ def demo(
 
       rfm demo --lines 10_000_000 --source demo.parquet --preset grid
     """
+    from msgspec.structs import replace
+
     from rfm_pipeline.cli.progress import show_progress
     from rfm_pipeline.cli.session import print_run_result
     from rfm_pipeline.config.loader import Configuration, load_configuration
     from rfm_pipeline.demo import is_shop, write_shop
+    from rfm_pipeline.pipeline.output_paths import refuse_overwriting
+    from rfm_pipeline.pipeline.plan import validate_request
     from rfm_pipeline.pipeline.run import run as run_pipeline
 
     try:
@@ -67,8 +71,10 @@ def demo(
         configuration = load_configuration(flags, config=config)
     else:
         configuration = Configuration(flags={"audits": _AUDITS, **flags})
-    # Validate the settings before ten million lines are written.
-    _ = configuration.settings
+    # Validate the request before ten million lines are written.
+    validate_request(configuration, publishes=True)
+    others = replace(configuration, flags={**flags, "source": None})
+    refuse_overwriting([("file of the shop", source)], others)
     with show_progress(quiet=quiet) as observer:
         observer.step("Generating a shop")
         write_shop(source, lines=line_count, seed=seed)

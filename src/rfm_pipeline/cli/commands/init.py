@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
@@ -36,19 +37,26 @@ def init(
 
       rfm init lines.csv --customer-id Account --date-format '%d/%m/%Y'
     """
+    from rfm_pipeline.common.atomic_file import replace_file
+    from rfm_pipeline.common.untrusted_text import replace_unprintable
+    from rfm_pipeline.config.loader import Configuration
     from rfm_pipeline.errors import UsageError
     from rfm_pipeline.pipeline.init_config import starter_config
+    from rfm_pipeline.pipeline.output_paths import refuse_overwriting
 
     config_option = [] if config == _DEFAULT_FILE else ["--config", str(config)]
-    if config.exists() and not force:
+    # A link that leads nowhere exists too.
+    if os.path.lexists(config) and not force:
         command = shlex.join(["rfm", "init", *([source] if source else []), *config_option, "--force"])
         raise UsageError(f"{config} exists already.", f"`{command}` overwrites it.")
+    named = {**flags, "source": source} if source else flags
+    refuse_overwriting([("new file", config)], Configuration(flags=named), writes_configuration=True)
     text = starter_config(source, flags)
     try:
-        config.write_text(text, encoding="utf-8")
+        replace_file(config, text.encode())
     except OSError as error:
         raise UsageError(
             f"{config} can't be written: {error.strerror}.", "choose another file with --config."
         ) from None
     check, run = (shlex.join(["rfm", command, *config_option]) for command in ("check", "run"))
-    print(f"Wrote {config}. Next: {check}, then {run}.")
+    print(replace_unprintable(f"Wrote {config}. Next: {check}, then {run}."))

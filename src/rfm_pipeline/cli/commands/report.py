@@ -76,6 +76,7 @@ def report(
       rfm report --chart movements --png movements.png
     """
     from rfm_pipeline.config.loader import load_configuration
+    from rfm_pipeline.pipeline.output_paths import refuse_overwriting
     from rfm_pipeline.report.data import collect_report_data, report_source
     from rfm_pipeline.report.write import (
         check_report_path,
@@ -87,12 +88,15 @@ def report(
     from rfm_pipeline.results.run_history import read_state
     from rfm_pipeline.warehouse.factory import open_destination
 
-    settings = load_configuration(flags, config=config).settings
-    _check_chart(chart, [path for path in (svg, png) if path], output, segment)
+    configuration = load_configuration(flags, config=config)
+    settings = configuration.settings
+    _check_chart(chart, [path for path in (svg, png) if path], segment)
     page = output or (None if chart else Path("report.html"))
     for path, suffixes in ((page, (".html", ".htm")), (svg, (".svg",)), (png, (".png",))):
         if path:
             check_report_path(path, suffixes)
+    outputs = (("report", page), ("chart", svg), ("chart", png))
+    refuse_overwriting([(what, path) for what, path in outputs if path], configuration)
     with open_destination(settings) as destination:
         state = read_state(destination)
         with destination.open_for_reading():
@@ -128,7 +132,7 @@ def report(
         print_written(data, written)
 
 
-def _check_chart(chart: str | None, images: list[Path], page: Path | None, segment: str | None) -> None:
+def _check_chart(chart: str | None, images: list[Path], segment: str | None) -> None:
     from rfm_pipeline.report.write import CHARTS
 
     if chart is not None and chart not in CHARTS:
@@ -137,5 +141,3 @@ def _check_chart(chart: str | None, images: list[Path], page: Path | None, segme
         raise UsageError(f"The chart {chart} has no file to be written to.", "give --svg FILE or --png FILE.")
     if chart is None and (images or segment):
         raise UsageError("No chart was named.", f"give --chart, one of {', '.join(CHARTS)}.")
-    if page is not None and page in images:
-        raise UsageError(f"{page} is the file of both the page and the chart.", "name different files.")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
 from rfm_pipeline.cli.options import Json
 from rfm_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from rfm_pipeline.schedule import Schedule
 
 _WHEN, _WHAT, _CLOUD, _OUTPUT = "When", "What runs", "Google Cloud", "Output"
 
@@ -148,9 +151,20 @@ def schedule(
     elif as_json:
         print_rendered_json(rendered)
     elif write:
+        _refuse_overwriting(write, [file.name for file in rendered.files], daily)
         write_rendered(rendered, write)
     else:
         print_rendered(rendered)
+
+
+def _refuse_overwriting(folder: Path, names: list[str], daily: Schedule) -> None:
+    """Raise if a file of the schedule would replace one that the scheduled command names, or a secret."""
+    from rfm_pipeline.pipeline.output_paths import refuse_same_files
+
+    secrets = (secret.reference for secret in daily.secrets)
+    named = [daily.config or "rfm.toml", "rfm.duckdb", *daily.arguments, *secrets]
+    files = [("a file that the schedule uses", Path(daily.folder, name)) for name in named]
+    refuse_same_files([("file", folder / name) for name in names], files)
 
 
 def _when(at: str, timezone: str | None) -> dict[str, Any]:

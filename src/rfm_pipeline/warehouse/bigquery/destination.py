@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rfm_pipeline._version import __version__
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
-from rfm_pipeline.errors import DestinationError
-from rfm_pipeline.results.tables import SUFFIXES, newer_version
+from rfm_pipeline.errors import DestinationError, WarehouseError
+from rfm_pipeline.results.destination import published_meanwhile_error
+from rfm_pipeline.results.recognition import recognize_destination, table_comment
+from rfm_pipeline.results.tables import SUFFIXES
+from rfm_pipeline.sql.publish import PUBLISHED_MEANWHILE
 from rfm_pipeline.warehouse.bigquery import statements
+from rfm_pipeline.warehouse.bigquery.catalog import BigQueryCatalog, refuse_temporary_name
 from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
 from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.lease import Lease
 from rfm_pipeline.warehouse.bigquery.retry import UnreachableError
-from rfm_pipeline.warehouse.bigquery.schema import published_schema_differences
-from rfm_pipeline.warehouse.bigquery.tables import dataset_location, drop_table, find_table
-
-if TYPE_CHECKING:
-    from google.cloud.bigquery import Table
+from rfm_pipeline.warehouse.bigquery.tables import dataset_location, describe_table, drop_table
 
 
 class BigQueryDestination:
@@ -42,7 +41,7 @@ class BigQueryDestination:
         self._jobs = jobs
         self._location = location
         self._settings = settings
-        self._existing_tables: frozenset[str] | None = None
+        self._is_marked: dict[str, bool] = {}
         self._query_count = 0
 
     @property
@@ -60,12 +59,10 @@ class BigQueryDestination:
         )
 
     def existing_tables(self) -> frozenset[str]:
-        tables = {name: find_table(self._jobs, self.full_name(name)) for name in SUFFIXES}
-        existing = {name: table for name, table in tables.items() if table is not None}
-        for name, table in existing.items():
-            self._check_published_by_rfm(name, table, has_runs="runs" in existing)
-        self._existing_tables = frozenset(existing)
-        return self._existing_tables
+        dataset = f"{self._location.project}.{self._location.dataset}"
+        catalog = BigQueryCatalog(self._jobs, dataset, self._last_version)
+        self._is_marked = recognize_destination(self._location.table, catalog)
+        return frozenset(self._is_marked)
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         self._query_count += 1
@@ -81,6 +78,7 @@ class BigQueryDestination:
         return dataset_location(self._jobs, self._location.project, self._location.dataset)
 
     def check(self) -> None:
+        refuse_temporary_name(f"{self._location.project}.{self._location.dataset}", self._location.table)
         self._jobs.location = self._settings.location or self.dataset_location
 
     def open_for_reading(self) -> AbstractContextManager[None]:
@@ -91,6 +89,13 @@ class BigQueryDestination:
         return Lease(self._jobs, self._location, self._settings, run_id).hold()
 
     def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:
+        self._drop_staged_tables(run_id, spared)
+
+    def remove_retained(self, run_id: str) -> int:
+        return self._drop_staged_tables(run_id, ())
+
+    def _drop_staged_tables(self, run_id: str, spared: Collection[str]) -> int:
+        """Drop the staged tables of all runs but the current one and the spared ones; return of how many."""
         doing, location = "list the tables that earlier runs left behind", self._location
         dataset = f"{location.project}.{location.dataset}"
 
@@ -104,42 +109,44 @@ class BigQueryDestination:
 
         with translate_bigquery_errors(doing):
             tables = self._jobs.retry_policy.call(list_tables, doing)
+        owners = set()
         for table in tables:
             owner = statements.staging_run_id(location.table, table)
             if owner and owner not in {run_id, *spared}:
                 drop_table(self._jobs, f"{dataset}.{table}")
+                owners.add(owner)
+        return len(owners)
 
     def apply(self, changes: Sequence[str], step: str) -> None:
         if step == "record" and self._jobs.retry_policy.is_exhausted:
             raise UnreachableError("An earlier request to BigQuery failed until its deadline.")
-        if self._existing_tables is None or len(self._existing_tables) < len(SUFFIXES):
+        self._create_or_mark_tables()
+        try:
+            self._jobs.query(step, statements.transaction_sql(changes), commits=True)
+        except WarehouseError as error:
+            if PUBLISHED_MEANWHILE in error.message:
+                raise published_meanwhile_error(self.label) from error
+            raise
+
+    def _create_or_mark_tables(self) -> None:
+        """Create the missing tables, and mark those that an earlier version wrote."""
+        table = self._location.table
+        if len(self._is_marked) < len(SUFFIXES):
             labels = {"created_by": "rfm-pipeline"}
             created = [
-                statements.create_published_table_sql(name, self.table(name), labels) for name in SUFFIXES
+                statements.create_published_table_sql(
+                    name, self.table(name), table_comment(name, table), labels
+                )
+                for name in SUFFIXES
             ]
             self._jobs.query("create", ";\n".join(created))
-        self._jobs.query(step, statements.transaction_sql(changes), commits=True)
+        for name, is_marked in self._is_marked.items():
+            if not is_marked:
+                describe_table(self._jobs, self.full_name(name), table_comment(name, table))
+        self._is_marked = dict.fromkeys(SUFFIXES, True)
 
     def close(self) -> None:
         self._jobs.client.close()  # type: ignore[no-untyped-call]
-
-    def _check_published_by_rfm(self, name: str, table: Table, *, has_runs: bool) -> None:
-        label = self.full_name(name)
-        hint = "choose another table with --to, or drop this one if it is not needed."
-        if table.table_type not in (None, "TABLE"):
-            kind = str(table.table_type).lower().replace("_", " ")
-            raise DestinationError(f"{label} is a {kind}, not a table of rfm.", hint)
-        differences = published_schema_differences(name, table.schema)
-        if differences is None:
-            return
-        if has_runs and (newer := newer_version(self._last_version())):
-            raise DestinationError(
-                f"{label} was written by rfm {newer}, which is newer than this one, {__version__}.",
-                f"upgrade: pip install 'rfm-pipeline>={newer}'.",
-            )
-        raise DestinationError(
-            f"The table {label} does not have the columns of a result: it {differences}.", hint
-        )
 
     def _last_version(self) -> str | None:
         """Return the version of rfm that ran last; None if the runs table is missing or not rfm's."""

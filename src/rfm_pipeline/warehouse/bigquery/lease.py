@@ -4,8 +4,8 @@ Creating a table is atomic, and BigQuery drops the table at its expiry, so the l
 itself. A running process extends the expiry from a separate thread, which a long job does not delay.
 
 A process can lose its lease while it is suspended, for example because the machine slept. Such a run can do
-no harm afterwards: the next holder of the lease drops the staged tables of the suspended run
-(`BigQueryDestination.remove_orphans`), whose publish then fails and changes nothing.
+no harm afterwards: its publish fails if another run has published (`sql.publish.unchanged_sql`), and it
+neither renews nor drops the lease of another run.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import LockedError
 from rfm_pipeline.warehouse.bigquery.errors import UNCHANGED, translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, label_value
+from rfm_pipeline.warehouse.bigquery.statements import lease_name
 from rfm_pipeline.warehouse.bigquery.tables import drop_table, find_table, table_reference
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Lease:
         self._location = location
         self._duration = timedelta(seconds=settings.lease)
         self._run_id = run_id
-        self._name = f"{location.project}.{location.dataset}.{location.table}__lease"
+        self._name = f"{location.project}.{location.dataset}.{lease_name(location.table)}"
         self._timeout = settings.request_timeout
 
     @contextmanager
@@ -72,7 +73,8 @@ class Lease:
             released.set()
             renewal.join(self._timeout)
             with suppress(Exception):
-                drop_table(self._jobs, self._name, timeout_s=_RELEASE_TIMEOUT_S)
+                if self._is_own(find_table(self._jobs, self._name, timeout_s=_RELEASE_TIMEOUT_S)):
+                    drop_table(self._jobs, self._name, timeout_s=_RELEASE_TIMEOUT_S)
 
     def _acquire(self) -> None:
         from google.api_core.exceptions import Conflict
@@ -88,14 +90,19 @@ class Lease:
             existing = find_table(self._jobs, self._name)
             if existing is None:
                 continue
-            if (existing.labels or {}).get("rfm_run") == label_value(self._run_id) or (
-                self._run_id in (existing.description or "")
-            ):
+            if self._is_own(existing):
                 # An earlier attempt created the table, and its response was lost.
                 return
             if is_last_attempt or existing.expires is None or existing.expires > datetime.now(UTC):
                 raise self._held_error(existing)
             drop_table(self._jobs, self._name)
+
+    def _is_own(self, existing: Table | None) -> bool:
+        """Return whether this run has created the lease that exists."""
+        if existing is None:
+            return False
+        is_labelled = (existing.labels or {}).get("rfm_run") == label_value(self._run_id)
+        return is_labelled or self._run_id in (existing.description or "")
 
     def _create_table(self) -> Table:
         from google.cloud.bigquery import SchemaField, Table
@@ -120,6 +127,9 @@ class Lease:
             table = Table(table_reference(self._name))
             table.expires = datetime.now(UTC) + self._duration
             try:
+                if not self._is_own(find_table(self._jobs, self._name)):
+                    _log.info("the lease expired, and another run may have taken it")
+                    return
                 self._jobs.client.update_table(
                     table,
                     ["expires"],

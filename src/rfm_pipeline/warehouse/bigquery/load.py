@@ -10,6 +10,7 @@ from msgspec import Struct
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import DestinationError, WarehouseError
+from rfm_pipeline.warehouse.bigquery.catalog import refuse_published_table
 from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles, ParquetField, to_schema_fields
@@ -75,7 +76,8 @@ def load_files(
         run_id: Id that job ids start with.
 
     Raises:
-        DestinationError: If the table exists and `mode` is `create`, or its columns differ from the files'.
+        DestinationError: If the table exists and `mode` is `create`, its columns differ from the files', or
+            rfm has published it.
         RfmError: If the files can't be read, or the job failed; the table is then unchanged.
     """
     files.open()
@@ -83,6 +85,7 @@ def load_files(
     name = f"{table.project}.{table.dataset}.{table.table}"
     try:
         jobs.location = settings.location or dataset_location(jobs, table.project, table.dataset)
+        refuse_published_table(jobs, f"{table.project}.{table.dataset}", table.table)
         existing = find_table(jobs, name)
         if existing is not None:
             _check_target(existing, name, files.fields, mode)

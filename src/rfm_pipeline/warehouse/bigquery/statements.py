@@ -14,12 +14,8 @@ _LAYOUTS: Mapping[str, str] = {
     "history": "PARTITION BY as_of_date\nCLUSTER BY segment",
     "runs": "",
 }
-_DESCRIPTIONS: Mapping[str, str] = {
-    "current": "RFM segments: one row per customer, replaced by each run.",
-    "history": "RFM segments as of each date: one row per customer and date.",
-    "runs": "The runs that made the RFM segments beside this table, one row each.",
-}
-_STAGING_SUFFIX = re.compile(r"__(?P<run>\d{8}T\d{6}_[0-9a-f]{6})__[a-z_]+")
+_LEASE_SUFFIX = "__lease"
+_STAGING_SUFFIX = re.compile(r"__(?P<run>\d{8}T\d{6}_[0-9a-f]{6})__[a-z_]+$")
 
 
 def qualified_name(*parts: str) -> str:
@@ -60,12 +56,13 @@ def create_staging_table_sql(table: str, select: str, expires: datetime, labels:
     )
 
 
-def create_published_table_sql(name: str, table: str, labels: Mapping[str, str]) -> str:
+def create_published_table_sql(name: str, table: str, comment: str, labels: Mapping[str, str]) -> str:
     """Return a statement that creates a published table with types, descriptions, labels and clustering.
 
     Args:
         name: `current`, `history` or `runs`.
         table: Quoted name of the table.
+        comment: Description of the table, with its mark.
         labels: Labels of the table.
     """
     columns = ",\n".join(
@@ -76,7 +73,7 @@ def create_published_table_sql(name: str, table: str, labels: Mapping[str, str])
     return (
         f"CREATE TABLE IF NOT EXISTS {table} (\n{columns}\n)\n"
         f"{layout}{layout and chr(10)}"
-        f"OPTIONS (description = {string_literal(_DESCRIPTIONS[name])}, labels = [{_labels(labels)}])"
+        f"OPTIONS (description = {string_literal(comment)}, labels = [{_labels(labels)}])"
     )
 
 
@@ -97,6 +94,20 @@ def staging_table_name(table: str, run_id: str, name: str) -> str:
     'rfm_segments__20251231T060000_1f9c3a__edges'
     """
     return f"{table}__{run_id.replace('-', '_')}__{name}"
+
+
+def lease_name(table: str) -> str:
+    """Return the name of the lease of the destination's table."""
+    return f"{table}{_LEASE_SUFFIX}"
+
+
+def is_temporary_name(table: str) -> bool:
+    """Return whether a table has the name of a lease or of a staged table, of whatever destination.
+
+    >>> is_temporary_name("rfm_segments__lease"), is_temporary_name("rfm_segments")
+    (True, False)
+    """
+    return table.casefold().endswith(_LEASE_SUFFIX) or _STAGING_SUFFIX.search(table) is not None
 
 
 def staging_run_id(table: str, candidate: str) -> str | None:

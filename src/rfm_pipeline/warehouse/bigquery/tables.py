@@ -48,8 +48,14 @@ def dataset_location(jobs: JobRunner, project: str, dataset: str) -> str | None:
             ) from None
 
 
-def find_table(jobs: JobRunner, name: str) -> Table | None:
-    """Return a table's metadata, given its full name; None if the table does not exist."""
+def find_table(jobs: JobRunner, name: str, timeout_s: float | None = None) -> Table | None:
+    """Return a table's metadata; None if the table does not exist.
+
+    Args:
+        jobs: Job runner with the client.
+        name: Full name of the table.
+        timeout_s: Seconds after which a failing request is not retried; None for the policy's deadline.
+    """
     from google.api_core.exceptions import NotFound
 
     def get() -> Table:
@@ -62,7 +68,7 @@ def find_table(jobs: JobRunner, name: str) -> Table | None:
     doing = f"read the table {name}"
     with translate_bigquery_errors(doing):
         try:
-            return jobs.retry_policy.call(get, doing)
+            return jobs.retry_policy.call(get, doing, timeout_s=timeout_s)
         except NotFound:
             return None
 
@@ -133,6 +139,26 @@ def create_table(
     doing = f"create the table {name}"
     with translate_bigquery_errors(doing):
         jobs.retry_policy.call(create, doing)
+
+
+def describe_table(jobs: JobRunner, name: str, description: str) -> None:
+    """Change the description of an existing table, given its full name."""
+    from google.cloud.bigquery import Table
+
+    table = Table(table_reference(name))
+    table.description = description
+
+    def update() -> Table:
+        return jobs.client.update_table(
+            table,
+            ["description"],
+            retry=None,  # type: ignore[arg-type]
+            timeout=jobs.request_timeout,
+        )
+
+    doing = f"describe the table {name}"
+    with translate_bigquery_errors(doing):
+        jobs.retry_policy.call(update, doing)
 
 
 def drop_table(jobs: JobRunner, name: str, timeout_s: float | None = None) -> None:

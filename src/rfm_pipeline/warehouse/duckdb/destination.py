@@ -7,29 +7,29 @@ second run for the whole duration of a run.
 
 from __future__ import annotations
 
-import glob
-import json
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rfm_pipeline._version import __version__
+from rfm_pipeline.common.atomic_file import DRAFT_PREFIX, AtomicFile
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.common.duckdb_engine import duckdb, fetch_dicts, lock_holder
 from rfm_pipeline.common.duckdb_quoting import qualified_name, text_literal
-from rfm_pipeline.common.file_lock import FileLock
+from rfm_pipeline.common.file_lock import remove_orphaned_directories
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.destination_location import DuckDBDestinationLocation
 from rfm_pipeline.config.engines import DuckDBSettings
-from rfm_pipeline.errors import DestinationError, LockedError, WarehouseError
-from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES, PublishedColumn, newer_version
+from rfm_pipeline.errors import DestinationError, RfmError, WarehouseError
+from rfm_pipeline.results.destination import published_meanwhile_error
+from rfm_pipeline.results.recognition import recognize_destination, table_comment
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES, PublishedColumn
+from rfm_pipeline.sql.publish import PUBLISHED_MEANWHILE
+from rfm_pipeline.warehouse.duckdb.catalog import DuckDBCatalog
 from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
 from rfm_pipeline.warehouse.duckdb.errors import (
     UNCHANGED,
@@ -37,12 +37,13 @@ from rfm_pipeline.warehouse.duckdb.errors import (
     file_locked_error,
     translate_duckdb_errors,
 )
-from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES, published_schema_differences
+from rfm_pipeline.warehouse.duckdb.lease import hold_lease
+from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
+from rfm_pipeline.warehouse.duckdb.siblings import draft_path, drafts, kept_path, kept_results
 
 _CATALOG = "destination"
 _RETAINED_CATALOG = "retained"
 _RETENTION_DAYS = 7
-_RETAINED_INFIX = ".rejected-"
 
 
 class DuckDBDestination:
@@ -61,14 +62,16 @@ class DuckDBDestination:
         self, connection: duckdb.DuckDBPyConnection, file: Path, table: str, settings: DuckDBSettings
     ) -> None:
         self._connection = connection
-        self._file = file
+        self._named_file = file
+        # The file and all that lies beside it are found by one name, whichever link was given.
+        self._file = Path(os.path.realpath(file)) if os.path.islink(file) else file  # noqa: PTH114 - never raises
         self._table = table
         self._settings = settings
         self._is_attached = False
 
     @property
     def label(self) -> str:
-        return f"duckdb:{self._file}#{self._table}"
+        return f"duckdb:{self._named_file}#{self._table}"
 
     def table(self, name: str) -> str:
         return qualified_name(_CATALOG, "main", f"{self._table}{SUFFIXES[name]}")
@@ -78,27 +81,7 @@ class DuckDBDestination:
         if not self._file.exists():
             return frozenset()
         with self.open_for_reading():
-            columns = self._connection.execute(
-                "SELECT LOWER(table_name), table_type = 'VIEW', column_name, data_type"
-                " FROM information_schema.columns"
-                " JOIN information_schema.tables USING (table_catalog, table_schema, table_name)"
-                " WHERE table_catalog = ? AND table_schema = 'main' ORDER BY ordinal_position",
-                [_CATALOG],
-            ).fetchall()
-            schemas: dict[str, dict[str, str]] = {}
-            views = set()
-            for table, is_view, column, type_ in columns:
-                schemas.setdefault(table, {})[column] = type_
-                if is_view:
-                    views.add(table)
-            existing = set()
-            for name, suffix in SUFFIXES.items():
-                # Table names in DuckDB are case-insensitive.
-                table = f"{self._table}{suffix}".casefold()
-                if table in schemas:
-                    self._check_published_by_rfm(name, schemas[table], is_view=table in views)
-                    existing.add(name)
-        return frozenset(existing)
+            return frozenset(self._recognize())
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         with self.open_for_reading():
@@ -125,6 +108,10 @@ class DuckDBDestination:
                     with self._attached(self._file, read_only=False):
                         self._execute_transaction(statements)
                         is_committed = True
+        except RfmError as error:
+            if PUBLISHED_MEANWHILE in str(error.__cause__):
+                raise published_meanwhile_error(self.label) from error
+            raise
         except KeyboardInterrupt:
             # Dropped after the commit, as in `_execute_transaction`: detaching the file writes a checkpoint,
             # which takes long enough for a signal to arrive.
@@ -134,26 +121,8 @@ class DuckDBDestination:
     @contextmanager
     def lease(self, run_id: str) -> Iterator[None]:
         self.check()
-        lock = FileLock(self._file.with_name(f"{self._file.name}.{self._table}.lease"))
-        holder = {
-            "run_id": run_id,
-            "process": os.getpid(),
-            "host": socket.gethostname(),
-            "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
-        }
-        try:
-            is_acquired = lock.acquire(json.dumps(holder))
-        except OSError as error:
-            raise WarehouseError(
-                f"The lease of {self._file} can't be taken: {lower_first(error.strerror or str(error))}.",
-                f"check the disk's free space and the permissions; {UNCHANGED}",
-            ) from None
-        if not is_acquired:
-            raise lease_held_error(self.label, lock.read_note())
-        try:
+        with hold_lease(self._file, self._table, self.label, run_id):
             yield
-        finally:
-            lock.release()
 
     def check(self) -> None:
         folder = self._file.parent
@@ -178,25 +147,48 @@ class DuckDBDestination:
 
     def retain_tables(self, run_id: str, tables: Sequence[str]) -> str:
         """Copy staged tables into a file beside the destination; return a clause that says where they are."""
-        file = self._file.with_name(f"{self._file.stem}.{self._table}{_RETAINED_INFIX}{run_id}.duckdb")
+        file = kept_path(self._file, self._table, run_id)
+        draft = None
         try:
-            with self._attached(file, read_only=False, catalog=_RETAINED_CATALOG):
+            # The name can be foreseen, and a link in its place would be followed.
+            draft = AtomicFile(file)
+            with self._attached(draft.path, read_only=False, catalog=_RETAINED_CATALOG):
                 for table in tables:
                     copy = qualified_name(_RETAINED_CATALOG, table)
                     self._connection.execute(f"CREATE TABLE {copy} AS FROM {table}")
-        except BaseException:
-            file.unlink(missing_ok=True)
-            raise
+            draft.path.chmod(0o600)
+            draft.move()
+        except OSError as error:
+            raise WarehouseError(
+                f"The staged tables can't be kept in {file}: {lower_first(error.strerror or str(error))}.",
+                f"check the disk's free space and the permissions; {UNCHANGED}",
+            ) from None
+        finally:
+            if draft is not None:
+                draft.cleanup()
         return f"the staged tables are in {file} for {_RETENTION_DAYS} days"
 
     def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:  # noqa: ARG002 - retained tables expire
-        folder, oldest = self._file.parent, time.time() - _RETENTION_DAYS * 24 * 60 * 60
-        for orphan in folder.glob(f".{glob.escape(self._file.name)}.{self._table}.*.new*"):
+        oldest = time.time() - _RETENTION_DAYS * 24 * 60 * 60
+        remove_orphaned_directories(self._file.parent, DRAFT_PREFIX)
+        for orphan in drafts(self._file, self._table):
             orphan.unlink(missing_ok=True)
-        for retained in folder.glob(f"{glob.escape(self._file.stem)}.{self._table}{_RETAINED_INFIX}*.duckdb"):
+        for retained in kept_results(self._file, self._table):
             with suppress(OSError):
-                if retained.stat().st_mtime < oldest:
+                if retained.lstat().st_mtime < oldest:
                     retained.unlink()
+
+    def remove_retained(self, run_id: str) -> int:  # noqa: ARG002 - no file is of the current run
+        retained = tuple(kept_results(self._file, self._table))
+        for file in retained:
+            try:
+                file.unlink()
+            except OSError as error:
+                raise WarehouseError(
+                    f"The kept result {file} can't be removed: {lower_first(error.strerror or str(error))}.",
+                    f"remove it, and repeat the command; {UNCHANGED}",
+                ) from None
+        return len(retained)
 
     def close(self) -> None:
         self._connection.close()
@@ -205,7 +197,7 @@ class DuckDBDestination:
 
     def _create_file(self, statements: Sequence[str]) -> bool:
         """Create the destination file with its content in one step; return False if it exists by then."""
-        temporary = self._file.with_name(f".{self._file.name}.{self._table}.{secrets.token_hex(4)}.new")
+        temporary = draft_path(self._file, self._table, secrets.token_hex(4))
         try:
             with self._attached(temporary, read_only=False):
                 self._execute_transaction(statements)
@@ -225,8 +217,7 @@ class DuckDBDestination:
     def _execute_transaction(self, statements: Sequence[str]) -> None:
         self._connection.execute("BEGIN TRANSACTION")
         try:
-            for name, columns in PUBLISHED_COLUMNS.items():
-                self._create_table(name, columns)
+            self._create_or_mark_tables()
             for statement in statements:
                 self._connection.execute(statement)
         except BaseException:
@@ -257,27 +248,41 @@ class DuckDBDestination:
         self._connection.execute("ROLLBACK")
         return False
 
-    def _create_table(self, name: str, columns: Mapping[str, PublishedColumn]) -> None:
+    def _recognize(self) -> dict[str, bool]:
+        """Return the tables that exist, each with whether it is marked; the file has to be attached."""
+        catalog = DuckDBCatalog(self._connection, _CATALOG, self._named_file, self._table)
+        return recognize_destination(self._table, catalog)
+
+    def _create_or_mark_tables(self) -> None:
+        """Create the missing tables, and mark those that an earlier version wrote.
+
+        Raises:
+            DestinationError: If another program has made a table of one of the names.
+        """
+        is_marked = self._recognize()
+        for name, columns in PUBLISHED_COLUMNS.items():
+            statements = [] if name in is_marked else self._create_table_sql(name, columns)
+            if not is_marked.get(name):
+                comment = text_literal(table_comment(name, self._table))
+                statements.append(f"COMMENT ON TABLE {self.table(name)} IS {comment}")
+            if statements:
+                self._connection.execute(";\n".join(statements))
+
+    def _create_table_sql(self, name: str, columns: Mapping[str, PublishedColumn]) -> list[str]:
         table = self.table(name)
-        exists = self._connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = 'main'"
-            " AND LOWER(table_name) = LOWER(?)",
-            [_CATALOG, f"{self._table}{SUFFIXES[name]}"],
-        ).fetchone()
-        if exists:
-            return
         # Compressed ids would make the file a quarter smaller, and a publish take 1.4 times as long.
         definitions = ", ".join(
             f"{column} {COLUMN_TYPES[about.holds]}"
             f"{' USING COMPRESSION uncompressed' if column == 'customer_id' else ''}"
             for column, about in columns.items()
         )
-        statements = [f"CREATE TABLE {table} ({definitions})"]
-        statements += [
-            f"COMMENT ON COLUMN {table}.{column} IS {text_literal(about.description)}"
-            for column, about in columns.items()
+        return [
+            f"CREATE TABLE {table} ({definitions})",
+            *(
+                f"COMMENT ON COLUMN {table}.{column} IS {text_literal(about.description)}"
+                for column, about in columns.items()
+            ),
         ]
-        self._connection.execute(";\n".join(statements))
 
     def _detach_source(self) -> None:
         """Detach all files: the source may be in the destination file, which can be attached only once."""
@@ -324,35 +329,6 @@ class DuckDBDestination:
             raise_if_cancelled()
             pause = min(pause * 1.5, 1.0)
 
-    # Checks
-
-    def _check_published_by_rfm(self, name: str, columns: Mapping[str, str], *, is_view: bool) -> None:
-        table = f"{self._table}{SUFFIXES[name]}"
-        hint = f"choose another table, as in --to 'duckdb:{self._file}#rfm_segments_2', or another file."
-        if is_view:
-            raise DestinationError(f"{table} in {self._file} is a view, not a table of rfm.", hint)
-        differences = published_schema_differences(name, columns)
-        if differences is None:
-            return
-        if newer := newer_version(self._last_version()):
-            raise DestinationError(
-                f"{self._file} was written by rfm {newer}, which is newer than this one, {__version__}.",
-                f"upgrade: pip install 'rfm-pipeline>={newer}'.",
-            )
-        raise DestinationError(
-            f"The table {table} in {self._file} is not a result of this pipeline: it {differences}.", hint
-        )
-
-    def _last_version(self) -> str | None:
-        """Return the version of rfm that ran last; None if the runs table is missing or not rfm's."""
-        try:
-            row = self._connection.execute(
-                f"SELECT version FROM {self.table('runs')} ORDER BY finished_at DESC LIMIT 1"
-            ).fetchone()
-        except duckdb.Error:
-            return None
-        return row[0] if row else None
-
 
 @contextmanager
 def open_duckdb_destination(
@@ -371,21 +347,3 @@ def open_duckdb_destination(
             yield destination
         finally:
             destination.close()
-
-
-def lease_held_error(label: str, note: str) -> LockedError:
-    """Return the error for a destination whose lease another run holds.
-
-    Args:
-        label: Label of the destination.
-        note: JSON note of the lock's holder, or any other text.
-    """
-    try:
-        holder = json.loads(note)
-        run = (
-            f"the run {holder['run_id']} (process {holder['process']} on {holder['host']},"
-            f" since {holder['since']})"
-        )
-    except (ValueError, KeyError, TypeError):
-        run = "another run"
-    return LockedError(f"{label} is held by {run}.", f"wait for it to end, or stop it; {UNCHANGED}")

@@ -1,0 +1,159 @@
+"""Refusal of outputs that would replace a file of the user's: a source, a result, a configuration, a secret.
+
+Paths are compared by the files that they lead to, before anything is opened or written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from rfm_pipeline.common.file_identity import file_key, is_same_file
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, DuckDBDestinationLocation
+from rfm_pipeline.config.loader import CONFIG_FILE, Configuration
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.config.source_location import (
+    BigQueryTable,
+    DuckDBTable,
+    FileLocation,
+    SourceLocation,
+    SqlFile,
+    parse_source,
+)
+from rfm_pipeline.errors import ConfigurationError, UsageError
+from rfm_pipeline.results.tables import SUFFIXES
+from rfm_pipeline.source.file_suffix import format_by_suffix
+from rfm_pipeline.source.files import reads_file
+
+Output = tuple[str, Path]
+"""What an output is, such as `output` or `report`, and its path."""
+
+_ELSEWHERE = "write it somewhere else."
+_CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"
+
+
+def refuse_overwriting(
+    outputs: Sequence[Output], configuration: Configuration, *, writes_configuration: bool = False
+) -> None:
+    """Raise if an output is a file that the configuration names, or would be read as part of the source.
+
+    Args:
+        outputs: The files that a command writes.
+        configuration: All layers of settings.
+        writes_configuration: Whether the command writes the configuration file itself.
+
+    Raises:
+        ConfigurationError: If an output is the source, the contacts, the destination or a file beside it, the
+            configuration, a file with a secret, or another output.
+    """
+    settings = configuration.settings
+    files = [
+        *_inputs(configuration, writes_configuration=writes_configuration),
+        *_destination_files(settings.to),
+    ]
+    refuse_same_files(outputs, files)
+    for what, path in outputs:
+        _refuse_part_of_source(what, path, settings.source)
+        contacts = _contacts(settings)
+        if isinstance(contacts, FileLocation) and reads_file(contacts.text, path):
+            raise ConfigurationError(f"The {what} {path} is among the contacts.", _ELSEWHERE)
+
+
+def refuse_same_files(outputs: Sequence[Output], files: Sequence[Output]) -> None:
+    """Raise if an output leads to one of some files, or to the file of another output.
+
+    Raises:
+        ConfigurationError: If it does.
+    """
+    keys = {file_key(path): (what, path) for what, path in reversed(files)} if outputs else {}
+    for what, path in outputs:
+        key = file_key(path)
+        if key in keys:
+            other, existing = keys[key]
+            named = "" if path.absolute() == existing.absolute() else f", {existing}"
+            raise ConfigurationError(f"The {what} {path} is {other}{named}.", _ELSEWHERE)
+        keys[key] = (f"the same file as the {what}", path)
+
+
+def refuse_destination(configuration: Configuration) -> None:
+    """Raise if the destination is a file or a table that the run reads.
+
+    Raises:
+        ConfigurationError: If it is.
+    """
+    settings = configuration.settings
+    to, source = settings.to, settings.source
+    if _is_table_of(source, to):
+        raise ConfigurationError(
+            f"The source {source} is a table of the destination, which a run replaces.",
+            "name the table of the orders, or choose another table with --to.",
+        )
+    if not isinstance(to, DuckDBDestinationLocation):
+        return
+    read = [] if isinstance(source, DuckDBTable) else _inputs(configuration)
+    refuse_same_files([("destination", to.file)], list(read))
+    is_skipped = isinstance(source, FileLocation) and Path(source.text).is_dir()
+    if not is_skipped or format_by_suffix(to.file.name) is not None:
+        _refuse_part_of_source("destination", to.file, source)
+
+
+def _inputs(configuration: Configuration, *, writes_configuration: bool = False) -> Iterator[Output]:
+    """Yield the files that a command reads, other than those of a folder or a pattern."""
+    settings = configuration.settings
+    if not writes_configuration:
+        yield "the configuration file", configuration.origin
+        yield "the configuration file", Path(CONFIG_FILE)
+    for what, location in (("the source itself", settings.source), ("the contacts", _contacts(settings))):
+        if isinstance(location, SqlFile | DuckDBTable):
+            yield what, location.file
+        if isinstance(location, DuckDBTable):
+            yield f"the write-ahead log of {what.removesuffix(' itself')}", Path(f"{location.file}.wal")
+    if credentials := os.environ.get(_CREDENTIALS):
+        yield f"the file that {_CREDENTIALS} names", Path(credentials)
+    if settings.notify.webhook and settings.notify.webhook.file:
+        yield "the file of the webhook URL", settings.notify.webhook.file
+
+
+def _destination_files(to: DuckDBDestinationLocation | BigQueryDestinationLocation) -> Iterator[Output]:
+    """Yield the files of the destination."""
+    if isinstance(to, BigQueryDestinationLocation):
+        return
+    from rfm_pipeline.warehouse.duckdb.siblings import kept_results, lease_path
+
+    file = Path(os.path.realpath(to.file))
+    yield "the destination itself", to.file
+    yield "the write-ahead log of the destination", Path(f"{file}.wal")
+    yield "the lease of the destination", lease_path(file, to.table)
+    for kept in kept_results(file, to.table):
+        yield "a rejected result that was kept", kept
+
+
+def _contacts(settings: Settings) -> SourceLocation | None:
+    """Return the contacts of exports; None if there are none, or their location is not valid."""
+    with suppress(UsageError):
+        return parse_source(settings.export.contacts) if settings.export.contacts else None
+    return None
+
+
+def _refuse_part_of_source(what: str, path: Path, source: SourceLocation | None) -> None:
+    if not isinstance(source, FileLocation) or not reads_file(source.text, path):
+        return
+    if Path(source.text).is_dir() or not is_same_file(source.text, path):
+        raise ConfigurationError(f"The {what} {path} would be part of the source {source}.", _ELSEWHERE)
+    raise ConfigurationError(f"The {what} {path} is the source itself.", _ELSEWHERE)
+
+
+def _is_table_of(
+    source: SourceLocation | None, to: DuckDBDestinationLocation | BigQueryDestinationLocation
+) -> bool:
+    """Return whether the source is one of the tables that the destination consists of."""
+    names = {f"{to.table}{suffix}".casefold() for suffix in SUFFIXES.values()}
+    if isinstance(source, DuckDBTable) and isinstance(to, DuckDBDestinationLocation):
+        table = (source.table or "").replace('"', "").casefold().removeprefix("main.")
+        return table in names and is_same_file(source.file, to.file)
+    if isinstance(source, BigQueryTable) and isinstance(to, BigQueryDestinationLocation):
+        is_same_dataset = (source.project, source.dataset) == (to.project, to.dataset)
+        return is_same_dataset and source.table.casefold() in names
+    return False

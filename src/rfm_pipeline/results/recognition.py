@@ -1,0 +1,193 @@
+"""Recognition of a destination by the mark in its tables' comments: role, destination and format version.
+
+Tables that rfm wrote before it marked them have no mark. They are recognised by their columns, if the table
+of their runs is among them, and marked by the next publish.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from rfm_pipeline._version import __version__
+from rfm_pipeline.errors import DestinationError
+from rfm_pipeline.results.tables import SUFFIXES, newer_version
+
+FORMAT = 1
+"""Version of the tables' layout, which a mark states."""
+
+_DESCRIPTIONS: Mapping[str, str] = {
+    "current": "RFM segments: one row per customer, replaced by each run.",
+    "history": "RFM segments as of each date: one row per customer and date.",
+    "runs": "The runs that made the RFM segments beside this table, one row each.",
+}
+_HOLDS: Mapping[str, str] = {"current": "the current result", "history": "the history", "runs": "the runs"}
+_MARK = re.compile(r"\[rfm: (?P<role>[a-z]+) of (?P<destination>\w+), format (?P<format>\d{1,9})\]$")
+
+
+class Mark(Struct, frozen=True):
+    """The mark of a published table.
+
+    Attributes:
+        role: `current`, `history` or `runs`.
+        destination: Name of the table of the current result.
+        format: Version of the tables' layout.
+    """
+
+    role: str
+    destination: str
+    format: int = FORMAT
+
+    def is_of(self, role: str, destination: str) -> bool:
+        """Return whether the mark is that of a role at a destination; the name's case does not matter."""
+        return (self.role, self.destination.casefold()) == (role, destination.casefold())
+
+
+def table_comment(role: str, destination: str) -> str:
+    """Return the comment of a published table: what a row of it is, and its mark.
+
+    >>> table_comment("history", "rfm_segments")[-45:]
+    'date. [rfm: history of rfm_segments, format 1]'
+    """
+    return f"{_DESCRIPTIONS[role]} [rfm: {role} of {destination}, format {FORMAT}]"
+
+
+def read_mark(comment: str | None) -> Mark | None:
+    """Return the mark in a table's comment; None if it has none."""
+    match = _MARK.search(comment or "")
+    return Mark(match["role"], match["destination"], int(match["format"])) if match else None
+
+
+class ExistingTable(Struct, frozen=True):
+    """A table in the destination's file or dataset.
+
+    Attributes:
+        kind: `table`, or what else it is, such as `view`.
+        comment: Its comment; None if it has none.
+        differences: How its columns differ from those of the role that it was looked up for; None if they
+            are the same.
+    """
+
+    kind: str
+    comment: str | None
+    differences: str | None
+
+
+class Catalog(Protocol):
+    """The tables of a file or a dataset."""
+
+    def find(self, table: str, role: str) -> ExistingTable | None:
+        """Return a table, compared with the columns of a role; None if there is no such table."""
+
+    def describe(self, table: str) -> str:
+        """Return a table's name and place, as messages have it."""
+
+    def location(self, table: str) -> str:
+        """Return the argument of --to that names a table."""
+
+    def last_version(self) -> str | None:
+        """Return the version of rfm that ran last at the destination; None if its runs table is not rfm's."""
+
+
+def recognize_destination(destination: str, catalog: Catalog) -> dict[str, bool]:
+    """Return the roles of the destination's tables that exist, each with whether its mark is up to date.
+
+    Args:
+        destination: Name of the table of the current result.
+        catalog: The tables of the file or dataset.
+
+    Raises:
+        DestinationError: If one of the names belongs to a table that is not the destination's, or a newer
+            version wrote it.
+    """
+    _refuse_name_of_sibling(destination, catalog)
+    tables = {
+        role: table
+        for role, suffix in SUFFIXES.items()
+        if (table := catalog.find(f"{destination}{suffix}", role)) is not None
+    }
+    for role, table in tables.items():
+        _check_table(role, table, destination, catalog)
+    marks = {role: read_mark(table.comment) for role, table in tables.items()}
+    is_marked = any(mark and mark.is_of(role, destination) for role, mark in marks.items())
+    if tables and "runs" not in tables and not is_marked:
+        raise DestinationError(
+            f"{catalog.describe(destination)} is not a result of this pipeline: its comment has no mark of"
+            f" rfm, and there is no table of its runs, {destination}{SUFFIXES['runs']}.",
+            _another_table(catalog),
+        )
+    return {role: table.comment == table_comment(role, destination) for role, table in tables.items()}
+
+
+def published_by(table: str, catalog: Catalog) -> str | None:
+    """Return the destination that a table belongs to; None if it is no published table.
+
+    Args:
+        table: Name of the table.
+        catalog: The tables of its file or dataset.
+    """
+    for suffix in SUFFIXES.values():
+        destination = table.removesuffix(suffix)
+        if table == f"{destination}{suffix}" and destination and _is_destination(destination, catalog):
+            return destination
+    return None
+
+
+def _check_table(role: str, table: ExistingTable, destination: str, catalog: Catalog) -> None:
+    name, mark = catalog.describe(f"{destination}{SUFFIXES[role]}"), read_mark(table.comment)
+    if mark and mark.role != role:
+        held = f"{_HOLDS.get(mark.role, mark.role)} of {mark.destination}"
+        raise DestinationError(
+            f"{name} holds {held}, not {_HOLDS[role]} of {destination}.", _another_table(catalog)
+        )
+    if table.kind != "table":
+        raise DestinationError(f"{name} is a {table.kind}, not a table of rfm.", _another_table(catalog))
+    is_newer_format = mark is not None and mark.format > FORMAT
+    if not table.differences and not is_newer_format:
+        return
+    has_runs = catalog.find(f"{destination}{SUFFIXES['runs']}", "runs") is not None
+    if newer := newer_version(catalog.last_version() if has_runs else None):
+        raise DestinationError(
+            f"{name} was written by rfm {newer}, which is newer than this one, {__version__}.",
+            f"upgrade: pip install 'rfm-pipeline>={newer}'.",
+        )
+    if is_newer_format:
+        raise DestinationError(
+            f"{name} was written by a version of rfm that is newer than this one, {__version__}.",
+            "install a newer version of rfm-pipeline.",
+        )
+    raise DestinationError(
+        f"{name} is not a result of this pipeline: it {table.differences}.", _another_table(catalog)
+    )
+
+
+def _refuse_name_of_sibling(destination: str, catalog: Catalog) -> None:
+    """Raise if the name is that of the history or the runs of another destination."""
+    for role, suffix in SUFFIXES.items():
+        other = destination[: -len(suffix)] if suffix else ""
+        if destination.casefold().endswith(suffix) and other and _is_destination(other, catalog):
+            raise DestinationError(
+                f"{catalog.describe(destination)} is the table of {_HOLDS[role]} of {other}, which is another"
+                " destination.",
+                f"give --to '{catalog.location(other)}', or {_another_table(catalog)}",
+            )
+
+
+def _is_destination(name: str, catalog: Catalog) -> bool:
+    """Return whether a name is that of a destination: its runs are there, or a table is marked as its own."""
+    for role, suffix in SUFFIXES.items():
+        table = catalog.find(f"{name}{suffix}", role)
+        if table is None:
+            continue
+        mark = read_mark(table.comment)
+        is_unmarked_runs = mark is None and role == "runs" and table.kind == "table" and not table.differences
+        if is_unmarked_runs or (mark and mark.is_of(role, name)):
+            return True
+    return False
+
+
+def _another_table(catalog: Catalog) -> str:
+    return f"choose another table, as in --to '{catalog.location('rfm_segments_2')}'."
