@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from rfm_pipeline.audiences import normalization
 from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.config.column_mapping import find_column, normalize_name
@@ -43,12 +44,14 @@ class Contacts(Struct, frozen=True):
         label: Name for messages.
         relation: SQL relation for FROM.
         columns: The column of each role.
+        default_country: Code of the country of contacts without one; None if it is unknown.
         opened: The opened source; None if the customer ids are the e-mail addresses.
     """
 
     label: str
     relation: str
     columns: Mapping[str, Column]
+    default_country: str | None = None
     opened: OpenedSource | None = None
 
     @property
@@ -57,20 +60,31 @@ class Contacts(Struct, frozen=True):
         column, dialect = self.columns["customer_id"], dialect_of("duckdb")
         return dialect.id_text(dialect.customer_key(dialect.column(column), column.kind), column.kind)
 
+    @property
+    def roles(self) -> frozenset[str]:
+        """Roles for which there are values."""
+        return frozenset({*self.columns, *(["country"] if self.default_country else [])})
+
     def text(self, role: str) -> str:
-        """Return the SQL expression of a role's value as text."""
-        column, dialect = self.columns[role], dialect_of("duckdb")
-        return dialect.plain_text(dialect.column(column), column.kind)
+        """Return the SQL expression of a role's value as text; NULL if there are no values."""
+        dialect = dialect_of("duckdb")
+        written = "CAST(NULL AS VARCHAR)"
+        if column := self.columns.get(role):
+            written = dialect.plain_text(dialect.column(column), column.kind)
+        if role == "country" and self.default_country:
+            return f"COALESCE({normalization.text(written)}, {dialect.literal(self.default_country)})"
+        return written
 
 
-def customer_ids_as_contacts(customers: str) -> Contacts:
+def customer_ids_as_contacts(customers: str, default_country: str | None) -> Contacts:
     """Return the customers as their own contacts, with the customer id as the e-mail address.
 
     Args:
         customers: SQL relation of the customers.
+        default_country: Code of the customers' country; None if it is unknown.
     """
     column = Column(("customer_id",), Kind.TEXT, "VARCHAR")
-    return Contacts("the customer ids", customers, {"customer_id": column, "email": column})
+    return Contacts("the customer ids", customers, {"customer_id": column, "email": column}, default_country)
 
 
 def open_contacts(
@@ -99,7 +113,8 @@ def open_contacts(
             "name a file, or a table of a DuckDB file: --contacts contacts.csv.",
         )
     opened = open_source(location, settings.read, connection, scratch)
-    return Contacts(opened.label, opened.relation, _columns(opened.schema, settings, roles), opened)
+    columns = _columns(opened.schema, settings, roles)
+    return Contacts(opened.label, opened.relation, columns, settings.default_country, opened)
 
 
 def _columns(schema: Schema, settings: ExportSettings, roles: frozenset[str]) -> dict[str, Column]:

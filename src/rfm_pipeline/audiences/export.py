@@ -16,10 +16,11 @@ from rfm_pipeline.audiences.customers import CurrentResult, stage_customers
 from rfm_pipeline.audiences.matching import (
     LEFT_OUT_REASONS,
     audience_sql,
+    contact_rows_sql,
     contacts_sql,
-    mapped_roles,
     plain_sql,
     upload_sql,
+    written_roles,
 )
 from rfm_pipeline.audiences.request import CheckedRequest, ExportRequest, check_request, resolve_segments
 from rfm_pipeline.common.formatting import format_bytes, format_count, lower_first
@@ -53,6 +54,7 @@ class ExportResult(Struct, frozen=True):
         several: Customers with several addresses, of which one was chosen.
         unusable: Values of exported customers that the network can't use and that are blank in the file, by
             role.
+        repeated: Values that are blank because another customer in the file has them, by role.
         hashed: Headings of the hashed columns.
         notes: Further messages for the user.
     """
@@ -70,6 +72,7 @@ class ExportResult(Struct, frozen=True):
     unused: int = 0
     several: int = 0
     unusable: Mapping[str, int] = field(default_factory=dict)
+    repeated: Mapping[str, int] = field(default_factory=dict)
     hashed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -92,6 +95,7 @@ class ExportResult(Struct, frozen=True):
                 "unused": self.unused,
                 "several_addresses": self.several,
                 "unusable": dict(self.unusable),
+                "repeated": dict(self.repeated),
             },
             "hashed": list(self.hashed),
             "notes": list(self.notes),
@@ -175,18 +179,21 @@ class _Writer:
         self._observer.step("Joining the contacts")
         with translate_duckdb_errors("read the contacts"):
             contacts = self._contacts()
+        roles = written_roles(contacts, upload)
         with translate_duckdb_errors("read the contacts", contacts.opened):
-            self._create("contacts", contacts_sql(contacts, upload))
+            self._create("contact_rows", contact_rows_sql(contacts, upload))
+        if "phone" in roles:
+            self._observer.step("Parsing phone numbers")
+            self._stage_phone_numbers()
         with translate_duckdb_errors("join the contacts"):
+            self._create("contacts", contacts_sql(contacts, upload))
             self._create("audience", audience_sql(contacts, upload))
         self._write(upload_sql(contacts, upload, checked.columns, raw=request.raw))
-        roles = mapped_roles(contacts, upload)
         left_out = {reason: self._count("audience", f"left_out = '{reason}'") for reason in LEFT_OUT_REASONS}
-        unusable = {
-            role: self._count("audience", f"left_out IS NULL AND {role} IS NULL AND {role}_given")
-            for role in roles
-            if role != "email"
-        }
+        unusable = {role: self._count_members(f"{role} IS NULL AND {role}_given") for role in roles}
+        repeated = {"phone": self._count_members("phone_repeated")}
+        # A repeated phone number is blank too, but it can be used.
+        unusable["phone"] = unusable.get("phone", 0) - repeated["phone"]
         is_joined = contacts.opened is not None
         return ExportResult(
             format=checked.format,
@@ -195,13 +202,14 @@ class _Writer:
             as_of=current.as_of,
             segments=segments,
             customers=self._count("customers"),
-            exported=self._count("audience", "left_out IS NULL"),
+            exported=self._count_members("TRUE"),
             left_out={reason: count for reason, count in left_out.items() if count},
             contacts=contacts.label if is_joined else None,
             columns={role: column.name for role, column in contacts.columns.items()} if is_joined else {},
             unused=self._count("contacts ANTI JOIN customers USING (customer_id)"),
             several=self._count("audience", "has_several"),
             unusable={role: count for role, count in unusable.items() if count},
+            repeated={role: count for role, count in repeated.items() if count},
             hashed=tuple(upload.fields[role].heading for role in roles if upload.fields[role].is_hashed),
             notes=self._notes(),
         )
@@ -210,8 +218,21 @@ class _Writer:
         settings, upload = self._settings.export, self._checked.upload
         assert upload is not None  # the caller has checked it
         if settings.contacts is None:
-            return customer_ids_as_contacts("customers")
+            return customer_ids_as_contacts("customers", settings.default_country)
         return open_contacts(settings, frozenset(upload.fields), self._connection, self._scratch)
+
+    def _stage_phone_numbers(self) -> None:
+        from rfm_pipeline.audiences.phone_numbers import stage_phone_numbers
+        from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
+
+        try:
+            with translate_duckdb_errors("join the contacts"):
+                stage_phone_numbers(self._connection, self._scratch)
+        except OSError as error:
+            raise WarehouseError(
+                f"The phone numbers can't be kept in a file: {lower_first(error.strerror or str(error))}.",
+                "set duckdb.temp_directory to a folder with more free space.",
+            ) from error
 
     def _create(self, name: str, select: str) -> None:
         from rfm_pipeline.common.duckdb_engine import execute_interruptibly
@@ -235,10 +256,11 @@ class _Writer:
             draft.cleanup()
 
     def _refuse_addresses_in_clear(self) -> None:
-        addresses = self._count("customers", f"{normalization.email('customer_id')} IS NOT NULL")
+        # Anywhere in the id, also without a full domain: `Jo <jo@example.com>`, `mailto:jo@localhost`.
+        addresses = self._count("customers", r"REGEXP_MATCHES(customer_id, '[^\s@＠]([@＠]|%40)[^\s@＠]')")
         if addresses:
             ids = format_count(
-                addresses, "customer id is an e-mail address", "customer ids are e-mail addresses"
+                addresses, "customer id contains an e-mail address", "customer ids contain e-mail addresses"
             )
             raise UsageError(
                 f"{ids}, and would be readable in the file.",
@@ -255,6 +277,9 @@ class _Writer:
         row = self._connection.execute(f"SELECT COUNT(*) FROM {table} WHERE {condition}").fetchone()
         assert row is not None  # an aggregate always has a row
         return int(row[0])
+
+    def _count_members(self, condition: str) -> int:
+        return self._count("audience", f"left_out IS NULL AND {condition}")
 
     def _notes(self) -> tuple[str, ...]:
         upload, path = self._checked.upload, self._checked.request.path

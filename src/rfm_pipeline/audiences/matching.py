@@ -10,7 +10,7 @@ from rfm_pipeline.audiences.networks import TAGS_HEADING, UploadFormat
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.registry import dialect_of
 
-LEFT_OUT_REASONS = ("no_contact", "no_email", "invalid_email", "same_contact")
+LEFT_OUT_REASONS = ("no_contact", "no_email", "invalid_phone", "invalid_email", "same_contact")
 """Reasons why a customer of the segments is not exported, in order of precedence."""
 
 
@@ -20,27 +20,52 @@ def customers_sql(relation: str, columns: Sequence[str], segments: Sequence[str]
     return f"SELECT {', '.join(columns)} FROM {relation} WHERE segment IN ({names})"
 
 
+def contact_rows_sql(contacts: Contacts, upload: UploadFormat) -> str:
+    """Return a SELECT with one row per distinct row of the contacts, and `times`, the number of its rows.
+
+    Each role has its text; postcodes are restored. The column `country_code` has the contact's country, or is
+    empty if the country is unknown.
+    """
+    roles = {*written_roles(contacts, upload), "country"}
+    raw = ", ".join(f"{contacts.text(role)} AS {role}" for role in sorted(roles))
+    restored = f"* REPLACE ({normalization.postcode('zip')} AS zip)" if "zip" in roles else "*"
+    return f"""\
+WITH raw AS (
+  SELECT {contacts.customer_key} AS customer_id, {raw} FROM {contacts.relation}
+), located AS (
+  SELECT *, COALESCE({normalization.country("country")}, '') AS {normalization.COUNTRY_CODE}
+  FROM raw
+  WHERE customer_id IS NOT NULL
+), restored AS (
+  SELECT {restored} FROM located
+)
+SELECT *, COUNT(*) AS times FROM restored GROUP BY ALL"""
+
+
 def contacts_sql(contacts: Contacts, upload: UploadFormat) -> str:
-    """Return a SELECT with one row per customer with contacts.
+    """Return a SELECT with one row per customer in `contact_rows`; phones are looked up in `phone_numbers`.
 
     Each role has a column with the normalized value and a boolean `<role>_given`. Of several addresses of a
     customer, the most frequent valid one is chosen; ties are resolved by value, independent of the order of
     the rows.
     """
-    roles = mapped_roles(contacts, upload)
-    raw = ", ".join(f"{contacts.text(role)} AS {role}" for role in roles)
+    roles = written_roles(contacts, upload)
     written = ", ".join(
-        f"{upload.fields[role].rule(role)} AS {role}, {normalization.text(role)} IS NOT NULL AS {role}_given"
+        f"{upload.fields[role].rule('number' if role == 'phone' else role)} AS {role},"
+        f" {normalization.text(role)} IS NOT NULL AS {role}_given"
         for role in roles
+    )
+    phones = (
+        f"LEFT JOIN phone_numbers ON written_phone = phone AND phone_country = {normalization.COUNTRY_CODE}"
+        if "phone" in roles
+        else ""
     )
     missing = ", ".join(f"{role} IS NULL" for role in upload.match_roles if role in roles)
     return f"""\
-WITH raw AS (
-  SELECT {contacts.customer_key} AS customer_id, {raw} FROM {contacts.relation}
-), written AS (
-  SELECT customer_id, {written} FROM raw WHERE customer_id IS NOT NULL
+WITH written AS (
+  SELECT customer_id, times, {written} FROM contact_rows {phones}
 ), counted AS (
-  SELECT *, COUNT(*) AS times FROM written GROUP BY ALL
+  SELECT * EXCLUDE (times), SUM(times) AS times FROM written GROUP BY ALL
 ), placed AS (
   SELECT
     *,
@@ -55,28 +80,52 @@ def audience_sql(contacts: Contacts, upload: UploadFormat) -> str:
     """Return a SELECT with one row per customer of the segments: contact, and `left_out`, NULL for members.
 
     Customers with the same address (or, without an address, the same phone number) are one person: of them,
-    the customer with the highest monetary value is exported.
+    the customer with the highest monetary value is exported. Where the network takes a phone number once, the
+    customer with the highest monetary value keeps it; `phone_repeated` marks members who lose it.
     """
-    key = f"COALESCE({', '.join(role for role in upload.match_roles if role in contacts.columns)})"
-    no_contact, no_email, invalid_email, same_contact = LEFT_OUT_REASONS
+    roles = written_roles(contacts, upload)
+    person = f"COALESCE({', '.join(role for role in upload.match_roles if role in roles)})"
+    has_phone = "phone_given" if "phone" in roles and "phone" in upload.match_roles else "FALSE"
+    is_unique = "phone" in roles and upload.unique_phone
+    repeats = "phone IS NOT NULL AND NOT is_repeated AND phone_place > 1" if is_unique else "FALSE"
+    phone_place = (
+        "ROW_NUMBER() OVER (PARTITION BY phone, is_repeated ORDER BY monetary DESC, customer_id)"
+        if is_unique
+        else "1"
+    )
+    no_contact, no_email, invalid_phone, invalid_email, same_contact = LEFT_OUT_REASONS
     return f"""\
+WITH joined AS (
+  SELECT customers.*, contacts.* EXCLUDE (customer_id), contacts.customer_id IS NOT NULL AS has_contact
+  FROM customers LEFT JOIN contacts ON contacts.customer_id = customers.customer_id
+), ranked AS (
+  SELECT
+    *,
+    {person} AS person,
+    ROW_NUMBER() OVER (PARTITION BY person ORDER BY monetary DESC, customer_id) > 1 AS is_repeated
+  FROM joined
+), numbered AS (
+  SELECT *, {phone_place} AS phone_place FROM ranked
+), marked AS (
+  SELECT *, {repeats} AS phone_repeated FROM numbered
+)
 SELECT
-  customers.*,
-  contacts.* EXCLUDE (customer_id),
+  * EXCLUDE (has_contact, person, is_repeated, phone_place)
+  {"REPLACE (CASE WHEN NOT phone_repeated THEN phone END AS phone)" if is_unique else ""},
   CASE
-    WHEN contacts.customer_id IS NULL THEN '{no_contact}'
-    WHEN {key} IS NULL AND NOT email_given THEN '{no_email}'
-    WHEN {key} IS NULL THEN '{invalid_email}'
-    WHEN ROW_NUMBER() OVER (PARTITION BY {key} ORDER BY monetary DESC, customers.customer_id) > 1
-      THEN '{same_contact}'
+    WHEN NOT has_contact THEN '{no_contact}'
+    WHEN person IS NULL AND NOT email_given AND {has_phone} THEN '{invalid_phone}'
+    WHEN person IS NULL AND NOT email_given THEN '{no_email}'
+    WHEN person IS NULL THEN '{invalid_email}'
+    WHEN is_repeated OR (phone_repeated AND email IS NULL) THEN '{same_contact}'
   END AS left_out
-FROM customers LEFT JOIN contacts ON contacts.customer_id = customers.customer_id"""
+FROM marked"""
 
 
 def upload_sql(contacts: Contacts, upload: UploadFormat, columns: Sequence[str], *, raw: bool) -> str:
     """Return a SELECT with one row per member: the columns of the file under the network's headings."""
     selected = []
-    for role in mapped_roles(contacts, upload):
+    for role in written_roles(contacts, upload):
         field = upload.fields[role]
         value = normalization.sha256(role) if field.is_hashed else _cell(role, raw=raw)
         selected.append(f'{value} AS "{field.heading}"')
@@ -119,9 +168,9 @@ def heading(upload: UploadFormat, column: str) -> str:
     return f"RFM {column.removeprefix('rfm_').replace('_', ' ').title()}"
 
 
-def mapped_roles(contacts: Contacts, upload: UploadFormat) -> list[str]:
-    """Return the roles that have a column in the contacts, in the network's order."""
-    return [role for role in upload.fields if role in contacts.columns]
+def written_roles(contacts: Contacts, upload: UploadFormat) -> list[str]:
+    """Return the roles that are columns of the file, in the network's order."""
+    return upload.written_roles(contacts.roles)
 
 
 def _cell(expression: str, *, raw: bool) -> str:

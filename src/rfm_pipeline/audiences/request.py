@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from rfm_pipeline.audiences.networks import FORMATS, PLAIN_FORMATS, UPLOAD_FORMATS, UploadFormat
+from rfm_pipeline.audiences.phone_numbers import check_phone_support
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.results.tables import RESULT_COLUMNS
@@ -58,7 +59,7 @@ def check_request(request: ExportRequest, settings: ExportSettings) -> CheckedRe
 
     Raises:
         ConfigurationError: If there is no such format, column or combination.
-        UsageError: If addresses would be readable in the file without `clear`.
+        UsageError: If addresses would be readable in the file without `clear`, or an extra is missing.
     """
     name = request.format or request.path.suffix.casefold().removeprefix(".")
     if request.format is None and name not in PLAIN_FORMATS:
@@ -99,14 +100,18 @@ def _check_upload(name: str, upload: UploadFormat, request: ExportRequest, setti
         raise ConfigurationError(
             f"{upload.label} takes no columns of the result.", "leave --columns out, or choose csv."
         )
-    mapped = {role for role, column in settings.by_role().items() if column}
-    absent = [role for role in upload.all_or_none if role not in mapped]
+    given = {role for role, column in settings.by_role().items() if column}
+    given |= {"country"} if settings.default_country else set()
+    written = upload.written_roles(given)
+    absent = [role for role in upload.all_or_none if role not in written]
     if absent and len(absent) < len(upload.all_or_none):
         raise ConfigurationError(
             f"{upload.label} matches postal addresses by {_role_list(upload.all_or_none)} together, and"
             f" {_role_list(absent)} {'is' if len(absent) == 1 else 'are'} not named.",
             f"give {' '.join(_flag(role) for role in absent)} too, or none of them.",
         )
+    if "phone" in written:
+        check_phone_support(settings.default_country)
     if not upload.is_hashed and not request.clear:
         raise UsageError(
             f"The file for {upload.label} contains readable e-mail addresses, which needs --clear.",

@@ -116,6 +116,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # customer_id = "Customer ID"       # its columns; id and e-mail are detected by name
 # email = "E-Mail"
 # phone = "Phone"                   # used only if set, as first_name, last_name, country and zip
+# default_country = "DE"            # of contacts without one: for phone numbers and postal codes
 # [export.read]                     # how the contacts are read; as [read] for the source
 
 # [report]                          # the page that `rfm report` writes

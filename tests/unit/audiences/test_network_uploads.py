@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def test_meta_gets_everything_hashed_under_its_own_headings(shop: Rfm, tmp_path:
     assert list(rows[0]) == ["email", "phone", "fn", "ln", "country", "zip"]
     assert rows[1] == {
         "email": hashed("two@example.com"),
-        "phone": "",
+        "phone": hashed("16505551212"),
         "fn": hashed("bo"),
         "ln": hashed("two"),
         "country": hashed("us"),
@@ -85,10 +86,10 @@ def test_klaviyo_gets_the_address_first_and_columns_of_the_result(shop: Rfm, tmp
     rows = read_csv(tmp_path / "k.csv")
     first = published_rows(tmp_path)[0]
     assert list(rows[0]) == [
-        "Email", "First Name", "RFM Segment", "RFM Score", "RFM Recency Days", "RFM Frequency",
+        "Email Address", "First Name", "RFM Segment", "RFM Score", "RFM Recency Days", "RFM Frequency",
         "RFM Monetary", "RFM Last Order Date",
     ]  # fmt: skip
-    assert rows[0]["Email"] == "ann.one+shop@gmail.com"
+    assert rows[0]["Email Address"] == "ann.one+shop@gmail.com"
     assert rows[0]["RFM Segment"] == first["segment"]
     assert rows[0]["RFM Monetary"] == "500.00"
     assert rows[0]["RFM Last Order Date"] == first["last_order_date"].isoformat()
@@ -150,11 +151,150 @@ def test_every_customer_is_in_the_file_or_left_out_for_a_reason(
     assert "2 contacts of no customer in these segments" in shown
 
 
-def test_unusable_values_are_blank_and_counted(shop: Rfm, tmp_path: Path) -> None:
+def test_unusable_values_are_blank_and_counted_in_each_column(shop: Rfm, tmp_path: Path) -> None:
     outcome = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv", "--json")
-    assert outcome.json["contacts"]["unusable"] == {"phone": 1, "country": 1}
+    assert outcome.json["contacts"]["unusable"] == {"email": 1, "country": 1}
+    rows = read_csv(tmp_path / "g.csv")
+    assert [column for row in rows for column in ("Email", "Country") if not row[column]] == [
+        "Country",
+        "Email",
+    ]
     shown = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv").stdout
-    assert "! 1 value of phone can't be used in this format: left blank" in shown
+    assert "! 1 value of email can't be used in this format: left blank" in shown
+
+
+def write_people(path: Path, header: str, *rows: str) -> None:
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+
+
+def test_a_phone_number_is_that_of_the_rows_country(shop: Rfm, tmp_path: Path) -> None:
+    write_people(
+        tmp_path / "people.csv",
+        "id,email,phone,country",
+        "c01,a@example.com,13800138000,CN",
+        "c02,b@example.com,13800138001,",
+        "c03,c@example.com,0151 12345678,de",
+        "c04,d@example.com,0151 12345679,Germany",
+        "c05,e@example.com,+44 20 7946 0018,",
+        "c06,,020 7946 0019,",
+    )
+    flags = (
+        "-f",
+        "klaviyo",
+        "--clear",
+        "--contacts",
+        "people.csv",
+        "--phone",
+        "phone",
+        "--country",
+        "country",
+    )
+    outcome = shop("export", *flags, "-o", "k.csv", "--json")
+    numbers = [row["Phone Number"] for row in read_csv(tmp_path / "k.csv")]
+    assert numbers == ["+8613800138000", "", "+4915112345678", "", "+442079460018"]
+    assert outcome.json["contacts"]["unusable"] == {"phone": 2, "country": 1}
+    assert outcome.json["left_out"] == {"no_contact": 4, "invalid_phone": 1}
+    # The default country is that of contacts without one; an unreadable country stays unknown.
+    outcome = shop("export", *flags, "--default-country", "uk", "-o", "k.csv", "--json")
+    numbers = [row["Phone Number"] for row in read_csv(tmp_path / "k.csv")]
+    assert numbers == ["+8613800138000", "", "+4915112345678", "", "+442079460018", "+442079460019"]
+    assert outcome.json["contacts"]["unusable"] == {"phone": 2, "country": 1}
+
+
+def test_phone_numbers_in_a_column_of_numbers_are_read(shop: Rfm, tmp_path: Path) -> None:
+    with duckdb.connect() as connection:
+        rows = "(VALUES ('c01', 'a@example.com', 15112345678), ('c02', 'b@example.com', 12345))"
+        connection.execute(f"COPY (FROM {rows} AS people(id, email, phone)) TO '{tmp_path}/people.parquet'")
+    flags = ("--contacts", "people.parquet", "--phone", "phone", "--default-country", "DE", "-o", "m.csv")
+    outcome = shop("export", "-f", "meta", *flags, "--json")
+    rows = read_csv(tmp_path / "m.csv")
+    assert [row["phone"] for row in rows] == [hashed("4915112345678"), ""]
+    assert outcome.json["contacts"]["unusable"] == {"phone": 1}
+
+
+def test_klaviyo_gets_a_phone_number_once(shop: Rfm, tmp_path: Path) -> None:
+    write_people(
+        tmp_path / "people.csv",
+        "id,email,phone",
+        "c01,a@example.com,+442079460018",
+        "c02,b@example.com,020 7946 0018",
+        "c03,,0044 20 7946 0018",
+        "c04,d@example.com,+442079460019",
+        "c05,,+442079460019",
+        "c06,a@example.com,+442079460020",
+        "c07,e@example.com,+442079460020",
+    )
+    flags = ("--clear", "--contacts", "people.csv", "--phone", "phone", "--default-country", "GB")
+    outcome = shop("export", "-f", "klaviyo", *flags, "-o", "k.csv", "--json")
+    rows = read_csv(tmp_path / "k.csv")
+    assert [(row["Email Address"], row["Phone Number"]) for row in rows] == [
+        ("a@example.com", "+442079460018"),
+        ("b@example.com", ""),
+        ("d@example.com", "+442079460019"),
+        ("e@example.com", "+442079460020"),
+    ]
+    assert outcome.json["contacts"]["repeated"] == {"phone": 1}
+    assert outcome.json["contacts"]["unusable"] == {}
+    assert outcome.json["left_out"] == {"no_contact": 3, "same_contact": 3}
+    shown = shop("export", "-f", "klaviyo", *flags, "-o", "k.csv").stdout
+    assert "! 1 customer has the phone of one with more revenue, which this format takes once" in shown
+    # The others take a number any number of times.
+    assert shop("export", "-f", "mailchimp", *flags, "-o", "m.csv").code == 0
+    numbers = [row["Phone Number"] for row in read_csv(tmp_path / "m.csv")]
+    assert numbers == ["+442079460018", "+442079460018", "+442079460019", "+442079460020"]
+
+
+def test_without_the_extra_phone_numbers_are_refused_and_addresses_are_not(
+    shop: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "phonenumbers", None)
+    flags = ("export", "-f", "google", "--contacts", CONTACTS)
+    assert_refused(
+        shop(*flags, "--phone", "Mobile", "-o", "g.csv"),
+        "Exporting phone numbers needs the audiences extra",
+        "pip install 'rfm-pipeline[audiences]'",
+    )
+    assert not (tmp_path / "g.csv").exists()
+    assert shop(*flags, "-o", "g.csv").code == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "hint"),
+    [
+        ("Germany", "'Germany' is not a country's code of two letters, such as 'DE'", "--default-country"),
+        ("EN", "No country has the code 'EN', which is the default country", "--default-country DE"),
+    ],
+)
+def test_an_unknown_default_country_is_refused(shop: Rfm, code: str, error: str, hint: str) -> None:
+    flags = ("--contacts", CONTACTS, "--phone", "Mobile", "--default-country", code, "-o", "g.csv")
+    assert_refused(shop("export", "-f", "google", *flags), error, hint)
+
+
+def test_the_default_country_is_in_metas_file_and_in_googles_postal_addresses_only(
+    shop: Rfm, tmp_path: Path
+) -> None:
+    flags = ("--contacts", CONTACTS, "--default-country", "DE")
+    assert shop("export", "-f", "meta", *flags, "-o", "m.csv").code == 0
+    assert {row["country"] for row in read_csv(tmp_path / "m.csv")} == {hashed("de")}
+    for country in ((), ("--country", "Country")):
+        assert shop("export", "-f", "google", *flags, *country, "--phone", "Mobile", "-o", "g.csv").code == 0
+        assert list(read_csv(tmp_path / "g.csv")[0]) == ["Email", "Phone"]
+    names = ("--first-name", "First", "--last-name", "Last", "--zip", "Zip")
+    assert shop("export", "-f", "google", *flags, *names, "-o", "g.csv").code == 0
+    assert {row["Country"] for row in read_csv(tmp_path / "g.csv")} == {"DE"}
+
+
+def test_capitals_of_every_alphabet_match(shop: Rfm, tmp_path: Path) -> None:
+    write_people(
+        tmp_path / "people.csv", "id,email,first", "c01,ΝΙΚΟΣ@example.com,ΝΊΚΟΣ", "c02,b@example.com,İPEK"
+    )
+    assert (
+        shop("export", "-f", "meta", "--contacts", "people.csv", "--first-name", "first", "-o", "m.csv").code
+        == 0
+    )
+    rows = read_csv(tmp_path / "m.csv")
+    assert rows[0] == {"email": hashed("νικος@example.com"), "fn": hashed("νίκος")}
+    assert rows[1]["fn"] == hashed("İPEK".lower())
 
 
 def test_of_customers_with_the_same_address_the_highest_monetary_value_wins(
@@ -162,7 +302,7 @@ def test_of_customers_with_the_same_address_the_highest_monetary_value_wins(
 ) -> None:
     flags = ("-f", "klaviyo", "--clear", "--contacts", CONTACTS, "--columns", "customer_id,monetary")
     assert shop("export", *flags, "-o", "k.csv").code == 0
-    (two,) = (row for row in read_csv(tmp_path / "k.csv") if row["Email"] == "two@example.com")
+    (two,) = (row for row in read_csv(tmp_path / "k.csv") if row["Email Address"] == "two@example.com")
     assert two["RFM Customer Id"] == "c02"
 
 
@@ -175,7 +315,7 @@ def test_of_several_addresses_the_most_frequent_wins_in_any_row_order(
     with (tmp_path / "several.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("id", "email"), *rows[::order]])
     outcome = shop("export", "-f", "klaviyo", "--clear", "--contacts", "several.csv", "-o", "k.csv", "--json")
-    emails = [row["Email"] for row in read_csv(tmp_path / "k.csv")]
+    emails = [row["Email Address"] for row in read_csv(tmp_path / "k.csv")]
     assert emails == ["b@example.com", "c@example.com", "e@example.com"]
     assert outcome.json["contacts"]["several_addresses"] == 2
 
@@ -311,7 +451,7 @@ def test_contacts_are_not_overwritten(shop: Rfm, tmp_path: Path) -> None:
     before = (tmp_path / CONTACTS).read_bytes()
     for contacts in (CONTACTS, "*ntacts.csv"):
         outcome = shop("export", "-f", "google", "--contacts", contacts, "-o", tmp_path / CONTACTS)
-        assert_refused(outcome, "is among the contacts", "another output file")
+        assert_refused(outcome, "is among the contacts", "somewhere else")
     assert (tmp_path / CONTACTS).read_bytes() == before
 
 

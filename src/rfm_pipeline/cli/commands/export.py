@@ -24,11 +24,12 @@ _FLAGS = (
     ),
     _contact("customer_id", "Contacts' column of the customer id (default: detected by name)."),
     _contact("email", "Contacts' column of the email address; without contacts, customer_id."),
-    _contact("phone", "Contacts' column of the phone number with country code (default: none)."),
+    _contact("phone", "Contacts' column of the phone number (default: none)."),
     _contact("first_name", "Contacts' column of the first name (default: none)."),
     _contact("last_name", "Contacts' column of the last name (default: none)."),
     _contact("country", "Contacts' column of the two-letter country code (default: none)."),
     _contact("zip", "Contacts' column of the postal code (default: none)."),
+    _contact("default_country", "Two-letter code of the country of contacts without one (default: unknown)."),
 )
 
 

@@ -17,7 +17,8 @@ _REASONS = {
     "no_contact": "not among the contacts",
     "no_email": "without an email address",
     "invalid_email": "with an invalid email address",
-    "same_contact": "with the email address of another customer",
+    "invalid_phone": "with a phone number that can't be used and no email address",
+    "same_contact": "with the email address or phone number of another customer",
 }
 
 
@@ -54,4 +55,8 @@ def _notes(exported: ExportResult) -> Iterator[str]:
     for role, number in exported.unusable.items():
         values = formatting.format_count(number, "value")
         yield f"{values} of {role.replace('_', ' ')} can't be used in this format: left blank"
+    for role, number in exported.repeated.items():
+        label = role.replace("_", " ")
+        customers = formatting.format_count(number, "customer has", "customers have")
+        yield f"{customers} the {label} of one with more revenue, which this format takes once: left blank"
     yield from exported.notes

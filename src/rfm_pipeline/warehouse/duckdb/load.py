@@ -19,15 +19,18 @@ def create_table_from_pages(
     columns: Sequence[str],
     pages: Iterable[Sequence[Mapping[str, Any]]],
     temp_directory: Path,
+    *,
+    types: Mapping[str, str] | None = None,
 ) -> None:
-    """Create a table from pages of result rows, with one page at a time in memory.
+    """Create a table from pages of rows, with one page at a time in memory.
 
     Args:
         connection: Connection to create the table on.
         table: Name of the table.
-        columns: Columns of the published result that the table gets, in order.
+        columns: Columns of the table, in order.
         pages: The rows; each maps column names to values.
         temp_directory: Directory for a temporary file with all rows.
+        types: DuckDB type of each column; None if the columns are those of the published result.
 
     Raises:
         OSError: If the temporary file can't be written.
@@ -41,9 +44,11 @@ def create_table_from_pages(
                 values = {column: row[column] for column in columns}
                 file.write(json.dumps(values, default=str, ensure_ascii=False))
                 file.write("\n")
-    types = columns_literal((column, COLUMN_TYPES[RESULT_COLUMNS[column].holds]) for column in columns)
+    if types is None:
+        types = {column: COLUMN_TYPES[RESULT_COLUMNS[column].holds] for column in columns}
+    literal = columns_literal((column, types[column]) for column in columns)
     connection.execute(
         f"CREATE TABLE {table} AS SELECT {', '.join(columns)}"
-        f" FROM read_json({text_literal(str(path))}, format = 'newline_delimited', columns = {types})"
+        f" FROM read_json({text_literal(str(path))}, format = 'newline_delimited', columns = {literal})"
     )
     path.unlink()
