@@ -18,6 +18,7 @@ from support.generated import preset, questions
 from support.lanes import max_examples
 
 
+@pytest.mark.guarantee("every-line", "returns")
 @max_examples(80)
 @given(questions())
 def test_duckdb_answers_as_the_design_says(question: Question) -> None:

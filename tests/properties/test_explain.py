@@ -112,6 +112,7 @@ def predicted_orders(way: MoreOrders, customer: str, as_of: date, random: Random
 # Agreement with the published table
 
 
+@pytest.mark.guarantee("explained")
 @max_examples(4)
 @given(seeds, rules(), scorings())
 def test_explanations_equal_the_published_rows(
@@ -140,6 +141,7 @@ def test_explanations_equal_the_published_rows(
 # Predictions
 
 
+@pytest.mark.guarantee("explained")
 @max_examples(8)
 @given(seeds, rules(), scorings(methods=("quantile", "quantile", "fixed")))
 def test_predicted_orders_lead_to_the_segment(

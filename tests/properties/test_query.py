@@ -57,6 +57,7 @@ def money(line: Line) -> Decimal | None:
 # The order and files of lines do not matter
 
 
+@pytest.mark.guarantee("equal-scores")
 @examples
 @given(seeds, rules(), scorings())
 def test_the_order_of_the_lines_changes_nothing(
@@ -83,6 +84,7 @@ def test_the_number_of_files_and_threads_changes_nothing(
     assert one.exclusions == other.exclusions
 
 
+@pytest.mark.guarantee("one-query")
 @examples
 @given(seeds, rules(), scorings())
 def test_the_printed_query_returns_the_published_rows(
@@ -123,6 +125,7 @@ def test_the_result_of_thousands_of_lines_equals_the_reference(
 # Equal values, equal scores
 
 
+@pytest.mark.guarantee("equal-scores")
 @examples
 @given(seeds, rules(), scorings(methods=("quantile", "fixed")))
 def test_equal_values_get_equal_scores(seed: int, options: dict[str, Any], scored: dict[str, Any]) -> None:
@@ -188,6 +191,7 @@ def quantiles(bins: int) -> dict[str, Any]:
 # All lines and all money are counted
 
 
+@pytest.mark.guarantee("every-line")
 @examples
 @given(seeds, rules())
 def test_every_line_and_all_money_is_kept_or_excluded(seed: int, options: dict[str, Any]) -> None:

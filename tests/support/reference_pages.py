@@ -21,6 +21,7 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.template import render_template
 from rfm_pipeline.pipeline.audits.builtin import AUDITS
 from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES
+from support.guarantees import PROMISES, guarantees
 
 GENERATED = (
     "This page is generated from the code: `RFM_UPDATE_GOLDEN=1 uv run pytest"
@@ -278,6 +279,29 @@ in braces is a value of the source at hand. `rfm check` asks the same ones as `r
     return "\n".join(parts)
 
 
+def guarantee_page() -> str:
+    """docs/reference/guarantees.md."""
+    parts = [
+        f"""# Guarantees
+
+{GENERATED}
+What [README.md](../../README.md) promises, each with the tests that fail if it does not hold. A test says so by the marker
+`guarantee`; a promise without a test fails the build.
+"""
+    ]
+    tests = guarantees()
+    for name, promise in PROMISES.items():
+        # A table of the README is a list here; links are relative to the README.
+        words = promise.strip("| ").replace(" | | ", "; ").replace(" | ", ": ").replace("](docs/", "](../")
+        held = "".join(
+            f"- [{test.test.removeprefix('test_').replace('_', ' ')}](../../{test.path})\n"
+            for test in tests
+            if test.promise == name
+        )
+        parts.append(f"## {name}\n\n> {words}\n\n{held}")
+    return "\n".join(parts)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": cli,
     "settings.md": settings,
@@ -286,4 +310,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "audits.md": audits,
     "exit-codes.md": exit_codes,
     "questions.md": question_page,
+    "guarantees.md": guarantee_page,
 }

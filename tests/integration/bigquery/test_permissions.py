@@ -43,6 +43,7 @@ def deny(proxy: Proxy, denied: dict[str, str]) -> None:
     proxy.respond = deny_or_respond  # type: ignore[method-assign]
 
 
+@pytest.mark.guarantee("permissions")
 def test_a_check_shows_the_account_and_its_permissions(bigquery_shop: Shop, proxy: Proxy, rfm: Rfm) -> None:
     source, to = bigquery_shop.create_table(), bigquery_shop.destination
     ended = rfm("check", source, "--to", to)
@@ -68,6 +69,7 @@ MISSING = {
 }
 
 
+@pytest.mark.guarantee("permissions")
 @pytest.mark.parametrize("part", MISSING)
 def test_a_missing_permission_is_named_with_its_role(
     part: str, bigquery_shop: Shop, proxy: Proxy, rfm: Rfm

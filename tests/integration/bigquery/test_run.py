@@ -61,6 +61,7 @@ def retail(emulator: str) -> Any:
     shop.close()
 
 
+@pytest.mark.guarantee("equal-scores")
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.usefixtures("proxy")
 def test_a_run_publishes_the_same_as_on_duckdb(
@@ -116,6 +117,7 @@ def test_only_the_three_published_tables_remain(bigquery_shop: Shop, rfm: Rfm, p
         assert bigquery_shop.tables() == ["orders", "vip", "vip_history", "vip_runs"]
 
 
+@pytest.mark.guarantee("one-scan")
 def test_the_source_is_read_once_and_jobs_have_ids_labels_and_limits(
     bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
 ) -> None:
@@ -291,6 +293,7 @@ def test_columns_of_all_types_are_read(what: str, bigquery_shop: Shop, rfm: Rfm,
     assert ended.json["as_of"] == "2024-01-01"
 
 
+@pytest.mark.guarantee("one-query")
 def test_the_printed_query_runs(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     source = bigquery_shop.create_table()
     ended = rfm("sql", source, "--dialect", "bigquery")
@@ -379,6 +382,7 @@ def test_an_exclusion_that_bigquery_rejects_is_named(bigquery_shop: Shop, rfm: R
     assert proxy.statements == []
 
 
+@pytest.mark.guarantee("audited", "previous-result-unchanged")
 def test_after_a_failed_audit_nothing_is_published(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     source = bigquery_shop.create_table()
     assert rfm("run", source, "--to", bigquery_shop.destination).code == 0
@@ -437,6 +441,7 @@ def test_user_audits_find_the_same_rows_as_on_duckdb(
 # Cost
 
 
+@pytest.mark.guarantee("permissions", "check-writes-nothing")
 def test_a_check_shows_the_cost_and_executes_nothing(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     proxy.bytes_processed = 3 * 2**38
     ended = rfm("check", bigquery_shop.create_table(), "--to", bigquery_shop.destination, "--json")
@@ -448,6 +453,7 @@ def test_a_check_shows_the_cost_and_executes_nothing(bigquery_shop: Shop, rfm: R
     assert bigquery_shop.tables() == ["orders"]
 
 
+@pytest.mark.guarantee("cost-limit", "exit-codes")
 def test_over_the_cost_limit_only_the_dry_run_is_sent(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     source = bigquery_shop.create_table()
     assert rfm("run", source, "--to", bigquery_shop.destination).code == 0

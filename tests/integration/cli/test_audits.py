@@ -48,6 +48,7 @@ rich = "SELECT customer_id, monetary, last_order_date FROM segments WHERE moneta
 # Levels and limits
 
 
+@pytest.mark.guarantee("audited")
 def test_a_level_makes_an_audit_block_warn_or_be_off(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     assert audits(rfm("run", orders, "--json").json)["bins_collapsed"][0] == "warning"
     before = published(tmp_path / "rfm.duckdb")

@@ -152,6 +152,7 @@ MALFORMED = [
 ]  # fmt: skip
 
 
+@pytest.mark.guarantee("previous-result-unchanged", "errors", "exit-codes")
 @pytest.mark.parametrize("bad_case", [*NOT_FOUND, *NOT_A_TABLE, *MALFORMED])
 def test_an_unreadable_source_is_refused_and_changes_nothing(
     bad_case: Case, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch

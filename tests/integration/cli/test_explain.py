@@ -271,6 +271,7 @@ def test_ids_with_special_characters_are_literal_text(customer: str, tmp_path: P
 # Online Retail
 
 
+@pytest.mark.guarantee("explained")
 def test_explanations_equal_the_published_rows(real_orders: Path, rfm: Rfm, tmp_path: Path) -> None:
     flags = ("--window", "6 months", "--returns", "net", "--preset", "shopify")
     assert rfm("run", real_orders, *flags).code == 0
@@ -285,6 +286,7 @@ def test_explanations_equal_the_published_rows(real_orders: Path, rfm: Rfm, tmp_
         assert float(values["monetary"]) == float(monetary)
 
 
+@pytest.mark.guarantee("explained")
 def test_a_prediction_holds_when_the_orders_are_added(online_retail: Path, rfm: Rfm, tmp_path: Path) -> None:
     """With the printed edges in rfm.toml and the predicted orders in the source."""
     explanation = rfm("explain", "12350", online_retail, "--json").json

@@ -105,6 +105,7 @@ def test_there_is_nothing_to_calibrate_without_quantiles(rfm: Rfm, orders: Path)
 # Runs with frozen edges
 
 
+@pytest.mark.guarantee("frozen-edges")
 def test_a_run_frozen_to_its_own_edges_publishes_the_same_rows(
     rfm: Rfm, orders: Path, tmp_path: Path, on_record: Sequence[RunRecord]
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_run_frozen_to_its_own_edges_publishes_the_same_rows(
     assert {fresh[name] for name in ("edges_from", "recomputed_edges", "customers_rescored")} == {None}
 
 
+@pytest.mark.guarantee("frozen-edges")
 def test_frozen_scores_do_not_change_with_new_customers_and_the_drift_is_reported(
     rfm: Rfm, orders: Path, later: Path, tmp_path: Path, on_record: Sequence[RunRecord]
 ) -> None:

@@ -25,6 +25,7 @@ def orders(tmp_path: Path) -> Path:
 # Errors
 
 
+@pytest.mark.guarantee("errors", "exit-codes")
 @pytest.mark.parametrize(
     ("arguments", "sentence", "hint"),
     [
@@ -58,6 +59,7 @@ def test_an_error_is_one_sentence_and_a_hint(
     assert contents(orders.parent) == before
 
 
+@pytest.mark.guarantee("errors", "exit-codes")
 def test_a_bug_is_reported_in_one_sentence_without_a_traceback(
     rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +80,7 @@ def test_debug_adds_the_traceback_and_keeps_the_exit_code(tmp_path: Path) -> Non
     assert done.stdout == ""
 
 
+@pytest.mark.guarantee("audited", "previous-result-unchanged", "exit-codes")
 def test_a_failed_audit_has_exit_code_3_and_keeps_the_published_result(rfm: Rfm, orders: Path) -> None:
     assert rfm("run", orders).code == 0
     before = contents(orders.parent)
@@ -89,6 +92,7 @@ def test_a_failed_audit_has_exit_code_3_and_keeps_the_published_result(rfm: Rfm,
     assert contents(orders.parent) == before
 
 
+@pytest.mark.guarantee("exit-codes")
 def test_a_locked_destination_has_exit_code_5_and_names_the_process(rfm: Rfm, orders: Path) -> None:
     assert rfm("run", orders).code == 0
     lock = "import duckdb; c = duckdb.connect('rfm.duckdb'); print('locked', flush=True); input()"
@@ -287,6 +291,7 @@ def test_the_destination_is_the_named_table(rfm: Rfm, orders: Path, tmp_path: Pa
 # rfm check
 
 
+@pytest.mark.guarantee("check-writes-nothing")
 def test_a_check_writes_nothing(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     before = contents(tmp_path)
     ended = rfm("check", orders, "--output", "segments.csv")
@@ -317,6 +322,7 @@ def test_a_check_as_json_has_columns_destination_and_outputs(rfm: Rfm, orders: P
     assert rfm("check", orders, "--json").json["published"] == {"as_of": "2024-03-01", "customers": 4}
 
 
+@pytest.mark.guarantee("check-writes-nothing")
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -340,6 +346,7 @@ def test_a_check_fails_with_the_errors_of_a_run(arguments: list[str], rfm: Rfm, 
 # rfm sql
 
 
+@pytest.mark.guarantee("one-query")
 def test_the_printed_query_returns_the_published_rows(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     before = contents(tmp_path)
     query = rfm("sql", orders.name, "--exclude", "foreign=country = 'FR' AND quantity = '4'").stdout

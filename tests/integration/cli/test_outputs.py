@@ -141,6 +141,7 @@ def test_a_later_date_has_the_previous_segment_of_each_customer(
     assert published(tmp_path / "rfm.duckdb", SEGMENT_HISTORY) == IN_JUNE
 
 
+@pytest.mark.guarantee("rerun")
 def test_a_rerun_of_the_same_date_changes_only_the_run_id(rfm: Rfm, history: Path, tmp_path: Path) -> None:
     file = tmp_path / "rfm.duckdb"
     for as_of in ("2024-03-31", "2024-06-30"):

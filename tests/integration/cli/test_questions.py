@@ -622,6 +622,7 @@ FIGURES_OF_PARTS = {"refunds_twice", "several_currencies", "different_orders"}
 _MONEY = re.compile(r"[0-9][0-9,]*[.][0-9]{2}(?![0-9])")
 
 
+@pytest.mark.guarantee("no-guess")
 @pytest.mark.parametrize("name", ASKED)
 def test_a_question_is_asked_and_its_hint_works(
     name: str, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch

@@ -203,6 +203,7 @@ ZONES = {
 }
 
 
+@pytest.mark.guarantee("precedence")
 @pytest.mark.parametrize(
     ("layers", "winner"),
     [

@@ -111,6 +111,7 @@ def test_an_older_result_of_the_same_source_can_be_published(
 # Another source
 
 
+@pytest.mark.guarantee("remembers-its-source")
 def test_other_columns_are_refused_before_the_scan_and_nothing_changes(
     rfm: Rfm, published: Path, tmp_path: Path
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_source_of_another_kind_is_refused(rfm: Rfm, published: Path, tmp_path
     assert sentence.endswith("it was read from files, and now from a DuckDB table.")
 
 
+@pytest.mark.guarantee("remembers-its-source")
 def test_other_customers_are_refused_after_staging_and_nothing_changes(
     rfm: Rfm, published: Path, tmp_path: Path
 ) -> None:

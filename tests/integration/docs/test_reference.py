@@ -8,6 +8,7 @@ import re
 import pytest
 
 from rfm_pipeline import errors
+from support.guarantees import PROMISES, guarantees, readme
 from support.paths import ROOT
 from support.reference_pages import PAGES, exit_codes
 
@@ -30,6 +31,21 @@ def test_the_page_on_exit_codes_lists_every_code() -> None:
         if isinstance(kind, type) and issubclass(kind, errors.RfmError)
     }
     assert codes == raised | {0, 1, 130}
+
+
+def test_a_promise_is_worded_as_in_the_readme() -> None:
+    assert [promise for promise in PROMISES.values() if promise not in readme()] == []
+
+
+def test_every_promise_at_the_head_of_the_readme_is_a_guarantee() -> None:
+    head = readme().partition("## Try it")[0]
+    promises = " ".join(PROMISES.values())
+    assert [bold for bold in re.findall(r"- \*\*(.+?)\.?\*\*", head)[1:] if bold not in promises] == []
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_a_promise_is_held_by_a_test(promise: str) -> None:
+    assert promise in {guarantee.promise for guarantee in guarantees()}
 
 
 def test_the_index_links_every_page() -> None:

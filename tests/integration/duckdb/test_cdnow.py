@@ -31,6 +31,7 @@ def totals(file: Path) -> tuple[Any, ...]:
 # All 23,570 customers
 
 
+@pytest.mark.guarantee("every-line")
 def test_every_published_transaction_is_kept_or_excluded(
     cdnow_orders: Path, rfm: Rfm, tmp_path: Path
 ) -> None:

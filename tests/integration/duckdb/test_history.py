@@ -55,6 +55,7 @@ def test_a_rerun_gives_the_same_rows_and_changes_nothing_else(orders: Path, rfm:
     assert current(file) == shown
 
 
+@pytest.mark.guarantee("equal-scores")
 def test_rows_do_not_depend_on_the_order_of_lines_or_the_threads(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
     run_ok(rfm, "run", orders, "--as-of", day(25))
@@ -89,6 +90,7 @@ def test_an_older_date_goes_into_the_history_only(orders: Path, rfm: Rfm) -> Non
 # Backfills
 
 
+@pytest.mark.guarantee("backfill")
 @pytest.mark.parametrize(
     ("every", "numbers"), [("day", range(20, 28)), ("week", range(4, 39, 7)), ("month", (4, 35))]
 )
@@ -171,6 +173,7 @@ def test_a_backfill_recomputes_a_date_written_before_the_date_that_precedes_it(
 # Rollbacks
 
 
+@pytest.mark.guarantee("rollback")
 def test_a_rollback_restores_the_previous_date_unchanged(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
     run_ok(rfm, "run", orders, "--as-of", day(20))

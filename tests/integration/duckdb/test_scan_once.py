@@ -150,6 +150,7 @@ QUESTIONS = {
 }
 
 
+@pytest.mark.guarantee("one-scan")
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_whatever_is_asked_parquet_is_scanned_once(
     question: str, shop: Path, rfm: Rfm, profiled: list[Profiled]
@@ -161,6 +162,7 @@ def test_whatever_is_asked_parquet_is_scanned_once(
     assert ended.json["rows"]["read"] == LINES
 
 
+@pytest.mark.guarantee("one-scan")
 @pytest.mark.parametrize("question", ["plain", "moving window, net", "everything"])
 def test_whatever_is_asked_a_csv_is_scanned_once(
     question: str, shop: Path, rfm: Rfm, profiled: list[Profiled]

@@ -48,6 +48,7 @@ PLAIN = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "a
 # Random tables
 
 
+@pytest.mark.guarantee("equal-scores", "every-line")
 @max_examples(25, phases=AS_FOUND)
 @given(questions())
 def test_googlesql_and_duckdb_agree(question: Question) -> None:

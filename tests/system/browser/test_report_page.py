@@ -38,6 +38,7 @@ def report(rfm: Rfm, tmp_path: Path) -> Path:
     return tmp_path / "report.html"
 
 
+@pytest.mark.guarantee("offline-report")
 def test_the_page_requests_nothing_and_draws_every_chart(chromium: Browser, report: Path) -> None:
     with open_page(chromium, report) as opened:
         assert (opened.messages, opened.requests) == ([], [])

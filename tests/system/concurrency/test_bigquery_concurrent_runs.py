@@ -18,6 +18,7 @@ from support.orders import refused
 pytestmark = pytest.mark.xdist_group("bigquery")
 
 
+@pytest.mark.guarantee("one-run-at-a-time", "exit-codes")
 def test_a_second_run_exits_5_and_names_the_holder_of_the_lease(
     bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def test_ten_concurrent_runs_publish_the_result_of_a_single_run(tmp_path: Path, 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alone.duckdb", "orders.csv", "rfm.duckdb"]
 
 
+@pytest.mark.guarantee("one-run-at-a-time", "exit-codes")
 def test_while_one_run_is_active_nine_other_commands_exit_5_and_name_it(tmp_path: Path) -> None:
     """The first run reads its standard input, which ends only after the other commands have ended."""
     orders = write_orders(tmp_path)

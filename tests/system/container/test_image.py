@@ -104,6 +104,7 @@ def test_hadolint_reports_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.guarantee("image")
 def test_the_image_runs_rfm_as_an_unprivileged_user(image: Image) -> None:
     config = image.config
     assert config["User"] == f"{USER}:{USER}"
@@ -134,6 +135,7 @@ def test_the_image_has_about_the_documented_size(image: Image) -> None:
     assert abs(found - int(documented[1])) <= 0.15 * int(documented[1])
 
 
+@pytest.mark.guarantee("image")
 def test_only_the_volume_is_writable(image: Image) -> None:
     folders = "/ /opt /opt/rfm /opt/rfm/bin /usr /etc /home"
     found = image.shell(
@@ -260,6 +262,7 @@ def test_the_image_runs_on_bigquery_with_environment_variables_only(
     assert bigquery_shop.tables() == ["orders", "rfm_segments", "rfm_segments_history", "rfm_segments_runs"]
 
 
+@pytest.mark.guarantee("image")
 @pytest.mark.parametrize(
     ("code", "orders", "variables"),
     [
@@ -278,6 +281,7 @@ def test_the_container_exits_with_the_exit_code_of_the_run(
     assert not (volume / "rfm.duckdb").exists()
 
 
+@pytest.mark.guarantee("image")
 def test_a_container_that_receives_sigterm_stops_and_publishes_nothing(image: Image, volume: Path) -> None:
     lines = volume / "lines.parquet"
     with closing(duckdb.connect()) as connection:

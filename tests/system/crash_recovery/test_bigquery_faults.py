@@ -54,6 +54,7 @@ def cases(requests: list[Request], *, every: bool) -> Iterator[tuple[int, str]]:
                 yield point, fault
 
 
+@pytest.mark.guarantee("one-transaction", "exit-codes")
 @sample_and_all
 def test_a_fault_at_any_request_leaves_a_consistent_result(
     every: bool, scene: Scene, record_property: Callable[[str, object], None]

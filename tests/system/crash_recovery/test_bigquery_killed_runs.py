@@ -23,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("bigquery")
 RECORD = ROOT / "build" / "kills.tsv"
 
 
+@pytest.mark.guarantee("one-transaction")
 @sample_and_all
 def test_a_killed_client_leaves_a_consistent_result(every: bool, scene: Scene, tmp_path: Path) -> None:
     outcomes: Counter[str] = Counter()

@@ -143,6 +143,7 @@ def killed_run(tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> Kil
     return KilledRun(folder, rfm)
 
 
+@pytest.mark.guarantee("one-transaction")
 @sample_and_all
 def test_a_kill_at_any_moment_leaves_a_complete_result(
     every: bool, killed_run: KilledRun, monkeypatch: pytest.MonkeyPatch
@@ -171,6 +172,7 @@ def test_a_kill_at_any_moment_leaves_a_complete_result(
     assert killed_run.outcomes["killed"]
 
 
+@pytest.mark.guarantee("one-transaction")
 @sample_and_all
 def test_a_kill_at_any_line_of_a_publish_leaves_a_complete_result(
     every: bool, killed_run: KilledRun, monkeypatch: pytest.MonkeyPatch

@@ -83,6 +83,7 @@ def rows(segmentation: rfm.Segmentation) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in segmentation.to_arrow().to_pylist()]
 
 
+@pytest.mark.guarantee("python")
 @pytest.mark.parametrize("kind", FRAMES)
 def test_every_kind_of_frame_gives_the_result_of_the_command_line(kind: str, orders: Path, rfm: Rfm) -> None:
     from rfm_pipeline import segment
@@ -146,6 +147,7 @@ def test_arguments_take_precedence_over_a_configuration_file(frame: pd.DataFrame
     assert rfm.segment(frame, config=tmp_path / "rfm.toml", settings={"returns": "exclude"}).revenue > 0
 
 
+@pytest.mark.guarantee("python")
 def test_no_file_is_written_and_no_environment_variable_is_read(
     frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

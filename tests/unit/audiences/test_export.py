@@ -174,6 +174,7 @@ def with_addresses(rfm: Rfm, tmp_path: Path) -> Rfm:
     return rfm
 
 
+@pytest.mark.guarantee("hashed")
 def test_ids_that_are_addresses_need_the_flag_clear(with_addresses: Rfm, tmp_path: Path) -> None:
     for name in ("all.csv", "all.parquet", "all.xlsx"):
         assert_refused(with_addresses("export", "-o", name), "5 customer ids are e-mail addresses", "--clear")

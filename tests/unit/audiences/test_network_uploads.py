@@ -47,6 +47,7 @@ def hashed(text: str) -> str:
     return sha256(text.encode()).hexdigest() if text else ""
 
 
+@pytest.mark.guarantee("hashed")
 def test_google_gets_hashes_under_its_own_headings(shop: Rfm, tmp_path: Path) -> None:
     outcome = shop("export", "-f", "google", "--contacts", CONTACTS, *MAPPED, "-o", "g.csv", "--json")
     assert outcome.code == 0
@@ -63,6 +64,7 @@ def test_google_gets_hashes_under_its_own_headings(shop: Rfm, tmp_path: Path) ->
     assert outcome.json["hashed"] == ["Email", "Phone", "First Name", "Last Name"]
 
 
+@pytest.mark.guarantee("hashed")
 def test_meta_gets_everything_hashed_under_its_own_headings(shop: Rfm, tmp_path: Path) -> None:
     assert shop("export", "-f", "meta", "--contacts", CONTACTS, *MAPPED, "-o", "m.csv").code == 0
     rows = read_csv(tmp_path / "m.csv")
@@ -344,6 +346,7 @@ def test_no_personal_data_is_in_a_hashed_file_or_on_the_terminal(shop: Rfm, tmp_
         assert (tmp_path / f"{format_}.csv").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.guarantee("hashed")
 @pytest.mark.parametrize("format_", ["klaviyo", "mailchimp"])
 def test_readable_addresses_need_the_flag_clear(shop: Rfm, tmp_path: Path, format_: str) -> None:
     outcome = shop("export", "-f", format_, "--contacts", CONTACTS, "-o", "x.csv")

@@ -143,6 +143,7 @@ def test_a_value_is_normalized_as_in_the_networks_example(
     assert evaluate(rule("value"), raw) == [written]
 
 
+@pytest.mark.guarantee("hashed")
 @pytest.mark.parametrize(("rule", "raw", "digest"), HASHES)
 def test_a_hash_equals_the_networks_example(evaluate: Evaluate, rule: Rule, raw: str, digest: str) -> None:
     assert evaluate(normalization.sha256(rule("value")), raw) == [digest]
