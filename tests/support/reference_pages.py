@@ -146,6 +146,7 @@ better. The format of an existing file stays.
 | `calibrated` | a calibration: the edges are on record, no result was published |
 | `rejected` | an audit failed; nothing was published |
 | `failed` | no result was computed |
+| `forgotten`, `undone` | no run, but `rfm forget`: customers were removed, or are read again |
 
 ## JSON
 

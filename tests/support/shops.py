@@ -103,3 +103,11 @@ def check_consistency(file: Path) -> tuple[str, int]:
         assert first == last, "rows of several runs"
         assert on_record[first] == (as_of, customers)
     return counted[0], len(published)
+
+
+def remove_checksums(connection: duckdb.DuckDBPyConnection) -> None:
+    """Remove the checksums from the runs on record, as an earlier version of rfm wrote them."""
+    connection.execute(
+        "UPDATE rfm_segments_runs SET rules = json_merge_patch(rules, '{\"checksum\": null}')"
+        " WHERE rules LIKE '%checksum%'"
+    )

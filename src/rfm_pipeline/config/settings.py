@@ -52,6 +52,7 @@ BUILT_IN_REASONS = (
     "non_positive_price",
     "non_positive_amount",
     "no_positive_order",
+    "forgotten",
 )
 
 

@@ -14,9 +14,11 @@ from msgspec.structs import replace
 from rfm_pipeline.common.formatting import format_bytes, format_count, lower_first
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import CostLimitError, RfmError, UsageError
+from rfm_pipeline.pipeline.checksums import edited_dates
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run import execute_run, start_run
+from rfm_pipeline.results.forgotten import FORGET
 from rfm_pipeline.results.json_values import to_plain
 from rfm_pipeline.results.run_history import previous_date
 from rfm_pipeline.results.run_record import RunRecord
@@ -177,7 +179,8 @@ def _check_cost(plan: Plan, remaining_dates: int) -> None:
 def is_current(active: Mapping[date, RunRecord], day: date, plan: Plan) -> bool:
     """Return whether the active result of a date is the one that a run of the plan would publish.
 
-    It is not if the date before it was published later, since `previous_segment` would differ.
+    It is not if the date before it was published later, since `previous_segment` would differ; if customers
+    were forgotten since, as the edges would differ; or if somebody edited its rows in the history.
 
     Args:
         active: The last run of each active as-of date.
@@ -191,5 +194,9 @@ def is_current(active: Mapping[date, RunRecord], day: date, plan: Plan) -> bool:
         return False
     if plan.frozen and {scores.edges_from for scores in record.edges} - {None, plan.frozen.run_id}:
         return False
+    if any(run.kind == FORGET and run.finished_at > record.finished_at for run in plan.state.records):
+        return False
     before = previous_date(active, day)
-    return before is None or active[before].finished_at <= record.finished_at
+    if before is not None and active[before].finished_at > record.finished_at:
+        return False
+    return not edited_dates(plan.warehouse.destination, [record])

@@ -197,7 +197,7 @@ def open_plan(
             stack.enter_context(warehouse.destination.lease(run_id))
         plan = build_plan(configuration, warehouse, segment_map, today, publishes=publishes)
         if publishes:
-            plan = replace(estimate(plan), replaces_source=replace_source)
+            plan = without_forgotten(replace(estimate(plan), replaces_source=replace_source))
             refuse_other_columns(plan)
         yield comparing_files(plan) if expects_shared_orders(plan) else plan
 
@@ -277,6 +277,15 @@ def estimate(plan: Plan) -> Plan:
     cost = plan.warehouse.estimate(plan.pipeline.steps(plan.warehouse.table)[0].select)
     # After the estimate, as reading the state may be a query that costs something.
     return replace(plan, cost=cost, state=read_state(plan.warehouse.destination))
+
+
+def without_forgotten(plan: Plan) -> Plan:
+    """Return the plan with a query that excludes the customers that `rfm forget` removed."""
+    forgotten = plan.state.forgotten
+    if not forgotten.hashes:
+        return plan
+    spec = replace(plan.spec, forgotten=forgotten)
+    return replace(plan, spec=spec, pipeline=QueryPipeline.of(spec))
 
 
 def _frozen_edges(settings: Settings, warehouse: Warehouse, *, publishes: bool) -> FrozenEdges | None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
+from rfm_pipeline.pipeline.checksums import refuse_edited
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_records import RunStart, new_run_id, now
 from rfm_pipeline.results.destination import Destination
@@ -33,6 +34,8 @@ class RolledBack(Struct, frozen=True):
         before: As-of date of the result that was current before the rollback; None if there was none.
         customers, revenue: Totals of the restored result.
         destination: Label of the destination.
+        is_checked: Whether a checksum showed that the rows are those that the run published; an earlier
+            version of rfm published no checksum.
     """
 
     run_id: str
@@ -42,6 +45,7 @@ class RolledBack(Struct, frozen=True):
     customers: int
     revenue: Decimal
     destination: str
+    is_checked: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as `rfm rollback --json` prints them."""
@@ -73,7 +77,7 @@ def rollback(configuration: Configuration, run_id: str | None, observer: RunObse
         state = read_state(destination)
         target = _target(state, run_id, destination.label)
         assert target.as_of_date is not None  # a result in the history has a date
-        _check_history(destination, target)
+        customers, revenue = _check_history(destination, target)
         restored = replace(
             target,
             run_id=start.run_id,
@@ -90,15 +94,15 @@ def rollback(configuration: Configuration, run_id: str | None, observer: RunObse
         unchanged = unchanged_sql(tables, start.run_id, state.published_runs, dialect)
         changes = [unchanged, *restore_sql(tables, target.as_of_date, dialect)]
         destination.apply([*changes, *record_sql(tables, restored.to_row(), dialect)], "rollback")
-    assert target.statistics is not None  # a result in the history has statistics
     return RolledBack(
         run_id=start.run_id,
         restored_run_id=target.run_id,
         as_of=target.as_of_date,
         before=state.as_of,
-        customers=target.statistics.customers,
-        revenue=target.statistics.revenue,
+        customers=customers,
+        revenue=revenue,
         destination=destination.label,
+        is_checked=target.checksum is not None,
     )
 
 
@@ -127,10 +131,15 @@ def _target(state: DestinationState, run_id: str | None, label: str) -> RunRecor
     return target
 
 
-def _check_history(destination: Destination, target: RunRecord) -> None:
-    """Raise if the history no longer holds the rows that the run wrote."""
+def _check_history(destination: Destination, target: RunRecord) -> tuple[int, Decimal]:
+    """Return the customers and the revenue of the rows that the run wrote.
+
+    Raises:
+        UsageError: If the history no longer holds these rows.
+    """
     (row,) = destination.rows(
-        f"SELECT COUNT(*) AS customers, MIN(run_id) AS first_run, MAX(run_id) AS last_run\n"
+        "SELECT COUNT(*) AS customers, SUM(monetary) AS revenue, MIN(run_id) AS first_run,"
+        " MAX(run_id) AS last_run\n"
         f"FROM {destination.table('history')}\n"
         f"WHERE as_of_date = {dialect_of(destination.engine).literal(target.as_of_date or date.min)}"
     )
@@ -145,9 +154,11 @@ def _check_history(destination: Destination, target: RunRecord) -> None:
             f" as-of date, {target.as_of_date}.",
             f"go back to that one: rfm rollback {row['last_run']}.",
         )
-    if row["customers"] != target.customers:
+    refuse_edited(destination, [target])
+    if target.checksum is None and row["customers"] != target.customers:
         raise UsageError(
             f"The history has {row['customers']:,} rows as of {target.as_of_date}, and the run"
             f" {target.run_id} wrote {target.customers or 0:,}: the rows were edited.",
             f"compute them again: rfm run --as-of {target.as_of_date}.",
         )
+    return row["customers"], Decimal(row["revenue"])

@@ -16,6 +16,7 @@ from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import AuditError, ConfigurationError, OtherSourceError, RfmError, WarehouseError
+from rfm_pipeline.pipeline.checksums import compute_checksums
 from rfm_pipeline.pipeline.output_files import OutputFiles
 from rfm_pipeline.pipeline.plan import Plan, open_plan
 from rfm_pipeline.pipeline.progress import RunObserver
@@ -131,7 +132,12 @@ def _record_or_reject(start: RunStart, plan: Plan, result: RunResult) -> RunReco
         rejected = replace(result, status="rejected")
         save_run_record(plan, build_run_record(start, plan, rejected, error=error.message))
         raise error
-    return build_run_record(start, plan, result, history_from=_history_from(plan, result.as_of))
+    record = build_run_record(start, plan, result, history_from=_history_from(plan, result.as_of))
+    if not record.is_in_history:
+        return record
+    staged = plan.warehouse.table(StagingTable.RESULT)
+    (checksum,) = compute_checksums(plan.warehouse.rows, staged, plan.spec.dialect).values()
+    return record.with_checksum(checksum)
 
 
 def _history_from(plan: Plan, as_of: date | None) -> date | None:

@@ -117,7 +117,7 @@ def has_other_customers(
         return False  # The windows have no day in common, so the customers may well differ.
     known = _known_customers(plan, as_of)
     is_other = known * _MIN_SHARE < published
-    left_out = {"outside_window", "future_dated", *plan.settings.skip, *plan.settings.exclude}
+    left_out = {"outside_window", "future_dated", "forgotten", *plan.settings.skip, *plan.settings.exclude}
     if any(reason.reason in left_out and reason.lines for reason in excluded):
         is_other = is_other and customers >= _MIN_CUSTOMERS and known * _MIN_SHARE < customers
     if is_other and not plan.replaces_source:

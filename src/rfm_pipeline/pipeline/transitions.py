@@ -16,6 +16,7 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.scoring import Scoring
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.errors import UsageError
+from rfm_pipeline.pipeline.checksums import refuse_edited
 from rfm_pipeline.pipeline.run_records import new_run_id
 from rfm_pipeline.results.json_values import money, to_plain
 from rfm_pipeline.results.run_history import DestinationState, previous_date, read_state
@@ -88,6 +89,7 @@ class Transitions(Struct, frozen=True):
         earlier, later: The results of the two dates.
         segments: The segments of the later map in its order, then those that only the earlier map has.
         flows: The flows in the order of the segments; new and lapsed customers come last.
+        unchecked: The dates without a checksum, which an earlier version published.
     """
 
     destination: str
@@ -95,6 +97,7 @@ class Transitions(Struct, frozen=True):
     later: DateTotals
     segments: tuple[str, ...]
     flows: tuple[Flow, ...]
+    unchecked: tuple[date, ...] = ()
 
     @property
     def moved(self) -> int:
@@ -133,6 +136,7 @@ class Transitions(Struct, frozen=True):
             "lapsed": self.lapsed,
             "causes": self.causes,
             "segments": list(self.segments),
+            "unchecked": to_plain(self.unchecked),
             "flows": [flow.to_json() for flow in self.flows],
         }
 
@@ -166,15 +170,19 @@ def transitions(
         dialect = dialect_of(destination.engine)
         scored, rescored = _scored_snapshot(first), _scored_snapshot(last)
         with destination.open_for_reading():
+            refuse_edited(destination, (first, last))
             rows = destination.rows(transitions_sql(destination.table("history"), scored, rescored, dialect))
     maps = (rescored.segment_map, scored.segment_map)
     order = tuple(dict.fromkeys(segment.name for known in maps for segment in known.segments))
     flows = _flows(rows, order)
     before = _end(first, flows, lambda flow: (flow.earlier, flow.revenue_before))
     now = _end(last, flows, lambda flow: (flow.later, flow.revenue))
+    unchecked = []
     for record, end in ((first, before), (last, now)):
-        _check_counted(record, end)
-    return Transitions(label, before, now, order, flows)
+        if record.checksum is None:
+            _check_counted(record, end)
+            unchecked.append(end.as_of)
+    return Transitions(label, before, now, order, flows, tuple(unchecked))
 
 
 def _records(

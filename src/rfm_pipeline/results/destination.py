@@ -64,12 +64,19 @@ class Destination(Protocol):
             spared: Ids of runs whose staged tables are retained.
         """
 
+    def remove_retained(self, run_id: str) -> int:
+        """Remove the retained tables of rejected runs; return of how many. The caller must hold the lease.
+
+        Args:
+            run_id: Id of the current run.
+        """
+
     def apply(self, statements: Sequence[str], step: str) -> None:
         """Change the tables in one transaction; missing tables are created first.
 
         Args:
             statements: INSERT and DELETE statements, in order.
-            step: Name of the step in job ids: `publish`, `record` or `rollback`.
+            step: Name of the step in job ids: `publish`, `record`, `rollback` or `forget`.
 
         Raises:
             LockedError: If the first statement found that another run has published meanwhile.

@@ -8,6 +8,7 @@ from datetime import date
 from msgspec import Struct
 
 from rfm_pipeline.results.destination import Destination
+from rfm_pipeline.results.forgotten import Forgotten, forgotten_customers, renew_checksums
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.tables import PUBLISHED_STATUSES, RUN_COLUMNS, Tables
 
@@ -26,6 +27,11 @@ class DestinationState(Struct, frozen=True):
     customers: int = 0
     records: tuple[RunRecord, ...] = ()
     tables: frozenset[str] = frozenset()
+
+    @property
+    def forgotten(self) -> Forgotten:
+        """The customers that runs leave out."""
+        return forgotten_customers(self.records)
 
     @property
     def dates(self) -> dict[date, RunRecord]:
@@ -61,7 +67,7 @@ def read_records(destination: Destination) -> tuple[RunRecord, ...]:
     rows = destination.rows(
         f"SELECT {', '.join(RUN_COLUMNS)} FROM {destination.table('runs')} ORDER BY finished_at, run_id"
     )
-    return tuple(map(RunRecord.from_row, rows))
+    return renew_checksums(map(RunRecord.from_row, rows))
 
 
 def tables_of(destination: Destination) -> Tables:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from rfm_pipeline.results.json_values import to_plain
 from rfm_pipeline.results.statistics import Audit, DimensionScores, RunStatistics, Usage
@@ -34,6 +34,18 @@ class SourceIdentity(Struct, frozen=True, omit_defaults=True):
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
+class Checksum(Struct, frozen=True):
+    """What tells whether the history's rows of an as-of date are those that were published.
+
+    Attributes:
+        customers: Number of rows.
+        rows: Checksum of the rows, see `sql.checksums`.
+    """
+
+    customers: int
+    rows: str
+
+
 class RunRecord(Struct, frozen=True):
     """One run on record: one row of the runs table, whose columns `results.tables.RUN_COLUMNS` describes.
 
@@ -45,7 +57,7 @@ class RunRecord(Struct, frozen=True):
         as_of_date: The as-of date; None if the run failed before it was known.
         source: The source as configured; None if it was a data frame.
         engine, version, config_hash: What computed the result, and from which settings.
-        rules: `scoring` and `segments` as configured, in plain values.
+        rules: `scoring` and `segments` as configured, `scoring_version` and `checksum`, in plain values.
         identity: What identifies the source; stored with the rules. None if an earlier version recorded the
             run.
         statistics: What was computed; None if the run failed.
@@ -74,6 +86,16 @@ class RunRecord(Struct, frozen=True):
     restored_run_id: str | None = None
     history_from: date | None = None
     error: str | None = None
+
+    @property
+    def checksum(self) -> Checksum | None:
+        """Checksum of the rows that the run wrote; None if it wrote none, or has an earlier version."""
+        checksum = self.rules.get("checksum")
+        return msgspec.convert(checksum, Checksum) if checksum else None
+
+    def with_checksum(self, checksum: Checksum) -> RunRecord:
+        """Return the record with a checksum, which is stored with the rules."""
+        return replace(self, rules={**self.rules, "checksum": to_plain(checksum)})
 
     @property
     def customers(self) -> int | None:

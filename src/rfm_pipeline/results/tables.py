@@ -22,6 +22,8 @@ SUFFIXES: Mapping[str, str] = {"current": "", "history": "_history", "runs": "_r
 
 PUBLISHED_STATUSES = ("published", "history_only")
 """The statuses of runs that wrote a result, in the runs table."""
+UNPUBLISHED_STATUSES = ("calibrated", "rejected", "failed")
+"""The statuses of runs that left the result and the history as they were."""
 
 
 class PublishedColumn(Struct, frozen=True):
@@ -59,10 +61,10 @@ RESULT_COLUMNS: Mapping[str, PublishedColumn] = {
 
 RUN_COLUMNS: Mapping[str, PublishedColumn] = {
     "run_id": PublishedColumn("text", "The run."),
-    "kind": PublishedColumn("text", "Kind of run: run, backfill, rollback or calibration."),
+    "kind": PublishedColumn("text", "Kind of run: run, backfill, rollback, calibration or forget."),
     "status": PublishedColumn(
         "text",
-        "Outcome: published, history_only, calibrated, rejected (by an audit) or failed.",
+        "Outcome: published, history_only, calibrated, rejected (by an audit), failed, forgotten or undone.",
     ),
     "started_at": PublishedColumn("instant", "Start time in UTC."),
     "finished_at": PublishedColumn("instant", "End time in UTC."),
@@ -72,7 +74,8 @@ RUN_COLUMNS: Mapping[str, PublishedColumn] = {
     "version": PublishedColumn("text", "Version of rfm-pipeline."),
     "config_hash": PublishedColumn("text", "Hash of the settings that can change the result."),
     "rules": PublishedColumn(
-        "text", "Scoring and segments as configured, and what identifies the source, in JSON."
+        "text",
+        "Scoring and segments as configured, what identifies the source, and the rows' checksum, in JSON.",
     ),
     "rows_read": PublishedColumn("integer", "Number of lines read."),
     "rows_kept": PublishedColumn("integer", "Number of lines kept."),

@@ -14,6 +14,7 @@ from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.results.forgotten import Forgotten
 from rfm_pipeline.sql.dialects.base import Dialect
 
 
@@ -52,6 +53,7 @@ class QuerySpec(Struct, frozen=True):
         compares_files: Whether orders in several files are compared. If not, they are only counted.
         origin: As-of date of the metrics where the orders are staged by day once for several dates; later
             orders do not count, and `settings.as_of` is `latest`. None for a run.
+        forgotten: The customers whose lines are excluded, because they were forgotten.
     """
 
     settings: Settings
@@ -66,6 +68,7 @@ class QuerySpec(Struct, frozen=True):
     files: SourceFiles | None = None
     compares_files: bool = False
     origin: date | None = None
+    forgotten: Forgotten = Forgotten()
 
     @property
     def mapping(self) -> ColumnMapping:

@@ -492,3 +492,62 @@ def test_transitions_equal_those_on_duckdb(
         same = ("stayed", "moved", "new", "lapsed", "causes", "segments", "flows")
         assert {name: on_bigquery.json[name] for name in same} == {name: on_duckdb[name] for name in same}
         assert on_duckdb["new"] + on_duckdb["moved"] > 0
+
+
+def test_an_edited_history_is_neither_restored_nor_compared(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
+) -> None:
+    source, to = bigquery_shop.create_table(), ("--to", bigquery_shop.destination)
+    for as_of in ("2024-02-25", "2024-03-01"):
+        assert rfm("run", source, *to, "--as-of", as_of).code == 0
+    assert rfm("transitions", *to).code == 0
+    bigquery_shop.execute(
+        f"UPDATE {bigquery_shop.name('rfm_segments_history')} SET monetary = monetary + 1"
+        " WHERE as_of_date = '2024-02-25' AND customer_id = '007'"
+    )
+    before = bigquery_shop.published_rows()
+    for command in ("rollback", "transitions"):
+        sentence, hint = refused(rfm(command, *to))
+        assert sentence.startswith("The checksum of the history's 3 rows as of 2024-02-25 is not that of ")
+        assert hint == "compute them again: rfm run --as-of 2024-02-25."
+    assert bigquery_shop.published_rows() == before
+    assert rfm("run", source, *to, "--as-of", "2024-02-25").code == 0
+    restored = rfm("rollback", *to, "--json")
+    assert restored.code == 0, restored.stderr
+    assert restored.json["is_checked"]
+
+
+def test_forgotten_customers_leave_the_results_and_stay_out_of_later_runs(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
+) -> None:
+    source, to = bigquery_shop.create_table(), ("--to", bigquery_shop.destination)
+    for as_of in ("2024-02-25", "2024-03-01"):
+        assert rfm("run", source, *to, "--as-of", as_of).code == 0
+    (tmp_path / "rejecting.toml").write_text(
+        '[audits.queries]\nnever = "SELECT 1 AS one FROM segments"\n', encoding="utf-8"
+    )
+    assert rfm("run", source, *to, "--as-of", "2024-03-01", "--config", "rejecting.toml").code == 3
+    assert any("__" in table for table in bigquery_shop.tables())
+    ended = rfm("forget", " bob ", *to, "--json")
+    assert ended.code == 0, ended.stderr
+    numbers = {name: ended.json[name] for name in ("current", "history", "dates", "kept_results", "left_out")}
+    assert numbers == {"current": 1, "history": 2, "dates": 2, "kept_results": 1, "left_out": 1}
+    for table in bigquery_shop.tables():
+        assert "'bob'" not in str(bigquery_shop.execute(f"SELECT * FROM {bigquery_shop.name(table)}")) or (
+            table == "orders"
+        )
+    assert rfm("transitions", *to).code == 0
+    # Later runs are as if the source had no line of the customer.
+    (tmp_path / "orders.csv").write_text(
+        "\n".join(line for line in ORDERS.splitlines() if not line.startswith("bob")) + "\n", encoding="utf-8"
+    )
+    for flags in (("--as-of", "2024-03-01"), ("--window", "24 months", "--as-of", "latest")):
+        run = rfm("run", source, *to, *flags, "--json")
+        assert run.code == 0, run.stderr
+        assert run.json["rows"]["excluded"]["forgotten"] == 2
+        assert rfm("run", "orders.csv", *flags).code == 0
+        assert [row[:12] for row in bigquery_shop.published_rows()] == [
+            row[:12] for row in published(tmp_path / "rfm.duckdb", "FROM rfm_segments ORDER BY customer_id")
+        ]
+    assert rfm("forget", "bob", "--undo", *to).code == 0
+    assert "forgotten" not in rfm("run", source, *to, "--json").json["rows"]["excluded"]

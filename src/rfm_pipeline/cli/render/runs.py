@@ -13,8 +13,10 @@ from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
 from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.pipeline.backfill import Backfilled
+from rfm_pipeline.pipeline.forget import Forgot
 from rfm_pipeline.pipeline.rollback import RolledBack
 from rfm_pipeline.results import descriptions
+from rfm_pipeline.results.forgotten import forget_entry
 from rfm_pipeline.results.run_history import DestinationState
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import RunStatistics
@@ -104,6 +106,8 @@ def print_rollback(result: RolledBack) -> None:
         result.destination,
     )
     text.append(f"\nRun {result.run_id}, which restored {result.restored_run_id}", style="dim")
+    if not result.is_checked:
+        text.append("\nNo checksum: an earlier version of rfm published this result.", style="dim")
     console().print(text)
 
 
@@ -164,6 +168,11 @@ def _facts(record: RunRecord) -> dict[str, str]:
         facts["result"] = f"{customers}, {orders}, revenue {revenue}"
         if statistics.newest_order_date:
             facts["newest order"] = str(statistics.newest_order_date)
+    if forgotten := forget_entry(record):
+        dates = formatting.format_count(forgotten.dates, "date")
+        facts["customers"] = f"{len(forgotten.hashes):,} {record.status}"
+        rows = f"{forgotten.current:,} of the current result, {forgotten.history:,} of the history"
+        facts["removed rows"] = f"{rows} as of {dates}"
     if record.history_from:
         facts["history from"] = str(record.history_from)
     if record.usage.bytes_processed is not None:
@@ -226,3 +235,29 @@ def _table(first: str, *others: str) -> Table:
     for heading in others:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
+
+
+def print_forgot(result: Forgot) -> None:
+    """Print what was removed, and what still has the customers."""
+    result = replace_unprintable_in(result)
+    customers = formatting.format_count(result.customers, "customer")
+    if result.status == "undone":
+        text = Text.assemble(("Undone ", "green"), f"for {customers}: later runs read their lines again\n")
+    else:
+        done = ("Would remove ", "yellow") if result.run_id is None else ("Removed ", "green")
+        rows = formatting.format_count(result.current, "row")
+        dates = formatting.format_count(result.dates, "date")
+        text = Text.assemble(
+            done,
+            f"{customers}: {rows} of the current result, {result.history:,} of the history as of {dates}\n",
+        )
+        if result.kept_results:
+            text.append(f"Removed {formatting.format_count(result.kept_results, 'kept rejected result')}\n")
+        text.append(
+            "Not changed: output files, exports, reports, backups and the source. Later runs leave the lines"
+            " out as forgotten\n"
+        )
+    text.append(f"{result.destination}, {result.left_out:,} left out in all", style="dim")
+    if result.run_id:
+        text.append(f"\nRun {result.run_id}", style="dim")
+    console().print(text)

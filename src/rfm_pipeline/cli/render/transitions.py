@@ -38,6 +38,9 @@ def print_transitions(transitions: Transitions) -> None:
                 style="dim",
             )
         )
+    if transitions.unchecked:
+        dates = " and ".join(map(str, transitions.unchecked))
+        parts.append(Text(f"No checksum: an earlier version of rfm published {dates}.", style="dim"))
     console().print(Group(*parts))
 
 

@@ -13,9 +13,18 @@ from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import Drift, RunStatistics
 
 NO_SALES = frozenset(
-    {"duplicate_file", "duplicate_order", "not_a_sale", "total_row", "future_dated", "outside_window"}
+    {
+        "duplicate_file",
+        "duplicate_order",
+        "not_a_sale",
+        "total_row",
+        "future_dated",
+        "outside_window",
+        "forgotten",
+    }
 )
-"""Reasons of lines that are no sales, or sales of other days; they are no part of the excluded share."""
+"""Reasons of lines that are no sales, or of other days, or of forgotten customers: no part of the excluded
+share."""
 
 
 class AuditInput(Struct, frozen=True):

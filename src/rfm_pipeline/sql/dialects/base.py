@@ -251,6 +251,10 @@ class Dialect(ABC):
         """Return an id, in the form of its grouping key, as text; a whole float has no `.0`."""
 
     @abstractmethod
+    def sha256(self, text: str) -> str:
+        """Return the SHA-256 hash of text, in lower-case hexadecimal digits."""
+
+    @abstractmethod
     def hash_group(self, text: str) -> str:
         """Return the first two hexadecimal digits of the MD5 hash of text: one of 256 groups."""
 

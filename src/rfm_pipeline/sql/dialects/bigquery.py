@@ -71,6 +71,9 @@ class BigQuery(Dialect):
             return f"CASE WHEN {whole} THEN {number} ELSE FORMAT('%.17g', {expression}) END"
         return self.text(expression, kind)
 
+    def sha256(self, text: str) -> str:
+        return f"TO_HEX(SHA256({text}))"
+
     def hash_group(self, text: str) -> str:
         return f"LEFT(TO_HEX(MD5({text})), 2)"
 

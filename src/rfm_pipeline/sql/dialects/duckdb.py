@@ -107,6 +107,9 @@ class DuckDB(Dialect):
 
     def is_finite(self, expression: str) -> str:
         return f"ISFINITE({expression})"
+    def sha256(self, text: str) -> str:
+        return f"SHA256({text})"
+
     def hash_group(self, text: str) -> str:
         return f"LEFT(MD5({text}), 2)"
 

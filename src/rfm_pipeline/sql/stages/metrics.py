@@ -14,6 +14,8 @@ from rfm_pipeline.sql.stages.duplicates import lines_cte
 
 NO_POSITIVE_ORDER = "no_positive_order"
 """Exclusion reason for the lines of a customer without an order of a positive amount, net of returns."""
+FORGOTTEN = "forgotten"
+"""Exclusion reason for the lines of a customer that `rfm forget` removed."""
 MONTH = 31
 """Most days between the lines of one order; beyond it, the order id was probably used for several orders."""
 WINDOWED = "windowed"
@@ -21,6 +23,8 @@ WINDOWED = "windowed"
 ATTRIBUTED = "attributed"
 """Name of the CTE that gives each order, with its refunds, to the customer of its sale."""
 
+_ALL_DAYS = "all_days"
+"""Name of the CTE of the orders by day, with those of forgotten customers."""
 _ATTRIBUTED_ROW = "One row per row of orders; a refund whose sale is not in the source has no customer."
 _ORDER_DAYS_ROW = "One row per {unit} and date, because {why}; excluded lines have one row per reason."
 _CUSTOMERS_ROW = "One row per customer; excluded lines have one row per reason, with customer_id NULL."
@@ -41,9 +45,11 @@ def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
         if spec.has_refund_lines:
             ctes.append(Cte(ATTRIBUTED, _ATTRIBUTED_ROW, _attributed(spec), reads=(lines,)))
             lines = ATTRIBUTED
+    excluded = [f"a forgotten customer is excluded: {FORGOTTEN}"] if _forgets_customers(spec) else []
     if spec.nets_returns:
-        excluded = f"a customer without a positive order is excluded: {NO_POSITIVE_ORDER}"
-        description = f"One row per row of balances; {excluded}."
+        excluded.append(f"a customer without a positive order is excluded: {NO_POSITIVE_ORDER}")
+    if excluded:
+        description = f"One row per row of balances; {', '.join(excluded)}."
         ctes += [
             Cte("balances", _CUSTOMERS_ROW, _customers(spec), reads=(lines,)),
             Cte(StagingTable.CUSTOMERS, description, _buyers(spec), reads=("balances",)),
@@ -70,8 +76,15 @@ def _windowed_ctes(spec: QuerySpec) -> list[Cte]:
     counted = "One row per row of order_days; orders before the window are excluded as outside_window."
     if spec.origin:
         counted = "One row per row of order_days that counts on the as-of date."
+    order_days = [Cte(StagingTable.ORDER_DAYS, description, _order_days(spec), reads=(lines_cte(spec),))]
+    if spec.forgotten.hashes:
+        remembered = f"One row per row of {_ALL_DAYS}; a forgotten customer is excluded: {FORGOTTEN}."
+        order_days = [
+            Cte(_ALL_DAYS, description, _order_days(spec), reads=(lines_cte(spec),)),
+            Cte(StagingTable.ORDER_DAYS, remembered, _remembered_days(spec), reads=(_ALL_DAYS,)),
+        ]
     return [
-        Cte(StagingTable.ORDER_DAYS, description, _order_days(spec), reads=(lines_cte(spec),)),
+        *order_days,
         _as_of_cte(spec),
         Cte(
             WINDOWED,
@@ -247,12 +260,54 @@ def _customers(spec: QuerySpec) -> str:
 
 
 def _buyers(spec: QuerySpec) -> str:
-    reason = (
-        f"CASE WHEN reason IS NULL AND frequency = 0 THEN '{NO_POSITIVE_ORDER}' ELSE reason END AS reason"
-    )
-    columns = ["customer_id", "first_order_date", "last_order_date", "frequency", "monetary", "lines"]
+    branches, customer_id = [], "customer_id"
+    if _forgets_customers(spec):
+        forgotten = _is_forgotten(spec, "customer_id")
+        branches.append(f"WHEN reason IS NULL AND {forgotten} THEN '{FORGOTTEN}'")
+        customer_id = f"CASE WHEN NOT {forgotten} THEN customer_id END AS customer_id"
+    if spec.nets_returns:
+        branches.append(f"WHEN reason IS NULL AND frequency = 0 THEN '{NO_POSITIVE_ORDER}'")
+    columns = [customer_id, "first_order_date", "last_order_date", "frequency", "monetary", "lines"]
     columns += [*counted_in_customers(spec), *(["shared_orders"] if spec.counts_shared_orders else [])]
-    return select([reason, *columns, *(["written"] if has_example(spec) else [])], "balances")
+    columns += ["written"] if has_example(spec) else []
+    return select([f"CASE {' '.join(branches)} ELSE reason END AS reason", *columns], "balances")
+
+
+def _remembered_days(spec: QuerySpec) -> str:
+    """Return the SELECT of the orders by day in which those of forgotten customers are excluded.
+
+    The newest order decides the window, and must not be one of a forgotten customer.
+    """
+    customer = spec.dialect.id_text("customer_id", spec.kind_of("customer_id"))
+    forgotten = f"COALESCE({_is_forgotten(spec, customer)}, FALSE)"
+    keys = ["customer_id", *(["order_id"] if spec.mapping.order_id else [])]
+    return select(
+        [
+            f"CASE WHEN {forgotten} THEN '{FORGOTTEN}' ELSE reason END AS reason",
+            "late_reason",
+            "order_date",
+            *(f"CASE WHEN NOT {forgotten} THEN {key} END AS {key}" for key in keys),
+            "purchases",
+            "amount",
+            "lines",
+            *(["repeated"] if spec.counts_totals else []),
+            *(["written"] if has_example(spec) else []),
+            *(["first_file", "last_file"] if spec.counts_shared_orders else []),
+        ],
+        _ALL_DAYS,
+    )
+
+
+def _forgets_customers(spec: QuerySpec) -> bool:
+    """Return whether forgotten customers are excluded where customers are aggregated, not orders by day."""
+    return bool(spec.forgotten.hashes) and not spec.window_moves
+
+
+def _is_forgotten(spec: QuerySpec, customer: str) -> str:
+    """Return the condition that a customer, whose id is text, was forgotten; NULL for no customer."""
+    dialect, forgotten = spec.dialect, spec.forgotten
+    hashes = ", ".join(map(dialect.literal, forgotten.hashes))
+    return f"({dialect.sha256(f'{dialect.literal(forgotten.salt)} || {customer}')} IN ({hashes}))"
 
 
 def _as_of(spec: QuerySpec) -> str:
