@@ -93,6 +93,8 @@ UNKNOWN_NAMES = [
     exclusion("text in typographic quotes", "customer_id = \u2018c1\u2019", hints="plain single quotes"),
     exclusion("function", "weekday_of(ordered_at) = 7", "there is no function weekday_of"),
     exclusion("function of an extension", "st_area(amount) > 1", "there is no function st_area"),
+    exclusion("arguments of other types", "abs(amount) > 1", "there is no abs(text)"),
+    exclusion("values of two types", "COALESCE((1, 2), 1) = 1", "INTEGER) and number in COALESCE operator ("),
 ]
 
 CONFIGURATION = [

@@ -154,12 +154,13 @@ def describe_condition_error(error: duckdb.Error) -> str:
     if match := _UNKNOWN_FUNCTION.search(text):
         return f"there is no function {match['name']}"
     if match := _WRONG_ARGUMENTS.search(text):
-        return f"there is no {match['call']}"
+        return f"there is no {_with_plain_types(match['call'])}"
     if match := _TABLE_FUNCTION.search(text):
         return f"{match['name']} reads a table; a condition can use only values of its own line"
     if re.search(r"cannot contain (aggregates|window)|UNNEST not supported", text):
         return "it reads several lines; a condition can use only values of its own line"
-    return lower_first(first_sentence(error)).rstrip(".")
+    reason = lower_first(first_sentence(error)).rstrip(".").removesuffix(" - an explicit cast is required")
+    return _with_plain_types(reason)
 
 
 def describe_non_boolean(duckdb_type: str) -> str:
@@ -178,6 +179,15 @@ def system_reason(error: Exception) -> str | None:
     """Return the operating system's message in an error, such as `no space left on device`, or None."""
     match = _SYSTEM_MESSAGE.search(str(error).splitlines()[0]) if str(error) else None
     return lower_first(match["reason"] or match["last"]) if match else None
+
+
+def _with_plain_types(text: str) -> str:
+    """Return a text of DuckDB with `number` and `text` in place of the names that users do not write."""
+    return re.sub(
+        r"(?P<literal>\w+)_LITERAL|VARCHAR",
+        lambda match: "number" if match["literal"] in {"INTEGER", "DECIMAL"} else "text",
+        text,
+    )
 
 
 def _type_label(duckdb_type: str) -> str:
