@@ -37,7 +37,9 @@ def render(target: str, schedule: Schedule) -> Rendered:
     if schedule.timezone is None and target not in _MACHINE_TIME_TARGETS:
         return rendered
     zone = ZoneInfo(schedule.timezone) if schedule.timezone else None
-    return replace(rendered, notes=(*rendered.notes, *dst_notes(schedule.at, zone, schedule.first_day)))
+    return replace(
+        rendered, notes=(*rendered.notes, *dst_notes(target, schedule.at, zone, schedule.first_day))
+    )
 
 
 __all__ = ["TARGETS", "Rendered", "Schedule", "render"]

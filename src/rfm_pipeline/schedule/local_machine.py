@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import zoneinfo
 from pathlib import Path, PureWindowsPath
 
 from rfm_pipeline.errors import UsageError
@@ -12,6 +13,23 @@ from rfm_pipeline.schedule.spec import Image, Program
 
 MACHINE_TARGETS = ("cron", "systemd", "windows", "airflow")
 """Schedulers that start the run on a machine, so that paths are paths of that machine."""
+
+
+_LOCAL_TIME = Path("/etc/localtime")
+"""File with the rules of the machine's time zone; cron reads it, and not the variable TZ of the user."""
+
+
+def is_own_timezone(name: str) -> bool:
+    """Return whether the clocks of this machine follow the time zone, by this name or by another one."""
+    try:
+        rules = _LOCAL_TIME.read_bytes()
+    except OSError:
+        return False
+    for folder in zoneinfo.TZPATH:
+        file = Path(folder, name)
+        if file.is_file():
+            return file.read_bytes() == rules
+    return False
 
 
 def program(path: str | None, folder: str, target: str) -> Program:

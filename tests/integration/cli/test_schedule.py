@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import zoneinfo
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 import typer
 import yaml
 
-from rfm_pipeline.schedule import TARGETS
+from rfm_pipeline.schedule import TARGETS, local_machine
 from support.cli import Rfm
 from support.orders import refused
 
@@ -121,6 +122,27 @@ def test_an_init_process_is_used_if_the_engine_has_one(
     monkeypatch.setattr(shutil, "which", lambda name, path="": which(name, path=str(tmp_path)))
     printed = rfm("schedule", "cron", *IMAGE).stdout
     assert f"{tmp_path / installed[0]} run --rm {'--init ' if init else ''}--name" in printed
+
+
+@posix
+@pytest.mark.parametrize(
+    ("own", "asked", "compares"),
+    [
+        ("Europe/London", "Europe/London", False),
+        ("Europe/London", "GB", False),  # another name of the same clocks
+        ("Europe/London", "Europe/Dublin", True),
+        (None, "Europe/London", True),
+    ],
+)
+def test_cron_compares_clocks_only_in_another_zone_than_the_machines(
+    rfm: Rfm, monkeypatch: pytest.MonkeyPatch, own: str | None, asked: str, *, compares: bool
+) -> None:
+    files = [Path(folder, own or "no such zone") for folder in zoneinfo.TZPATH]
+    local_time = next((file for file in files if file.is_file()), files[0])
+    monkeypatch.setattr(local_machine, "_LOCAL_TIME", local_time)
+    line = rfm("schedule", "cron", "--timezone", asked, *IMAGE).stdout.splitlines()[1]
+    assert line.startswith("0,15,30,45 * * * * " if compares else "30 5 * * * ")
+    assert ("date +" in line) == compares
 
 
 # Refusing

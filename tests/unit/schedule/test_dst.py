@@ -16,7 +16,7 @@ import yaml
 
 from rfm_pipeline.cli.commands.schedule import schedule as command
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule import TARGETS, render
+from rfm_pipeline.schedule import render
 from rfm_pipeline.schedule.dst import dst_changes
 from rfm_pipeline.schedule.spec import check_timezone, parse_time
 from support.awkward_commands import container_schedule, schedule
@@ -55,14 +55,32 @@ def test_the_default_time_occurs_once_a_day_in_every_time_zone() -> None:
     assert f"${{AT:-{at}}}" in services["daily"]["command"]
 
 
-@pytest.mark.parametrize("target", [target for target in TARGETS if target != "windows"])
-def test_a_time_skipped_or_repeated_by_dst_is_noted(target: str) -> None:
+@pytest.mark.parametrize(
+    ("target", "skipped", "repeated"),
+    [
+        ("cron", "the line does not start", "the line starts twice"),
+        ("systemd", "systemd does not start", "systemd starts once"),
+        ("kubernetes", "Kubernetes does not start", "Kubernetes starts twice"),
+        (
+            "cloud-run",
+            "Google does not say whether the job starts",
+            "Google does not say how often the job starts",
+        ),
+        (
+            "github-actions",
+            "GitHub starts when the skipped hour ends",
+            "GitHub does not say how often it starts",
+        ),
+        ("airflow", "Airflow starts an hour later", "Airflow starts once"),
+    ],
+)
+def test_a_time_skipped_or_repeated_by_dst_is_noted(target: str, skipped: str, repeated: str) -> None:
     plain = container_schedule(arguments=("run",), environment={}, secrets=())
     daily = schedule(at=time(1, 30), timezone="Europe/London", runs=plain.runs, cloud=plain.cloud)
     note = render(target, daily).notes[-1]
     assert note == (
-        "01:30 does not occur exactly once every day: the clocks of Europe/London skip it on 2026-03-29 and"
-        " repeat it on 2026-10-25; 05:30 does in every time zone."
+        "01:30 does not occur exactly once every day: the clocks of Europe/London skip it on 2026-03-29"
+        f" ({skipped}) and repeat it on 2026-10-25 ({repeated}); 05:30 does in every time zone."
     )
     assert not any("exactly once" in note for note in render(target, plain).notes)
 
@@ -80,7 +98,10 @@ def in_athens(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("in_athens")
 def test_without_a_time_zone_the_machines_own_is_checked() -> None:
     for target in ("cron", "systemd", "windows"):
-        assert "this machine's clocks skip it on 2026-03-29" in render(target, schedule()).notes[-1]
+        note = render(target, schedule()).notes[-1]
+        assert "this machine's clocks skip it on 2026-03-29" in note
+        assert ("(cron starts right after the change)" in note) == (target == "cron")
+        assert ("(Microsoft does not say whether the task starts)" in note) == (target == "windows")
     plain = schedule(runs=container_schedule().runs)
     assert not any("clocks" in note for note in render("kubernetes", plain).notes)
 
@@ -94,6 +115,21 @@ def test_systemd_skips_the_day_as_the_guide_says() -> None:
         env={"TZ": "UTC"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert "Next elapse: Mon 2026-03-30 00:30:00 UTC" in done.stdout
+
+
+def test_systemd_starts_once_on_the_day_that_repeats_a_time() -> None:
+    tool = shutil.which("systemd-analyze")
+    if tool is None:
+        pytest.skip("systemd-analyze is not installed")
+    done = subprocess.run(
+        [
+            tool, "calendar", "--base-time=2026-10-24 12:00 UTC", "--iterations=2",
+            "*-*-* 01:30:00 Europe/London",
+        ],
+        env={"TZ": "UTC"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "Next elapse: Sun 2026-10-25 00:30:00 UTC" in done.stdout
+    assert "Mon 2026-10-26 01:30:00 UTC" in done.stdout
 
 
 @pytest.mark.parametrize(

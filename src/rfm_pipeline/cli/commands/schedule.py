@@ -127,7 +127,7 @@ def schedule(
     if remove:
         confirm_and_execute(removal_steps(target, name), yes=yes)
         return
-    when = _when(at, timezone)
+    when = _when(target, at, timezone)
     words = _command(arguments)
     if target == "wait":
         _wait(when["at"], timezone, words)
@@ -146,8 +146,9 @@ def schedule(
                 "--install installs user units, and --system renders system units.",
                 "write the units with --write, and copy them to /etc/systemd/system.",
             )
+        steps = install_steps(target, name, rendered)
         print_notes(rendered.notes)
-        confirm_and_execute(install_steps(target, name, rendered), yes=yes)
+        confirm_and_execute(steps, yes=yes)
     elif as_json:
         print_rendered_json(rendered)
     elif write:
@@ -167,14 +168,18 @@ def _refuse_overwriting(folder: Path, names: list[str], daily: Schedule) -> None
     refuse_same_files([("file", folder / name) for name in names], files)
 
 
-def _when(at: str, timezone: str | None) -> dict[str, Any]:
+def _when(target: str, at: str, timezone: str | None) -> dict[str, Any]:
     from datetime import datetime, timedelta
 
+    from rfm_pipeline.schedule.local_machine import is_own_timezone
     from rfm_pipeline.schedule.spec import check_timezone, parse_time
 
     zone = check_timezone(timezone) if timezone else None
     # Tomorrow: a scheduler that catches up on missed starts would otherwise run for this morning's.
     tomorrow = datetime.now(zone).astimezone(zone).date() + timedelta(days=1)
+    if target == "cron" and timezone and is_own_timezone(timezone):
+        # In the machine's own zone cron makes up for a time that is skipped.
+        timezone = None
     return {"at": parse_time(at), "timezone": timezone, "first_day": tomorrow}
 
 

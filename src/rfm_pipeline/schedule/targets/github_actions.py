@@ -21,7 +21,11 @@ def render(schedule: Schedule) -> Rendered:
         UsageError: If no image is given, or a secret's reference is not the name of a GitHub secret.
     """
     file = f"{schedule.name}.yml"
-    notes = ["GitHub starts scheduled workflows late at busy times, and skips some at the busiest."]
+    notes = [
+        "GitHub starts scheduled workflows late at busy times, and skips some at the busiest.",
+        "GitHub runs a schedule only if its file is on the default branch.",
+        "GitHub stops the schedules of a public repository that had no activity for 60 days.",
+    ]
     if schedule.overlap == "skip":
         notes.append("GitHub does not skip a start while the previous run is active: the start waits.")
     return Rendered((File(file, _workflow(schedule)),), (f"git add .github/workflows/{file}",), tuple(notes))

@@ -38,11 +38,13 @@ def render(schedule: Schedule) -> Rendered:
         f" --from-file={_secret_name(secret.reference)[1]}=PATH"
         for secret in schedule.secrets
     ]
-    notes = (
-        ["Kubernetes skips a start while the previous run is active; it can't wait."]
-        if schedule.overlap == "wait"
-        else []
-    )
+    notes = [
+        # The time zone is stable from 1.27 on. Before 1.29 the schema requires `onPodConditions` in a rule on
+        # exit codes (kubernetes/kubernetes pull request 120204).
+        "the CronJob needs Kubernetes 1.29 or later.",
+    ]
+    if schedule.overlap == "wait":
+        notes.append("Kubernetes skips a start while the previous run is active; it can't wait.")
     file = File(f"{name}.yaml", _objects(schedule))
     return Rendered((file,), (*commands, f"kubectl apply -f {name}.yaml"), tuple(notes))
 

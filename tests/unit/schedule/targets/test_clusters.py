@@ -106,6 +106,23 @@ def test_the_objects_fit_the_schema_of_the_api(config: Path) -> None:
         kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
 
 
+def test_the_schemas_accept_the_cron_job_from_the_version_on_that_the_note_names() -> None:
+    rendered = render("kubernetes", on_kubernetes())
+    assert "the CronJob needs Kubernetes 1.29 or later." in rendered.notes
+    job = objects(on_kubernetes())["CronJob"]
+    latest = int(kubernetes_validate.latest_version().split(".")[1])
+    for minor in range(29, latest + 1):
+        kubernetes_validate.validate(job, f"1.{minor}", strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(job, "1.28", strict=True)
+
+
+def test_github_notes_when_it_runs_no_schedules() -> None:
+    notes = render("github-actions", container_schedule()).notes
+    assert any("only if its file is on the default branch" in note for note in notes)
+    assert any("public repository that had no activity for 60 days" in note for note in notes)
+
+
 def test_the_schema_rejects_an_unknown_setting() -> None:
     job = objects(on_kubernetes())["CronJob"]
     job["spec"]["timezone"] = "UTC"
