@@ -20,6 +20,7 @@ from rfm_pipeline.config.questions import questions
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.template import render_template
 from rfm_pipeline.pipeline.audits.builtin import AUDITS
+from rfm_pipeline.results.recognition import FORMAT
 from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES
 from support.guarantees import PROMISES, guarantees
 
@@ -107,6 +108,11 @@ def tables() -> str:
 {GENERATED}
 A destination has three tables. The name of the current result is configurable (`--to duckdb:FILE#NAME`,
 `--to bigquery://project.dataset.NAME`); the names of the others follow it.
+
+A destination is recognised by the end of its tables' comments (on BigQuery: descriptions), such as
+`[rfm: history of rfm_segments, format {FORMAT}]`: the role of the table, the destination that it belongs to, and the version
+of its layout. Tables that earlier versions wrote have no such mark: they are recognised by their columns if the runs table is
+among them, and the next publish marks them. Nothing is ever published to another table: exit code 2.
 """
     ]
     about = {

@@ -10,7 +10,7 @@ from msgspec import Struct
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.forgotten import Forgotten, forgotten_customers, renew_checksums
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.tables import PUBLISHED_STATUSES, RUN_COLUMNS, Tables
+from rfm_pipeline.results.tables import PUBLISHED_STATUSES, RUN_COLUMNS, UNPUBLISHED_STATUSES, Tables
 
 
 class DestinationState(Struct, frozen=True):
@@ -40,8 +40,8 @@ class DestinationState(Struct, frozen=True):
 
     @property
     def published_runs(self) -> int:
-        """Number of runs that published a result, or restored one."""
-        return sum(record.status in PUBLISHED_STATUSES for record in self.records)
+        """Number of runs that published, restored or removed rows."""
+        return sum(record.status not in UNPUBLISHED_STATUSES for record in self.records)
 
 
 def read_state(destination: Destination) -> DestinationState:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from rfm_pipeline.results.tables import PUBLISHED_STATUSES, RESULT_COLUMNS, RUN_COLUMNS, Tables
+from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, UNPUBLISHED_STATUSES, Tables
 from rfm_pipeline.sql.dialects.base import Dialect
 
 PUBLISHED_MEANWHILE = "another run of rfm has published since this one began"
@@ -26,16 +26,16 @@ def unchanged_sql(tables: Tables, run_id: str, published_runs: int, dialect: Dia
     Args:
         tables: The published tables.
         run_id: The run that publishes, which is not counted: its job may be executed twice.
-        published_runs: Number of runs that had published, as the plan saw them.
+        published_runs: Number of runs that had changed the results, as the plan saw them.
         dialect: The SQL dialect.
     """
-    statuses = ", ".join(dialect.literal(status) for status in PUBLISHED_STATUSES)
+    statuses = ", ".join(dialect.literal(status) for status in UNPUBLISHED_STATUSES)
     return (
         "SELECT CASE\n"
         f"  WHEN COUNT(*) <> {published_runs} THEN ERROR({dialect.literal(PUBLISHED_MEANWHILE)})\n"
         "END\n"
         f"FROM {tables.runs}\n"
-        f"WHERE status IN ({statuses}) AND run_id <> {dialect.literal(run_id)}"
+        f"WHERE status NOT IN ({statuses}) AND run_id <> {dialect.literal(run_id)}"
     )
 
 

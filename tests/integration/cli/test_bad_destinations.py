@@ -13,6 +13,7 @@ from support.bad_input import ORDERS, Case, case, check
 from support.cli import Rfm
 
 RUN = "run orders.csv"
+KEPT = "rfm.rfm_segments.rejected-20250101T000000-aaaaaa.duckdb"
 
 
 def database(*statements: str) -> Callable[[Path], None]:
@@ -137,26 +138,28 @@ OUTPUTS = [
     case("the lease of the destination", f"{RUN} --output a.csv", "a.csv is the lease of the destination",
          hints="else", prepare=symbolic_link("rfm.duckdb.rfm_segments.lease", "a.csv")),
     case("a rejected result", f"{RUN} --output a.csv", "a.csv is a rejected result that was kept",
-         hints="else", files={"rfm.rfm_segments.rejected-20250101T000000-aaaaaa.duckdb": "kept"},
-         prepare=hard_link("rfm.rfm_segments.rejected-20250101T000000-aaaaaa.duckdb", "a.csv")),
+         hints="else", files={KEPT: "kept"}, prepare=hard_link(KEPT, "a.csv")),
     case("the configuration", f"{RUN} --output a.csv", "a.csv is the configuration file, rfm.toml",
          hints="else", toml="returns = 'exclude'", prepare=symbolic_link("rfm.toml", "a.csv")),
     case("the configuration that is named", f"{RUN} --config shop.json --output shop.json",
          "shop.json is the configuration file", hints="else", files={"shop.json": "returns = 'exclude'"}),
-    case("another output by a hard link", f"{RUN} --output a.csv --output b.json", "b.json is the same file as the output, a.csv",
-         hints="else", files={"a.csv": ""}, prepare=hard_link("a.csv", "b.json")),
+    case("another output by a hard link", f"{RUN} --output a.csv --output b.json",
+         "b.json is the same file as the output, a.csv", hints="else", files={"a.csv": ""},
+         prepare=hard_link("a.csv", "b.json")),
     case("the report by a link", f"{RUN} --output a.csv --report b.html", "b.html is the same file as",
          hints="else", prepare=symbolic_link("a.csv", "b.html")),
     case("a report of the destination", "report --to duckdb:a.html --output a.html",
          "The report a.html is the destination itself", hints="else"),
-    case("a chart over the page", "report -o a.html --chart trend --svg b.svg", "The chart b.svg", hints="else",
-         prepare=symbolic_link("a.html", "b.svg")),
+    case("a chart over the page", "report -o a.html --chart trend --svg b.svg", "The chart b.svg",
+         hints="else", prepare=symbolic_link("a.html", "b.svg")),
     case("an export of the destination", "export --to duckdb:a.csv -o a.csv",
          "The output a.csv is the destination itself", hints="else"),
     case("an export over the source", "export -o a.csv", "a.csv is the source itself", hints="else",
          toml="source = 'orders.csv'", prepare=hard_link("orders.csv", "a.csv")),
     case("a new configuration over the source", "init orders.csv --config orders.csv --force",
          "orders.csv is the source itself", hints="else"),
+    case("a new configuration by a link", "init", "rfm.toml exists already", hints="--force",
+         prepare=symbolic_link("stolen.toml", "rfm.toml")),
     case("a new configuration over the result", "init --config rfm.duckdb --force",
          "rfm.duckdb is the destination itself", hints="else"),
     case("a shop over the destination", "demo --source a.csv --to duckdb:a.csv",
@@ -164,8 +167,8 @@ OUTPUTS = [
     case("a shop over the configuration", "demo --source a.csv --config b.toml --force",
          "The file of the shop a.csv is the configuration file, b.toml", hints="else",
          files={"b.toml": ""}, prepare=hard_link("b.toml", "a.csv")),
-    case("a unit over the source", "schedule systemd --write units -- run units/rfm-daily.timer",
-         "is a file that the schedule uses", hints="else", files={"units/rfm-daily.timer": ORDERS}),
+    case("a unit over the source", "schedule systemd --name shop --write units -- run units/shop.timer",
+         "is a file that the schedule uses", hints="else", files={"units/shop.timer": ORDERS}),
     case("id longer than a cell", "run a.csv --output segments.xlsx", "'xxxxxxxxxxxxxxxxxxxx…'", "40,000",
          hints="another format", code=4, files={"a.csv": ORDERS.replace("c7", "x" * 40_000)}),
 ]  # fmt: skip

@@ -23,13 +23,13 @@ COMMANDS = (
     ("check", "orders.csv"),
     ("backfill", "orders.csv", "--from", day(10), "--until", day(10)),
     ("calibrate", "orders.csv"),
-    ("explain", "c001", "--source", "orders.csv"),
     ("rollback",),
     ("runs",),
     ("transitions",),
     ("report",),
     ("export", "-o", "segments.csv"),
 )
+READERS = (("run", "orders.csv"), ("check", "orders.csv"), ("runs",), ("export", "-o", "segments.csv"))
 TABLES = [f"rfm_segments{suffix}" for suffix in SUFFIXES.values()]
 
 
@@ -74,12 +74,25 @@ def test_no_command_takes_the_name_of_a_sibling_for_a_destination(
     if not has_marks:
         remove_marks(published)
     content = published.read_bytes()
-    for table, held in (("rfm_segments_history", "the history"), ("RFM_Segments_Runs", "the runs")):
-        for command in COMMANDS:
-            sentence, hint = refused(rfm(*command, "--to", f"duckdb:rfm.duckdb#{table}"))
-            assert sentence.startswith(f"{table} in rfm.duckdb is the table of {held} of "), command
-            assert "--to 'duckdb:rfm.duckdb#" in hint
+    for command in COMMANDS if has_marks else COMMANDS[:2]:
+        sentence, hint = refused(rfm(*command, "--to", "duckdb:rfm.duckdb#rfm_segments_history"))
+        assert sentence.removeprefix(f"As of {day(10)}: ") == (
+            "rfm_segments_history in rfm.duckdb is the table of the history of rfm_segments, which is another"
+            " destination."
+        )
+        assert hint.startswith(
+            "give --to 'duckdb:rfm.duckdb#rfm_segments', or choose another table, as in --to "
+        )
+    sentence, _ = refused(rfm("run", "orders.csv", "--to", "duckdb:rfm.duckdb#RFM_Segments_Runs"))
+    assert sentence.startswith("RFM_Segments_Runs in rfm.duckdb is the table of the runs of RFM_Segments,")
     assert published.read_bytes() == content
+
+
+def test_an_explanation_does_not_take_the_history_for_a_result(published: Path, rfm: Rfm) -> None:
+    ended = rfm("explain", "c001", "orders.csv", "--to", "duckdb:rfm.duckdb#rfm_segments_history")
+    assert ended.code == 0
+    told = " ".join(ended.stdout.split())
+    assert "can't be read: rfm_segments_history in rfm.duckdb is the table of the history of rfm_seg" in told
 
 
 def test_the_name_of_a_sibling_that_was_dropped_is_still_one(published: Path, rfm: Rfm) -> None:
@@ -106,7 +119,7 @@ def test_a_destination_without_marks_is_recognised_and_marked_by_the_next_run(
 def test_a_copy_of_a_result_is_no_destination(published: Path, rfm: Rfm) -> None:
     change(published, "CREATE TABLE backup AS FROM rfm_segments")
     content = published.read_bytes()
-    for command in COMMANDS:
+    for command in READERS:
         sentence, _ = refused(rfm(*command, "--to", "duckdb:rfm.duckdb#backup"))
         assert sentence == (
             "backup in rfm.duckdb is not a result of this pipeline: its comment has no mark of rfm, and there"
@@ -136,7 +149,7 @@ def test_a_destination_that_was_renamed_is_recognised_and_marked_anew(published:
 def test_a_newer_format_is_refused(published: Path, rfm: Rfm) -> None:
     change(published, "COMMENT ON TABLE rfm_segments IS 'Segments. [rfm: current of rfm_segments, format 2]'")
     content = published.read_bytes()
-    for command in COMMANDS:
+    for command in READERS:
         sentence, hint = refused(rfm(*command))
         assert "was written by a version of rfm that is newer than this one" in sentence
         assert "newer version" in hint

@@ -78,6 +78,35 @@ def test_while_one_run_is_active_nine_other_commands_exit_5_and_name_it(tmp_path
     assert not lease.exists()
 
 
+def test_an_active_run_is_found_by_links_to_its_file_and_by_its_table_in_capitals(
+    tmp_path: Path, rfm: Rfm
+) -> None:
+    orders = write_orders(tmp_path)
+    assert rfm("run", orders, "--as-of", day(10)).code == 0
+    (tmp_path / "link.duckdb").symlink_to("rfm.duckdb")
+    names = ["link.duckdb", "rfm.duckdb#RFM_SEGMENTS"]
+    if sys.platform == "linux":
+        (tmp_path / "hard.duckdb").hardlink_to(tmp_path / "rfm.duckdb")
+        names.append("hard.duckdb")
+    before = current(tmp_path / "rfm.duckdb"), runs(tmp_path / "rfm.duckdb")
+    first = start(tmp_path, "run", "-", "--as-of", day(20), "--json")
+    lease = tmp_path / "rfm.duckdb.rfm_segments.lease"
+    while not (lease.exists() and lease.read_text(encoding="utf-8")):
+        assert first.poll() is None, first.communicate()
+    others = [
+        start(tmp_path, "run", "orders.csv", "--as-of", day(number), "--to", f"duckdb:{name}")
+        for name in names
+        for number in (5, 30)
+    ]
+    for other in others:
+        out, err = other.communicate(timeout=120)
+        assert (other.returncode, out) == (5, ""), err
+    assert (current(tmp_path / "rfm.duckdb"), runs(tmp_path / "rfm.duckdb")) == before
+    _, err = first.communicate(orders.read_text(encoding="utf-8"), timeout=120)
+    assert first.returncode == 0, err
+    assert check_consistency(tmp_path / "rfm.duckdb") == (day(20), 2)
+
+
 def test_two_tables_of_one_file_are_two_destinations(tmp_path: Path) -> None:
     write_orders(tmp_path)
     names = ("daily", "weekly")
