@@ -27,6 +27,8 @@ class StagingTable(StrEnum):
     """The published result before this run, copied from the destination for the audits that users wrote."""
     EXPLAINED_LINES = "explained"
     """Order lines of the customers that `rfm explain` explains."""
+    CLEAN_LINES = "clean_lines"
+    """One row per source line, cleaned; only filled by `rfm evaluate`, if orders are no sums of lines."""
     BUYING_DAYS = "buying_days"
     """One row per customer and day with an order: what `rfm evaluate` takes outcomes from."""
     EVALUATED = "evaluated"

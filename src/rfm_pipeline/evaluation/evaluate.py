@@ -42,7 +42,6 @@ from rfm_pipeline.pipeline.shared_orders import comparing_files, refuse_differen
 from rfm_pipeline.pipeline.staging import STEP_NAMES, refuse_ambiguous_dates
 from rfm_pipeline.results.statistics import Excluded
 from rfm_pipeline.sql import evaluation_queries as queries
-from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.query_spec import QuerySpec
 
 if TYPE_CHECKING:
@@ -142,11 +141,11 @@ def _scan(plan: Plan, observer: RunObserver) -> tuple[LineCounts, OrderSpan]:
         RfmError: If a run would be refused.
     """
     warehouse, reading = plan.warehouse, plan.spec.reading
-    # The orders by day are the same for every origin.
-    scan = QueryPipeline.of(replace(plan.spec, origin=plan.spec.today)).steps(warehouse.table)[0]
-    observer.step(STEP_NAMES[scan.name])
-    warehouse.materialize(scan.name, scan.select, observer.progress, scan.partitioned)
-    rows = warehouse.rows(queries.lines_by_reason_sql(plan.spec, warehouse.table(scan.name)))
+    observer.step(STEP_NAMES[StagingTable.ORDER_DAYS])
+    for step in queries.OriginSteps(plan.spec, warehouse.table).scan():
+        warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
+    order_days = warehouse.table(StagingTable.ORDER_DAYS)
+    rows = warehouse.rows(queries.lines_by_reason_sql(plan.spec, order_days))
     kept = next((row for row in rows if row["reason"] is None), None)
     excluded = tuple(
         Excluded(
@@ -218,9 +217,9 @@ class _Work(Struct):
     def _rows(self, select: str) -> Sequence[dict[str, Any]]:
         return self.plan.warehouse.rows(select)
 
-    def _specs(self, origin: date) -> list[QuerySpec]:
-        spec = replace(self.plan.spec, origin=origin)
-        return [spec, *(choice.apply(spec) for choice in self.choices)]
+    @property
+    def _specs(self) -> list[QuerySpec]:
+        return [self.plan.spec, *(choice.apply(self.plan.spec) for choice in self.choices)]
 
     @property
     def _labels(self) -> list[str]:
@@ -229,9 +228,10 @@ class _Work(Struct):
     def _stage(self, origin: date) -> str:
         """Score the customers of a date by each configuration; return the identifier of `evaluated`."""
         warehouse, progress = self.plan.warehouse, self.observer.progress
+        steps = queries.OriginSteps(self.plan.spec, warehouse.table)
         scored = []
-        for number, spec in enumerate(self._specs(origin)):
-            _, customers, edges, segments = QueryPipeline.of(spec).steps(warehouse.table)
+        for number, spec in enumerate(self._specs):
+            customers, edges, segments = steps.score(spec, origin)
             if number == 0:
                 warehouse.materialize(customers.name, customers.select, progress, customers.partitioned)
             warehouse.materialize(edges.name, edges.select, progress)
@@ -264,7 +264,7 @@ class _Work(Struct):
         }
         model, area = None, None
         figures = []
-        for number, (spec, label) in enumerate(zip(self._specs(origin), self._labels, strict=True)):
+        for number, (spec, label) in enumerate(zip(self._specs, self._labels, strict=True)):
             cells = self._rows(queries.cells_sql(evaluated, number, dialect))
             everyone = outcome_of(cells)
             if number == 0:

@@ -7,19 +7,75 @@ the number of rows fetched does not grow with the number of customers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 
-from rfm_pipeline.sql.dialects.base import Dialect
-from rfm_pipeline.sql.pipeline import with_ctes
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rfm_pipeline.common.staging_tables import StagingTable
+from rfm_pipeline.sql.dialects.base import Dialect, case_expression
+from rfm_pipeline.sql.pipeline import QueryPipeline, QueryStep, with_ctes
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
-from rfm_pipeline.sql.stages.clean import has_example
+from rfm_pipeline.sql.stages.clean import CLEAN, has_example
 
 HASH_GROUPS = 256
 """Number of groups that `evaluated` puts customers in, by a hash of their ids."""
 _KEPT = "reason IS NULL AND late_reason IS NULL"
 _BOUGHT = "COUNT(CASE WHEN orders > 0 THEN 1 END) AS bought_again"
 _TOTALS = ("COUNT(*) AS customers", _BOUGHT, "SUM(orders) AS orders", "SUM(revenue) AS revenue")
+
+
+class OriginSteps(Struct, frozen=True):
+    """The steps that score the customers of an origin: over the staged orders by day, or over staged lines.
+
+    Orders by day are sums of lines, which can be added up to any origin. Two kinds of orders are no sums: one
+    whose total is on each line, and one that is in several files. Of these the cleaned lines are staged.
+
+    Attributes:
+        spec: The query's specification, without an origin.
+        table_of: Maps a staging table's name to its SQL identifier.
+    """
+
+    spec: QuerySpec
+    table_of: Callable[[str], str]
+
+    def scan(self) -> tuple[QueryStep, ...]:
+        """Return the steps that read the source, and stage the orders by day."""
+        pipeline = QueryPipeline.of(replace(self.spec, origin=self.spec.today))
+        if not self.spec.aggregates_lines:
+            return pipeline.steps(self.table_of)[:1]
+        lines = pipeline.with_required_ctes(f"SELECT *\nFROM {CLEAN}", CLEAN)
+        staged = pipeline.over_lines(f"SELECT *\nFROM {self.table_of(StagingTable.CLEAN_LINES)}")
+        return QueryStep(StagingTable.CLEAN_LINES, lines), staged.steps(self.table_of)[0]
+
+    def score(self, spec: QuerySpec, origin: date) -> tuple[QueryStep, QueryStep, QueryStep]:
+        """Return the steps `customers`, `edges` and `segments` as of an origin.
+
+        Args:
+            spec: The specification, or one with another scoring and segment map.
+            origin: The as-of date.
+        """
+        if not spec.aggregates_lines:
+            steps = QueryPipeline.of(replace(spec, origin=origin)).steps(self.table_of)[1:]
+        else:
+            settings = replace(spec.settings, as_of=origin)
+            pipeline = QueryPipeline.of(replace(spec, settings=settings))
+            steps = pipeline.over_lines(self._lines_on(origin)).steps(self.table_of)
+        customers, edges, segments = steps
+        return customers, edges, segments
+
+    def _lines_on(self, origin: date) -> str:
+        dialect, window = self.spec.dialect, self.spec.settings.window
+        branches = [
+            ("reason IS NOT NULL", "reason"),
+            (f"order_date > {dialect.literal(origin)}", "'future_dated'"),
+        ]
+        if window:
+            oldest = dialect.window_start(dialect.literal(origin), window)
+            branches.append((f"order_date <= {oldest}", "'outside_window'"))
+        reason = case_expression(branches, "late_reason")
+        return f"SELECT * REPLACE (\n  {reason} AS reason\n)\nFROM {self.table_of(StagingTable.CLEAN_LINES)}"
 
 
 def lines_by_reason_sql(spec: QuerySpec, order_days: str) -> str:

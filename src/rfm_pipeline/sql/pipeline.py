@@ -86,6 +86,18 @@ class QueryPipeline(Struct, frozen=True):
         """
         return with_ctes(_required(self.ctes, reads), select, self.dialect)
 
+    def over_lines(self, select: str) -> QueryPipeline:
+        """Return the pipeline over lines that are cleaned already, in place of those of the source.
+
+        Args:
+            select: SELECT of the lines, with the columns of the CTE `clean`.
+        """
+        names = [cte.name for cte in self.ctes]
+        lines = Cte(
+            CLEAN, "One row per source line, cleaned before; NULL as reason means that it is kept.", select
+        )
+        return QueryPipeline((lines, *self.ctes[names.index(CLEAN) + 1 :]), self.window_moves, self.dialect)
+
     def steps(self, table_of: Callable[[str], str]) -> tuple[QueryStep, ...]:
         """Return one SELECT for each of `staging_tables`, over the tables of the steps before it.
 
