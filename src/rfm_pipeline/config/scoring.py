@@ -11,6 +11,12 @@ import msgspec
 from rfm_pipeline.config.base import SettingsError, SettingsTable, strip_text
 from rfm_pipeline.errors import ConfigurationError
 
+SCORING_VERSION = 2
+"""Version of the rule by which the method `quantile` scores, recorded with each run.
+
+Version 1: tied values take the lowest score that they reach, so that all customers score 1 in recency if most
+of them bought on the newest day. Version 2: `sql.stages.scores` describes it.
+"""
 DIMENSIONS: tuple[Literal["recency", "frequency", "monetary"], ...] = ("recency", "frequency", "monetary")
 
 
@@ -129,6 +135,12 @@ class Scoring(SettingsTable, frozen=True):
             for name, override in zip(DIMENSIONS, (self.recency, self.frequency, self.monetary), strict=True)
         )
         return recency, frequency, monetary
+
+    @property
+    def depends_on_rule(self) -> bool:
+        """Whether scores depend on the version of the scoring rule: edges are computed by this run."""
+        is_quantile = [dimension.method == "quantile" for dimension in self.dimensions]
+        return self.edges == "recomputed" and any(is_quantile)
 
     @property
     def bins_by_dimension(self) -> tuple[int, int, int]:

@@ -18,11 +18,13 @@ from rfm_pipeline.pipeline.checksums import edited_dates
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run import execute_run, start_run
+from rfm_pipeline.pipeline.scoring_rule import has_other_rule
 from rfm_pipeline.results.forgotten import FORGET
 from rfm_pipeline.results.json_values import to_plain
-from rfm_pipeline.results.run_history import previous_date
+from rfm_pipeline.results.run_history import previous_date, read_state
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
+from rfm_pipeline.warehouse.factory import open_destination
 
 Every = Literal["day", "week", "month"]
 _MAX_DATES = 10_000
@@ -77,6 +79,31 @@ def as_of_dates(first: date, last: date, every: Every) -> tuple[date, ...]:
         f"From {first} to {last} there are more than {_MAX_DATES:,} dates.",
         "choose fewer, or --every month.",
     )
+
+
+def stored_dates(
+    configuration: Configuration, first: date | None = None, last: date | None = None
+) -> tuple[date, ...]:
+    """Return the active as-of dates of the history, ascending.
+
+    Args:
+        configuration: All layers of settings; only the destination is used.
+        first: The earliest date; None for no bound.
+        last: The latest date; None for no bound.
+
+    Raises:
+        UsageError: If the history has no such date.
+        RfmError: If the destination can't be read.
+    """
+    with open_destination(configuration.settings) as destination:
+        dates, label = read_state(destination).dates, destination.label
+    stored = tuple(day for day in dates if (first or day) <= day <= (last or day))
+    if not stored:
+        raise UsageError(
+            f"The history of {label} has no such dates to compute again.",
+            "give --from, --until and --every day, week or month.",
+        )
+    return stored
 
 
 def _dates_from(first: date, every: Every) -> Iterator[date]:
@@ -190,7 +217,7 @@ def is_current(active: Mapping[date, RunRecord], day: date, plan: Plan) -> bool:
     record = active.get(day)
     if record is None or record.config_hash != plan.settings.config_hash:
         return False
-    if record.source != plan.settings.source_name:
+    if record.source != plan.settings.source_name or has_other_rule(record, plan.settings):
         return False
     if plan.frozen and {scores.edges_from for scores in record.edges} - {None, plan.frozen.run_id}:
         return False

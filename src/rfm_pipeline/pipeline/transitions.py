@@ -233,6 +233,7 @@ def _scored_snapshot(record: RunRecord) -> ScoredSnapshot:
         scoring.dimensions,
         {scores.name: scores.edges for scores in record.edges},
         SegmentMap.from_config(segments, scoring.bins_by_dimension),
+        record.scoring_version if scoring.depends_on_rule else None,
     )
 
 

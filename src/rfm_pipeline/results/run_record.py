@@ -108,6 +108,11 @@ class RunRecord(Struct, frozen=True):
         return self.statistics.edges if self.statistics else ()
 
     @property
+    def scoring_version(self) -> int:
+        """Version of the scoring rule (`config.scoring.SCORING_VERSION`); 1 if the record has none."""
+        return int(self.rules.get("scoring_version", 1))
+
+    @property
     def is_in_history(self) -> bool:
         """Whether the run wrote the history's rows of its as-of date."""
         return self.status in {"published", "history_only"} and self.kind != "rollback"

@@ -1,9 +1,14 @@
 """Query of the transitions: how many customers moved between segments between two as-of dates, and why.
 
-The change of a customer's segment is decomposed into four steps, applied one after the other to the earlier
-state: time passes without orders (`time`), the customer's later orders are added (`behaviour`), the later
-run's edges are used (`edges`), and the later run's scoring method and segment map are used (`rules`). The
-cause of a move is the last step that changes the segment.
+With the earlier scoring and segment map, the query computes three segments of each customer at the later
+date: by the values of the earlier date after the days that passed, scored by the earlier edges (`by_time`);
+by the same values, scored by the later edges (`without_orders`); and by the later values and edges
+(`by_edges`). The cause of a move is the first of these that holds:
+
+- `rules`: `by_edges` is not the later segment, or the two dates were scored by two versions of the rule.
+- `behaviour`: `without_orders` is not the later segment, so the customer's orders and returns led there.
+- `time`: `by_time` is not the earlier segment.
+- `edges`: none of the above; other customers moved the edges.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from rfm_pipeline.sql.stages.scores import INITIALS, VALUE_COLUMNS, edge_literal
 from rfm_pipeline.sql.stages.segments import segment_case
 
 CAUSES = ("time", "behaviour", "edges", "rules")
-"""The possible causes of a move, in the order of the steps."""
+"""The possible causes of a move, in the order in which they are listed."""
 _VALUES = ("segment", *VALUE_COLUMNS.values(), "first_order_date", "last_order_date")
 _SCORES = tuple(f"{initial}_score" for initial in "rfm")
 
@@ -36,12 +41,14 @@ class ScoredSnapshot(Struct, frozen=True):
         dimensions: Scoring of recency, frequency and monetary.
         edges: Edges by dimension name, in the order of `[scoring]`; None for the method `ntile`.
         segment_map: The segment map.
+        rule_version: Version of the scoring rule; None if no score depends on it, as all edges were given.
     """
 
     as_of: date
     dimensions: tuple[DimensionScoring, DimensionScoring, DimensionScoring]
     edges: Mapping[str, tuple[Decimal, ...] | None]
     segment_map: SegmentMap
+    rule_version: int | None = None
 
     def has_same_scoring(self, other: ScoredSnapshot) -> Mapping[str, bool]:
         """Return, by dimension name, whether both dates have the same bins, method and fixed edges.
@@ -50,6 +57,10 @@ class ScoredSnapshot(Struct, frozen=True):
         """
         pairs = zip(self.dimensions, other.dimensions, strict=True)
         return {own.name: own == others for own, others in pairs}
+
+    def has_same_rule(self, other: ScoredSnapshot) -> bool:
+        """Return whether no score of the two dates depends on two versions of the scoring rule."""
+        return None in (self.rule_version, other.rule_version) or self.rule_version == other.rule_version
 
 
 def transitions_sql(history: str, earlier: ScoredSnapshot, later: ScoredSnapshot, dialect: Dialect) -> str:
@@ -87,7 +98,7 @@ def transitions_ctes(
         _paired(earlier, later),
         _scored(earlier, later, dialect),
         _reached(earlier, dialect),
-        _explained(),
+        _explained(has_same_rule=earlier.has_same_rule(later)),
     )
 
 
@@ -126,18 +137,18 @@ def _scored(earlier: ScoredSnapshot, later: ScoredSnapshot, dialect: Dialect) ->
     columns = ["*"]
     for dimension in earlier.dimensions:
         name, initial = dimension.name, INITIALS[dimension.name]
-        edges = earlier.edges.get(name)
-        aged = _score(dimension, edges, "aged", dialect, is_same=is_same[name])
-        by_earlier = _score(dimension, edges, "later", dialect, is_same=is_same[name])
-        by_later = f"later_{initial}_score" if is_same[name] else by_earlier
+        before = earlier.edges.get(name)
+        # Scores by another scoring can't be used in the earlier segment map.
+        after = later.edges.get(name) if is_same[name] else before
+        now = f"later_{initial}_score" if is_same[name] else _score(dimension, before, "later", dialect)
         columns += [
-            f"{aged} AS aged_by_earlier_{initial}_score",
-            f"{by_earlier} AS later_by_earlier_{initial}_score",
-            f"{by_later} AS later_by_later_{initial}_score",
+            f"{_score(dimension, before, 'aged', dialect)} AS by_time_{initial}_score",
+            f"{_score(dimension, after, 'aged', dialect, now)} AS without_orders_{initial}_score",
+            f"{now} AS by_edges_{initial}_score",
         ]
     description = (
-        f"One row per row of paired, with the aged and later values scored by the edges of {earlier.as_of},"
-        f" and the later values scored by the edges of {later.as_of}."
+        f"One row per row of paired, scored by time alone, by the edges of {later.as_of} without later"
+        " orders, and by these edges with later orders."
     )
     return Cte("scored", description, select(columns, "paired"), reads=("paired",))
 
@@ -147,49 +158,50 @@ def _score(
     edges: tuple[Decimal, ...] | None,
     state: str,
     dialect: Dialect,
-    *,
-    is_same: bool,
+    rank: str = "",
 ) -> str:
-    """Return SQL for the score by the earlier edges; `state` prefixes the values: `aged` or `later`."""
+    """Return SQL for the score of values by edges.
+
+    Args:
+        dimension: The dimension.
+        edges: The edges; None for the method `ntile`, which has ranks among all customers instead.
+        state: Prefix of the values: `aged` or `later`.
+        dialect: The SQL dialect.
+        rank: With `ntile`, SQL of the score of customers without later orders; empty for the score at the
+            earlier date.
+    """
     value, initial = VALUE_COLUMNS[dimension.name], INITIALS[dimension.name]
     if edges is not None:
         return score_case(dimension, edge_literals(dimension, edges, dialect), f"{state}_{value}")
-    # The method `ntile` has no edges, only a rank among all customers: the score stays the earlier one until
-    # the customer's value changes by an order, then it is the later one. A later score with other bins can't
-    # be used in the earlier segment map.
-    if state == "aged" or not is_same:
+    if not rank:
         return f"earlier_{initial}_score"
-    return (
-        f"CASE WHEN later_{value} = aged_{value} THEN earlier_{initial}_score ELSE later_{initial}_score END"
-    )
+    return f"CASE WHEN later_{value} = aged_{value} THEN {rank} ELSE earlier_{initial}_score END"
 
 
 def _reached(earlier: ScoredSnapshot, dialect: Dialect) -> Cte:
-    """Return the CTE with the segments after the steps `time`, `behaviour` and `edges`."""
-    steps = {
-        "by_time": "aged_by_earlier_",
-        "by_behaviour": "later_by_earlier_",
-        "by_edges": "later_by_later_",
-    }
     columns = ["earlier_segment", "later_segment", "earlier_monetary", "later_monetary"]
     columns += [
-        f"{segment_case(earlier.segment_map, dialect, prefix)} AS {name}" for name, prefix in steps.items()
+        f"{segment_case(earlier.segment_map, dialect, f'{name}_')} AS {name}"
+        for name in ("by_time", "without_orders", "by_edges")
     ]
-    description = "One row per row of scored, with the segment after each step: time, behaviour, later edges."
+    description = "One row per row of scored, with the segment of each kind of score, by the earlier map."
     return Cte("reached", description, select(columns, "scored"), reads=("scored",))
 
 
-def _explained() -> Cte:
+def _explained(*, has_same_rule: bool) -> Cte:
+    causes = [
+        "    WHEN by_edges <> later_segment THEN 'rules'",
+        "    WHEN without_orders <> by_edges THEN 'behaviour'",
+        "    WHEN by_time <> earlier_segment THEN 'time'",
+        "    ELSE 'edges'",
+    ]
     cause = [
         "CASE",
         "    WHEN earlier_segment IS NULL OR later_segment IS NULL THEN NULL",
         "    WHEN earlier_segment = later_segment THEN NULL",
-        "    WHEN by_edges <> later_segment THEN 'rules'",
-        "    WHEN by_behaviour <> by_edges THEN 'edges'",
-        "    WHEN by_time <> by_behaviour THEN 'behaviour'",
-        "    ELSE 'time'",
+        *(causes if has_same_rule else ["    ELSE 'rules'"]),
         "  END AS cause",
     ]
     columns = ["earlier_segment", "later_segment", "earlier_monetary", "later_monetary", "\n".join(cause)]
-    description = "One row per row of reached, with the cause: the last step that changes the segment."
+    description = "One row per row of reached, with the cause of the move."
     return Cte("explained", description, select(columns, "reached"), reads=("reached",))

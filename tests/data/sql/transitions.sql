@@ -15,7 +15,7 @@ edges = { recency = ["20", "60", "150"], frequency = ["1", "2", "5"], monetary =
 [later]
 as_of = 2025-02-28
 preset = "classic"
-edges = { recency = ["20", "60", "150"], frequency = ["1", "2", "5"], monetary = ["9.99", "50", "250.5"] }
+edges = { recency = ["25", "70", "150"], frequency = ["1", "3", "5"], monetary = ["9.99", "60", "250.5"] }
 */
 -- duckdb
 WITH
@@ -86,7 +86,7 @@ paired AS (
     ON l.customer_id = e.customer_id
 ),
 
--- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
+-- One row per row of paired, scored by time alone, by the edges of 2025-02-28 without later orders, and by these edges with later orders.
 scored AS (
   SELECT
     *,
@@ -95,44 +95,44 @@ scored AS (
       WHEN aged_recency_days <= CAST(60 AS BIGINT) THEN 3
       WHEN aged_recency_days <= CAST(150 AS BIGINT) THEN 2
       ELSE 1
-    END AS aged_by_earlier_r_score,
+    END AS by_time_r_score,
     CASE
-      WHEN later_recency_days <= CAST(20 AS BIGINT) THEN 4
-      WHEN later_recency_days <= CAST(60 AS BIGINT) THEN 3
-      WHEN later_recency_days <= CAST(150 AS BIGINT) THEN 2
+      WHEN aged_recency_days <= CAST(25 AS BIGINT) THEN 4
+      WHEN aged_recency_days <= CAST(70 AS BIGINT) THEN 3
+      WHEN aged_recency_days <= CAST(150 AS BIGINT) THEN 2
       ELSE 1
-    END AS later_by_earlier_r_score,
-    later_r_score AS later_by_later_r_score,
+    END AS without_orders_r_score,
+    later_r_score AS by_edges_r_score,
     CASE
       WHEN aged_frequency > CAST(5 AS BIGINT) THEN 4
       WHEN aged_frequency > CAST(2 AS BIGINT) THEN 3
       WHEN aged_frequency > CAST(1 AS BIGINT) THEN 2
       ELSE 1
-    END AS aged_by_earlier_f_score,
+    END AS by_time_f_score,
     CASE
-      WHEN later_frequency > CAST(5 AS BIGINT) THEN 4
-      WHEN later_frequency > CAST(2 AS BIGINT) THEN 3
-      WHEN later_frequency > CAST(1 AS BIGINT) THEN 2
+      WHEN aged_frequency > CAST(5 AS BIGINT) THEN 4
+      WHEN aged_frequency > CAST(3 AS BIGINT) THEN 3
+      WHEN aged_frequency > CAST(1 AS BIGINT) THEN 2
       ELSE 1
-    END AS later_by_earlier_f_score,
-    later_f_score AS later_by_later_f_score,
+    END AS without_orders_f_score,
+    later_f_score AS by_edges_f_score,
     CASE
       WHEN aged_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
       WHEN aged_monetary > CAST(50 AS DECIMAL(38, 9)) THEN 3
       WHEN aged_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
       ELSE 1
-    END AS aged_by_earlier_m_score,
+    END AS by_time_m_score,
     CASE
-      WHEN later_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
-      WHEN later_monetary > CAST(50 AS DECIMAL(38, 9)) THEN 3
-      WHEN later_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
+      WHEN aged_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
+      WHEN aged_monetary > CAST(60 AS DECIMAL(38, 9)) THEN 3
+      WHEN aged_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
       ELSE 1
-    END AS later_by_earlier_m_score,
-    later_m_score AS later_by_later_m_score
+    END AS without_orders_m_score,
+    later_m_score AS by_edges_m_score
   FROM paired
 ),
 
--- One row per row of scored, with the segment after each step: time, behaviour, later edges.
+-- One row per row of scored, with the segment of each kind of score, by the earlier map.
 reached AS (
   SELECT
     earlier_segment,
@@ -140,45 +140,45 @@ reached AS (
     earlier_monetary,
     later_monetary,
     CASE
-      WHEN aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 4 THEN 'Champions'
-      WHEN aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 4 THEN 'Loyal Customers'
-      WHEN aged_by_earlier_r_score >= 3 AND aged_by_earlier_f_score >= 3 THEN 'Potential Loyalists'
-      WHEN aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score <= 2 THEN 'New Customers'
-      WHEN aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score <= 2 THEN 'Promising'
-      WHEN aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score >= 3 THEN 'Needs Attention'
-      WHEN aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score <= 2 THEN 'About to Sleep'
-      WHEN aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score >= 3 THEN 'At-Risk'
-      WHEN aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 2 THEN 'Hibernating'
-      WHEN aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 1 THEN 'Lost'
+      WHEN by_time_r_score = 4 AND by_time_f_score = 4 AND by_time_m_score = 4 THEN 'Champions'
+      WHEN by_time_r_score = 4 AND by_time_f_score = 4 THEN 'Loyal Customers'
+      WHEN by_time_r_score >= 3 AND by_time_f_score >= 3 THEN 'Potential Loyalists'
+      WHEN by_time_r_score = 4 AND by_time_f_score <= 2 THEN 'New Customers'
+      WHEN by_time_r_score = 3 AND by_time_f_score <= 2 THEN 'Promising'
+      WHEN by_time_r_score = 2 AND by_time_f_score >= 3 THEN 'Needs Attention'
+      WHEN by_time_r_score = 2 AND by_time_f_score <= 2 THEN 'About to Sleep'
+      WHEN by_time_r_score = 1 AND by_time_f_score >= 3 THEN 'At-Risk'
+      WHEN by_time_r_score = 1 AND by_time_f_score = 2 THEN 'Hibernating'
+      WHEN by_time_r_score = 1 AND by_time_f_score = 1 THEN 'Lost'
     END AS by_time,
     CASE
-      WHEN later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4 THEN 'Champions'
-      WHEN later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 4 THEN 'Loyal Customers'
-      WHEN later_by_earlier_r_score >= 3 AND later_by_earlier_f_score >= 3 THEN 'Potential Loyalists'
-      WHEN later_by_earlier_r_score = 4 AND later_by_earlier_f_score <= 2 THEN 'New Customers'
-      WHEN later_by_earlier_r_score = 3 AND later_by_earlier_f_score <= 2 THEN 'Promising'
-      WHEN later_by_earlier_r_score = 2 AND later_by_earlier_f_score >= 3 THEN 'Needs Attention'
-      WHEN later_by_earlier_r_score = 2 AND later_by_earlier_f_score <= 2 THEN 'About to Sleep'
-      WHEN later_by_earlier_r_score = 1 AND later_by_earlier_f_score >= 3 THEN 'At-Risk'
-      WHEN later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 2 THEN 'Hibernating'
-      WHEN later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 THEN 'Lost'
-    END AS by_behaviour,
+      WHEN without_orders_r_score = 4 AND without_orders_f_score = 4 AND without_orders_m_score = 4 THEN 'Champions'
+      WHEN without_orders_r_score = 4 AND without_orders_f_score = 4 THEN 'Loyal Customers'
+      WHEN without_orders_r_score >= 3 AND without_orders_f_score >= 3 THEN 'Potential Loyalists'
+      WHEN without_orders_r_score = 4 AND without_orders_f_score <= 2 THEN 'New Customers'
+      WHEN without_orders_r_score = 3 AND without_orders_f_score <= 2 THEN 'Promising'
+      WHEN without_orders_r_score = 2 AND without_orders_f_score >= 3 THEN 'Needs Attention'
+      WHEN without_orders_r_score = 2 AND without_orders_f_score <= 2 THEN 'About to Sleep'
+      WHEN without_orders_r_score = 1 AND without_orders_f_score >= 3 THEN 'At-Risk'
+      WHEN without_orders_r_score = 1 AND without_orders_f_score = 2 THEN 'Hibernating'
+      WHEN without_orders_r_score = 1 AND without_orders_f_score = 1 THEN 'Lost'
+    END AS without_orders,
     CASE
-      WHEN later_by_later_r_score = 4 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4 THEN 'Champions'
-      WHEN later_by_later_r_score = 4 AND later_by_later_f_score = 4 THEN 'Loyal Customers'
-      WHEN later_by_later_r_score >= 3 AND later_by_later_f_score >= 3 THEN 'Potential Loyalists'
-      WHEN later_by_later_r_score = 4 AND later_by_later_f_score <= 2 THEN 'New Customers'
-      WHEN later_by_later_r_score = 3 AND later_by_later_f_score <= 2 THEN 'Promising'
-      WHEN later_by_later_r_score = 2 AND later_by_later_f_score >= 3 THEN 'Needs Attention'
-      WHEN later_by_later_r_score = 2 AND later_by_later_f_score <= 2 THEN 'About to Sleep'
-      WHEN later_by_later_r_score = 1 AND later_by_later_f_score >= 3 THEN 'At-Risk'
-      WHEN later_by_later_r_score = 1 AND later_by_later_f_score = 2 THEN 'Hibernating'
-      WHEN later_by_later_r_score = 1 AND later_by_later_f_score = 1 THEN 'Lost'
+      WHEN by_edges_r_score = 4 AND by_edges_f_score = 4 AND by_edges_m_score = 4 THEN 'Champions'
+      WHEN by_edges_r_score = 4 AND by_edges_f_score = 4 THEN 'Loyal Customers'
+      WHEN by_edges_r_score >= 3 AND by_edges_f_score >= 3 THEN 'Potential Loyalists'
+      WHEN by_edges_r_score = 4 AND by_edges_f_score <= 2 THEN 'New Customers'
+      WHEN by_edges_r_score = 3 AND by_edges_f_score <= 2 THEN 'Promising'
+      WHEN by_edges_r_score = 2 AND by_edges_f_score >= 3 THEN 'Needs Attention'
+      WHEN by_edges_r_score = 2 AND by_edges_f_score <= 2 THEN 'About to Sleep'
+      WHEN by_edges_r_score = 1 AND by_edges_f_score >= 3 THEN 'At-Risk'
+      WHEN by_edges_r_score = 1 AND by_edges_f_score = 2 THEN 'Hibernating'
+      WHEN by_edges_r_score = 1 AND by_edges_f_score = 1 THEN 'Lost'
     END AS by_edges
   FROM scored
 ),
 
--- One row per row of reached, with the cause: the last step that changes the segment.
+-- One row per row of reached, with the cause of the move.
 explained AS (
   SELECT
     earlier_segment,
@@ -189,9 +189,9 @@ explained AS (
       WHEN earlier_segment IS NULL OR later_segment IS NULL THEN NULL
       WHEN earlier_segment = later_segment THEN NULL
       WHEN by_edges <> later_segment THEN 'rules'
-      WHEN by_behaviour <> by_edges THEN 'edges'
-      WHEN by_time <> by_behaviour THEN 'behaviour'
-      ELSE 'time'
+      WHEN without_orders <> by_edges THEN 'behaviour'
+      WHEN by_time <> earlier_segment THEN 'time'
+      ELSE 'edges'
     END AS cause
   FROM reached
 )
@@ -208,7 +208,7 @@ GROUP BY 1, 2, 3;
 
 -- bigquery; as in duckdb: earlier, later, paired, reached, explained
 WITH
--- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
+-- One row per row of paired, scored by time alone, by the edges of 2025-02-28 without later orders, and by these edges with later orders.
 scored AS (
   SELECT
     *,
@@ -217,40 +217,40 @@ scored AS (
       WHEN aged_recency_days <= CAST(60 AS INT64) THEN 3
       WHEN aged_recency_days <= CAST(150 AS INT64) THEN 2
       ELSE 1
-    END AS aged_by_earlier_r_score,
+    END AS by_time_r_score,
     CASE
-      WHEN later_recency_days <= CAST(20 AS INT64) THEN 4
-      WHEN later_recency_days <= CAST(60 AS INT64) THEN 3
-      WHEN later_recency_days <= CAST(150 AS INT64) THEN 2
+      WHEN aged_recency_days <= CAST(25 AS INT64) THEN 4
+      WHEN aged_recency_days <= CAST(70 AS INT64) THEN 3
+      WHEN aged_recency_days <= CAST(150 AS INT64) THEN 2
       ELSE 1
-    END AS later_by_earlier_r_score,
-    later_r_score AS later_by_later_r_score,
+    END AS without_orders_r_score,
+    later_r_score AS by_edges_r_score,
     CASE
       WHEN aged_frequency > CAST(5 AS INT64) THEN 4
       WHEN aged_frequency > CAST(2 AS INT64) THEN 3
       WHEN aged_frequency > CAST(1 AS INT64) THEN 2
       ELSE 1
-    END AS aged_by_earlier_f_score,
+    END AS by_time_f_score,
     CASE
-      WHEN later_frequency > CAST(5 AS INT64) THEN 4
-      WHEN later_frequency > CAST(2 AS INT64) THEN 3
-      WHEN later_frequency > CAST(1 AS INT64) THEN 2
+      WHEN aged_frequency > CAST(5 AS INT64) THEN 4
+      WHEN aged_frequency > CAST(3 AS INT64) THEN 3
+      WHEN aged_frequency > CAST(1 AS INT64) THEN 2
       ELSE 1
-    END AS later_by_earlier_f_score,
-    later_f_score AS later_by_later_f_score,
+    END AS without_orders_f_score,
+    later_f_score AS by_edges_f_score,
     CASE
       WHEN aged_monetary > NUMERIC '250.5' THEN 4
       WHEN aged_monetary > NUMERIC '50' THEN 3
       WHEN aged_monetary > NUMERIC '9.99' THEN 2
       ELSE 1
-    END AS aged_by_earlier_m_score,
+    END AS by_time_m_score,
     CASE
-      WHEN later_monetary > NUMERIC '250.5' THEN 4
-      WHEN later_monetary > NUMERIC '50' THEN 3
-      WHEN later_monetary > NUMERIC '9.99' THEN 2
+      WHEN aged_monetary > NUMERIC '250.5' THEN 4
+      WHEN aged_monetary > NUMERIC '60' THEN 3
+      WHEN aged_monetary > NUMERIC '9.99' THEN 2
       ELSE 1
-    END AS later_by_earlier_m_score,
-    later_m_score AS later_by_later_m_score
+    END AS without_orders_m_score,
+    later_m_score AS by_edges_m_score
   FROM paired
 )
 
@@ -279,23 +279,23 @@ scoring = { bins = 5, method = "ntile" }
 */
 -- duckdb; as in the first case: earlier, later, paired, explained
 WITH
--- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
+-- One row per row of paired, scored by time alone, by the edges of 2025-02-28 without later orders, and by these edges with later orders.
 scored AS (
   SELECT
     *,
-    earlier_r_score AS aged_by_earlier_r_score,
-    earlier_r_score AS later_by_earlier_r_score,
-    earlier_r_score AS later_by_later_r_score,
-    earlier_f_score AS aged_by_earlier_f_score,
-    earlier_f_score AS later_by_earlier_f_score,
-    earlier_f_score AS later_by_later_f_score,
-    earlier_m_score AS aged_by_earlier_m_score,
-    earlier_m_score AS later_by_earlier_m_score,
-    earlier_m_score AS later_by_later_m_score
+    earlier_r_score AS by_time_r_score,
+    CASE WHEN later_recency_days = aged_recency_days THEN earlier_r_score ELSE earlier_r_score END AS without_orders_r_score,
+    earlier_r_score AS by_edges_r_score,
+    earlier_f_score AS by_time_f_score,
+    CASE WHEN later_frequency = aged_frequency THEN earlier_f_score ELSE earlier_f_score END AS without_orders_f_score,
+    earlier_f_score AS by_edges_f_score,
+    earlier_m_score AS by_time_m_score,
+    CASE WHEN later_monetary = aged_monetary THEN earlier_m_score ELSE earlier_m_score END AS without_orders_m_score,
+    earlier_m_score AS by_edges_m_score
   FROM paired
 ),
 
--- One row per row of scored, with the segment after each step: time, behaviour, later edges.
+-- One row per row of scored, with the segment of each kind of score, by the earlier map.
 reached AS (
   SELECT
     earlier_segment,
@@ -303,150 +303,150 @@ reached AS (
     earlier_monetary,
     later_monetary,
     CASE
-      WHEN (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 3) THEN 'Premium Customer'
-      WHEN (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 3) THEN 'Repeat Customer'
-      WHEN (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 4 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 4) THEN 'Top Spender'
-      WHEN (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 3 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 2 AND aged_by_earlier_m_score = 2) THEN 'At-Risk Customer'
-      WHEN (aged_by_earlier_r_score = 4 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 1)
-          OR (aged_by_earlier_r_score = 3 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 1)
-          OR (aged_by_earlier_r_score = 2 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 1)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 4)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 3)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 2)
-          OR (aged_by_earlier_r_score = 1 AND aged_by_earlier_f_score = 1 AND aged_by_earlier_m_score = 1) THEN 'Inactive Customer'
+      WHEN (by_time_r_score = 4 AND by_time_f_score = 4 AND by_time_m_score = 4)
+          OR (by_time_r_score = 4 AND by_time_f_score = 4 AND by_time_m_score = 3)
+          OR (by_time_r_score = 4 AND by_time_f_score = 3 AND by_time_m_score = 4)
+          OR (by_time_r_score = 4 AND by_time_f_score = 3 AND by_time_m_score = 3)
+          OR (by_time_r_score = 3 AND by_time_f_score = 4 AND by_time_m_score = 4)
+          OR (by_time_r_score = 3 AND by_time_f_score = 4 AND by_time_m_score = 3)
+          OR (by_time_r_score = 3 AND by_time_f_score = 3 AND by_time_m_score = 4)
+          OR (by_time_r_score = 3 AND by_time_f_score = 3 AND by_time_m_score = 3) THEN 'Premium Customer'
+      WHEN (by_time_r_score = 3 AND by_time_f_score = 3 AND by_time_m_score = 2)
+          OR (by_time_r_score = 2 AND by_time_f_score = 4 AND by_time_m_score = 4)
+          OR (by_time_r_score = 2 AND by_time_f_score = 4 AND by_time_m_score = 3)
+          OR (by_time_r_score = 2 AND by_time_f_score = 3 AND by_time_m_score = 4)
+          OR (by_time_r_score = 2 AND by_time_f_score = 3 AND by_time_m_score = 3)
+          OR (by_time_r_score = 2 AND by_time_f_score = 3 AND by_time_m_score = 2)
+          OR (by_time_r_score = 1 AND by_time_f_score = 4 AND by_time_m_score = 3) THEN 'Repeat Customer'
+      WHEN (by_time_r_score = 4 AND by_time_f_score = 2 AND by_time_m_score = 4)
+          OR (by_time_r_score = 4 AND by_time_f_score = 2 AND by_time_m_score = 3)
+          OR (by_time_r_score = 4 AND by_time_f_score = 1 AND by_time_m_score = 4)
+          OR (by_time_r_score = 4 AND by_time_f_score = 1 AND by_time_m_score = 3)
+          OR (by_time_r_score = 3 AND by_time_f_score = 2 AND by_time_m_score = 4)
+          OR (by_time_r_score = 3 AND by_time_f_score = 2 AND by_time_m_score = 3)
+          OR (by_time_r_score = 3 AND by_time_f_score = 1 AND by_time_m_score = 4)
+          OR (by_time_r_score = 3 AND by_time_f_score = 1 AND by_time_m_score = 3)
+          OR (by_time_r_score = 2 AND by_time_f_score = 2 AND by_time_m_score = 4)
+          OR (by_time_r_score = 1 AND by_time_f_score = 4 AND by_time_m_score = 4)
+          OR (by_time_r_score = 1 AND by_time_f_score = 3 AND by_time_m_score = 4)
+          OR (by_time_r_score = 1 AND by_time_f_score = 3 AND by_time_m_score = 3)
+          OR (by_time_r_score = 1 AND by_time_f_score = 2 AND by_time_m_score = 4) THEN 'Top Spender'
+      WHEN (by_time_r_score = 4 AND by_time_f_score = 2 AND by_time_m_score = 2)
+          OR (by_time_r_score = 4 AND by_time_f_score = 1 AND by_time_m_score = 2)
+          OR (by_time_r_score = 3 AND by_time_f_score = 2 AND by_time_m_score = 2)
+          OR (by_time_r_score = 3 AND by_time_f_score = 1 AND by_time_m_score = 2)
+          OR (by_time_r_score = 2 AND by_time_f_score = 2 AND by_time_m_score = 3)
+          OR (by_time_r_score = 2 AND by_time_f_score = 2 AND by_time_m_score = 2)
+          OR (by_time_r_score = 2 AND by_time_f_score = 1 AND by_time_m_score = 4)
+          OR (by_time_r_score = 2 AND by_time_f_score = 1 AND by_time_m_score = 2)
+          OR (by_time_r_score = 1 AND by_time_f_score = 3 AND by_time_m_score = 2)
+          OR (by_time_r_score = 1 AND by_time_f_score = 2 AND by_time_m_score = 3)
+          OR (by_time_r_score = 1 AND by_time_f_score = 2 AND by_time_m_score = 2) THEN 'At-Risk Customer'
+      WHEN (by_time_r_score = 4 AND by_time_f_score = 1 AND by_time_m_score = 1)
+          OR (by_time_r_score = 3 AND by_time_f_score = 1 AND by_time_m_score = 1)
+          OR (by_time_r_score = 2 AND by_time_f_score = 1 AND by_time_m_score = 1)
+          OR (by_time_r_score = 1 AND by_time_f_score = 1 AND by_time_m_score = 4)
+          OR (by_time_r_score = 1 AND by_time_f_score = 1 AND by_time_m_score = 3)
+          OR (by_time_r_score = 1 AND by_time_f_score = 1 AND by_time_m_score = 2)
+          OR (by_time_r_score = 1 AND by_time_f_score = 1 AND by_time_m_score = 1) THEN 'Inactive Customer'
       ELSE 'Other'
     END AS by_time,
     CASE
-      WHEN (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 3) THEN 'Premium Customer'
-      WHEN (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 3) THEN 'Repeat Customer'
-      WHEN (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 4 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 4) THEN 'Top Spender'
-      WHEN (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 3 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 2 AND later_by_earlier_m_score = 2) THEN 'At-Risk Customer'
-      WHEN (later_by_earlier_r_score = 4 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 1)
-          OR (later_by_earlier_r_score = 3 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 1)
-          OR (later_by_earlier_r_score = 2 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 1)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 4)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 3)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 2)
-          OR (later_by_earlier_r_score = 1 AND later_by_earlier_f_score = 1 AND later_by_earlier_m_score = 1) THEN 'Inactive Customer'
+      WHEN (without_orders_r_score = 4 AND without_orders_f_score = 4 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 4 AND without_orders_f_score = 4 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 4 AND without_orders_f_score = 3 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 4 AND without_orders_f_score = 3 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 4 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 4 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 3 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 3 AND without_orders_m_score = 3) THEN 'Premium Customer'
+      WHEN (without_orders_r_score = 3 AND without_orders_f_score = 3 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 4 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 4 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 3 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 3 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 3 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 4 AND without_orders_m_score = 3) THEN 'Repeat Customer'
+      WHEN (without_orders_r_score = 4 AND without_orders_f_score = 2 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 4 AND without_orders_f_score = 2 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 4 AND without_orders_f_score = 1 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 4 AND without_orders_f_score = 1 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 2 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 2 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 1 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 1 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 2 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 4 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 3 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 3 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 2 AND without_orders_m_score = 4) THEN 'Top Spender'
+      WHEN (without_orders_r_score = 4 AND without_orders_f_score = 2 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 4 AND without_orders_f_score = 1 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 2 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 1 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 2 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 2 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 1 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 1 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 3 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 2 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 2 AND without_orders_m_score = 2) THEN 'At-Risk Customer'
+      WHEN (without_orders_r_score = 4 AND without_orders_f_score = 1 AND without_orders_m_score = 1)
+          OR (without_orders_r_score = 3 AND without_orders_f_score = 1 AND without_orders_m_score = 1)
+          OR (without_orders_r_score = 2 AND without_orders_f_score = 1 AND without_orders_m_score = 1)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 1 AND without_orders_m_score = 4)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 1 AND without_orders_m_score = 3)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 1 AND without_orders_m_score = 2)
+          OR (without_orders_r_score = 1 AND without_orders_f_score = 1 AND without_orders_m_score = 1) THEN 'Inactive Customer'
       ELSE 'Other'
-    END AS by_behaviour,
+    END AS without_orders,
     CASE
-      WHEN (later_by_later_r_score = 4 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 4 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 3 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 3 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 4 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 3 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 3 AND later_by_later_m_score = 3) THEN 'Premium Customer'
-      WHEN (later_by_later_r_score = 3 AND later_by_later_f_score = 3 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 4 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 3 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 3 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 3 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 4 AND later_by_later_m_score = 3) THEN 'Repeat Customer'
-      WHEN (later_by_later_r_score = 4 AND later_by_later_f_score = 2 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 2 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 1 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 1 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 2 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 2 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 1 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 1 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 2 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 4 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 3 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 3 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 2 AND later_by_later_m_score = 4) THEN 'Top Spender'
-      WHEN (later_by_later_r_score = 4 AND later_by_later_f_score = 2 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 4 AND later_by_later_f_score = 1 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 2 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 1 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 2 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 2 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 1 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 1 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 3 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 2 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 2 AND later_by_later_m_score = 2) THEN 'At-Risk Customer'
-      WHEN (later_by_later_r_score = 4 AND later_by_later_f_score = 1 AND later_by_later_m_score = 1)
-          OR (later_by_later_r_score = 3 AND later_by_later_f_score = 1 AND later_by_later_m_score = 1)
-          OR (later_by_later_r_score = 2 AND later_by_later_f_score = 1 AND later_by_later_m_score = 1)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 1 AND later_by_later_m_score = 4)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 1 AND later_by_later_m_score = 3)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 1 AND later_by_later_m_score = 2)
-          OR (later_by_later_r_score = 1 AND later_by_later_f_score = 1 AND later_by_later_m_score = 1) THEN 'Inactive Customer'
+      WHEN (by_edges_r_score = 4 AND by_edges_f_score = 4 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 4 AND by_edges_f_score = 4 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 4 AND by_edges_f_score = 3 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 4 AND by_edges_f_score = 3 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 4 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 4 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 3 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 3 AND by_edges_m_score = 3) THEN 'Premium Customer'
+      WHEN (by_edges_r_score = 3 AND by_edges_f_score = 3 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 4 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 4 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 3 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 3 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 3 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 4 AND by_edges_m_score = 3) THEN 'Repeat Customer'
+      WHEN (by_edges_r_score = 4 AND by_edges_f_score = 2 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 4 AND by_edges_f_score = 2 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 4 AND by_edges_f_score = 1 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 4 AND by_edges_f_score = 1 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 2 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 2 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 1 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 1 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 2 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 4 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 3 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 3 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 2 AND by_edges_m_score = 4) THEN 'Top Spender'
+      WHEN (by_edges_r_score = 4 AND by_edges_f_score = 2 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 4 AND by_edges_f_score = 1 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 2 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 1 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 2 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 2 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 1 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 1 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 3 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 2 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 2 AND by_edges_m_score = 2) THEN 'At-Risk Customer'
+      WHEN (by_edges_r_score = 4 AND by_edges_f_score = 1 AND by_edges_m_score = 1)
+          OR (by_edges_r_score = 3 AND by_edges_f_score = 1 AND by_edges_m_score = 1)
+          OR (by_edges_r_score = 2 AND by_edges_f_score = 1 AND by_edges_m_score = 1)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 1 AND by_edges_m_score = 4)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 1 AND by_edges_m_score = 3)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 1 AND by_edges_m_score = 2)
+          OR (by_edges_r_score = 1 AND by_edges_f_score = 1 AND by_edges_m_score = 1) THEN 'Inactive Customer'
       ELSE 'Other'
     END AS by_edges
   FROM scored
@@ -481,7 +481,7 @@ scoring = { recency = { method = "fixed", edges = ["10", "30", "90"] }, frequenc
 */
 -- duckdb; as in the first case: earlier, later, paired, reached, explained
 WITH
--- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
+-- One row per row of paired, scored by time alone, by the edges of 2025-02-28 without later orders, and by these edges with later orders.
 scored AS (
   SELECT
     *,
@@ -490,35 +490,35 @@ scored AS (
       WHEN aged_recency_days <= CAST(60 AS BIGINT) THEN 3
       WHEN aged_recency_days <= CAST(150 AS BIGINT) THEN 2
       ELSE 1
-    END AS aged_by_earlier_r_score,
+    END AS by_time_r_score,
+    CASE
+      WHEN aged_recency_days <= CAST(20 AS BIGINT) THEN 4
+      WHEN aged_recency_days <= CAST(60 AS BIGINT) THEN 3
+      WHEN aged_recency_days <= CAST(150 AS BIGINT) THEN 2
+      ELSE 1
+    END AS without_orders_r_score,
     CASE
       WHEN later_recency_days <= CAST(20 AS BIGINT) THEN 4
       WHEN later_recency_days <= CAST(60 AS BIGINT) THEN 3
       WHEN later_recency_days <= CAST(150 AS BIGINT) THEN 2
       ELSE 1
-    END AS later_by_earlier_r_score,
-    CASE
-      WHEN later_recency_days <= CAST(20 AS BIGINT) THEN 4
-      WHEN later_recency_days <= CAST(60 AS BIGINT) THEN 3
-      WHEN later_recency_days <= CAST(150 AS BIGINT) THEN 2
-      ELSE 1
-    END AS later_by_later_r_score,
-    earlier_f_score AS aged_by_earlier_f_score,
-    CASE WHEN later_frequency = aged_frequency THEN earlier_f_score ELSE later_f_score END AS later_by_earlier_f_score,
-    later_f_score AS later_by_later_f_score,
+    END AS by_edges_r_score,
+    earlier_f_score AS by_time_f_score,
+    CASE WHEN later_frequency = aged_frequency THEN later_f_score ELSE earlier_f_score END AS without_orders_f_score,
+    later_f_score AS by_edges_f_score,
     CASE
       WHEN aged_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
       WHEN aged_monetary > CAST(50 AS DECIMAL(38, 9)) THEN 3
       WHEN aged_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
       ELSE 1
-    END AS aged_by_earlier_m_score,
+    END AS by_time_m_score,
     CASE
-      WHEN later_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
-      WHEN later_monetary > CAST(50 AS DECIMAL(38, 9)) THEN 3
-      WHEN later_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
+      WHEN aged_monetary > CAST(250.5 AS DECIMAL(38, 9)) THEN 4
+      WHEN aged_monetary > CAST(50 AS DECIMAL(38, 9)) THEN 3
+      WHEN aged_monetary > CAST(9.99 AS DECIMAL(38, 9)) THEN 2
       ELSE 1
-    END AS later_by_earlier_m_score,
-    later_m_score AS later_by_later_m_score
+    END AS without_orders_m_score,
+    later_m_score AS by_edges_m_score
   FROM paired
 )
 
@@ -534,7 +534,7 @@ GROUP BY 1, 2, 3;
 
 -- bigquery; as in the first case: earlier, later, paired, reached, explained
 WITH
--- One row per row of paired, with the aged and later values scored by the edges of 2025-01-31, and the later values scored by the edges of 2025-02-28.
+-- One row per row of paired, scored by time alone, by the edges of 2025-02-28 without later orders, and by these edges with later orders.
 scored AS (
   SELECT
     *,
@@ -543,35 +543,35 @@ scored AS (
       WHEN aged_recency_days <= CAST(60 AS INT64) THEN 3
       WHEN aged_recency_days <= CAST(150 AS INT64) THEN 2
       ELSE 1
-    END AS aged_by_earlier_r_score,
+    END AS by_time_r_score,
+    CASE
+      WHEN aged_recency_days <= CAST(20 AS INT64) THEN 4
+      WHEN aged_recency_days <= CAST(60 AS INT64) THEN 3
+      WHEN aged_recency_days <= CAST(150 AS INT64) THEN 2
+      ELSE 1
+    END AS without_orders_r_score,
     CASE
       WHEN later_recency_days <= CAST(20 AS INT64) THEN 4
       WHEN later_recency_days <= CAST(60 AS INT64) THEN 3
       WHEN later_recency_days <= CAST(150 AS INT64) THEN 2
       ELSE 1
-    END AS later_by_earlier_r_score,
-    CASE
-      WHEN later_recency_days <= CAST(20 AS INT64) THEN 4
-      WHEN later_recency_days <= CAST(60 AS INT64) THEN 3
-      WHEN later_recency_days <= CAST(150 AS INT64) THEN 2
-      ELSE 1
-    END AS later_by_later_r_score,
-    earlier_f_score AS aged_by_earlier_f_score,
-    CASE WHEN later_frequency = aged_frequency THEN earlier_f_score ELSE later_f_score END AS later_by_earlier_f_score,
-    later_f_score AS later_by_later_f_score,
+    END AS by_edges_r_score,
+    earlier_f_score AS by_time_f_score,
+    CASE WHEN later_frequency = aged_frequency THEN later_f_score ELSE earlier_f_score END AS without_orders_f_score,
+    later_f_score AS by_edges_f_score,
     CASE
       WHEN aged_monetary > NUMERIC '250.5' THEN 4
       WHEN aged_monetary > NUMERIC '50' THEN 3
       WHEN aged_monetary > NUMERIC '9.99' THEN 2
       ELSE 1
-    END AS aged_by_earlier_m_score,
+    END AS by_time_m_score,
     CASE
-      WHEN later_monetary > NUMERIC '250.5' THEN 4
-      WHEN later_monetary > NUMERIC '50' THEN 3
-      WHEN later_monetary > NUMERIC '9.99' THEN 2
+      WHEN aged_monetary > NUMERIC '250.5' THEN 4
+      WHEN aged_monetary > NUMERIC '50' THEN 3
+      WHEN aged_monetary > NUMERIC '9.99' THEN 2
       ELSE 1
-    END AS later_by_earlier_m_score,
-    later_m_score AS later_by_later_m_score
+    END AS without_orders_m_score,
+    later_m_score AS by_edges_m_score
   FROM paired
 )
 

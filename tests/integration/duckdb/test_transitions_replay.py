@@ -98,17 +98,17 @@ def segment_by_edges_of(recency: int, frequency: int, monetary: Decimal, result:
     return MAP.segment_of(r, f, m)
 
 
-def cause(earlier: Row, later: Row, result: RunResult, days: int) -> str | None:
+def cause(earlier: Row, later: Row, results: tuple[RunResult, RunResult], days: int) -> str | None:
     """Return the cause of a customer's move; None if the customer did not move."""
     if earlier["segment"] == later["segment"]:
         return None
-    with_time = segment_by_edges_of(
-        earlier["recency_days"] + days, earlier["frequency"], earlier["monetary"], result
+    aged = (earlier["recency_days"] + days, earlier["frequency"], earlier["monetary"])
+    ordered = (
+        later["last_order_date"] != earlier["last_order_date"] or later["monetary"] != earlier["monetary"]
     )
-    with_orders = segment_by_edges_of(later["recency_days"], later["frequency"], later["monetary"], result)
-    if with_orders != later["segment"]:
-        return "edges"
-    return "time" if with_time == with_orders else "behaviour"
+    if ordered and segment_by_edges_of(*aged, results[1]) != later["segment"]:
+        return "behaviour"
+    return "edges" if segment_by_edges_of(*aged, results[0]) == earlier["segment"] else "time"
 
 
 @pytest.mark.parametrize("index", range(3))
@@ -117,13 +117,13 @@ def test_transitions_between_stored_days_equal_those_of_independent_runs(
 ) -> None:
     days = replayed.pairs()[index]
     actual = transitions_between(replayed.file, days)
-    (result, earlier), (_, later) = (run_alone(replayed, day, tmp_path) for day in days)
+    (first, earlier), (last, later) = (run_alone(replayed, day, tmp_path) for day in days)
     expected: Counter[tuple[str | None, str | None, str | None]] = Counter()
     spent: Counter[tuple[str | None, str | None]] = Counter()
     for customer in earlier.keys() | later.keys():
         before, now = earlier.get(customer), later.get(customer)
         pair = (before["segment"] if before else None, now["segment"] if now else None)
-        why = cause(before, now, result, (days[1] - days[0]).days) if before and now else None
+        why = cause(before, now, (first, last), (days[1] - days[0]).days) if before and now else None
         expected[*pair, why] += 1
         spent[pair] += now["monetary"] if now else 0
     assert {(flow.earlier, flow.later): flow.revenue for flow in actual.flows} == spent

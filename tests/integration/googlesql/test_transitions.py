@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.transitions import CAUSES, ScoredSnapshot, transitions_sql
@@ -23,14 +24,24 @@ pytestmark = pytest.mark.xdist_group("googlesql")
 HISTORY = {name: COLUMN_TYPES[column.holds] for name, column in RESULT_COLUMNS.items()}
 
 
+def score(
+    dimension: DimensionScoring, scored: ScoredSnapshot, values: Mapping[str, Any], random: Random
+) -> int:
+    """Return a customer's score by the edges of a snapshot; a random one if the dimension has ranks."""
+    edges, value = scored.edges[dimension.name], values[dimension.name]
+    if edges is None:
+        return random.randrange(1, dimension.bins + 1)
+    return 1 + sum(value <= edge if dimension.name == "recency" else value > edge for edge in edges)
+
+
 def history(
     earlier: ScoredSnapshot, later: ScoredSnapshot, customers: int, random: Random
 ) -> list[dict[str, Any]]:
     """Return rows of both dates, and of a date between them that is not compared.
 
-    The segments match the scores.
+    The scores match the edges, and the segments match the scores.
     """
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number in range(customers):
         kept: Mapping[str, Any] | None = None
         for scored in (earlier, earlier, later):
@@ -46,11 +57,12 @@ def history(
             }
             if kept and random.random() < 0.6:
                 orders = {name: kept[name] for name in orders}
-            r, f, m = (random.randrange(1, bins + 1) for bins in scored.segment_map.bins)
+            values = {"recency": (scored.as_of - orders["last_order_date"]).days, **orders}
+            r, f, m = (score(dimension, scored, values, random) for dimension in scored.dimensions)
             kept = {
                 "customer_id": f"c{number}",
                 **orders,
-                "recency_days": (scored.as_of - orders["last_order_date"]).days,
+                "recency_days": values["recency"],
                 "r_score": r,
                 "f_score": f,
                 "m_score": m,

@@ -23,11 +23,12 @@ from rfm_pipeline.errors import UsageError
 
 
 class EveryOption(StrEnum):
-    """Interval between two as-of dates."""
+    """Interval between two as-of dates; or the dates that the history has."""
 
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
+    STORED = "stored"
 
 
 _WITHOUT = {flag.parameter for flag in FLAGS if flag.setting[0] in {"as_of", "output"}}
@@ -40,7 +41,10 @@ def backfill(
     source: Source = None,
     start: Annotated[str | None, typer.Option("--from", help="First as-of date.", show_default=False)] = None,
     end: Annotated[str | None, typer.Option("--until", help="Last as-of date.", show_default=False)] = None,
-    every: Annotated[EveryOption, typer.Option(help="Interval between the as-of dates.")] = EveryOption.DAY,
+    every: Annotated[
+        EveryOption,
+        typer.Option(help="Interval between the as-of dates; stored: the dates that the history has."),
+    ] = EveryOption.DAY,
     replace_source: ReplaceSource = False,
     config: Config = None,
     as_json: Json = False,
@@ -57,20 +61,28 @@ def backfill(
       rfm backfill orders.parquet --from 2025-01-01 --until 2025-12-31
 
       rfm backfill orders.parquet --from 2024-01-31 --until 2025-12-31 --every month --to duckdb:shop.duckdb
+
+      rfm backfill orders.parquet --every stored
     """
     from rfm_pipeline.cli.date_options import as_of_date
     from rfm_pipeline.cli.session import open_session
-    from rfm_pipeline.pipeline.backfill import as_of_dates
+    from rfm_pipeline.pipeline.backfill import as_of_dates, stored_dates
     from rfm_pipeline.pipeline.backfill import backfill as run_backfill
 
-    if start is None or end is None:
+    first = as_of_date("--from", start) if start else None
+    last = as_of_date("--until", end) if end else None
+    if every is not EveryOption.STORED and (first is None or last is None):
         raise UsageError(
             "A backfill needs its first and its last as-of date.",
             "for example --from 2025-01-01 --until 2025-12-31 --every week.",
         )
-    dates = as_of_dates(as_of_date("--from", start), as_of_date("--until", end), every.value)
     with open_session("backfill", quiet=quiet) as session:
         configuration = session.load(with_source(flags, source), config)
+        dates = (
+            as_of_dates(first, last, every.value)
+            if first and last and every is not EveryOption.STORED
+            else stored_dates(configuration, first, last)
+        )
         result = run_backfill(
             configuration, dates, session.observer, session.add_result, replace_source=replace_source
         )

@@ -110,6 +110,8 @@ def _days(first: date | None, last: date | None) -> int:
 
 def segment_shares(run: AuditInput, rule: SegmentSharesAudit) -> CheckResult:
     """The share of customers of no segment has changed much."""
+    if run.last and run.last_rule_differs:
+        return not_compared(f"Not compared with {_label(run.last)}, which an earlier rule for ties scored.")
     return _compared(run, lambda runs: _segment_shares(rule, runs))
 
 
@@ -119,7 +121,7 @@ def _segment_shares(rule: SegmentSharesAudit, runs: _Comparison) -> CheckResult:
     all_now, all_before = sum(now.values()), sum(before.values())
     if not (all_now and all_before):
         return not_compared(f"Not compared: {runs.last} has no customers.")
-    # In the order of the map; segments that the map no longer has come last.
+    # From best to worst; segments that the map no longer has come last.
     shares = {
         name: (Decimal(before.get(name, 0)) / all_before, Decimal(now.get(name, 0)) / all_now)
         for name in {**now, **before}

@@ -48,6 +48,8 @@ class AuditInput(Struct, frozen=True):
         config_hash: Hash of the settings that decide the result.
         last: The last run, to compare with; None if there is none.
         last_source_differs: Whether the last run read another source, so that nothing is compared.
+        last_rule_differs: Whether the last run was scored by another version of the scoring rule, so that
+            segments are not compared.
         drift: How far frozen edges are from today's; None if no edges are frozen.
     """
 
@@ -67,6 +69,7 @@ class AuditInput(Struct, frozen=True):
     config_hash: str = ""
     last: RunRecord | None = None
     last_source_differs: bool = False
+    last_rule_differs: bool = False
     drift: Drift | None = None
 
 
