@@ -10,7 +10,8 @@
     │   ├── DestinationError      2   the destination is an object that rfm did not create
     │   └── OtherSourceError      2   the destination has the result of another source
     ├── AuditError                3   an audit failed; nothing was published
-    ├── WarehouseError            4   the engine failed, or the destination can't be written
+    ├── WarehouseError            4   the engine failed, or a file can't be written
+    │   └── OutputError           4   the result was published, but one of its files can't be written
     ├── LockedError               5   another process has locked the destination
     └── CostLimitError            6   the run would cost more than the configured limit
 
@@ -42,6 +43,12 @@ class RfmError(Exception):
         self.message = message
         self.hint = hint
         self.terminal_hint = terminal_hint
+
+    def add_to_hint(self, sentence: str) -> None:
+        """Append a sentence to the hint, such as another failure; a blank one changes nothing."""
+        if sentence:
+            self.hint = f"{self.hint} {sentence}" if self.hint else sentence
+            self.terminal_hint = f"{self.terminal_hint} {sentence}" if self.terminal_hint else None
 
 
 class UsageError(RfmError):
@@ -106,6 +113,10 @@ class WarehouseError(RfmError):
     """The engine failed, or the destination can't be written."""
 
     exit_code = 4
+
+
+class OutputError(WarehouseError):
+    """The result was published, but one of its files can't be written."""
 
 
 class LockedError(RfmError):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.audiences import normalization
 from rfm_pipeline.audiences.contacts import Contacts, customer_ids_as_contacts, open_contacts
 from rfm_pipeline.audiences.customers import CurrentResult, stage_customers
 from rfm_pipeline.audiences.matching import (
@@ -257,7 +256,7 @@ class _Writer:
 
     def _refuse_addresses_in_clear(self) -> None:
         # Anywhere in the id, also without a full domain: `Jo <jo@example.com>`, `mailto:jo@localhost`.
-        addresses = self._count("customers", r"REGEXP_MATCHES(customer_id, '[^\s@＠]([@＠]|%40)[^\s@＠]')")
+        addresses = self._count("customers", r"REGEXP_MATCHES(customer_id, '\S([@\x{FF20}]|%40)\S')")
         if addresses:
             ids = format_count(
                 addresses, "customer id contains an e-mail address", "customer ids contain e-mail addresses"

@@ -91,6 +91,11 @@ def print_message(text: str, end: str = "\n") -> None:
         sys.stderr.flush()
 
 
+def shows_customers() -> bool:
+    """Return whether values of customers may be printed: stdout is a terminal."""
+    return sys.stdout.isatty()
+
+
 def printable(text: str) -> str:
     """Return text for stdout: exact for another program, and without control characters on a terminal."""
     return replace_unprintable(text, keep="\n\t") if sys.stdout.isatty() else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_ADDRESS = re.compile(r"[^\s@'\"`,;:()<>\[\]|]+@[^\s@'\"`,;:()<>\[\]|]+\.[^\W\d_]{2,}")
+_ADDRESS = re.compile(r"[^\s@'\"`,;:()<>\[\]|]+@(?:[^\s@'\"`,;:()<>\[\]|]+\.)?[^\W\d_]{2,}")
 
 
 def mask_customer(value: object) -> str:
@@ -32,7 +32,7 @@ def mask_address(value: object) -> object:
 def mask_addresses(text: str) -> str:
     """Return a text in which each e-mail address is masked.
 
-    >>> mask_addresses("such as 'jane.doe@example.com' (3)")
-    "such as 'j...@example.com' (3)"
+    >>> mask_addresses("such as 'jane.doe@example.com' (3), mailto:jane@localhost")
+    "such as 'j...@example.com' (3), mailto:j...@localhost"
     """
     return _ADDRESS.sub(lambda match: mask_customer(match[0]), text) if "@" in text else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -17,6 +18,10 @@ ROLES = (
 
 NO_COLUMN = "none"
 """Value of a role that no column shall have: `--order-id none`."""
+
+
+_VALUE = re.compile(r"[0-9.,:/ -]+")
+"""A name of a column that is a number or a date."""
 
 
 class ColumnMapping(Struct, frozen=True):
@@ -77,9 +82,14 @@ def unknown_column(schema: Schema, name: str, subject: str, hint: str = "") -> C
     names = [column.name for column in schema]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     suggestion = f"did you mean `{close[0]}`? " if close else ""
+    start = f"{hint}{suggestion}{'the' if hint and not suggestion else 'The'} source has"
+    message = f"{subject} names the column `{name}`, which the source does not have."
+    listed = f"{start} {list_columns(names)}."
+    if not any(map(_VALUE.fullmatch, names)):
+        return ColumnError(message, listed)
+    # Without a header row, names of columns are values of a line, such as a customer's.
     return ColumnError(
-        f"{subject} names the column `{name}`, which the source does not have.",
-        f"{hint}{suggestion}{'the' if hint and not suggestion else 'The'} source has {list_columns(names)}.",
+        message, f"{start} {len(names)} columns, named by a line of values.", terminal_hint=listed
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+from rfm_pipeline.common.customer_mask import mask_customer
 from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.errors import UsageError
@@ -47,8 +48,11 @@ def unknown_customer(plan: Plan, customer: str) -> UsageError:
     similar = _similar_ids(plan, customer) if len(customer) <= _LENGTH_LIMIT else []
     if not similar:
         return UsageError(message, f"{_EXACT_MATCH}.")
-    listed = " or ".join(f"'{_printable(customer_id)}'" for customer_id in similar)
-    return UsageError(message, f"did you mean {listed}? {_EXACT_MATCH}.")
+    hints = [
+        f"did you mean {' or '.join(map(_quoted, ids))}? {_EXACT_MATCH}."
+        for ids in (list(map(mask_customer, similar)), similar)
+    ]
+    return UsageError(message, hints[0], terminal_hint=hints[1])
 
 
 def no_counted_lines(customer: str, totals: Sequence[Excluded]) -> UsageError:
@@ -77,6 +81,10 @@ def _similar_ids(plan: Plan, customer: str) -> list[str]:
 
 def _normalized(customer_id: str) -> str:
     return customer_id.strip().lower().removesuffix(".0").lstrip("0")
+
+
+def _quoted(customer_id: str) -> str:
+    return f"'{_printable(customer_id)}'"
 
 
 def _printable(customer_id: str) -> str:

@@ -1,32 +1,60 @@
 """Chat messages about the outcome of a run: a sentence, and the facts needed to investigate it.
 
+A chat has many readers, and the text of an error or of an audit may contain values of the source. A message
+therefore has fixed sentences, names of audits and counts; the log has the rest.
+
 The messages use Slack's format, restricted to lists and `code`, so that Mattermost and Teams show them alike.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
 from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.common.untrusted_text import replace_unprintable
-from rfm_pipeline.errors import AuditError, RfmError, SourceError, WarehouseError
+from rfm_pipeline.errors import (
+    AuditError,
+    ColumnError,
+    ConfigurationError,
+    CostLimitError,
+    DestinationError,
+    ExpressionError,
+    LockedError,
+    OtherSourceError,
+    OutputError,
+    RfmError,
+    SegmentMapError,
+    SourceError,
+    UsageError,
+    WarehouseError,
+)
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.results.statistics import Audit
 
 _MAX_AUDITS = 8
-_DEFAULT_HINT = "its log says more."
+_HINT = "the log of the run has the reason."
 # Slack gives the first three characters a meaning; Mattermost notifies everybody for an @all anywhere in the
 # text.
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\u200b"}
-# Values of the source in messages: in quotes, or after the phrases of the engines.
-_SOURCE_VALUE = re.compile(
-    r"(?<!\w)'(?!\W')(?P<quoted>.+?)'(?!\w)|\"(?P<double_quoted>[^\"]+)\""
-    r"|(?<=value: ).+|(?<=expected, and ).+(?= found)"
-)
+# The most specific class comes first.
+_SENTENCES: Mapping[type[Exception], str] = {
+    OtherSourceError: "the destination has the result of another source.",
+    DestinationError: "the destination can't be used.",
+    ExpressionError: "an exclusion, an audit or a query of the configuration is invalid.",
+    SegmentMapError: "the segment map is invalid.",
+    ColumnError: "the columns of the source can't be read without doubt.",
+    SourceError: "the source can't be read.",
+    ConfigurationError: "a setting is invalid.",
+    UsageError: "the command or its configuration is invalid.",
+    OutputError: "the result was published, but one of its files can't be written.",
+    WarehouseError: "the engine failed, or a file can't be written.",
+    LockedError: "another run or another program has locked the destination.",
+    CostLimitError: "the run would cost more than the limit.",
+    OSError: "the operating system refused to use a file.",
+}
 
 
 class RunContext(Struct, frozen=True):
@@ -47,21 +75,32 @@ class RunContext(Struct, frozen=True):
     run_id: str | None = None
 
 
-def failure_message(error: Exception, context: RunContext) -> str:
-    """Return the message for a failed command, without values of the source, as a chat has many readers.
+def failure_message(error: Exception, context: RunContext, published: int = 0) -> str:
+    """Return the message for a failed command.
 
     Args:
-        error: The error. Of errors other than RfmError only the type is shown, as their text may contain any
-            data.
+        error: The error.
         context: Facts about the run.
+        published: Number of results published before the failure.
     """
-    text, hint, code = f"a bug in rfm, {type(error).__name__}.", _DEFAULT_HINT, 1
-    if isinstance(error, RfmError):
-        text, hint, code = error.message, error.hint or _DEFAULT_HINT, error.exit_code
-    if isinstance(error, SourceError | AuditError | WarehouseError):
-        text, hint = _without_source_values(text, hint)
-    paragraphs = [f"rfm {context.command} failed: {_escape(text, 600)}", f"hint: {_escape(hint, 600)}"]
-    return _format(paragraphs, [f"exit code: {code}", *_facts(context)])
+    code = error.exit_code if isinstance(error, RfmError) else WarehouseError.exit_code
+    if isinstance(error, AuditError):
+        sentence = f"{_counted_audits(error.audits)}; nothing was published."
+    else:
+        sentence = next((text for kind, text in _SENTENCES.items() if isinstance(error, kind)), "")
+        if not sentence:
+            sentence, code = f"a bug in rfm, {type(error).__name__}.", 1
+        elif published:
+            sentence = f"{sentence[:-1]}, after {format_count(published, 'result')} had been published."
+    return _format(
+        [f"rfm {context.command} failed: {sentence}", f"hint: {_HINT}"],
+        [f"exit code: {code}", *_facts(context)],
+    )
+
+
+def _counted_audits(names: Sequence[str]) -> str:
+    listed = f" ({_escape(', '.join(names), 300)})" if names else ""
+    return f"{format_count(max(1, len(names)), 'audit')} failed{listed}"
 
 
 def cancellation_message(context: RunContext, published: int, text: str = "") -> str:
@@ -87,12 +126,14 @@ def success_message(command: str, results: Sequence[RunResult]) -> str:
     warnings = distinct_warnings(results)
     if warnings:
         text += f", with {format_count(len(warnings), 'warning')}"
-    details = [f"{audit.name}: {_escape(_without_source_values(audit.detail)[0], 300)}" for audit in warnings]
+    details = [f"warning: {_escape(audit.name, 100)}" for audit in warnings]
     if len(details) > _MAX_AUDITS:
         details[_MAX_AUDITS:] = [f"and {format_count(len(details) - _MAX_AUDITS, 'more')}"]
     as_of = str(last.as_of) if len(results) == 1 else None
     context = RunContext(command, last.source, last.destination, as_of, last.run_id)
-    return _format([f"{text}."], [*details, "exit code: 0", *_facts(context)])
+    read, kept = last.statistics.rows_read, last.statistics.rows_kept
+    lines = f"lines: {read:,} read, {kept:,} kept"
+    return _format([f"{text}."], [*details, lines, "exit code: 0", *_facts(context)])
 
 
 def distinct_warnings(results: Iterable[RunResult]) -> list[Audit]:
@@ -116,22 +157,6 @@ def _facts(context: RunContext) -> list[str]:
     # A backtick would end the code.
     escaped = {name: _escape(text.replace("`", "'"), 200) for name, text in facts.items() if text}
     return [f"{name}: `{text}`" for name, text in escaped.items()]
-
-
-def _without_source_values(text: str, hint: str = "") -> tuple[str, str]:
-    """Return a message and its hint with an ellipsis in place of values of the source."""
-    values = [
-        value
-        for match in _SOURCE_VALUE.finditer(text)
-        for value in (match["quoted"], match["double_quoted"])
-        if value
-    ]
-    for value in values:
-        hint = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", hint)
-    replaced = _SOURCE_VALUE.sub(
-        lambda match: "'…'" if match["quoted"] or match["double_quoted"] else "…", text
-    )
-    return replaced, hint
 
 
 def _escape(text: str, limit: int) -> str:

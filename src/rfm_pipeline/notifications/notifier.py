@@ -85,7 +85,7 @@ class Notifier:
             text = str(error) if isinstance(error, KeyboardInterrupt) else ""
             return message.cancellation_message(self._context(), len(self._results), text)
         if isinstance(error, Exception):
-            return message.failure_message(error, self._context())
+            return message.failure_message(error, self._context(), len(self._results))
         if error is not None or not self._results or self._on == "failure":
             return None
         if self._on == "warning" and not message.distinct_warnings(self._results):

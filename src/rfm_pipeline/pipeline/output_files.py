@@ -9,7 +9,7 @@ from typing import Self
 
 from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.formatting import lower_first
-from rfm_pipeline.errors import WarehouseError
+from rfm_pipeline.errors import OutputError
 from rfm_pipeline.warehouse.base import Warehouse
 
 
@@ -42,13 +42,13 @@ class OutputFiles:
         """Rename the temporary files to their paths.
 
         Raises:
-            WarehouseError: If a file can't be renamed; the result is published all the same.
+            OutputError: If a file can't be renamed; the result is published all the same.
         """
         for path, draft in self._drafts.items():
             try:
                 draft.move()
             except OSError as error:
-                raise WarehouseError(
+                raise OutputError(
                     f"The result was published, but the output {path} can't be written:"
                     f" {lower_first(error.strerror or str(error))}.",
                     "look at what is there, and run again.",

@@ -15,7 +15,7 @@ from rfm_pipeline.common.cancellation import received_signals
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.errors import AuditError, ConfigurationError, OtherSourceError, RfmError, WarehouseError
+from rfm_pipeline.errors import AuditError, ConfigurationError, OtherSourceError, OutputError, RfmError
 from rfm_pipeline.pipeline.checksums import compute_checksums
 from rfm_pipeline.pipeline.output_files import OutputFiles
 from rfm_pipeline.pipeline.plan import Plan, open_plan
@@ -128,9 +128,9 @@ def _record_or_reject(start: RunStart, plan: Plan, result: RunResult) -> RunReco
         AuditError: If an audit failed. The rejected result is retained for inspection, and recorded.
     """
     if result.is_rejected:
-        error = audit_error(result, plan.warehouse.retain_staged_tables())
+        error = audit_error(result, _retain_staged_tables(plan))
         rejected = replace(result, status="rejected")
-        save_run_record(plan, build_run_record(start, plan, rejected, error=error.message))
+        error.add_to_hint(save_run_record(plan, build_run_record(start, plan, rejected, error=error.message)))
         raise error
     record = build_run_record(start, plan, result, history_from=_history_from(plan, result.as_of))
     if not record.is_in_history:
@@ -138,6 +138,14 @@ def _record_or_reject(start: RunStart, plan: Plan, result: RunResult) -> RunReco
     staged = plan.warehouse.table(StagingTable.RESULT)
     (checksum,) = compute_checksums(plan.warehouse.rows, staged, plan.spec.dialect).values()
     return record.with_checksum(checksum)
+
+
+def _retain_staged_tables(plan: Plan) -> str:
+    """Keep the staged tables for inspection; return a clause with their place, or why there is none."""
+    try:
+        return plan.warehouse.retain_staged_tables()
+    except RfmError as error:
+        return f"the staged tables can't be kept: {lower_first(error.message.rstrip('.'))}"
 
 
 def _history_from(plan: Plan, as_of: date | None) -> date | None:
@@ -199,7 +207,7 @@ def _write_report(plan: Plan) -> tuple[str, ...]:
     """Write the report of the published result if one is configured; return its path.
 
     Raises:
-        WarehouseError: If it can't be written; the result is published all the same.
+        OutputError: If it can't be written; the result is published all the same.
     """
     settings, destination = plan.settings.report, plan.warehouse.destination
     if settings.file is None:
@@ -211,7 +219,7 @@ def _write_report(plan: Plan) -> tuple[str, ...]:
         with destination.open_for_reading():
             write_report(report_source(destination, read_state(destination)), settings, settings.file)
     except RfmError as error:
-        raise WarehouseError(
+        raise OutputError(
             f"The result was published, but not reported: {lower_first(error.message)}",
             f"`rfm report` writes it again; {error.hint}" if error.hint else "`rfm report` writes it again.",
         ) from error
@@ -234,5 +242,7 @@ def _failure_recorded(start: RunStart, plan: Plan) -> Iterator[None]:
         raise
     except Exception as error:
         reason = error.message if isinstance(error, RfmError) else f"a bug: {type(error).__name__}"
-        save_run_record(plan, build_failure_record(start, plan, reason))
+        problem = save_run_record(plan, build_failure_record(start, plan, reason))
+        if isinstance(error, RfmError):
+            error.add_to_hint(problem)
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from datetime import UTC, date, datetime
 
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 
 from rfm_pipeline._version import __version__
 from rfm_pipeline.common.customer_mask import mask_addresses
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import RfmError
 from rfm_pipeline.pipeline.plan import Plan
@@ -20,8 +20,6 @@ from rfm_pipeline.results.run_history import tables_of
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.sql.publish import record_sql
-
-_log = logging.getLogger(__name__)
 
 
 def now() -> datetime:
@@ -109,16 +107,20 @@ def rules_of(settings: Settings) -> dict[str, object]:
     }
 
 
-def save_run_record(plan: Plan, record: RunRecord) -> None:
+def save_run_record(plan: Plan, record: RunRecord) -> str:
     """Save the record of a run that published nothing, if the runs table exists already.
 
-    A failure to save is logged, not raised: what stopped the run is what the user has to see.
+    A failure to save is returned as a sentence, not raised: what stopped the run decides the exit code.
+
+    Returns:
+        Why the record can't be saved; blank if it was, or need not be.
     """
     if "runs" not in plan.state.tables:
-        return
+        return ""
     destination = plan.warehouse.destination
     statements = record_sql(tables_of(destination), record.to_row(), plan.spec.dialect)
     try:
         destination.apply(statements, "record")
     except RfmError as error:
-        _log.info("the run can't be put on record: %s", error.message)
+        return f"The run can't be put on record: {lower_first(error.message)}"
+    return ""

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rfm_pipeline.results.json_values import money, share, to_plain
 from rfm_pipeline.results.statistics import Audit, DimensionScores, Drift, RunStatistics, Usage
@@ -97,7 +98,7 @@ class RunResult(Struct, frozen=True):
                 }
                 for segment in statistics.segments
             ],
-            "audits": to_plain(self.audits),
+            "audits": to_plain([replace(audit, rows=audit.masked_rows) for audit in self.audits]),
             "destination": self.destination,
             "outputs": list(self.outputs),
             "duration_s": round(self.duration_s, 3),

@@ -9,7 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.customer_mask import mask_customer
 from rfm_pipeline.results.json_values import plain_edges, to_plain
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 
 class Excluded(Struct, frozen=True):
@@ -97,13 +99,24 @@ class Audit(Struct, frozen=True):
         status: `passed`, `warning`, `failed` (nothing is published then), or `not_compared`: the audit
             compares with an earlier run, and there was none to compare with.
         detail: The finding, one sentence.
-        rows: A few rows that show the problem; none if the audit passed.
+        rows: A few rows that show the problem; none if the audit passed. Only a terminal shows them.
     """
 
     name: str
     status: str
     detail: str
     rows: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def masked_rows(self) -> tuple[Mapping[str, Any], ...]:
+        """The rows for everything but a terminal: numbers and dates of the result, and masked forms."""
+        return tuple({name: _masked(name, value) for name, value in row.items()} for row in self.rows)
+
+
+def _masked(name: str, value: object) -> object:
+    # The user's query may give any name to a customer's id; a text is masked in each column.
+    is_measure = name in RESULT_COLUMNS and not isinstance(value, str)
+    return value if value is None or is_measure else mask_customer(value)
 
 
 class RunStatistics(Struct, frozen=True):

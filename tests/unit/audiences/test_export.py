@@ -177,12 +177,30 @@ def with_addresses(rfm: Rfm, tmp_path: Path) -> Rfm:
 @pytest.mark.guarantee("hashed")
 def test_ids_that_are_addresses_need_the_flag_clear(with_addresses: Rfm, tmp_path: Path) -> None:
     for name in ("all.csv", "all.parquet", "all.xlsx"):
-        assert_refused(with_addresses("export", "-o", name), "5 customer ids are e-mail addresses", "--clear")
+        assert_refused(
+            with_addresses("export", "-o", name), "5 customer ids contain e-mail addresses", "--clear"
+        )
         assert not (tmp_path / name).exists()
     assert with_addresses("export", "-o", "all.csv", "--columns", "segment,monetary").code == 0
     assert "@" not in (tmp_path / "all.csv").read_text()
     assert with_addresses("export", "-o", "all.csv", "--clear").code == 0
     assert "user.1@example.com" in (tmp_path / "all.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    "customer",
+    [
+        "Jo <jo@example.com>", "mailto:jo@example.com", "jo@localhost", "jo%40example.com", "id 7 jo@shop",
+        "jo\uff20example.com", "JO@EXAMPLE.COM;DE",
+    ],
+)  # fmt: skip
+def test_an_address_anywhere_in_an_id_needs_the_flag_clear(customer: str, rfm: Rfm, tmp_path: Path) -> None:
+    lines = ["customer_id,order_id,order_date,amount", f"{customer},o1,2025-01-01,5", "c2,o2,2025-01-02,7"]
+    (tmp_path / "orders.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert rfm("run", "orders.csv", "--quiet").code == 0
+    refusal = "1 customer id contains an e-mail address"
+    assert_refused(rfm("export", "-o", "all.csv"), refusal, "--clear")
+    assert not (tmp_path / "all.csv").exists()
 
 
 def test_ids_that_are_addresses_need_no_contacts(with_addresses: Rfm, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from rfm_pipeline.cli.streams import shows_customers
 from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.results.json_values import plain
 from rfm_pipeline.results.statistics import Audit
@@ -22,7 +23,8 @@ _GAP = 2
 def warning(audit: Audit, width: int) -> list[RenderableType]:
     """Return the audit's sentence, and below it a table of its rows, at most `width` columns wide."""
     sentence = Text(f"! {replace_unprintable(audit.detail)}", style="yellow")
-    return [sentence, Padding(_rows(audit.rows, width - _GAP), (0, 0, 0, _GAP))] if audit.rows else [sentence]
+    rows = audit.rows if shows_customers() else audit.masked_rows
+    return [sentence, Padding(_rows(rows, width - _GAP), (0, 0, 0, _GAP))] if rows else [sentence]
 
 
 def _rows(rows: Sequence[Mapping[str, Any]], width: int) -> Table:

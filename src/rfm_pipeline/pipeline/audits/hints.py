@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.config.audits import Audits
@@ -20,10 +21,16 @@ from rfm_pipeline.results.statistics import Audit, Excluded, RunStatistics
 _MAX_ROWS_LENGTH = 100
 
 
-def audit_hint(failed: Sequence[Audit], statistics: RunStatistics) -> str:
-    """Return the hint about failed audits: advice and sample rows of the first one, and the names of all."""
+def audit_hint(failed: Sequence[Audit], statistics: RunStatistics, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the hint about failed audits: advice about the first one, its rows, and the names of all.
+
+    Args:
+        failed: The failed audits.
+        statistics: The statistics of the run.
+        rows: Rows that show the problem of the first audit.
+    """
     names = ", ".join(audit.name for audit in failed)
-    return f"{_advice_on_audit(failed[0], statistics)}{_sample_rows(failed[0])} (Failed: {names}.)"
+    return f"{_advice_on_audit(failed[0], statistics)}{_sample_rows(rows)} (Failed: {names}.)"
 
 
 def _advice_on_audit(failed: Audit, statistics: RunStatistics) -> str:
@@ -38,10 +45,10 @@ def _advice_on_audit(failed: Audit, statistics: RunStatistics) -> str:
     return f'look at what `audits.queries.{name}` found, or give it level = "warn".'
 
 
-def _sample_rows(failed: Audit) -> str:
-    """Return as many of an audit's rows as fit into the hint; empty if it has none."""
+def _sample_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return as many of the rows as fit into the hint; empty if there are none."""
     listed = ""
-    for row in failed.rows:
+    for row in rows:
         shown = replace_unprintable(", ".join(f"{name} {_shown(value)}" for name, value in row.items()))
         longer = f"{listed}; {shown}" if listed else shown
         if len(longer) > _MAX_ROWS_LENGTH:

@@ -11,7 +11,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from rfm_pipeline.common.customer_mask import mask_address
 from rfm_pipeline.common.formatting import format_count, lower_first
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.errors import ExpressionError, SourceError
@@ -43,12 +42,7 @@ def _with_rows(plan: Plan, audit: Audit) -> Audit:
         return audit
     table, bins = plan.warehouse.table(StagingTable.RESULT), plan.settings.scoring.bins_by_dimension
     query = failing_rows_sql(audit.name, table, bins)
-    return replace(audit, rows=_masked(plan.warehouse.rows(query))) if query else audit
-
-
-def _masked(rows: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-    """Return rows for the result, the record and messages: addresses of customers are masked."""
-    return tuple({name: mask_address(value) for name, value in row.items()} for row in rows)
+    return replace(audit, rows=tuple(plan.warehouse.rows(query))) if query else audit
 
 
 def _run_own_audits(plan: Plan, current: str | None) -> Iterator[Audit]:
@@ -76,4 +70,4 @@ def _check_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> CheckResult:
     count = (
         f"more than {MAX_SAMPLE_ROWS} rows" if len(rows) > MAX_SAMPLE_ROWS else format_count(len(rows), "row")
     )
-    return failed(f"`{name}` found {count}.", *_masked(rows[:MAX_SAMPLE_ROWS]))
+    return failed(f"`{name}` found {count}.", *rows[:MAX_SAMPLE_ROWS])

@@ -7,6 +7,7 @@ second run for the whole duration of a run.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import threading
@@ -39,7 +40,7 @@ from rfm_pipeline.warehouse.duckdb.errors import (
 )
 from rfm_pipeline.warehouse.duckdb.lease import hold_lease
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
-from rfm_pipeline.warehouse.duckdb.siblings import draft_path, drafts, kept_path, kept_results
+from rfm_pipeline.warehouse.duckdb.siblings import draft_path, drafts, kept_logs, kept_path, kept_results
 
 _CATALOG = "destination"
 _RETAINED_CATALOG = "retained"
@@ -156,6 +157,9 @@ class DuckDBDestination:
                 for table in tables:
                     copy = qualified_name(_RETAINED_CATALOG, table)
                     self._connection.execute(f"CREATE TABLE {copy} AS FROM {table}")
+            if draft.path.with_name(f"{draft.path.name}.wal").exists():
+                # DuckDB could not move the rows from the log into the file.
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301
             draft.path.chmod(0o600)
             draft.move()
         except OSError as error:
@@ -171,8 +175,9 @@ class DuckDBDestination:
     def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:  # noqa: ARG002 - retained tables expire
         oldest = time.time() - _RETENTION_DAYS * 24 * 60 * 60
         remove_orphaned_directories(self._file.parent, DRAFT_PREFIX)
-        for orphan in drafts(self._file, self._table):
-            orphan.unlink(missing_ok=True)
+        for orphan in (*drafts(self._file, self._table), *kept_logs(self._file, self._table)):
+            with suppress(OSError):
+                orphan.unlink()
         for retained in kept_results(self._file, self._table):
             with suppress(OSError):
                 if retained.lstat().st_mtime < oldest:

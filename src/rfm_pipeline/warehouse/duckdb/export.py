@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -57,7 +58,8 @@ def write_table(
 ) -> AtomicFile:
     """Write the rows of a result, sorted by customer, to a temporary file that can replace `path`.
 
-    The columns have the names, the order and the types of the published table.
+    The columns have the names, the order and the types of the published table. Only the owner can read the
+    file (not on Windows), unless the file at `path` has another mode.
 
     Args:
         connection: Connection with the table.
@@ -75,6 +77,7 @@ def write_table(
     select = f"SELECT {columns} FROM {table} ORDER BY customer_id"
     with _temporary_output(path, "; nothing was published") as output:
         _WRITERS[path.suffix.casefold()](connection, select, output.path, temp_directory)
+        output.path.chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o600)
     return output
 
 

@@ -40,3 +40,8 @@ def kept_path(file: Path, table: str, run_id: str) -> Path:
 def kept_results(file: Path, table: str) -> Iterator[Path]:
     """Yield the rejected results that are kept."""
     yield from file.parent.glob(f"{glob.escape(file.stem)}.{table.casefold()}{_KEPT_INFIX}*.duckdb")
+
+
+def kept_logs(file: Path, table: str) -> Iterator[Path]:
+    """Yield the write-ahead logs of kept results, which earlier versions left behind on a full disk."""
+    yield from file.parent.glob(f"{glob.escape(file.stem)}.{table.casefold()}{_KEPT_INFIX}*.duckdb.wal")
