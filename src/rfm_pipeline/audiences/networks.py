@@ -94,7 +94,7 @@ UPLOAD_FORMATS: Mapping[str, UploadFormat] = {
             "zip": NetworkField("zip", normalization.meta_zip, is_hashed=True),
         },
     ),
-    # Klaviyo identifies profiles by the first column. "Troubleshooting a list upload" of its help centre
+    # Klaviyo identifies profiles by the first column. "Troubleshooting list imports" in its help center
     # (article 115005078807) requires that no address and no phone number occurs twice.
     "klaviyo": UploadFormat(
         "a Klaviyo list",
