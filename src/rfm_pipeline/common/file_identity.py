@@ -17,10 +17,9 @@ def file_key(path: Path | str) -> tuple[object, ...]:
     Args:
         path: Path of a file or a folder, which need not exist.
     """
-    real = os.path.realpath(path)
     with suppress(OSError):
-        return _inode(real)
-    folder, name = os.path.split(real)
+        return _inode(path)
+    folder, name = os.path.split(os.path.realpath(path))
     if _folds_case(folder):
         name = unicodedata.normalize("NFC", name).casefold()
     with suppress(OSError):
@@ -33,10 +32,11 @@ def is_same_file(first: Path | str, second: Path | str) -> bool:
     return file_key(first) == file_key(second)
 
 
-def _inode(path: str) -> tuple[object, ...]:
+def _inode(path: Path | str) -> tuple[object, ...]:
+    """Return what identifies an existing file; links are followed."""
     about = os.stat(path)  # noqa: PTH116 - called for each file of a source
     # Some file systems of Windows number no files.
-    return (about.st_dev, about.st_ino) if about.st_ino else (os.path.normcase(path),)
+    return (about.st_dev, about.st_ino) if about.st_ino else (os.path.normcase(os.path.realpath(path)),)
 
 
 def _folds_case(folder: str) -> bool:

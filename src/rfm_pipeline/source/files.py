@@ -118,13 +118,15 @@ def reads_file(text: str, path: Path) -> bool:
     with translate_os_errors(text):
         if source.is_dir():
             parent = file_key(path.absolute().parent)
-            return any(file_key(folder) == parent for folder, _ in _walk_folders(source)) or any(
-                file_key(file) == key for file in _walk(source)
-            )
+            if any(file_key(folder) == parent for folder, _ in _walk_folders(source)):
+                return True
+            return path.exists() and any(file_key(file) == key for file in _walk(source))
         if source.exists() or not glob.has_magic(text):
             return file_key(source) == key
-        matches = glob.glob(text, recursive=True)  # noqa: PTH207 - as in `_expand_glob`
-        return _would_match(text, path) or any(file_key(match) == key for match in matches)
+        if _would_match(text, path):
+            return True
+        matches = glob.iglob(text, recursive=True)  # noqa: PTH207 - as in `_expand_glob`
+        return path.exists() and any(file_key(match) == key for match in matches)
 
 
 def _would_match(pattern: str, path: Path) -> bool:
@@ -137,8 +139,9 @@ def _would_match(pattern: str, path: Path) -> bool:
         folders, is_matched = f"{folder or '.'}/", fnmatchcase(path.name, last)
         is_matched = is_matched and (last.startswith(".") or not is_hidden)
     parent = file_key(path.absolute().parent)
-    # A pattern that ends in a slash matches directories.
-    return is_matched and any(file_key(match) == parent for match in glob.iglob(folders, recursive=True))  # noqa: PTH207
+    # A pattern that ends in a slash matches directories; `**/` leaves out the current one.
+    matches = [*glob.iglob(folders, recursive=True), *(["."] if folders == "**/" else [])]  # noqa: PTH207
+    return is_matched and any(file_key(match) == parent for match in matches)
 
 
 def file_not_found_error(path: Path) -> SourceError:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rfm_pipeline.source.files import reads_file
 from support.source_reader import read, read_error, sql_relation, write
 
 ROW = "id,text\n{},a\n"
@@ -213,3 +214,49 @@ def test_a_permission_error_is_one_sentence(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(Path, "open", forbidden)
     assert read_error(path, tmp_path).message == f"There is no permission to read {path}."
+
+
+# Files that a source would read
+
+
+@pytest.mark.parametrize(
+    ("source", "read", "not_read"),
+    [
+        ("a", "a/new.csv a/b/new.txt a/b/old.csv", "new.csv a.csv"),
+        ("a/old.csv", "a/old.csv", "a/new.csv a/OLD.json"),
+        ("a/*.csv", "a/new.csv a/old.csv", "a/new.json a/b/new.csv new.csv a/.new.csv"),
+        ("a/*", "a/new.csv a/new", "a/b/new.csv a/.new"),
+        ("*/old.csv", "a/old.csv", "a/new.csv a/b/old.csv"),
+        ("a/**/*.csv", "a/new.csv a/b/new.csv", "new.csv a/b/new.json"),
+        ("**/*.csv", "new.csv a/new.csv a/b/new.csv", "new.json"),
+        ("a/**", "a/new a/b/new", "new a/b/.new"),
+        ("**", "new a/new", ".new"),
+        ("*.[ct]sv", "new.csv new.tsv", "new.psv a/new.csv"),
+    ],
+)
+def test_it_is_known_which_files_a_source_would_read(
+    source: str, read: str, not_read: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    for name in ("a/old.csv", "a/b/old.csv"):
+        (tmp_path / name).touch()
+    for pattern in (source, f"./{source}", str(tmp_path / source)):
+        assert [name for name in read.split() if not reads_file(pattern, Path(name))] == []
+        assert [name for name in not_read.split() if reads_file(pattern, tmp_path / name)] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="making a link takes a privilege on Windows")
+@pytest.mark.parametrize("source", ["a", "a/*.csv", "a/**/*.csv", "a/old.csv"])
+def test_a_file_that_a_source_reads_is_known_by_its_links(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "old.csv").touch()
+    (tmp_path / "symbolic").symlink_to("a/old.csv")
+    (tmp_path / "hard").hardlink_to("a/old.csv")
+    (tmp_path / "folder").symlink_to("a")
+    for name in ("symbolic", "hard", "folder/old.csv"):
+        assert reads_file(source, Path(name)), name
+    assert reads_file(source, Path("folder/new.csv")) == (source != "a/old.csv")
