@@ -94,7 +94,7 @@ def refuse_destination(configuration: Configuration) -> None:
         return
     read = [] if isinstance(source, DuckDBTable) else _inputs(configuration)
     refuse_same_files([("destination", to.file)], list(read))
-    is_skipped = isinstance(source, FileLocation) and Path(source.text).is_dir()
+    is_skipped = isinstance(source, FileLocation) and os.path.isdir(source.text)  # noqa: PTH112 - raises nothing
     if not is_skipped or format_by_suffix(to.file.name) is not None:
         _refuse_part_of_source("destination", to.file, source)
 
@@ -140,7 +140,7 @@ def _contacts(settings: Settings) -> SourceLocation | None:
 def _refuse_part_of_source(what: str, path: Path, source: SourceLocation | None) -> None:
     if not isinstance(source, FileLocation) or not reads_file(source.text, path):
         return
-    if Path(source.text).is_dir() or not is_same_file(source.text, path):
+    if os.path.isdir(source.text) or not is_same_file(source.text, path):  # noqa: PTH112 - raises nothing
         raise ConfigurationError(f"The {what} {path} would be part of the source {source}.", _ELSEWHERE)
     raise ConfigurationError(f"The {what} {path} is the source itself.", _ELSEWHERE)
 
