@@ -170,7 +170,7 @@ of `rfm run --json`:
 | `edges_from`, `recomputed_edges`, `customers_rescored` | with frozen edges: the run that they come from, today's edges, and how many customers would get other scores |
 | `collapsed_scores` | by dimension, the scores that no customer has |
 | `segments` | `segment`, `customers`, `customers_share`, `orders`, `revenue`, `revenue_share` |
-| `audits` | `name`, `status` (`passed`, `warning`, `failed` or `not_compared`), `detail`, `rows` |
+| `audits` | `name`, `status` (`passed`, `warning`, `failed` or `not_compared`), `detail`, `rows` with masked customers |
 | `bytes_processed`, `bytes_billed`, `slot_ms`, `jobs` | what the run used on BigQuery; null on DuckDB |
 
 `rfm runs --json` prints the columns of `rfm_segments_runs`, with the JSON columns as objects.
@@ -247,7 +247,7 @@ def exit_codes() -> str:
         1: "a bug in rfm; `--debug` shows the traceback",
         2: "the command line, the configuration, the source or the destination is not usable; nothing was run",
         3: "an audit failed; nothing was published",
-        4: "the warehouse failed, or the destination can't be written; nothing was published",
+        4: "the warehouse failed, or the destination, another file or standard output can't be written",
         5: "another run or process holds the destination; try again later",
         6: "the run would cost more than the limit; nothing was run",
     }
@@ -259,8 +259,9 @@ def exit_codes() -> str:
 
 {GENERATED}
 {_table(("code", "meaning"), rows)}
-A run that ends with a code other than 0 has published nothing, unless its message says so (an output file or the report
-that could not be written after the publish). An error is one sentence on stderr, then `hint: ...`.
+A run that ends with a code other than 0 has published nothing, unless its message says so (an output file, the
+report or standard output that could not be written after the publish). The first failure decides the code; a later one is added
+to the hint. An error is one sentence on stderr, then `hint: ...`.
 
 ```text
 {cleandoc(tree)}
