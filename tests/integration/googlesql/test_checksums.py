@@ -45,7 +45,7 @@ def test_each_column_changes_the_checksum_of_its_date_only() -> None:
         if name == "as_of_date":
             continue
         edited = [
-            {**each, name: row(20)[name] or "Lost"} if number == 3 else each
+            {**each, name: "Lost" if name == "previous_segment" else row(20)[name]} if number == 3 else each
             for number, each in enumerate(rows)
         ]
         after = checksums(edited)
@@ -61,8 +61,8 @@ def test_ids_are_normalized_hashed_and_found() -> None:
     assert [by_position[number] for number in range(5)] == [
         "jane@example.com", "éva@example.com", "17850", "O'Neil", None,
     ]  # fmt: skip
-    (hashed,) = google.execute(f"SELECT {BIGQUERY.sha256(BIGQUERY.literal('saltéva'))} AS hash", {}, {})
-    assert hashed["hash"] == Forgotten("salt").hash_of("éva")
+    (hashed,) = google.execute(f"SELECT {BIGQUERY.sha256(BIGQUERY.literal('saltéva'))} AS digest", {}, {})
+    assert hashed["digest"] == Forgotten("salt").hash_of("éva")
     query = rows_of_customers_sql("history", ["text 3", "text 30"], BIGQUERY)
     (found,) = google.execute(query, {"history": HISTORY}, {"history": [row(3), row(4)]})
     assert (found["customer_id"], found["as_of_date"], found["customers"]) == ("text 3", date(2024, 2, 2), 1)
