@@ -205,8 +205,8 @@ def test_a_phone_number_is_that_of_the_rows_country(shop: Rfm, tmp_path: Path) -
 
 def test_phone_numbers_in_a_column_of_numbers_are_read(shop: Rfm, tmp_path: Path) -> None:
     with duckdb.connect() as connection:
-        rows = "(VALUES ('c01', 'a@example.com', 15112345678), ('c02', 'b@example.com', 12345))"
-        connection.execute(f"COPY (FROM {rows} AS people(id, email, phone)) TO '{tmp_path}/people.parquet'")
+        people = "(VALUES ('c01', 'a@example.com', 15112345678), ('c02', 'b@example.com', 12345))"
+        connection.execute(f"COPY (FROM {people} AS people(id, email, phone)) TO '{tmp_path}/people.parquet'")
     flags = ("--contacts", "people.parquet", "--phone", "phone", "--default-country", "DE", "-o", "m.csv")
     outcome = shop("export", "-f", "meta", *flags, "--json")
     rows = read_csv(tmp_path / "m.csv")
