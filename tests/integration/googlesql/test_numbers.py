@@ -11,6 +11,7 @@ import pytest
 from rfm_pipeline.common.number_format import COMMA, POINT, NumberSeparators, parse_number
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from support.exact_numbers import awkward_doubles, awkward_exponents, read_double, read_exponent
 from support.googlesql import GoogleSql
 from support.written_numbers import written_number
 
@@ -166,3 +167,22 @@ def test_both_engines_multiply_by_the_unit_exactly(amount: str, unit: str) -> No
     in_google = google.in_unit(f"(NUMERIC '{amount}')", Decimal(unit))
     assert duckdb.execute(f"SELECT {in_duckdb}").fetchall() == [(product,)]
     assert GoogleSql.load().execute(f"SELECT {in_google} AS product", {}, {}) == [{"product": product}]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_googlesql_reads_doubles_and_exponents_exactly(size: tuple[int, int]) -> None:
+    """As DuckDB does in tests/unit/sql/dialects/test_exact_numbers.py."""
+    doubles, texts = awkward_doubles(240), awkward_exponents(120)
+    bigquery, google = dialect_of("bigquery"), GoogleSql.load()
+    for kind, type_, values in ((Kind.FLOAT, "FLOAT64", doubles), (Kind.TEXT, "STRING", texts)):
+        number = bigquery.number("value", kind, size, POINT)
+        rows = google.execute(
+            f"SELECT i, {number} AS number FROM source",
+            {"source": {"i": "INT64", "value": type_}},
+            {"source": [{"i": i, "value": value} for i, value in enumerate(values)]},
+        )
+        read = {values[row["i"]]: row["number"] for row in rows}
+        if kind is Kind.FLOAT:
+            assert read == {value: read_double(value, size) for value in doubles}
+        else:
+            assert read == {text: read_exponent(text, size) for text in texts}

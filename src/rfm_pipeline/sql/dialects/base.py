@@ -281,12 +281,34 @@ class Dialect(ABC):
         A plain number has no separators but the decimal one, `decimal`; it may have an exponent.
         """
 
-    @abstractmethod
     def float_number(self, expression: str, size: tuple[int, int]) -> str:
         """Return a float in (precision, scale), rounded from its shortest decimal form.
 
-        2.675 rounds to 2.68, although the nearest binary fraction is less than 2.675.
+        2.675 rounds to 2.68, although the nearest binary fraction is less than 2.675. The shortest decimal is
+        written and read only where the product with 10^scale, which is cheap, may round to another number.
         """
+        # A float differs from its shortest decimal by a share of at most 2^-53, and the computed product by a
+        # share of at most 2^-53 more: together by less than 2.3e-16 of the product. So if the product is
+        # closer to a whole number than 0.5 less 4e-16 of itself, the decimal rounds to that number too.
+        precision, scale = size
+        limit = float(Decimal(10) ** (precision - scale) - Decimal(5).scaleb(-scale - 1))
+        product = f"{expression} * 1e{scale}"
+        is_certain = f"ABS({product} - ROUND({product})) + ABS({product}) * 4e-16 < 0.5"
+        return case_expression(
+            [
+                (f"NOT ABS({expression}) < {limit!r}", "NULL"),
+                (is_certain, self.rounded_float(expression, size)),
+            ],
+            self.exact_number(self.shortest_decimal(expression), size),
+        )
+
+    @abstractmethod
+    def rounded_float(self, expression: str, size: tuple[int, int]) -> str:
+        """Return a float in (precision, scale) by rounding its product with 10^scale to a whole number."""
+
+    @abstractmethod
+    def shortest_decimal(self, expression: str) -> str:
+        """Return the shortest text that is read as a float again; of several, the closest one."""
 
     @abstractmethod
     def iso_date(self, expression: str) -> str:

@@ -96,19 +96,19 @@ class BigQuery(Dialect):
         special, text = "[eE_]", expression
         if decimal == ",":
             special, text = "[eE_.]", f"REPLACE({expression}, ',', '.')"
-        number = self.float_number(f"SAFE_CAST({text} AS FLOAT64)", size)
-        return case_expression(
-            [
-                (f"NOT {self.matches(expression, special)}", self.exact_number(text, size)),
-                (self.matches(expression, exponent_regex(decimal)), number),
-            ]
-        )
+        may_be_number = f"NOT {self.matches(expression, special)}"
+        has_exponent = self.matches(expression, exponent_regex(decimal))
+        return f"CASE WHEN {may_be_number} OR {has_exponent} THEN {self.exact_number(text, size)} END"
 
-    def float_number(self, expression: str, size: tuple[int, int]) -> str:
-        precision, scale = size
-        units = f"ROUND({expression} * 1e{scale})"
-        exact = f"CAST(CAST({units} AS BIGNUMERIC) / 1e{scale} AS NUMERIC)"
-        return f"CASE WHEN ABS({units}) < 1e{precision} THEN {exact} END"
+    def rounded_float(self, expression: str, size: tuple[int, int]) -> str:
+        unit = self.money(Decimal(1).scaleb(-size[1]))
+        return f"CAST(ROUND({expression} * 1e{size[1]}) AS INT64) * {unit}"
+
+    def shortest_decimal(self, expression: str) -> str:
+        # A cast to STRING has 15 or 17 digits: 17 also where 16 are enough.
+        texts = [f"FORMAT('%.{digits}g', {expression})" for digits in (15, 16, 17)]
+        branches = " ".join(f"WHEN CAST({text} AS FLOAT64) THEN {text}" for text in texts[:2])
+        return f"CASE {expression} {branches} ELSE {texts[2]} END"
 
     def iso_date(self, expression: str) -> str:
         return f"SAFE_CAST(SUBSTR({expression}, 1, 10) AS DATE)"

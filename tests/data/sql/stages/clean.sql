@@ -44,7 +44,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -94,7 +94,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -154,7 +154,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -209,7 +209,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -272,7 +272,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -325,7 +325,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -355,7 +355,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -382,7 +382,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -416,7 +416,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -440,7 +440,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -471,7 +471,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2024-12-31' THEN 'future_dated'
@@ -497,7 +497,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2024-12-31' THEN 'future_dated'
@@ -529,7 +529,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -555,7 +555,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -588,7 +588,7 @@ source AS (
   SELECT
     "email" AS customer_id,
     "order_id" AS order_id,
-    CASE WHEN "order_date" BETWEEN '!' AND '~' AND "order_date"[-1] BETWEEN '!' AND '~' THEN "order_date" ELSE TRIM("order_date", E' \t\n\r' || CHR(160)) END AS ordered_at,
+    CASE WHEN "order_date" BETWEEN '!' AND '~' AND NOT CONTAINS(E' \t\n\r' || CHR(160), "order_date"[-1]) THEN "order_date" ELSE TRIM("order_date", E' \t\n\r' || CHR(160)) END AS ordered_at,
     "total" AS amount,
     "refunded" AS refund,
     CASE
@@ -604,12 +604,12 @@ source AS (
 lines AS (
   SELECT
     CASE
+      WHEN customer_id BETWEEN '1' AND '~' AND CONTAINS('0123456789', customer_id[-1]) AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN customer_id IS NULL THEN NULL
       WHEN SUFFIX(customer_id, '.com') AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
-      WHEN customer_id BETWEEN '1' AND '~' AND customer_id[-1] BETWEEN '0' AND '9' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN 'a' AND 'z' THEN LOWER(customer_id)
       WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
-      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*\pL[\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
+      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*[^\x{0}-@\[-`\x{7b}-\x{a0}\p{Z}][\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
       WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
       ELSE CASE WHEN customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~' THEN customer_id ELSE REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g') END
     END AS customer_id,
@@ -628,14 +628,14 @@ lines AS (
     END AS order_date,
     COALESCE(CASE
       WHEN NOT (CONTAINS(amount, 'e') OR CONTAINS(amount, 'E') OR CONTAINS(amount, '_') OR CONTAINS(amount, '.')) THEN TRY_CAST(REPLACE(amount, ',', '.') AS DECIMAL(30, 9))
-      WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(REPLACE(amount, ',', '.') AS DOUBLE) AS DECIMAL(30, 9))
+      WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(REPLACE(amount, ',', '.') AS DECIMAL(38, 9)) AS DECIMAL(30, 9))
     END, CASE WHEN REGEXP_MATCHES(amount, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
       WHEN REGEXP_MATCHES(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_MATCHES(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
     END || REPLACE(REGEXP_REPLACE(amount, '[^0-9,]', '', 'g'), ',', '.') AS DECIMAL(30, 9)) END) AS amount,
     COALESCE(CASE
       WHEN NOT (CONTAINS(refund, 'e') OR CONTAINS(refund, 'E') OR CONTAINS(refund, '_') OR CONTAINS(refund, '.')) THEN TRY_CAST(REPLACE(refund, ',', '.') AS DECIMAL(30, 9))
-      WHEN REGEXP_MATCHES(refund, '^\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(REPLACE(refund, ',', '.') AS DOUBLE) AS DECIMAL(30, 9))
+      WHEN REGEXP_MATCHES(refund, '^\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(REPLACE(refund, ',', '.') AS DECIMAL(38, 9)) AS DECIMAL(30, 9))
     END, CASE WHEN REGEXP_MATCHES(refund, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
       WHEN REGEXP_MATCHES(refund, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_MATCHES(refund, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
@@ -660,8 +660,8 @@ clean AS (
       WHEN skip_reason IS NOT NULL THEN skip_reason
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN customer_id BETWEEN '0' AND ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
-      WHEN order_id BETWEEN '0' AND ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
+      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -703,7 +703,7 @@ lines AS (
   SELECT
     CASE
       WHEN REGEXP_CONTAINS(customer_id, '^[\\t-\\r\\x{85}\\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\\.a\\.|nat|undefined|missing|blank|empty|not set|not available|\\(not set\\)|\\(none\\)|\\(null\\)|\\(blank\\)|\\(empty\\)|<null>|<na>|\\[null\\]|\\\\n|#n/a|#null!|#ref!|#value!|#name\\?|-|--|---|–|—|_|\\.|\\.\\.\\.|\\?|\\?\\?|\\?\\?\\?|/|\\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\\.a\\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\\t-\\r\\x{85}\\p{Z}]*$') THEN NULL
-      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*\\pL[\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
+      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*[^\\x{0}-@\\[-`\\x{7b}-\\x{a0}\\p{Z}][\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
       WHEN STRPOS(customer_id, '.0') > 0 THEN REGEXP_REPLACE(TRIM(customer_id), '^([0-9]+)\\.0$', '\\1')
       ELSE TRIM(customer_id)
     END AS customer_id,
@@ -720,20 +720,14 @@ lines AS (
       WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3}(?:(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)?)?$') THEN DATE(SAFE.PARSE_DATETIME('%d.%m.%Y', REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3})')))
       WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3}(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\\[[^\\]]*\\]| \\([^)]*\\))?$') THEN DATE(TIMESTAMP_ADD(SAFE_CAST(CONCAT(CAST(DATE(SAFE.PARSE_DATETIME('%d.%m.%Y', REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3})'))) AS STRING), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\\[(].*)?$', '+00:00'), '^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \\1:00\\2\\3')) AS TIMESTAMP), INTERVAL CASE WHEN REGEXP_CONTAINS(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\\.?[Mm]') THEN 12 WHEN REGEXP_CONTAINS(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\\.?[Mm]') THEN -12 ELSE 0 END HOUR), 'Europe/Berlin')
     END AS order_date,
-    COALESCE(CASE
-      WHEN NOT REGEXP_CONTAINS(amount, '[eE_.]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END
-      WHEN REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS FLOAT64) * 1e9)) < 1e30 THEN CAST(CAST(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS FLOAT64) * 1e9) AS BIGNUMERIC) / 1e9 AS NUMERIC) END
-    END, CASE WHEN REGEXP_CONTAINS(amount, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+    COALESCE(CASE WHEN NOT REGEXP_CONTAINS(amount, '[eE_.]') OR REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END END, CASE WHEN REGEXP_CONTAINS(amount, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
       WHEN REGEXP_CONTAINS(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_CONTAINS(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
     END || REPLACE(REGEXP_REPLACE(amount, '[^0-9,]', ''), ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(CASE
       WHEN REGEXP_CONTAINS(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_CONTAINS(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
     END || REPLACE(REGEXP_REPLACE(amount, '[^0-9,]', ''), ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END END) AS amount,
-    COALESCE(CASE
-      WHEN NOT REGEXP_CONTAINS(refund, '[eE_.]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END
-      WHEN REGEXP_CONTAINS(refund, '^\\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS FLOAT64) * 1e9)) < 1e30 THEN CAST(CAST(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS FLOAT64) * 1e9) AS BIGNUMERIC) / 1e9 AS NUMERIC) END
-    END, CASE WHEN REGEXP_CONTAINS(refund, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+    COALESCE(CASE WHEN NOT REGEXP_CONTAINS(refund, '[eE_.]') OR REGEXP_CONTAINS(refund, '^\\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(refund, ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END END, CASE WHEN REGEXP_CONTAINS(refund, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
       WHEN REGEXP_CONTAINS(refund, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_CONTAINS(refund, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
     END || REPLACE(REGEXP_REPLACE(refund, '[^0-9,]', ''), ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(CASE
@@ -760,8 +754,8 @@ clean AS (
       WHEN skip_reason IS NOT NULL THEN skip_reason
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN customer_id BETWEEN '0' AND ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
-      WHEN order_id BETWEEN '0' AND ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
+      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -799,26 +793,26 @@ source AS (
 lines AS (
   SELECT
     CASE
+      WHEN customer_id BETWEEN '1' AND '~' AND CONTAINS('0123456789', customer_id[-1]) AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN customer_id IS NULL THEN NULL
       WHEN SUFFIX(customer_id, '.com') AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
-      WHEN customer_id BETWEEN '1' AND '~' AND customer_id[-1] BETWEEN '0' AND '9' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN 'a' AND 'z' THEN LOWER(customer_id)
       WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
-      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*\pL[\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
+      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*[^\x{0}-@\[-`\x{7b}-\x{a0}\p{Z}][\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
       WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
       ELSE CASE WHEN customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~' THEN customer_id ELSE REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g') END
     END AS customer_id,
     CASE WHEN ISFINITE(ordered_at) THEN ordered_at END AS order_date,
     CASE WHEN quantity LIKE '%.%' AND REGEXP_MATCHES(quantity, '(^|[^0-9.,])[1-9][0-9]{0,2}\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE
       WHEN NOT (CONTAINS(quantity, 'e') OR CONTAINS(quantity, 'E') OR CONTAINS(quantity, '_')) THEN TRY_CAST(quantity AS DECIMAL(12, 3))
-      WHEN REGEXP_MATCHES(quantity, '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(quantity AS DOUBLE) AS DECIMAL(12, 3))
+      WHEN REGEXP_MATCHES(quantity, '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(quantity AS DECIMAL(38, 3)) AS DECIMAL(12, 3))
     END, CASE WHEN REGEXP_MATCHES(quantity, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
       WHEN REGEXP_MATCHES(quantity, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_MATCHES(quantity, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
     END || REGEXP_REPLACE(quantity, '[^0-9.]', '', 'g') AS DECIMAL(12, 3)) END) END AS quantity,
     CASE WHEN unit_price LIKE '%.%' AND REGEXP_MATCHES(unit_price, '(^|[^0-9.,])[1-9][0-9]{0,2}\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE
       WHEN NOT (CONTAINS(unit_price, 'e') OR CONTAINS(unit_price, 'E') OR CONTAINS(unit_price, '_')) THEN TRY_CAST(unit_price AS DECIMAL(18, 6))
-      WHEN REGEXP_MATCHES(unit_price, '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(unit_price AS DOUBLE) AS DECIMAL(18, 6))
+      WHEN REGEXP_MATCHES(unit_price, '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(unit_price AS DECIMAL(38, 6)) AS DECIMAL(18, 6))
     END, CASE WHEN REGEXP_MATCHES(unit_price, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
       WHEN REGEXP_MATCHES(unit_price, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_MATCHES(unit_price, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
@@ -836,7 +830,7 @@ clean AS (
     CAST(quantity AS DECIMAL(38, 3)) * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN customer_id BETWEEN '0' AND ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -870,25 +864,19 @@ lines AS (
   SELECT
     CASE
       WHEN REGEXP_CONTAINS(customer_id, '^[\\t-\\r\\x{85}\\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\\.a\\.|nat|undefined|missing|blank|empty|not set|not available|\\(not set\\)|\\(none\\)|\\(null\\)|\\(blank\\)|\\(empty\\)|<null>|<na>|\\[null\\]|\\\\n|#n/a|#null!|#ref!|#value!|#name\\?|-|--|---|–|—|_|\\.|\\.\\.\\.|\\?|\\?\\?|\\?\\?\\?|/|\\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\\.a\\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\\t-\\r\\x{85}\\p{Z}]*$') THEN NULL
-      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*\\pL[\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
+      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*[^\\x{0}-@\\[-`\\x{7b}-\\x{a0}\\p{Z}][\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
       WHEN STRPOS(customer_id, '.0') > 0 THEN REGEXP_REPLACE(TRIM(customer_id), '^([0-9]+)\\.0$', '\\1')
       ELSE TRIM(customer_id)
     END AS customer_id,
     ordered_at AS order_date,
-    CASE WHEN quantity LIKE '%.%' AND REGEXP_CONTAINS(quantity, '(^|[^0-9.,])[1-9][0-9]{0,2}\\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE
-      WHEN NOT REGEXP_CONTAINS(quantity, '[eE_]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END
-      WHEN REGEXP_CONTAINS(quantity, '^\\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS FLOAT64) * 1e3)) < 1e12 THEN CAST(CAST(ROUND(SAFE_CAST(quantity AS FLOAT64) * 1e3) AS BIGNUMERIC) / 1e3 AS NUMERIC) END
-    END, CASE WHEN REGEXP_CONTAINS(quantity, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+    CASE WHEN quantity LIKE '%.%' AND REGEXP_CONTAINS(quantity, '(^|[^0-9.,])[1-9][0-9]{0,2}\\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE WHEN NOT REGEXP_CONTAINS(quantity, '[eE_]') OR REGEXP_CONTAINS(quantity, '^\\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(quantity AS BIGNUMERIC), 3) AS NUMERIC) END END, CASE WHEN REGEXP_CONTAINS(quantity, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
       WHEN REGEXP_CONTAINS(quantity, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_CONTAINS(quantity, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
     END || REGEXP_REPLACE(quantity, '[^0-9.]', '') AS BIGNUMERIC), 3)) < 1e9 THEN CAST(ROUND(SAFE_CAST(CASE
       WHEN REGEXP_CONTAINS(quantity, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_CONTAINS(quantity, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
     END || REGEXP_REPLACE(quantity, '[^0-9.]', '') AS BIGNUMERIC), 3) AS NUMERIC) END END) END AS quantity,
-    CASE WHEN unit_price LIKE '%.%' AND REGEXP_CONTAINS(unit_price, '(^|[^0-9.,])[1-9][0-9]{0,2}\\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE
-      WHEN NOT REGEXP_CONTAINS(unit_price, '[eE_]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6) AS NUMERIC) END
-      WHEN REGEXP_CONTAINS(unit_price, '^\\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS FLOAT64) * 1e6)) < 1e18 THEN CAST(CAST(ROUND(SAFE_CAST(unit_price AS FLOAT64) * 1e6) AS BIGNUMERIC) / 1e6 AS NUMERIC) END
-    END, CASE WHEN REGEXP_CONTAINS(unit_price, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+    CASE WHEN unit_price LIKE '%.%' AND REGEXP_CONTAINS(unit_price, '(^|[^0-9.,])[1-9][0-9]{0,2}\\.[0-9]{3}([^0-9.,]|$)') THEN NULL ELSE COALESCE(CASE WHEN NOT REGEXP_CONTAINS(unit_price, '[eE_]') OR REGEXP_CONTAINS(unit_price, '^\\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(unit_price AS BIGNUMERIC), 6) AS NUMERIC) END END, CASE WHEN REGEXP_CONTAINS(unit_price, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2},[0-9]{3}((,[0-9]{3})+([.]([0-9]*|[–-]+))?|[.][0-9]+)|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
       WHEN REGEXP_CONTAINS(unit_price, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_CONTAINS(unit_price, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
     END || REGEXP_REPLACE(unit_price, '[^0-9.]', '') AS BIGNUMERIC), 6)) < 1e12 THEN CAST(ROUND(SAFE_CAST(CASE
@@ -908,7 +896,7 @@ clean AS (
     quantity * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN customer_id BETWEEN '0' AND ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -947,19 +935,19 @@ source AS (
 lines AS (
   SELECT
     CASE
+      WHEN customer_id BETWEEN '1' AND '~' AND CONTAINS('0123456789', customer_id[-1]) AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN customer_id IS NULL THEN NULL
       WHEN SUFFIX(customer_id, '.com') AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
-      WHEN customer_id BETWEEN '1' AND '~' AND customer_id[-1] BETWEEN '0' AND '9' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN 'a' AND 'z' THEN LOWER(customer_id)
       WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
-      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*\pL[\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
+      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*[^\x{0}-@\[-`\x{7b}-\x{a0}\p{Z}][\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
       WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
       ELSE CASE WHEN customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~' THEN customer_id ELSE REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g') END
     END AS customer_id,
     CASE WHEN ISFINITE(ordered_at) THEN ordered_at END AS order_date,
     COALESCE(CASE
       WHEN NOT (CONTAINS(amount, 'e') OR CONTAINS(amount, 'E') OR CONTAINS(amount, '_')) THEN TRY_CAST(amount AS DECIMAL(30, 9))
-      WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(amount AS DOUBLE) AS DECIMAL(30, 9))
+      WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(amount AS DECIMAL(38, 9)) AS DECIMAL(30, 9))
     END, CASE WHEN REGEXP_MATCHES(amount, '^[\s\p{Z}]*''?[\s\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\p{Z}][0-9]{3})+|([''’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+([.]([0-9]*|[–-]+))?|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\s\p{Z})−-]*$') THEN TRY_CAST(CASE
       WHEN REGEXP_MATCHES(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_MATCHES(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
@@ -976,7 +964,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN customer_id BETWEEN '0' AND ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -1007,15 +995,12 @@ lines AS (
   SELECT
     CASE
       WHEN REGEXP_CONTAINS(customer_id, '^[\\t-\\r\\x{85}\\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\\.a\\.|nat|undefined|missing|blank|empty|not set|not available|\\(not set\\)|\\(none\\)|\\(null\\)|\\(blank\\)|\\(empty\\)|<null>|<na>|\\[null\\]|\\\\n|#n/a|#null!|#ref!|#value!|#name\\?|-|--|---|–|—|_|\\.|\\.\\.\\.|\\?|\\?\\?|\\?\\?\\?|/|\\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\\.a\\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\\t-\\r\\x{85}\\p{Z}]*$') THEN NULL
-      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*\\pL[\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
+      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*[^\\x{0}-@\\[-`\\x{7b}-\\x{a0}\\p{Z}][\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
       WHEN STRPOS(customer_id, '.0') > 0 THEN REGEXP_REPLACE(TRIM(customer_id), '^([0-9]+)\\.0$', '\\1')
       ELSE TRIM(customer_id)
     END AS customer_id,
     ordered_at AS order_date,
-    COALESCE(CASE
-      WHEN NOT REGEXP_CONTAINS(amount, '[eE_]') THEN CASE WHEN ABS(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9) AS NUMERIC) END
-      WHEN REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(amount AS FLOAT64) * 1e9)) < 1e30 THEN CAST(CAST(ROUND(SAFE_CAST(amount AS FLOAT64) * 1e9) AS BIGNUMERIC) / 1e9 AS NUMERIC) END
-    END, CASE WHEN REGEXP_CONTAINS(amount, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+([.]([0-9]*|[–-]+))?|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
+    COALESCE(CASE WHEN NOT REGEXP_CONTAINS(amount, '[eE_]') OR REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(amount AS BIGNUMERIC), 9) AS NUMERIC) END END, CASE WHEN REGEXP_CONTAINS(amount, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([.]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([.]([0-9]*|[–-]+))?|[.][0-9]+|[1-9][0-9]{0,2}(,[0-9]{3})+([.]([0-9]*|[–-]+))?|[1-9][0-9]?(,[0-9]{2})+,[0-9]{3}([.]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
       WHEN REGEXP_CONTAINS(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'
       WHEN REGEXP_CONTAINS(amount, '^[^()+−–-]*[+]?[^()+−–-]*([.,][–-]+[^()+−–-]*)?$') THEN ''
     END || REGEXP_REPLACE(amount, '[^0-9.]', '') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(CASE
@@ -1034,7 +1019,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN customer_id BETWEEN '0' AND ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -1068,12 +1053,12 @@ source AS (
 lines AS (
   SELECT
     CASE
+      WHEN customer_id BETWEEN '1' AND '~' AND CONTAINS('0123456789', customer_id[-1]) AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN customer_id IS NULL THEN NULL
       WHEN SUFFIX(customer_id, '.com') AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
-      WHEN customer_id BETWEEN '1' AND '~' AND customer_id[-1] BETWEEN '0' AND '9' AND NOT SUFFIX(customer_id, '.0') THEN customer_id
       WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN 'a' AND 'z' THEN LOWER(customer_id)
       WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
-      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*\pL[\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
+      WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*[^\x{0}-@\[-`\x{7b}-\x{a0}\p{Z}][\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
       WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
       ELSE CASE WHEN customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~' THEN customer_id ELSE REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g') END
     END AS customer_id,
@@ -1090,7 +1075,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN customer_id BETWEEN '0' AND ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -1118,7 +1103,7 @@ lines AS (
   SELECT
     CASE
       WHEN REGEXP_CONTAINS(customer_id, '^[\\t-\\r\\x{85}\\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\\.a\\.|nat|undefined|missing|blank|empty|not set|not available|\\(not set\\)|\\(none\\)|\\(null\\)|\\(blank\\)|\\(empty\\)|<null>|<na>|\\[null\\]|\\\\n|#n/a|#null!|#ref!|#value!|#name\\?|-|--|---|–|—|_|\\.|\\.\\.\\.|\\?|\\?\\?|\\?\\?\\?|/|\\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\\.a\\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\\t-\\r\\x{85}\\p{Z}]*$') THEN NULL
-      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*\\pL[\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
+      WHEN STRPOS(customer_id, '@') > 0 AND REGEXP_CONTAINS(customer_id, '(?s)@.*[^\\x{0}-@\\[-`\\x{7b}-\\x{a0}\\p{Z}][\\t-\\r\\x{85}\\p{Z}]*$') THEN LOWER(REPLACE(REPLACE(TRIM(customer_id), 'İ', 'i'), 'Σ', 'σ'))
       WHEN STRPOS(customer_id, '.0') > 0 THEN REGEXP_REPLACE(TRIM(customer_id), '^([0-9]+)\\.0$', '\\1')
       ELSE TRIM(customer_id)
     END AS customer_id,
@@ -1135,7 +1120,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN customer_id BETWEEN '0' AND ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
