@@ -114,6 +114,10 @@ def _query_error(text: str, copies: Mapping[str, str], name: str) -> SourceError
 
 
 def _csv_error(text: str, name: str, unit: str) -> SourceError | None:
+    if "Parallel CSV Reader" in text:
+        return SourceError(
+            f"{name} holds 32 MB without a record.", "remove the blank lines between and below its records."
+        )
     if "state machine reached an invalid state" in text:
         return SourceError(
             f"{name} has more than one kind of line end.", "save it with one kind of line end."
@@ -129,10 +133,7 @@ def _csv_error(text: str, name: str, unit: str) -> SourceError | None:
     if "Invalid unicode" in text:
         return not_utf8_error(where)
     if re.search(r"maximum line size|line size of", text, re.IGNORECASE):
-        return SourceError(
-            f"{where}: it is longer than 2 MB.",
-            "look for a quote that is never closed: it joins all that follows into one line.",
-        )
+        return long_line_error(where)
     return SourceError(f"{where}: it can't be read.", "look at its quotes and its delimiters.")
 
 
@@ -146,6 +147,19 @@ def unclosed_quote_error(where: str) -> SourceError:
         f"{where}: a quoted value does not end where it should.",
         "double each quote inside a quoted value; if quotes are ordinary characters, set read.quote = ''"
         " in rfm.toml, and if a backslash precedes each quote inside a value, read.escape = '\\'.",
+    )
+
+
+def long_line_error(where: str) -> SourceError:
+    """Return the error for a line that is longer than DuckDB reads.
+
+    Args:
+        where: File and line.
+    """
+    return SourceError(
+        f"{where}: it is longer than 2 MB.",
+        "look for missing line breaks, or for a quote that is never closed: it joins all that follows into"
+        " one line.",
     )
 
 

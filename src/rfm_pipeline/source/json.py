@@ -7,10 +7,11 @@ Lists and objects whose keys are data (maps), which no role can use, stay JSON.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal
@@ -81,15 +82,28 @@ def _to_utf8(
     with open_decompressed(file, file.path, file_type.compression) as stream:
         head = stream.read(HEAD_SIZE)
         codec = options.encoding or detect_encoding(head, file.name, whole=len(head) < HEAD_SIZE)
-        if file_type.compression == "zstd":
-            # DuckDB reads a truncated zstd file without an error; reading it to its end here detects that.
-            while stream.read(HEAD_SIZE):
-                pass
+        if file_type.compression or head.lstrip()[:1] == b"[":
+            _check_end(stream, file, head, is_compressed=file_type.compression is not None)
     if codec in {"utf-8", "ascii"}:
         return file.path, codec
     target = temp_path(temp_dir, file.path.name, ".json")
     convert_to_utf8(file, file.path, codec, target, compression=file_type.compression)
     return target, codec
+
+
+def _check_end(stream: BinaryIO, file: SourceFile, head: bytes, *, is_compressed: bool) -> None:
+    """Raise SourceError for what DuckDB reads without an error: a damaged file, or an array that is cut off.
+
+    DuckDB ignores that a zstd file is truncated, the checksum of a gzip file, and that an array ends in a
+    comma.
+    """
+    tail = head
+    if not is_compressed and len(head) == HEAD_SIZE:
+        stream.seek(-HEAD_SIZE, os.SEEK_END)
+    while block := stream.read(HEAD_SIZE):
+        tail = (tail + block)[-HEAD_SIZE:]
+    if head.lstrip()[:1] == b"[" and tail.rstrip()[-1:] == b",":
+        raise SourceError(f"{file.name} is cut off: its array ends in a comma.", "export it again.")
 
 
 def _infer_columns(

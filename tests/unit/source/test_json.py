@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,7 @@ def test_keys_with_special_characters_are_kept(tmp_path: Path) -> None:
         ("[]", "does not contain objects"),
         ('{"a": 1}\n{"a": 2', "not valid JSON"),
         ('[{"a": 1}, {"a": 2', "not valid JSON"),
+        ('[{"a": 1}, {"a": 2},\n', "is cut off: its array ends in a comma"),
         ('{"a": 1}\nnot json\n', "record 2: it is not valid JSON"),
         ('{"a": 1, "a": 2}', "twice"),
         ('{"a": 1, "A": 2}', "'A' and a column 'a'"),
@@ -116,3 +118,21 @@ def test_json_that_is_not_a_table_is_refused(tmp_path: Path, content: str | byte
 
 def test_an_original_key_that_ends_in_a_number_is_kept(tmp_path: Path) -> None:
     assert read(write(tmp_path / "a.json", '[{"a": 1, "a_1": 2}]'), tmp_path).columns == ("a", "a_1")
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_an_array_that_is_cut_off_behind_a_comma_is_refused(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
+    """DuckDB reads more than a megabyte of such an array without an error."""
+    objects = b",\n".join(b'{"id": %d, "text": "%s"}' % (n, b"x" * 100) for n in range(15_000))
+    path = write(tmp_path / "a.json", compress(b"[" + objects + b",\n"))
+    assert read_error(path, tmp_path).message == f"{path} is cut off: its array ends in a comma."
+
+
+def test_a_gzip_file_of_another_checksum_is_refused(tmp_path: Path) -> None:
+    """DuckDB ignores the checksum."""
+    content = bytearray(gzip.compress(b"".join(b'{"id": %d}\n' % n for n in range(200_000))))
+    content[-8] ^= 1
+    path = write(tmp_path / "a.jsonl.gz", bytes(content))
+    assert read_error(path, tmp_path).message == f"{path} is damaged or incomplete."

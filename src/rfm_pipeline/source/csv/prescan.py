@@ -10,6 +10,8 @@ quotes, 2 to 3 s for gzip; DuckDB's scan takes 2 to 5 s.
 from __future__ import annotations
 
 import codecs
+import os
+from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
@@ -18,6 +20,8 @@ from msgspec import Struct
 _CHUNK_SIZE = 1 << 18
 TAIL_SIZE = 1 << 16
 """Number of last bytes that the prescan returns."""
+LONGEST_LINE = 2_000_000
+"""Longest line in bytes that DuckDB reads; a last line of 32 MB or more is lost without an error."""
 
 
 class PrescanResult(Struct):
@@ -26,6 +30,7 @@ class PrescanResult(Struct):
     Attributes:
         invalid_at: Offset of the first byte that is not UTF-8, or None; the scan stops there.
         nul_at: Offset of the first NUL byte, or None; the scan stops there.
+        long_line_at: Offset of the first line over `LONGEST_LINE` bytes, or None; the scan stops there.
         ascii_before: Whether everything before `invalid_at` is ASCII.
         quoted_line_breaks: Whether a quoted value may contain a line break. An odd number of quotes inside an
             unquoted value can make it True without need, but never False where it must be True.
@@ -37,6 +42,7 @@ class PrescanResult(Struct):
 
     invalid_at: int | None = None
     nul_at: int | None = None
+    long_line_at: int | None = None
     ascii_before: bool = True
     quoted_line_breaks: bool = False
     line_ends: frozenset[bytes] = frozenset()
@@ -68,6 +74,9 @@ def prescan(stream: BinaryIO, quote: str) -> PrescanResult:
             return result
         if not _is_utf8(decoder, chunk, result, offset):
             return result
+        if _has_long_line(chunk, offset - result.last_line_end):
+            result.long_line_at = result.last_line_end
+            return result
         line_breaks.feed(chunk)
         if line_end := max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1:
             result.last_line_end = offset + line_end
@@ -78,6 +87,26 @@ def prescan(stream: BinaryIO, quote: str) -> PrescanResult:
     result.size, result.tail = offset, (result.tail + previous)[-TAIL_SIZE:]
     result.quoted_line_breaks, result.line_ends = line_breaks.quoted, line_breaks.finish()
     return result
+
+
+def _has_long_line(chunk: bytes, line_size: int) -> bool:
+    """Return whether the line that continues in a chunk is too long, given its size before the chunk."""
+    if line_size + len(chunk) <= LONGEST_LINE:
+        return False
+    line_ends = [position for position in (chunk.find(b"\n"), chunk.find(b"\r")) if position >= 0]
+    return line_size + min(line_ends, default=len(chunk)) > LONGEST_LINE
+
+
+def find_long_last_line(path: Path) -> int | None:
+    """Return the number of the last line of a file, from 1, if it is over `LONGEST_LINE` bytes; else None."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - LONGEST_LINE - 2))
+        last = stream.read().rstrip(b"\r\n")
+        if len(last) <= LONGEST_LINE or b"\n" in last or b"\r" in last:
+            return None
+        stream.seek(0)
+        return locate_byte(stream, size - 3)[0]
 
 
 def locate_byte(stream: BinaryIO, offset: int) -> tuple[int, int]:

@@ -17,7 +17,6 @@ from rfm_pipeline.common.duckdb_engine import connect_in_memory
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal, text_literal
 from rfm_pipeline.config.column_mapping import normalize_name
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.base import FileRead, Scan, union_by_name
 from rfm_pipeline.source.csv.aligned import detect_separator, write_with_tabs
 from rfm_pipeline.source.csv.dialect import TABS_NOTE, CsvDialect, detect_dialect
@@ -34,7 +33,7 @@ from rfm_pipeline.source.encoding import (
     not_utf8_error,
     nul_byte_error,
 )
-from rfm_pipeline.source.errors import translate_read_errors, unclosed_quote_error
+from rfm_pipeline.source.errors import long_line_error, translate_read_errors, unclosed_quote_error
 from rfm_pipeline.source.file_type import FileType, compression_argument, open_decompressed
 from rfm_pipeline.source.files import SourceFile
 from rfm_pipeline.source.headers import missing_column_notes, unite_headers
@@ -43,8 +42,6 @@ from rfm_pipeline.source.total_rows import TotalRow
 
 # Characters; below Python's limit for one CSV value, 128 Ki.
 _DIALECT_HEAD_SIZE = 100_000
-# DuckDB 2.0 loses a last line of 32 MB.
-_LONGEST_LAST_LINE = 16 << 20
 
 
 class _PreparedFile(Struct, frozen=True):
@@ -213,7 +210,6 @@ class _FilePreparation:
         dialect, notes = detect_dialect(text, self._file.name, self._options, self._configured)
         self._notes += [note for note in notes if not separator or note != TABS_NOTE]
         properties = self._prescan(dialect)
-        self._check_last_line(properties)
         layout = detect_layout(text, dialect, properties, self._configured)
         self._notes += layout.notes
         if layout.end is not None:
@@ -241,17 +237,6 @@ class _FilePreparation:
         self._path, self._compression = target, None
         self._options = replace(self._options, delimiter="\t", quote="")
         self._notes.append("columns aligned by blanks")
-
-    def _check_last_line(self, properties: PrescanResult) -> None:
-        """Raise SourceError if the last line is so long that DuckDB 2.0 would lose it without an error."""
-        if properties.size - properties.last_line_end < _LONGEST_LAST_LINE:
-            return
-        with self._open() as stream:
-            line, _ = locate_byte(stream, properties.last_line_end)
-        raise SourceError(
-            f"{self._file.name}, line {line:,}: the last line is longer than 16 MB.",
-            "look for line breaks that are missing, or a quote that is never closed: a line is one record.",
-        )
 
     @staticmethod
     def _arguments(
@@ -287,7 +272,7 @@ class _FilePreparation:
         """Return the properties of the file; replace it by a copy if DuckDB can't read its line ends.
 
         Raises:
-            SourceError: If the file has an invalid byte.
+            SourceError: If the file has an invalid byte, or a line that is too long.
         """
         properties = self._prescan_encoding(dialect)
         if properties.mixed_line_ends:
@@ -302,14 +287,16 @@ class _FilePreparation:
         if is_windows and self._options.encoding is None:
             self._replace_by_copy(WINDOWS_1252)
             properties = self._prescan_path(dialect)
-        offset = properties.nul_at if properties.invalid_at is None else properties.invalid_at
+        found = (properties.invalid_at, properties.nul_at, properties.long_line_at)
+        offset = next((offset for offset in found if offset is not None), None)
         if offset is None:
             return properties
         with self._open() as stream:
             line, byte = locate_byte(stream, offset)
         if properties.nul_at is not None:
             raise nul_byte_error(self._file.name, line)
-        raise not_utf8_error(f"{self._file.name}, line {line:,}", byte)
+        where = f"{self._file.name}, line {line:,}"
+        raise not_utf8_error(where, byte) if properties.long_line_at is None else long_line_error(where)
 
     def _prescan_path(self, dialect: CsvDialect) -> PrescanResult:
         with self._open() as stream:

@@ -334,11 +334,15 @@ def test_an_aligned_line_of_another_width_is_refused(tmp_path: Path) -> None:
 # Limits
 
 
-def test_a_last_line_that_duckdb_would_lose_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r"])
+def test_a_last_line_that_duckdb_would_lose_is_refused(tmp_path: Path, end: str) -> None:
+    """DuckDB 2.0 returns one line only, without an error."""
     path = tmp_path / "a.csv"
     with path.open("wb") as file:
-        file.write(f"{HEADER}\n{LINES[0]}\n".encode())
-        for _ in range(17):
+        file.write(f"{HEADER}{end or chr(10)}{LINES[0]}{end or chr(10)}".encode())
+        for _ in range(33):
             file.write(b"x" * (1 << 20))
+        file.write(f",,{end}".encode())
     error = read_error(path, tmp_path)
-    assert error.message == f"{path}, line 3: the last line is longer than 16 MB."
+    assert error.message.startswith(f"{path}, line ")
+    assert error.message.endswith(": it is longer than 2 MB.")

@@ -71,6 +71,24 @@ def test_the_first_byte_that_is_not_utf8_is_located(
     assert result.invalid_at == expected
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 10])
+@max_examples(60)
+@given(lines=st.lists(st.tuples(st.integers(0, 14), st.sampled_from(["\n", "\r\n", "\r"])), max_size=8))
+def test_the_first_line_that_is_too_long_is_located(
+    monkeypatch: pytest.MonkeyPatch, size: int, lines: list[tuple[int, str]]
+) -> None:
+    monkeypatch.setattr(prescan_module, "_CHUNK_SIZE", size)
+    monkeypatch.setattr(prescan_module, "LONGEST_LINE", 10)
+    offset, expected = 0, None
+    for length, end in lines:
+        if length > 10:
+            expected = offset
+            break
+        offset += length + len(end)
+    content = "".join("x" * length + end for length, end in lines).rstrip("\r\n").encode()
+    assert prescan_module.prescan(io.BytesIO(content), '"').long_line_at == expected
+
+
 def parse_quotes(text: str) -> bool:
     """Return whether each quoted value is closed and has a separator or nothing on both sides."""
     position, inside = 0, False
