@@ -29,6 +29,7 @@ from rfm_pipeline.pipeline.output_paths import refuse_destination, refuse_overwr
 from rfm_pipeline.pipeline.shared_orders import comparing_files, expects_shared_orders
 from rfm_pipeline.pipeline.source_identity import refuse_other_columns
 from rfm_pipeline.pipeline.source_query import source_query
+from rfm_pipeline.pipeline.source_state import SourceState
 from rfm_pipeline.results.run_history import DestinationState, read_state
 from rfm_pipeline.source.profile.profile import profile_source
 from rfm_pipeline.sql.audit_queries import audit_sql
@@ -63,6 +64,7 @@ class Plan(Struct, frozen=True):
         cost: What the run would read, and its price; None if reading is free, or no estimate was requested.
         frozen: The earlier run whose edges score the customers; None if edges are recomputed.
         replaces_source: Whether the run may replace the result of another source.
+        source_state: The source's files before anything was read.
     """
 
     settings: Settings
@@ -77,6 +79,7 @@ class Plan(Struct, frozen=True):
     replaces_source: bool = False
     configured: frozenset[str] = frozenset()
     export_notes: tuple[str, ...] = ()
+    source_state: SourceState = SourceState()
 
     @property
     def mapping(self) -> ColumnMapping:
@@ -183,19 +186,23 @@ def open_plan(
     segment_map = validate_request(configuration, publishes=publishes)
     with ExitStack() as stack:
         name = run_id or f"check-{secrets.token_hex(6)}"
+        query = source_query(configuration.settings)
         warehouse = open_warehouse(
             configuration.settings,
             name,
             publishes=publishes,
             opener=opens,
-            query=source_query(configuration.settings),
+            query=query,
         )
         stack.callback(warehouse.close)
         if publishes:
             warehouse.destination.check()
         if run_id:
             stack.enter_context(warehouse.destination.lease(run_id))
-        plan = build_plan(configuration, warehouse, segment_map, today, publishes=publishes)
+        source_state = SourceState.observe(configuration.settings, query)
+        with source_state.checked():
+            plan = build_plan(configuration, warehouse, segment_map, today, publishes=publishes)
+        plan = replace(plan, source_state=source_state)
         if publishes:
             plan = without_forgotten(replace(estimate(plan), replaces_source=replace_source))
             refuse_other_columns(plan)

@@ -109,6 +109,8 @@ def execute_run(start: RunStart, plan: Plan, observer: RunObserver) -> RunResult
                 observer.step("Writing the outputs")
             outputs.write(plan.warehouse, StagingTable.RESULT)
         observer.step("Publishing")
+        with _failure_recorded(start, plan):
+            plan.source_state.check()
         _publish(plan, record)
         with _after_commit():
             outputs.move()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
@@ -23,8 +25,12 @@ def source_query(settings: Settings) -> SqlQuery | None:
         return None
     # Imported late: they load sqlglot and DuckDB.
     from rfm_pipeline.source.sql_query import SqlQuery, read_sql_file
-    from rfm_pipeline.sql.validation.source_query import validate_source_query
+    from rfm_pipeline.sql.validation.source_query import file_patterns, validate_source_query
 
     dialect = "bigquery" if isinstance(settings.to, BigQueryDestinationLocation) else "duckdb"
     name = location.file.name
-    return SqlQuery(validate_source_query(read_sql_file(location), name, dialect), name)
+    text = validate_source_query(read_sql_file(location), name, dialect)
+    patterns = file_patterns(text) if dialect == "duckdb" else ()
+    # `Path.glob` does not accept absolute patterns.
+    paths = {path for pattern in patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207
+    return SqlQuery(text, name, tuple(map(Path, sorted(paths))))

@@ -58,7 +58,8 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         RfmError: If the engine fails.
     """
     warehouse = plan.warehouse
-    plan = stage_metrics(plan, observer)
+    with plan.source_state.checked():
+        plan = stage_metrics(plan, observer)
     segments = plan.pipeline.steps(warehouse.table)[-1]
     observer.step("Scoring and segmenting")
     _materialize_result(start, plan, f"(\n{segments.select}\n)", observer)
@@ -82,7 +83,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         audits=run_audits(plan, audit_input, _current_result(plan)),
         usage=warehouse.usage(),
         columns={role: column.name for role, column in plan.mapping.roles().items()},
-        notes=(*plan.notes, *counts.lines.keys.notes(plan.spec.reading)),
+        notes=(*plan.notes, *plan.source_state.notes(), *counts.lines.keys.notes(plan.spec.reading)),
         drift=audit_input.drift,
     )
 

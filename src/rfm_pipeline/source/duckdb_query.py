@@ -10,11 +10,14 @@ from rfm_pipeline.common.duckdb_types import schema_of
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.base import OpenedSource
-from rfm_pipeline.source.errors import SQL_FORMAT, to_source_error
+from rfm_pipeline.source.csv.prescan import find_long_last_line
+from rfm_pipeline.source.errors import SQL_FORMAT, long_line_error, to_source_error
+from rfm_pipeline.source.files import translate_os_errors
 from rfm_pipeline.source.sql_query import SqlQuery
 
 _LINE = re.compile(r"^LINE (?P<line>\d+):", re.MULTILINE)
 _MISSING_FILE = re.compile(r'No files found that match the pattern "(?P<path>[^"\n]+)"')
+_TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 _CSV = re.compile(r"read_csv|\.[ct]sv\b", re.IGNORECASE)
 _TYPES_NOTE = (
     "DuckDB chose the types of the query's CSV columns, dates among them; read_csv(..., all_varchar = true)"
@@ -29,6 +32,7 @@ def open_sql_query(query: SqlQuery, connection: duckdb.DuckDBPyConnection, _: Pa
     Raises:
         SourceError: If DuckDB rejects the query; the message has the line of the file.
     """
+    _refuse_long_last_lines(query)
     # A name that is no table must not be looked up among the variables of the program.
     connection.execute("SET python_enable_replacements = false")
     try:
@@ -49,6 +53,20 @@ def open_sql_query(query: SqlQuery, connection: duckdb.DuckDBPyConnection, _: Pa
         rows=None,
         notes=(_TYPES_NOTE,) if _reads_typed_csv(query.text) else (),
     )
+
+
+def _refuse_long_last_lines(query: SqlQuery) -> None:
+    """Raise if DuckDB would lose the last line of a CSV file, which only uncompressed files are checked for.
+
+    Raises:
+        SourceError: If a file has such a line, or can't be read.
+    """
+    for path in query.files:
+        if path.suffix.lower() in _TEXT_SUFFIXES and path.is_file():
+            with translate_os_errors(str(path)):
+                line = find_long_last_line(path)
+            if line is not None:
+                raise long_line_error(f"{path}, line {line:,}")
 
 
 def _reads_typed_csv(text: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec import Struct
 
 from rfm_pipeline.config.source_location import SqlFile
@@ -15,10 +17,12 @@ class SqlQuery(Struct, frozen=True):
     Attributes:
         text: The SELECT, without a semicolon at its end.
         name: Name of its file, for messages.
+        files: Files that it reads with DuckDB, by the paths and patterns in it.
     """
 
     text: str
     name: str
+    files: tuple[Path, ...] = ()
 
     @property
     def relation(self) -> str:

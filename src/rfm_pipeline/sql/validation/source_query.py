@@ -42,6 +42,17 @@ def validate_source_query(text: str, name: str, dialect: str) -> str:
     return text
 
 
+def file_patterns(text: str) -> tuple[str, ...]:
+    """Return the paths and glob patterns that a valid query of DuckDB reads, as in `FROM 'orders.csv'`."""
+    patterns: list[str] = []
+    for table in sqlglot.parse_one(text, read="duckdb").find_all(exp.Table):
+        if isinstance(table.this, exp.Identifier):
+            patterns += [table.this.name] if table.this.quoted else []
+        elif isinstance(table.this, exp.Expr):
+            patterns += [literal.name for literal in table.this.find_all(exp.Literal) if literal.is_string]
+    return tuple(dict.fromkeys(patterns))
+
+
 def _check_tokens(tokens: list[Token], name: str) -> None:
     """Raise unless there is one statement, and it begins as a SELECT does.
 
