@@ -119,7 +119,10 @@ def recognize_destination(destination: str, catalog: Catalog) -> dict[str, bool]
             f" rfm, and there is no table of its runs, {destination}{SUFFIXES['runs']}.",
             _another_table(catalog),
         )
-    return {role: table.comment == table_comment(role, destination) for role, table in tables.items()}
+    return {
+        role: mark is not None and mark.is_of(role, destination) and mark.format == FORMAT
+        for role, mark in marks.items()
+    }
 
 
 def published_by(table: str, catalog: Catalog) -> str | None:
