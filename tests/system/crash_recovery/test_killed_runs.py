@@ -39,6 +39,8 @@ TRACED = tuple(
         "pipeline/run_records.py",
         "pipeline/output_files.py",
         "warehouse/duckdb/destination.py",
+        "warehouse/duckdb/lease.py",
+        "results/recognition.py",
         "common/file_lock.py",
         "common/atomic_file.py",
         "common/duckdb_engine.py",

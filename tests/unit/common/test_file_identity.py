@@ -51,7 +51,12 @@ def test_case_matters_where_the_folder_tells_it_apart(
 
 def test_an_empty_folder_is_like_the_one_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "empty").mkdir()
-    asked = []
-    monkeypatch.setattr(os.path, "lexists", lambda path: bool(asked.append(path)) or True)
+    asked: list[str] = []
+
+    def exists(path: str) -> bool:
+        asked.append(path)
+        return True
+
+    monkeypatch.setattr(os.path, "lexists", exists)
     assert file_identity._folds_case(str(tmp_path / "empty"))
     assert asked == [str(tmp_path / "EMPTY")]
