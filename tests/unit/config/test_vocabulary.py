@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections import defaultdict
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import pytest
 
@@ -34,6 +36,18 @@ NEVER_AMOUNTS = {
     "pl": "Kwota zwrotu, Rabat, Koszt, Podatek, Napiwek, Koszt wysyłki, Prowizja, Saldo, Waga",
 }  # fmt: skip
 NEVER_ROLES = ("refund", "discount", "cost", "tax", "tip", "shipping", "fee", "balance", "weight")
+
+
+FILES = sorted(
+    (file for file in resources.files(vocabulary).iterdir() if file.name.endswith(".toml")),
+    key=lambda file: file.name,
+)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_each_file_is_read_as_toml(file: Traversable) -> None:
+    # A file in a part of TOML that `load` does not know differs here.
+    assert vocabulary.load(file.name.removesuffix(".toml")) == tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def role_and_kind(name: str) -> tuple[str, str]:
