@@ -140,6 +140,13 @@ def _refused_by_system(error: OSError) -> int:
 
 
 def _bug(error: Exception) -> int:
+    if isinstance(error, MemoryError) or "can't start new thread" in str(error):
+        return _failed(
+            "The system allows too little memory or too few threads.",
+            "raise the limits of the process, which `ulimit -a` lists.",
+            WarehouseError.exit_code,
+            error,
+        )
     summary = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     return _failed(
         f"A bug in rfm: {summary}", "run it again with `rfm --debug` and report what it shows.", 1, error

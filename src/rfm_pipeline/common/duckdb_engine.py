@@ -14,6 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from rfm_pipeline.common.cancellation import raise_if_cancelled
+from rfm_pipeline.common.formatting import format_bytes
+from rfm_pipeline.errors import WarehouseError
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 try:
     import _duckdb as duckdb
@@ -21,6 +28,9 @@ except ImportError:  # a release in which the extension module has another name
     import duckdb  # type: ignore[no-redef]
 
 __all__ = ["connect_in_memory", "duckdb", "execute_interruptibly", "fetch_dicts", "lock_holder"]
+
+_LEAST_ADDRESS_SPACE = 1_000_000_000
+"""Bytes of address space that a run of a few lines takes, with four threads."""
 
 _LOCK_CONFLICT = re.compile(r"Could not set lock on file|being used by another process")
 _LOCK_HOLDER = re.compile(r"held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
@@ -36,10 +46,28 @@ def connect_in_memory(config: Mapping[str, str] | None = None) -> duckdb.DuckDBP
 
     Raises:
         duckdb.Error: If DuckDB rejects a setting.
+        WarehouseError: If the process may use too little address space.
     """
+    _check_address_space()
     connection = duckdb.connect(":memory:", config=dict(config or {}))
     connection.execute("SET enable_progress_bar_print = false")
     return connection
+
+
+def _check_address_space() -> None:
+    """Raise if the address space is limited to less than DuckDB's threads need; they would abort the process.
+
+    Raises:
+        WarehouseError: If it is.
+    """
+    if resource is None:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESS_SPACE:
+        raise WarehouseError(
+            f"The address space is limited to {format_bytes(limit)}, and DuckDB needs 1 GB.",
+            "raise the limit with `ulimit -v unlimited`; --memory-limit limits the memory itself.",
+        )
 
 
 def execute_interruptibly(

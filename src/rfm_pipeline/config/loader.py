@@ -220,10 +220,10 @@ def _refuse_unusable_text(value: object, location: tuple[str, ...]) -> None:
     elif isinstance(value, list | tuple):
         for inner in value:
             _refuse_unusable_text(inner, location)
-    elif isinstance(value, str | Path) and location != ("source",):
+    elif isinstance(value, str | Path):
         text = str(value)
-        # Undecodable bytes of an argument are surrogates.
-        is_utf8 = not any("\ud800" <= character <= "\udfff" for character in text)
+        # Undecodable bytes of an argument are surrogates; the source reports those in its own name.
+        is_utf8 = location == ("source",) or not any("\ud800" <= character <= "\udfff" for character in text)
         if not is_utf8 or "\0" in text:
             problem = "contains a NUL character" if is_utf8 else "is not text in UTF-8"
             raise ConfigurationError(

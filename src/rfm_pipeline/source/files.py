@@ -7,13 +7,14 @@ import errno
 import glob
 import os
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from msgspec import Struct
 
 from rfm_pipeline.common.file_identity import file_key
+from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import SourceError, WarehouseError
 from rfm_pipeline.source.file_suffix import format_by_suffix
 
@@ -77,7 +78,8 @@ def translate_os_errors(name: str) -> Iterator[None]:
                 f"The disk is full: {name} can't be copied to the temporary directory.",
                 "free some space, or set duckdb.temp_directory to a directory on a larger disk.",
             ) from None
-        raise SourceError(f"{name} can't be read: {error.strerror or error}.") from None
+        reason = lower_first(error.strerror or str(error))
+        raise SourceError(f"{name} can't be read: {reason}.", "look at the path.") from None
 
 
 def find_files(text: str) -> MatchedFiles:
@@ -149,7 +151,9 @@ def file_not_found_error(path: Path) -> SourceError:
     folder = path.parent
     if not folder.is_dir():
         return SourceError(f"{path} does not exist, nor does the folder {folder}.", "look at the path.")
-    names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    names: list[str] = []
+    with suppress(PermissionError):
+        names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     # Compared without suffixes: any two names that end in `.csv` are somewhat similar.
     stems = {Path(name).stem.lower(): name for name in names}
     close = difflib.get_close_matches(path.stem.lower(), stems, n=1, cutoff=0.6)

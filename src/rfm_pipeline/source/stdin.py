@@ -43,10 +43,14 @@ def spool_pipe(file: SourceFile, temp_dir: Path) -> SourceFile:
     """Copy a file that is not a regular file, such as a shell's `<(command)`, to the temporary directory.
 
     Raises:
-        SourceError: If the file can't be read.
+        SourceError: If the file can't be read, or is a device, which may never end.
     """
     target = temp_path(temp_dir, "pipe", "")
     with translate_os_errors(file.name):
+        if file.path.is_char_device() or file.path.is_block_device():
+            raise SourceError(
+                f"{file.name} is a device, not a file.", "name a file, or pipe one into `rfm run -`."
+            )
         _copy(lambda: file.path.open("rb", buffering=0), target)
     return SourceFile(target, file.name)
 

@@ -210,6 +210,33 @@ def test_an_unexpected_refusal_of_the_system_is_no_bug(
     assert sentence == "The operating system refused to use somewhere: permission denied."
 
 
+def test_a_device_is_no_source_and_a_pipe_no_destination(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
+    assert refused(rfm("run", "/dev/zero"))[0] == "/dev/zero is a device, not a file."
+    os.mkfifo(tmp_path / "pipe.duckdb")
+    for command in ("run", "check"):
+        sentence, _ = refused(rfm(command, orders, "--to", "duckdb:pipe.duckdb"))
+        assert sentence == "pipe.duckdb is a pipe, a socket or a device, not a file."
+
+
+def test_too_little_address_space_is_reported_before_a_thread_aborts(
+    rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("resource.getrlimit", lambda _: (500 * 2**20, -1))
+    sentence, hint = refused(rfm("run", orders), code=4)
+    assert sentence == "The address space is limited to 500 MiB, and DuckDB needs 1 GB."
+    assert "ulimit -v unlimited" in hint
+
+
+def test_a_thread_that_can_not_start_is_no_bug(
+    rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", fail)
+    assert "too few threads" in refused(rfm("run", orders), code=4)[0]
+
+
 # Settings
 
 
@@ -236,6 +263,7 @@ def test_variables_that_are_nested_too_deeply_are_refused(
 @pytest.mark.parametrize(
     ("toml", "problem"),
     [
+        ('source = "a\\u0000b"', "The setting `source` contains a NUL character."),
         ('to = "duckdb:a\\u0000b"', "The setting `to` contains a NUL character."),
         ('output = ["a\\u0000b.csv"]', "The setting `output` contains a NUL character."),
         (
@@ -247,7 +275,7 @@ def test_variables_that_are_nested_too_deeply_are_refused(
 )
 def test_settings_that_no_system_takes_are_refused(toml: str, problem: str, rfm: Rfm, orders: Path) -> None:
     Path("rfm.toml").write_text(f"{toml}\n", encoding="utf-8")
-    assert refused(rfm("run", orders))[0].startswith(problem)
+    assert refused(rfm("check"))[0].startswith(problem)
 
 
 @pytest.mark.parametrize(
@@ -264,3 +292,9 @@ def test_a_destination_is_no_address(to: str, rfm: Rfm, orders: Path) -> None:
     sentence, hint = refused(rfm("run", orders, "--to", to))
     assert "is an address" in sentence
     assert "create" not in hint
+
+
+def test_a_folder_of_a_schedule_is_no_address(rfm: Rfm, tmp_path: Path) -> None:
+    ended = rfm("schedule", "cron", "--write", "https://example.com/a", "--", "run", "orders.csv")
+    assert "is an address" in refused(ended)[0]
+    assert list(tmp_path.iterdir()) == []

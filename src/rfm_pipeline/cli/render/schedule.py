@@ -10,6 +10,7 @@ from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.cli.streams import print_message, printable
 from rfm_pipeline.common.atomic_file import replace_file
 from rfm_pipeline.common.untrusted_text import replace_unprintable
+from rfm_pipeline.config.base import is_address
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import Rendered
 from rfm_pipeline.schedule.install import InstallStep, execute_steps
@@ -41,6 +42,8 @@ def write_rendered(rendered: Rendered, folder: Path) -> None:
     Raises:
         UsageError: If the folder can't be written to.
     """
+    if is_address(folder):
+        raise UsageError(f"{folder} is an address, not a folder.", "name a folder with --write.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in rendered.files:

@@ -145,6 +145,10 @@ class DuckDBDestination:
     def _check_is_file(self) -> None:
         if self._file.is_dir():
             raise DestinationError(f"{self._file} is a folder.", "name a file: --to duckdb:rfm.duckdb.")
+        if os.path.exists(self._file) and not self._file.is_file():  # noqa: PTH110 - raises nothing
+            # Opening a pipe would wait for its other end.
+            problem = f"{self._file} is a pipe, a socket or a device, not a file."
+            raise DestinationError(problem, "name a file: --to duckdb:rfm.duckdb.")
 
     def retain_tables(self, run_id: str, tables: Sequence[str]) -> str:
         """Copy staged tables into a file beside the destination; return a clause that says where they are."""
