@@ -26,6 +26,7 @@ from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.results.tables import SUFFIXES
 from rfm_pipeline.source.file_suffix import format_by_suffix
 from rfm_pipeline.source.files import reads_file
+from rfm_pipeline.source.sql_query import SqlQuery
 
 Output = tuple[str, Path]
 """What an output is, such as `output` or `report`, and its path."""
@@ -75,6 +76,17 @@ def refuse_same_files(outputs: Sequence[Output], files: Sequence[Output]) -> Non
             named = "" if path.absolute() == existing.absolute() else f", {existing}"
             raise ConfigurationError(f"The {what} {path} is {other}{named}.", _ELSEWHERE)
         keys[key] = (f"the same file as the {what}", path)
+
+
+def refuse_files_of_query(outputs: Sequence[Output], query: SqlQuery) -> None:
+    """Raise if a query reads an output, or would read it the next time.
+
+    Raises:
+        ConfigurationError: If it does.
+    """
+    for what, path in outputs:
+        if any(reads_file(pattern, path) for pattern in query.patterns):
+            raise ConfigurationError(f"The {what} {path} would be read by {query.name}.", _ELSEWHERE)
 
 
 def refuse_destination(configuration: Configuration) -> None:

@@ -25,7 +25,12 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
-from rfm_pipeline.pipeline.output_paths import refuse_destination, refuse_overwriting
+from rfm_pipeline.pipeline.output_paths import (
+    Output,
+    refuse_destination,
+    refuse_files_of_query,
+    refuse_overwriting,
+)
 from rfm_pipeline.pipeline.shared_orders import comparing_files, expects_shared_orders
 from rfm_pipeline.pipeline.source_identity import refuse_other_columns
 from rfm_pipeline.pipeline.source_query import source_query
@@ -184,22 +189,18 @@ def open_plan(
         RfmError: If any check fails; the first one does.
     """
     segment_map = validate_request(configuration, publishes=publishes)
+    settings, query = configuration.settings, source_query(configuration.settings)
+    if query is not None:
+        refuse_files_of_query(_outputs(settings, publishes=publishes), query)
     with ExitStack() as stack:
         name = run_id or f"check-{secrets.token_hex(6)}"
-        query = source_query(configuration.settings)
-        warehouse = open_warehouse(
-            configuration.settings,
-            name,
-            publishes=publishes,
-            opener=opens,
-            query=query,
-        )
+        warehouse = open_warehouse(settings, name, publishes=publishes, opener=opens, query=query)
         stack.callback(warehouse.close)
         if publishes:
             warehouse.destination.check()
         if run_id:
             stack.enter_context(warehouse.destination.lease(run_id))
-        source_state = SourceState.observe(configuration.settings, query)
+        source_state = SourceState.observe(settings, query)
         with source_state.checked():
             plan = build_plan(configuration, warehouse, segment_map, today, publishes=publishes)
         plan = replace(plan, source_state=source_state)
@@ -224,18 +225,22 @@ def validate_request(configuration: Configuration, *, publishes: bool) -> Segmen
         # An invalid webhook fails every run, and not only the first run that has a message to send.
         settings.notify.webhook_url(os.environ)
     segment_map = SegmentMap.from_config(settings.segments, settings.scoring.bins_by_dimension)
-    outputs = [("output", path) for path in dict.fromkeys(settings.output)]
-    for _, path in outputs:
+    for path in settings.output:
         check_output(path)
     if publishes and settings.report.file:
         from rfm_pipeline.report.write import check_report_path
 
         check_report_path(settings.report.file)
-        outputs.append(("report", settings.report.file))
-    refuse_overwriting(outputs, configuration)
+    refuse_overwriting(_outputs(settings, publishes=publishes), configuration)
     if publishes:
         refuse_destination(configuration)
     return segment_map
+
+
+def _outputs(settings: Settings, *, publishes: bool) -> list[Output]:
+    """Return the files that a run writes; an output that is named twice is one."""
+    outputs = [("output", path) for path in dict.fromkeys(settings.output)]
+    return outputs + ([("report", settings.report.file)] if publishes and settings.report.file else [])
 
 
 def build_plan(

@@ -33,4 +33,4 @@ def source_query(settings: Settings) -> SqlQuery | None:
     patterns = file_patterns(text) if dialect == "duckdb" else ()
     # `Path.glob` does not accept absolute patterns.
     paths = {path for pattern in patterns for path in glob.glob(pattern, recursive=True)}  # noqa: PTH207
-    return SqlQuery(text, name, tuple(map(Path, sorted(paths))))
+    return SqlQuery(text, name, tuple(map(Path, sorted(paths))), patterns)

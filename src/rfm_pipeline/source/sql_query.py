@@ -18,11 +18,13 @@ class SqlQuery(Struct, frozen=True):
         text: The SELECT, without a semicolon at its end.
         name: Name of its file, for messages.
         files: Files that it reads with DuckDB, by the paths and patterns in it.
+        patterns: These paths and patterns.
     """
 
     text: str
     name: str
     files: tuple[Path, ...] = ()
+    patterns: tuple[str, ...] = ()
 
     @property
     def relation(self) -> str:
