@@ -18,10 +18,14 @@ from typing import Any
 from msgspec import Struct
 
 DAYS_PER_WEEK = 7
-_BOUND = math.log(1e6)
+_BOUNDS = ((1e-6, 1e6), (1e-6, 1e6), (1e-6, 1e3), (1e-6, 1e3))
+"""Bounds of r, alpha (in mean ages), a and b: beyond them, the distributions hardly change."""
 _STARTS = ((0.5, 0.5, 0.5, 2.0), (1.0, 1.0, 0.05, 5.0), (2.0, 2.0, 1.0, 1.0))
 """Starting points of r, alpha (in mean ages), a and b: with much, with little and with heavy dropout."""
 _MIN_DROPOUT = 1e-3
+_MAX_SERIES_A = 20.0
+"""Largest `a` for which the hypergeometric series is used; its terms overflow if `a` is large."""
+_NODES = 40
 
 
 class History(Struct, frozen=True):
@@ -95,7 +99,7 @@ def fit(histories: Sequence[History]) -> Model | None:
             np.log(start),
             jac=True,
             method="L-BFGS-B",
-            bounds=[(-_BOUND, _BOUND)] * 4,
+            bounds=np.log(_BOUNDS),
             options={"maxiter": 1_000, "ftol": 1e-13, "gtol": 1e-8},
         )
         for start in _STARTS
@@ -110,8 +114,7 @@ def fit(histories: Sequence[History]) -> Model | None:
 def expected_purchases(model: Model, histories: Sequence[History], days: int) -> list[float]:
     """Return the expected number of days with an order in the days after the date of the estimate.
 
-    Equation 10 of the paper. The hypergeometric function is taken in the form that Euler's transformation
-    gives, 2F1(r+x, b+x; c; z) = (1-z)^(a-1-r-x) 2F1(c-r-x, a-1; c; z), in which nothing overflows.
+    Equation 10 of the paper.
 
     Args:
         model: The model.
@@ -119,24 +122,52 @@ def expected_purchases(model: Model, histories: Sequence[History], days: int) ->
         days: Length of the horizon.
     """
     import numpy as np
-    from scipy.special import hyp2f1
 
-    data = _Data.of(histories).in_units(DAYS_PER_WEEK)
-    x, r, alpha, b, horizon = data.repeats, model.r, model.alpha, model.b, days / DAYS_PER_WEEK
-    # The formula divides by a - 1, and its limit at 1 is finite.
-    a = model.a if abs(model.a - 1) > 1e-6 else 1 + 1e-6
-    remaining = (alpha + data.age) / (alpha + data.age + horizon)
-    total = a + b + x - 1
-    series = hyp2f1(total - r - x, a - 1, total, 1 - remaining)
-    if_alive = total / (a - 1) * (1 - remaining ** (a - 1) * series)
-    is_dead = np.zeros(len(x))
-    again = x > 0
-    ratio = (alpha + data.age[again]) / (alpha + data.recency[again])
+    data, horizon = _Data.of(histories).in_units(DAYS_PER_WEEK), days / DAYS_PER_WEEK
+    x, again = data.repeats, data.repeats > 0
+    of_alive = _by_series if model.a <= _MAX_SERIES_A else _by_quadrature
+    expected = of_alive(model, data, horizon)
+    stopped = np.zeros(len(x))
+    ratio = (model.alpha + data.age[again]) / (model.alpha + data.recency[again])
     with np.errstate(over="ignore"):
         # A quotient beyond all numbers is a customer who has certainly stopped.
-        is_dead[again] = a / (b + x[again] - 1) * ratio ** (r + x[again])
-        expected = if_alive / (1 + is_dead)
-    return [float(value) for value in expected]
+        stopped[again] = model.a / (model.b + x[again] - 1) * ratio ** (model.r + x[again])
+    return [float(value) for value in expected / (1 + stopped)]
+
+
+def _by_series(model: Model, data: _Data, horizon: float) -> Any:
+    """Return what customers are expected to buy who have not stopped, by the hypergeometric series.
+
+    Euler's transformation, 2F1(r+x, b+x; c; z) = (1-z)^(a-1-r-x) 2F1(c-r-x, a-1; c; z), keeps terms small.
+    """
+    from scipy.special import hyp2f1
+
+    # The formula divides by a - 1, and its limit at 1 is finite.
+    a = model.a if abs(model.a - 1) > 1e-6 else 1 + 1e-6
+    remaining = (model.alpha + data.age) / (model.alpha + data.age + horizon)
+    c = a + model.b + data.repeats - 1
+    series = hyp2f1(c - model.r - data.repeats, a - 1, c, 1 - remaining)
+    return c / (a - 1) * (1 - remaining ** (a - 1) * series)
+
+
+def _by_quadrature(model: Model, data: _Data, horizon: float) -> Any:
+    """Return the same as the mean over the probability p to stop, which is beta-distributed with a and b+x.
+
+    Given p, the expectation is (1 - (1 + p t / (alpha + T))^-(r+x)) / p. The nodes are those of Gauss and
+    Legendre, as quantiles of the distribution, which is narrow, as `a` is large.
+    """
+    import numpy as np
+    from scipy.special import betaincinv
+
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    repeats, position = np.unique(data.repeats, return_inverse=True)
+    quantiles = betaincinv(model.a, model.b + repeats[:, None], (nodes + 1) / 2)
+    mean = np.zeros(len(data.repeats))
+    for node, weight in enumerate(weights):
+        p = quantiles[position, node]
+        power = (model.r + data.repeats) * np.log1p(p * horizon / (model.alpha + data.age))
+        mean += weight / 2 * -np.expm1(-power) / p
+    return mean
 
 
 class _Data(Struct, frozen=True):
