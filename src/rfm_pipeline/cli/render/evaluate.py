@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
-from rfm_pipeline.evaluation.result import SCORES, DateEvaluation, Evaluation, SegmentOutcome, per_customer
+from rfm_pipeline.evaluation.result import (
+    SCORES,
+    DateEvaluation,
+    Evaluation,
+    Outcome,
+    SegmentOutcome,
+    per_customer,
+)
 from rfm_pipeline.evaluation.statistics import Interval
 
 _DASH = "–"
@@ -23,11 +32,11 @@ def print_evaluation(evaluation: Evaluation) -> None:
     parts: list[RenderableType] = [_heading(evaluation), Text(), _date(first[-1])]
     parts += [_segments(first[-1], out.width)]
     if len(first) > 1:
-        parts += [Text(), Text("Bought again, by date", style="bold"), _shares(first)]
-    parts += [Text(), Text("AUC, by date", style="bold"), _aucs(evaluation)]
+        parts += [_by_date("Bought again, by date", first, _shares(first), out.width)]
+    parts += [_by_date("AUC, by date", first, _aucs(evaluation), out.width)]
     if evaluation.comparisons:
-        parts += [Text(), Text("Difference in AUC of the map, by date", style="bold")]
-        parts += [_comparisons(evaluation)]
+        title = "Difference in AUC of the map, by date"
+        parts += [_by_date(title, first, _comparisons(evaluation), out.width)]
     parts += [Text(), *map(Text, evaluation.conclusions), Text(), _explanation()]
     out.print(Group(*parts))
 
@@ -62,35 +71,39 @@ def _date(one: DateEvaluation) -> Text:
     return text
 
 
+_HEADINGS = (
+    "Segment", "Customers", "Bought again", "95 %", "Lift", "Orders each", "95 %", "Revenue each", "95 %",
+    "Of revenue",
+)  # fmt: skip
+_DROPPED_FIRST = (8, 6, 9, 3, 5, 4)
+"""Columns in the order in which a narrow terminal drops them: intervals first."""
+
+
 def _segments(one: DateEvaluation, width: int) -> Table:
-    """Return a row per segment; a narrow terminal drops the intervals, and then the figures they are of."""
-    headings = [
-        ("Segment", "left", True),
-        ("Customers", "right", True),
-        ("Bought again", "right", True),
-        ("95 %", "left", width >= 100),
-        ("Lift", "right", True),
-        ("Orders each", "right", width >= 70),
-        ("95 %", "left", width >= 120),
-        ("Revenue each", "right", True),
-        ("95 %", "left", width >= 120),
-        ("of revenue", "right", width >= 90),
-    ]
+    rows = [_cells(segment) for segment in one.segments]
+    left = (0, 3, 6, 8)
+    shown = list(range(len(_HEADINGS)))
+    for dropped in _DROPPED_FIRST:
+        if _width([[row[index] for index in shown] for row in (_HEADINGS, *rows)]) <= width:
+            break
+        shown.remove(dropped)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading, justify, is_shown in headings:
-        if is_shown:
-            is_interval = heading == "95 %"
-            table.add_column(
-                heading,
-                justify="left" if justify == "left" else "right",
-                no_wrap=True,
-                style="dim" if is_interval else "",
-            )
-    for segment in one.segments:
-        cells = _cells(segment)
-        shown = [cell for cell, (_, _, is_shown) in zip(cells, headings, strict=True) if is_shown]
-        table.add_row(*map(Text, shown), style="" if segment.outcome.customers else "dim")
+    for index in shown:
+        table.add_column(
+            _HEADINGS[index],
+            justify="left" if index in left else "right",
+            no_wrap=index > 0,
+            style="dim" if index in left[1:] else "",
+        )
+    for segment, row in zip(one.segments, rows, strict=True):
+        style = "" if segment.outcome.customers else "dim"
+        table.add_row(*(Text(row[index]) for index in shown), style=style)
     return table
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """Return the width of a table with two blanks between its columns."""
+    return sum(max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True)) - 2
 
 
 def _cells(segment: SegmentOutcome) -> list[str]:
@@ -110,58 +123,74 @@ def _cells(segment: SegmentOutcome) -> list[str]:
     ]
 
 
-def _shares(dates: Sequence[DateEvaluation]) -> Table:
-    table = _by_date(dates)
-    for position, segment in enumerate(dates[0].segments):
-        shares = [one.segments[position].outcome for one in dates]
-        cells = [
-            f"{_share(each.share)} of {each.customers:,}" if each.customers else _DASH for each in shares
-        ]
-        table.add_row(Text(segment.segment), *map(Text, cells))
-    everyone = [f"{_share(one.everyone.share)} of {one.everyone.customers:,}" for one in dates]
-    table.add_row(Text("all"), *map(Text, everyone), style="bold")
-    return table
+def _shares(dates: Sequence[DateEvaluation]) -> list[_Row]:
+    rows = [
+        _Row(segment.segment, [_share_of(one.segments[position].outcome) for one in dates])
+        for position, segment in enumerate(dates[0].segments)
+    ]
+    return [*rows, _Row("all", [_share_of(one.everyone) for one in dates], "bold")]
 
 
-def _aucs(evaluation: Evaluation) -> Table:
-    names = evaluation.configurations
-    table = _by_date(evaluation.of(names[0]))
+def _share_of(outcome: Outcome) -> str:
+    return f"{_share(outcome.share)} of {outcome.customers:,}" if outcome.customers else _DASH
+
+
+def _aucs(evaluation: Evaluation) -> list[_Row]:
+    names, rows = evaluation.configurations, []
     for name in names:
         dates = evaluation.of(name)
         if len(names) > 1:
-            table.add_row(Text(name, style="cyan"))
+            rows.append(_Row(name, [""] * len(dates), "cyan"))
         for score, label in SCORES.items():
             areas = [one.aucs.get(score) for one in dates]
-            if not any(areas) or (score == "bg_nbd" and name != names[0]):
-                continue
-            cells = [_DASH if area is None else f"{area.value:.3f} {_half(area.interval)}" for area in areas]
-            table.add_row(Text(label), *map(Text, cells))
+            # The model is the same for each configuration.
+            if any(areas) and (score != "bg_nbd" or name == names[0]):
+                cells = [
+                    _DASH if area is None else f"{area.value:.3f} {_half(area.interval)}" for area in areas
+                ]
+                rows.append(_Row(label, cells))
         ranks = [_DASH if one.spearman is None else f"{one.spearman:.3f}" for one in dates]
-        table.add_row("Spearman", *map(Text, ranks), style="dim")
-    return table
+        rows.append(_Row("Spearman", ranks, "dim"))
+    return rows
 
 
-def _comparisons(evaluation: Evaluation) -> Table:
+def _comparisons(evaluation: Evaluation) -> list[_Row]:
     first, *others = evaluation.configurations
-    table = _by_date(evaluation.of(first))
+    rows = []
     for name in others:
-        cells = []
-        for comparison in evaluation.comparisons:
-            if comparison.configuration == name:
-                difference = comparison.difference
-                cells.append(
-                    _DASH if difference is None else f"{difference.value:+.3f} {_half(difference.interval)}"
-                )
-        table.add_row(Text(f"{name} less {first}"), *map(Text, cells))
-    return table
+        differences = [one.difference for one in evaluation.comparisons if one.configuration == name]
+        cells = [_DASH if one is None else f"{one.value:+.3f} {_half(one.interval)}" for one in differences]
+        rows.append(_Row(f"{name} less {first}", cells))
+    return rows
 
 
-def _by_date(dates: Sequence[DateEvaluation]) -> Table:
+class _Row(NamedTuple):
+    """A row of a table with a column per date."""
+
+    label: str
+    cells: list[str]
+    style: str = ""
+
+
+def _by_date(title: str, dates: Sequence[DateEvaluation], rows: Sequence[_Row], width: int) -> Group:
+    """Return a table with a column per date; the oldest dates are left out where they do not fit."""
+    columns = [[str(one.as_of), *(row.cells[index] for row in rows)] for index, one in enumerate(dates)]
+    longest = max(len(word) for row in rows for word in row.label.split())
+    labels = min(max(cell_len(row.label) for row in rows), max(longest, width // 3))
+    shown = len(columns)
+    while shown > 1 and labels + sum(max(map(cell_len, each)) + 2 for each in columns[-shown:]) > width:
+        shown -= 1
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("", overflow="fold")
-    for one in dates:
-        table.add_column(str(one.as_of), justify="right", no_wrap=True)
-    return table
+    table.add_column("", overflow="fold", max_width=labels)
+    for each in columns[-shown:]:
+        table.add_column(each[0], justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(Text(row.label), *map(Text, row.cells[-shown:]), style=row.style)
+    heading = Text(title, style="bold")
+    if shown < len(columns):
+        older = formatting.format_count(len(columns) - shown, "older date")
+        heading.append(f"  ({older} in a wider terminal, or with --json)", style="dim")
+    return Group(Text(), heading, table)
 
 
 def _explanation() -> Text:
