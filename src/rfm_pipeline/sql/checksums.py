@@ -21,8 +21,8 @@ from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.pipeline import with_ctes
 from rfm_pipeline.sql.query_spec import Cte, select
 
-_NO_SEGMENT = "'|'"
-"""SQL of the text that is the previous segment of a customer without one."""
+_NULL = "'|'"
+"""SQL of the text that stands for NULL in BigQuery, where the text of a row would be NULL, too."""
 
 
 def checksums_sql(table: str, dialect: Dialect, days: Collection[date] = (), condition: str = "") -> str:
@@ -44,35 +44,39 @@ def checksums_sql(table: str, dialect: Dialect, days: Collection[date] = (), con
 
 
 def _duckdb(rows: str) -> str:
-    text = ["rfm_score", "segment", f"COALESCE(previous_segment, {_NO_SEGMENT})", "customer_id"]
-    key = ", '|', ".join([_money_text("monetary"), _money_text("avg_order_value"), *text])
+    # Nine decimals end before the score. A text of up to 55 characters is one block of MD5; with a separator
+    # after each column, most texts would be two.
+    text = [_money_text("monetary"), "' '", _money_text("avg_order_value"), "rfm_score", "' '", "segment"]
+    text += ["'|'", "previous_segment", "'|'", "customer_id"]
     numbers = {
         "frequency": "frequency",
         "recency_days": "COALESCE(recency_days, -1)",
         "orders": f"{_days('first_order_date')} * 1000000000 + {_days('last_order_date')}",
         "scores": f"(({_days('segment_since')} * 100 + r_score) * 100 + f_score) * 100 + m_score",
     }
-    sums = [f"SUM({name} * weight)" for name in numbers]
-    parts = ["COUNT(*)", "COUNT(run_id)", "MIN(run_id)", "MAX(run_id)", "BIT_XOR(key)", *sums]
+    columns = ["as_of_date", "run_id", "previous_segment", f"MD5_NUMBER(CONCAT({', '.join(text)})) AS key"]
+    columns += [name if name == number else f"{number} AS {name}" for name, number in numbers.items()]
     keyed = Cte(
         "keyed",
         "One row per row: MD5 of text and money, and the other columns as numbers.",
-        select(
-            [
-                "as_of_date",
-                "run_id",
-                f"MD5_NUMBER(CONCAT({key})) AS key",
-                *(name if name == number else f"{number} AS {name}" for name, number in numbers.items()),
-            ],
-            rows,
-        ),
+        select(columns, rows),
     )
     weighted = Cte(
         "weighted",
         "One row per row of keyed, with 32 bits of the key as the weight of the numbers.",
-        select(["*", "CAST(key & 4294967295 AS HUGEINT) + 1 AS weight"], "keyed"),
+        select(["*", "CAST(key & 4294967295 AS BIGINT) + 1 AS weight"], "keyed"),
     )
-    checksum = f"MD5(CONCAT_WS('|', {', '.join(parts)})) AS checksum"
+    parts = [
+        "COUNT(*)",
+        "COUNT(previous_segment)",
+        "COUNT(run_id)",
+        "MIN(run_id)",
+        "MAX(run_id)",
+        "BIT_XOR(key)",
+        *(f"SUM(CAST(weight AS HUGEINT) * {name})" for name in numbers),
+    ]
+    listed = ",\n    ".join(parts)
+    checksum = f"MD5(CONCAT_WS(\n    '|',\n    {listed}\n  )) AS checksum"
     return with_ctes([keyed, weighted], _by_day(checksum, "weighted"), "duckdb")
 
 
@@ -95,7 +99,7 @@ def _bigquery(rows: str) -> str:
         # A staged table may have another scale than the published one.
         value = f"CAST({name} AS NUMERIC)" if column.holds == "money" else name
         value = value if column.holds == "text" else f"CAST({value} AS STRING)"
-        text.append(f"COALESCE({value}, {_NO_SEGMENT})")
+        text.append(f"COALESCE({value}, {_NULL})")
     key = ", '|', ".join(text)
     hashed = Cte(
         "hashed",
