@@ -23,7 +23,7 @@ HEADER = "customer_id,order_id,ordered_at,amount\n"
 # Twelve customers with one order each, on the first twelve days of 2025.
 ORDERS = HEADER + "".join(f"c{n},o{n},2025-01-{n:02d},{n * 10}.50\n" for n in range(1, 13))
 
-_JARGON = re.compile(
+JARGON = re.compile(
     r"(Binder|Parser|Catalog|IO|Input|Conversion|Range|Memory) Error|VARCHAR|_LITERAL|explicit cast|LINE 1"
     r"|auto_detect|SELECT [*] FROM read|msgspec|`(int|str|object|array)`|Errno|NoneType|Traceback|/rfm-"
 )
@@ -113,4 +113,4 @@ def assert_error(ended: Outcome, case: Case) -> None:
     for part in case.message_parts:
         assert part in sentence
     assert case.hint_part in hint
-    assert not _JARGON.search(f"{sentence} {hint}"), (sentence, hint)
+    assert not JARGON.search(f"{sentence} {hint}"), (sentence, hint)

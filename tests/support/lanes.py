@@ -63,6 +63,12 @@ def max_examples(count: int, **others: Any) -> settings:
     return settings(max_examples=max(LEAST_EXAMPLES, round(count * factor)), **others)
 
 
+def fuzz_examples(count: int) -> settings:
+    """Return the settings of a test of `count` inputs of a grammar, or a fiftieth in profile `fast`."""
+    is_fast = settings.get_current_profile_name() == "fast"
+    return settings(max_examples=max(LEAST_EXAMPLES, count // 50) if is_fast else count, database=None)
+
+
 def is_deselected(path: Path, marker_expression: str) -> bool:
     """Return whether the marker expression deselects every test of a folder, so that none needs importing."""
     return "not slow" in marker_expression and path in SLOW_FOLDERS
