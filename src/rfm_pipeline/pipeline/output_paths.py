@@ -49,6 +49,8 @@ def refuse_overwriting(
         ConfigurationError: If an output is the source, the contacts, the destination or a file beside it, the
             configuration, a file with a secret, or another output.
     """
+    if not outputs:
+        return
     settings = configuration.settings
     files = [
         *_inputs(configuration, writes_configuration=writes_configuration),
@@ -68,7 +70,7 @@ def refuse_same_files(outputs: Sequence[Output], files: Sequence[Output]) -> Non
     Raises:
         ConfigurationError: If it does.
     """
-    keys = {file_key(path): (what, path) for what, path in reversed(files)} if outputs else {}
+    keys = {file_key(path): (what, path) for what, path in reversed(files)}
     for what, path in outputs:
         key = file_key(path)
         if key in keys:
