@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,15 @@ def test_the_order_of_the_lines_does_not_affect_the_rows(rfm: Rfm, orders: Path,
     assert rfm("run", orders, "--to", "duckdb:a.duckdb").code == 0
     assert rfm("run", shuffled, "--to", "duckdb:b.duckdb").code == 0
     assert without_run_id(tmp_path / "a.duckdb") == without_run_id(tmp_path / "b.duckdb")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_an_output_is_for_its_owner_unless_it_exists_with_another_mode(rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    names = ("a.csv", "a.tsv", "a.parquet", "a.json", "a.ndjson", "a.xlsx")
+    outputs = [part for name in names for part in ("-o", name)]
+    assert rfm("run", "orders.csv", "--quiet", *outputs).code == 0
+    assert {name: (tmp_path / name).stat().st_mode & 0o777 for name in names} == dict.fromkeys(names, 0o600)
+    (tmp_path / "a.csv").chmod(0o640)
+    assert rfm("run", "orders.csv", "--quiet", *outputs).code == 0
+    assert (tmp_path / "a.csv").stat().st_mode & 0o777 == 0o640
