@@ -17,7 +17,7 @@ from msgspec import Struct
 from rfm_pipeline.config import vocabulary
 
 # Letters that Unicode does not decompose.
-_LETTERS = str.maketrans({"ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d"})
+_LETTERS = {"ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d"}
 _NO_NAME_CHARACTERS = re.compile(r"[\W_]+")
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum() and chr(code) != ",")
 _BRACKETS = re.compile(r"\s*[(\[{][^)\]}]*[)\]}]?")
@@ -110,4 +110,9 @@ def _meanings() -> Mapping[str, Meaning]:
 
 def _folded(text: str) -> str:
     text = text.casefold()
-    return text if text.isascii() else unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    if text.isascii():
+        return text
+    # `str.translate` takes forty times as long on the whole vocabulary.
+    for letter, plain in _LETTERS.items():
+        text = text.replace(letter, plain)
+    return unicodedata.normalize("NFKD", text)

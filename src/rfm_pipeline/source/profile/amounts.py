@@ -112,9 +112,12 @@ def line_amounts(
 
 def numbers(sample: Sample, column: Column, separators: NumberSeparators) -> Amounts:
     """Return the numbers of a column of the sample."""
-    return tuple(
-        None if value is None else number(value, column.kind, separators) for value in sample.of(column)
-    )
+    values = sample.of(column)
+    # Numbers recur, and take long to parse.
+    parsed = {
+        value: None if value is None else number(value, column.kind, separators) for value in set(values)
+    }
+    return tuple(map(parsed.__getitem__, values))
 
 
 def number(value: str, kind: Kind, separators: NumberSeparators) -> Decimal | None:

@@ -150,7 +150,8 @@ def _refuse_scientific_ids(mapping: ColumnMapping, sample: Sample, settings: Set
             # With conditions of the user's, lines with such ids may be left out: the run checks the others.
             continue
         values = sample.filled(column)
-        if ruined := [value for value in values if is_scientific(value)]:
+        if distinct := set(filter(is_scientific, set(values))):
+            ruined = [value for value in values if value in distinct]
             lines = f"{len(ruined):,} of {format_count(len(values), 'value')}"
             scope = "" if sample.is_whole else " in the first lines"
             raise scientific_ids(role, column, f"{lines}{scope}", ruined[0])

@@ -62,7 +62,7 @@ def build_sample(
     """Return the sample of rows of text, whose values are in the order of `columns`."""
     transposed = zip(*rows, strict=True) if rows else (() for _ in columns)
     values = {
-        column.name: tuple(_stripped(value) for value in texts)
+        column.name: tuple([None if text is None else text.strip() or None for text in texts])
         for column, texts in zip(columns, transposed, strict=True)
     }
     return Sample(values, len(rows), is_whole, count, files)
@@ -146,7 +146,3 @@ def count_matches(
 
 def _quoted(column: Column) -> str:
     return ".".join(identifier(part) for part in column.path)
-
-
-def _stripped(value: str | None) -> str | None:
-    return (value.strip() or None) if value is not None else None

@@ -124,8 +124,10 @@ def fold(text: str) -> str:
     >>> fold("Partially_Refunded"), fold("Annulé")
     ('partiallyrefunded', 'annule')
     """
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("ł", "l"))
-    return "".join(character for character in plain if character.isalnum())
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", plain.replace("ł", "l"))
+    return plain if plain.isalnum() else "".join(filter(str.isalnum, plain))
 
 
 def name_words(name: str) -> list[str]:
