@@ -27,19 +27,25 @@ class DuckDBCatalog:
         self._connection = connection
         self._file = file
         self._runs = qualified_name(database, "main", f"{destination}{SUFFIXES['runs']}")
-        self._tables: dict[str, tuple[str, str | None, dict[str, str]]] = {}
-        rows = connection.execute(
-            "SELECT table_name, table_type, table_comment, column_name, data_type"
-            " FROM information_schema.columns"
-            " JOIN information_schema.tables USING (table_catalog, table_schema, table_name)"
-            " WHERE table_catalog = ? AND table_schema = 'main' ORDER BY ordinal_position",
-            [database],
+        # The functions behind `information_schema`, whose views take several times as long.
+        within = "WHERE database_name = $database AND schema_name = 'main'"
+        tables = connection.execute(
+            f"SELECT table_name, 'table', comment FROM duckdb_tables() {within}"
+            f" UNION ALL SELECT view_name, 'view', comment FROM duckdb_views() {within}",
+            {"database": database},
         ).fetchall()
-        for table, type_, comment, column, data_type in rows:
-            kind = "view" if type_ == "VIEW" else "table"
-            # Table names in DuckDB are case-insensitive.
-            _, _, columns = self._tables.setdefault(table.casefold(), (kind, comment, {}))
-            columns[column] = data_type
+        # Table names in DuckDB are case-insensitive.
+        self._tables: dict[str, tuple[str, str | None, dict[str, str]]] = {
+            table.casefold(): (kind, comment, {}) for table, kind, comment in tables
+        }
+        if not tables:
+            return
+        columns = connection.execute(
+            f"SELECT table_name, column_name, data_type FROM duckdb_columns() {within} ORDER BY column_index",
+            {"database": database},
+        ).fetchall()
+        for table, column, data_type in columns:
+            self._tables[table.casefold()][2][column] = data_type
 
     def find(self, table: str, role: str) -> ExistingTable | None:
         """Return a table, compared with the columns of a role; None if there is no such table."""

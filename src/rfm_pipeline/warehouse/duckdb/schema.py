@@ -14,7 +14,7 @@ COLUMN_TYPES: Mapping[str, str] = {
     "date": "DATE",
     "instant": "TIMESTAMP",
 }
-"""DuckDB type for each value of `PublishedColumn.holds`, as `information_schema` prints it."""
+"""DuckDB type for each value of `PublishedColumn.holds`, as `duckdb_columns` prints it."""
 
 _MAX_LISTED = 3
 
