@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rfm_pipeline._version import __version__
 from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.formatting import lower_first
+from rfm_pipeline.config.scoring import SCORING_VERSION
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import RfmError
 from rfm_pipeline.pipeline.plan import Plan
@@ -100,8 +101,9 @@ def _new_record(start: RunStart, plan: Plan, status: str, as_of: date | None) ->
 
 
 def rules_of(settings: Settings) -> dict[str, object]:
-    """Return scoring and segments as configured, in plain values."""
+    """Return scoring and segments as configured, and the version of the scoring rule, in plain values."""
     return {
+        "scoring_version": SCORING_VERSION,
         "scoring": msgspec.to_builtins(settings.scoring, enc_hook=str),
         "segments": msgspec.to_builtins(settings.segments, enc_hook=str),
     }

@@ -28,6 +28,7 @@ from rfm_pipeline.pipeline.run_statistics import (
     count_staged,
     measure_drift,
 )
+from rfm_pipeline.pipeline.scoring_rule import has_other_rule, rule_notes
 from rfm_pipeline.pipeline.shared_orders import (
     comparing_files,
     has_shared_orders,
@@ -83,7 +84,12 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         audits=run_audits(plan, audit_input, _current_result(plan)),
         usage=warehouse.usage(),
         columns={role: column.name for role, column in plan.mapping.roles().items()},
-        notes=(*plan.notes, *plan.source_state.notes(), *counts.lines.keys.notes(plan.spec.reading)),
+        notes=(
+            *plan.notes,
+            *plan.source_state.notes(),
+            *rule_notes(plan),
+            *counts.lines.keys.notes(plan.spec.reading),
+        ),
         drift=audit_input.drift,
     )
 
@@ -213,6 +219,7 @@ def _audit_input(
         config_hash=plan.settings.config_hash,
         last=last,
         last_source_differs=is_another_source,
+        last_rule_differs=has_other_rule(last, plan.settings),
         drift=measure_drift(plan.warehouse, plan.spec, plan.frozen),
     )
 

@@ -6,6 +6,7 @@ audit does not pass.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,10 +16,15 @@ from rfm_pipeline.common.formatting import format_count, lower_first
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.errors import ExpressionError, SourceError
 from rfm_pipeline.pipeline.audits.builtin import run_builtin_audits, to_audit_result
-from rfm_pipeline.pipeline.audits.statistics import AuditInput, CheckResult, failed, passed
+from rfm_pipeline.pipeline.audits.statistics import AuditInput, CheckResult, failed, not_compared, passed
 from rfm_pipeline.pipeline.plan import Plan
+from rfm_pipeline.pipeline.scoring_rule import current_has_other_rule
 from rfm_pipeline.results.statistics import Audit
 from rfm_pipeline.sql.audit_queries import MAX_SAMPLE_ROWS, audit_sql, failing_rows_sql
+
+_PREVIOUS = re.compile(r"\bprevious(_segment)?\b", re.IGNORECASE)
+"""The current result in a user's audit, or the column that compares with it."""
+_OTHER_RULE = "Not compared with the current result, which an earlier rule for ties scored."
 
 
 def run_audits(plan: Plan, run: AuditInput, current: str | None) -> tuple[Audit, ...]:
@@ -46,8 +52,12 @@ def _with_rows(plan: Plan, audit: Audit) -> Audit:
 
 
 def _run_own_audits(plan: Plan, current: str | None) -> Iterator[Audit]:
+    has_other_rule = current_has_other_rule(plan)
     for name, own in plan.settings.audits.custom.items():
         if own.level == "off":
+            continue
+        if has_other_rule and _PREVIOUS.search(own.query):
+            yield to_audit_result(name, own.level, not_compared(_OTHER_RULE))
             continue
         query = audit_sql(
             own.query, name, plan.warehouse.table(StagingTable.RESULT), current, plan.spec.dialect
