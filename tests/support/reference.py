@@ -487,9 +487,20 @@ def _edges(dimension: Mapping[str, Any], steps: Mapping[Any, int]) -> list[Any]:
 
 
 def _ntiles(dimension: Mapping[str, Any], values: Sequence[Any], ids: Sequence[str]) -> list[int]:
-    """Return scores like NTILE of SQL: tiles of equal size, the larger ones first; ties are split by id."""
+    """Return scores like NTILE of SQL: tiles of equal size, the larger ones first; ties are split by id.
+
+    Ids that are integers come after other ids, in the order of integers.
+
+    >>> _ntiles({"name": "monetary", "bins": 5}, [1] * 10, [str(number) for number in range(1, 11)])
+    [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    """
     sign = -1 if dimension["name"] == "recency" else 1
-    ranked = sorted(range(len(ids)), key=lambda index: (sign * values[index], ids[index].encode()))
+
+    def place(index: int) -> tuple[Any, int, bytes]:
+        is_integer = re.fullmatch("[1-9][0-9]*", ids[index]) is not None
+        return sign * values[index], int(ids[index]) if is_integer else 0, ids[index].encode()
+
+    ranked = sorted(range(len(ids)), key=place)
     size, larger = divmod(len(ids), dimension["bins"])
     sizes = [size + (tile < larger) for tile in range(dimension["bins"])]
     tiles = [tile for tile, count in enumerate(sizes, start=1) for _ in range(count)]

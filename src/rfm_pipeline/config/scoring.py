@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
@@ -34,7 +35,26 @@ def _run_or_latest(value: object) -> object:
     return None if run_id in ("", "latest") else run_id
 
 
+def inclusive_edges(dimension: str, exclusive: Sequence[Decimal]) -> tuple[Decimal, ...]:
+    """Return the inclusive edges that give each value the score that exclusive edges give it.
+
+    An inclusive edge is the largest value below the exclusive one: days and orders are whole numbers, and
+    money has nine decimals.
+
+    >>> [str(edge) for edge in inclusive_edges("recency", [Decimal(115), Decimal("297.4")])]
+    ['114', '297']
+    >>> [str(edge) for edge in inclusive_edges("monetary", [Decimal("255.8")])]
+    ['255.799999999']
+    """
+    decimals = _MONEY_DECIMALS if dimension == "monetary" else 0
+    return tuple(
+        (edge.scaleb(decimals).to_integral_value(ROUND_CEILING) - 1).scaleb(-decimals) for edge in exclusive
+    )
+
+
+_MONEY_DECIMALS = 9
 Method = Literal["quantile", "fixed", "ntile"]
+Bound = Literal["inclusive", "exclusive"]
 BinCount = Annotated[int, msgspec.Meta(ge=2, le=10)]
 
 
@@ -46,6 +66,7 @@ class DimensionOverride(SettingsTable, frozen=True):
     bins: BinCount | None = None
     method: Method | None = None
     edges: tuple[Decimal, ...] | None = None
+    bound: Bound | None = None
 
 
 _EXAMPLE_EDGES = {
@@ -96,7 +117,7 @@ class DimensionScoring(SettingsTable, frozen=True):
                 raise ValueError(f"an edge of {where} must be a whole number, not {edge}")
             if abs(edge) >= Decimal(10) ** 18:
                 raise ValueError(f"an edge of {where} must be below 10^18, not {edge}")
-            if -edge.as_tuple().exponent > 9:  # type: ignore[operator]
+            if -edge.as_tuple().exponent > _MONEY_DECIMALS:  # type: ignore[operator]
                 raise ValueError(f"an edge of {where} must have at most nine decimals, not {edge}")
 
 
@@ -109,6 +130,8 @@ class Scoring(SettingsTable, frozen=True):
         edges: Source of the edges of the method `quantile`: `recomputed` from the customers of the run, or
             `frozen` from an earlier run. Other methods ignore it.
         calibration: Id of the run whose edges are frozen; None (written `latest`) for the newest calibration.
+        bound: Whether a value equal to an edge of the method `fixed` is up to it (inclusive) or beyond it, as
+            with the upper thresholds of the R package rfm.
         recency, frequency, monetary: Overrides of single dimensions.
     """
 
@@ -118,6 +141,7 @@ class Scoring(SettingsTable, frozen=True):
     method: Method = "quantile"
     edges: Literal["recomputed", "frozen"] = "recomputed"
     calibration: str | None = None
+    bound: Bound = "inclusive"
     recency: DimensionOverride = DimensionOverride()
     frequency: DimensionOverride = DimensionOverride()
     monetary: DimensionOverride = DimensionOverride()
@@ -130,11 +154,21 @@ class Scoring(SettingsTable, frozen=True):
                 name=name,
                 bins=override.bins or self.bins,
                 method=override.method or self.method,
-                edges=override.edges or (),
+                edges=self._edges(name, override),
             )
-            for name, override in zip(DIMENSIONS, (self.recency, self.frequency, self.monetary), strict=True)
+            for name, override in zip(DIMENSIONS, self._overrides, strict=True)
         )
         return recency, frequency, monetary
+
+    @property
+    def _overrides(self) -> tuple[DimensionOverride, DimensionOverride, DimensionOverride]:
+        return self.recency, self.frequency, self.monetary
+
+    def _edges(self, dimension: str, override: DimensionOverride) -> tuple[Decimal, ...]:
+        """Return the edges of a dimension as inclusive ones."""
+        edges = override.edges or ()
+        is_exclusive = (override.bound or self.bound) == "exclusive"
+        return inclusive_edges(dimension, edges) if is_exclusive else edges
 
     @property
     def depends_on_rule(self) -> bool:
@@ -156,6 +190,13 @@ class Scoring(SettingsTable, frozen=True):
                 f"`scoring.calibration` is the run '{self.calibration}', but edges = 'recomputed' uses no"
                 " edges of an earlier run.",
                 "set `scoring.edges` to 'frozen', or leave `scoring.calibration` out.",
+            )
+        is_exclusive = "exclusive" in (self.bound, *(override.bound for override in self._overrides))
+        if is_exclusive and all(dimension.method != "fixed" for dimension in dimensions):
+            raise ConfigurationError(
+                "`scoring.bound` is 'exclusive', but no dimension has method = 'fixed', the only method that"
+                " takes edges.",
+                "set `scoring.method` to 'fixed' and give the edges, or leave `bound` out.",
             )
         if self.edges == "frozen" and all(dimension.method != "quantile" for dimension in dimensions):
             raise ConfigurationError(

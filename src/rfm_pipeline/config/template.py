@@ -74,6 +74,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # [scoring.frequency]
 # method = "fixed"
 # edges = [1, 2, 5]                 # orders; above 5 is the best score
+# bound = "inclusive"               # 1 order scores 1; "exclusive", as the thresholds of R: 1 order scores 2
 # [scoring.monetary]
 # bins = 4
 

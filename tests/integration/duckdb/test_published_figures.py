@@ -310,6 +310,49 @@ def test_the_segments_of_the_r_preset_have_the_sizes_published_by_the_r_package(
     }
 
 
+R_THRESHOLDS = """
+[scoring]
+method = "fixed"
+bound = "exclusive"
+recency.edges = [115, 181, 297.4, 482]
+frequency.edges = [4, 5, 6, 8]
+monetary.edges = [255.8, 382, 506.4, 666]
+"""
+"""Upper thresholds of the R package: quantiles of type 7 at 20 to 80 %, plus one."""
+
+
+def test_rs_own_thresholds_as_exclusive_edges_give_rs_scores(
+    r_run: Callable[..., Any], tmp_path: Path
+) -> None:
+    def scores() -> dict[str, str]:
+        output = r_run("--preset", "r-rfm")
+        rows = Published(tmp_path / "rfm.duckdb", output).rows(
+            "SELECT customer_id, rfm_score FROM rfm_segments"
+        )
+        return dict(rows)
+
+    published = scores()
+    (tmp_path / "rfm.toml").write_text(R_THRESHOLDS, encoding="utf-8")
+    output = r_run("--preset", "r-rfm")
+    assert output["edges"] == {
+        "recency_days": [114, 180, 297, 481],
+        "frequency": [3, 4, 5, 7],
+        "monetary": ["255.799999999", "381.999999999", "506.399999999", "665.999999999"],
+    }
+    assert {
+        entry["segment"]: (entry["customers"], entry["orders"], entry["revenue"])
+        for entry in output["segments"]
+    } == R_SEGMENTS
+    assert scores() == published
+    # The rounded thresholds of the example of `rfm_table_order`: inclusive edges of days are whole numbers.
+    inclusive = R_THRESHOLDS.replace("exclusive", "inclusive")
+    for exact, rounded in (("297.4", "297"), ("255.8", "256"), ("506.4", "506")):
+        inclusive = inclusive.replace(exact, rounded)
+    (tmp_path / "rfm.toml").write_text(inclusive, encoding="utf-8")
+    pasted = scores()
+    assert sum(pasted[customer] != score for customer, score in published.items()) == 566
+
+
 def test_fixed_edges_are_reported_as_configured(r_run: Callable[..., Any]) -> None:
     assert r_run("--preset", "r-rfm")["edges"] == {
         "recency_days": [114, 180, 297, 481],

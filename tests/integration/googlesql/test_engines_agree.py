@@ -48,6 +48,21 @@ PLAIN = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "a
 # Random tables
 
 
+@pytest.mark.parametrize("kind", ["STRING", "INT64"])
+def test_ntile_splits_equal_customers_by_ids_as_integers(kind: str) -> None:
+    ids: list[Any] = [int(number) if kind == "INT64" else str(number) for number in range(1, 11)]
+    rows = [
+        {"customer_id": one, "order_id": f"o{one}", "ordered_at": START, "amount": Decimal(5)} for one in ids
+    ]
+    scoring = {"method": "ntile", "bins": 5}
+    settings = {"columns": roles(list(PLAIN)), **preset("grid"), "scoring": scoring}
+    question = Question({**PLAIN, "customer_id": kind}, rows, settings, START)
+    answer = ask_google(question)
+    assert_equal(answer, ask_duckdb(question))
+    scores = {row["customer_id"]: row["f_score"] for row in answer.segments}
+    assert [scores[str(one)] for one in ids] == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
 @pytest.mark.guarantee("equal-scores", "every-line")
 @max_examples(25, phases=AS_FOUND)
 @given(questions())

@@ -28,6 +28,12 @@ from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 INITIALS = {"recency": "r", "frequency": "f", "monetary": "m"}
 """Prefix of a dimension's columns, such as `r_score`."""
 _TIES = "gives equal customers different scores, and is for comparison with older pipelines only"
+# Before customer_id it orders ids that are integers as a column of integers orders them.
+_INTEGERS_BY_LENGTH = """\
+CASE
+        WHEN LTRIM(customer_id, '0123456789') = '' AND customer_id NOT LIKE '0%' THEN LENGTH(customer_id)
+        ELSE 0
+      END"""
 NTILE_WARNINGS = {"duckdb": _TIES, "bigquery": f"{_TIES}; it sorts all customers on one worker"}
 """Warning about the method `ntile`, by engine."""
 VALUE_COLUMNS = {"recency": "recency_days", "frequency": "frequency", "monetary": "monetary"}
@@ -243,7 +249,8 @@ def _score(dimension: DimensionScoring) -> str:
     if dimension.method == "ntile":
         # Without customer_id as the tie-break, scores would differ from run to run.
         order = "recency_days DESC" if dimension.name == "recency" else value
-        return f"NTILE({dimension.bins}) OVER (ORDER BY {order}, customer_id)"
+        terms = f"{order},\n      {_INTEGERS_BY_LENGTH},\n      customer_id"
+        return f"NTILE({dimension.bins}) OVER (\n    ORDER BY\n      {terms}\n  )"
     return score_case(dimension, edge_names(dimension))
 
 

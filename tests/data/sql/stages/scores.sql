@@ -344,7 +344,15 @@ scores AS (
       WHEN recency_days <= r_edge_1 THEN 2
       ELSE 1
     END AS r_score,
-    NTILE(4) OVER (ORDER BY frequency, customer_id) AS f_score,
+    NTILE(4) OVER (
+      ORDER BY
+        frequency,
+        CASE
+          WHEN LTRIM(customer_id, '0123456789') = '' AND customer_id NOT LIKE '0%' THEN LENGTH(customer_id)
+          ELSE 0
+        END,
+        customer_id
+    ) AS f_score,
     CASE
       WHEN monetary > m_edge_3 THEN 4
       WHEN monetary > m_edge_2 THEN 3
@@ -388,7 +396,15 @@ scores AS (
       WHEN recency_days <= r_edge_1 THEN 2
       ELSE 1
     END AS r_score,
-    NTILE(4) OVER (ORDER BY frequency, customer_id) AS f_score,
+    NTILE(4) OVER (
+      ORDER BY
+        frequency,
+        CASE
+          WHEN LTRIM(customer_id, '0123456789') = '' AND customer_id NOT LIKE '0%' THEN LENGTH(customer_id)
+          ELSE 0
+        END,
+        customer_id
+    ) AS f_score,
     CASE
       WHEN monetary > m_edge_3 THEN 4
       WHEN monetary > m_edge_2 THEN 3
