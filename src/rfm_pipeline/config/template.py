@@ -68,13 +68,13 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # method = "quantile"               # or "fixed", "ntile"
 # edges = "recomputed"              # or "frozen": an earlier run's quantiles, so that scores can be compared
 # calibration = "latest"            # the run they come from: "latest" calibration, or a run id
+# bound = "inclusive"               # up to a fixed edge; or "exclusive": below it, as with thresholds of R
 # [scoring.recency]                 # one dimension may differ
 # method = "fixed"
 # edges = [30, 90, 365]             # days; the best score up to 30, the next up to 90, ...
 # [scoring.frequency]
 # method = "fixed"
 # edges = [1, 2, 5]                 # orders; above 5 is the best score
-# bound = "inclusive"               # 1 order scores 1; "exclusive", as the thresholds of R: 1 order scores 2
 # [scoring.monetary]
 # bins = 4
 
