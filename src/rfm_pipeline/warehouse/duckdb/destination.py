@@ -189,7 +189,7 @@ class DuckDBDestination:
 
     def remove_retained(self, run_id: str) -> int:  # noqa: ARG002 - no file is of the current run
         retained = tuple(kept_results(self._file, self._table))
-        for file in retained:
+        for file in (*retained, *kept_logs(self._file, self._table)):
             try:
                 file.unlink()
             except OSError as error:
