@@ -56,6 +56,7 @@ class Scan(Struct, frozen=True):
         skipped_files: Files that are not scanned.
         reads: The calls that `relation` consists of; empty if it reads no files.
         total_rows: Rows of the relation that are totals of other rows.
+        inexact: Declared type by path, in lower case, of columns whose values DuckDB does not read exactly.
     """
 
     relation: str
@@ -65,6 +66,7 @@ class Scan(Struct, frozen=True):
     skipped_files: tuple[SourceFile, ...] = ()
     reads: tuple[FileRead, ...] = ()
     total_rows: tuple[TotalRow, ...] = ()
+    inexact: Mapping[tuple[str, ...], str] = field(default_factory=dict)
 
 
 class OpenedSource(Struct, frozen=True):

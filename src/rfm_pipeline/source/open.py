@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import text_literal
 from rfm_pipeline.common.duckdb_types import schema_of
+from rfm_pipeline.common.schema import Kind, Schema
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import (
     BigQueryTable,
@@ -111,7 +112,7 @@ def _open_files(
     files = [(file, file_type) for file, file_type in files if file not in scan.skipped_files]
     copies = {**spools, **scan.copies}
     with translate_read_errors(format_, copies, matched.label):
-        schema = schema_of(connection, scan.relation)
+        schema = _with_inexact(schema_of(connection, scan.relation), scan.inexact)
     relation, numbered_files = scan.relation, None
     if files[1:] and scan.reads:
         relation, numbered_files = number_files(files, scan.reads, schema)
@@ -127,6 +128,16 @@ def _open_files(
         copies=copies,
         total_rows=scan.total_rows,
         numbered_files=numbered_files,
+    )
+
+
+def _with_inexact(schema: Schema, inexact: Mapping[tuple[str, ...], str]) -> Schema:
+    """Return a schema in which no role accepts the columns that DuckDB does not read exactly."""
+    return tuple(
+        replace(column, kind=Kind.OTHER, declared=declared)
+        if (declared := inexact.get(tuple(map(str.lower, column.path))))
+        else column
+        for column in schema
     )
 
 

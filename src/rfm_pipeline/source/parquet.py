@@ -13,6 +13,9 @@ from rfm_pipeline.source.file_suffix import FileFormat
 from rfm_pipeline.source.files import SourceFile
 from rfm_pipeline.source.headers import missing_column_notes, unique_column_names
 
+_Path = tuple[str, ...]
+_MOST_DIGITS = 38
+
 
 def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnection) -> Scan:
     """Return the SQL that scans Parquet files, from their footers; columns are matched by name across files.
@@ -25,10 +28,14 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
     """
     paths = paths_literal(file.path for file in files)
     with translate_read_errors(FileFormat.PARQUET, {}, files[0].name):
-        headers = [unique_column_names(names, file.name).names for file, names in _headers(files, connection)]
+        trees = _column_trees(files, paths, connection)
         row_count = connection.execute(
             f"SELECT SUM(num_rows)::BIGINT FROM parquet_file_metadata({paths})"
         ).fetchone()
+    headers = [
+        unique_column_names([path[0] for path, _ in columns if len(path) == 1], file.name).names
+        for file, columns in trees.items()
+    ]
     keys = _partition_keys(files, {name.lower() for header in headers for name in header})
     arguments = ["union_by_name = true"] if len(files) > 1 else []
     arguments += (
@@ -37,28 +44,49 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
     notes = [f"column {key!r} is taken from the folder names" for key in keys]
     assert row_count is not None  # an aggregate always has a row
     read = FileRead("read_parquet", tuple(file.path for file in files), tuple(files), tuple(arguments))
-    return Scan(read.relation(), (*notes, *missing_column_notes(headers)), rows=row_count[0], reads=(read,))
+    return Scan(
+        read.relation(),
+        (*notes, *missing_column_notes(headers)),
+        rows=row_count[0],
+        reads=(read,),
+        inexact={
+            tuple(map(str.lower, path)): type_
+            for columns in trees.values()
+            for path, type_ in columns
+            if type_
+        },
+    )
 
 
-def _headers(
-    files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnection
-) -> Iterator[tuple[SourceFile, list[str]]]:
-    """Yield each file with the names of its top-level columns, spelled as in the file."""
-    for file in files:
-        nodes = iter(
-            connection.execute(
-                f"SELECT name, COALESCE(num_children, 0) FROM parquet_schema({paths_literal([file.path])})"
-            ).fetchall()
-        )
-        _, column_count = next(nodes)
-        names = []
-        for _ in range(column_count):
-            name, open_children = next(nodes)
-            names.append(name)
-            # The schema lists its tree in depth-first order; the descendants of the column are skipped.
-            while open_children:
-                open_children += next(nodes)[1] - 1
-        yield file, names
+def _column_trees(
+    files: Sequence[SourceFile], paths: str, connection: duckdb.DuckDBPyConnection
+) -> dict[SourceFile, list[tuple[_Path, str | None]]]:
+    """Return the paths of each file's columns and their fields, each with its type if that is inexact.
+
+    DuckDB reads a decimal of more than 38 digits as a DOUBLE, which may differ from it in the 16th digit, and
+    a float of 16 bits as one of 32, whose text has more digits than the value: 1.0996094 for 1.1.
+    """
+    rows = connection.execute(
+        "SELECT file_name, name, COALESCE(num_children, 0),"
+        f" CASE WHEN precision > {_MOST_DIGITS} THEN format('DECIMAL({{}},{{}})', precision, scale)"
+        f" WHEN logical_type = 'Float16Type()' THEN 'FLOAT16' END FROM parquet_schema({paths})"
+    ).fetchall()
+    nodes: dict[str, list[tuple[str, int, str | None]]] = {}
+    for file_name, *node in rows:
+        nodes.setdefault(file_name, []).append((node[0], node[1], node[2]))
+    return {file: list(_columns_below((), iter(nodes[str(file.path)]))) for file in files}
+
+
+def _columns_below(
+    parent: _Path, nodes: Iterator[tuple[str, int, str | None]], *, is_root: bool = True
+) -> Iterator[tuple[_Path, str | None]]:
+    """Yield the paths below a node of a schema, which lists its tree in depth-first order."""
+    name, children, inexact = next(nodes)
+    path = parent if is_root else (*parent, name)
+    if not is_root:
+        yield path, inexact
+    for _ in range(children):
+        yield from _columns_below(path, nodes, is_root=False)
 
 
 def _partition_keys(files: Sequence[SourceFile], columns: set[str]) -> list[str]:

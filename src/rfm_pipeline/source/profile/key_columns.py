@@ -157,6 +157,10 @@ def choose_order(evidence: Evidence, customer: Column | None, ordered_at: Column
         ColumnError: If several columns could be the order.
     """
     candidates = evidence.candidates("order_id")
+    readable = [each for each in candidates if each.column.kind is not Kind.OTHER]
+    if candidates and not readable:
+        return Choice(candidates[0].column)  # the caller names its type
+    candidates = readable
     words = [each for each in candidates if are_words(evidence.sample.filled(each.column))]
     candidates = [each for each in candidates if each not in words]
     if words and not candidates:

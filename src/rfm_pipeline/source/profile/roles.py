@@ -221,13 +221,17 @@ def _check_kind(schema: Schema, role: str, column: Column) -> None:
         is_accepted = column.kind in NUMBERS | {Kind.TEXT}
         accepted = "a number"
     if not is_accepted:
+        choices = _fields(schema, role, column) or f"{flag(role)} COLUMN"
+        if column.declared.startswith(("DECIMAL", "FLOAT16")):
+            accepted = "text or a number that is read exactly" if role in _KEY_ROLES else "an exact number"
+            choices += ", or export this one as text, DECIMAL(38, 9) or DOUBLE"
         raise question(
             "wrong_type",
             role=role,
             accepted=accepted,
             column=column.name,
             type=column.declared,
-            choices=_fields(schema, role, column) or f"{flag(role)} COLUMN",
+            choices=choices,
         )
 
 
