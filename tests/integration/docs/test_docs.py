@@ -128,7 +128,15 @@ def test_a_flag_that_the_readme_mentions_exists() -> None:
 
 
 def test_the_documented_configuration_is_valid() -> None:
-    documented = "\n".join(blocks("toml") + blocks("toml", CONFIGURATION))
+    guide = blocks("toml", CONFIGURATION)
+    (from_r,) = (block for block in guide if block.startswith('preset = "r-rfm"'))
+    guide.remove(from_r)
+    recency, frequency, _ = Configuration(file=tomllib.loads(from_r)).settings.scoring.dimensions
+    assert (recency.edges[2], frequency.edges) == (
+        Decimal(297),
+        (Decimal(3), Decimal(4), Decimal(5), Decimal(7)),
+    )
+    documented = "\n".join(blocks("toml") + guide)
     settings = Configuration(file=tomllib.loads(documented)).settings
     assert (settings.timezone, str(settings.window)) == ("Europe/London", "24 months")
     assert set(settings.exclude) == {"test_orders", "wholesale"}
