@@ -23,7 +23,6 @@ from rfm_pipeline.cli.streams import (
     use_utf8,
 )
 from rfm_pipeline.common.cancellation import received_signals
-from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import RfmError, UsageError, WarehouseError
 
 _SHOWN_LENGTH = 100
@@ -102,6 +101,8 @@ def _run(arguments: list[str]) -> int:
     try:
         os.getcwd()  # noqa: PTH109 - `pathlib` is not needed otherwise
     except OSError as error:
+        from rfm_pipeline.common.formatting import lower_first
+
         reason = lower_first(error.strerror or str(error))
         raise UsageError(
             f"The current folder can't be used: {reason}.", "change to another folder."
@@ -128,6 +129,8 @@ def _unwritable(error: StdoutError) -> int:
 
 def _refused_by_system(error: OSError) -> int:
     """Report what the operating system refused and no module expected; return the exit code."""
+    from rfm_pipeline.common.formatting import lower_first
+
     file = f"{os.fsdecode(error.filename)[:_SHOWN_LENGTH]}" if isinstance(error.filename, str | bytes) else ""
     reason = lower_first(error.strerror or type(error).__name__)
     done = "The result was published, but then the" if json_log.has_published() else "The"

@@ -7,11 +7,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, TextIO
 
 from rfm_pipeline.common.customer_mask import mask_addresses
-from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.common.untrusted_text import replace_unprintable
 
 
@@ -24,7 +22,7 @@ def open_missing_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             # The file gets the lowest free number, which is that of the stream.
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def use_utf8() -> None:
@@ -71,6 +69,8 @@ def _stdout_errors() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        from rfm_pipeline.common.formatting import lower_first
+
         raise StdoutError(lower_first(error.strerror or str(error))) from error
 
 

@@ -123,8 +123,7 @@ def audit_error(result: RunResult, retained: str = "") -> AuditError:
     failed = [audit for audit in result.audits if audit.status == "failed"]
     inspect = f" {capitalize_first(retained)}." if retained else ""
     hints = [
-        f"{audit_hint(failed, result.statistics, rows)}{inspect}"
-        for rows in (failed[0].masked_rows, failed[0].rows)
+        f"{audit_hint(failed, result.statistics, masked=masked)}{inspect}" for masked in (True, False)
     ]
     return AuditError(
         f"Nothing was published, because an audit failed: {failed[0].detail}",

@@ -21,15 +21,16 @@ from rfm_pipeline.results.statistics import Audit, Excluded, RunStatistics
 _MAX_ROWS_LENGTH = 100
 
 
-def audit_hint(failed: Sequence[Audit], statistics: RunStatistics, rows: Sequence[Mapping[str, Any]]) -> str:
+def audit_hint(failed: Sequence[Audit], statistics: RunStatistics, *, masked: bool = False) -> str:
     """Return the hint about failed audits: advice about the first one, its rows, and the names of all.
 
     Args:
         failed: The failed audits.
         statistics: The statistics of the run.
-        rows: Rows that show the problem of the first audit.
+        masked: Whether values of customers in the rows are masked.
     """
     names = ", ".join(audit.name for audit in failed)
+    rows = failed[0].masked_rows if masked else failed[0].rows
     return f"{_advice_on_audit(failed[0], statistics)}{_sample_rows(rows)} (Failed: {names}.)"
 
 
