@@ -93,8 +93,8 @@ def test_the_version_is_the_packages(rfm: Rfm) -> None:
 
 def test_the_commands_are_these() -> None:
     assert sorted(COMMANDS) == [
-        "backfill", "calibrate", "check", "demo", "evaluate", "explain", "export", "init", "load", "presets",
-        "report", "rollback", "run", "runs", "schedule", "sql", "transitions",
+        "backfill", "calibrate", "check", "demo", "evaluate", "explain", "export", "forget", "init", "load",
+        "presets", "report", "rollback", "run", "runs", "schedule", "sql", "transitions",
     ]  # fmt: skip
 
 
