@@ -282,6 +282,19 @@ def test_starting_the_cli_imports_no_heavy_module() -> None:
     assert {"cli", "cli.main", "cli.options", "errors"} <= seen
 
 
+def test_opening_a_source_imports_the_rules_of_text_files_lazily() -> None:
+    seen, waiting = set[str](), ["source.open"]
+    while waiting:
+        name = waiting.pop()
+        if name in modules() and name not in seen:
+            seen.add(name)
+            waiting += [target.name for target in imports(modules()[name]) if target.at_start]
+    assert {
+        name for name in seen if name.startswith(("source.csv", "source.table_", "source.excel"))
+    } == set()
+    assert {"source.open", "source.parquet", "source.headers"} <= seen
+
+
 def test_no_module_defines_dataclasses_which_are_slow_to_create() -> None:
     assert forbidden_imports(imported(by=""), {"dataclasses"}, internal=False) == set()
 

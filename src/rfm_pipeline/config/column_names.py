@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from msgspec import Struct
 
 from rfm_pipeline.config import vocabulary
+from rfm_pipeline.config.column_mapping import ROLES
 
 # Letters that Unicode does not decompose.
 _LETTERS = {"ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "đ": "d"}
@@ -55,6 +56,7 @@ class Meaning(Struct, frozen=True):
     rank: int
 
 
+@lru_cache(maxsize=4096)
 def meaning_of(name: str) -> Meaning | None:
     """Return what a column name means; None if the vocabulary has no such name.
 
@@ -66,6 +68,14 @@ def meaning_of(name: str) -> Meaning | None:
     """
     meanings = _meanings()
     return next((meanings[form] for form in _forms(name) if form in meanings), None)
+
+
+def role_of_name(name: str) -> str | None:
+    """Return the role that a column name is known for: `order_id` for `Invoice No`; None if unknown."""
+    meaning = meaning_of(name)
+    if meaning is None or meaning.role not in {*ROLES, "price"}:
+        return None
+    return "unit_price" if meaning.role == "price" else meaning.role
 
 
 def fold_name(name: str) -> str:

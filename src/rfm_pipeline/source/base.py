@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
@@ -12,7 +12,9 @@ from rfm_pipeline.common.duckdb_quoting import paths_literal
 from rfm_pipeline.common.schema import Schema
 from rfm_pipeline.common.source_files import SourceFiles
 from rfm_pipeline.source.files import SourceFile
-from rfm_pipeline.source.total_rows import TotalRow
+
+if TYPE_CHECKING:
+    from rfm_pipeline.source.total_rows import TotalRow
 
 SourceOpener = Callable[[Any, Path], "OpenedSource"]
 """Open a source on a DuckDB connection; the path is a directory for temporary copies."""

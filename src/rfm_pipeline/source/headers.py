@@ -11,10 +11,9 @@ from msgspec import Struct
 
 from rfm_pipeline.config import vocabulary
 from rfm_pipeline.config.column_mapping import flag, normalize_name, shell_word
-from rfm_pipeline.config.column_names import meaning_of
+from rfm_pipeline.config.column_names import meaning_of, role_of_name
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.errors import SourceError
-from rfm_pipeline.source.table_layout import role_of_name
 
 
 class NamedColumns(Struct, frozen=True):

@@ -21,7 +21,6 @@ from rfm_pipeline.config.source_location import (
 )
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.source.base import OpenedSource, Scan
-from rfm_pipeline.source.csv.reader import scan_csv
 from rfm_pipeline.source.duckdb_table import ATTACHED_NAME, scan_duckdb_table
 from rfm_pipeline.source.duplicates import number_files
 from rfm_pipeline.source.errors import translate_read_errors
@@ -154,6 +153,8 @@ def _scan(
     source_files = [file for file, _ in files]
     match format_:
         case FileFormat.CSV:
+            from rfm_pipeline.source.csv.reader import scan_csv  # loads ten modules that only text files need
+
             return scan_csv(files, options, temp_dir, columns, from_folder=from_folder)
         case FileFormat.JSON:
             return scan_json(files, options, connection, temp_dir)

@@ -12,8 +12,8 @@ from functools import cache
 
 from msgspec import Struct
 
-from rfm_pipeline.config.column_mapping import NO_COLUMN, ROLES, normalize_name
-from rfm_pipeline.config.column_names import meaning_of
+from rfm_pipeline.config.column_mapping import NO_COLUMN, normalize_name
+from rfm_pipeline.config.column_names import meaning_of, role_of_name
 from rfm_pipeline.config.vocabulary import load
 
 Row = Sequence[str]
@@ -82,14 +82,6 @@ def is_grand_total_label(cell: str) -> bool:
 def filled_columns(row: Row) -> list[int]:
     """Return the positions of the cells that are not blank."""
     return [index for index, cell in enumerate(row) if cell and not cell.isspace()]
-
-
-def role_of_name(name: str) -> str | None:
-    """Return the role that a column name is known for: `order_id` for `Invoice No`; None if unknown."""
-    meaning = meaning_of(name)
-    if meaning is None or meaning.role not in {*ROLES, "price"}:
-        return None
-    return "unit_price" if meaning.role == "price" else meaning.role
 
 
 class KeyColumns(Struct, frozen=True):
