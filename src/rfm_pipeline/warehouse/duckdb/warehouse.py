@@ -32,6 +32,19 @@ from rfm_pipeline.warehouse.duckdb.partitioned import (
     required_partition_count,
 )
 
+_MANY_FILES = 500
+_SMALL_FILE = 1 << 16
+"""Size in bytes."""
+
+
+def _is_many_small_files(source: OpenedSource) -> bool:
+    """Return whether opening the files takes longer than reading them.
+
+    DuckDB 2.0 then takes a third of the CPU time with one thread: 0.5 ms a file, and 1.4 ms with four.
+    """
+    files, size = len(source.files), source.size_bytes
+    return files > _MANY_FILES and size is not None and size < files * _SMALL_FILE
+
 
 class DuckDBWarehouse:
     """A source that DuckDB reads, tables staged in memory, and a DuckDB file as the destination.
@@ -56,6 +69,7 @@ class DuckDBWarehouse:
         run_id: str,
     ) -> None:
         self._opener = opener
+        self._threads = settings.threads
         self._run_id = run_id
         self._opened: OpenedSource | None = None
         self._staged: dict[str, None] = {}
@@ -71,6 +85,8 @@ class DuckDBWarehouse:
         with translate_duckdb_errors("read the source"):
             opened = self._opener(self._connection, self._temp_directory.path)
         self._opened = opened
+        if not self._threads and _is_many_small_files(opened):
+            self._connection.execute("SET threads = 1")
         return SourceTable(
             label=opened.label,
             relation=opened.relation,
