@@ -28,7 +28,7 @@ from rfm_pipeline.pipeline.run_statistics import (
     count_staged,
     measure_drift,
 )
-from rfm_pipeline.pipeline.scoring_rule import has_other_rule, rule_notes
+from rfm_pipeline.pipeline.scoring_rule import current_has_other_rule, has_other_rule, rule_notes
 from rfm_pipeline.pipeline.shared_orders import (
     comparing_files,
     has_shared_orders,
@@ -122,9 +122,7 @@ def audit_error(result: RunResult, retained: str = "") -> AuditError:
     """
     failed = [audit for audit in result.audits if audit.status == "failed"]
     inspect = f" {capitalize_first(retained)}." if retained else ""
-    hints = [
-        f"{audit_hint(failed, result.statistics, masked=masked)}{inspect}" for masked in (True, False)
-    ]
+    hints = [f"{audit_hint(failed, result.statistics, masked=masked)}{inspect}" for masked in (True, False)]
     return AuditError(
         f"Nothing was published, because an audit failed: {failed[0].detail}",
         hints[0],
@@ -219,6 +217,7 @@ def _audit_input(
         last=last,
         last_source_differs=is_another_source,
         last_rule_differs=has_other_rule(last, plan.settings),
+        current_rule_differs=current_has_other_rule(plan),
         drift=measure_drift(plan.warehouse, plan.spec, plan.frozen),
     )
 

@@ -18,7 +18,6 @@ from rfm_pipeline.errors import ExpressionError, SourceError
 from rfm_pipeline.pipeline.audits.builtin import run_builtin_audits, to_audit_result
 from rfm_pipeline.pipeline.audits.statistics import AuditInput, CheckResult, failed, not_compared, passed
 from rfm_pipeline.pipeline.plan import Plan
-from rfm_pipeline.pipeline.scoring_rule import current_has_other_rule
 from rfm_pipeline.results.statistics import Audit
 from rfm_pipeline.sql.audit_queries import MAX_SAMPLE_ROWS, audit_sql, failing_rows_sql
 
@@ -39,7 +38,8 @@ def run_audits(plan: Plan, run: AuditInput, current: str | None) -> tuple[Audit,
         ExpressionError: If a query of the user's fails on a value.
     """
     builtin = (_with_rows(plan, audit) for audit in run_builtin_audits(run, plan.settings.audits))
-    return (*builtin, *_run_own_audits(plan, current))
+    own = _run_own_audits(plan, current, current_rule_differs=run.current_rule_differs)
+    return (*builtin, *own)
 
 
 def _with_rows(plan: Plan, audit: Audit) -> Audit:
@@ -51,12 +51,11 @@ def _with_rows(plan: Plan, audit: Audit) -> Audit:
     return replace(audit, rows=tuple(plan.warehouse.rows(query))) if query else audit
 
 
-def _run_own_audits(plan: Plan, current: str | None) -> Iterator[Audit]:
-    has_other_rule = current_has_other_rule(plan)
+def _run_own_audits(plan: Plan, current: str | None, *, current_rule_differs: bool) -> Iterator[Audit]:
     for name, own in plan.settings.audits.custom.items():
         if own.level == "off":
             continue
-        if has_other_rule and _PREVIOUS.search(own.query):
+        if current_rule_differs and _PREVIOUS.search(own.query):
             yield to_audit_result(name, own.level, not_compared(_OTHER_RULE))
             continue
         query = audit_sql(

@@ -50,6 +50,7 @@ class AuditInput(Struct, frozen=True):
         last_source_differs: Whether the last run read another source, so that nothing is compared.
         last_rule_differs: Whether the last run was scored by another version of the scoring rule, so that
             segments are not compared.
+        current_rule_differs: The same of the current result.
         drift: How far frozen edges are from today's; None if no edges are frozen.
     """
 
@@ -70,6 +71,7 @@ class AuditInput(Struct, frozen=True):
     last: RunRecord | None = None
     last_source_differs: bool = False
     last_rule_differs: bool = False
+    current_rule_differs: bool = False
     drift: Drift | None = None
 
 
