@@ -23,6 +23,8 @@ _NO_NAME_CHARACTERS = re.compile(r"[\W_]+")
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum() and chr(code) != ",")
 _BRACKETS = re.compile(r"\s*[(\[{][^)\]}]*[)\]}]?")
 _TABLE = re.compile(r"(?:\w+\.)+(?=[^\s.])")
+# Some of these expressions take quadratic time.
+_LONGEST_NAME = 256
 _TABLE_PREFIX = re.compile(r"(?:[a-z]|dim|fact|fct|fk|pk)_(?=\w{3})", re.IGNORECASE)
 _CURRENCIES = (
     "usd", "eur", "gbp", "chf", "cad", "aud", "nzd", "sek", "nok", "dkk", "pln", "czk", "huf", "ron",
@@ -66,6 +68,8 @@ def meaning_of(name: str) -> Meaning | None:
     >>> meaning_of("colour") is None
     True
     """
+    if len(name) > _LONGEST_NAME:
+        return None
     meanings = _meanings()
     return next((meanings[form] for form in _forms(name) if form in meanings), None)
 

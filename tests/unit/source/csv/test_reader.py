@@ -58,6 +58,12 @@ def test_the_delimiter_is_detected_and_reported(tmp_path: Path, delimiter: str, 
     assert bool(result.notes) == bool(note)
 
 
+def test_a_column_name_of_many_characters_is_read(tmp_path: Path) -> None:
+    name = "x" * 60_000
+    result = read(write(tmp_path / "a.csv", f"id,{name}\n1,2\n"), tmp_path)
+    assert result.columns == ("id", name)
+
+
 def test_a_decimal_comma_is_not_taken_for_a_delimiter(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "Total, EUR;Customer\n12,50;a\n7,25;b\n")
     assert read(path, tmp_path).columns == ("Total, EUR", "Customer")
