@@ -36,6 +36,7 @@ COMMANDS = {
     "runs-record": (LATER, "rfm runs RUN_ID"),
     "rollback": (EARLIER, LATER, "rfm rollback"),
     "backfill": (f"{BACKFILL} --until 2024-02-24", f"{BACKFILL} --until 2024-02-26"),
+    "evaluate": ("rfm evaluate orders.csv --horizon 20d",),
     "explain": (EARLIER, "rfm explain bob orders.csv"),
     "transitions": (EARLIER, LATER, "rfm transitions"),
     "export": (LATER, "rfm export --output customers.csv"),
