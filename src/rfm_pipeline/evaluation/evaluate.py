@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 MAX_MODEL_CUSTOMERS = 200_000
 """About the most customers whom BG/NBD is fitted to; of more, a sample by a hash of the id."""
-NO_SCIPY = "BG/NBD is not computed, as scipy is not installed: pip install 'rfm-pipeline[evaluate]'"
+NO_SCIPY = "BG/NBD is not computed, as scipy, the extra `evaluate`, is not installed: pip install scipy"
 _ORDER_OF_MAP = (
     "AUC of a map: its segments are ordered by the share that bought again in the horizon before, which was"
     " known on the date"
