@@ -109,8 +109,10 @@ class Arena:
         make_shop(self._backup)
         self._rfm, self._patch = rfm, patch
         patch.setattr(tempfile, "tempdir", str(self._scratch))
-        patch.chdir(self._shop)
         self.codes: dict[int, int] = {}
+        self._is_fresh = False
+        self._reset(Input(()))
+        self._contents = contents(self._shop)
 
     def check(self, given: Input) -> Outcome:
         """Run an input, and assert what must hold after any input.
@@ -119,19 +121,32 @@ class Arena:
             AssertionError: If it does not; the message is the input as a file of the corpus.
         """
         self._reset(given)
-        before = contents(self._shop)
+        before = self._state()
         with self._patch.context() as patched:
             for name, value in given.environment.items():
                 patched.setenv(name, value)
             outcome = self._rfm(*given.arguments)
         self.codes[outcome.code] = self.codes.get(outcome.code, 0) + 1
-        if faults := self._faults(given, before, outcome):
+        faults = self._message_faults(given, outcome)
+        self._is_fresh = not given.files and self._state() == before
+        if self._state() != before:
+            # Reading the contents of all files takes longer than most commands.
+            written = {name: (before[name][-1], content) for name, content in given.files.items()}
+            faults += self._file_faults(given, {**self._contents, **written}, outcome)
+            folders = [name for name, about in self._state().items() if not about and name not in before]
+            faults += [f"the folder {name} is left" for name in folders if outcome.code]
+        faults += [f"{path} is left" for path in self._left(given, outcome)]
+        if outcome.code == 0 and "--json" in given.arguments and given.arguments[0] == "run":
+            faults += _unreconciled(outcome)
+        if faults:
             listed = "\n".join(faults)
             raise AssertionError(f"{listed}\n{outcome.stderr}\n{given.to_json()}")
         return outcome
 
     def _reset(self, given: Input) -> None:
-        """Restore the folder, and write the files of an input."""
+        """Restore the folder if an input has changed it, and write the files of an input."""
+        if self._is_fresh and not given.files:
+            return
         shutil.rmtree(self._shop)
         shutil.copytree(self._backup, self._shop)
         self._patch.chdir(self._shop)
@@ -144,7 +159,17 @@ class Arena:
         for name, target in HARD_LINKS:
             os.link(self._shop / target, self._shop / name)
 
-    def _faults(self, given: Input, before: Mapping[str, Any], outcome: Outcome) -> list[str]:
+    def _state(self) -> dict[str, tuple[int, ...]]:
+        """Return inode, size and modification time of each file, and the name of each folder."""
+        state: dict[str, tuple[int, ...]] = {}
+        for path in self._shop.rglob("*"):
+            about = path.lstat()
+            is_folder = path.is_dir() and not path.is_symlink()
+            key = path.relative_to(self._shop).as_posix()
+            state[key] = () if is_folder else (about.st_ino, about.st_size, about.st_mtime_ns)
+        return state
+
+    def _message_faults(self, given: Input, outcome: Outcome) -> list[str]:
         faults = [] if outcome.code in CODES else [f"exit code {outcome.code}"]
         if _CONTROLS.search(outcome.stderr):
             faults.append(f"control characters on stderr: {outcome.stderr!r}")
@@ -158,6 +183,9 @@ class Arena:
             written = given.to_json()
             words = [found[0] for found in JARGON.finditer(shown) if found[0] not in written]
             faults += [f"words of a library: {word}" for word in words]
+        return faults
+
+    def _file_faults(self, given: Input, before: Mapping[str, Any], outcome: Outcome) -> list[str]:
         after = contents(self._shop)
         allowed = given.writes if outcome.code == 0 else ()
         allowed += tuple(name for name, target in (*LINKS, *HARD_LINKS) if target in allowed)
@@ -168,10 +196,7 @@ class Arena:
         ]
         protected = PROTECTED[: 1 if given.arguments[:1] == ("init",) else 2]
         changed += [name for name in protected if before.get(name) != after.get(name) and name not in changed]
-        faults += [f"{name} was changed, made or removed" for name in changed]
-        faults += [f"{path} is left" for path in self._left(given, outcome)]
-        if outcome.code == 0 and "--json" in given.arguments and given.arguments[0] == "run":
-            faults += _unreconciled(outcome)
+        faults = [f"{name} was changed, made or removed" for name in changed]
         if before["rfm.duckdb"] != after.get("rfm.duckdb"):
             faults += self._broken_destination()
         return faults

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -83,6 +84,16 @@ def _parse(text: str) -> DestinationLocation:
         )
     if not file:
         raise ConfigurationError(f"The destination {text!r} names no file.", "write --to duckdb:rfm.duckdb.")
+    if "\\" in file and os.sep == "/":
+        raise ConfigurationError(
+            f"The destination {text!r} has a backslash, which DuckDB takes for the end of a folder's name.",
+            "write / between folders, and no backslash in a name.",
+        )
+    if file.casefold().endswith(".wal"):
+        raise ConfigurationError(
+            f"The destination {text!r} has the name of a log that DuckDB keeps beside a database.",
+            "write --to duckdb:rfm.duckdb.",
+        )
     if table and not _TABLE.fullmatch(table):
         raise ConfigurationError(
             f"The destination table {table!r} is not a plain name.", "use letters, digits and underscores."

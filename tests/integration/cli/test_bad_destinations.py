@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,11 @@ DESTINATIONS = [
     case("unknown kind", f"{RUN} --to postgres://shop", "'postgres://shop'", hints="--to duckdb:rfm.duckdb"),
     case("CSV by its name", f"{RUN} --to segments.csv", "'segments.csv'", hints="--to duckdb:rfm.duckdb"),
     case("no file", f"{RUN} --to duckdb:", "names no file", hints="--to duckdb:rfm.duckdb"),
+    case("name of a log", f"{RUN} --to duckdb:rfm.duckdb.wal", "a log that DuckDB keeps", hints="--to"),
+    pytest.param(
+        *case("", f"{RUN} --to 'duckdb:a\\b.duckdb'", "has a backslash", hints="write /").values,
+        id="backslash", marks=pytest.mark.skipif(sys.platform == "win32", reason="a separator there"),
+    ),
     case("table with a blank", f"{RUN} --to 'duckdb:rfm.duckdb#my table'", "'my table'", hints="underscores"),
     case("table with SQL in it", f"""{RUN} --to 'duckdb:rfm.duckdb#x"; DROP TABLE y'""", "DROP TABLE",
          hints="underscores"),
