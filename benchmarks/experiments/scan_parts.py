@@ -38,7 +38,7 @@ PARTS: Mapping[str, Part] = {
     "money in decimals": (
         (r"CAST\(quantity AS DECIMAL\(38, 3\)\)", "CAST(quantity AS DOUBLE)"),
         (r"TRY_CAST\(quantity AS DECIMAL\(12, 3\)\)(?= AS quantity)", "quantity"),
-        (r"TRY_CAST\(unit_price AS DECIMAL\(18, 6\)\)(?= AS unit_price)", "unit_price"),
+        (column("unit_price"), "    unit_price"),
     ),
     "lines counted": (
         (r",\s+COUNT\(\*\) AS lines", ""),
