@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from rfm_pipeline.common.duckdb_engine import execute_interruptibly
 from rfm_pipeline.evaluation.bgnbd import History, expected_purchases, fit
 from support.cli import Rfm
 from support.evaluation_reference import MIN_BUYERS, Shop, area, intervals
@@ -143,8 +144,10 @@ def assert_statistics(statistics: dict[str, Any], rows: pd.DataFrame, before: pd
     )
     counted = rows.groupby(["repeats", "recency", "age"]).again.agg(["size", "sum"])
     histories = [
-        History(*(int(part) for part in key), int(size), int(bought))
-        for key, size, bought in zip(counted.index, counted["size"], counted["sum"], strict=True)
+        History(int(repeats), int(recency), int(age), int(size), int(bought))
+        for (repeats, recency, age), size, bought in zip(
+            counted.index, counted["size"], counted["sum"], strict=True
+        )
     ]
     model = fit(histories)
     assert model is not None
@@ -191,16 +194,13 @@ def test_comparisons_are_paired(shop: tuple[Path, Shop, list[date]], rfm: Rfm) -
 
 
 def test_the_source_is_read_once(cdnow_orders: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rfm_pipeline.warehouse.duckdb import warehouse
-
     statements: list[str] = []
-    execute = warehouse.execute_interruptibly
 
     def recorded(connection: duckdb.DuckDBPyConnection, statement: str, *others: Any) -> Any:
         statements.append(statement)
-        return execute(connection, statement, *others)
+        return execute_interruptibly(connection, statement, *others)
 
-    monkeypatch.setattr(warehouse, "execute_interruptibly", recorded)
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.warehouse.execute_interruptibly", recorded)
     assert rfm("evaluate", cdnow_orders, "--compare", "preset=grid").code == 0
     assert sum("read_parquet" in statement for statement in statements) == 1
     assert sum("TABLE evaluated" in statement for statement in statements) == 5, "once per date"

@@ -100,7 +100,7 @@ def test_googlesql_accepts_every_statement(name: str) -> None:
 
 
 def collect(
-    question: Question, name: str, origin: date, create: Callable[[str, str], None], run: Callable[[str], Any]
+    question: Question, name: str, origin: date, create: Callable[[str, str], Any], run: Callable[[str], Any]
 ) -> dict[str, Any]:
     for step, select in staging(question, name, origin):
         create(step, select)
@@ -123,7 +123,7 @@ def test_both_engines_return_the_same_figures(question: Question, day: int) -> N
             asked,
             "duckdb",
             origin,
-            lambda step, select: connection.execute(f"CREATE TABLE {table(step)} AS\n{select}") and None,
+            lambda step, select: connection.execute(f"CREATE TABLE {table(step)} AS\n{select}"),
             connection.execute,
         )
     google = GoogleSql.load()

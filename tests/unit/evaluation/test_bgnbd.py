@@ -85,7 +85,7 @@ def by_integral(model: Model, history: History, days: int) -> float:
     dead = 0.0
     if x:
         dead = model.a / (model.b + x - 1) * ((model.alpha + age) / (model.alpha + last)) ** shape
-    return mean / (1 + dead)
+    return float(mean) / (1 + dead)
 
 
 @pytest.mark.parametrize(
