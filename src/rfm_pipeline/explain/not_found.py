@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from rfm_pipeline.common.customer_mask import mask_customer
 from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.errors import UsageError
@@ -48,11 +47,10 @@ def unknown_customer(plan: Plan, customer: str) -> UsageError:
     similar = _similar_ids(plan, customer) if len(customer) <= _LENGTH_LIMIT else []
     if not similar:
         return UsageError(message, f"{_EXACT_MATCH}.")
-    hints = [
-        f"did you mean {' or '.join(map(_quoted, ids))}? {_EXACT_MATCH}."
-        for ids in (list(map(mask_customer, similar)), similar)
-    ]
-    return UsageError(message, hints[0], terminal_hint=hints[1])
+    count = format_count(len(similar), "customer has a similar id", "customers have similar ids")
+    suggestion = f"did you mean {' or '.join(map(_quoted, similar))}? {_EXACT_MATCH}."
+    hint = f"{count}, which a terminal shows; {_EXACT_MATCH}."
+    return UsageError(message, hint, terminal_hint=suggestion)
 
 
 def no_counted_lines(customer: str, totals: Sequence[Excluded]) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -227,10 +228,16 @@ def test_fully_returned_orders_are_reported_as_no_positive_order(tmp_path: Path,
     ("typed", "suggested"),
     [("12347.0", "12347"), ("12374", "12347"), ("0012347", "12347"), ("1234", "12347")],
 )
-def test_similar_ids_are_suggested(typed: str, suggested: str, tmp_path: Path, rfm: Rfm) -> None:
+def test_similar_ids_are_suggested_on_a_terminal(
+    typed: str, suggested: str, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "o.csv").write_text("customer_id,order_date,amount\n12347,2024-01-01,5\n99999,2024-01-01,5\n")
     sentence, hint = refused(rfm("explain", typed, "o.csv"))
     assert sentence == f"There is no customer '{typed}' in o.csv."
+    assert hint.startswith("1 customer has a similar id, which a terminal shows; ")
+    main = sys.modules["rfm_pipeline.cli.main"]
+    monkeypatch.setattr(main, "_hint", lambda error: error.terminal_hint)
+    _, hint = refused(rfm("explain", typed, "o.csv"))
     assert hint.startswith(f"did you mean '{suggested}'?")
 
 
