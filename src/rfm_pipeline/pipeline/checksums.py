@@ -58,8 +58,8 @@ def edited_dates(destination: Destination, records: Iterable[RunRecord]) -> dict
         now = found.get(day, Checksum(0, ""))
         if now.customers != before.customers:
             edited[day] = (
-                f"The history has {format_count(now.customers, 'row')} as of {day}, and the run {run_id} wrote"
-                f" {before.customers:,}: the rows were edited."
+                f"The history has {format_count(now.customers, 'row')} as of {day}, and the run {run_id}"
+                f" wrote {before.customers:,}: the rows were edited."
             )
         elif now.rows != before.rows:
             edited[day] = (

@@ -24,8 +24,6 @@ PUBLISHED_STATUSES = ("published", "history_only")
 """The statuses of runs that wrote a result, in the runs table."""
 UNPUBLISHED_STATUSES = ("calibrated", "rejected", "failed")
 """The statuses of runs that left the result and the history as they were."""
-UNPUBLISHED_STATUSES = ("calibrated", "rejected", "failed")
-"""The statuses of runs that left the result and the history as they were."""
 
 
 class PublishedColumn(Struct, frozen=True):

@@ -273,8 +273,18 @@ def restricted_shop(tmp_path: Path) -> Iterator[Path]:
     [
         ("rfm.duckdb", ["run", "orders.csv"], "no permission to write rfm.duckdb", 4),
         ("rfm.duckdb", ["check", "orders.csv"], "no permission to write rfm.duckdb", 4),
-        (".", ["run", "orders.csv", "--to", "duckdb:new.duckdb"], "no permission to write into the folder /", 4),
-        (".", ["run", "orders.csv", "--to", "duckdb:rfm.duckdb"], "no permission to write into the folder /", 4),
+        (
+            ".",
+            ["run", "orders.csv", "--to", "duckdb:new.duckdb"],
+            "no permission to write into the folder /",
+            4,
+        ),
+        (
+            ".",
+            ["run", "orders.csv", "--to", "duckdb:rfm.duckdb"],
+            "no permission to write into the folder /",
+            4,
+        ),
         ("marts", ["run", "orders.csv", "-o", "marts/a.csv"], "marts/a.csv can't be written: permission", 4),
         (
             "marts",

@@ -143,9 +143,7 @@ def test_rows_that_were_edited_before_are_still_refused(published: Path, rfm: Rf
     assert sentence.endswith("the rows were edited.")
 
 
-def test_ids_are_read_as_a_run_reads_them(
-    tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ids_are_read_as_a_run_reads_them(tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shop.csv").write_text(
         "customer_id,order_date,amount\nJane@Example.com,2024-01-10,5\nÉVA@example.com,2024-01-11,6\n"
         "O'Neil,2024-01-12,7\nlast,2024-01-13,7\n",

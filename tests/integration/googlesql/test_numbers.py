@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -174,14 +176,18 @@ def test_googlesql_reads_doubles_and_exponents_exactly(size: tuple[int, int]) ->
     """As DuckDB does in tests/unit/sql/dialects/test_exact_numbers.py."""
     doubles, texts = awkward_doubles(240), awkward_exponents(120)
     bigquery, google = dialect_of("bigquery"), GoogleSql.load()
-    for kind, type_, values in ((Kind.FLOAT, "FLOAT64", doubles), (Kind.TEXT, "STRING", texts)):
+    columns: tuple[tuple[Kind, str, Sequence[Any]], ...] = (
+        (Kind.FLOAT, "FLOAT64", doubles),
+        (Kind.TEXT, "STRING", texts),
+    )
+    for kind, type_, values in columns:
         number = bigquery.number("value", kind, size, POINT)
         rows = google.execute(
             f"SELECT i, {number} AS number FROM source",
             {"source": {"i": "INT64", "value": type_}},
             {"source": [{"i": i, "value": value} for i, value in enumerate(values)]},
         )
-        read = {values[row["i"]]: row["number"] for row in rows}
+        read = {values[cast("int", row["i"])]: row["number"] for row in rows}
         if kind is Kind.FLOAT:
             assert read == {value: read_double(value, size) for value in doubles}
         else:

@@ -31,7 +31,8 @@ def score(
     edges, value = scored.edges[dimension.name], values[dimension.name]
     if edges is None:
         return random.randrange(1, dimension.bins + 1)
-    return 1 + sum(value <= edge if dimension.name == "recency" else value > edge for edge in edges)
+    is_recency = dimension.name == "recency"
+    return 1 + sum(bool(value <= edge if is_recency else value > edge) for edge in edges)
 
 
 def history(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -20,6 +20,9 @@ from rfm_pipeline.cli.options import (
 )
 from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from rfm_pipeline.pipeline.backfill import Every
 
 
 class EveryOption(StrEnum):
@@ -78,11 +81,10 @@ def backfill(
         )
     with open_session("backfill", quiet=quiet) as session:
         configuration = session.load(with_source(flags, source), config)
-        dates = (
-            as_of_dates(first, last, every.value)
-            if first and last and every is not EveryOption.STORED
-            else stored_dates(configuration, first, last)
-        )
+        if every is EveryOption.STORED or first is None or last is None:
+            dates = stored_dates(configuration, first, last)
+        else:
+            dates = as_of_dates(first, last, cast("Every", every.value))
         result = run_backfill(
             configuration, dates, session.observer, session.add_result, replace_source=replace_source
         )

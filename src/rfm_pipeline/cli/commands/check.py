@@ -18,8 +18,8 @@ def check(
 
     With DuckDB, the result is computed and audited as well, so what passes here passes as a run.
 
-    In BigQuery, that would cost as much as a run: the first 2,000 lines are looked at, free of charge, and the
-    account, its permissions, the role that grants each missing permission, and the cost are shown.
+    In BigQuery, that would cost as much as a run: the first 2,000 lines are looked at, free of charge, and
+    the account, its permissions, the role that grants each missing permission, and the cost are shown.
 
     Examples:
       rfm check orders.csv
