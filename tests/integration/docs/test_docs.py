@@ -154,7 +154,7 @@ def test_the_environment_variables_in_the_readme_are_settings() -> None:
 
 def test_the_guide_lists_every_exclusion_reason_in_order() -> None:
     section = CONFIGURATION.partition("## Which lines count")[2].partition("\n## ")[0]
-    listed = "\n".join(re.findall(r"^\d\. .+$", section, re.MULTILINE))
+    listed = "\n".join(re.findall(r"^\d+\. .+$", section, re.MULTILINE))
     assert [name for name in re.findall(r"`(\w+)`", listed) if name in BUILT_IN_REASONS] == list(
         BUILT_IN_REASONS
     )
@@ -273,7 +273,7 @@ def test_the_notification_in_the_guide_is_what_a_failed_run_sends(rfm: Rfm) -> N
     (shown,) = blocks("text", MONITORING)
     context = RunContext("run", "orders.csv", "duckdb:rfm.duckdb", "latest", "20251231T053000-1f9c3a")
     sentence, hint = re.findall(r"^(?:error|hint): (.+)$", rfm("run", "orders.csv").stderr, re.MULTILINE)
-    assert shown == failure_message(errors.UsageError(sentence, hint), context) + "\n"
+    assert shown == failure_message(errors.SourceError(sentence, hint), context) + "\n"
 
 
 def test_the_monitoring_guide_lists_the_events_that_are_written() -> None:
