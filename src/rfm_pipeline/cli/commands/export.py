@@ -33,49 +33,41 @@ _FLAGS = (
 )
 
 
+def _option(text: str, *names: str, panel: str | None = None) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
+
+
+Output = Annotated[Path, _option("File to write; an existing file is replaced.", "--output", "-o")]
+Format = Annotated[
+    str | None,
+    _option(
+        "csv, parquet, xlsx (default: by the file's suffix), google, meta, klaviyo or mailchimp.",
+        "--format",
+        "-f",
+    ),
+]
+Segments = Annotated[
+    list[str] | None, _option("Segment to export; repeatable (default: all).", "--segment", "-s")
+]
+Columns = Annotated[str | None, _option("Columns of the result, separated by commas.", "--columns")]
+Clear = Annotated[
+    bool, _option("Allow contact data in the file that is not hashed.", "--clear", panel=_PRIVACY)
+]
+Raw = Annotated[
+    bool, _option("Do not escape text that a spreadsheet would run as a formula.", "--raw", panel=_PRIVACY)
+]
+
+
 @takes_settings(*(flag.parameter for flag in FLAGS if flag.setting not in _SETTINGS), also=_FLAGS)
 def export(
     *,
     flags: dict[str, Any],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", help="File to write; an existing file is replaced.", show_default=False
-        ),
-    ],
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            help="csv, parquet, xlsx (default: by the file's suffix), google, meta, klaviyo or mailchimp.",
-            show_default=False,
-        ),
-    ] = None,
-    segment: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--segment", "-s", help="Segment to export; repeatable (default: all).", show_default=False
-        ),
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option("--columns", help="Columns of the result, separated by commas.", show_default=False),
-    ] = None,
-    clear: Annotated[
-        bool,
-        typer.Option(
-            "--clear", help="Allow contact data in the file that is not hashed.", rich_help_panel=_PRIVACY
-        ),
-    ] = False,
-    raw: Annotated[
-        bool,
-        typer.Option(
-            "--raw",
-            help="Do not escape text that a spreadsheet would run as a formula.",
-            rich_help_panel=_PRIVACY,
-        ),
-    ] = False,
+    output: Output,
+    format_: Format = None,
+    segment: Segments = None,
+    columns: Columns = None,
+    clear: Clear = False,
+    raw: Raw = False,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,

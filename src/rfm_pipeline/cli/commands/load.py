@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rfm_pipeline.cli.options import FLAGS, Config, Json, Quiet, takes_settings
 from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from rfm_pipeline.config.source_location import BigQueryTable, SourceLocation
 
 _SETTINGS = {("read", "delimiter"), ("read", "encoding"), ("read", "sheet"), ("bigquery", "project")}
 _USAGE_HINT = "name files and then a table, as in rfm load orders.csv bigquery://project.dataset.table."
@@ -43,22 +46,13 @@ def load(
     """
     from rfm_pipeline.cli.progress import show_progress
     from rfm_pipeline.config.loader import load_configuration as load_settings
-    from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse_source
     from rfm_pipeline.pipeline.run_records import new_run_id
     from rfm_pipeline.warehouse.bigquery.load import LoadMode, load_files
     from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
 
     if append and replace:
         raise UsageError("--append and --replace can't be combined.", "give one of them.")
-    *sources, to = names
-    table = parse_source(to)
-    if not isinstance(table, BigQueryTable) or table.table.endswith("*") or not sources:
-        raise UsageError(f"{to} is not a BigQuery table that files can be loaded into.", _USAGE_HINT)
-    locations = [parse_source(source) for source in sources]
-    if any(isinstance(location, BigQueryTable) for location in locations):
-        raise UsageError("A BigQuery table can't be loaded into another one.", _USAGE_HINT)
-    if len(locations) > 1 and any(isinstance(location, StdinLocation) for location in locations):
-        raise UsageError("Standard input can't be combined with other files.", _USAGE_HINT)
+    locations, table = _parse_names(names)
     settings = load_settings(flags, config=config).settings
     files = LocalFiles(locations, settings.read, settings.duckdb)
     mode: LoadMode = "append" if append else "replace" if replace else "create"
@@ -74,3 +68,23 @@ def load(
         from rfm_pipeline.cli.render.load import print_load_result
 
         print_load_result(result)
+
+
+def _parse_names(names: list[str]) -> tuple[list[SourceLocation], BigQueryTable]:
+    """Return the locations of the files, and the table to load them into.
+
+    Raises:
+        UsageError: If the last name is no table, or another one is a table or standard input among files.
+    """
+    from rfm_pipeline.config.source_location import BigQueryTable, StdinLocation, parse_source
+
+    *sources, to = names
+    table = parse_source(to)
+    if not isinstance(table, BigQueryTable) or table.table.endswith("*") or not sources:
+        raise UsageError(f"{to} is not a BigQuery table that files can be loaded into.", _USAGE_HINT)
+    locations = [parse_source(source) for source in sources]
+    if any(isinstance(location, BigQueryTable) for location in locations):
+        raise UsageError("A BigQuery table can't be loaded into another one.", _USAGE_HINT)
+    if len(locations) > 1 and any(isinstance(location, StdinLocation) for location in locations):
+        raise UsageError("Standard input can't be combined with other files.", _USAGE_HINT)
+    return locations, table

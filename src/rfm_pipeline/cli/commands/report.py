@@ -3,62 +3,85 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from rfm_pipeline.cli.options import REPORT_FLAGS, SOURCE_PARAMETERS, Config, Json, Quiet, takes_settings
 from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 
-_CHART = "One chart"
+if TYPE_CHECKING:
+    from rfm_pipeline.config.loader import Configuration
+    from rfm_pipeline.report.data import ReportData
+
+
+def _chart_option(text: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, rich_help_panel="One chart", show_default=False)
+
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File of the page (default: report.html, or none with --chart).",
+        show_default=False,
+    ),
+]
+Chart = Annotated[
+    str | None,
+    _chart_option(
+        "Chart to draw: segments, grid, movements, trend, recency, frequency, monetary or concentration.",
+        "--chart",
+    ),
+]
+Svg = Annotated[Path | None, _chart_option("Write the chart to an .svg file.", "--svg")]
+Png = Annotated[Path | None, _chart_option("Write the chart to a .png file.", "--png")]
+OneSegment = Annotated[str | None, _chart_option("Draw the chart for one segment only.", "--segment", "-s")]
+
+
+class _Files(Struct, frozen=True):
+    """The files to write; None for those that were not requested."""
+
+    page: Path | None
+    svg: Path | None
+    png: Path | None
+
+    def check(self, configuration: Configuration) -> None:
+        """Raise if a path has another suffix than its format, or leads to a file that rfm needs.
+
+        Raises:
+            RfmError: If there is such a path.
+        """
+        from rfm_pipeline.pipeline.output_paths import refuse_overwriting
+        from rfm_pipeline.report.write import check_report_path
+
+        formats: tuple[tuple[str, Path | None, tuple[str, ...]], ...] = (
+            ("report", self.page, (".html", ".htm")),
+            ("chart", self.svg, (".svg",)),
+            ("chart", self.png, (".png",)),
+        )
+        outputs = [(what, path, suffixes) for what, path, suffixes in formats if path]
+        for _, path, suffixes in outputs:
+            check_report_path(path, suffixes)
+        refuse_overwriting([(what, path) for what, path, _ in outputs], configuration)
+
+    def names(self) -> list[str]:
+        """Return the paths that were requested."""
+        return [str(path) for path in (self.page, self.svg, self.png) if path]
 
 
 @takes_settings(*SOURCE_PARAMETERS, also=REPORT_FLAGS)
 def report(
     *,
     flags: dict[str, Any],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help="File of the page (default: report.html, or none with --chart).",
-            show_default=False,
-        ),
-    ] = None,
-    chart: Annotated[
-        str | None,
-        typer.Option(
-            "--chart",
-            help="Chart to draw: segments, grid, movements, trend, recency, frequency, monetary or"
-            " concentration.",
-            rich_help_panel=_CHART,
-            show_default=False,
-        ),
-    ] = None,
-    svg: Annotated[
-        Path | None,
-        typer.Option(
-            "--svg", help="Write the chart to an .svg file.", rich_help_panel=_CHART, show_default=False
-        ),
-    ] = None,
-    png: Annotated[
-        Path | None,
-        typer.Option(
-            "--png", help="Write the chart to a .png file.", rich_help_panel=_CHART, show_default=False
-        ),
-    ] = None,
-    segment: Annotated[
-        str | None,
-        typer.Option(
-            "--segment",
-            "-s",
-            help="Draw the chart for one segment only.",
-            rich_help_panel=_CHART,
-            show_default=False,
-        ),
-    ] = None,
+    output: Output = None,
+    chart: Chart = None,
+    svg: Svg = None,
+    png: Png = None,
+    segment: OneSegment = None,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -76,50 +99,18 @@ def report(
       rfm report --chart movements --png movements.png
     """
     from rfm_pipeline.config.loader import load_configuration
-    from rfm_pipeline.pipeline.output_paths import refuse_overwriting
-    from rfm_pipeline.report.data import collect_report_data, report_source
-    from rfm_pipeline.report.write import (
-        check_report_path,
-        render_chart,
-        svg_to_png,
-        write_atomically,
-        write_report,
-    )
-    from rfm_pipeline.results.run_history import read_state
-    from rfm_pipeline.warehouse.factory import open_destination
 
     configuration = load_configuration(flags, config=config)
-    settings = configuration.settings
-    _check_chart(chart, [path for path in (svg, png) if path], segment)
-    page = output or (None if chart else Path("report.html"))
-    for path, suffixes in ((page, (".html", ".htm")), (svg, (".svg",)), (png, (".png",))):
-        if path:
-            check_report_path(path, suffixes)
-    outputs = (("report", page), ("chart", svg), ("chart", png))
-    refuse_overwriting([(what, path) for what, path in outputs if path], configuration)
-    with open_destination(settings) as destination:
-        state = read_state(destination)
-        with destination.open_for_reading():
-            source = report_source(destination, state)
-            if page:
-                data = write_report(source, settings.report, page)
-            else:
-                data = collect_report_data(source, top_customers=0)
+    files = _Files(output or (None if chart else Path("report.html")), svg, png)
+    _check_chart(chart, files, segment)
+    files.check(configuration)
+    data = _write_page(configuration, files)
     if chart:
-        from rfm_pipeline.audiences.request import resolve_segments
-
-        names = [entry.name for entry in data.segments]
-        (charted,) = resolve_segments((segment,), names) if segment else (None,)
-        image = render_chart(data, settings.report, chart, charted)
-        if svg:
-            write_atomically(svg, image.encode(), is_private=False)
-        if png:
-            write_atomically(png, svg_to_png(image), is_private=False)
-    written = [str(path) for path in (page, svg, png) if path]
+        _write_chart(data, configuration, files, chart, segment)
     if as_json:
         print_json(
             {
-                "written": written,
+                "written": files.names(),
                 "result": data.label,
                 "as_of": data.as_of.isoformat(),
                 "run_id": data.run.run_id,
@@ -129,12 +120,45 @@ def report(
     elif not quiet:
         from rfm_pipeline.cli.render.report import print_written
 
-        print_written(data, written)
+        print_written(data, files.names())
 
 
-def _check_chart(chart: str | None, images: list[Path], segment: str | None) -> None:
+def _write_page(configuration: Configuration, files: _Files) -> ReportData:
+    """Read the data of the current result, and write the page if one was requested."""
+    from rfm_pipeline.report.data import collect_report_data, report_source
+    from rfm_pipeline.report.write import write_report
+    from rfm_pipeline.results.run_history import read_state
+    from rfm_pipeline.warehouse.factory import open_destination
+
+    settings = configuration.settings
+    with open_destination(settings) as destination:
+        state = read_state(destination)
+        with destination.open_for_reading():
+            source = report_source(destination, state)
+            if files.page:
+                return write_report(source, settings.report, files.page)
+            return collect_report_data(source, top_customers=0)
+
+
+def _write_chart(
+    data: ReportData, configuration: Configuration, files: _Files, chart: str, segment: str | None
+) -> None:
+    from rfm_pipeline.audiences.request import resolve_segments
+    from rfm_pipeline.report.write import render_chart, svg_to_png, write_atomically
+
+    names = [entry.name for entry in data.segments]
+    (charted,) = resolve_segments((segment,), names) if segment else (None,)
+    image = render_chart(data, configuration.settings.report, chart, charted)
+    if files.svg:
+        write_atomically(files.svg, image.encode(), is_private=False)
+    if files.png:
+        write_atomically(files.png, svg_to_png(image), is_private=False)
+
+
+def _check_chart(chart: str | None, files: _Files, segment: str | None) -> None:
     from rfm_pipeline.report.write import CHARTS
 
+    images = [path for path in (files.svg, files.png) if path]
     if chart is not None and chart not in CHARTS:
         raise UsageError(f"There is no chart '{chart}'.", f"choose one of {', '.join(CHARTS)}.")
     if chart is not None and not images:
