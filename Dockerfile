@@ -16,15 +16,15 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_PYTHON=/usr/local/bin/python \
     UV_PYTHON_DOWNLOADS=never
 WORKDIR /build
-# Dependencies first, so that this layer is cached while only the package's code changes. The extra `report` (charts as
-# PNG) is left out, since it is as large as everything else.
+# Dependencies first, so that this layer is cached while only the package's code changes. The extras `report` (charts as
+# PNG) and `evaluate` (scipy) are left out, since each is as large as everything else.
 COPY pyproject.toml uv.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --all-extras --no-extra report --no-install-project
+    uv sync --locked --no-dev --all-extras --no-extra report --no-extra evaluate --no-install-project
 COPY README.md LICENSE ./
 COPY src src
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --all-extras --no-extra report --no-editable
+    uv sync --locked --no-dev --all-extras --no-extra report --no-extra evaluate --no-editable
 
 FROM docker.io/library/python:${PYTHON_VERSION}-slim-bookworm${PYTHON_DIGEST}
 # A run needs no installers.

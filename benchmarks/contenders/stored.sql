@@ -42,7 +42,7 @@ WITH
 -- The same with the segment.
 SELECT
   customer_id::VARCHAR AS customer_id,
-  recency_days,
+  recency_days::INTEGER AS recency_days,
   frequency,
   monetary::DECIMAL(38, 9) AS monetary,
   (monetary / frequency)::DECIMAL(38, 9) AS avg_order_value,

@@ -36,7 +36,7 @@ def run_frozen(
     result = calibration.result
     now = datetime.fromisoformat("2025-02-01T06:00")
     record = RunRecord(
-        result.run_id, "run", "published", now, now, result.as_of, statistics=result.statistics
+        result.run_id, "calibration", "calibrated", now, now, result.as_of, statistics=result.statistics
     )
     scoring = {**scored["scoring"], "edges": "frozen", "calibration": result.run_id}
     with pytest.MonkeyPatch.context() as patched:

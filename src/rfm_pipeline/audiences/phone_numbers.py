@@ -45,7 +45,8 @@ def check_phone_support(default_country: str | None) -> None:
 def to_e164(text: str, country: str) -> str | None:
     """Return a phone number as plus, country code and digits; None if it is not a valid number.
 
-    A number without a country code is taken as a number of the country. A number with an extension is not
+    A number without a country code is taken as a number of the country, and must be in one of its ranges; one
+    with its country code must have a length that the country uses. A number with an extension is not
     valid, since it belongs to a switchboard and not to a person.
 
     Args:
@@ -70,7 +71,11 @@ def _parse(text: str, country: str) -> str | None:
         number = phonenumbers.parse(text, country or None)
     except phonenumbers.NumberParseException:
         return None
-    if number.extension or not phonenumbers.is_valid_number(number):
+    is_whole = text.lstrip("' (").startswith("+") and (
+        phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
+    )
+    # With its country code, a number of the right length is certain; the library's ranges may be out of date.
+    if number.extension or not (is_whole or phonenumbers.is_valid_number(number)):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

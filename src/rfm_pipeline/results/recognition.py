@@ -49,7 +49,7 @@ class Mark(Struct, frozen=True):
 def table_comment(role: str, destination: str) -> str:
     """Return the comment of a published table: what a row of it is, and its mark.
 
-    >>> table_comment("history", "rfm_segments")[-45:]
+    >>> table_comment("history", "rfm_segments")[-46:]
     'date. [rfm: history of rfm_segments, format 1]'
     """
     return f"{_DESCRIPTIONS[role]} [rfm: {role} of {destination}, format {FORMAT}]"

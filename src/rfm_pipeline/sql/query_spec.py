@@ -82,11 +82,13 @@ class QuerySpec(Struct, frozen=True):
 
     @property
     def window_moves(self) -> bool:
-        """Whether the scan does not know the last day that counts, so that orders are staged by day.
+        """Whether lines can't be compared with the window one by one, so that orders are staged by day.
 
-        The time window ends on the newest order, or there are several as-of dates.
+        The time window ends on the newest order, there are several as-of dates, or the lines of an order have
+        one total, which counts on the order's date.
         """
-        return self.origin is not None or (self.settings.window is not None and self.as_of is None)
+        is_late = self.as_of is None or self.counts_totals
+        return self.origin is not None or (self.settings.window is not None and is_late)
 
     @property
     def order_dates_are_text(self) -> bool:

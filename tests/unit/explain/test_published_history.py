@@ -112,9 +112,7 @@ def test_an_unreadable_destination_does_not_prevent_the_explanation(published: R
     finished = published("explain", "bob", "orders.csv", "--to", "duckdb:other.duckdb")
     assert finished.code == 0
     assert "bob" in finished.stdout
-    assert "! The published results can't be read: The table rfm_segments" in normalize_blanks(
-        finished.stdout
-    )
+    assert "! The published results can't be read: rfm_segments" in normalize_blanks(finished.stdout)
     explained = published("explain", "bob", "orders.csv", "--to", "duckdb:other.duckdb", "--json").json
-    assert explained["unread"].startswith("The table rfm_segments")
+    assert explained["unread"].startswith("rfm_segments in other.duckdb")
     assert (explained["history"], explained["published"], explained["differences"]) == ([], None, [])

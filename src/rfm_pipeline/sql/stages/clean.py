@@ -262,7 +262,7 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     yield "future_dated", f"order_date > {dialect.literal(spec.as_of or spec.today)}"
     if settings.since:
         yield "outside_window", f"order_date < {dialect.literal(settings.since)}"
-    if settings.window and spec.as_of:
+    if settings.window and spec.as_of and not spec.window_moves:
         oldest = dialect.window_start(dialect.literal(spec.as_of), settings.window)
         yield "outside_window", f"order_date <= {oldest}"
 

@@ -71,7 +71,8 @@ def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
 
 def _windowed_ctes(spec: QuerySpec) -> list[Cte]:
     """Return the CTEs of the orders by day, and of those that count on the as-of date."""
-    why = "there are several as-of dates" if spec.origin else "the window ends on the newest order"
+    why = "the window counts whole orders" if spec.as_of else "the window ends on the newest order"
+    why = "there are several as-of dates" if spec.origin else why
     description = _ORDER_DAYS_ROW.format(unit="order" if spec.mapping.order_id else "customer", why=why)
     counted = "One row per row of order_days; orders before the window are excluded as outside_window."
     if spec.origin:
