@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
-from msgspec import Struct
 
 from rfm_pipeline.cli.options import REPORT_FLAGS, SOURCE_PARAMETERS, Config, Json, Quiet, takes_settings
 from rfm_pipeline.cli.render.json import print_json
@@ -42,7 +41,7 @@ Png = Annotated[Path | None, _chart_option("Write the chart to a .png file.", "-
 OneSegment = Annotated[str | None, _chart_option("Draw the chart for one segment only.", "--segment", "-s")]
 
 
-class _Files(Struct, frozen=True):
+class _Files(NamedTuple):
     """The files to write; None for those that were not requested."""
 
     page: Path | None

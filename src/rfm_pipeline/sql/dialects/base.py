@@ -289,11 +289,12 @@ class Dialect(ABC):
         """
         # A float differs from its shortest decimal by a share of at most 2^-53, and the computed product by a
         # share of at most 2^-53 more: together by less than 2.3e-16 of the product. So if the product is
-        # closer to a whole number than 0.5 less 4e-16 of itself, the decimal rounds to that number too.
+        # closer to a whole number than 0.4 less 4e-16 of itself, the decimal rounds to that number too, also
+        # if an engine rounds it to nine decimals first.
         precision, scale = size
         limit = float(Decimal(10) ** (precision - scale) - Decimal(5).scaleb(-scale - 1))
         product = f"{expression} * 1e{scale}"
-        is_certain = f"ABS({product} - ROUND({product})) + ABS({product}) * 4e-16 < 0.5"
+        is_certain = f"ABS({product} - ROUND({product})) + ABS({product}) * 4e-16 < 0.4"
         return case_expression(
             [
                 (f"NOT ABS({expression}) < {limit!r}", "NULL"),
@@ -304,7 +305,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def rounded_float(self, expression: str, size: tuple[int, int]) -> str:
-        """Return a float in (precision, scale) by rounding its product with 10^scale to a whole number."""
+        """Return a float in (precision, scale) that is certain to round to one decimal."""
 
     @abstractmethod
     def shortest_decimal(self, expression: str) -> str:

@@ -101,8 +101,7 @@ class BigQuery(Dialect):
         return f"CASE WHEN {may_be_number} OR {has_exponent} THEN {self.exact_number(text, size)} END"
 
     def rounded_float(self, expression: str, size: tuple[int, int]) -> str:
-        unit = self.money(Decimal(1).scaleb(-size[1]))
-        return f"CAST(ROUND({expression} * 1e{size[1]}) AS INT64) * {unit}"
+        return f"ROUND(CAST({expression} AS NUMERIC), {size[1]})"
 
     def shortest_decimal(self, expression: str) -> str:
         # A cast to STRING has 15 or 17 digits: 17 also where 16 are enough.
