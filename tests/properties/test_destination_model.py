@@ -25,9 +25,9 @@ def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer
 
 
 def seeds() -> Iterator[object]:
-    """Yield the seeds of 1,000 sequences, five a test: one test for the fast lane, and six for `ci`."""
+    """Yield the seeds of 1,000 sequences, five a test: one test for the fast lane, and three for `ci`."""
     for first in range(0, 1000, 5):
-        marks = () if first == 0 else pytest.mark.slow if first < 30 else pytest.mark.long
+        marks = () if first == 0 else pytest.mark.slow if first < 15 else pytest.mark.long
         yield pytest.param(range(first, first + 5), id=f"{first}-{first + 4}", marks=marks)
 
 

@@ -12,6 +12,7 @@ from rfm_pipeline.sql.query_spec import QuerySpec
 from rfm_pipeline.sql.stages.metrics import FORGOTTEN
 from support.engines import Question, connected, in_order, rows_of
 from support.generated import questions
+from support.lanes import max_examples
 
 
 def without_lines(spec: QuerySpec, customers: list[str]) -> QuerySpec:
@@ -23,6 +24,7 @@ def without_lines(spec: QuerySpec, customers: list[str]) -> QuerySpec:
     return replace(spec, relation=f"(SELECT * FROM {spec.relation} WHERE {condition}) AS remaining")
 
 
+@max_examples(40)
 @given(question=questions(), data=st.data())
 def test_forgotten_customers_are_as_if_they_had_no_line(question: Question, data: st.DataObject) -> None:
     spec = question.spec("duckdb")
