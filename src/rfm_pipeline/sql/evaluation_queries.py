@@ -60,10 +60,20 @@ class OriginSteps(Struct, frozen=True):
             steps = QueryPipeline.of(replace(spec, origin=origin)).steps(self.table_of)[1:]
         else:
             settings = replace(spec.settings, as_of=origin)
-            pipeline = QueryPipeline.of(replace(spec, settings=settings))
-            steps = pipeline.over_lines(self._lines_on(origin)).steps(self.table_of)
+            pipeline = QueryPipeline.of(replace(spec, settings=settings)).over_lines(self._lines_on(origin))
+            steps = pipeline.steps(self.table_of)
+            if self._windows_orders:
+                # The table of the orders by day is that of all lines: those of the origin are a CTE.
+                name = StagingTable.CUSTOMERS
+                customers = QueryStep(name, pipeline.with_required_ctes(f"SELECT *\nFROM {name}", name))
+                return customers, steps[-2], steps[-1]
         customers, edges, segments = steps
         return customers, edges, segments
+
+    @property
+    def _windows_orders(self) -> bool:
+        """Whether the window applies to orders and not to lines, which have one total then."""
+        return self.spec.counts_totals and self.spec.settings.window is not None
 
     def _lines_on(self, origin: date) -> str:
         dialect, window = self.spec.dialect, self.spec.settings.window
@@ -71,10 +81,10 @@ class OriginSteps(Struct, frozen=True):
             ("reason IS NOT NULL", "reason"),
             (f"order_date > {dialect.literal(origin)}", "'future_dated'"),
         ]
-        if window:
+        if window and not self._windows_orders:
             oldest = dialect.window_start(dialect.literal(origin), window)
             branches.append((f"order_date <= {oldest}", "'outside_window'"))
-        reason = case_expression(branches, "late_reason")
+        reason = case_expression(branches, "NULL" if self._windows_orders else "late_reason")
         return f"SELECT * REPLACE (\n  {reason} AS reason\n)\nFROM {self.table_of(StagingTable.CLEAN_LINES)}"
 
 
