@@ -137,7 +137,11 @@ class Player:
         self.tokens: dict[str, int] = {}
         self.leaves_orphans = False
         self._orders = 0
-        self.world = World(tuple(self._new_lines(DAYS[0] - timedelta(7), 14)))
+        # Lines before the first date, and on each later one, so that the dates have different results.
+        lines = list(self._new_lines(DAYS[0] - timedelta(7), 14))
+        for day in DAYS:
+            lines += self._new_lines(day, 2)
+        self.world = World(tuple(lines))
         site.write_lines(self.world.lines)
 
     def play(self, length: int) -> None:
@@ -145,6 +149,7 @@ class Player:
         choices: list[tuple[int, Callable[[], None]]] = [
             (12, self.one_command),
             (3, self.kill),
+            (6, self.rollback_and_run),
             (2, self.two_at_once),
             (3, self.edit),
             (1, self.altered_table),
@@ -158,8 +163,8 @@ class Player:
 
     # Operations
 
-    def one_command(self) -> None:
-        operation = self._operation()
+    def one_command(self, operation: Operation | None = None) -> None:
+        operation = operation or self._operation()
         self._note("", operation)
         outcome = self.site.run(operation.arguments, operation.environment)
         self._compare(operation.outcomes(self.world)[-1:], outcome.code, outcome.stderr)
@@ -169,6 +174,16 @@ class Player:
             tokens = {record.token for record in self.world.records or () if record.status == "rejected"}
             rejected = [run_id for run_id, token in self.tokens.items() if token in tokens]
             assert self.site.leftovers(rejected) == [], "\n".join(self.log)
+
+    def rollback_and_run(self) -> None:
+        """Roll back to an earlier date, then run as of a date after those that no longer count."""
+        active = self.world.active()
+        if len(active) < 2:
+            self.one_command(self._run("backfill", self.random.choice(DAYS)))
+            return
+        *earlier, last = active
+        self.one_command(self._rollback(active[self.random.choice(earlier)].token))
+        self.one_command(self._run("run", last + timedelta(self.random.randrange(1, 8))))
 
     def kill(self) -> None:
         operation = self._operation()
@@ -293,8 +308,19 @@ class Player:
         kinds = ("run", "rollback", "calibrate") if single else ("run", "rollback", "calibrate", "backfill")
         (kind,) = self.random.choices(kinds, (8, 4, 2, 2)[: len(kinds)])
         if kind == "rollback":
-            return self._rollback()
-        days, options = self._days(kind), self._options()
+            return self._rollback(self.random.choice([None, None, *self.tokens.values()]))
+        return self._run(kind, self.random.choice(DAYS))
+
+    def _run(self, kind: str, first: date) -> Operation:
+        """Return a run, a calibration, or a backfill of two or three weeks.
+
+        Args:
+            kind: `run`, `calibrate` or `backfill`.
+            first: The as-of date, or the first one of a backfill.
+        """
+        count = self.random.randrange(2, 4) if kind == "backfill" else 1
+        days = [first + timedelta(7 * number) for number in range(count)]
+        options = self._options()
         dates = ["--as-of", str(days[0])]
         if kind == "backfill":
             dates = ["--from", str(days[0]), "--until", str(days[-1]), "--every", "week"]
@@ -311,16 +337,11 @@ class Player:
 
         return Operation([*arguments, *options.arguments()], options.environment(), steps)
 
-    def _rollback(self) -> Operation:
+    def _rollback(self, token: int | None) -> Operation:
+        """Return a rollback to the run with this number; None for the date before the current one."""
         ids = {token: run_id for run_id, token in self.tokens.items()}
-        token = self.random.choice([None, None, *ids])
         named = [] if token is None else [ids[token]]
         return Operation(["rollback", *named, *self.site.flags], {}, lambda world: world.rollback(token))
-
-    def _days(self, kind: str) -> list[date]:
-        first = self.random.choice(DAYS)
-        count = self.random.randrange(1, 4) if kind == "backfill" else 1
-        return [first + timedelta(7 * number) for number in range(count)]
 
     def _options(self) -> Options:
         return Options(
