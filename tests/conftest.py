@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from support.bigquery_shop import Shop
 
 lanes.register_profiles()
+# Matrices of a few numbers are faster on one thread: OpenBLAS's threads spin where several workers share the
+# processors. NumPy reads the variable when it is first imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

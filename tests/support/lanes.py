@@ -24,8 +24,8 @@ SLOW_FOLDERS: Final = tuple(
 """Folders whose tests need a browser, a container, a killed process, the BigQuery emulator or GoogleSQL."""
 SHARED_DATA_FIXTURES: Final = frozenset({"online_retail", "rfm_data_orders"})
 """Fixtures that skip where the data sets beside the checkout are absent."""
-EXAMPLES_FACTOR: Final = {"fast": 0.3, "ci": 1, "long": 40}
-"""Profile -> examples that a property test runs, as a multiple of those in profile `ci`."""
+EXAMPLES_FACTOR: Final = {"fast": 0.15, "ci": 0.5, "long": 40}
+"""Profile -> examples that a property test runs, as a multiple of those that it names (100 without a number)."""
 LEAST_EXAMPLES: Final = 3
 GENERATION: Final = (Phase.explicit, Phase.reuse, Phase.generate)
 """Phases of profile `fast`; the other profiles shrink a failing example too, which may take five minutes."""
@@ -55,9 +55,9 @@ def register_profiles() -> None:
 
 
 def max_examples(count: int, **others: Any) -> settings:
-    """Return the settings of a property test that runs `count` examples in profile `ci`.
+    """Return the settings of a property test that runs `count` examples times `EXAMPLES_FACTOR`.
 
-    The other profiles run that number times `EXAMPLES_FACTOR`. `others` are further arguments of `settings`.
+    `others` are further arguments of `settings`.
     """
     factor = EXAMPLES_FACTOR[settings.get_current_profile_name()]
     return settings(max_examples=max(LEAST_EXAMPLES, round(count * factor)), **others)

@@ -35,6 +35,12 @@ def write_shop(folder: Path, customers: int = 150, days: int = 400, seed: int = 
     return path
 
 
+@pytest.fixture(autouse=True)
+def few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw few replicates: the intervals themselves are tested elsewhere."""
+    monkeypatch.setattr("rfm_pipeline.evaluation.bootstrap.REPLICATES", 50)
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     return write_shop(tmp_path)
@@ -209,12 +215,12 @@ def test_a_compared_preset_has_its_own_scoring_whatever_the_run_has(
         (
             ("--compare", "window=12m"),
             "A configuration to compare sets 'window'; it takes preset, bins and method.",
-            "for example --compare preset=grid --compare bins=5,method=ntile.",
+            "for example --compare preset=grid, or --compare bins=5,method=ntile.",
         ),
         (
             ("--compare", "grid"),
             "A configuration to compare is 'grid', not NAME=VALUE; it takes preset, bins and method.",
-            "for example --compare preset=grid --compare bins=5,method=ntile.",
+            "for example --compare preset=grid, or --compare bins=5,method=ntile.",
         ),
         (
             ("--compare", "preset=online-retail"),
