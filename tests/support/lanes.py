@@ -25,7 +25,7 @@ SLOW_FOLDERS: Final = tuple(
 SHARED_DATA_FIXTURES: Final = frozenset({"online_retail", "rfm_data_orders"})
 """Fixtures that skip where the data sets beside the checkout are absent."""
 EXAMPLES_FACTOR: Final = {"fast": 0.15, "ci": 0.5, "long": 40}
-"""Profile -> examples that a property test runs, as a multiple of those that it names (100 without a number)."""
+"""Profile -> examples of a property test, as a multiple of those that it names (100 without a number)."""
 LEAST_EXAMPLES: Final = 3
 GENERATION: Final = (Phase.explicit, Phase.reuse, Phase.generate)
 """Phases of profile `fast`; the other profiles shrink a failing example too, which may take five minutes."""
