@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class Configuration(Struct, frozen=True, dict=True):
             was not recognised.
         source_columns: Column names of the source, which decide between alternative columns in the preset of
             an export; None before the source is opened.
+        started: When the command started; the as-of dates `today` and `yesterday` count from it.
     """
 
     flags: Layer = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Configuration(Struct, frozen=True, dict=True):
     origin: Path = Path(CONFIG_FILE)
     source_preset: str | None = None
     source_columns: tuple[str, ...] | None = None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def for_source(self, columns: Iterable[str]) -> Configuration:
         """Return this configuration for a source with these columns.
@@ -126,7 +129,7 @@ class Configuration(Struct, frozen=True, dict=True):
         if "segments" not in merged:
             merged = merge([presets.load_preset(DEFAULT_MAP), merged])
         try:
-            return Settings.of(merged)
+            return Settings.of(merged).on(self.started)
         except SettingsError as error:
             layers_by_name = Layers(self.flags, self.environment, self.file, self.origin)
             raise to_configuration_error(error, layers_by_name) from None

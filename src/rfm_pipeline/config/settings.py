@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -34,6 +34,7 @@ from rfm_pipeline.errors import ConfigurationError
 # An identifier: the reason of an exclusion appears in results and JSON.
 _UNITS = tuple(map(Decimal, ("1", "0.1", "0.01", "0.001")))
 _REASON = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_NAMED_DAYS = ("latest", "today", "yesterday")
 BUILT_IN_REASONS = (
     "duplicate_file",
     "duplicate_order",
@@ -87,8 +88,8 @@ def _date(value: object, alternative: str = "") -> object:
     return parse_iso_date(str(value), alternative)
 
 
-def _date_or_latest(value: object) -> object:
-    return value if value == "latest" else _date(value, " or 'latest'")
+def _as_of(value: object) -> object:
+    return value if value in _NAMED_DAYS else _date(value, ", 'latest', 'today' or 'yesterday'")
 
 
 def _unit(value: object) -> object:
@@ -210,12 +211,12 @@ class HistorySettings(SettingsTable, frozen=True):
 
 
 if TYPE_CHECKING:
-    _DateOrLatest = date | Literal["latest"]
+    _AsOf = date | Literal["latest", "today", "yesterday"]
     _SourceLocation = SourceLocation | None
     _DestinationLocation = DestinationLocation
 else:
     # msgspec supports no union of date and text; the parser has already returned one of the two.
-    _DateOrLatest = Any
+    _AsOf = Any
     # Nor does msgspec support a union of several Structs.
     _SourceLocation = Any
     _DestinationLocation = Any
@@ -246,7 +247,7 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
         "to": _destination,
         "output": _one_or_many,
         "preset": _one_or_many,
-        "as_of": _date_or_latest,
+        "as_of": _as_of,
         "timezone": _timezone,
         "date_format": _formats,
         "unit": _unit,
@@ -261,7 +262,7 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
     to: _DestinationLocation = parse_destination("duckdb:rfm.duckdb")
     output: tuple[Path, ...] = ()
     preset: tuple[str, ...] = ()
-    as_of: _DateOrLatest = "latest"
+    as_of: _AsOf = "latest"
     timezone: str = "UTC"
     date_format: tuple[str, ...] = (ISO,)
     decimal: Literal[".", ","] | None = None
@@ -308,6 +309,17 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
                 f"`since` is {self.since}, which is after `as_of`, {self.as_of}: no line would count.",
                 "change one of the two dates.",
             )
+
+    def on(self, instant: datetime) -> Settings:
+        """Return the settings with a date in place of `today` or `yesterday` as the as-of date.
+
+        Args:
+            instant: When the command started, with a time zone; its local date in `timezone` is today.
+        """
+        if self.as_of not in {"today", "yesterday"}:
+            return self
+        today = instant.astimezone(ZoneInfo(self.timezone)).date()
+        return msgspec.structs.replace(self, as_of=today - timedelta(days=self.as_of == "yesterday"))
 
     @property
     def source_name(self) -> str | None:

@@ -18,7 +18,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # output = ["segments.csv"]         # .csv, .parquet, .xlsx, .json
 # preset = ["classic"]              # segment maps and well-known exports: `rfm presets`
 
-# as_of = "latest"                  # the newest order's date, or a date: 2025-12-31
+# as_of = "latest"                  # the newest order's date, "yesterday", "today", or a date: 2025-12-31
 # timezone = "UTC"                  # time zone of the shop, such as "Europe/London"
 # date_format = ["iso"]             # default: what fits all values. "%d/%m/%y", "epoch_s", "excel_serial"
 # decimal = "."                     # of text numbers, or "," as in 1.234,50; without it, it is detected
