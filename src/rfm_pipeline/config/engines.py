@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -11,6 +12,9 @@ import msgspec
 
 from rfm_pipeline.config.base import SettingsError, SettingsTable
 
+_RESERVATION = re.compile(r"projects/[^/\s]+/locations/[\w-]+/reservations/[\w-]+")
+_LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _SIZE = re.compile(r"[1-9]\d*(\.\d+)?\s*(B|[KMGT]i?B)", re.IGNORECASE)
 
 
@@ -34,6 +38,37 @@ def _price(value: object) -> object:
     if not is_price:
         raise SettingsError((), expected="from 0 to 1,000", value=value)
     return value
+
+
+def _reservation(value: object) -> object:
+    if isinstance(value, str) and not _RESERVATION.fullmatch(value):
+        raise ValueError(
+            f"'{value}' is not a reservation such as projects/shop/locations/EU/reservations/daily"
+        )
+    return value
+
+
+def _labels(value: object) -> object:
+    for name, text in value.items() if isinstance(value, Mapping) else ():
+        if not _LABEL_KEY.fullmatch(str(name)):
+            raise ValueError(
+                f"'{name}' can't be a label: begin with a lower-case letter, then also digits, _ and -"
+            )
+        if str(name).startswith("rfm_") or name == "created_by":
+            raise ValueError(f"'{name}' is a label of rfm: choose another name")
+        if not isinstance(text, str) or not _LABEL_VALUE.fullmatch(text):
+            raise ValueError(f"'{text}' can't be a label's value: use lower-case letters, digits, _ and -")
+    return value
+
+
+def _scopes(value: object) -> object:
+    scopes = (value,) if isinstance(value, str) else value
+    for scope in scopes if isinstance(scopes, list | tuple) else ():
+        if not str(scope).startswith("https://www.googleapis.com/auth/"):
+            raise ValueError(
+                f"'{scope}' is not a scope such as https://www.googleapis.com/auth/drive.readonly"
+            )
+    return scopes
 
 
 class DuckDBSettings(SettingsTable, frozen=True):
@@ -66,24 +101,47 @@ class BigQuerySettings(SettingsTable, frozen=True):
         impersonate: E-mail address of a service account to impersonate.
         max_bytes: Maximum amount of data that a run may read, such as `100GB`. A run whose dry run exceeds it
             does not start; it is also the `maximum_bytes_billed` of each query.
-        price_per_tib: Price of reading one TiB, in US dollars.
+        pricing: How the project pays: `on-demand` for the bytes that are read, or for `capacity`, in slots;
+            no price is estimated then, and `max_bytes` holds all the same.
+        price_per_tib: Price of reading one TiB, in US dollars, if it pays on demand.
+        reservation: Reservation whose slots the queries use, as `projects/P/locations/L/reservations/R`; None
+            for the one that the project is assigned to.
+        priority: `interactive`, or `batch` for queries that wait until BigQuery has idle resources.
+        labels: Labels of each job and of the tables that are created, besides those of rfm.
+        scopes: OAuth scopes besides that of Google Cloud: a table in a Google sheet needs
+            `https://www.googleapis.com/auth/drive.readonly`.
         job_timeout: Maximum duration of a job, in seconds.
         retry_timeout: Deadline for retries of transient errors, in seconds after the first failure.
         request_timeout: Timeout of one HTTP request, in seconds.
         lease: Seconds without renewal after which another run may take over a lease.
+        wildcard: Which tables of a source such as `events_*` are read: `dated`, those that are named after a
+            date, or `all`. None for the dated ones, if there are any, without today's of Google Analytics; a
+            table of another name is then a question.
     """
 
-    PARSERS: ClassVar = {"max_bytes": _data_size, "price_per_tib": _price}
+    PARSERS: ClassVar = {
+        "max_bytes": _data_size,
+        "price_per_tib": _price,
+        "reservation": _reservation,
+        "labels": _labels,
+        "scopes": _scopes,
+    }
 
     project: str | None = None
     location: str | None = None
     impersonate: str | None = None
     max_bytes: str = "1 TiB"
+    pricing: Literal["on-demand", "capacity"] = "on-demand"
     price_per_tib: Decimal = Decimal("6.25")
+    reservation: str | None = None
+    priority: Literal["interactive", "batch"] = "interactive"
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    scopes: tuple[str, ...] = ()
     job_timeout: Annotated[float, msgspec.Meta(gt=0, le=21600)] = 3600
     retry_timeout: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 120
     request_timeout: Annotated[float, msgspec.Meta(gt=0, le=600)] = 60
     lease: Annotated[float, msgspec.Meta(ge=1, le=21600)] = 300
+    wildcard: Literal["dated", "all"] | None = None
 
     @property
     def byte_limit(self) -> int:

@@ -31,6 +31,7 @@ from rfm_pipeline.pipeline.output_paths import (
     refuse_files_of_query,
     refuse_overwriting,
 )
+from rfm_pipeline.pipeline.partition_bound import with_newest_partition
 from rfm_pipeline.pipeline.shared_orders import comparing_files, expects_shared_orders
 from rfm_pipeline.pipeline.source_identity import refuse_other_columns
 from rfm_pipeline.pipeline.source_query import source_query
@@ -159,7 +160,10 @@ class Plan(Struct, frozen=True):
             if self.cost is None
             else {
                 "bytes_processed": self.cost.bytes_processed,
-                "dollars": str(self.cost.dollars.quantize(Decimal("0.0001"))),
+                "dollars": None
+                if self.cost.dollars is None
+                else str(self.cost.dollars.quantize(Decimal("0.0001"))),
+                "accuracy": self.cost.accuracy,
             },
         }
 
@@ -173,6 +177,7 @@ def open_plan(
     publishes: bool = True,
     opens: SourceOpener | None = None,
     replace_source: bool = False,
+    bounds_read: bool = False,
 ) -> Iterator[Plan]:
     """Plan a run, and keep its engine open inside the `with` block.
 
@@ -184,6 +189,8 @@ def open_plan(
         publishes: Whether the destination and the cost matter, or the query alone.
         opens: As for `open_warehouse`.
         replace_source: Whether the result of another source may be replaced.
+        bounds_read: Whether a window that ends on the newest order bounds the partitions that are read, as
+            `stage_result` checks.
 
     Raises:
         RfmError: If any check fails; the first one does.
@@ -202,7 +209,9 @@ def open_plan(
             stack.enter_context(warehouse.destination.lease(run_id))
         source_state = SourceState.observe(settings, query)
         with source_state.checked():
-            plan = build_plan(configuration, warehouse, segment_map, today, publishes=publishes)
+            plan = build_plan(
+                configuration, warehouse, segment_map, today, publishes=publishes, bounds_read=bounds_read
+            )
         plan = replace(plan, source_state=source_state)
         if publishes:
             plan = without_forgotten(replace(estimate(plan), replaces_source=replace_source))
@@ -250,6 +259,7 @@ def build_plan(
     today: date | None,
     *,
     publishes: bool,
+    bounds_read: bool,
 ) -> Plan:
     """Open the source, and build the query that fits its columns.
 
@@ -262,7 +272,23 @@ def build_plan(
     settings, recognised = configuration.settings, configuration.source_preset
     configuration.check_export()
     frozen = _frozen_edges(settings, warehouse, publishes=publishes)
-    spec = _query_spec(settings, source, warehouse, segment_map, today=today, frozen=frozen)
+    reading = profile_source(source.schema, warehouse.sample(), settings, source.format)
+    today = today or datetime.now(ZoneInfo(settings.timezone)).date()
+    if bounds_read:
+        source = with_newest_partition(source, warehouse, reading.mapping, settings, today)
+    dialect = dialect_of(warehouse.engine)
+    spec = QuerySpec(
+        settings=settings,
+        schema=source.schema,
+        reading=reading,
+        relation=prune_partitions(source.relation, source.partition, reading.mapping, settings, dialect),
+        segment_map=segment_map,
+        today=today,
+        dialect=dialect,
+        frozen=frozen.edges if frozen else {},
+        files=source.files,
+        total_rows=source.total_rows,
+    )
     _check_exclusions(spec, warehouse)
     if publishes:
         _check_audits(spec, warehouse)
@@ -309,31 +335,6 @@ def _frozen_edges(settings: Settings, warehouse: Warehouse, *, publishes: bool) 
     # The warehouse of a query alone has another destination than the one whose runs are on record.
     with open_destination(settings) as destination:
         return frozen_edges(read_state(destination).records, settings)
-
-
-def _query_spec(
-    settings: Settings,
-    source: SourceTable,
-    warehouse: Warehouse,
-    segment_map: SegmentMap,
-    *,
-    today: date | None,
-    frozen: FrozenEdges | None,
-) -> QuerySpec:
-    dialect = dialect_of(warehouse.engine)
-    reading = profile_source(source.schema, warehouse.sample(), settings, source.format)
-    return QuerySpec(
-        settings=settings,
-        schema=source.schema,
-        reading=reading,
-        relation=prune_partitions(source.relation, source.partition, reading.mapping, settings, dialect),
-        segment_map=segment_map,
-        today=today or datetime.now(ZoneInfo(settings.timezone)).date(),
-        dialect=dialect,
-        frozen=frozen.edges if frozen else {},
-        files=source.files,
-        total_rows=source.total_rows,
-    )
 
 
 def _check_exclusions(spec: QuerySpec, warehouse: Warehouse) -> None:

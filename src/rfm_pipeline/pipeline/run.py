@@ -87,7 +87,9 @@ def start_run(
     start = RunStart(new_run_id(), kind)
     observer.begin(start.run_id)
     observer.step("Looking at the source")
-    with open_plan(configuration, today=today, run_id=start.run_id, replace_source=replace_source) as plan:
+    with open_plan(
+        configuration, today=today, run_id=start.run_id, replace_source=replace_source, bounds_read=True
+    ) as plan:
         yield start, plan
 
 

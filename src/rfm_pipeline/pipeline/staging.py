@@ -19,6 +19,7 @@ from rfm_pipeline.pipeline.audits.run import run_audits
 from rfm_pipeline.pipeline.audits.statistics import NO_SALES, AuditInput
 from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
 from rfm_pipeline.pipeline.key_counts import refuse_scientific_ids
+from rfm_pipeline.pipeline.partition_bound import reading_all_partitions, reads_too_little
 from rfm_pipeline.pipeline.plan import Plan
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.run_records import RunStart
@@ -98,7 +99,8 @@ def stage_metrics(plan: Plan, observer: RunObserver) -> Plan:
     """Compute the staging tables up to the edges.
 
     Returns:
-        The plan that was carried out: if orders are in several files, it compares them.
+        The plan that was carried out: if orders are in several files, it compares them; if the window begins
+        before the partitions that were read, it reads all.
 
     Raises:
         RfmError: If the engine fails.
@@ -107,6 +109,8 @@ def stage_metrics(plan: Plan, observer: RunObserver) -> Plan:
     for step in plan.pipeline.steps(warehouse.table)[:-1]:
         observer.step(STEP_NAMES[step.name])
         warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
+        if step.name == StagingTable.ORDER_DAYS and reads_too_little(plan):
+            return stage_metrics(reading_all_partitions(plan), observer)
         is_counted = step.name == StagingTable.CUSTOMERS and plan.spec.counts_shared_orders
         if is_counted and has_shared_orders(warehouse):
             return stage_metrics(comparing_files(plan), observer)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -21,16 +22,22 @@ Progress = Callable[[float], None]
 """Callback that receives the completed share of a statement, from 0 to 1."""
 
 
+Accuracy = Literal["about", "at least", "at most"]
+"""Whether an estimate is exact up to changes of the table, or a bound."""
+
+
 class Cost(Struct, frozen=True):
     """Estimated cost of reading the source.
 
     Attributes:
         bytes_processed: Bytes that BigQuery's dry run reports.
-        dollars: Price of these bytes.
+        dollars: Price of these bytes; None if the project pays for capacity, and not for bytes.
+        accuracy: `at least` for external tables, and `at most` for clustered ones.
     """
 
     bytes_processed: int
-    dollars: Decimal
+    dollars: Decimal | None
+    accuracy: Accuracy = "about"
 
 
 class SourceTable(Struct, frozen=True):
@@ -88,6 +95,13 @@ class Warehouse(Protocol):
 
         Raises:
             SourceError: If the source can't be read.
+        """
+
+    def newest_partition(self, up_to: date) -> date | None:
+        """Return the first day of the opened source's newest partition that has rows; None if unknown.
+
+        Args:
+            up_to: Partitions after this day are not considered.
         """
 
     def estimate(self, select: str) -> Cost | None:

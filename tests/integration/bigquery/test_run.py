@@ -161,7 +161,7 @@ def test_published_tables_are_typed_described_partitioned_and_clustered(
     assert rfm("run", bigquery_shop.create_table(), "--to", bigquery_shop.destination).code == 0
     (script,) = [sql for sql in proxy.statements if sql.startswith("CREATE TABLE IF NOT EXISTS")]
     statements = script.split(";\n")
-    for statement, (name, columns) in zip(statements, PUBLISHED_COLUMNS.items(), strict=True):
+    for statement, (name, columns) in zip(statements[:3], PUBLISHED_COLUMNS.items(), strict=True):
         table = f"{PROJECT}.{bigquery_shop.dataset}.rfm_segments{SUFFIXES[name]}"
         schema = bigquery_shop.client.get_table(table).schema
         types = {field.name: field.field_type for field in schema}
@@ -171,6 +171,13 @@ def test_published_tables_are_typed_described_partitioned_and_clustered(
     assert {types["started_at"], types["as_of_date"], types["revenue"]} == {"TIMESTAMP", "DATE", "NUMERIC"}
     assert "CLUSTER BY segment" in statements[0]
     assert "PARTITION BY as_of_date\nCLUSTER BY segment" in statements[1]
+    # Otherwise they have the default expirations of the dataset.
+    never = ["SET OPTIONS (expiration_timestamp = NULL)"] * 3
+    never[1] = "SET OPTIONS (expiration_timestamp = NULL, partition_expiration_days = NULL)"
+    named = [bigquery_shop.name(f"rfm_segments{suffix}") for suffix in SUFFIXES.values()]
+    assert statements[3:] == [
+        f"ALTER TABLE {table} {options}" for table, options in zip(named, never, strict=True)
+    ]
 
 
 def test_the_usage_of_all_jobs_is_recorded(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
@@ -226,12 +233,15 @@ def test_views_and_wildcard_tables_are_sources(bigquery_shop: Shop, rfm: Rfm, pr
         assert ended.json["rows"]["read"] == 11
 
 
-def test_irrelevant_partitions_are_not_read(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    select = (
-        "SELECT customer_id, order_id, SAFE_CAST(order_date AS DATE) AS order_date, unit_price AS amount"
-        f" FROM ({ORDER_LINES}) WHERE order_id <> 'E1'"
-    )
-    bigquery_shop.create_table("partitioned", select)
+DATED_LINES = (
+    "SELECT customer_id, order_id, SAFE_CAST(order_date AS DATE) AS order_date, unit_price AS amount"
+    f" FROM ({ORDER_LINES}) WHERE order_id <> 'E1'"
+)
+
+
+def create_partitioned_table(shop: Shop, proxy: Proxy, select: str, *, is_required: bool = True) -> str:
+    """Create a table that is partitioned by `order_date`; return its SOURCE argument."""
+    shop.execute(f"CREATE TABLE {shop.name('partitioned')} PARTITION BY order_date AS {select}")
     respond = proxy.respond
 
     def partitioned(request: Request) -> Response:
@@ -241,12 +251,17 @@ def test_irrelevant_partitions_are_not_read(bigquery_shop: Shop, rfm: Rfm, proxy
         # The emulator does not return these properties.
         partitioning = {
             "timePartitioning": {"type": "DAY", "field": "order_date"},
-            "requirePartitionFilter": True,
+            "requirePartitionFilter": is_required,
         }
         return Response.of(200, {**json.loads(response.body), **partitioning})
 
     proxy.respond = partitioned  # type: ignore[method-assign]
-    source, to = bigquery_shop.source("partitioned"), ("--to", bigquery_shop.destination)
+    return shop.source("partitioned")
+
+
+def test_irrelevant_partitions_are_not_read(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    source = create_partitioned_table(bigquery_shop, proxy, DATED_LINES)
+    to = ("--to", bigquery_shop.destination)
     sentence, hint = refused(rfm("run", source, *to))
     assert sentence.startswith("The source can only be read with a filter on `order_date`")
     assert "--since" in hint
@@ -254,10 +269,39 @@ def test_irrelevant_partitions_are_not_read(bigquery_shop: Shop, rfm: Rfm, proxy
     assert ended.code == 0, ended.stderr
     assert "from 2024-01-31 on are read" in rfm("check", source, *to, "--since", "2024-02-01").stdout
     (read,) = [sql for sql in proxy.statements if bigquery_shop.name("partitioned") in sql]
-    assert "WHERE `order_date` >= DATE '2024-01-31'" in read
+    assert "WHERE (`order_date` >= DATE '2024-01-31' OR `order_date` IS NULL)" in read
     # The lines of December and January are not read.
     assert ended.json["rows"]["read"] == 7
     assert {row[0] for row in bigquery_shop.published_rows()} == {"007", "ann", "bob", "cyd"}
+
+
+def test_a_window_that_ends_on_the_newest_order_reads_the_newest_partitions(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
+) -> None:
+    source = create_partitioned_table(bigquery_shop, proxy, DATED_LINES)
+    flags = ("--to", bigquery_shop.destination, "--window", "14 days")
+    assert "from 2024-02-08 on are read" in rfm("check", source, *flags).stdout
+    ended = rfm("run", source, *flags, "--json")
+    assert ended.code == 0, ended.stderr
+    (read,) = [sql for sql in proxy.statements if bigquery_shop.name("partitioned") in sql]
+    assert "`order_date` >= DATE '2024-02-08'" in read
+    # The lines of December, January and the first of February are not read.
+    assert (ended.json["rows"]["read"], ended.json["as_of"]) == (6, "2024-03-01")
+
+
+def test_all_partitions_are_read_where_no_line_of_the_newest_ones_counts(
+    bigquery_shop: Shop, rfm: Rfm, proxy: Proxy
+) -> None:
+    select = f"{DATED_LINES} UNION ALL SELECT NULL, 'F1', DATE '2024-06-01', NUMERIC '5'"
+    source = create_partitioned_table(bigquery_shop, proxy, select, is_required=False)
+    flags = ("--to", bigquery_shop.destination, "--window", "14 days")
+    ended = rfm("run", source, *flags, "--json")
+    assert ended.code == 0, ended.stderr
+    narrow, whole = [sql for sql in proxy.statements if bigquery_shop.name("partitioned") in sql]
+    assert "`order_date` >= DATE '2024-05-10'" in narrow
+    assert "2024-05-10" not in whole
+    assert (ended.json["rows"]["read"], ended.json["as_of"]) == (11, "2024-03-01")
+    assert {row[0] for row in bigquery_shop.published_rows()} == {"007", "bob", "cyd"}
 
 
 TYPES = {
@@ -446,7 +490,7 @@ def test_a_check_shows_the_cost_and_executes_nothing(bigquery_shop: Shop, rfm: R
     proxy.bytes_processed = 3 * 2**38
     ended = rfm("check", bigquery_shop.create_table(), "--to", bigquery_shop.destination, "--json")
     assert ended.code == 0, ended.stderr
-    assert ended.json["cost"] == {"bytes_processed": 3 * 2**38, "dollars": "4.6875"}
+    assert ended.json["cost"] == {"bytes_processed": 3 * 2**38, "dollars": "4.6875", "accuracy": "about"}
     shown = rfm("check", bigquery_shop.source(), "--to", bigquery_shop.destination).stdout
     assert "and read 768 GiB, for about $4.69" in " ".join(shown.split())
     assert proxy.statements == []

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from rfm_pipeline.common.schema import Column, Kind, Partition
+from rfm_pipeline.common.schema import Column, Kind, Partition, Pseudocolumn
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.presets import load_preset
 from rfm_pipeline.config.settings import Settings
@@ -67,12 +67,9 @@ def test_a_staging_table() -> None:
 
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_the_published_tables(name: str) -> None:
-    GoogleSql.load().analyse(
-        statements.create_published_table_sql(
-            name, getattr(PUBLISHED, name), table_comment(name, "rfm_segments"), LABELS
-        ),
-        TABLES,
-    )
+    table = getattr(PUBLISHED, name)
+    created = statements.create_published_table_sql(name, table, table_comment(name, "rfm_segments"), LABELS)
+    GoogleSql.load().analyse(f"{created};\n{statements.keep_published_table_sql(name, table)}", TABLES)
 
 
 @pytest.mark.parametrize("replaces_current", [True, False])
@@ -117,7 +114,7 @@ PARTITIONS = {
     "DATE": Partition("day", Kind.DATE, is_required=True),
     "DATETIME": Partition("day", Kind.TIMESTAMP),
     "TIMESTAMP": Partition("day", Kind.TIMESTAMPTZ),
-    "ingestion": Partition(None, Kind.DATE, is_required=True),
+    "ingestion": Partition(Pseudocolumn.INGESTION, Kind.TIMESTAMPTZ, is_required=True),
 }
 
 
@@ -136,9 +133,25 @@ def test_partitions_before_the_window_are_not_read(partitioning: str) -> None:
     relation = prune_partitions("lines", partition, mapping(), options, dialect_of("bigquery"))
     assert "'2024-01-30'" in relation
     assert "from 2024-01-30 on" in describe_pruning(partition, mapping(), options)[0]
-    kind = "DATE" if partitioning == "ingestion" else partitioning
-    column = "_PARTITIONDATE" if partitioning == "ingestion" else "day"
-    GoogleSql.load().analyse(f"SELECT id\nFROM {relation}", {"lines": {"id": "STRING", column: kind}})
+    kind = "TIMESTAMP" if partitioning == "ingestion" else partitioning
+    values: dict[str, object] = {
+        "early": date(2024, 1, 29) if kind == "DATE" else datetime(2024, 1, 29, 23, 59),  # noqa: DTZ001
+        "first": date(2024, 1, 30) if kind == "DATE" else datetime(2024, 1, 30),  # noqa: DTZ001
+        "none": None,
+    }
+    if kind == "TIMESTAMP":
+        values = {
+            id_: at.replace(tzinfo=UTC) if isinstance(at, datetime) else None for id_, at in values.items()
+        }
+    rows = [{"id": id_, str(partition.column): value} for id_, value in values.items()]
+    read = GoogleSql.load().execute(
+        f"SELECT id\nFROM {relation}",
+        {"lines": {"id": "STRING", str(partition.column): kind}},
+        {"lines": rows},
+    )
+    # Lines without a date are counted as invalid_date. Streamed lines have no ingestion partition until they
+    # are stored.
+    assert [row["id"] for row in read] == ["first", "none"]
 
 
 def test_a_window_that_ends_on_a_date_prunes_partitions() -> None:
@@ -172,7 +185,7 @@ def test_a_missing_required_filter_is_an_error() -> None:
 @pytest.mark.parametrize(
     "select",
     [
-        cells_sql(PUBLISHED.current),
+        cells_sql(PUBLISHED.current, BIGQUERY),
         values_sql(PUBLISHED.current, BIGQUERY),
         moves_sql(PUBLISHED.current),
         lapsed_sql(PUBLISHED.current, PUBLISHED.history, DAY, BIGQUERY),

@@ -42,7 +42,7 @@ def check(
         print_access(permissions)
     if permissions:
         permissions.raise_if_missing()
-    with open_plan(configuration) as plan:
+    with open_plan(configuration, bounds_read=True) as plan:
         with show_progress(quiet=False) as observer:
             notes = rehearse(plan, observer)
         if as_json:

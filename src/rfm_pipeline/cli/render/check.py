@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from rfm_pipeline.cli.render.run_result import console
+from rfm_pipeline.cli.render.run_result import MAX_WIDTH, console
 from rfm_pipeline.common import formatting
 from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.pipeline.plan import Plan
@@ -36,13 +36,20 @@ def print_access(access: Access) -> None:
     )
     table = Table.grid(padding=(0, 2))
     for _ in range(3):
-        table.add_column(no_wrap=True, overflow="fold")
+        table.add_column(overflow="fold")
     for permission in access.permissions:
         text, style = _GRANTED[permission.is_granted]
         table.add_row(Text(permission.name), Text(permission.on, style="dim"), Text(text, style=style))
         if permission.is_granted is False:
             table.add_row("", Text(f"granted by {permission.role}"), "")
-    console().print(Group(account, table, Text()))
+    if access.has_billing is False:
+        table.add_row(Text("billing"), Text(access.project, style="dim"), Text("NO", style="bold red"))
+    notes = [Text(note, style="dim") for note in access.notes]
+    out = console()
+    if not out.is_terminal:
+        # A log has no width, and names of tables are longer than 80 characters.
+        out.width = MAX_WIDTH
+    out.print(Group(account, table, *notes, Text()))
 
 
 def _columns(plan: Plan) -> Table:
@@ -81,5 +88,8 @@ def _outcome(plan: Plan) -> Text:
         text.append(f",\nand write {replace_unprintable_in(path)}")
     if plan.cost:
         read = formatting.format_bytes(plan.cost.bytes_processed)
-        text.append(f",\nand read {read}, for about ${formatting.format_amount(plan.cost.dollars)}")
+        bound = "" if plan.cost.accuracy == "about" else f"{plan.cost.accuracy} "
+        text.append(f",\nand read {bound}{read}")
+        if plan.cost.dollars is not None:
+            text.append(f", for {plan.cost.accuracy} ${formatting.format_amount(plan.cost.dollars)}")
     return text.append(".")

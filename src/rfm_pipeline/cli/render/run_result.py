@@ -23,7 +23,7 @@ from rfm_pipeline.results.statistics import DimensionScores, Excluded
 
 _BAR_WIDTH = 20
 _MIN_EXAMPLE_WIDTH = 12
-_MAX_WIDTH = 1000
+MAX_WIDTH = 1000
 _BLOCKS = " ▏▎▍▌▋▊▉█"
 
 
@@ -53,7 +53,7 @@ def console() -> Console:
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     safe = _SafeConsole(highlight=False, markup=False, emoji=False, soft_wrap=False, color_system=colours)
     # COLUMNS can be any number.
-    safe.width = min(safe.width, _MAX_WIDTH)
+    safe.width = min(safe.width, MAX_WIDTH)
     return safe
 
 

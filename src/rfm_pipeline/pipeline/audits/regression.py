@@ -45,9 +45,18 @@ def _compared(run: AuditInput, compare: Callable[[_Comparison], CheckResult]) ->
 
 def rows_dropped(run: AuditInput, rule: DropAudit) -> CheckResult:
     """The source has not lost many of its lines, as a truncated export has."""
-    return _compared(
-        run, lambda runs: _dropped("lines", runs.before.rows_read, runs.now.rows_read, runs.last, rule)
-    )
+
+    def compare(runs: _Comparison) -> CheckResult:
+        before, now = _lines_in_window(runs.before), _lines_in_window(runs.now)
+        return _dropped("lines", before, now, runs.last, rule)
+
+    return _compared(run, compare)
+
+
+def _lines_in_window(run: RunStatistics) -> int:
+    """Return the number of lines without those before the window, whose partitions may not be read."""
+    outside = sum(reason.lines for reason in run.exclusions if reason.reason == "outside_window")
+    return run.rows_read - outside
 
 
 def customers_dropped(run: AuditInput, rule: DropAudit) -> CheckResult:

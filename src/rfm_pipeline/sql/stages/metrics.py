@@ -101,7 +101,7 @@ def _as_of_cte(spec: QuerySpec) -> Cte:
     return Cte(
         "as_of",
         "One row: the as-of date, from which recency is counted.",
-        _as_of(spec),
+        as_of_sql(spec),
         reads=() if spec.as_of or spec.origin else (orders,),
     )
 
@@ -311,19 +311,25 @@ def _is_forgotten(spec: QuerySpec, customer: str) -> str:
     return f"({dialect.sha256(f'{dialect.literal(forgotten.salt)} || {customer}')} IN ({hashes}))"
 
 
-def _as_of(spec: QuerySpec) -> str:
+def as_of_sql(spec: QuerySpec, order_days: str = StagingTable.ORDER_DAYS) -> str:
+    """Return a SELECT of the as-of date.
+
+    Args:
+        spec: What the query computes.
+        order_days: The table `order_days`, which is read if the window ends on the newest order.
+    """
     if as_of := spec.origin or spec.as_of:
         return f"SELECT {spec.dialect.literal(as_of)} AS as_of_date"
     if not spec.window_moves:
         return "SELECT MAX(last_order_date) AS as_of_date\nFROM customers\nWHERE reason IS NULL"
     kept = "WHERE reason IS NULL AND late_reason IS NULL AND purchases > 0"
     if not (spec.nets_returns and spec.mapping.order_id):
-        return f"SELECT MAX(order_date) AS as_of_date\nFROM order_days\n{kept}"
-    return """\
+        return f"SELECT MAX(order_date) AS as_of_date\nFROM {order_days}\n{kept}"
+    return f"""\
 SELECT MAX(last_order_date) AS as_of_date
 FROM (
   SELECT MAX(CASE WHEN purchases > 0 THEN order_date END) AS last_order_date
-  FROM order_days
+  FROM {order_days}
   WHERE reason IS NULL AND late_reason IS NULL
   GROUP BY customer_id, order_id
   HAVING SUM(amount) > 0

@@ -10,7 +10,8 @@ from msgspec import Struct
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
-from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, Limits
+from rfm_pipeline.warehouse.bigquery.job_options import JobOptions
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
@@ -57,7 +58,7 @@ def connect(settings: BigQuerySettings, project: str) -> Connection:
         client = bigquery.Client(project=billing_project, credentials=anonymous, client_options=endpoint)
         return Connection(client, "an anonymous account of the emulator")
     with translate_bigquery_errors("read the credentials"):
-        credentials = _credentials(settings.impersonate)
+        credentials = _credentials(settings.impersonate, [_SCOPE, *settings.scopes])
         # The project is passed because user credentials bring a quota project of their own.
         client = bigquery.Client(project=billing_project, credentials=credentials)
     return Connection(client, _principal(credentials, settings.impersonate))
@@ -74,25 +75,15 @@ def open_job_runner(settings: BigQuerySettings, project: str, run_id: str) -> Jo
     Raises:
         RfmError: As for `connect`.
     """
-    return JobRunner(connect(settings, project).client, run_id, settings.location, job_limits(settings))
+    return JobRunner(connect(settings, project).client, run_id, settings.location, JobOptions.of(settings))
 
 
-def job_limits(settings: BigQuerySettings) -> Limits:
-    """Return the limits of time and bytes that the settings define."""
-    return Limits(
-        job=settings.job_timeout,
-        retry=settings.retry_timeout,
-        request=settings.request_timeout,
-        bytes_billed=settings.byte_limit,
-    )
-
-
-def _credentials(impersonate: str | None) -> Any:
+def _credentials(impersonate: str | None, scopes: list[str]) -> Any:
     import google.auth
     from google.auth.exceptions import GoogleAuthError
 
     try:
-        credentials, _ = google.auth.default(scopes=[_SCOPE])
+        credentials, _ = google.auth.default(scopes=scopes)
     except GoogleAuthError:
         raise
     except (ValueError, KeyError, OSError):
@@ -106,7 +97,7 @@ def _credentials(impersonate: str | None) -> Any:
     from google.auth import impersonated_credentials
 
     return impersonated_credentials.Credentials(  # type: ignore[no-untyped-call]
-        source_credentials=credentials, target_principal=impersonate, target_scopes=[_SCOPE]
+        source_credentials=credentials, target_principal=impersonate, target_scopes=scopes
     )
 
 

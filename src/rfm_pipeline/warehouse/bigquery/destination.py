@@ -132,14 +132,19 @@ class BigQueryDestination:
         """Create the missing tables, and mark those that an earlier version wrote."""
         table = self._location.table
         if len(self._is_marked) < len(SUFFIXES):
-            labels = {"created_by": "rfm-pipeline"}
+            labels = {**self._settings.labels, "created_by": "rfm-pipeline"}
             created = [
                 statements.create_published_table_sql(
                     name, self.table(name), table_comment(name, table), labels
                 )
                 for name in SUFFIXES
             ]
-            self._jobs.query("create", ";\n".join(created))
+            kept = [
+                statements.keep_published_table_sql(name, self.table(name))
+                for name in SUFFIXES
+                if name not in self._is_marked
+            ]
+            self._jobs.query("create", ";\n".join([*created, *kept]))
         for name, is_marked in self._is_marked.items():
             if not is_marked:
                 describe_table(self._jobs, self.full_name(name), table_comment(name, table))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rfm_pipeline.source.sql_query import SqlQuery
 
 UNCHANGED = "the earlier result is unchanged."
+BILLING_HINT = "link the project to a billing account: https://console.cloud.google.com/billing"
 
 ROLES_BY_PERMISSION: Mapping[str, str] = {
     "bigquery.jobs.create": "roles/bigquery.jobUser on the project that runs the jobs",
@@ -36,6 +37,8 @@ ROLES_BY_PERMISSION: Mapping[str, str] = {
 """Least role that grants each permission, and the resource to grant the role on."""
 
 _PERMISSION_NAME = re.compile(r"\b(?P<permission>(?:bigquery|iam)\.[a-zA-Z]+\.[a-zA-Z]+)\b")
+_PROTECTED_COLUMNS = re.compile(r"policy tag .* on columns? (?P<columns>.+)", re.DOTALL)
+_NO_BILLING = re.compile(r"[Bb]illing has not been enabled|not allowed in the free tier")
 _NON_BOOLEAN = re.compile(r"WHERE clause should return type BOOL, but returns type (?P<type>\w+)")
 _TYPE_LABELS: Mapping[str, str] = {
     "STRING": "text",
@@ -109,6 +112,8 @@ def job_error(failure: Mapping[str, Any], step: str, link: str) -> RfmError:
 
 
 def _error_for_reason(reason: str, message: str, doing: str, link: str | None) -> RfmError:
+    if lacks_billing(message) or reason == "billingNotEnabled":
+        return WarehouseError(f"BigQuery could not {doing}: {lower_first(message)}", BILLING_HINT)
     look = f"look at {link}" if link else "`rfm --debug` shows BigQuery's whole message."
     if reason == "accessDenied":
         return permission_error(message, doing)
@@ -121,10 +126,10 @@ def _error_for_reason(reason: str, message: str, doing: str, link: str | None) -
         return WarehouseError(
             f"BigQuery could not {doing}: {lower_first(message)}", f"{UNCHANGED[:-1]}; {look}"
         )
-    if reason in {"quotaExceeded", "billingNotEnabled"}:
+    if reason == "quotaExceeded":
         return WarehouseError(
             f"BigQuery could not {doing}: {lower_first(message)}",
-            f"check the quotas and the billing of the project that runs the jobs; {UNCHANGED}",
+            f"check the quotas of the project that runs the jobs; {UNCHANGED}",
         )
     if reason in {"resourcesExceeded", "responseTooLarge"}:
         return WarehouseError(
@@ -174,6 +179,13 @@ def source_query_error(error: Exception, query: SqlQuery) -> SourceError:
 
 def permission_error(message: str, doing: str) -> RfmError:
     """Return the error for a missing permission, with the role that grants it."""
+    if protected := _PROTECTED_COLUMNS.search(message):
+        names = [name.rstrip(".").rpartition(".")[2] for name in protected["columns"].split(", ")]
+        return WarehouseError(
+            f"BigQuery refused to {doing}: {lower_first(message)}",
+            "grant roles/datacatalog.categoryFineGrainedReader (Fine-Grained Reader) on the policy tag of"
+            f" {', '.join(names)}, or choose columns without one.",
+        )
     permission = find_permission(message)
     if permission is None:
         return WarehouseError(
@@ -185,6 +197,15 @@ def permission_error(message: str, doing: str) -> RfmError:
         f"The permission {permission} is missing to {doing}: {lower_first(message)}",
         f"grant {role}." if role else f"grant a role that has {permission}.",
     )
+
+
+def lacks_billing(message: str) -> bool:
+    """Return whether an error message says that the project has no billing, as in BigQuery's sandbox.
+
+    >>> lacks_billing("Streaming insert is not allowed in the free tier")
+    True
+    """
+    return _NO_BILLING.search(message) is not None
 
 
 def find_permission(message: str) -> str | None:

@@ -13,13 +13,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from rfm_pipeline.common.cancellation import raise_if_cancelled
@@ -27,6 +25,7 @@ from rfm_pipeline.errors import RfmError, WarehouseError
 from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.warehouse.base import Progress
 from rfm_pipeline.warehouse.bigquery.errors import job_error, translate_bigquery_errors
+from rfm_pipeline.warehouse.bigquery.job_options import DryRun, JobOptions, label_value
 from rfm_pipeline.warehouse.bigquery.retry import (
     Clock,
     RetryDecision,
@@ -37,40 +36,11 @@ from rfm_pipeline.warehouse.bigquery.retry import (
 )
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Client, LoadJobConfig, QueryJobConfig, SchemaField
+    from google.cloud.bigquery import Client, LoadJobConfig
 
 _log = logging.getLogger(__name__)
 
-_INVALID_LABEL_CHARACTER = re.compile(r"[^a-z0-9_-]")
 _CANCEL_TIMEOUT_S = 10.0
-
-
-class Limits(Struct, frozen=True):
-    """Limits of time, in seconds, and of bytes.
-
-    Attributes:
-        job: Seconds from the submission of a job to its end.
-        retry: Seconds from the first failure of a request, or of a job, to its last retry.
-        request: Seconds from a request to its response.
-        bytes_billed: Maximum number of bytes that one query may be billed for.
-    """
-
-    job: float
-    retry: float
-    request: float
-    bytes_billed: int
-
-
-class DryRun(Struct, frozen=True):
-    """Result of a dry run.
-
-    Attributes:
-        bytes_processed: Bytes that the query would read.
-        schema: Columns that the query would return.
-    """
-
-    bytes_processed: int
-    schema: tuple[SchemaField, ...]
 
 
 class JobRunner:
@@ -86,20 +56,26 @@ class JobRunner:
         client: Google's client; its project is billed for the jobs.
         run_id: Id of the run, part of every job's id and labels.
         location: As the attribute.
-        limits: Limits of time and bytes.
+        options: Limits, labels and other options of the jobs.
         clock: Time source and jitter; None for the real ones.
     """
 
     def __init__(
-        self, client: Client, run_id: str, location: str | None, limits: Limits, clock: Clock | None = None
+        self,
+        client: Client,
+        run_id: str,
+        location: str | None,
+        options: JobOptions,
+        clock: Clock | None = None,
     ) -> None:
         self.client = client
         self.location = location
         self.usage = Usage(bytes_processed=0, bytes_billed=0, slot_ms=0)
         self._run_id = run_id
-        self._limits = limits
+        self._options = options
+        self._limits = options.limits
         self._clock = clock or Clock()
-        self.retry_policy = RetryPolicy(limits.retry, self._clock)
+        self.retry_policy = RetryPolicy(options.limits.retry, self._clock)
 
     def query(self, step: str, sql: str, progress: Progress | None = None, *, commits: bool = False) -> Any:
         """Execute one statement or script, and wait for its end.
@@ -124,7 +100,7 @@ class JobRunner:
             return self.client.query(
                 sql,
                 job_id=job_id,
-                job_config=self._query_config(labels),
+                job_config=self._options.query_config(labels),
                 location=self.location,
                 timeout=self._limits.request,
                 retry=None,  # type: ignore[arg-type]
@@ -145,10 +121,8 @@ class JobRunner:
             RfmError: As for `query`.
             KeyboardInterrupt: As for `query`.
         """
-        from google.cloud.bigquery import LoadJobConfig
-
         labels = self._labels(step, text)
-        config = LoadJobConfig(labels=labels, job_timeout_ms=int(self._limits.job * 1000))
+        config = self._options.load_config(labels)
         return self._run(step, lambda job_id: submit(job_id, config), labels, None, commits=False)
 
     def dry_run(self, sql: str, step: str = "dry-run") -> DryRun:
@@ -158,10 +132,7 @@ class JobRunner:
             google.api_core.exceptions.GoogleAPICallError: If BigQuery rejects the query.
             UnreachableError: If BigQuery could not be reached.
         """
-        from google.cloud.bigquery import QueryJobConfig
-
-        # A cached result would be estimated at 0 bytes, but the run itself does not get it from the cache.
-        config = QueryJobConfig(dry_run=True, use_query_cache=False, labels=self._labels(step, sql))
+        config = self._options.dry_run_config(self._labels(step, sql))
 
         def submit() -> Any:
             return self.client.query(
@@ -174,7 +145,7 @@ class JobRunner:
             )
 
         job = self.retry_policy.call(submit, "estimate the cost")
-        return DryRun(job.total_bytes_processed or 0, tuple(job.schema or ()))
+        return DryRun.of(job)
 
     def rows(self, job: Any) -> list[dict[str, Any]]:
         """Return all rows of a finished query."""
@@ -345,15 +316,6 @@ class JobRunner:
             f"&j=bq:{location}{job_id}&page=queryresults"
         )
 
-    def _query_config(self, labels: dict[str, str]) -> QueryJobConfig:
-        from google.cloud.bigquery import QueryJobConfig
-
-        return QueryJobConfig(
-            labels=labels,
-            maximum_bytes_billed=self._limits.bytes_billed,
-            job_timeout_ms=int(self._limits.job * 1000),
-        )
-
     def _labels(self, step: str, text: str) -> dict[str, str]:
         return {
             "rfm_run": label_value(self._run_id),
@@ -370,15 +332,6 @@ class JobRunner:
             bytes_billed=(usage.bytes_billed or 0) + (getattr(job, "total_bytes_billed", None) or 0),
             slot_ms=(usage.slot_ms or 0) + (getattr(job, "slot_millis", None) or 0),
         )
-
-
-def label_value(text: str) -> str:
-    """Return a text as a valid label value: lower-case letters, digits, `_` and `-`, at most 63 characters.
-
-    >>> label_value("20251231T060000-1f9c3a")
-    '20251231t060000-1f9c3a'
-    """
-    return _INVALID_LABEL_CHARACTER.sub("_", text.casefold())[:63]
 
 
 def _unknown_outcome_error(error: BaseException) -> BaseException:

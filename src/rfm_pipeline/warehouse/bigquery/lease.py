@@ -24,7 +24,8 @@ from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import LockedError
 from rfm_pipeline.warehouse.bigquery.errors import UNCHANGED, translate_bigquery_errors
-from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, label_value
+from rfm_pipeline.warehouse.bigquery.job_options import label_value
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.statements import lease_name
 from rfm_pipeline.warehouse.bigquery.tables import drop_table, find_table, table_reference
 
@@ -53,6 +54,7 @@ class Lease:
         self._location = location
         self._duration = timedelta(seconds=settings.lease)
         self._run_id = run_id
+        self._labels = {**settings.labels, "created_by": "rfm-pipeline", "rfm_run": label_value(run_id)}
         self._name = f"{location.project}.{location.dataset}.{lease_name(location.table)}"
         self._timeout = settings.request_timeout
 
@@ -109,7 +111,7 @@ class Lease:
 
         table = Table(table_reference(self._name), schema=[SchemaField("run_id", "STRING")])
         table.expires = datetime.now(UTC) + self._duration
-        table.labels = {"created_by": "rfm-pipeline", "rfm_run": label_value(self._run_id)}
+        table.labels = self._labels
         table.description = (
             f"Held by the run {self._run_id} (process {os.getpid()} on {socket.gethostname()},"
             f" since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC)"

@@ -91,7 +91,7 @@ def load_files(
             _check_target(existing, name, files.fields, mode)
         path, rows = files.write_parquet()
         if existing is None:
-            create_table(jobs, name, files.fields)
+            create_table(jobs, name, files.fields, {**settings.labels, "created_by": "rfm-pipeline"})
         load_parquet(jobs, "load", path, name, rows, replaces=mode == "replace", fields=files.fields)
         loaded = find_table(jobs, name)
     finally:

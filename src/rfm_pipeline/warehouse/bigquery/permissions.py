@@ -6,23 +6,34 @@ The check changes nothing: it reads metadata, and uses dry runs for permissions 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import WarehouseError
+from rfm_pipeline.results.tables import SUFFIXES
 from rfm_pipeline.warehouse.bigquery import statements
-from rfm_pipeline.warehouse.bigquery.connection import connect, job_limits
+from rfm_pipeline.warehouse.bigquery.connection import connect
 from rfm_pipeline.warehouse.bigquery.errors import (
+    BILLING_HINT,
     ROLES_BY_PERMISSION,
     find_permission,
+    lacks_billing,
     translate_bigquery_errors,
 )
+from rfm_pipeline.warehouse.bigquery.job_options import JobOptions
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.tables import find_table
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Dataset, Table
+
+_SANDBOX_EXPIRATION_MS = 60 * 86_400_000
+"""Expiration of tables in BigQuery without billing: 60 days."""
 
 
 class Permission(Struct, frozen=True):
@@ -52,12 +63,16 @@ class Access(Struct, frozen=True):
         project: Project that is billed for the jobs.
         location: Location of the destination's dataset; None if unknown.
         permissions: Permissions that the run needs.
+        has_billing: Whether BigQuery executes DML, which needs billing; None if unknown.
+        notes: Remarks about the destination's dataset.
     """
 
     principal: str
     project: str
     location: str | None
     permissions: tuple[Permission, ...]
+    has_billing: bool | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def missing(self) -> tuple[Permission, ...]:
@@ -70,6 +85,8 @@ class Access(Struct, frozen=True):
             "principal": self.principal,
             "project": self.project,
             "location": self.location,
+            "billing": self.has_billing,
+            "notes": list(self.notes),
             "permissions": [
                 {
                     "permission": permission.name,
@@ -85,8 +102,14 @@ class Access(Struct, frozen=True):
         """Raise an error that names the missing permissions, if there are any.
 
         Raises:
-            WarehouseError: If a permission is missing.
+            WarehouseError: If a permission is missing, or the project has no billing.
         """
+        if self.has_billing is False:
+            raise WarehouseError(
+                f"The project {self.project} has no billing, and without it BigQuery executes no DML, which"
+                " publishes a result.",
+                BILLING_HINT,
+            )
         if self.missing:
             named = ", ".join(f"{permission.name} on {permission.on}" for permission in self.missing)
             roles = "; ".join(dict.fromkeys(permission.role for permission in self.missing))
@@ -112,9 +135,10 @@ def check_access(
         RfmError: If there are no credentials, or BigQuery can't be reached.
     """
     connection = connect(settings, destination.project)
-    jobs = JobRunner(connection.client, run_id, settings.location, job_limits(settings))
+    jobs = JobRunner(connection.client, run_id, settings.location, JobOptions.of(settings))
     try:
-        location, dataset_permission = _dataset_permission(jobs, destination)
+        dataset, dataset_permission = _dataset_permission(jobs, destination)
+        location = dataset.location if dataset else None
         jobs.location = settings.location or location
         permissions = [
             _check_dry_run(jobs, "bigquery.jobs.create", connection.client.project, "SELECT 1 AS one"),
@@ -124,19 +148,89 @@ def check_access(
             permissions += _source_permissions(jobs, source)
         permissions.append(_create_permission(jobs, destination))
         name = f"{destination.project}.{destination.dataset}.{destination.table}"
-        permissions.append(_check_request(lambda: find_table(jobs, name), "bigquery.tables.get", name))
+        published: list[Table] = []
+        permission = _check_request(
+            lambda: published.extend(_published_tables(jobs, name)), "bigquery.tables.get", name
+        )
+        permissions.append(permission)
+        has_billing = _has_billing(jobs, published[0]) if published else None
     finally:
         connection.client.close()  # type: ignore[no-untyped-call]
-    return Access(connection.principal, connection.client.project, location, tuple(permissions))
+    return Access(
+        connection.principal,
+        connection.client.project,
+        location,
+        tuple(permissions),
+        has_billing,
+        (*(expiration_notes(dataset) if dataset else ()), *map(expiry_note, filter(expires, published))),
+    )
+
+
+def expiration_notes(dataset: Dataset) -> tuple[str, ...]:
+    """Return remarks about the default expirations of the destination's dataset."""
+    periods = {
+        "a table": dataset.default_table_expiration_ms,
+        "a partition": dataset.default_partition_expiration_ms,
+    }
+    named = [f"{noun} after {_format_days(period)}" for noun, period in periods.items() if period]
+    if not named:
+        return ()
+    notes = [
+        f"the dataset drops {' and '.join(named)} unless the table states otherwise, as those of a result do"
+    ]
+    if dataset.default_table_expiration_ms == _SANDBOX_EXPIRATION_MS:
+        notes.append(
+            "BigQuery's sandbox has that default, and executes no DML: a run needs billing to publish"
+        )
+    return tuple(notes)
+
+
+def expires(table: Table) -> bool:
+    """Return whether BigQuery drops a table, or its partitions, at a time."""
+    by_time = table.time_partitioning
+    return table.expires is not None or (by_time is not None and bool(by_time.expiration_ms))
+
+
+def expiry_note(table: Table) -> str:
+    """Return when BigQuery drops a table or its partitions, and the statement that keeps them."""
+    name = statements.qualified_name(table.project, table.dataset_id, table.table_id)
+    if table.expires is not None:
+        what, option = f"expires on {table.expires:%Y-%m-%d}", "expiration_timestamp"
+    else:
+        what = f"loses partitions after {_format_days(table.time_partitioning.expiration_ms)}"
+        option = "partition_expiration_days"
+    return f"{table.table_id} {what}; ALTER TABLE {name} SET OPTIONS ({option} = NULL) keeps it"
+
+
+def _format_days(milliseconds: int) -> str:
+    return format_count(max(1, round(milliseconds / 86_400_000)), "day")
+
+
+def _published_tables(jobs: JobRunner, name: str) -> list[Table]:
+    """Return the existing tables of the destination whose current result has the full name `name`."""
+    found = (find_table(jobs, f"{name}{suffix}") for suffix in SUFFIXES.values())
+    return [table for table in found if table is not None]
+
+
+def _has_billing(jobs: JobRunner, table: Table) -> bool | None:
+    """Return whether BigQuery would execute DML; a dry run of a statement that changes no row tells."""
+    from google.api_core.exceptions import ClientError
+
+    name = statements.qualified_name(table.project, table.dataset_id, table.table_id)
+    try:
+        jobs.dry_run(f"DELETE FROM {name}\nWHERE FALSE", "access")
+    except ClientError as error:
+        return False if lacks_billing(str(error)) else None
+    return True
 
 
 def _dataset_permission(
     jobs: JobRunner, destination: BigQueryDestinationLocation
-) -> tuple[str | None, Permission]:
+) -> tuple[Dataset | None, Permission]:
     from google.cloud.bigquery import DatasetReference
 
     name = f"{destination.project}.{destination.dataset}"
-    locations: list[str | None] = []
+    datasets: list[Dataset] = []
 
     def get() -> None:
         dataset: Any = jobs.client.get_dataset(
@@ -144,21 +238,25 @@ def _dataset_permission(
             retry=None,  # type: ignore[arg-type]
             timeout=jobs.request_timeout,
         )
-        locations.append(dataset.location)
+        datasets.append(dataset)
 
     permission = _check_request(
         lambda: jobs.retry_policy.call(get, f"read the dataset {name}"), "bigquery.datasets.get", name
     )
-    return (locations[0] if locations else None), permission
+    return (datasets[0] if datasets else None), permission
 
 
 def _source_permissions(jobs: JobRunner, source: BigQueryTable) -> list[Permission]:
     name = f"{source.project}.{source.dataset}.{source.table}"
     relation = statements.qualified_name(source.project, source.dataset, source.table)
+    # Columns are checked with the plan, whose query reads those that play a role.
     permissions = []
     if not source.table.endswith("*"):
         permissions.append(_check_request(lambda: find_table(jobs, name), "bigquery.tables.get", name))
-    return [*permissions, _check_dry_run(jobs, "bigquery.tables.getData", name, f"SELECT *\nFROM {relation}")]
+    return [
+        *permissions,
+        _check_dry_run(jobs, "bigquery.tables.getData", name, f"SELECT 1 AS one\nFROM {relation}"),
+    ]
 
 
 def _create_permission(jobs: JobRunner, destination: BigQueryDestinationLocation) -> Permission:

@@ -77,6 +77,22 @@ def create_published_table_sql(name: str, table: str, comment: str, labels: Mapp
     )
 
 
+def keep_published_table_sql(name: str, table: str) -> str:
+    """Return a statement after which a published table and its partitions never expire.
+
+    CREATE TABLE ignores options that are NULL, so a new table has the default expirations of its dataset, and
+    loses partitions that are older at once.
+
+    Args:
+        name: `current`, `history` or `runs`.
+        table: Quoted name of the table.
+    """
+    options = ["expiration_timestamp = NULL"]
+    if "PARTITION BY" in _LAYOUTS[name]:
+        options.append("partition_expiration_days = NULL")
+    return f"ALTER TABLE {table} SET OPTIONS ({', '.join(options)})"
+
+
 def transaction_sql(statements: Sequence[str]) -> str:
     """Return a script that executes all statements in one transaction."""
     return ";\n".join(["BEGIN TRANSACTION", *statements, "COMMIT TRANSACTION;"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.local_files import ParquetField, to_schema_fields
 
 if TYPE_CHECKING:
-    from google.cloud.bigquery import Table
+    from google.cloud.bigquery import SchemaField, Table
 
 _DROP_TIMEOUT_S = 10.0
 
@@ -73,8 +73,31 @@ def find_table(jobs: JobRunner, name: str, timeout_s: float | None = None) -> Ta
             return None
 
 
+def list_tables(jobs: JobRunner, dataset: str) -> list[str]:
+    """Return the names of a dataset's tables, given its full name `project.dataset`.
+
+    Raises:
+        RfmError: If the tables can't be listed.
+    """
+
+    def list_names() -> list[str]:
+        tables = jobs.client.list_tables(
+            dataset,
+            retry=None,  # type: ignore[arg-type]
+            timeout=jobs.request_timeout,
+        )
+        return [table.table_id for table in tables]
+
+    doing = f"list the tables of {dataset}"
+    with translate_bigquery_errors(doing):
+        return jobs.retry_policy.call(list_names, doing)
+
+
 def first_rows(jobs: JobRunner, table: Table, columns: Schema) -> Sample:
     """Return the first rows of a table, which BigQuery lists free of charge; none of a view.
+
+    Rows of a table with protected columns are listed without them, and of one with row-level security not at
+    all, unless the account may read everything.
 
     Args:
         jobs: Job runner with the client.
@@ -84,23 +107,40 @@ def first_rows(jobs: JobRunner, table: Table, columns: Schema) -> Sample:
     Raises:
         RfmError: If the rows can't be read.
     """
+    from google.api_core.exceptions import Forbidden
+
     if table.table_type != "TABLE":
         return Sample()
-    sampled = sampled_columns(columns)
-
-    def list_rows() -> list[tuple[str | None, ...]]:
-        rows: Any = jobs.client.list_rows(
-            table,
-            max_results=SAMPLE_ROWS + 1,
-            retry=None,  # type: ignore[arg-type]
-            timeout=jobs.request_timeout,
-        )
-        return [tuple(_text_at(row, column.path) for column in sampled) for row in rows]
-
+    readable = [field for field in table.schema if not _is_protected(field)]
     doing = f"read the first rows of {table.full_table_id}"
-    with translate_bigquery_errors(doing):
-        rows = jobs.retry_policy.call(list_rows, doing)
-    return build_sample(sampled, rows[:SAMPLE_ROWS], is_whole=len(rows) <= SAMPLE_ROWS)
+    for fields in filter(None, (list(table.schema), readable)):
+        names = {field.name for field in fields}
+        sampled = tuple(column for column in sampled_columns(columns) if column.path[0] in names)
+
+        def list_rows(
+            fields: Sequence[SchemaField] = fields, sampled: Schema = sampled
+        ) -> list[tuple[str | None, ...]]:
+            rows: Any = jobs.client.list_rows(
+                table,
+                selected_fields=fields,
+                max_results=SAMPLE_ROWS + 1,
+                retry=None,  # type: ignore[arg-type]
+                timeout=jobs.request_timeout,
+            )
+            return [tuple(_text_at(row, column.path) for column in sampled) for row in rows]
+
+        with translate_bigquery_errors(doing):
+            try:
+                rows = jobs.retry_policy.call(list_rows, doing)
+            except Forbidden:
+                continue
+        return build_sample(sampled, rows[:SAMPLE_ROWS], is_whole=len(rows) <= SAMPLE_ROWS)
+    return Sample()
+
+
+def _is_protected(field: SchemaField) -> bool:
+    """Return whether a column, or a field in it, has a policy tag."""
+    return field.policy_tags is not None or any(map(_is_protected, field.fields))
 
 
 def _text_at(row: Any, path: Sequence[str]) -> str | None:
@@ -112,7 +152,11 @@ def _text_at(row: Any, path: Sequence[str]) -> str | None:
 
 
 def create_table(
-    jobs: JobRunner, name: str, fields: tuple[ParquetField, ...], expires: datetime | None = None
+    jobs: JobRunner,
+    name: str,
+    fields: tuple[ParquetField, ...],
+    labels: Mapping[str, str],
+    expires: datetime | None = None,
 ) -> None:
     """Create a table; an existing table stays unchanged.
 
@@ -120,13 +164,14 @@ def create_table(
         jobs: Job runner with the client.
         name: Full name of the table.
         fields: Columns of the table.
+        labels: Labels of the table.
         expires: Time at which BigQuery drops the table; None for never.
     """
     from google.cloud.bigquery import Table
 
     table = Table(table_reference(name), schema=to_schema_fields(fields))
     table.expires = expires
-    table.labels = {"created_by": "rfm-pipeline"}
+    table.labels = dict(labels)
 
     def create() -> Table:
         return jobs.client.create_table(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.formatting import format_bytes
 from rfm_pipeline.common.partitioned_query import PartitionedQuery
-from rfm_pipeline.common.schema import Kind, Partition
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.config.source_location import BigQueryTable
@@ -36,11 +35,18 @@ from rfm_pipeline.warehouse.bigquery.errors import (
     translate_bigquery_errors,
 )
 from rfm_pipeline.warehouse.bigquery.export import write_pages
-from rfm_pipeline.warehouse.bigquery.jobs import label_value
+from rfm_pipeline.warehouse.bigquery.job_options import label_value
 from rfm_pipeline.warehouse.bigquery.load import load_parquet
 from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
+from rfm_pipeline.warehouse.bigquery.partitions import Shards, newest_partition, partition_of, shards_of
 from rfm_pipeline.warehouse.bigquery.schema import schema_of
-from rfm_pipeline.warehouse.bigquery.tables import create_table, drop_table, find_table, first_rows
+from rfm_pipeline.warehouse.bigquery.tables import (
+    create_table,
+    drop_table,
+    find_table,
+    first_rows,
+    list_tables,
+)
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table
@@ -75,7 +81,7 @@ class BigQueryWarehouse:
         self._settings = settings
         self._run_id = run_id
         self.jobs = open_job_runner(settings, destination.project, run_id)
-        self._labels = {"created_by": "rfm-pipeline", "rfm_run": label_value(run_id)}
+        self._labels = {**settings.labels, "created_by": "rfm-pipeline", "rfm_run": label_value(run_id)}
         self._expires = datetime.now(UTC) + _STAGING_LIFETIME
         self._staged: dict[str, str] = {}
         self.destination = BigQueryDestination(self.jobs, destination, settings)
@@ -83,6 +89,7 @@ class BigQueryWarehouse:
         self._is_retained = False
         self._is_loaded = not isinstance(source, LocalFiles)
         self._source_info: Table | None = None
+        self._shards = Shards()
         self._query_count = 0
         self._times_staged = Counter[str]()
 
@@ -98,7 +105,7 @@ class BigQueryWarehouse:
         relation = statements.qualified_name(self._source.project, self._source.dataset, self._source.table)
         if self._source.table.endswith("*"):
             self._set_location(dataset_location, None, label)
-            return self._open_wildcard(label, relation)
+            return self._open_wildcard(self._source, label, relation)
         table = find_table(self.jobs, label)
         if table is None:
             raise SourceError(
@@ -113,8 +120,13 @@ class BigQueryWarehouse:
             schema=schema_of(table.schema),
             notes=_notes(table),
             size_bytes=table.num_bytes,
-            partition=_partition(table),
+            partition=partition_of(table),
         )
+
+    def newest_partition(self, up_to: date) -> date | None:
+        if self._source_info is None:
+            return self._shards.newest(up_to)
+        return newest_partition(self.jobs, self._source_info, up_to)
 
     def sample(self) -> Sample:
         if isinstance(self._source, LocalFiles):
@@ -139,7 +151,7 @@ class BigQueryWarehouse:
     def _load(self, files: LocalFiles) -> None:
         path, rows = files.write_parquet()
         name = self._staged[_LINES_TABLE] = self._staged_name(_LINES_TABLE)
-        create_table(self.jobs, name, files.table_fields, expires=self._expires)
+        create_table(self.jobs, name, files.table_fields, self._labels, expires=self._expires)
         load_parquet(self.jobs, "load", path, name, rows, replaces=True, fields=files.table_fields)
         self._is_loaded = True
 
@@ -155,18 +167,21 @@ class BigQueryWarehouse:
 
     def estimate(self, select: str) -> Cost:
         with translate_bigquery_errors("estimate the cost"):
-            size = self.jobs.dry_run(self._without_unloaded_files(select), "estimate").bytes_processed
-        dollars = Decimal(size) * self._settings.price_per_tib / _TIB
-        limit = self._settings.byte_limit
+            result = self.jobs.dry_run(self._without_unloaded_files(select), "estimate")
+        size, limit = result.bytes_processed, self._settings.byte_limit
+        is_priced = self._settings.pricing == "on-demand"
+        dollars = Decimal(size) * self._settings.price_per_tib / _TIB if is_priced else None
         if size > limit:
             # 10 % more than needed now, because tables grow.
             sufficient = format_bytes(max(size + size // 10, 2**20))
+            bound = "" if result.accuracy == "about" else f"{result.accuracy} "
+            price = "" if dollars is None else f" about ${dollars:,.2f},"
             raise CostLimitError(
-                f"The run would read {format_bytes(size)}, about ${dollars:,.2f},"
+                f"The run would read {bound}{format_bytes(size)},{price}"
                 f" and the limit is {format_bytes(limit)}.",
                 f"raise it with --max-bytes '{sufficient}', or narrow the run with --since or --window.",
             )
-        return Cost(size, dollars)
+        return Cost(size, dollars, result.accuracy)
 
     def usage(self) -> Usage:
         return self.jobs.usage
@@ -257,7 +272,7 @@ class BigQueryWarehouse:
             )
         self.jobs.location = configured or dataset
 
-    def _open_wildcard(self, label: str, relation: str) -> SourceTable:
+    def _open_wildcard(self, source: BigQueryTable, label: str, relation: str) -> SourceTable:
         """Open all tables with a common prefix; a dry run returns their columns."""
         from google.api_core.exceptions import BadRequest, NotFound
 
@@ -271,8 +286,16 @@ class BigQueryWarehouse:
                     "check the part before the asterisk.",
                 ) from None
         columns = [field for field in result.schema if field.name != "_TABLE_SUFFIX"]
-        notes = (f"all tables that begin with {label[:-1]}",)
-        return SourceTable(label, relation, schema_of(columns), notes, size_bytes=result.bytes_processed)
+        tables = list_tables(self.jobs, f"{source.project}.{source.dataset}")
+        self._shards = shards_of(source.table, tables, self._settings)
+        return SourceTable(
+            label,
+            relation,
+            schema_of(columns),
+            self._shards.notes,
+            size_bytes=result.bytes_processed,
+            partition=self._shards.partition,
+        )
 
     def _open_query(self, query: SqlQuery) -> SourceTable:
         """Open a query; a dry run checks it and returns its columns."""
@@ -294,16 +317,3 @@ def _notes(table: Table) -> tuple[str, ...]:
     if not table.num_bytes or table.num_rows is None:
         return ()
     return (f"{table.num_rows:,} rows, {format_bytes(table.num_bytes)}",)
-
-
-def _partition(table: Table) -> Partition | None:
-    is_required = bool(table.require_partition_filter)
-    by_time = table.time_partitioning
-    if by_time is not None and by_time.field is None:
-        return Partition(None, Kind.DATE, is_required)
-    if by_time is not None:
-        kinds = {column.name.casefold(): column.kind for column in schema_of(table.schema)}
-        return Partition(by_time.field, kinds.get(by_time.field.casefold(), Kind.OTHER), is_required)
-    if table.range_partitioning is not None:
-        return Partition(table.range_partitioning.field, Kind.INTEGER, is_required)
-    return None

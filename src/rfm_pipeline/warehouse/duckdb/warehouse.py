@@ -6,6 +6,7 @@ The destination file is attached only for moments, see `warehouse.duckdb.destina
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,9 @@ class DuckDBWarehouse:
     def copy_from_destination(self, name: str, select: str) -> None:
         with self.destination.open_for_reading():
             self._connection.execute(f"CREATE OR REPLACE TABLE {name} AS\n{select}")
+
+    def newest_partition(self, up_to: date) -> None:  # noqa: ARG002 - files have no partitions
+        return None
 
     def estimate(self, select: str) -> None:  # noqa: ARG002 - reading is free
         return None

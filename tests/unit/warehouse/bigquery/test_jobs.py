@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.warehouse.bigquery.jobs import JobRunner, Limits, label_value
+from rfm_pipeline.warehouse.bigquery.job_options import JobOptions, Limits, label_value
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from support.bigquery_fakes import FakeTime
 
 State = tuple[str, dict[str, str] | None]
@@ -60,8 +61,8 @@ class FakeClient:
 
 
 def job_runner(client: Any, time: FakeTime) -> JobRunner:
-    limits = Limits(job=60, retry=30, request=5, bytes_billed=1000)
-    return JobRunner(client, "20260101T000000-abc", "EU", limits, time.clock)
+    options = JobOptions(Limits(job=60, retry=30, request=5, bytes_billed=1000))
+    return JobRunner(client, "20260101T000000-abc", "EU", options, time.clock)
 
 
 def test_a_job_runs_again_only_after_it_is_done() -> None:
