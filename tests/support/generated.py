@@ -20,7 +20,7 @@ from support.reference import covers
 START = date(2024, 1, 20)
 """First day of generated orders; the end of a month and a leap day follow soon."""
 
-SEGMENT_PRESETS = ("classic", "grid", "klaviyo", "pymc", "r-rfm", "shopify")
+SEGMENT_PRESETS = ("classic", "grid", "klaviyo", "lifecycle", "pymc", "r-rfm", "shopify")
 TIMEZONES = ("UTC", "Europe/London", "America/New_York", "Asia/Kolkata", "Pacific/Auckland")
 DIMENSIONS = ("recency", "frequency", "monetary")
 ROLES = ("customer_id", "order_id", "ordered_at", "amount", "quantity", "unit_price", "refund")
@@ -326,7 +326,20 @@ def segment_maps(draw: st.DrawFn, sides: tuple[int, int, int]) -> dict[str, Any]
             left -= taken
     if not rules:
         rules, left = [{"segment": "Best", "r": sides[0]}], {(1, 1, 1)}
-    return {"rules": rules, **({"fallback": "Others"} if left else {})}
+    # Rules on days before the others leave customers of every cell to these.
+    return {"rules": [*draw(_day_rules()), *rules], **({"fallback": "Others"} if left else {})}
+
+
+def _day_rules() -> st.SearchStrategy[list[dict[str, Any]]]:
+    return st.sampled_from(
+        [
+            [],
+            [],
+            [{"segment": "Fresh", "first_order_days": "<=20"}],
+            [{"segment": "Even", "first_order_days": "3-9", "gap": "<2"}, {"segment": "Late", "gap": ">=3"}],
+            [{"segment": "Once", "gap": "none"}, {"segment": "Due", "gap": ">1", "fm": 1}],
+        ]
+    )
 
 
 @st.composite

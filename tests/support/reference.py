@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -58,6 +60,18 @@ class Customer:
     last: date
     frequency: int
     monetary: Decimal
+    days: frozenset[date]
+    """Days of the orders: of each, the last one."""
+
+    def median_gap(self) -> Fraction | None:
+        """Return the median of the days between the days with an order; None with one day."""
+        gaps = [Fraction((later - earlier).days) for earlier, later in pairwise(sorted(self.days))]
+        return median(gaps) if gaps else None
+
+    def gap(self, as_of: date) -> Fraction | None:
+        """Return the days since the last order over the median gap; None with one day."""
+        usual = self.median_gap()
+        return None if usual is None else (as_of - self.last).days / usual
 
 
 @dataclass(frozen=True)
@@ -302,12 +316,36 @@ def covers(rule: Mapping[str, Any], r: int, f: int, m: int) -> bool:
     return all(_within(scores[name], rule[name]) for name in scores if name in rule)
 
 
-def segment_of(segment_map: Mapping[str, Any], r: int, f: int, m: int) -> str:
-    """Return the segment of the first rule that matches three scores."""
+def segment_of(
+    segment_map: Mapping[str, Any],
+    r: int,
+    f: int,
+    m: int,
+    rhythm: tuple[int, Fraction | None] = (0, None),
+) -> str:
+    """Return the segment of the first rule that matches three scores and a rhythm.
+
+    A rhythm is the days since the first order, and the gap of the customer.
+    """
+    first_order_days, gap = rhythm
     for rule in segment_map["rules"]:
+        days = rule.get("first_order_days")
+        if days is not None and not _within(first_order_days, days):
+            continue
+        if "gap" in rule and not _gap_within(gap, rule["gap"]):
+            continue
         if covers(rule, r, f, m):
             return str(rule["segment"])
     return str(segment_map["fallback"])
+
+
+def _gap_within(gap: Fraction | None, written: str) -> bool:
+    if gap is None or written == "none":
+        return gap is None and written == "none"
+    if written[1] == "=":
+        bound = Fraction(written[2:])
+        return gap <= bound if written[0] == "<" else gap >= bound
+    return gap < Fraction(written[1:]) if written[0] == "<" else gap > Fraction(written[1:])
 
 
 def _within(score: int, written: int | str) -> bool:
@@ -378,7 +416,11 @@ def _customers(lines: Sequence[Line], settings: Mapping[str, Any]) -> list[Custo
         days = [line.day for order in counted for line in order if line.day and (not net or _money(line) > 0)]
         if counted:
             total = sum((_money(line) for order in theirs for line in order), Decimal(0))
-            customers.append(Customer(customer, min(days), max(days), len(counted), total))
+            order_days = frozenset(
+                max(line.day for line in order if line.day and (not net or _money(line) > 0))
+                for order in counted
+            )
+            customers.append(Customer(customer, min(days), max(days), len(counted), total, order_days))
     return customers
 
 
@@ -414,6 +456,7 @@ def _segments(
         "monetary": [customer.monetary for customer in customers],
     }
     ids = [customer.id for customer in customers]
+    rhythms = [((as_of - customer.first).days, customer.gap(as_of)) for customer in customers if as_of]
     steps = {
         dimension["name"]: _steps(dimension, values[dimension["name"]])
         for dimension in scoring
@@ -440,12 +483,26 @@ def _segments(
             "f_score": f,
             "m_score": m,
             "rfm_score": separator.join([str(r), str(f), str(m)]),
-            "segment": segment_of(segment_map, r, f, m),
+            "segment": segment_of(segment_map, r, f, m, rhythm),
+            **_day_columns(segment_map, customer, rhythm[0]),
             "as_of_date": as_of,
         }
-        for customer, recency, r, f, m in zip(customers, values["recency"], *scores, strict=True)
+        for customer, recency, r, f, m, rhythm in zip(
+            customers, values["recency"], *scores, rhythms, strict=True
+        )
     ]
     return rows, edges
+
+
+def _day_columns(segment_map: Mapping[str, Any], customer: Customer, first_order_days: int) -> Row:
+    """Return the columns that the query has only for a map with conditions on days."""
+    columns: Row = {}
+    if any("first_order_days" in rule for rule in segment_map["rules"]):
+        columns["first_order_days"] = first_order_days
+    if any("gap" in rule for rule in segment_map["rules"]):
+        usual = customer.median_gap()
+        columns["twice_median_gap"] = None if usual is None else int(2 * usual)
+    return columns
 
 
 def _steps(dimension: Mapping[str, Any], values: Sequence[Any]) -> dict[Any, int]:

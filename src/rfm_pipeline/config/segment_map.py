@@ -1,7 +1,9 @@
 """Segment maps: ordered rules over the scores that assign exactly one segment to each score cell.
 
 The first rule that covers a cell determines its segment. A `SegmentMap` can only be constructed if every cell
-has a segment and every rule is the first match of at least one cell.
+has a segment and every rule is the first match of at least one cell. If rules have conditions on days, a cell
+is a combination of three scores, an interval of days since the first order, and an interval of gaps, between
+the bounds that the rules name.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, to_builtins
 
 from rfm_pipeline.config.base import SettingsTable, strip_text
+from rfm_pipeline.config.day_conditions import DayCell, Rhythm, day_cells, day_score, holds_in
 from rfm_pipeline.config.segment_rules import (
     BinCounts,
     RuleConfig,
@@ -46,6 +50,18 @@ class SegmentsConfig(SettingsTable, frozen=True, kw_only=True):
     fallback: str | None = None
     fallback_description: str = ""
     fallback_action: str = ""
+
+    def without_texts(self) -> dict[str, Any]:
+        """Return what decides the segments, in plain values: no texts, and no condition that is not set."""
+        rules = [
+            {
+                name: value
+                for name, value in to_builtins(rule).items()
+                if value is not None and name not in ("description", "action")
+            }
+            for rule in self.rules
+        ]
+        return {"name": self.name, "rules": rules, "fallback": self.fallback}
 
 
 class Segment(Struct, frozen=True):
@@ -118,15 +134,32 @@ class SegmentMap(Struct, frozen=True, dict=True):
         )
 
     @cached_property
-    def _segments_by_cell(self) -> dict[ScoreTriple, str]:
+    def _segments_by_cell(self) -> dict[_Cell, str]:
         return _assign_segments(self)
+
+    @property
+    def uses_first_order_days(self) -> bool:
+        """Whether a rule has a condition on the days since the first order."""
+        return any(rule.first_order_days is not None for rule in self.rules)
+
+    @property
+    def uses_gap(self) -> bool:
+        """Whether a rule has a condition on the days since the last order in gaps between orders."""
+        return any(rule.gap is not None for rule in self.rules)
+
+    @property
+    def uses_days(self) -> bool:
+        """Whether a rule has a condition on days, so that scores alone do not give the segment."""
+        return self.uses_first_order_days or self.uses_gap
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """Segments without repetition from best to worst, the fallback last.
 
-        The best segment has the highest mean score over its cells, of which recency is one half; segments
-        with equal means are in the order of their first rule. If several rules name a segment, its
+        The best segment has the highest mean score over its cells, of which recency is one half; an interval
+        of gaps counts like a score of recency, one of days since the first order like one of frequency, and
+        fewer days are better. Segments with equal means are in the order of their first rule. If several
+        rules name a segment, its
         description and its action are the first that are not blank.
         """
         named = [Segment(rule.segment, rule.description, rule.action) for rule in self.rules]
@@ -141,33 +174,72 @@ class SegmentMap(Struct, frozen=True, dict=True):
         ranks = self._mean_scores()
         return tuple(sorted(by_name.values(), key=lambda segment: -ranks[segment.name]))
 
-    def _mean_scores(self) -> dict[str, float]:
-        """Return the mean of `2 r + f + m` over each segment's cells, in one unit; of the fallback -1."""
-        r_top, f_top, m_top = (bins - 1 for bins in self.bins)
-        scores: dict[str, list[int]] = {}
-        for (r, f, m), segment in self.cells().items():
-            # Scores as shares of the bins, times the product of all bins: integers, so that ties are ties.
-            score = 2 * (r - 1) * f_top * m_top + (f - 1) * r_top * m_top + (m - 1) * r_top * f_top
-            scores.setdefault(segment, []).append(score)
-        means = {segment: sum(values) / len(values) for segment, values in scores.items()}
-        return means if self.fallback is None else {**means, self.fallback: -1.0}
+    def _mean_scores(self) -> dict[str, Fraction]:
+        """Return the mean of `2 r + f + m`, and of days, over each segment's cells; of the fallback -1.
+
+        Scores are shares of the bins, and fractions, so that ties are ties.
+        """
+        tops = [bins - 1 for bins in self.bins]
+        days = {cell: day_score(cell, self.day_cells) for cell in self.day_cells}
+        sums: dict[str, tuple[int, int | Fraction]] = {}
+        product = tops[0] * tops[1] * tops[2]
+        for ((r, f, m), cell), segment in self._segments_by_cell.items():
+            score = (
+                2 * (r - 1) * tops[1] * tops[2] + (f - 1) * tops[0] * tops[2] + (m - 1) * tops[0] * tops[1]
+            )
+            count, total = sums.get(segment, (0, 0))
+            sums[segment] = count + 1, total + score + days[cell] * product
+        means = {segment: Fraction(total) / count for segment, (count, total) in sums.items()}
+        return means if self.fallback is None else {**means, self.fallback: Fraction(-1)}
+
+    @cached_property
+    def day_cells(self) -> tuple[DayCell, ...]:
+        """Combinations of days that rules tell apart; one if no rule has a condition on days."""
+        return day_cells((rule.first_order_days, rule.gap) for rule in self.rules)
 
     @property
     def uses_m(self) -> bool:
         """Whether the segment of a cell depends on its monetary score."""
-        return any(segment != self.segment_of(r, f, 1) for (r, f, _), segment in self.cells().items())
+        cells = self._segments_by_cell
+        return any(segment != cells[(r, f, 1), days] for ((r, f, _), days), segment in cells.items())
 
-    def segment_of(self, r: int, f: int, m: int) -> str:
-        """Return the name of a cell's segment.
+    def segment_of(self, r: int, f: int, m: int, rhythm: Rhythm | None = None) -> str:
+        """Return the name of a customer's segment.
+
+        Args:
+            r: Recency score.
+            f: Frequency score.
+            m: Monetary score.
+            rhythm: The customer's days; None only if the map has no conditions on days.
 
         Raises:
             KeyError: If a score lies outside the bins.
         """
-        return self._segments_by_cell[r, f, m]
+        if not self.uses_days:
+            return self._segments_by_cell[(r, f, m), DayCell()]
+        match = self.first_match(r, f, m, rhythm)
+        if match is not None:
+            return match[1].segment
+        assert self.fallback is not None  # the rules of a valid map cover every cell, or it has a fallback
+        return self.fallback
+
+    def first_match(
+        self, r: int, f: int, m: int, rhythm: Rhythm | None = None
+    ) -> tuple[int, SegmentRule] | None:
+        """Return the first rule that matches a customer, with its number from 1; None for the fallback."""
+        assert rhythm is not None or not self.uses_days
+        for number, rule in enumerate(self.rules, start=1):
+            is_met = rhythm is None or rhythm.meets(rule.first_order_days, rule.gap)
+            if is_met and rule.covers(r, f, m):
+                return number, rule
+        return None
 
     def cells(self) -> dict[ScoreTriple, str]:
-        """Return the segment name of every cell, in ascending order of r, f and m."""
-        return dict(self._segments_by_cell)
+        """Return the segment of every cell of a map over scores only, in ascending order of r, f and m."""
+        return {scores: segment for (scores, _), segment in self._segments_by_cell.items()}
+
+
+_Cell = tuple[ScoreTriple, DayCell]
 
 
 def cell_text(cell: ScoreTriple, bins: BinCounts) -> str:
@@ -198,21 +270,36 @@ def _check_names(segment_map: SegmentMap) -> None:
             )
 
 
-def _assign_segments(segment_map: SegmentMap) -> dict[ScoreTriple, str]:
+def _covering_rules(segment_map: SegmentMap) -> dict[_Cell, list[int]]:
+    """Return the indexes of the rules that cover each cell."""
+    scores_r, scores_f, scores_m = (range(1, count + 1) for count in segment_map.bins)
+    by_days = {
+        cell: {
+            number
+            for number, rule in enumerate(segment_map.rules)
+            if holds_in(cell, rule.first_order_days, rule.gap)
+        }
+        for cell in segment_map.day_cells
+    }
+    covering: dict[_Cell, list[int]] = {}
+    for scores in itertools.product(scores_r, scores_f, scores_m):
+        numbers = [number for number, rule in enumerate(segment_map.rules) if rule.covers(*scores)]
+        for cell, held in by_days.items():
+            covering[scores, cell] = [number for number in numbers if number in held]
+    return covering
+
+
+def _assign_segments(segment_map: SegmentMap) -> dict[_Cell, str]:
     """Return the segment of each cell, or raise a SegmentMapError that lists all problems of the map."""
     rules, fallback, bins = segment_map.rules, segment_map.fallback, segment_map.bins
-    scores_r, scores_f, scores_m = (range(1, count + 1) for count in bins)
-    covering: dict[ScoreTriple, list[int]] = {
-        cell: [number for number, rule in enumerate(rules) if rule.covers(*cell)]
-        for cell in itertools.product(scores_r, scores_f, scores_m)
-    }
+    covering = _covering_rules(segment_map)
     holes = [cell for cell, numbers in covering.items() if not numbers]
     winners = {numbers[0] for numbers in covering.values() if numbers}
 
     problems: list[str] = []
     hints: list[str] = []
     if holes and fallback is None:
-        problems.append(f"no rule covers {_listing([cell_text(cell, bins) for cell in holes])}")
+        problems.append(f"no rule covers {_listing([_text(cell, bins) for cell in holes])}")
         hints.append(
             'add rules for these cells or a fallback, such as fallback = "Others" under [segments], '
             "or set the bins under [scoring] that the map was written for"
@@ -290,13 +377,19 @@ def _scores_above(rule: SegmentRule, bins: BinCounts) -> str:
     return " and ".join(descriptions)
 
 
-def _reason(covered_by: dict[ScoreTriple, int], segment_map: SegmentMap) -> str:
+def _text(cell: _Cell, bins: BinCounts) -> str:
+    """Return a cell as text: `441`, or `441 (gap <=1)`."""
+    days = cell[1].text()
+    return f"{cell_text(cell[0], bins)} ({days})" if days else cell_text(cell[0], bins)
+
+
+def _reason(covered_by: dict[_Cell, int], segment_map: SegmentMap) -> str:
     """Explain why a rule is never reached, given the first rule that covers each of its cells."""
     if not covered_by:
         return "no cell meets all of its conditions"
     numbers = sorted(set(covered_by.values()))
     rules = [_where(number + 1, segment_map.rules[number].segment) for number in numbers]
-    cells = _listing([cell_text(cell, segment_map.bins) for cell in covered_by])
+    cells = _listing([_text(cell, segment_map.bins) for cell in covered_by])
     return f"{_listing(rules)} already {'covers' if len(rules) == 1 else 'cover'} {cells}"
 
 

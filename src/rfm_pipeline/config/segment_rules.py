@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 from msgspec import Struct
 
 from rfm_pipeline.config.base import SettingsError, SettingsTable, strip_text
+from rfm_pipeline.config.day_conditions import Gap, Interval, days_text, gap_text, parse_days, parse_gap
 from rfm_pipeline.errors import ConfigurationError
 
 ScoreTriple = tuple[int, int, int]
@@ -55,9 +56,16 @@ class RuleConfig(SettingsTable, frozen=True):
         m: Monetary scores, in the same notation.
         fm: Means of the frequency and the monetary score, rounded up, in the same notation.
         cells: List of single cells, `"444"` or `"10-10-10"`, instead of the four conditions above.
+        first_order_days: Days since the first order: `"<=30"`, `">=31"`, `"31-90"` or `0`; None for all.
+        gap: Days since the last order over the customer's own median gap between days with an order:
+            `"<=1.5"`, `"<1.5"`, `">1.5"` or `">=1.5"`, which hold for no customer with one such day; `"none"`
+            holds for these only; None for all customers.
     """
 
-    PARSERS: ClassVar = {"segment": strip_text, **dict.fromkeys(RULE_DIMENSIONS, _scores)}
+    PARSERS: ClassVar = {
+        "segment": strip_text,
+        **dict.fromkeys((*RULE_DIMENSIONS, "first_order_days", "gap"), _scores),
+    }
 
     segment: str
     description: str = ""
@@ -67,6 +75,8 @@ class RuleConfig(SettingsTable, frozen=True):
     m: _Scores = None
     fm: _Scores = None
     cells: tuple[str, ...] | None = None
+    first_order_days: _Scores = None
+    gap: _Scores = None
 
 
 class Range(Struct, frozen=True):
@@ -90,7 +100,7 @@ class SegmentRule(Struct, frozen=True):
     """Parsed rule: a segment, and the cells that belong to it.
 
     The rule covers a cell if the scores lie in all ranges that are not None, and the cell is in `cells` if
-    that is not None.
+    that is not None. It matches the customers of these cells who meet its conditions on days.
     """
 
     segment: str
@@ -101,6 +111,8 @@ class SegmentRule(Struct, frozen=True):
     m: Range | None = None
     fm: Range | None = None
     cells: frozenset[ScoreTriple] | None = None
+    first_order_days: Interval | None = None
+    gap: Gap | None = None
 
     @property
     def ranges(self) -> tuple[tuple[RuleDimension, Range], ...]:
@@ -108,6 +120,15 @@ class SegmentRule(Struct, frozen=True):
         ranges: tuple[tuple[RuleDimension, Range | None], ...]
         ranges = (("r", self.r), ("f", self.f), ("m", self.m), ("fm", self.fm))
         return tuple((dimension, scores) for dimension, scores in ranges if scores is not None)
+
+    def conditions(self) -> list[str]:
+        """Return the conditions but `cells` as text, such as `r 3-4` and `gap <=1.5`."""
+        texts = [f"{dimension} {scores}" for dimension, scores in self.ranges]
+        if self.first_order_days is not None:
+            texts.append(f"first_order_days {days_text(self.first_order_days)}")
+        if self.gap is not None:
+            texts.append(f"gap {gap_text(self.gap)}")
+        return texts
 
     def covers(self, r: int, f: int, m: int) -> bool:
         """Return whether the rule covers the cell `(r, f, m)`."""
@@ -141,7 +162,7 @@ def parse_rule(number: int, config: RuleConfig, bins: BinCounts) -> SegmentRule:
             end.
 
     Raises:
-        ConfigurationError: If the rule has no condition, or a condition is no range of scores.
+        ConfigurationError: If the rule has no condition, or a condition is no range of scores or days.
     """
     where = f'Rule {number} ("{config.segment}")'
     highest = highest_scores(bins)
@@ -157,9 +178,11 @@ def parse_rule(number: int, config: RuleConfig, bins: BinCounts) -> SegmentRule:
             f"{where} has both cells and {' and '.join(ranges)}; expected one or the other.",
             "keep the cells, or the ranges; two rules may name the same segment.",
         )
-    if not ranges and not config.cells:
+    days = None if config.first_order_days is None else parse_days(where, config.first_order_days)
+    gap = None if config.gap is None else parse_gap(where, config.gap)
+    if not ranges and not config.cells and days is None and gap is None:
         raise ConfigurationError(
-            f"{where} has no condition; expected r, f, m, fm or cells.",
+            f"{where} has no condition; expected r, f, m, fm, cells, first_order_days or gap.",
             "for the cells that no other rule covers, set fallback under [segments] and delete this rule.",
         )
     cells = None if config.cells is None else _cells(where, config.cells)
@@ -172,6 +195,8 @@ def parse_rule(number: int, config: RuleConfig, bins: BinCounts) -> SegmentRule:
         m=ranges.get("m"),
         fm=ranges.get("fm"),
         cells=cells,
+        first_order_days=days,
+        gap=gap,
     )
 
 

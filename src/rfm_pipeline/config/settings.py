@@ -331,5 +331,6 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
         """Hash (12 hex digits) of all settings that can change the result of an as-of date."""
         settings = msgspec.to_builtins(self, enc_hook=str)
         hashed = {name: settings[name] for name in settings.keys() - _NOT_IN_HASH}
+        hashed["segments"] = self.segments.without_texts()
         text = json.dumps(hashed, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from rfm_pipeline.common.formatting import format_bytes, format_count
 from rfm_pipeline.common.staging_tables import StagingTable
+from rfm_pipeline.config.day_conditions import Rhythm
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap, cell_text
 from rfm_pipeline.config.segment_rules import ScoreTriple
@@ -40,6 +41,7 @@ from rfm_pipeline.sql.explain_queries import (
     row_sql,
     totals_sql,
 )
+from rfm_pipeline.sql.stages.gaps import DAY_COLUMNS, TWICE_MEDIAN_GAP
 
 NEWEST = 20
 """Default number of orders that are listed."""
@@ -125,7 +127,7 @@ def _build_explanation(plan: Plan, customer: str, newest: int | None) -> Explana
     scored = rows(row_sql(table(StagingTable.SEGMENTS), customer, plan.spec.dialect))
     if not scored:
         raise no_counted_lines(customer, [_excluded(row) for row in totals])
-    (row,) = scored
+    row, rhythm = _without_days(scored[0])
     dimensions = dimension_scores(
         plan.warehouse, plan.spec, count_score_cells(plan.warehouse, StagingTable.SEGMENTS), plan.frozen
     )
@@ -136,14 +138,17 @@ def _build_explanation(plan: Plan, customer: str, newest: int | None) -> Explana
         source=plan.source.label,
         engine=plan.warehouse.engine,
         dimensions=dimensions,
-        matched_rule=_matched_rule(plan.spec.segment_map, (row["r_score"], row["f_score"], row["m_score"])),
+        matched_rule=_matched_rule(
+            plan.spec.segment_map, (row["r_score"], row["f_score"], row["m_score"]), rhythm
+        ),
+        rhythm=rhythm if plan.spec.segment_map.uses_days else None,
         counted_lines=int(kept["lines"]),
         counted_amount=Decimal(kept["amount"]),
         excluded=tuple(_excluded(total) for total in totals if total["reason"] is not None),
         orders=orders,
         omitted_orders=sum(total["pieces"] for total in totals) - len(orders),
         has_order_ids=plan.mapping.order_id is not None,
-        changes=_changes(plan, row, dimensions, totals, lines),
+        changes=_changes(plan, (row, rhythm), dimensions, totals, lines),
         config_hash=plan.settings.config_hash,
         notes=plan.notes,
     )
@@ -159,30 +164,45 @@ def _order_lines(row: Mapping[str, Any]) -> OrderLines:
     )
 
 
-def _matched_rule(segment_map: SegmentMap, cell: ScoreTriple) -> MatchedRule:
+def _without_days(scored: Mapping[str, Any]) -> tuple[dict[str, Any], Rhythm]:
+    """Return the columns of a row that a run publishes, and the customer's days."""
+    row = {name: value for name, value in scored.items() if name not in DAY_COLUMNS}
+    first_order_days = (row["as_of_date"] - row["first_order_date"]).days
+    return row, Rhythm(first_order_days, row["recency_days"], scored.get(TWICE_MEDIAN_GAP))
+
+
+def _matched_rule(segment_map: SegmentMap, cell: ScoreTriple, rhythm: Rhythm) -> MatchedRule:
     segments = {segment.name: segment for segment in segment_map.segments}
-    segment = segments[segment_map.segment_of(*cell)]
-    for number, rule in enumerate(segment_map.rules, start=1):
-        if rule.covers(*cell):
-            conditions = [f"{dimension} {scores}" for dimension, scores in rule.ranges]
-            conditions += [f"the cell {cell_text(cell, segment_map.bins)}"] if rule.cells else []
-            return MatchedRule(number, ", ".join(conditions), segment.description, segment.action)
-    return MatchedRule(None, "no rule matches", segment.description, segment.action)
+    segment = segments[segment_map.segment_of(*cell, rhythm)]
+    match = segment_map.first_match(*cell, rhythm)
+    if match is None:
+        return MatchedRule(None, "no rule matches", segment.description, segment.action)
+    number, rule = match
+    conditions = rule.conditions()
+    conditions += [f"the cell {cell_text(cell, segment_map.bins)}"] if rule.cells else []
+    return MatchedRule(number, ", ".join(conditions), segment.description, segment.action)
 
 
 def _changes(
     plan: Plan,
-    row: Mapping[str, Any],
+    current: tuple[Mapping[str, Any], Rhythm],
     dimensions: Sequence[DimensionScores],
     totals: Sequence[Mapping[str, Any]],
     lines: str,
 ) -> Changes:
+    row, rhythm = current
     edges_by_dimension = {scores.name: scores.edges for scores in dimensions if scores.edges is not None}
     if len(edges_by_dimension) < len(dimensions):
         return Changes(why_none="ntile has no edges: a customer's scores depend on all other customers")
     timeline = OrderTimeline(
         as_of=row["as_of_date"],
-        current=OrderTotals(row["frequency"], row["monetary"], row["last_order_date"]),
+        current=OrderTotals(
+            row["frequency"],
+            row["monetary"],
+            row["last_order_date"],
+            row["first_order_date"],
+            rhythm.twice_median_gap,
+        ),
         window=plan.settings.window,
         nets_returns=plan.spec.nets_returns,
         until=_until(totals),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal, localcontext
+from itertools import pairwise
 
 from msgspec import Struct
 
@@ -37,11 +38,15 @@ class OrderTotals(Struct, frozen=True):
         frequency: Number of orders; with returns netted, of orders with a positive amount.
         monetary: Sum of their amounts.
         last_order_date: Date of the last order; None without orders.
+        first_order_date: Date of the first order; None without orders.
+        twice_median_gap: Twice the median gap between order days; None with one day.
     """
 
     frequency: int = 0
     monetary: Decimal = Decimal(0)
     last_order_date: date | None = None
+    first_order_date: date | None = None
+    twice_median_gap: int | None = None
 
 
 class TimelineInterval(Struct, frozen=True):
@@ -109,6 +114,7 @@ def order_totals(days: Sequence[OrderDay], *, nets_returns: bool) -> OrderTotals
         nets_returns: Whether only orders with a positive amount count towards the frequency.
     """
     amounts: dict[str, Decimal] = {}
+    first_dates: dict[str, date] = {}
     last_dates: dict[str, date] = {}
     # Python's decimals have 28 digits by default, an engine's up to 38.
     with localcontext(WIDE):
@@ -116,10 +122,23 @@ def order_totals(days: Sequence[OrderDay], *, nets_returns: bool) -> OrderTotals
             key = order_day.order_key
             amounts[key] = amounts.get(key, Decimal(0)) + order_day.amount
             if order_day.purchases or not nets_returns:
+                first_dates[key] = min(first_dates.get(key, order_day.day), order_day.day)
                 last_dates[key] = max(last_dates.get(key, order_day.day), order_day.day)
         counted = [key for key, amount in amounts.items() if amount > 0 or not nets_returns]
         return OrderTotals(
             len(counted),
             sum(amounts.values(), Decimal(0)),
             max((last_dates[key] for key in counted), default=None),
+            min((first_dates[key] for key in counted), default=None),
+            twice_median_gap({last_dates[key] for key in counted}),
         )
+
+
+def twice_median_gap(days: Collection[date]) -> int | None:
+    """Return twice the median of the days between order days; None with fewer than two days.
+
+    >>> twice_median_gap([date(2024, 1, 1), date(2024, 1, 2), date(2024, 1, 5)])
+    4
+    """
+    gaps = sorted((later - earlier).days for earlier, later in pairwise(sorted(days)))
+    return gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2] if gaps else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from rfm_pipeline.config.day_conditions import Rhythm
 from rfm_pipeline.explain.published_history import PublishedHistory
 from rfm_pipeline.explain.what_if import MoreOrders, NoOrder
 from rfm_pipeline.results.json_values import plain_edges, to_plain
@@ -99,6 +100,7 @@ class Explanation(Struct, frozen=True):
         config_hash: Hash of the rules.
         notes: Remarks on the source, one sentence each.
         published: The customer's published results.
+        rhythm: The customer's days; None if the segment map has no conditions on days.
     """
 
     row: Mapping[str, Any]
@@ -116,6 +118,7 @@ class Explanation(Struct, frozen=True):
     config_hash: str
     notes: tuple[str, ...] = ()
     published: PublishedHistory = field(default_factory=PublishedHistory)
+    rhythm: Rhythm | None = None
 
     @property
     def values(self) -> tuple[int, int, Decimal]:
@@ -145,6 +148,7 @@ class Explanation(Struct, frozen=True):
                 "avg_order_value": row["avg_order_value"],
                 "first_order_date": row["first_order_date"],
                 "last_order_date": row["last_order_date"],
+                **_days(self.rhythm),
             },
             "scores": {
                 "r": row["r_score"],
@@ -178,6 +182,18 @@ class Explanation(Struct, frozen=True):
         }
         plain: dict[str, Any] = to_plain(explanation)
         return plain
+
+
+def _days(rhythm: Rhythm | None) -> dict[str, Any]:
+    """Return the values that conditions on days test; none if the segment map has no such conditions."""
+    if rhythm is None:
+        return {}
+    gap = rhythm.gap
+    return {
+        "first_order_days": rhythm.first_order_days,
+        "usual_gap_days": None if rhythm.twice_median_gap is None else rhythm.twice_median_gap / 2,
+        "gap": None if gap is None else round(float(gap), 4),
+    }
 
 
 def _dimension(scores: DimensionScores, value: Decimal | int, score: int) -> dict[str, Any]:

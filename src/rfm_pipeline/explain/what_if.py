@@ -5,13 +5,14 @@ Exact under two assumptions: the edges between scores stay the same, and so do a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal, localcontext
 
 from msgspec import Struct
 
 from rfm_pipeline.common.decimals import WIDE
+from rfm_pipeline.config.day_conditions import Interval, Rhythm
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.segment_rules import ScoreTriple
 from rfm_pipeline.explain.order_timeline import OrderTimeline, OrderTotals, TimelineInterval
@@ -92,7 +93,11 @@ def segments_after_more_orders(
         current_segment: The customer's segment, which is not returned.
     """
     limit = timeline.all_new_count_until
-    intervals = [interval for interval in timeline.intervals() if limit is None or interval.start <= limit]
+    intervals = [
+        interval
+        for interval in _split_by_age(timeline.intervals(), segment_map)
+        if limit is None or interval.start <= limit
+    ]
     if not intervals:
         return ()
     first = intervals[0].totals
@@ -100,17 +105,28 @@ def segments_after_more_orders(
     order_counts = {int(edge) - first.frequency + 1 for edge in edges.frequency}
     ways: dict[str, MoreOrders] = {}
     for orders in sorted({1, *(number for number in order_counts if number > 1)}):
-        for segment, min_amount, max_amount in _amount_ranges(orders, first, edges, segment_map):
+        for segment, min_amount, max_amount in _amount_ranges(orders, intervals[0], edges, segment_map):
             if segment != current_segment and segment not in ways:
                 ways[segment] = MoreOrders(segment, orders, min_amount, max_amount)
     return tuple(_with_last_day(way, intervals, limit, edges, segment_map) for way in ways.values())
 
 
+def _rhythm_on_order(before: OrderTotals, day: date) -> Rhythm:
+    """Return a customer's days on the day of an order, which is not before any other one.
+
+    With no day since the last order, the gap is 0, whatever the customer's median gap is.
+    """
+    first = before.first_order_date or day
+    return Rhythm((day - first).days, 0, 1 if first < day else None)
+
+
 def _amount_ranges(
-    orders: int, before: OrderTotals, edges: ScoreEdges, segment_map: SegmentMap
+    orders: int, interval: TimelineInterval, edges: ScoreEdges, segment_map: SegmentMap
 ) -> Iterator[tuple[str, Decimal, Decimal | None]]:
     """Yield ascending ranges of the total amount in whole cents: (segment, smallest, largest amount)."""
+    before, day = interval.totals, interval.start
     recency, frequency, _ = edges.cell(0, before.frequency + orders, Decimal(0))
+    rhythm = _rhythm_on_order(before, day)
     current: tuple[str, Decimal, Decimal | None] | None = None
     start = _CENT * orders
     with localcontext(WIDE):
@@ -118,7 +134,7 @@ def _amount_ranges(
             end = None if edge is None else (edge - before.monetary).quantize(_CENT, ROUND_FLOOR)
             if end is not None and end < start:
                 continue
-            segment = segment_map.segment_of(recency, frequency, score)
+            segment = segment_map.segment_of(recency, frequency, score, rhythm)
             if current and current[0] == segment:
                 current = segment, current[1], end
             else:
@@ -139,16 +155,17 @@ def _with_last_day(
 ) -> MoreOrders:
     """Set the last day on which the orders lead to the segment, before earlier orders leave the window."""
     for interval in intervals:
-        if not _leads_to_segment(way, interval.totals, edges, segment_map):
+        if not _leads_to_segment(way, interval, edges, segment_map):
             limit = interval.start - _DAY
             break
     return MoreOrders(way.segment, way.orders, way.min_amount, way.max_amount, limit)
 
 
 def _leads_to_segment(
-    way: MoreOrders, before: OrderTotals, edges: ScoreEdges, segment_map: SegmentMap
+    way: MoreOrders, interval: TimelineInterval, edges: ScoreEdges, segment_map: SegmentMap
 ) -> bool:
     """Return whether every amount from `min_amount` to `max_amount` leads to the segment."""
+    before, rhythm = interval.totals, _rhythm_on_order(interval.totals, interval.start)
     with localcontext(WIDE):
         recency, frequency, low = edges.cell(
             0, before.frequency + way.orders, before.monetary + way.min_amount
@@ -157,7 +174,8 @@ def _leads_to_segment(
         if way.max_amount is not None:
             high = edges.cell(0, 0, before.monetary + way.max_amount)[2]
     return all(
-        segment_map.segment_of(recency, frequency, score) == way.segment for score in range(low, high + 1)
+        segment_map.segment_of(recency, frequency, score, rhythm) == way.segment
+        for score in range(low, high + 1)
     )
 
 
@@ -176,25 +194,69 @@ def segments_after_no_order(
     intervals = list(timeline.intervals())
     for interval, following in zip(intervals, [*intervals[1:], None], strict=True):
         totals = interval.totals
-        for day in _score_changes(interval, following.start if following else None, edges, timeline.until):
+        end = following.start if following else None
+        for day in _possible_changes(interval, end, edges, segment_map, timeline.until):
             segment = None
-            if totals.last_order_date is not None:
+            if totals.last_order_date is not None and totals.first_order_date is not None:
                 days = (day - totals.last_order_date).days
-                segment = segment_map.segment_of(*edges.cell(days, totals.frequency, totals.monetary))
+                rhythm = Rhythm((day - totals.first_order_date).days, days, totals.twice_median_gap)
+                cell = edges.cell(days, totals.frequency, totals.monetary)
+                segment = segment_map.segment_of(*cell, rhythm)
             changes.setdefault(segment, NoOrder(segment, day))
     del changes[current_segment]
     return tuple(changes.values())
 
 
-def _score_changes(
-    interval: TimelineInterval, end: date | None, edges: ScoreEdges, until: date | None
+def _split_by_age(
+    intervals: Iterable[TimelineInterval], segment_map: SegmentMap
+) -> Iterator[TimelineInterval]:
+    """Yield intervals that also end where a condition on the days since the first order changes."""
+    following = list(intervals)
+    for interval, after in zip(following, [*following[1:], None], strict=True):
+        yield interval
+        first = interval.totals.first_order_date
+        starts = _days_after(first, _ages(segment_map)) if first is not None else set()
+        for start in sorted(starts):
+            if start > interval.start and (after is None or start < after.start):
+                yield TimelineInterval(start, interval.totals)
+
+
+def _ages(segment_map: SegmentMap) -> set[int]:
+    """Return the days since the first order from which on a condition may have another value."""
+    return {int(cell.first_order_days.low[0]) for cell in segment_map.day_cells}
+
+
+def _gap_changes(segment_map: SegmentMap, twice_median_gap: int | None) -> set[int]:
+    """Return days since the last order from which on a condition on the gap may have another value."""
+    if twice_median_gap is None:
+        return set()
+    gaps = {cell.gap.low[0] for cell in segment_map.day_cells if isinstance(cell.gap, Interval)}
+    whole = {int(gap * twice_median_gap / 2) for gap in gaps}
+    return whole | {days + 1 for days in whole}
+
+
+def _days_after(start: date, days: Iterable[int]) -> set[date]:
+    """Return the dates some days after `start`, but none that is too late for a date."""
+    limit = (date.max - start).days
+    return {start + timedelta(days=number) for number in days if 0 <= number <= limit}
+
+
+def _possible_changes(
+    interval: TimelineInterval,
+    end: date | None,
+    edges: ScoreEdges,
+    segment_map: SegmentMap,
+    until: date | None,
 ) -> list[date]:
-    """Return the days on which a score can change: the first day, and the day after each recency edge."""
-    last = interval.totals.last_order_date
+    """Return the days on which the segment can change: the first day, and those after edges and bounds."""
+    totals = interval.totals
     days = {interval.start}
-    if last is not None:
-        days_to_max = (date.max - last).days
-        days |= {last + timedelta(days=int(edge) + 1) for edge in edges.recency if -1 <= edge < days_to_max}
+    if totals.last_order_date is not None:
+        recency = {int(edge) + 1 for edge in edges.recency}
+        recency |= _gap_changes(segment_map, totals.twice_median_gap)
+        days |= _days_after(totals.last_order_date, recency)
+    if totals.first_order_date is not None:
+        days |= _days_after(totals.first_order_date, _ages(segment_map))
     return sorted(
         day
         for day in days

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rfm_pipeline.config.base import SettingsError
+from rfm_pipeline.config.day_conditions import Rhythm
 from rfm_pipeline.config.segment_map import Segment, SegmentMap, SegmentsConfig, cell_text
 from rfm_pipeline.config.segment_rules import (
     BinCounts,
@@ -19,6 +21,7 @@ from rfm_pipeline.config.segment_rules import (
     ScoreTriple,
     SegmentRule,
     frequency_monetary,
+    parse_rule,
 )
 from rfm_pipeline.errors import ConfigurationError, SegmentMapError
 
@@ -320,7 +323,10 @@ def test_cells_and_ranges_do_not_mix_in_a_rule() -> None:
 @pytest.mark.parametrize("rule", [{}, {"cells": []}])
 def test_a_rule_without_a_condition_is_rejected_with_a_hint_at_the_fallback(rule: dict[str, Any]) -> None:
     error = configuration_error({"segment": "A", **rule})
-    assert error.message == 'Rule 1 ("A") has no condition; expected r, f, m, fm or cells.'
+    assert (
+        error.message
+        == 'Rule 1 ("A") has no condition; expected r, f, m, fm, cells, first_order_days or gap.'
+    )
     assert error.hint is not None
     assert "fallback" in error.hint
 
@@ -448,3 +454,149 @@ def test_a_map_is_valid_exactly_if_brute_force_finds_no_problem(
         for number in range(len(rules)):
             if number not in first.values():
                 assert f"rule {number + 1} (" in message
+
+
+# Conditions on days
+
+
+def rhythm(first_order_days: int = 100, recency_days: int = 10, twice_median_gap: int | None = 20) -> Rhythm:
+    return Rhythm(first_order_days, recency_days, twice_median_gap)
+
+
+def test_a_condition_on_the_gap_compares_exactly() -> None:
+    # 11 days since the last order, and a median gap of 7.5 days: 22/15, which 1.4667 is just above.
+    own = rhythm(recency_days=11, twice_median_gap=15)
+    for condition, holds in {"<=1.4667": True, "<1.4666": False, ">1.4666": True, ">=1.4667": False}.items():
+        segment_map = build({"segment": "In", "gap": condition}, fallback="Out")
+        assert segment_map.segment_of(1, 1, 1, own) == ("In" if holds else "Out"), condition
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"), [("<=1", True), ("<1", False), (">1", False), (">=1", True), ("none", False)]
+)
+def test_the_bound_of_a_condition_on_the_gap_is_in_or_out(condition: str, holds: bool) -> None:
+    segment_map = build({"segment": "In", "gap": condition}, fallback="Out")
+    assert segment_map.segment_of(1, 1, 1, rhythm()) == ("In" if holds else "Out")
+    # A customer with one order day has no gap, which only one condition holds for.
+    without = rhythm(twice_median_gap=None)
+    assert segment_map.segment_of(1, 1, 1, without) == ("In" if condition == "none" else "Out")
+
+
+@pytest.mark.parametrize(
+    ("written", "covered"),
+    [("<=30", range(31)), (">=31", range(31, 99)), ("5-7", range(5, 8)), (0, [0]), ("0 - 1", [0, 1])],
+)
+def test_a_condition_on_the_first_order_covers_whole_days(written: int | str, covered: Sequence[int]) -> None:
+    segment_map = build({"segment": "In", "first_order_days": written}, fallback="Out")
+    days = [day for day in range(99) if segment_map.segment_of(1, 1, 1, rhythm(day)) == "In"]
+    assert days == list(covered)
+
+
+def test_conditions_on_days_and_scores_must_all_hold() -> None:
+    rule = {"segment": "In", "r": 4, "first_order_days": ">=50", "gap": "<=2"}
+    segment_map = build(rule, fallback="Out")
+    assert segment_map.segment_of(4, 1, 1, rhythm()) == "In"
+    assert segment_map.segment_of(3, 1, 1, rhythm()) == "Out"
+    assert segment_map.segment_of(4, 1, 1, rhythm(first_order_days=49)) == "Out"
+    assert segment_map.segment_of(4, 1, 1, rhythm(recency_days=21)) == "Out"
+    assert segment_map.rules[0].conditions() == ["r 4", "first_order_days >=50", "gap <=2"]
+
+
+def test_a_map_with_days_is_total_only_with_a_rule_for_each_interval() -> None:
+    error = map_error(
+        {"segment": "A", "gap": "<=1"},
+        {"segment": "B", "gap": ">1.5"},
+        {"segment": "C", "gap": "none", "r": 1},
+    )
+    assert "no rule covers 111 (gap >1 <=1.5), 112 (gap >1 <=1.5)" in error.message
+    error = map_error(
+        {"segment": "New", "first_order_days": "<=30"},
+        {"segment": "Old", "first_order_days": ">=32"},
+        bins=(2, 2, 2),
+    )
+    assert "no rule covers 111 (first_order_days 31), 112 (first_order_days 31)" in error.message
+    build({"segment": "New", "first_order_days": "<=30"}, {"segment": "Old", "first_order_days": ">=31"})
+    build({"segment": "A", "gap": "<2"}, {"segment": "B", "gap": ">=2"}, {"segment": "C", "gap": "none"})
+
+
+def test_a_rule_whose_days_earlier_rules_cover_is_never_reached() -> None:
+    error = map_error(
+        {"segment": "A", "gap": "<=1"},
+        {"segment": "B", "gap": ">0.5"},
+        {"segment": "C", "gap": "<=3", "r": 4, "f": 4, "m": 4},
+        fallback="D",
+    )
+    assert error.message.endswith(
+        "rule 3 (C) is never reached, because rule 1 (A) and rule 2 (B) already cover 444 (gap <=0.5),"
+        " 444 (gap >0.5 <=1) and 444 (gap >1 <=3)."
+    )
+
+
+GAPS = st.sampled_from(["<=1", "<1", ">1", ">=1", "<=1.5", ">2.25", ">=0", "none"])
+DAYS = st.sampled_from(["<=30", ">=31", "10-40", 0, "31-31", ">=0"])
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({}, optional={"gap": GAPS, "first_order_days": DAYS, "r": st.just(2)}).filter(
+            bool
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_check_of_a_map_with_days_agrees_with_customers(drawn: list[dict[str, Any]]) -> None:
+    """A map is accepted exactly if customers of all kinds have a segment, and each rule has a customer."""
+    rules = [{"segment": f"S{number}", **rule} for number, rule in enumerate(drawn)]
+    config = SegmentsConfig.of({"rules": rules})
+    parsed = [parse_rule(1, rule, (2, 2, 2)) for rule in config.rules]
+    ratios = [0, 50, 99, 100, 101, 149, 150, 151, 224, 225, 226, 900]
+    customers = [
+        (r, rhythm(days, ratio, 200 if ratio is not None else None))
+        for r in (1, 2)
+        for days in (0, 9, 10, 30, 31, 32, 40, 41, 500)
+        for ratio in ratios
+    ] + [(r, rhythm(days, 5, None)) for r in (1, 2) for days in (0, 9, 10, 30, 31, 32, 40, 41, 500)]
+    first = [
+        next(
+            (
+                n
+                for n, rule in enumerate(parsed)
+                if rule.covers(r, 1, 1) and own.meets(rule.first_order_days, rule.gap)
+            ),
+            None,
+        )
+        for r, own in customers
+    ]
+    is_valid = None not in first and set(first) == set(range(len(rules)))
+    if not is_valid:
+        with pytest.raises(SegmentMapError):
+            SegmentMap.from_config(config, (2, 2, 2))
+        return
+    segment_map = SegmentMap.from_config(config, (2, 2, 2))
+    assert [segment_map.segment_of(r, 1, 1, own) for r, own in customers] == [
+        f"S{number}" for number in first
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "message", "hint"),
+    [
+        ({"gap": "1.5"}, 'has gap = "1.5", which is not a comparison with a number.', 'or "none".'),
+        ({"gap": "<0"}, 'has gap = "<0", but a gap is never below 0.', 'or "none".'),
+        ({"first_order_days": "<30"}, "which is not a number of days or a range.", '"<=30"'),
+        ({"first_order_days": "9-3"}, "a range that ends before it starts.", 'write "3-9".'),
+    ],
+)
+def test_a_condition_on_days_that_is_none_is_rejected(rule: dict[str, Any], message: str, hint: str) -> None:
+    error = configuration_error({"segment": "A", **rule})
+    assert error.message.startswith('Rule 1 ("A") has ')
+    assert message in error.message
+    assert hint in (error.hint or "")
+
+
+def test_texts_do_not_change_what_decides_the_segments() -> None:
+    one = SegmentsConfig.of({"rules": [{"segment": "A", "r": ">=1", "action": "call"}], "description": "x"})
+    other = SegmentsConfig.of({"rules": [{"segment": "A", "r": ">=1", "description": "all"}]})
+    third = SegmentsConfig.of({"rules": [{"segment": "A", "r": ">=1", "gap": ">1"}]})
+    assert one.without_texts() == other.without_texts() != third.without_texts()

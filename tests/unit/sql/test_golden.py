@@ -20,6 +20,7 @@ from sqlglot import exp
 from rfm_pipeline.sql.dialects.registry import DIALECTS, dialect_of
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.query_spec import Cte
+from rfm_pipeline.sql.stages.gaps import day_column_names
 from rfm_pipeline.sql.transitions import transitions_ctes
 from support.engines import Question, connected
 from support.generated import SEGMENT_PRESETS
@@ -176,6 +177,7 @@ def test_duckdb_binds_the_whole_query_and_returns_the_columns_of_the_result(name
     with connected(QUERIES[name]) as connection:
         bound = connection.sql(QUERIES[name].pipeline("duckdb").query())
         types = {column: str(kind) for column, kind in zip(bound.columns, bound.types, strict=True)}
+    days = dict.fromkeys(day_column_names(QUERIES[name].spec("duckdb")), "BIGINT")
     assert types == {
         "customer_id": "VARCHAR",
         "recency_days": "BIGINT",
@@ -190,6 +192,7 @@ def test_duckdb_binds_the_whole_query_and_returns_the_columns_of_the_result(name
         "m_score": "INTEGER",
         "rfm_score": "VARCHAR",
         "segment": "VARCHAR",
+        **days,
         "as_of_date": "DATE",
     }
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
 from rfm_pipeline.common.untrusted_text import replace_unprintable_in
+from rfm_pipeline.config.day_conditions import Rhythm
 from rfm_pipeline.explain import what_if_text
 from rfm_pipeline.explain.published_history import PastSegment
 from rfm_pipeline.explain.result import Explanation, OrderLines
@@ -64,8 +65,25 @@ def _scores(explanation: Explanation) -> Table:
 
 
 def _rule(explanation: Explanation) -> Text:
+    number = explanation.matched_rule.number
+    name = "The fallback" if number is None else f"Rule {number}"
+    if explanation.rhythm is not None:
+        return Text(_rhythm(explanation.rhythm)).append("\n").append_text(_match(name, explanation))
+    return _match(name, explanation)
+
+
+def _rhythm(rhythm: Rhythm) -> str:
+    first = f"First order {formatting.format_count(rhythm.first_order_days, 'day')} ago"
+    if rhythm.twice_median_gap is None or rhythm.gap is None:
+        return f"{first}; all orders are of one day, so that there is no usual gap"
+    usual = f"{rhythm.twice_median_gap / 2:g}"
+    return (
+        f"{first}; usual gap {usual} days, of which {float(rhythm.gap):.2f} have passed since the last order"
+    )
+
+
+def _match(name: str, explanation: Explanation) -> Text:
     rule, row = explanation.matched_rule, explanation.row
-    name = "The fallback" if rule.number is None else f"Rule {rule.number}"
     return Text.assemble(f"{row['rfm_score']}: {name} ({rule.conditions}) gives ", (row["segment"], "bold"))
 
 

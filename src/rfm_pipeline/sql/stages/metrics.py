@@ -9,8 +9,9 @@ from __future__ import annotations
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
-from rfm_pipeline.sql.stages.clean import CLEAN, has_example
+from rfm_pipeline.sql.stages.clean import has_example
 from rfm_pipeline.sql.stages.duplicates import lines_cte
+from rfm_pipeline.sql.stages.gaps import RANKED_GAPS, TWICE_MEDIAN_GAP, day_columns, gap_columns, gap_ctes
 
 NO_POSITIVE_ORDER = "no_positive_order"
 """Exclusion reason for the lines of a customer without an order of a positive amount, net of returns."""
@@ -45,17 +46,20 @@ def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
         if spec.has_refund_lines:
             ctes.append(Cte(ATTRIBUTED, _ATTRIBUTED_ROW, _attributed(spec), reads=(lines,)))
             lines = ATTRIBUTED
+    if spec.segment_map.uses_gap:
+        ctes += gap_ctes(spec, lines)
+        lines = RANKED_GAPS
     excluded = [f"a forgotten customer is excluded: {FORGOTTEN}"] if _forgets_customers(spec) else []
     if spec.nets_returns:
         excluded.append(f"a customer without a positive order is excluded: {NO_POSITIVE_ORDER}")
     if excluded:
         description = f"One row per row of balances; {', '.join(excluded)}."
         ctes += [
-            Cte("balances", _CUSTOMERS_ROW, _customers(spec), reads=(lines,)),
+            Cte("balances", _CUSTOMERS_ROW, _customers(spec, lines), reads=(lines,)),
             Cte(StagingTable.CUSTOMERS, description, _buyers(spec), reads=("balances",)),
         ]
     else:
-        ctes.append(Cte(StagingTable.CUSTOMERS, _CUSTOMERS_ROW, _customers(spec), reads=(lines,)))
+        ctes.append(Cte(StagingTable.CUSTOMERS, _CUSTOMERS_ROW, _customers(spec, lines), reads=(lines,)))
     if not spec.window_moves:
         ctes.append(_as_of_cte(spec))
     ctes.append(
@@ -221,22 +225,22 @@ def _attributed(spec: QuerySpec) -> str:
     return select(columns, "orders")
 
 
-def _customers(spec: QuerySpec) -> str:
+def _customers(spec: QuerySpec, source: str) -> str:
     dialect, reason = spec.dialect, "reason"
     customer = dialect.id_text("customer_id", spec.kind_of("customer_id"))
     if spec.mapping.order_id:
-        source, lines = ATTRIBUTED if spec.has_refund_lines else "orders", "SUM(lines)"
+        lines = "SUM(lines)"
         dates = [_if_bought(spec, "first_order_date"), _if_bought(spec, "last_order_date")]
         frequency = f"COUNT({_if_bought(spec, '1')})" if spec.nets_returns else "COUNT(*)"
         customer_id = customer
         reason = "CASE WHEN customer_id IS NULL THEN order_id END" if _reason_is_order(spec) else "reason"
-    elif spec.window_moves:
-        source, lines, frequency = WINDOWED, "SUM(lines)", "SUM(purchases)"
+    elif spec.window_moves or spec.segment_map.uses_gap:
+        lines, frequency = "SUM(lines)", "SUM(purchases)"
         bought = "CASE WHEN purchases > 0 THEN order_date END" if spec.nets_returns else "order_date"
         dates = [bought, bought]
         customer_id = f"CASE WHEN reason IS NULL THEN {customer} END"
     else:
-        source, lines, frequency = CLEAN, "COUNT(*)", f"COUNT({_if_bought(spec, '1')})"
+        lines, frequency = "COUNT(*)", f"COUNT({_if_bought(spec, '1')})"
         if spec.mapping.frequency:
             frequency = _sum_of_frequency(spec)
         dates = [_if_bought(spec, "order_date")] * 2
@@ -249,6 +253,7 @@ def _customers(spec: QuerySpec) -> str:
         f"{dialect.cast(frequency, 'integer')} AS frequency",
         "SUM(amount) AS monetary",
         f"{dialect.cast(lines, 'integer')} AS lines",
+        *gap_columns(spec),
         *(f"{value} AS {name}" for name, value in counted_in_customers(spec).items()),
         *_written(spec, "MIN(written)"),
         *(
@@ -269,6 +274,7 @@ def _buyers(spec: QuerySpec) -> str:
     if spec.nets_returns:
         branches.append(f"WHEN reason IS NULL AND frequency = 0 THEN '{NO_POSITIVE_ORDER}'")
     columns = [customer_id, "first_order_date", "last_order_date", "frequency", "monetary", "lines"]
+    columns += [TWICE_MEDIAN_GAP] if spec.segment_map.uses_gap else []
     columns += [*counted_in_customers(spec), *(["shared_orders"] if spec.counts_shared_orders else [])]
     columns += ["written"] if has_example(spec) else []
     return select([f"CASE {' '.join(branches)} ELSE reason END AS reason", *columns], "balances")
@@ -346,6 +352,7 @@ def _metrics(spec: QuerySpec) -> str:
         f"{dialect.average('monetary', 'frequency')} AS avg_order_value",
         "first_order_date",
         "last_order_date",
+        *day_columns(spec),
         "as_of_date",
     ]
     return select(columns, "customers\nCROSS JOIN as_of\nWHERE reason IS NULL")

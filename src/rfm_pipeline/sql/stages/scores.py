@@ -24,6 +24,7 @@ from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
+from rfm_pipeline.sql.stages.gaps import day_column_names
 
 INITIALS = {"recency": "r", "frequency": "f", "monetary": "m"}
 """Prefix of a dimension's columns, such as `r_score`."""
@@ -240,7 +241,7 @@ def _scores(spec: QuerySpec) -> str:
         f"{_score(dimension)} AS {INITIALS[dimension.name]}_score"
         for dimension in spec.settings.scoring.dimensions
     ]
-    columns.append("as_of_date")
+    columns += [*day_column_names(spec), "as_of_date"]
     return select(columns, "metrics\nCROSS JOIN edges")
 
 

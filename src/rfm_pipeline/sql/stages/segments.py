@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from rfm_pipeline.common.staging_tables import StagingTable
+from rfm_pipeline.config.day_conditions import Gap, Interval
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.segment_rules import Range, SegmentRule
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
+from rfm_pipeline.sql.stages.gaps import TWICE_MEDIAN_GAP, day_column_names
 
 
 def segments_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
@@ -28,7 +30,7 @@ def _segments(spec: QuerySpec) -> str:
         "customer_id", "recency_days", "frequency", "monetary", "avg_order_value",
         "first_order_date", "last_order_date", "r_score", "f_score", "m_score",
         f"{rfm_score(spec)} AS rfm_score", f"{segment_case(spec.segment_map, spec.dialect)} AS segment",
-        "as_of_date",
+        *day_column_names(spec), "as_of_date",
     ]  # fmt: skip
     return select(columns, "scores")
 
@@ -53,10 +55,12 @@ def segment_case(segment_map: SegmentMap, dialect: Dialect, prefix: str = "") ->
 
 def _condition(rule: SegmentRule, segment_map: SegmentMap, dialect: Dialect, prefix: str) -> str:
     if rule.cells is not None:
-        return "\n        OR ".join(
+        cells = "\n        OR ".join(
             f"({prefix}r_score = {r} AND {prefix}f_score = {f} AND {prefix}m_score = {m})"
             for r, f, m in sorted(rule.cells, reverse=True)
         )
+        days = _day_conditions(rule)
+        return " AND ".join([f"({cells})", *days]) if days else cells
     conditions = [
         _within(f"{prefix}{initial}_score", getattr(rule, initial), bins)
         for initial, bins in zip("rfm", segment_map.bins, strict=True)
@@ -64,7 +68,43 @@ def _condition(rule: SegmentRule, segment_map: SegmentMap, dialect: Dialect, pre
     if rule.fm:
         mean = dialect.half_up_mean(f"{prefix}f_score", f"{prefix}m_score")
         conditions.append(_within(mean, rule.fm, max(segment_map.bins)))
+    conditions += _day_conditions(rule)
     return " AND ".join(condition for condition in conditions if condition) or "TRUE"
+
+
+def _day_conditions(rule: SegmentRule) -> list[str]:
+    conditions = []
+    if rule.first_order_days is not None:
+        conditions.append(_days_within("first_order_days", rule.first_order_days))
+    if rule.gap is not None:
+        conditions.append(_gap_within(rule.gap))
+    return conditions
+
+
+def _days_within(column: str, days: Interval) -> str:
+    low, high = int(days.low[0]), None if days.high is None else int(days.high[0]) - 1
+    if high is None:
+        return f"{column} >= {low}"
+    if low == high:
+        return f"{column} = {low}"
+    return f"{column} <= {high}" if low == 0 else f"{column} BETWEEN {low} AND {high}"
+
+
+def _gap_within(gap: Gap) -> str:
+    """Return the condition on the gap as a comparison of whole numbers, which is exact on every engine."""
+    if isinstance(gap, str):
+        return f"{TWICE_MEDIAN_GAP} IS NULL"
+    bound, operator = gap.low, ">" if gap.low[1] else ">="
+    if gap.high is not None:
+        bound, operator = gap.high, "<=" if gap.high[1] else "<"
+    # recency / median <= a / b exactly if 2 * b * recency <= a * (2 * median); the factors are reduced.
+    ratio = bound[0] / 2
+    days, median = _times(ratio.denominator, "recency_days"), _times(ratio.numerator, TWICE_MEDIAN_GAP)
+    return f"{days} {operator} {median}"
+
+
+def _times(factor: int, column: str) -> str:
+    return column if factor == 1 else f"{factor} * {column}"
 
 
 def _within(score: str, allowed: Range | None, bins: int) -> str:

@@ -758,3 +758,273 @@ customers AS (
 
 SELECT *
 FROM metrics;
+
+/*
+name = "gaps between orders"
+preset = "lifecycle"
+*/
+-- duckdb; as in the first case: orders, as_of
+WITH
+-- One row per row of orders, with the days since the customer's order day before it.
+gaps AS (
+  SELECT
+    *,
+    NULLIF((last_order_date - LAG(last_order_date) OVER (PARTITION BY customer_id ORDER BY last_order_date)), 0) AS gap
+  FROM orders
+),
+
+-- One row per row of gaps, with the rank of the gap among the customer's gaps.
+ranked_gaps AS (
+  SELECT
+    *,
+    COUNT(gap) OVER (PARTITION BY customer_id) AS gaps_of_customer,
+    COUNT(gap) OVER (PARTITION BY customer_id ORDER BY gap ROWS UNBOUNDED PRECEDING) AS gap_rank
+  FROM gaps
+),
+
+-- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+customers AS (
+  SELECT
+    CAST(customer_id AS VARCHAR) AS customer_id,
+    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    MIN(first_order_date) AS first_order_date,
+    MAX(last_order_date) AS last_order_date,
+    CAST(COUNT(*) AS BIGINT) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS BIGINT) AS lines,
+    CAST(SUM(CASE
+      WHEN 2 * gap_rank = gaps_of_customer + 1 THEN 2 * gap
+      WHEN 2 * gap_rank IN (gaps_of_customer, gaps_of_customer + 2) THEN gap
+    END) AS BIGINT) AS twice_median_gap,
+    MIN(CASE WHEN SUFFIX(order_id, '1') THEN order_id END) AS first_order,
+    COUNT(CASE WHEN (last_order_date - first_order_date) > 31 THEN 1 END) AS long_orders
+  FROM ranked_gaps
+  GROUP BY 1, 2
+),
+
+-- One row per customer, with recency, frequency and monetary value on the as-of date.
+metrics AS (
+  SELECT
+    customer_id,
+    (as_of_date - last_order_date) AS recency_days,
+    frequency,
+    monetary,
+    CASE
+      WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN ABS(monetary) < 1e20 THEN CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN TRUE THEN CAST(CAST(monetary AS DOUBLE) / frequency AS DECIMAL(38, 9))
+    END AS avg_order_value,
+    first_order_date,
+    last_order_date,
+    (as_of_date - first_order_date) AS first_order_days,
+    twice_median_gap,
+    as_of_date
+  FROM customers
+  CROSS JOIN as_of
+  WHERE reason IS NULL
+)
+
+SELECT *
+FROM metrics;
+
+-- bigquery; as in the first case: orders, as_of; as in duckdb: ranked_gaps
+WITH
+-- One row per row of orders, with the days since the customer's order day before it.
+gaps AS (
+  SELECT
+    *,
+    NULLIF(DATE_DIFF(last_order_date, LAG(last_order_date) OVER (PARTITION BY customer_id ORDER BY last_order_date), DAY), 0) AS gap
+  FROM orders
+),
+
+-- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+customers AS (
+  SELECT
+    CAST(customer_id AS STRING) AS customer_id,
+    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    MIN(first_order_date) AS first_order_date,
+    MAX(last_order_date) AS last_order_date,
+    CAST(COUNT(*) AS INT64) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS INT64) AS lines,
+    CAST(SUM(CASE
+      WHEN 2 * gap_rank = gaps_of_customer + 1 THEN 2 * gap
+      WHEN 2 * gap_rank IN (gaps_of_customer, gaps_of_customer + 2) THEN gap
+    END) AS INT64) AS twice_median_gap,
+    MIN(CASE WHEN ENDS_WITH(order_id, '1') THEN order_id END) AS first_order,
+    COUNT(CASE WHEN DATE_DIFF(last_order_date, first_order_date, DAY) > 31 THEN 1 END) AS long_orders
+  FROM ranked_gaps
+  GROUP BY 1, 2
+),
+
+-- One row per customer, with recency, frequency and monetary value on the as-of date.
+metrics AS (
+  SELECT
+    customer_id,
+    DATE_DIFF(as_of_date, last_order_date, DAY) AS recency_days,
+    frequency,
+    monetary,
+    monetary / frequency AS avg_order_value,
+    first_order_date,
+    last_order_date,
+    DATE_DIFF(as_of_date, first_order_date, DAY) AS first_order_days,
+    twice_median_gap,
+    as_of_date
+  FROM customers
+  CROSS JOIN as_of
+  WHERE reason IS NULL
+)
+
+SELECT *
+FROM metrics;
+
+/*
+name = "gaps between lines without order ids, net of returns"
+preset = "lifecycle"
+settings = { returns = "net", columns = { order_id = "none" } }
+*/
+-- duckdb; as in the first case: as_of
+WITH
+-- One row per customer and date; excluded lines have one row per reason.
+customer_days AS (
+  SELECT
+    reason,
+    CASE WHEN reason IS NULL THEN order_date END AS order_date,
+    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    COUNT(CASE WHEN amount > 0 THEN 1 END) AS purchases,
+    SUM(amount) AS amount,
+    COUNT(*) AS lines
+  FROM clean
+  GROUP BY 1, 2, 3
+),
+
+-- One row per row of customer_days, with the day of a purchase; NULL for what was returned.
+order_dates AS (
+  SELECT
+    *,
+    CASE WHEN purchases > 0 THEN order_date END AS order_day
+  FROM customer_days
+),
+
+-- One row per row of order_dates, with the days since the customer's order day before it.
+gaps AS (
+  SELECT
+    *,
+    NULLIF((order_day - LAG(order_day) OVER (PARTITION BY customer_id, reason ORDER BY order_day)), 0) AS gap
+  FROM order_dates
+),
+
+-- One row per row of gaps, with the rank of the gap among the customer's gaps.
+ranked_gaps AS (
+  SELECT
+    *,
+    COUNT(gap) OVER (PARTITION BY customer_id, reason) AS gaps_of_customer,
+    COUNT(gap) OVER (PARTITION BY customer_id, reason ORDER BY gap ROWS UNBOUNDED PRECEDING) AS gap_rank
+  FROM gaps
+),
+
+-- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+balances AS (
+  SELECT
+    CASE WHEN reason IS NULL THEN CAST(customer_id AS VARCHAR) END AS customer_id,
+    reason,
+    MIN(CASE WHEN purchases > 0 THEN order_date END) AS first_order_date,
+    MAX(CASE WHEN purchases > 0 THEN order_date END) AS last_order_date,
+    CAST(SUM(purchases) AS BIGINT) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS BIGINT) AS lines,
+    CAST(SUM(CASE
+      WHEN 2 * gap_rank = gaps_of_customer + 1 THEN 2 * gap
+      WHEN 2 * gap_rank IN (gaps_of_customer, gaps_of_customer + 2) THEN gap
+    END) AS BIGINT) AS twice_median_gap
+  FROM ranked_gaps
+  GROUP BY 1, 2
+),
+
+-- One row per row of balances; a customer without a positive order is excluded: no_positive_order.
+customers AS (
+  SELECT
+    CASE WHEN reason IS NULL AND frequency = 0 THEN 'no_positive_order' ELSE reason END AS reason,
+    customer_id,
+    first_order_date,
+    last_order_date,
+    frequency,
+    monetary,
+    lines,
+    twice_median_gap
+  FROM balances
+),
+
+-- One row per customer, with recency, frequency and monetary value on the as-of date.
+metrics AS (
+  SELECT
+    customer_id,
+    (as_of_date - last_order_date) AS recency_days,
+    frequency,
+    monetary,
+    CASE
+      WHEN ABS(monetary) < 2000000 THEN CAST((2 * CAST(ROUND(CAST(monetary AS DOUBLE) * 1e9) AS BIGINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN ABS(monetary) < 1e20 THEN CAST((2 * CAST(monetary * 1000000000 AS HUGEINT) + SIGN(monetary) * frequency) // (2 * frequency) AS DECIMAL(38, 0)) * 0.000000001
+      WHEN TRUE THEN CAST(CAST(monetary AS DOUBLE) / frequency AS DECIMAL(38, 9))
+    END AS avg_order_value,
+    first_order_date,
+    last_order_date,
+    (as_of_date - first_order_date) AS first_order_days,
+    twice_median_gap,
+    as_of_date
+  FROM customers
+  CROSS JOIN as_of
+  WHERE reason IS NULL
+)
+
+SELECT *
+FROM metrics;
+
+-- bigquery; as in the first case: as_of; as in duckdb: customer_days, order_dates, ranked_gaps, customers
+WITH
+-- One row per row of order_dates, with the days since the customer's order day before it.
+gaps AS (
+  SELECT
+    *,
+    NULLIF(DATE_DIFF(order_day, LAG(order_day) OVER (PARTITION BY customer_id, reason ORDER BY order_day), DAY), 0) AS gap
+  FROM order_dates
+),
+
+-- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+balances AS (
+  SELECT
+    CASE WHEN reason IS NULL THEN CAST(customer_id AS STRING) END AS customer_id,
+    reason,
+    MIN(CASE WHEN purchases > 0 THEN order_date END) AS first_order_date,
+    MAX(CASE WHEN purchases > 0 THEN order_date END) AS last_order_date,
+    CAST(SUM(purchases) AS INT64) AS frequency,
+    SUM(amount) AS monetary,
+    CAST(SUM(lines) AS INT64) AS lines,
+    CAST(SUM(CASE
+      WHEN 2 * gap_rank = gaps_of_customer + 1 THEN 2 * gap
+      WHEN 2 * gap_rank IN (gaps_of_customer, gaps_of_customer + 2) THEN gap
+    END) AS INT64) AS twice_median_gap
+  FROM ranked_gaps
+  GROUP BY 1, 2
+),
+
+-- One row per customer, with recency, frequency and monetary value on the as-of date.
+metrics AS (
+  SELECT
+    customer_id,
+    DATE_DIFF(as_of_date, last_order_date, DAY) AS recency_days,
+    frequency,
+    monetary,
+    monetary / frequency AS avg_order_value,
+    first_order_date,
+    last_order_date,
+    DATE_DIFF(as_of_date, first_order_date, DAY) AS first_order_days,
+    twice_median_gap,
+    as_of_date
+  FROM customers
+  CROSS JOIN as_of
+  WHERE reason IS NULL
+)
+
+SELECT *
+FROM metrics;

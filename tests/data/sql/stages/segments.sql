@@ -687,3 +687,81 @@ segments AS (
 
 SELECT *
 FROM segments;
+
+/*
+name = "lifecycle"
+preset = "lifecycle"
+*/
+-- duckdb
+WITH
+-- One row per customer: the metrics, the scores and the segment.
+segments AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    r_score,
+    f_score,
+    m_score,
+    CONCAT(CAST(r_score AS VARCHAR), CAST(f_score AS VARCHAR), CAST(m_score AS VARCHAR)) AS rfm_score,
+    CASE
+      WHEN first_order_days <= 30 THEN 'New'
+      WHEN twice_median_gap IS NULL THEN 'One-time'
+      WHEN f_score = 4 AND m_score = 4 AND 2 * recency_days <= twice_median_gap THEN 'Champions'
+      WHEN f_score >= 3 AND 2 * recency_days <= twice_median_gap THEN 'Loyal'
+      WHEN 2 * recency_days <= twice_median_gap THEN 'Active'
+      WHEN recency_days <= twice_median_gap THEN 'Due'
+      WHEN recency_days <= 2 * twice_median_gap THEN 'Slipping'
+      WHEN r_score >= 3 THEN 'Slipping'
+      WHEN r_score = 2 THEN 'Dormant'
+      WHEN r_score = 1 THEN 'Lost'
+    END AS segment,
+    first_order_days,
+    twice_median_gap,
+    as_of_date
+  FROM scores
+)
+
+SELECT *
+FROM segments;
+
+-- bigquery
+WITH
+-- One row per customer: the metrics, the scores and the segment.
+segments AS (
+  SELECT
+    customer_id,
+    recency_days,
+    frequency,
+    monetary,
+    avg_order_value,
+    first_order_date,
+    last_order_date,
+    r_score,
+    f_score,
+    m_score,
+    CONCAT(CAST(r_score AS STRING), CAST(f_score AS STRING), CAST(m_score AS STRING)) AS rfm_score,
+    CASE
+      WHEN first_order_days <= 30 THEN 'New'
+      WHEN twice_median_gap IS NULL THEN 'One-time'
+      WHEN f_score = 4 AND m_score = 4 AND 2 * recency_days <= twice_median_gap THEN 'Champions'
+      WHEN f_score >= 3 AND 2 * recency_days <= twice_median_gap THEN 'Loyal'
+      WHEN 2 * recency_days <= twice_median_gap THEN 'Active'
+      WHEN recency_days <= twice_median_gap THEN 'Due'
+      WHEN recency_days <= 2 * twice_median_gap THEN 'Slipping'
+      WHEN r_score >= 3 THEN 'Slipping'
+      WHEN r_score = 2 THEN 'Dormant'
+      WHEN r_score = 1 THEN 'Lost'
+    END AS segment,
+    first_order_days,
+    twice_median_gap,
+    as_of_date
+  FROM scores
+)
+
+SELECT *
+FROM segments;
