@@ -9,24 +9,16 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from rfm_pipeline.common import formatting
 from rfm_pipeline.common.decimals import exact_sum
-from rfm_pipeline.config.base import SettingsError
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.config.scoring import Scoring
-from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
-from rfm_pipeline.errors import UsageError
-from rfm_pipeline.pipeline.checksums import refuse_edited
+from rfm_pipeline.pipeline.compared_dates import compare_dates
 from rfm_pipeline.pipeline.run_records import new_run_id
 from rfm_pipeline.results.json_values import money, to_plain
-from rfm_pipeline.results.run_history import DestinationState, previous_date, read_state
+from rfm_pipeline.results.run_history import read_state
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.transitions import CAUSES, ScoredSnapshot, transitions_sql
+from rfm_pipeline.sql.transitions import CAUSES, transitions_sql
 from rfm_pipeline.warehouse.factory import open_destination
-
-_NEAREST = 4
-"""How many dates a message lists."""
 
 
 class DateTotals(Struct, frozen=True):
@@ -165,83 +157,16 @@ def transitions(
         RfmError: If the destination can't be read.
     """
     with open_destination(configuration.settings, new_run_id()) as destination:
-        state, label = read_state(destination), destination.label
-        first, last = _records(state, earlier, later, label)
-        dialect = dialect_of(destination.engine)
-        scored, rescored = _scored_snapshot(first), _scored_snapshot(last)
+        label = destination.label
+        dates = compare_dates(read_state(destination), earlier, later, label)
+        history, dialect = destination.table("history"), dialect_of(destination.engine)
         with destination.open_for_reading():
-            refuse_edited(destination, (first, last))
-            rows = destination.rows(transitions_sql(destination.table("history"), scored, rescored, dialect))
-    maps = (rescored.segment_map, scored.segment_map)
-    order = tuple(dict.fromkeys(segment.name for known in maps for segment in known.segments))
-    flows = _flows(rows, order)
-    before = _end(first, flows, lambda flow: (flow.earlier, flow.revenue_before))
-    now = _end(last, flows, lambda flow: (flow.later, flow.revenue))
-    unchecked = []
-    for record, end in ((first, before), (last, now)):
-        if record.checksum is None:
-            _check_counted(record, end)
-            unchecked.append(end.as_of)
-    return Transitions(label, before, now, order, flows, tuple(unchecked))
-
-
-def _records(
-    state: DestinationState, earlier: date | None, later: date | None, label: str
-) -> tuple[RunRecord, RunRecord]:
-    """Return the records of the runs that wrote the two dates, the earlier one first."""
-    dates = state.dates if "history" in state.tables else {}
-    if not dates:
-        raise UsageError(
-            f"{label} has no history to compare.", "`rfm run` publishes a result there; --to names it."
-        )
-    last = later or max(dates)
-    first = earlier or previous_date(dates, last)
-    if first is None:
-        raise UsageError(
-            f"{label} has no result before {last} to compare with.",
-            "publish another date, or fill the history: rfm backfill --from DATE --until DATE.",
-        )
-    for day in (first, last):
-        if day not in dates:
-            near = sorted(sorted(dates, key=lambda other: abs(other - day))[:_NEAREST])
-            raise UsageError(
-                f"{label} has no result as of {day}.",
-                f"the nearest dates with a result are {', '.join(map(str, near))}.",
-            )
-    if first >= last:
-        raise UsageError(
-            f"--from is {first}, and --until, {last}, is not after it.",
-            "give the earlier date to --from, the later date to --until.",
-        )
-    return dates[first], dates[last]
-
-
-def _scored_snapshot(record: RunRecord) -> ScoredSnapshot:
-    """Return the scoring and the segment map of a run, as its record has them."""
-    assert record.as_of_date is not None  # an active result has a date
-    try:
-        scoring = Scoring.of(_without_none(record.rules["scoring"]))
-        segments = SegmentsConfig.of(_without_none(record.rules["segments"]))
-    except SettingsError:
-        raise UsageError(
-            f"The rules of the run {record.run_id}, as of {record.as_of_date}, were recorded by another"
-            " version of rfm, and this one can't read them.",
-            f"compute the result again: rfm run --as-of {record.as_of_date}.",
-        ) from None
-    return ScoredSnapshot(
-        record.as_of_date,
-        scoring.dimensions,
-        {scores.name: scores.edges for scores in record.edges},
-        SegmentMap.from_config(segments, scoring.bins_by_dimension),
-        record.scoring_version if scoring.depends_on_rule else None,
-    )
-
-
-def _without_none(value: Any) -> Any:
-    """Return plain values without None: a configuration leaves out settings that are not set."""
-    if isinstance(value, Mapping):
-        return {name: _without_none(inner) for name, inner in value.items() if inner is not None}
-    return [_without_none(inner) for inner in value] if isinstance(value, list) else value
+            dates.refuse_edited(destination)
+            rows = destination.rows(transitions_sql(history, dates.before, dates.now, dialect))
+    flows = _flows(rows, dates.segments)
+    before = _end(dates.earlier, flows, lambda flow: (flow.earlier, flow.revenue_before))
+    now = _end(dates.later, flows, lambda flow: (flow.later, flow.revenue))
+    return Transitions(label, before, now, dates.segments, flows, dates.unchecked)
 
 
 def _flows(rows: Iterable[Mapping[str, Any]], order: Sequence[str]) -> tuple[Flow, ...]:
@@ -276,22 +201,3 @@ def _end(
     return DateTotals(
         record.as_of_date, record.run_id, customers, exact_sum(revenue for _, revenue in present)
     )
-
-
-def _check_counted(record: RunRecord, end: DateTotals) -> None:
-    """Raise if the history's rows are not those that the run wrote: their causes would be wrong."""
-    statistics = record.statistics
-    assert statistics is not None  # an active result has some
-    if (end.customers, end.revenue) == (statistics.customers, statistics.revenue):
-        return
-    counted = _totals(end.customers, end.revenue)
-    recorded = _totals(statistics.customers, statistics.revenue)
-    raise UsageError(
-        f"The history has {counted} as of {end.as_of}, and the run {end.run_id} wrote {recorded}: the rows"
-        " were edited.",
-        f"compute them again: rfm run --as-of {end.as_of}.",
-    )
-
-
-def _totals(customers: int, revenue: Decimal) -> str:
-    return f"{formatting.format_count(customers, 'customer')} with {formatting.format_amount(revenue)}"

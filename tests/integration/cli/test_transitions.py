@@ -194,7 +194,7 @@ def test_missing_or_reversed_dates_are_errors(shop: Path, rfm: Rfm) -> None:
     assert "rfm backfill" in hint
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     sentence, _ = refused(rfm("transitions", "--from", LATER, "--until", EARLIER))
-    assert sentence == f"--from is {LATER}, and --until, {EARLIER}, is not after it."
+    assert sentence == f"--from is {LATER}, which is not before the later date, {EARLIER}."
     sentence, _ = refused(rfm("transitions", "--csv", "--json"))
     assert "--csv and --json" in sentence
     assert refused(rfm("transitions", "--from", "yesterday"))[0].startswith("--from is 'yesterday'")
