@@ -24,10 +24,12 @@ from rfm_pipeline.pipeline.key_counts import (
     zero_columns,
 )
 from rfm_pipeline.results.statistics import DimensionScores, Drift, Excluded, RunStatistics, SegmentFigures
+from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.edge_drift import edge_drift_sql
 from rfm_pipeline.sql.query_spec import QuerySpec
 from rfm_pipeline.sql.stages.clean import has_example
 from rfm_pipeline.sql.stages.scores import edge_names, recomputed_edge_names
+from rfm_pipeline.sql.usual_gap import at_risk_columns
 from rfm_pipeline.warehouse.base import Warehouse
 
 
@@ -86,6 +88,7 @@ class ScoreCell(Struct, frozen=True):
         scores: Recency, frequency and monetary score.
         customers, orders, revenue: Number of customers, their orders and their monetary value.
         as_of: The as-of date of the result.
+        due, revenue_at_risk: Number of customers who are due, and their monetary value.
     """
 
     segment: str | None
@@ -94,6 +97,8 @@ class ScoreCell(Struct, frozen=True):
     orders: int
     revenue: Decimal
     as_of: date
+    due: int = 0
+    revenue_at_risk: Decimal = Decimal(0)
 
     def in_range(self, bins: Sequence[int]) -> bool:
         """Return whether each score lies from 1 to the bins of its dimension."""
@@ -107,9 +112,10 @@ def count_score_cells(
     warehouse: Warehouse, table: StagingTable = StagingTable.RESULT
 ) -> tuple[ScoreCell, ...]:
     """Count the staged customers of `table` per segment and scores, in one pass over the table."""
+    at_risk = at_risk_columns(dialect_of(warehouse.engine))
     rows = warehouse.rows(
         "SELECT segment, r_score, f_score, m_score, COUNT(*) AS customers, SUM(frequency) AS orders,"
-        " SUM(monetary) AS revenue, MIN(as_of_date) AS as_of_date"
+        f" SUM(monetary) AS revenue, MIN(as_of_date) AS as_of_date, {', '.join(at_risk)}"
         f" FROM {warehouse.table(table)} GROUP BY segment, r_score, f_score, m_score"
     )
     return tuple(
@@ -120,6 +126,8 @@ def count_score_cells(
             int(row["orders"]),
             Decimal(row["revenue"]),
             row["as_of_date"],
+            int(row["due"]),
+            Decimal(row["revenue_at_risk"]),
         )
         for row in rows
     )
@@ -185,6 +193,8 @@ def collect_statistics(
         segments=segment_figures(spec.segment_map, cells),
         largest_customer=counts.largest_customer,
         repeated_total=lines.keys.repeated_total,
+        due=sum(cell.due for cell in cells),
+        revenue_at_risk=exact_sum(cell.revenue_at_risk for cell in cells),
     )
 
 

@@ -51,6 +51,8 @@ class CustomerGroup(Struct, frozen=True):
         customers, orders: Number of customers and of their orders.
         revenue: Sum of their monetary values.
         recency_days: Sum of their days since the last order.
+        due: Number of customers who are due: longer without an order than their usual gap.
+        revenue_at_risk: Sum of the monetary values of the customers who are due.
     """
 
     segment: str
@@ -61,6 +63,8 @@ class CustomerGroup(Struct, frozen=True):
     orders: int
     revenue: Decimal
     recency_days: int
+    due: int = 0
+    revenue_at_risk: Decimal = Decimal(0)
 
 
 class ValueGroup(Struct, frozen=True):
@@ -181,7 +185,7 @@ def collect_report_data(source: ReportSource, top_customers: int) -> ReportData:
         RfmError: If the result can't be read.
     """
     dialect = dialect_of(source.engine)
-    rows = source.rows(cells_sql(source.result))
+    rows = source.rows(cells_sql(source.result, dialect))
     if not rows:
         raise DestinationError(f"The result at {source.label} has no customers.", "`rfm run` publishes one.")
     as_of = rows[0]["as_of_date"]
@@ -226,6 +230,8 @@ def _score_group(row: Mapping[str, Any]) -> CustomerGroup:
         int(row["orders"]),
         Decimal(row["revenue"]),
         int(row["recency_days"]),
+        int(row["due"]),
+        Decimal(row["revenue_at_risk"]),
     )
 
 

@@ -67,12 +67,15 @@ def headline(view: SegmentView, formatter: NumberFormatter) -> str:
     days = f"{totals.recency_days / totals.customers:.0f} days" if totals.customers else "–"
     customer_share = formatter.share(totals.customers, data.customers).text
     revenue_share = formatter.share(totals.revenue, data.revenue).text
+    risk_share = formatter.share(totals.revenue_at_risk, totals.revenue).text
+    due = formatting.format_count(totals.due, "customer is", "customers are")
     tiles: list[tuple[str, FormattedNumber, str]] = [
         ("Customers", formatter.count(totals.customers), f"{customer_share} of all"),
         ("Revenue", formatter.money(totals.revenue), f"{revenue_share} of all"),
         ("Orders", formatter.count(totals.orders), f"{orders} per customer"),
         ("Per order", per_order, "revenue / orders"),
         ("Last order", FormattedNumber(days), "ago, on average"),
+        ("At risk", formatter.money(totals.revenue_at_risk), f"{risk_share} of the revenue: {due} due"),
     ]
     inner = "".join(
         f'<div><dt>{name}</dt><dd>{number.html}<span class="note">{escape_html(note)}</span></dd></div>'

@@ -22,6 +22,8 @@ class SegmentTotals(Struct, frozen=True):
         revenue: Sum of their monetary values.
         recency_days: Sum of their days since the last order.
         scores: Sums of their recency, frequency and monetary scores.
+        due: Number of customers who are due.
+        revenue_at_risk: Sum of the monetary values of the customers who are due.
     """
 
     customers: int = 0
@@ -29,6 +31,8 @@ class SegmentTotals(Struct, frozen=True):
     revenue: Decimal = Decimal(0)
     recency_days: int = 0
     scores: tuple[int, int, int] = (0, 0, 0)
+    due: int = 0
+    revenue_at_risk: Decimal = Decimal(0)
 
     @classmethod
     def of(cls, groups: list[CustomerGroup]) -> SegmentTotals:
@@ -43,6 +47,8 @@ class SegmentTotals(Struct, frozen=True):
                 sum(group.f * group.customers for group in groups),
                 sum(group.m * group.customers for group in groups),
             ),
+            sum(group.due for group in groups),
+            exact_sum(group.revenue_at_risk for group in groups),
         )
 
     def mean_score(self, dimension: int) -> float:

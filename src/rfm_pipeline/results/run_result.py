@@ -80,6 +80,7 @@ class RunResult(Struct, frozen=True):
             "customers": statistics.customers,
             "orders": statistics.orders,
             "revenue": money(statistics.revenue),
+            "at_risk": {"customers": statistics.due, "revenue": to_plain(statistics.revenue_at_risk)},
             "edges": {measure: scores["edges"] for measure, scores in edges.items()},
             "edges_from": drift.run_id if drift else None,
             "recomputed_edges": {measure: scores["recomputed"] for measure, scores in edges.items()}

@@ -135,6 +135,9 @@ class RunStatistics(Struct, frozen=True):
         segments: Every segment of the map, empty ones too, from best to worst.
         largest_customer: Orders of the customer with the most.
         repeated_total: Money of repeats of orders' totals, which count once; None if each line counts.
+        due: Customers who are longer without an order than their usual gap; None if the run is on record
+            only, as for `revenue_at_risk`.
+        revenue_at_risk: Sum of the monetary values of the customers who are due.
     """
 
     rows_read: int
@@ -149,6 +152,8 @@ class RunStatistics(Struct, frozen=True):
     segments: tuple[SegmentFigures, ...]
     largest_customer: int = 0
     repeated_total: Decimal | None = None
+    due: int | None = None
+    revenue_at_risk: Decimal | None = None
 
 
 class Usage(Struct, frozen=True):

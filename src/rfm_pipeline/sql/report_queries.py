@@ -11,14 +11,16 @@ from datetime import date
 from decimal import Decimal
 
 from rfm_pipeline.sql.dialects.base import Dialect, case_expression
+from rfm_pipeline.sql.usual_gap import at_risk_columns
 
 _MAX_ORDERS = 1000
 # Money is grouped by its three leading digits: below each of these amounts in steps of a thousandth of it.
 _DECADES = tuple(10**power for power in range(1, 15))
 
 
-def cells_sql(result: str) -> str:
-    """Return the SELECT of the totals of customers by segment and scores."""
+def cells_sql(result: str, dialect: Dialect) -> str:
+    """Return the SELECT of the totals of customers by segment and scores, and of those who are due."""
+    at_risk = ",\n  ".join(at_risk_columns(dialect))
     return f"""\
 SELECT
   segment,
@@ -29,6 +31,7 @@ SELECT
   SUM(frequency) AS orders,
   SUM(monetary) AS revenue,
   SUM(recency_days) AS recency_days,
+  {at_risk},
   MIN(as_of_date) AS as_of_date,
   MIN(run_id) AS run_id
 FROM {result}

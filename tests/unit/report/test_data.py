@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +27,10 @@ from support.orders import published
 from support.report_shop import write_orders
 
 HEADER = "customer_id,order_id,order_date,amount\n"
-COLUMNS = "segment, customer_id, r_score, f_score, m_score, frequency, monetary, recency_days"
+COLUMNS = (
+    "segment, customer_id, r_score, f_score, m_score, frequency, monetary, recency_days, first_order_date,"
+    " last_order_date"
+)
 
 
 def report_data(top_customers: int = 10) -> ReportData:
@@ -40,6 +44,11 @@ def publish(rfm: Rfm, source: Path, *flags: object) -> None:
     assert finished.code == 0, finished.stderr
 
 
+def is_due(orders: int, _: Decimal, silent_days: int, first: date, last: date) -> bool:
+    """Return whether a customer has been silent for longer than the mean gap between the orders."""
+    return orders > 1 and last > first and silent_days > Fraction((last - first).days, orders - 1)
+
+
 def assert_equals_table(data: ReportData, database: Path) -> None:
     rows = published(database, f"SELECT {COLUMNS} FROM rfm_segments")
     for segment in (None, *{row[0] for row in rows}):
@@ -47,6 +56,8 @@ def assert_equals_table(data: ReportData, database: Path) -> None:
         assert (view.totals.customers, view.totals.orders) == (len(expected), sum(row[5] for row in expected))
         assert view.totals.revenue == sum(row[6] for row in expected)
         assert view.totals.recency_days == sum(row[7] for row in expected)
+        due = [row[6] for row in expected if is_due(*row[5:])]
+        assert (view.totals.due, view.totals.revenue_at_risk) == (len(due), sum(due))
         by_scores: Counter[tuple[int, int, int]] = Counter()
         for group in view.score_groups:
             by_scores[group.r, group.f, group.m] += group.customers

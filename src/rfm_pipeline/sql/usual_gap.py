@@ -1,0 +1,33 @@
+"""The usual gap of a customer, and who is due, from the published columns.
+
+The usual gap is the mean of the days between orders: (last_order_date − first_order_date) / (frequency − 1).
+A customer with one order, or with all orders on one day, has none. A customer is due if more days have passed
+since the last order than the usual gap. Revenue at risk is the monetary value of the customers who are due.
+"""
+
+from __future__ import annotations
+
+from rfm_pipeline.sql.dialects.base import Dialect
+
+
+def is_due(dialect: Dialect, prefix: str = "") -> str:
+    """Return the SQL condition that a customer is due, in whole numbers.
+
+    Args:
+        dialect: The SQL dialect.
+        prefix: Prefix of the columns, such as `later_`.
+    """
+    first, last = f"{prefix}first_order_date", f"{prefix}last_order_date"
+    return (
+        f"({prefix}frequency > 1 AND {last} > {first}"
+        f" AND {prefix}recency_days * ({prefix}frequency - 1) > {dialect.days_between(first, last)})"
+    )
+
+
+def at_risk_columns(dialect: Dialect) -> tuple[str, str]:
+    """Return the aggregates `due`, the number of customers who are due, and `revenue_at_risk`."""
+    due = is_due(dialect)
+    return (
+        f"SUM(CASE WHEN {due} THEN 1 ELSE 0 END) AS due",
+        f"SUM(CASE WHEN {due} THEN monetary ELSE 0 END) AS revenue_at_risk",
+    )
