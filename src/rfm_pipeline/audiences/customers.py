@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from rfm_pipeline.audiences.matching import customers_sql
-from rfm_pipeline.common.formatting import lower_first
+from rfm_pipeline.common.formatting import format_count, lower_first
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import DestinationError, WarehouseError
+from rfm_pipeline.errors import DestinationError, UsageError, WarehouseError
+from rfm_pipeline.pipeline.movers import Audience
 from rfm_pipeline.results.destination import Destination
 
 if TYPE_CHECKING:
@@ -35,28 +36,41 @@ class CurrentResult(Struct, frozen=True):
     segments: tuple[str, ...]
 
 
-SegmentChooser = Callable[[CurrentResult], tuple[str, ...]]
-"""Function that returns the names of the segments to export, given the current result."""
+class Choice(Struct, frozen=True):
+    """The customers to export.
+
+    Attributes:
+        segments: Names of their segments.
+        audience: The customers who moved as requested, or have a requested reason; None for all of the
+            segments.
+    """
+
+    segments: tuple[str, ...]
+    audience: Audience | None = None
+
+
+Chooser = Callable[[Destination, CurrentResult], Choice]
+"""Function that returns the customers to export, given the destination and its current result."""
 
 
 def stage_customers(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
     columns: Sequence[str],
-    choose: SegmentChooser,
+    choose: Chooser,
     scratch: Path,
-) -> tuple[CurrentResult, tuple[str, ...]]:
+) -> tuple[CurrentResult, Choice]:
     """Create the table `customers` from the current result.
 
     Args:
         connection: DuckDB connection in which to create the table.
         settings: Settings with the location of the result.
         columns: Columns of the table.
-        choose: Selects the segments.
+        choose: Selects the customers.
         scratch: Folder for the rows while they are loaded.
 
     Returns:
-        The current result, and the names of the chosen segments.
+        The current result, and the chosen customers.
 
     Raises:
         RfmError: If there is no result, or it can't be read.
@@ -67,20 +81,23 @@ def stage_customers(
 
         with open_bigquery_destination(to, settings.bigquery, f"export-{secrets.token_hex(6)}") as dataset:
             current = _read_current_result(dataset)
-            segments = choose(current)
-            select = customers_sql(dataset.table("current"), columns, segments, dataset.engine)
-            stage_rows(connection, dataset.pages(select), columns, scratch)
-        return current, segments
+            choice = choose(dataset, current)
+            stage_rows(connection, dataset.pages(_select(dataset, columns, choice)), columns, scratch)
+        return current, choice
     from rfm_pipeline.common.duckdb_engine import execute_interruptibly
     from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
 
     file = DuckDBDestination(connection, to.file, to.table, settings.duckdb)
     with file.open_for_reading():
         current = _read_current_result(file)
-        segments = choose(current)
-        select = customers_sql(file.table("current"), columns, segments, file.engine)
-        execute_interruptibly(connection, f"CREATE TABLE customers AS\n{select}")
-    return current, segments
+        choice = choose(file, current)
+        execute_interruptibly(connection, f"CREATE TABLE customers AS\n{_select(file, columns, choice)}")
+    return current, choice
+
+
+def _select(destination: Destination, columns: Sequence[str], choice: Choice) -> str:
+    ids = choice.audience.ids_sql if choice.audience else ""
+    return customers_sql(destination.table("current"), columns, choice.segments, ids, destination.engine)
 
 
 def _read_current_result(destination: Destination) -> CurrentResult:
@@ -131,3 +148,26 @@ def stage_rows(
             f"The result can't be copied to this machine: {lower_first(error.strerror or str(error))}.",
             "set duckdb.temp_directory to a folder with more free space.",
         ) from error
+
+
+def refuse_addresses(connection: duckdb.DuckDBPyConnection, alternative: str) -> None:
+    """Raise if ids in the table `customers` contain e-mail addresses, which would be readable in a file.
+
+    Args:
+        connection: Connection with the table.
+        alternative: What the user can do other than to allow it, for the hint.
+
+    Raises:
+        UsageError: If an id contains an address.
+    """
+    # Anywhere in the id, also without a full domain: `Jo <jo@example.com>`, `mailto:jo@localhost`.
+    is_address = r"REGEXP_MATCHES(customer_id, '\S([@\x{FF20}]|%40)\S')"
+    row = connection.execute(f"SELECT COUNT(*) FROM customers WHERE {is_address}").fetchone()
+    assert row is not None  # an aggregate always has a row
+    if row[0]:
+        ids = format_count(
+            row[0], "customer id contains an e-mail address", "customer ids contain e-mail addresses"
+        )
+        raise UsageError(
+            f"{ids}, and would be readable in the file.", f"allow that with --clear, or {alternative}."
+        )

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from rfm_pipeline.audiences.contacts import Contacts, customer_ids_as_contacts, open_contacts
-from rfm_pipeline.audiences.customers import CurrentResult, stage_customers
+from rfm_pipeline.audiences.customers import Choice, CurrentResult, refuse_addresses, stage_customers
 from rfm_pipeline.audiences.matching import (
     LEFT_OUT_REASONS,
     audience_sql,
@@ -21,14 +22,17 @@ from rfm_pipeline.audiences.matching import (
     upload_sql,
     written_roles,
 )
-from rfm_pipeline.audiences.request import CheckedRequest, ExportRequest, check_request, resolve_segments
-from rfm_pipeline.common.formatting import format_bytes, format_count, lower_first
+from rfm_pipeline.audiences.request import CheckedRequest, ExportRequest, check_request
+from rfm_pipeline.common.formatting import format_bytes, lower_first
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import UsageError, WarehouseError
+from rfm_pipeline.errors import WarehouseError
+from rfm_pipeline.pipeline.movers import Movers, find_audience
 from rfm_pipeline.pipeline.output_paths import refuse_overwriting
 from rfm_pipeline.pipeline.progress import RunObserver
+from rfm_pipeline.pipeline.segment_names import resolve_segments
+from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ class ExportResult(Struct, frozen=True):
         source: Table of the current result, as in messages.
         as_of: As-of date of the result; None if it is empty.
         segments: Names of the requested segments.
-        customers: Customers in these segments.
+        customers: Customers in these segments; with `movers`, those of them who were chosen.
         exported: Customers in the file.
         left_out: Customers not in the file, by reason.
         contacts: Label of the contacts; None if none were used.
@@ -56,6 +60,7 @@ class ExportResult(Struct, frozen=True):
         repeated: Values that are blank because another customer in the file has them, by role.
         hashed: Headings of the hashed columns.
         notes: Further messages for the user.
+        movers: The movements and reasons by which customers were chosen; None if all of the segments were.
     """
 
     format: str
@@ -74,6 +79,7 @@ class ExportResult(Struct, frozen=True):
     repeated: Mapping[str, int] = field(default_factory=dict)
     hashed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    movers: Movers | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that `rfm export --json` prints."""
@@ -83,6 +89,7 @@ class ExportResult(Struct, frozen=True):
             "source": self.source,
             "as_of": self.as_of.isoformat() if self.as_of else None,
             "segments": list(self.segments),
+            "movers": self._movers_json(),
             "customers": self.customers,
             "exported": self.exported,
             "left_out": dict(self.left_out),
@@ -99,6 +106,13 @@ class ExportResult(Struct, frozen=True):
             "hashed": list(self.hashed),
             "notes": list(self.notes),
         }
+
+    def _movers_json(self) -> dict[str, Any] | None:
+        if self.movers is None:
+            return None
+        names = ("from", "to", "moved", "reasons", "left_out_by_rules")
+        plain = self.movers.to_json()
+        return {name: plain[name] for name in names}
 
 
 def export(configuration: Configuration, request: ExportRequest, observer: RunObserver) -> ExportResult:
@@ -128,14 +142,18 @@ def export(configuration: Configuration, request: ExportRequest, observer: RunOb
     ):
         observer.step("Reading the result")
 
-        def choose(current: CurrentResult) -> tuple[str, ...]:
-            return resolve_segments(request.segments, _segment_names(settings, current))
+        def choose(destination: Destination, current: CurrentResult) -> Choice:
+            segments = resolve_segments(request.segments, _segment_names(settings, current))
+            if request.conditions.is_empty:
+                return Choice(segments)
+            audience = find_audience(destination, request.conditions, request.moved_from, settings)
+            return Choice(segments, audience)
 
-        current, segments = stage_customers(db, settings, _required_columns(checked), choose, scratch)
+        current, choice = stage_customers(db, settings, _required_columns(checked), choose, scratch)
         writer = _Writer(settings, checked, db, scratch, observer)
-        if checked.upload is None:
-            return writer.write_plain(current, segments)
-        return writer.write_upload(current, segments)
+        write = writer.write_plain if checked.upload is None else writer.write_upload
+        result = write(current, choice.segments)
+    return replace(result, movers=choice.audience.movers) if choice.audience else result
 
 
 class _Writer:
@@ -159,7 +177,7 @@ class _Writer:
         """Write columns of the result."""
         checked, request = self._checked, self._checked.request
         if "customer_id" in checked.columns and not request.clear:
-            self._refuse_addresses_in_clear()
+            refuse_addresses(self._connection, "leave customer_id out of --columns")
         is_text = checked.format == "csv"
         money = [name for name in checked.columns if RESULT_COLUMNS[name].holds == "money"]
         decimals = {name: self._decimals(name) for name in money} if is_text else {}
@@ -253,18 +271,6 @@ class _Writer:
             ) from error
         finally:
             draft.cleanup()
-
-    def _refuse_addresses_in_clear(self) -> None:
-        # Anywhere in the id, also without a full domain: `Jo <jo@example.com>`, `mailto:jo@localhost`.
-        addresses = self._count("customers", r"REGEXP_MATCHES(customer_id, '\S([@\x{FF20}]|%40)\S')")
-        if addresses:
-            ids = format_count(
-                addresses, "customer id contains an e-mail address", "customer ids contain e-mail addresses"
-            )
-            raise UsageError(
-                f"{ids}, and would be readable in the file.",
-                "allow that with --clear, or leave customer_id out of --columns.",
-            )
 
     def _decimals(self, column: str) -> int:
         """Return the largest number of significant decimals in a column, at least two."""

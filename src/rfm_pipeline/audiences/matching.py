@@ -14,10 +14,21 @@ LEFT_OUT_REASONS = ("no_contact", "no_email", "invalid_phone", "invalid_email", 
 """Reasons why a customer of the segments is not exported, in order of precedence."""
 
 
-def customers_sql(relation: str, columns: Sequence[str], segments: Sequence[str], engine: str) -> str:
-    """Return a SELECT of columns of the customers of some segments, in the dialect of `engine`."""
+def customers_sql(
+    relation: str, columns: Sequence[str], segments: Sequence[str], ids: str, engine: str
+) -> str:
+    """Return a SELECT of columns of the customers of some segments.
+
+    Args:
+        relation: SQL of the current result.
+        columns: Columns of the SELECT.
+        segments: Names of the segments.
+        ids: SELECT of the ids of the customers; empty for all of these segments.
+        engine: Name of the engine.
+    """
     names = ", ".join(dialect_of(engine).literal(name) for name in segments)
-    return f"SELECT {', '.join(columns)} FROM {relation} WHERE segment IN ({names})"
+    among = f"\n  AND customer_id IN (\n{ids}\n)" if ids else ""
+    return f"SELECT {', '.join(columns)}\nFROM {relation}\nWHERE segment IN ({names}){among}"
 
 
 def contact_rows_sql(contacts: Contacts, upload: UploadFormat) -> str:

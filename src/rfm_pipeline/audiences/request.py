@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 
 from msgspec import Struct
@@ -12,6 +12,8 @@ from rfm_pipeline.audiences.networks import FORMATS, PLAIN_FORMATS, UPLOAD_FORMA
 from rfm_pipeline.audiences.phone_numbers import check_phone_support
 from rfm_pipeline.config.audiences import ExportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
+from rfm_pipeline.pipeline.mover_filter import MoverConditions
+from rfm_pipeline.pipeline.segment_names import suggest_name
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 IDS_AS_EMAILS = "customer_id"
@@ -28,6 +30,8 @@ class ExportRequest(Struct, frozen=True):
         columns: Columns of the result; empty means the format's default.
         clear: Whether personal data may be written unhashed.
         raw: Whether text that a spreadsheet reads as a formula stays unchanged.
+        conditions: Movements and reasons that the customers have to have; the segments are those above.
+        moved_from: Earlier as-of date of the movements; None for the date before the current result's.
     """
 
     path: Path
@@ -36,6 +40,8 @@ class ExportRequest(Struct, frozen=True):
     columns: tuple[str, ...] = ()
     clear: bool = False
     raw: bool = False
+    conditions: MoverConditions = MoverConditions()
+    moved_from: date | None = None
 
 
 class CheckedRequest(Struct, frozen=True):
@@ -59,8 +65,14 @@ def check_request(request: ExportRequest, settings: ExportSettings) -> CheckedRe
 
     Raises:
         ConfigurationError: If there is no such format, column or combination.
-        UsageError: If addresses would be readable in the file without `clear`, or an extra is missing.
+        UsageError: If there is a date without movements, addresses would be readable in the file without
+            `clear`, or an extra is missing.
     """
+    if request.moved_from and request.conditions.is_empty:
+        raise UsageError(
+            "--from is the earlier date of movements, and none was named.",
+            "give --moved, such as --moved 'Champions -> *', or --reason.",
+        )
     name = request.format or request.path.suffix.casefold().removeprefix(".")
     if request.format is None and name not in PLAIN_FORMATS:
         raise ConfigurationError(
@@ -82,7 +94,7 @@ def check_request(request: ExportRequest, settings: ExportSettings) -> CheckedRe
     for column in columns:
         if column not in RESULT_COLUMNS:
             raise ConfigurationError(
-                f"The result has no column `{column}`.", _suggest(column, tuple(RESULT_COLUMNS))
+                f"The result has no column `{column}`.", suggest_name(column, tuple(RESULT_COLUMNS))
             )
     if len(set(columns)) < len(columns):
         raise ConfigurationError("--columns names a column twice.", "name each column once.")
@@ -117,30 +129,6 @@ def _check_upload(name: str, upload: UploadFormat, request: ExportRequest, setti
             f"The file for {upload.label} contains readable e-mail addresses, which needs --clear.",
             "allow that with --clear; only the owner of the file can read it.",
         )
-
-
-def resolve_segments(requested: tuple[str, ...], available: Collection[str]) -> tuple[str, ...]:
-    """Return the requested segments in the spelling of the result, without duplicates.
-
-    Args:
-        requested: Names in any case; empty means all segments.
-        available: Names of all segments, including those without customers.
-
-    Raises:
-        UsageError: If there is no such segment.
-    """
-    by_folded_name = {name.casefold(): name for name in available}
-    for name in requested:
-        if name.casefold() not in by_folded_name:
-            raise UsageError(f"There is no segment '{name}'.", _suggest(name, tuple(available)))
-    resolved = (by_folded_name[name.casefold()] for name in requested)
-    return tuple(dict.fromkeys(resolved)) or tuple(available)
-
-
-def _suggest(name: str, available: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(name, available, n=1, cutoff=0.5)
-    suggestion = f"did you mean '{close[0]}'? " if close else ""
-    return f"{suggestion}{'There' if suggestion else 'there'} are {', '.join(available)}."
 
 
 def _role_list(roles: Collection[str]) -> str:

@@ -38,9 +38,18 @@ def rule_notes(plan: Plan) -> tuple[str, ...]:
     """Return a note with the command that scores the stored dates again; none if there is no such date."""
     if not current_has_other_rule(plan):
         return ()
-    settings = plan.settings
-    # Standard input can't be read again, and a data frame has no name.
-    source = "SOURCE" if settings.source_name in (None, "-") else shlex.quote(settings.source_name)
-    command = f"rfm backfill {source} --to {shlex.quote(str(settings.to))} --every stored"
+    command = rescore_command(plan.settings.source_name, plan.settings)
     text = "the rule for tied values has changed since the current result: moves since then are due to rules"
     return (f"{text}; `{command}` scores the stored dates again",)
+
+
+def rescore_command(source: str | None, settings: Settings) -> str:
+    """Return the command that scores the stored dates of a destination again.
+
+    Args:
+        source: The source as configured; None if it has no name.
+        settings: Settings with the destination.
+    """
+    # Standard input can't be read again, and a data frame has no name.
+    named = "SOURCE" if source in (None, "-") else shlex.quote(source)
+    return f"rfm backfill {named} --to {shlex.quote(str(settings.to))} --every stored"

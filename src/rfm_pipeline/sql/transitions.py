@@ -13,7 +13,7 @@ by the same values, scored by the later edges (`without_orders`); and by the lat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -31,6 +31,7 @@ CAUSES = ("time", "behaviour", "edges", "rules")
 """The possible causes of a move, in the order in which they are listed."""
 _VALUES = ("segment", *VALUE_COLUMNS.values(), "first_order_date", "last_order_date")
 _SCORES = tuple(f"{initial}_score" for initial in "rfm")
+_EXPLAINED = ("earlier_segment", "later_segment", "earlier_monetary", "later_monetary")
 
 
 class ScoredSnapshot(Struct, frozen=True):
@@ -89,16 +90,30 @@ def transitions_sql(history: str, earlier: ScoredSnapshot, later: ScoredSnapshot
 
 
 def transitions_ctes(
-    history: str, earlier: ScoredSnapshot, later: ScoredSnapshot, dialect: Dialect
+    history: str,
+    earlier: ScoredSnapshot,
+    later: ScoredSnapshot,
+    dialect: Dialect,
+    own_columns: Mapping[str, str] | None = None,
 ) -> tuple[Cte, ...]:
-    """Return the CTEs of `transitions_sql`, in order."""
+    """Return the CTEs of `transitions_sql`, in order; a row of the last one, `explained`, is a customer.
+
+    Args:
+        history: SQL identifier of the history.
+        earlier: Scoring of the earlier date.
+        later: Scoring of the later date.
+        dialect: The SQL dialect.
+        own_columns: Further columns of `explained` by name, as SQL over the rows `e` of the earlier date and
+            `l` of the later one; None for none.
+    """
+    own = own_columns or {}
     return (
         _snapshot("earlier", history, earlier, dialect),
         _snapshot("later", history, later, dialect),
-        _paired(earlier, later),
+        _paired(earlier, later, own),
         _scored(earlier, later, dialect),
-        _reached(earlier, dialect),
-        _explained(has_same_rule=earlier.has_same_rule(later)),
+        _reached(earlier, dialect, tuple(own)),
+        _explained(tuple(own), has_same_rule=earlier.has_same_rule(later)),
     )
 
 
@@ -108,7 +123,7 @@ def _snapshot(name: str, history: str, scored: ScoredSnapshot, dialect: Dialect)
     return Cte(name, f"One row per customer as of {scored.as_of}.", select(columns, rows))
 
 
-def _paired(earlier: ScoredSnapshot, later: ScoredSnapshot) -> Cte:
+def _paired(earlier: ScoredSnapshot, later: ScoredSnapshot, own_columns: Mapping[str, str]) -> Cte:
     """Return the CTE with the values of both dates, and the earlier ones after time passed without orders."""
     days = (later.as_of - earlier.as_of).days
     # Orders have left the time window, and there is no new one: this is an effect of time, not of behaviour.
@@ -124,6 +139,7 @@ def _paired(earlier: ScoredSnapshot, later: ScoredSnapshot) -> Cte:
             f"CASE\n    WHEN {only_aged} THEN l.{name}\n    ELSE e.{name}\n  END AS aged_{name}"
             for name in ("frequency", "monetary")
         ),
+        *(f"{expression} AS {name}" for name, expression in own_columns.items()),
     ]
     both = "earlier AS e\nFULL OUTER JOIN later AS l\n  ON l.customer_id = e.customer_id"
     description = (
@@ -178,8 +194,8 @@ def _score(
     return f"CASE WHEN later_{value} = aged_{value} THEN {rank} ELSE earlier_{initial}_score END"
 
 
-def _reached(earlier: ScoredSnapshot, dialect: Dialect) -> Cte:
-    columns = ["earlier_segment", "later_segment", "earlier_monetary", "later_monetary"]
+def _reached(earlier: ScoredSnapshot, dialect: Dialect, own_names: Sequence[str]) -> Cte:
+    columns = [*_EXPLAINED, *own_names]
     columns += [
         f"{segment_case(earlier.segment_map, dialect, f'{name}_')} AS {name}"
         for name in ("by_time", "without_orders", "by_edges")
@@ -188,7 +204,7 @@ def _reached(earlier: ScoredSnapshot, dialect: Dialect) -> Cte:
     return Cte("reached", description, select(columns, "scored"), reads=("scored",))
 
 
-def _explained(*, has_same_rule: bool) -> Cte:
+def _explained(own_names: Sequence[str], *, has_same_rule: bool) -> Cte:
     causes = [
         "    WHEN by_edges <> later_segment THEN 'rules'",
         "    WHEN without_orders <> by_edges THEN 'behaviour'",
@@ -202,6 +218,6 @@ def _explained(*, has_same_rule: bool) -> Cte:
         *(causes if has_same_rule else ["    ELSE 'rules'"]),
         "  END AS cause",
     ]
-    columns = ["earlier_segment", "later_segment", "earlier_monetary", "later_monetary", "\n".join(cause)]
+    columns = [*_EXPLAINED, *own_names, "\n".join(cause)]
     description = "One row per row of reached, with the cause of the move."
     return Cte("explained", description, select(columns, "reached"), reads=("reached",))

@@ -107,7 +107,8 @@ def test_later_commands_mask_values_of_customers(rfm: Rfm, tmp_path: Path) -> No
     write("ids", "warn")
     assert rfm("run", "orders.csv", "--quiet").code == 0
     for command in (
-        ["runs"], ["runs", "--json"], ["transitions"], ["export", "-o", "all.csv"], ["report", "--json"],
+        ["runs"], ["runs", "--json"], ["transitions"], ["movers"], ["movers", "--json"],
+        ["export", "-o", "all.csv"], ["report", "--json"],
         ["explain", "ZQ-900", "orders.csv"], ["sql", "orders.csv"], ["init", "orders.csv", "-c", "new.toml"],
     ):  # fmt: skip
         ended = rfm(*command)

@@ -52,11 +52,14 @@ def test_moves_across_two_versions_are_due_to_rules_until_the_dates_are_scored_a
     moves = rfm("transitions", "--json").json
     assert moves["moved"] > 0
     assert moves["causes"] == {"time": 0, "behaviour": 0, "edges": 0, "rules": moves["moved"]}
+    movers = rfm("movers", "--json").json
+    assert (movers["left_out_by_rules"], movers["by_reason"]["slipped"]["customers"]) == (moves["moved"], 0)
     (note,) = [note for note in ran.json["notes"] if "rule for tied values" in note]
     (command,) = re.findall(r"`rfm (.*?)`", note)
     again = rfm(*shlex.split(command), "--json")
     assert [run["as_of"] for run in again.json["published"]] == [EARLIER, LATER]
     assert rfm("transitions", "--json").json["causes"]["rules"] == 0
+    assert rfm("movers", "--json").json["left_out_by_rules"] == 0
     assert not [note for note in rfm("run", SUBSCRIPTIONS, "--json").json["notes"] if "tied" in note]
 
 

@@ -110,8 +110,9 @@ def test_edited_rows_are_neither_restored_nor_compared_nor_left_by_a_backfill(
 ) -> None:
     expected = history(published)
     edit(published, "segment = 'Champions of the World', monetary = monetary + 100")
-    restored, compared = refused(rfm("rollback")), refused(rfm("transitions"))
-    assert restored == compared
+    restored = refused(rfm("rollback"))
+    assert restored == refused(rfm("transitions")) == refused(rfm("movers"))
+    assert restored == refused(rfm("export", "--moved", "* -> *", "-o", "moved.csv"))
     sentence, hint = restored
     assert sentence.startswith("The checksum of the history's ")
     assert f" rows as of {day(10)} is not that of the run " in sentence
@@ -130,6 +131,7 @@ def test_results_without_a_checksum_are_used_and_said_to_have_none(published: Pa
     transitions = rfm("transitions")
     assert f"No checksum: an earlier version of rfm published {day(10)} and {day(20)}." in transitions.stdout
     assert rfm("transitions", "--json").json["unchecked"] == [day(10), day(20)]
+    assert rfm("movers", "--json").json["unchecked"] == [day(10), day(20)]
     edit(published, "segment = 'Champions of the World'")
     restored = rfm("rollback")
     assert restored.code == 0

@@ -10,7 +10,7 @@ import typer
 from rfm_pipeline.cli.options import FLAGS, Config, Flag, Json, Quiet, takes_settings
 from rfm_pipeline.cli.render.json import print_json
 
-_CONTACTS, _PRIVACY = "Contacts", "Privacy"
+_CONTACTS, _MOVERS, _PRIVACY = "Contacts", "Movers", "Privacy"
 _SETTINGS = {("to",), ("duckdb", "memory_limit"), ("duckdb", "threads"), ("bigquery", "project")}
 
 
@@ -49,6 +49,26 @@ Format = Annotated[
 Segments = Annotated[
     list[str] | None, _option("Segment to export; repeatable (default: all).", "--segment", "-s")
 ]
+Moved = Annotated[
+    list[str] | None,
+    _option(
+        "Only customers who moved so since the earlier date, as in 'Champions -> *'; repeatable.",
+        "--moved",
+        panel=_MOVERS,
+    ),
+]
+Reason = Annotated[
+    list[str] | None,
+    _option(
+        "Only customers with this reason: slipped, woke_up, new_at_top or due; repeatable.",
+        "--reason",
+        panel=_MOVERS,
+    ),
+]
+Start = Annotated[
+    str | None,
+    _option("Earlier as-of date (default: the one before the current result's).", "--from", panel=_MOVERS),
+]
 Columns = Annotated[str | None, _option("Columns of the result, separated by commas.", "--columns")]
 Clear = Annotated[
     bool, _option("Allow contact data in the file that is not hashed.", "--clear", panel=_PRIVACY)
@@ -65,6 +85,9 @@ def export(
     output: Output,
     format_: Format = None,
     segment: Segments = None,
+    moved: Moved = None,
+    reason: Reason = None,
+    start: Start = None,
     columns: Columns = None,
     clear: Clear = False,
     raw: Raw = False,
@@ -82,12 +105,16 @@ def export(
 
       rfm export -s At-Risk --format google --contacts contacts.csv -o at-risk.csv
 
+      rfm export --moved 'Champions -> *' --format google --contacts contacts.csv -o slipped.csv
+
       rfm export --format klaviyo --contacts contacts.csv --clear -o list.csv
     """
     from rfm_pipeline.audiences.export import export as export_audience
     from rfm_pipeline.audiences.request import ExportRequest
+    from rfm_pipeline.cli.date_options import as_of_date
     from rfm_pipeline.cli.progress import show_progress
     from rfm_pipeline.config.loader import load_configuration
+    from rfm_pipeline.pipeline.mover_filter import MoverConditions
 
     request = ExportRequest(
         output,
@@ -96,6 +123,8 @@ def export(
         tuple(name.strip() for name in (columns or "").split(",") if name.strip()),
         clear,
         raw,
+        MoverConditions.parse(moved or (), reason or (), segment or ()),
+        as_of_date("--from", start) if start else None,
     )
     with show_progress(quiet=quiet) as observer:
         result = export_audience(load_configuration(flags, config=config), request, observer)

@@ -142,7 +142,7 @@ def _write_page(configuration: Configuration, files: _Files) -> ReportData:
 def _write_chart(
     data: ReportData, configuration: Configuration, files: _Files, chart: str, segment: str | None
 ) -> None:
-    from rfm_pipeline.audiences.request import resolve_segments
+    from rfm_pipeline.pipeline.segment_names import resolve_segments
     from rfm_pipeline.report.write import render_chart, svg_to_png, write_atomically
 
     names = [entry.name for entry in data.segments]

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.audiences.export import ExportResult
+from rfm_pipeline.cli.render.movers import describe_conditions, mover_notes
 from rfm_pipeline.cli.render.run_result import console, describe_columns
 from rfm_pipeline.common import formatting
 from rfm_pipeline.common.untrusted_text import replace_unprintable_in
@@ -29,6 +30,8 @@ def print_export_result(exported: ExportResult) -> None:
     segments = f"{len(exported.segments)} segments" if many else ", ".join(exported.segments)
     heading = Text.assemble((segments, "bold"))
     heading.append(f"  {exported.source}" + (f" as of {exported.as_of}" if exported.as_of else ""), "dim")
+    if exported.movers is not None:
+        heading.append(f"\n{describe_conditions(exported.movers)}", style="dim")
     if exported.contacts is not None:
         lines = [exported.contacts, describe_columns(exported.columns)]
         if exported.unused:
@@ -49,6 +52,8 @@ def print_export_result(exported: ExportResult) -> None:
 
 
 def _notes(exported: ExportResult) -> Iterator[str]:
+    if exported.movers is not None:
+        yield from mover_notes(exported.movers)
     if exported.several:
         having = formatting.format_count(exported.several, "customer has", "customers have")
         yield f"{having} several addresses; one of them is used"
