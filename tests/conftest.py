@@ -14,6 +14,7 @@ from rfm_pipeline.cli import main
 from support import bigquery_emulator, cdnow, lanes
 from support.bigquery_proxy import InstantClock, Proxy, run_proxy
 from support.cli import Outcome, Rfm
+from support.fork_server import ForkServer, run_fork_server
 from support.real_data import real_data
 
 if TYPE_CHECKING:
@@ -87,6 +88,13 @@ class OnRecord(Sequence["RunRecord"]):
 
     def __getitem__(self, index: Any) -> Any:
         return self._records()[index]
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """A process that forks processes of `rfm`."""
+    with run_fork_server(tmp_path_factory.mktemp("output")) as server:
+        yield server
 
 
 @pytest.fixture

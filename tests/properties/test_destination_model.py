@@ -10,18 +10,12 @@ import pytest
 
 from support.cli import Rfm
 from support.destination_sequences import DuckDBSite, Player
-from support.fork_server import ForkServer, run_fork_server
+from support.fork_server import ForkServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 
 OPERATIONS = 8
 """Number of operations of a sequence."""
-
-
-@pytest.fixture(scope="module")
-def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    with run_fork_server(tmp_path_factory.mktemp("output")) as server:
-        yield server
 
 
 def seeds() -> Iterator[object]:

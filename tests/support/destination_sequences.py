@@ -408,7 +408,7 @@ class DuckDBSite:
     rfm: Rfm
     server: ForkServer
     patch: pytest.MonkeyPatch
-    last_kill: int = 700
+    last_kill: int = 1_000
     creates_tables_first: bool = False
     reports_alterations: bool = True
     other_source: str = "other.csv"

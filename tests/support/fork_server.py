@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ TRACED = (
     "pipeline/rollback.py",
     "pipeline/output_files.py",
     "warehouse/duckdb/destination.py",
+    "warehouse/duckdb/lease.py",
+    "results/recognition.py",
     "common/file_lock.py",
     "common/atomic_file.py",
     "common/duckdb_engine.py",
@@ -39,7 +41,7 @@ class Running:
     Attributes:
         server: The server that forked it.
         pid: Its process id.
-        output: Path of the files with its output, without `.out` and `.err`.
+        output: Path of the files with its output, without `.out`, `.err` and `.lines`.
     """
 
     server: ForkServer
@@ -48,6 +50,10 @@ class Running:
 
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
+
+    def lines(self) -> int:
+        """Return how many lines of `TRACED` modules the ended process ran; it was started with `kill_at`."""
+        return int(self.output.with_suffix(".lines").read_text(encoding="utf-8"))
 
     def wait(self) -> tuple[int, str]:
         """Wait for the process to end; return its exit code, negative for a signal, and its stderr."""
@@ -147,19 +153,21 @@ def run_forked(message: Mapping[str, Any]) -> None:
     os.chdir(message["folder"])
     os.environ.update(message["environment"])
     sys.argv = ["rfm", *message["arguments"]]
-    if message["kill_at"]:
-        kill_at_line(message["kill_at"])
+    lines = kill_at_line(message["kill_at"]) if message["kill_at"] else None
     try:
         main()
     except SystemExit as ended:
+        sys.settrace(None)
+        if lines:
+            Path(f"{message['output']}.lines").write_text(str(lines()), encoding="utf-8")
         sys.stdout.flush()
         os._exit(ended.code if isinstance(ended.code, int) else 1)
     except BaseException:  # noqa: BLE001 - the loop of the server must not go on in this process
         os._exit(99)
 
 
-def kill_at_line(number: int) -> None:
-    """Let this process kill itself at a line of the traced modules."""
+def kill_at_line(number: int) -> Callable[[], int]:
+    """Let this process kill itself at a line of the traced modules; return a function that counts them."""
     import rfm_pipeline
 
     package = Path(rfm_pipeline.__file__).parent
@@ -175,6 +183,7 @@ def kill_at_line(number: int) -> None:
         return lines
 
     sys.settrace(lambda frame, _event, _argument: lines if frame.f_code.co_filename in traced else None)
+    return lambda: seen
 
 
 if __name__ == "__main__":

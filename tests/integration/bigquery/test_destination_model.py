@@ -12,18 +12,12 @@ from support.bigquery_shop import Shop
 from support.bigquery_site import BigQuerySite
 from support.cli import Rfm
 from support.destination_sequences import Player
-from support.fork_server import ForkServer, run_fork_server
+from support.fork_server import ForkServer
 
 pytestmark = pytest.mark.xdist_group("bigquery")
 
 OPERATIONS = 8
 """Number of operations of a sequence."""
-
-
-@pytest.fixture(scope="module")
-def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    with run_fork_server(tmp_path_factory.mktemp("output")) as server:
-        yield server
 
 
 @pytest.fixture

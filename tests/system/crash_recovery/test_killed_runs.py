@@ -1,8 +1,8 @@
 """A run that is killed while it replaces a result: readers see either the old or the new result, complete.
 
-The run is killed at random moments, and at lines of the modules that publish, which a tracer in its process
-counts. In the long lane that is 200 moments and every line, and the outcomes are appended to build/kills.tsv;
-in the other lanes it is 12 moments and every 60th line.
+The run is killed at random moments, and at lines of the modules that publish (`support.fork_server.TRACED`).
+In the long lane that is 200 moments and every line, and the outcomes are appended to build/kills.tsv; in the
+other lanes it is 12 moments and every 60th line.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from random import Random
 
 import pytest
 
-import rfm_pipeline
 from support.cli import Rfm
+from support.fork_server import ForkServer
 from support.lanes import sample_and_all
 from support.paths import ROOT
 from support.shops import check_consistency, current, day, history, write_orders
@@ -30,44 +30,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no SIG
 RECORD = ROOT / "build" / "kills.tsv"
 BEFORE, AFTER = day(20), day(30)
 RUN = ("run", "orders.csv", "--as-of", AFTER, "-o", "segments.csv", "-o", "segments.parquet")
-PACKAGE = Path(rfm_pipeline.__file__).parent
-TRACED = tuple(
-    str(PACKAGE / module)
-    for module in (
-        "pipeline/run.py",
-        "pipeline/staging.py",
-        "pipeline/run_records.py",
-        "pipeline/output_files.py",
-        "warehouse/duckdb/destination.py",
-        "warehouse/duckdb/lease.py",
-        "results/recognition.py",
-        "common/file_lock.py",
-        "common/atomic_file.py",
-        "common/duckdb_engine.py",
-    )
-)
-"""Full paths of the modules that publish, on whose lines a run is killed."""
-TRACING = f"""
-import os, signal, sys
-kill_at, seen = int(sys.argv.pop(1)), 0
-def lines(frame, event, arg):
-    global seen
-    if event == "line":
-        seen += 1
-        if seen == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-    return lines
-def calls(frame, event, arg):
-    return lines if frame.f_code.co_filename in {TRACED!r} else None
-from rfm_pipeline.cli import main
-sys.settrace(calls)
-try:
-    main()
-finally:
-    sys.settrace(None)
-    if not kill_at:
-        print(seen)
-"""
 
 
 class KilledRun:
@@ -98,10 +60,11 @@ class KilledRun:
         shutil.rmtree(self.folder)
         shutil.copytree(self._backup, self.folder)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self) -> subprocess.Popen[str]:
+        """Start the run in an interpreter of its own."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith("RFM_")}
         return subprocess.Popen(
-            [sys.executable, *arguments],
+            [sys.executable, "-m", "rfm_pipeline", *RUN],
             cwd=self.folder, env=plain, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -151,14 +114,14 @@ def test_a_kill_at_any_moment_leaves_a_complete_result(
     every: bool, killed_run: KilledRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = time.monotonic()
-    with killed_run.start("-m", "rfm_pipeline", *RUN) as whole_run:
+    with killed_run.start() as whole_run:
         whole_run.communicate(timeout=120)
     duration_s, random = time.monotonic() - started, Random(9)
     for _ in range(200 if every else 12):
         killed_run.restore()
         monkeypatch.chdir(killed_run.folder)
         started = time.monotonic()
-        with killed_run.start("-m", "rfm_pipeline", *RUN) as running:
+        with killed_run.start() as running:
             try:
                 # The start-up changes nothing, so most of the kills come after it.
                 running.communicate(timeout=duration_s * random.uniform(0.3, 1.05))
@@ -177,24 +140,23 @@ def test_a_kill_at_any_moment_leaves_a_complete_result(
 @pytest.mark.guarantee("one-transaction")
 @sample_and_all
 def test_a_kill_at_any_line_of_a_publish_leaves_a_complete_result(
-    every: bool, killed_run: KilledRun, monkeypatch: pytest.MonkeyPatch
+    every: bool, killed_run: KilledRun, fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed_run.restore()
     monkeypatch.chdir(killed_run.folder)
-    with killed_run.start("-c", TRACING, "0", *RUN) as counting:
-        out, err = counting.communicate(timeout=120)
-        assert counting.returncode == 0, err
-    lines = int(out.splitlines()[-1])
+    whole_run = fork_server.start(RUN, killed_run.folder, {}, kill_at=sys.maxsize)
+    code, err = whole_run.wait()
+    assert code == 0, err
+    lines = whole_run.lines()
     assert lines > 150
     step = 1 if every else 60
     for line in range(1 + step // 2, lines + 1, step):
         killed_run.restore()
         monkeypatch.chdir(killed_run.folder)
-        with killed_run.start("-c", TRACING, str(line), *RUN) as running:
-            _, err = running.communicate(timeout=120)
+        code, err = fork_server.start(RUN, killed_run.folder, {}, kill_at=line).wait()
         # How often a run polls a query differs from run to run, so that the last lines may not be reached.
-        assert running.returncode in {-signal.SIGKILL, 0}, err
-        killed_run.outcomes["killed"] += running.returncode == -signal.SIGKILL
+        assert code in {-signal.SIGKILL, 0}, err
+        killed_run.outcomes["killed"] += code == -signal.SIGKILL
         killed_run.check()
     if every:
         record(f"lines, of {lines}", killed_run.outcomes)
