@@ -111,7 +111,12 @@ def assert_accounted_for(counted_moves: Counted) -> None:
 
 
 @max_examples(15)
-@given(orders, days, st.sampled_from(["classic", "grid", "r-rfm"]), st.sampled_from(["quantile", "ntile"]))
+@given(
+    orders,
+    days,
+    st.sampled_from(["classic", "grid", "r-rfm", "lifecycle"]),
+    st.sampled_from(["quantile", "ntile"]),
+)
 def test_every_customer_is_counted_once_and_a_move_has_one_cause(
     made: Orders, later: int, name: str, method: str
 ) -> None:
@@ -124,11 +129,11 @@ def test_every_customer_is_counted_once_and_a_move_has_one_cause(
 
 
 @max_examples(15)
-@given(orders, days)
-def test_without_orders_no_move_is_due_to_behaviour(made: Orders, later: int) -> None:
+@given(orders, days, st.sampled_from(["classic", "lifecycle"]))
+def test_without_orders_no_move_is_due_to_behaviour(made: Orders, later: int, name: str) -> None:
     """Between the dates, orders leave the time window, which is an effect of time."""
     old = [(customer, day % 152, amount) for customer, day, amount in made]
-    ends = (question(old, day) for day in (EARLIER, EARLIER + timedelta(days=later)))
+    ends = (question(old, day, **preset(name)) for day in (EARLIER, EARLIER + timedelta(days=later)))
     if counted_moves := between(*ends):
         assert_accounted_for(counted_moves)
         causes = counted_moves.by_cause()
@@ -136,9 +141,9 @@ def test_without_orders_no_move_is_due_to_behaviour(made: Orders, later: int) ->
 
 
 @max_examples(15)
-@given(orders, days)
-def test_with_frozen_edges_no_move_is_due_to_edges(made: Orders, later: int) -> None:
-    ends = (question(made, day) for day in (EARLIER, EARLIER + timedelta(days=later)))
+@given(orders, days, st.sampled_from(["classic", "lifecycle"]))
+def test_with_frozen_edges_no_move_is_due_to_edges(made: Orders, later: int, name: str) -> None:
+    ends = (question(made, day, **preset(name)) for day in (EARLIER, EARLIER + timedelta(days=later)))
     if counted_moves := between(*ends, frozen=True):
         assert_accounted_for(counted_moves)
         causes = counted_moves.by_cause()
@@ -158,3 +163,22 @@ def test_moves_between_ntile_scores_with_other_bins_are_due_to_rules(
         assert_accounted_for(counted_moves)
         causes = counted_moves.by_cause()
         assert (causes["time"], causes["behaviour"], causes["edges"]) == (0, 0, 0)
+
+
+def test_a_move_by_the_usual_gap_alone_is_due_to_time() -> None:
+    """Customer 0 orders every ten days and then stops, customer 1 starts to order again."""
+    rhythm = [(0, day, 10) for day in range(100, 150, 10)]
+    steady = [(customer, day, 20) for customer in range(2, 8) for day in range(97 + customer, 210, 9)]
+    made = [*rhythm, (1, 90, 10), (1, 100, 10), (1, 160, 10), *steady]
+    ends = [question(made, START + timedelta(days=day), **preset("lifecycle")) for day in (150, 165)]
+    counted_moves = between(*ends)
+    assert counted_moves is not None
+    causes = counted_moves.by_cause()
+    assert (causes["time"], causes["edges"], causes["rules"]) == (1, 0, 0)
+    assert causes["behaviour"] >= 1
+    moved = {
+        row["cause"]: (row["earlier_segment"], row["later_segment"])
+        for row in counted_moves.rows
+        if row["cause"]
+    }
+    assert moved["time"] == ("Active", "Slipping")

@@ -9,6 +9,11 @@ by the same values, scored by the later edges (`without_orders`); and by the lat
 - `behaviour`: `without_orders` is not the later segment, so the customer's orders and returns led there.
 - `time`: `by_time` is not the earlier segment.
 - `edges`: none of the above; other customers moved the edges.
+
+The history does not have the gaps between orders. If the earlier map has conditions on them, a move is due to
+`rules` if the maps or the scoring differ; to `behaviour` if the values changed by more than time; to `edges`
+if for some gap the earlier edges give the earlier segment and the later edges the later one, without orders;
+and to `time` otherwise.
 """
 
 from __future__ import annotations
@@ -110,10 +115,10 @@ def transitions_ctes(
     return (
         _snapshot("earlier", history, earlier, dialect),
         _snapshot("later", history, later, dialect),
-        _paired(earlier, later, own),
+        _paired(earlier, later, own, dialect),
         _scored(earlier, later, dialect),
         _reached(earlier, dialect, tuple(own)),
-        _explained(tuple(own), has_same_rule=earlier.has_same_rule(later)),
+        _explained(earlier, later, tuple(own)),
     )
 
 
@@ -123,7 +128,23 @@ def _snapshot(name: str, history: str, scored: ScoredSnapshot, dialect: Dialect)
     return Cte(name, f"One row per customer as of {scored.as_of}.", select(columns, rows))
 
 
-def _paired(earlier: ScoredSnapshot, later: ScoredSnapshot, own_columns: Mapping[str, str]) -> Cte:
+def _first_order_days(
+    earlier: ScoredSnapshot, later: ScoredSnapshot, only_aged: str, dialect: Dialect
+) -> list[str]:
+    """Return columns with the days from the first order to the later date; none if no rule needs them."""
+    if not earlier.segment_map.uses_first_order_days:
+        return []
+    aged = f"CASE\n    WHEN {only_aged} THEN l.first_order_date\n    ELSE e.first_order_date\n  END"
+    dates = {"aged": aged, "later": "l.first_order_date"}
+    as_of = dialect.literal(later.as_of)
+    return [
+        f"{dialect.days_between(first, as_of)} AS {state}_first_order_days" for state, first in dates.items()
+    ]
+
+
+def _paired(
+    earlier: ScoredSnapshot, later: ScoredSnapshot, own_columns: Mapping[str, str], dialect: Dialect
+) -> Cte:
     """Return the CTE with the values of both dates, and the earlier ones after time passed without orders."""
     days = (later.as_of - earlier.as_of).days
     # Orders have left the time window, and there is no new one: this is an effect of time, not of behaviour.
@@ -139,6 +160,7 @@ def _paired(earlier: ScoredSnapshot, later: ScoredSnapshot, own_columns: Mapping
             f"CASE\n    WHEN {only_aged} THEN l.{name}\n    ELSE e.{name}\n  END AS aged_{name}"
             for name in ("frequency", "monetary")
         ),
+        *_first_order_days(earlier, later, only_aged, dialect),
         *(f"{expression} AS {name}" for name, expression in own_columns.items()),
     ]
     both = "earlier AS e\nFULL OUTER JOIN later AS l\n  ON l.customer_id = e.customer_id"
@@ -196,21 +218,61 @@ def _score(
 
 def _reached(earlier: ScoredSnapshot, dialect: Dialect, own_names: Sequence[str]) -> Cte:
     columns = [*_EXPLAINED, *own_names]
-    columns += [
-        f"{segment_case(earlier.segment_map, dialect, f'{name}_')} AS {name}"
-        for name in ("by_time", "without_orders", "by_edges")
-    ]
+    if earlier.segment_map.uses_gap:
+        columns += _reached_with_gaps(earlier.segment_map, dialect)
+        description = "One row per row of scored, with what is known of the move without the gaps."
+        return Cte("reached", description, select(columns, "scored"), reads=("scored",))
+    states = {"by_time": "aged", "without_orders": "aged", "by_edges": "later"}
+    for name, state in states.items():
+        days = f"{state}_first_order_days"
+        segment = segment_case(earlier.segment_map, dialect, f"{name}_", first_order_days=days)
+        columns.append(f"{segment} AS {name}")
     description = "One row per row of scored, with the segment of each kind of score, by the earlier map."
     return Cte("reached", description, select(columns, "scored"), reads=("scored",))
 
 
-def _explained(own_names: Sequence[str], *, has_same_rule: bool) -> Cte:
+def _reached_with_gaps(segment_map: SegmentMap, dialect: Dialect) -> list[str]:
+    """Return whether values changed by more than time, and whether moved edges suffice for the move."""
+    changed = [f"later_{name} <> aged_{name}" for name in VALUE_COLUMNS.values()]
+    days = "aged_first_order_days"
+    suffices = []
+    for gap in dict.fromkeys(cell.gap for cell in segment_map.day_cells):
+        by_time, by_edges = (
+            segment_case(segment_map, dialect, f"{name}_", gap=gap, first_order_days=days)
+            for name in ("by_time", "without_orders")
+        )
+        # Edges decide only between segments that scores tell apart.
+        if "_score" in by_time:
+            suffices.append(f"({by_time} = earlier_segment\n    AND {by_edges} = later_segment)")
+    suffice = "\n    OR ".join(suffices) or "FALSE"
+    return [f"{' OR '.join(changed)} AS has_changed", f"{suffice} AS edges_suffice"]
+
+
+def _has_same_map(earlier: ScoredSnapshot, later: ScoredSnapshot) -> bool:
+    """Return whether both dates have the same segment map, but for its texts, and the same scoring."""
+    maps = [
+        (scored.segment_map.fallback, [(rule.segment, rule.conditions(), rule.cells) for rule in rules])
+        for scored in (earlier, later)
+        for rules in [scored.segment_map.rules]
+    ]
+    return maps[0] == maps[1] and all(earlier.has_same_scoring(later).values())
+
+
+def _explained(earlier: ScoredSnapshot, later: ScoredSnapshot, own_names: Sequence[str]) -> Cte:
+    has_same_rule = earlier.has_same_rule(later)
     causes = [
         "    WHEN by_edges <> later_segment THEN 'rules'",
         "    WHEN without_orders <> by_edges THEN 'behaviour'",
         "    WHEN by_time <> earlier_segment THEN 'time'",
         "    ELSE 'edges'",
     ]
+    if earlier.segment_map.uses_gap:
+        has_same_rule = has_same_rule and _has_same_map(earlier, later)
+        causes = [
+            "    WHEN has_changed THEN 'behaviour'",
+            "    WHEN edges_suffice THEN 'edges'",
+            "    ELSE 'time'",
+        ]
     cause = [
         "CASE",
         "    WHEN earlier_segment IS NULL OR later_segment IS NULL THEN NULL",

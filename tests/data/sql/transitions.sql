@@ -584,3 +584,170 @@ SELECT
   SUM(later_monetary) AS later_monetary
 FROM explained
 GROUP BY 1, 2, 3;
+
+/*
+name = "gaps-between-orders"
+
+[earlier]
+as_of = 2025-01-31
+preset = "lifecycle"
+edges = { recency = ["20", "60", "150"], frequency = ["1", "2", "5"], monetary = ["9.99", "50", "250.5"] }
+
+[later]
+as_of = 2025-02-28
+preset = "lifecycle"
+edges = { recency = ["25", "70", "150"], frequency = ["1", "3", "5"], monetary = ["9.99", "60", "250.5"] }
+*/
+-- duckdb; as in the first case: earlier, later, scored
+WITH
+-- One row per customer of either date; aged values are the earlier ones after time without orders.
+paired AS (
+  SELECT
+    e.segment AS earlier_segment,
+    e.recency_days AS earlier_recency_days,
+    e.frequency AS earlier_frequency,
+    e.monetary AS earlier_monetary,
+    e.r_score AS earlier_r_score,
+    e.f_score AS earlier_f_score,
+    e.m_score AS earlier_m_score,
+    l.segment AS later_segment,
+    l.recency_days AS later_recency_days,
+    l.frequency AS later_frequency,
+    l.monetary AS later_monetary,
+    l.r_score AS later_r_score,
+    l.f_score AS later_f_score,
+    l.m_score AS later_m_score,
+    e.recency_days + 28 AS aged_recency_days,
+    CASE
+      WHEN e.last_order_date = l.last_order_date AND e.first_order_date < l.first_order_date
+        AND l.frequency < e.frequency THEN l.frequency
+      ELSE e.frequency
+    END AS aged_frequency,
+    CASE
+      WHEN e.last_order_date = l.last_order_date AND e.first_order_date < l.first_order_date
+        AND l.frequency < e.frequency THEN l.monetary
+      ELSE e.monetary
+    END AS aged_monetary,
+    (DATE '2025-02-28' - CASE
+      WHEN e.last_order_date = l.last_order_date AND e.first_order_date < l.first_order_date
+        AND l.frequency < e.frequency THEN l.first_order_date
+      ELSE e.first_order_date
+    END) AS aged_first_order_days,
+    (DATE '2025-02-28' - l.first_order_date) AS later_first_order_days
+  FROM earlier AS e
+  FULL OUTER JOIN later AS l
+    ON l.customer_id = e.customer_id
+),
+
+-- One row per row of scored, with what is known of the move without the gaps.
+reached AS (
+  SELECT
+    earlier_segment,
+    later_segment,
+    earlier_monetary,
+    later_monetary,
+    later_recency_days <> aged_recency_days OR later_frequency <> aged_frequency OR later_monetary <> aged_monetary AS has_changed,
+    (CASE
+      WHEN aged_first_order_days <= 30 THEN 'New'
+      WHEN by_time_f_score = 4 AND by_time_m_score = 4 THEN 'Champions'
+      WHEN by_time_f_score >= 3 THEN 'Loyal'
+      ELSE 'Active'
+    END = earlier_segment
+      AND CASE
+      WHEN aged_first_order_days <= 30 THEN 'New'
+      WHEN without_orders_f_score = 4 AND without_orders_m_score = 4 THEN 'Champions'
+      WHEN without_orders_f_score >= 3 THEN 'Loyal'
+      ELSE 'Active'
+    END = later_segment)
+      OR (CASE
+      WHEN aged_first_order_days <= 30 THEN 'New'
+      WHEN by_time_r_score >= 3 THEN 'Slipping'
+      WHEN by_time_r_score = 2 THEN 'Dormant'
+      WHEN by_time_r_score = 1 THEN 'Lost'
+    END = earlier_segment
+      AND CASE
+      WHEN aged_first_order_days <= 30 THEN 'New'
+      WHEN without_orders_r_score >= 3 THEN 'Slipping'
+      WHEN without_orders_r_score = 2 THEN 'Dormant'
+      WHEN without_orders_r_score = 1 THEN 'Lost'
+    END = later_segment) AS edges_suffice
+  FROM scored
+),
+
+-- One row per row of reached, with the cause of the move.
+explained AS (
+  SELECT
+    earlier_segment,
+    later_segment,
+    earlier_monetary,
+    later_monetary,
+    CASE
+      WHEN earlier_segment IS NULL OR later_segment IS NULL THEN NULL
+      WHEN earlier_segment = later_segment THEN NULL
+      WHEN has_changed THEN 'behaviour'
+      WHEN edges_suffice THEN 'edges'
+      ELSE 'time'
+    END AS cause
+  FROM reached
+)
+
+SELECT
+  earlier_segment,
+  later_segment,
+  cause,
+  COUNT(*) AS customers,
+  SUM(earlier_monetary) AS earlier_monetary,
+  SUM(later_monetary) AS later_monetary
+FROM explained
+GROUP BY 1, 2, 3;
+
+-- bigquery; as in the first case: earlier, later, scored; as in duckdb: reached, explained
+WITH
+-- One row per customer of either date; aged values are the earlier ones after time without orders.
+paired AS (
+  SELECT
+    e.segment AS earlier_segment,
+    e.recency_days AS earlier_recency_days,
+    e.frequency AS earlier_frequency,
+    e.monetary AS earlier_monetary,
+    e.r_score AS earlier_r_score,
+    e.f_score AS earlier_f_score,
+    e.m_score AS earlier_m_score,
+    l.segment AS later_segment,
+    l.recency_days AS later_recency_days,
+    l.frequency AS later_frequency,
+    l.monetary AS later_monetary,
+    l.r_score AS later_r_score,
+    l.f_score AS later_f_score,
+    l.m_score AS later_m_score,
+    e.recency_days + 28 AS aged_recency_days,
+    CASE
+      WHEN e.last_order_date = l.last_order_date AND e.first_order_date < l.first_order_date
+        AND l.frequency < e.frequency THEN l.frequency
+      ELSE e.frequency
+    END AS aged_frequency,
+    CASE
+      WHEN e.last_order_date = l.last_order_date AND e.first_order_date < l.first_order_date
+        AND l.frequency < e.frequency THEN l.monetary
+      ELSE e.monetary
+    END AS aged_monetary,
+    DATE_DIFF(DATE '2025-02-28', CASE
+      WHEN e.last_order_date = l.last_order_date AND e.first_order_date < l.first_order_date
+        AND l.frequency < e.frequency THEN l.first_order_date
+      ELSE e.first_order_date
+    END, DAY) AS aged_first_order_days,
+    DATE_DIFF(DATE '2025-02-28', l.first_order_date, DAY) AS later_first_order_days
+  FROM earlier AS e
+  FULL OUTER JOIN later AS l
+    ON l.customer_id = e.customer_id
+)
+
+SELECT
+  earlier_segment,
+  later_segment,
+  cause,
+  COUNT(*) AS customers,
+  SUM(earlier_monetary) AS earlier_monetary,
+  SUM(later_monetary) AS later_monetary
+FROM explained
+GROUP BY 1, 2, 3;

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from rfm_pipeline.common.staging_tables import StagingTable
-from rfm_pipeline.config.day_conditions import Gap, Interval
+from rfm_pipeline.config.day_conditions import DayCell, Gap, Interval, holds_in
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.segment_rules import Range, SegmentRule
 from rfm_pipeline.sql.dialects.base import Dialect
@@ -35,31 +37,59 @@ def _segments(spec: QuerySpec) -> str:
     return select(columns, "scores")
 
 
-def segment_case(segment_map: SegmentMap, dialect: Dialect, prefix: str = "") -> str:
-    """Return a CASE expression whose value is the segment of a customer's scores.
+def segment_case(
+    segment_map: SegmentMap,
+    dialect: Dialect,
+    prefix: str = "",
+    *,
+    gap: Gap | None = None,
+    first_order_days: str = "first_order_days",
+) -> str:
+    """Return a CASE expression whose value is the segment of a customer's scores and days.
 
     Args:
         segment_map: The segment map.
         dialect: The SQL dialect.
         prefix: Prefix of the columns `r_score`, `f_score` and `m_score`.
+        gap: A gap of the map's `day_cells` that the customer is taken to have; None to test the columns
+            `recency_days` and `twice_median_gap`.
+        first_order_days: Column with the days since the first order.
     """
     literal = dialect.literal
+    rules, otherwise = segment_map.rules, segment_map.fallback
+    if gap is not None:
+        rules, otherwise = _rules_with_gap(segment_map, gap)
     branches = [
-        f"    WHEN {_condition(rule, segment_map, dialect, prefix)} THEN {literal(rule.segment)}"
-        for rule in segment_map.rules
+        f"    WHEN {_condition(rule, segment_map, dialect, prefix, first_order_days)}"
+        f" THEN {literal(rule.segment)}"
+        for rule in rules
     ]
     # A map without a fallback covers every combination of scores; `SegmentMap.from_config` validates this.
-    otherwise = [f"    ELSE {literal(segment_map.fallback)}"] if segment_map.fallback else []
-    return "\n".join(["CASE", *branches, *otherwise, "  END"])
+    last = [f"    ELSE {literal(otherwise)}"] if otherwise else []
+    return "\n".join(["CASE", *branches, *last, "  END"])
 
 
-def _condition(rule: SegmentRule, segment_map: SegmentMap, dialect: Dialect, prefix: str) -> str:
+def _rules_with_gap(segment_map: SegmentMap, gap: Gap) -> tuple[tuple[SegmentRule, ...], str | None]:
+    """Return the rules for customers with a gap, without conditions on it, and the segment of all others."""
+    rules: list[SegmentRule] = []
+    for rule in segment_map.rules:
+        if not holds_in(DayCell(gap=gap), None, rule.gap):
+            continue
+        if rule.cells is None and rule.first_order_days is None and not rule.ranges:
+            return tuple(rules), rule.segment
+        rules.append(replace(rule, gap=None))
+    return tuple(rules), segment_map.fallback
+
+
+def _condition(
+    rule: SegmentRule, segment_map: SegmentMap, dialect: Dialect, prefix: str, first_order_days: str
+) -> str:
     if rule.cells is not None:
         cells = "\n        OR ".join(
             f"({prefix}r_score = {r} AND {prefix}f_score = {f} AND {prefix}m_score = {m})"
             for r, f, m in sorted(rule.cells, reverse=True)
         )
-        days = _day_conditions(rule)
+        days = _day_conditions(rule, first_order_days)
         return " AND ".join([f"({cells})", *days]) if days else cells
     conditions = [
         _within(f"{prefix}{initial}_score", getattr(rule, initial), bins)
@@ -68,14 +98,14 @@ def _condition(rule: SegmentRule, segment_map: SegmentMap, dialect: Dialect, pre
     if rule.fm:
         mean = dialect.half_up_mean(f"{prefix}f_score", f"{prefix}m_score")
         conditions.append(_within(mean, rule.fm, max(segment_map.bins)))
-    conditions += _day_conditions(rule)
+    conditions += _day_conditions(rule, first_order_days)
     return " AND ".join(condition for condition in conditions if condition) or "TRUE"
 
 
-def _day_conditions(rule: SegmentRule) -> list[str]:
+def _day_conditions(rule: SegmentRule, first_order_days: str) -> list[str]:
     conditions = []
     if rule.first_order_days is not None:
-        conditions.append(_days_within("first_order_days", rule.first_order_days))
+        conditions.append(_days_within(first_order_days, rule.first_order_days))
     if rule.gap is not None:
         conditions.append(_gap_within(rule.gap))
     return conditions
