@@ -15,7 +15,7 @@ from rfm_pipeline.errors import ConfigurationError
 
 DEFAULT_TABLE = "rfm_segments"
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_BIGQUERY = re.compile(rf"//{BIGQUERY_DATASET}(?:\.(?P<table>[A-Za-z_]\w{{0,200}}))?", re.ASCII)
+_BIGQUERY = re.compile(rf"//{BIGQUERY_DATASET}(?:\.(?P<table>[^\W\d]\w{{0,200}}))?")
 _DUCKDB_SUFFIXES = (".duckdb", ".ddb", ".db")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,11 +16,16 @@ SOURCE_FORMS = (
 )
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]+)://")
-BIGQUERY_DATASET = r"(?P<project>(?:[a-z0-9.\-]+:)?[a-z0-9][a-z0-9\-]*)\.(?P<dataset>\w+)"
+_PROJECT = r"(?P<project>(?:[a-z0-9.\-]+:)?[a-z0-9][a-z0-9\-]*)"
+_NAME = "[A-Za-z0-9_]+"
+BIGQUERY_DATASET = rf"{_PROJECT}\.(?P<dataset>{_NAME})"
 """Regular expression of `project.dataset`; a project id may include a domain, as in `example.com:shop`."""
 
-# A table may be a wildcard: `events_*`.
-_BIGQUERY = re.compile(rf"{BIGQUERY_DATASET}\.(?P<table>[\w \-]+\*?)", re.ASCII)
+# A table may be a wildcard, `events_*`; the dataset of a table in a catalog is `catalog.namespace`.
+_BIGQUERY = re.compile(rf"{_PROJECT}\.(?P<dataset>{_NAME}|[A-Za-z0-9_\-]+\.{_NAME})\.(?P<table>[^.*]+\*?)")
+_DECORATED = re.compile(r"(?P<table>.+)[$@][\w\-]+")
+_TABLE_CATEGORIES = frozenset(("L", "M", "N", "Pc", "Pd", "Zs"))
+"""Unicode categories of the characters in a table's name (BigQuery, *Create and use tables*)."""
 
 
 class FileLocation(Struct, frozen=True):
@@ -79,12 +85,29 @@ class DuckDBTable(Struct, frozen=True):
 
 
 class BigQueryTable(Struct, frozen=True):
-    """Table or view in BigQuery; `typed` and `str()` are the text that the user typed."""
+    """Table or view in BigQuery.
+
+    Attributes:
+        project: The project.
+        dataset: The dataset, or `catalog.namespace` of a table that a catalog of Iceberg tables has.
+        table: The table; with an asterisk at its end, all tables that begin so.
+        typed: The text that the user typed, which `str()` returns as well.
+    """
 
     project: str
     dataset: str
     table: str
     typed: str = ""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the full name, three or four."""
+        return (self.project, *self.dataset.split("."), self.table)
+
+    @property
+    def is_in_catalog(self) -> bool:
+        """Whether the name has four parts; BigQuery's API has no metadata of such a table."""
+        return "." in self.dataset
 
     def __str__(self) -> str:
         return self.typed
@@ -140,9 +163,19 @@ def _duckdb(text: str) -> DuckDBTable:
 
 def _bigquery(text: str) -> BigQueryTable:
     match = _BIGQUERY.fullmatch(text.removeprefix("bigquery:").removeprefix("//").replace("`", ""))
-    if not match or not text.startswith("bigquery://"):
+    if match and (decorated := _DECORATED.fullmatch(match["table"])):
+        raise UsageError(
+            f"{text} names a part of the table {decorated['table']}, and queries in BigQuery can't.",
+            "give the table with --since, or a .sql file with a condition on the partition.",
+        )
+    if not match or not text.startswith("bigquery://") or not _is_table_name(match["table"].rstrip("*")):
         raise UsageError(f"{text} is not a BigQuery table.", "write bigquery://project.dataset.table.")
     return BigQueryTable(match["project"], match["dataset"], match["table"])
+
+
+def _is_table_name(text: str) -> bool:
+    categories = {unicodedata.category(character) for character in text}
+    return all(category in _TABLE_CATEGORIES or category[0] in _TABLE_CATEGORIES for category in categories)
 
 
 def _unreadable_url(text: str, scheme: str) -> UsageError:

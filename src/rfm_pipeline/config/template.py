@@ -138,7 +138,13 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # location = "EU"                   # where the jobs run; default: the destination's location
 # impersonate = "rfm@shop.iam.gserviceaccount.com"
 # max_bytes = "1 TiB"               # a run that would read more does not start
+# pricing = "on-demand"             # or "capacity": the project pays for slots, and not for bytes
 # price_per_tib = 6.25              # for the estimate, in dollars
+# reservation = "projects/shop-jobs/locations/EU/reservations/daily"   # slots of the queries
+# priority = "interactive"          # or "batch": wait for idle slots
+# labels = { team = "crm" }         # of each job and table, besides those of rfm
+# wildcard = "dated"                # which tables of events_* are read: those named after a date, or "all"
+# scopes = ["https://www.googleapis.com/auth/drive.readonly"]   # to read a table that is a Google sheet
 # job_timeout = 3600                # seconds that a job may take
 # retry_timeout = 120               # seconds for which transient errors are retried
 # request_timeout = 60              # seconds to wait for the answer to one request

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from rfm_pipeline.common.schema import Partition
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.errors import ConfigurationError, CostLimitError, WarehouseError
+from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.partition_pruning import earliest_as_of, is_bounded_by_newest, prune_partitions
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.stages.metrics import as_of_sql
@@ -33,6 +35,35 @@ def with_newest_partition(
         return source
     newest = warehouse.newest_partition(today)
     return replace(source, partition=replace(source.partition, newest=newest))
+
+
+def with_filtered_view(
+    source: SourceTable, warehouse: Warehouse, mapping: ColumnMapping, settings: Settings
+) -> SourceTable:
+    """Return the source with the order date as its partitioning column, if it is a view that this narrows.
+
+    A view says nothing about the partitions that it reads: dry runs with and without the filter tell.
+    """
+    ordered_at = mapping.ordered_at
+    if not source.is_view or len(ordered_at.path) > 1:
+        return source
+    dialect = dialect_of(warehouse.engine)
+    partition = Partition(ordered_at.name, ordered_at.kind)
+    narrowed = prune_partitions(source.relation, partition, mapping, settings, dialect)
+    if narrowed == source.relation:
+        return source
+    column = dialect.quoted_name(ordered_at.name)
+    sizes = []
+    for relation in (narrowed, source.relation):
+        try:
+            cost = warehouse.estimate(f"SELECT {column}\nFROM {relation}")
+        except (CostLimitError, WarehouseError):
+            # The view reads too much, or a table that requires a filter.
+            cost = None
+        sizes.append(cost.bytes_processed if cost else None)
+    with_filter, without = sizes
+    is_narrower = with_filter is not None and (without is None or with_filter < without)
+    return replace(source, partition=partition) if is_narrower else source
 
 
 def reads_too_little(plan: Plan) -> bool:

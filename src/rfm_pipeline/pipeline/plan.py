@@ -31,7 +31,7 @@ from rfm_pipeline.pipeline.output_paths import (
     refuse_files_of_query,
     refuse_overwriting,
 )
-from rfm_pipeline.pipeline.partition_bound import with_newest_partition
+from rfm_pipeline.pipeline.partition_bound import with_filtered_view, with_newest_partition
 from rfm_pipeline.pipeline.shared_orders import comparing_files, expects_shared_orders
 from rfm_pipeline.pipeline.source_identity import refuse_other_columns
 from rfm_pipeline.pipeline.source_query import source_query
@@ -274,6 +274,7 @@ def build_plan(
     frozen = _frozen_edges(settings, warehouse, publishes=publishes)
     reading = profile_source(source.schema, warehouse.sample(), settings, source.format)
     today = today or datetime.now(ZoneInfo(settings.timezone)).date()
+    source = with_filtered_view(source, warehouse, reading.mapping, settings)
     if bounds_read:
         source = with_newest_partition(source, warehouse, reading.mapping, settings, today)
     dialect = dialect_of(warehouse.engine)

@@ -53,6 +53,7 @@ class SourceTable(Struct, frozen=True):
         is_temporary: Whether `relation` exists only until the warehouse is closed.
         setup_statement: Statement that another session has to run before it can use `relation`; often empty.
         partition: Partitioning of the table; None if the table is not partitioned.
+        is_view: Whether the source is a view, which may read partitioned tables.
         format: Format of the source's files, such as `CSV`; None for a table of BigQuery.
         files: The files of a source of several files; `relation` has a column with each row's file.
         total_rows: Rows that are totals of other rows, and no orders: columns, each with its text.
@@ -67,6 +68,7 @@ class SourceTable(Struct, frozen=True):
     is_temporary: bool = False
     setup_statement: str = ""
     partition: Partition | None = None
+    is_view: bool = False
     format: str | None = None
     files: SourceFiles | None = None
     total_rows: tuple[tuple[tuple[str, str], ...], ...] = ()

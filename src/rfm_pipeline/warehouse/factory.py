@@ -56,9 +56,10 @@ def open_warehouse(
     if isinstance(destination, BigQueryDestinationLocation):
         return _open_bigquery(query or location, destination, settings, run_id)
     if isinstance(location, BigQueryTable):
+        dataset = "DATASET" if location.is_in_catalog else location.dataset
         raise ConfigurationError(
             f"A BigQuery source can be published to BigQuery only, not to {settings.to}.",
-            f"give --to bigquery://{location.project}.{location.dataset}; --output writes a file as well.",
+            f"give --to bigquery://{location.project}.{dataset}; --output writes a file as well.",
         )
     if query is not None:
         from rfm_pipeline.source.duckdb_query import open_sql_query

@@ -36,6 +36,10 @@ from rfm_pipeline.errors import UsageError
         ("bigquery://example.com:shop.sales.orders", BigQueryTable("example.com:shop", "sales", "orders")),
         ("bigquery://p.d.events_*", BigQueryTable("p", "d", "events_*")),
         ("bigquery://`p.d.t`", BigQueryTable("p", "d", "t")),
+        ("bigquery://p.d.Umsätze 2024", BigQueryTable("p", "d", "Umsätze 2024")),
+        ("bigquery://p.d.売上-明細", BigQueryTable("p", "d", "売上-明細")),
+        ("bigquery://p.d.ve\u0301los", BigQueryTable("p", "d", "ve\u0301los")),
+        ("bigquery://p.lake-house.sales.orders", BigQueryTable("p", "lake-house.sales", "orders")),
     ],
 )
 def test_each_form_of_source_is_recognised(text: str, location: object) -> None:
@@ -94,3 +98,24 @@ def test_parsing_a_source_loads_no_engine() -> None:
         " sys.exit('duckdb' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("decorator", ["$20240131", "$__NULL__", "@-3600000", "$2024*"])
+def test_a_partition_of_a_table_is_refused_with_two_alternatives(decorator: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_source(f"bigquery://p.d.orders{decorator}")
+    if not decorator.endswith("*"):
+        assert "names a part of the table orders" in caught.value.message
+        assert "--since, or a .sql file" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("text", ["p.d.a/b", "p.d.a:b", "p.d.a\x00b", "p.d.€", "p.d.", "p.d.a.b.c", "p.d.*a"])
+def test_a_name_that_no_table_has_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a BigQuery table"):
+        parse_source(f"bigquery://{text}")
+
+
+def test_a_table_of_a_catalog_has_four_parts() -> None:
+    table = parse_source("bigquery://p.lake.sales.orders")
+    assert isinstance(table, BigQueryTable)
+    assert (table.parts, table.is_in_catalog) == (("p", "lake", "sales", "orders"), True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UNCHANGED = "the earlier result is unchanged."
 BILLING_HINT = "link the project to a billing account: https://console.cloud.google.com/billing"
+_DRIVE_SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 
 ROLES_BY_PERMISSION: Mapping[str, str] = {
     "bigquery.jobs.create": "roles/bigquery.jobUser on the project that runs the jobs",
@@ -179,6 +180,11 @@ def source_query_error(error: Exception, query: SqlQuery) -> SourceError:
 
 def permission_error(message: str, doing: str) -> RfmError:
     """Return the error for a missing permission, with the role that grants it."""
+    if "Drive credentials" in message:
+        return WarehouseError(
+            f"BigQuery refused to {doing}: {lower_first(message)}",
+            f'set bigquery.scopes = ["{_DRIVE_SCOPE}"], and share the sheet with the account.',
+        )
     if protected := _PROTECTED_COLUMNS.search(message):
         names = [name.rstrip(".").rpartition(".")[2] for name in protected["columns"].split(", ")]
         return WarehouseError(

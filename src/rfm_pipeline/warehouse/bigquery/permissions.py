@@ -247,11 +247,10 @@ def _dataset_permission(
 
 
 def _source_permissions(jobs: JobRunner, source: BigQueryTable) -> list[Permission]:
-    name = f"{source.project}.{source.dataset}.{source.table}"
-    relation = statements.qualified_name(source.project, source.dataset, source.table)
+    name, relation = ".".join(source.parts), statements.qualified_name(*source.parts)
     # Columns are checked with the plan, whose query reads those that play a role.
     permissions = []
-    if not source.table.endswith("*"):
+    if not source.table.endswith("*") and not source.is_in_catalog:
         permissions.append(_check_request(lambda: find_table(jobs, name), "bigquery.tables.get", name))
     return [
         *permissions,

@@ -94,18 +94,20 @@ class BigQueryWarehouse:
         self._times_staged = Counter[str]()
 
     def open_source(self) -> SourceTable:
-        dataset_location = self.destination.dataset_location
+        # The destination of a command that publishes nothing is the dataset of the source.
+        is_published = "." not in self._location.dataset
+        dataset_location = self.destination.dataset_location if is_published else None
         if isinstance(self._source, LocalFiles):
             self._set_location(dataset_location, None, "")
             return self._open_files(self._source)
         if isinstance(self._source, SqlQuery):
             self._set_location(dataset_location, None, "")
             return self._open_query(self._source)
-        label = f"{self._source.project}.{self._source.dataset}.{self._source.table}"
-        relation = statements.qualified_name(self._source.project, self._source.dataset, self._source.table)
-        if self._source.table.endswith("*"):
+        label = ".".join(self._source.parts)
+        relation = statements.qualified_name(*self._source.parts)
+        if self._source.table.endswith("*") or self._source.is_in_catalog:
             self._set_location(dataset_location, None, label)
-            return self._open_wildcard(self._source, label, relation)
+            return self._open_by_dry_run(self._source, label, relation)
         table = find_table(self.jobs, label)
         if table is None:
             raise SourceError(
@@ -121,6 +123,7 @@ class BigQueryWarehouse:
             notes=_notes(table),
             size_bytes=table.num_bytes,
             partition=partition_of(table),
+            is_view=table.table_type == "VIEW",
         )
 
     def newest_partition(self, up_to: date) -> date | None:
@@ -272,8 +275,8 @@ class BigQueryWarehouse:
             )
         self.jobs.location = configured or dataset
 
-    def _open_wildcard(self, source: BigQueryTable, label: str, relation: str) -> SourceTable:
-        """Open all tables with a common prefix; a dry run returns their columns."""
+    def _open_by_dry_run(self, source: BigQueryTable, label: str, relation: str) -> SourceTable:
+        """Open all tables with a common prefix, or a table of a catalog; a dry run returns the columns."""
         from google.api_core.exceptions import BadRequest, NotFound
 
         with translate_bigquery_errors(f"read {label}"):
@@ -281,13 +284,16 @@ class BigQueryWarehouse:
                 result = self.jobs.dry_run(f"SELECT *\nFROM {relation}", "columns")
             except (NotFound, BadRequest) as error:
                 reason = describe_condition_error(error)
+                if source.is_in_catalog:
+                    raise SourceError(f"{label} can't be read: {reason}.", "check its name.") from None
                 raise SourceError(
                     f"No table matches {label}, or the tables can't be read as one: {reason}.",
                     "check the part before the asterisk.",
                 ) from None
         columns = [field for field in result.schema if field.name != "_TABLE_SUFFIX"]
-        tables = list_tables(self.jobs, f"{source.project}.{source.dataset}")
-        self._shards = shards_of(source.table, tables, self._settings)
+        if not source.is_in_catalog:
+            tables = list_tables(self.jobs, f"{source.project}.{source.dataset}")
+            self._shards = shards_of(source.table, tables, self._settings)
         return SourceTable(
             label,
             relation,

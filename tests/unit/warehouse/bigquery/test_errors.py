@@ -51,3 +51,13 @@ def test_a_project_without_billing_is_named_as_the_cause(reason: str, message: s
     error = to_rfm_error(api_error(403, reason, message), "run publish")
     assert error.exit_code == 4
     assert error.hint == "link the project to a billing account: https://console.cloud.google.com/billing"
+
+
+def test_a_table_in_a_sheet_needs_another_scope() -> None:
+    message = "Access Denied: BigQuery BigQuery: Permission denied while getting Drive credentials."
+    error = to_rfm_error(api_error(403, "accessDenied", message), "estimate the cost")
+    assert error.exit_code == 4
+    assert error.hint == (
+        'set bigquery.scopes = ["https://www.googleapis.com/auth/drive.readonly"],'
+        " and share the sheet with the account."
+    )
