@@ -21,7 +21,6 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.evaluation import bgnbd
 from rfm_pipeline.evaluation.bootstrap import draw_weights
 from rfm_pipeline.evaluation.conclusions import conclusions
-from rfm_pipeline.evaluation.configurations import Choice, configurations, label_of
 from rfm_pipeline.evaluation.figures import (
     Rates,
     date_evaluation,
@@ -33,6 +32,7 @@ from rfm_pipeline.evaluation.figures import (
 from rfm_pipeline.evaluation.origins import OrderSpan, choose_origins
 from rfm_pipeline.evaluation.result import Comparison, DateEvaluation, Evaluation, Outcome
 from rfm_pipeline.pipeline.access import needs_destination
+from rfm_pipeline.pipeline.configurations import Choice, configurations, label_of, staging_spec
 from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
 from rfm_pipeline.pipeline.key_counts import refuse_scientific_ids, refuse_unlikely_zero, zero_columns
 from rfm_pipeline.pipeline.plan import Plan, open_plan
@@ -229,11 +229,11 @@ class _Work(Struct):
         """Score the customers of a date by each configuration; return the identifier of `evaluated`."""
         warehouse, progress = self.plan.warehouse, self.observer.progress
         steps = queries.OriginSteps(self.plan.spec, warehouse.table)
+        customers, _, _ = steps.score(staging_spec(self.plan.spec, self.choices), origin)
+        warehouse.materialize(customers.name, customers.select, progress, customers.partitioned)
         scored = []
         for number, spec in enumerate(self._specs):
-            customers, edges, segments = steps.score(spec, origin)
-            if number == 0:
-                warehouse.materialize(customers.name, customers.select, progress, customers.partitioned)
+            _, edges, segments = steps.score(spec, origin)
             warehouse.materialize(edges.name, edges.select, progress)
             name = f"{segments.name}_{number}"
             warehouse.materialize(name, segments.select, progress)

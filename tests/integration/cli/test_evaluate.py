@@ -16,6 +16,8 @@ from rfm_pipeline.evaluation.evaluate import NO_SCIPY
 from support.cli import Rfm
 from support.orders import refused
 
+pytestmark = pytest.mark.usefixtures("few_replicates")
+
 START = date(2024, 1, 1)
 
 
@@ -33,12 +35,6 @@ def write_shop(folder: Path, customers: int = 150, days: int = 400, seed: int = 
     path = folder / "orders.csv"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
-
-
-@pytest.fixture(autouse=True)
-def few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw few replicates: the intervals themselves are tested elsewhere."""
-    monkeypatch.setattr("rfm_pipeline.evaluation.bootstrap.REPLICATES", 50)
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from rfm_pipeline.errors import UsageError
 from rfm_pipeline.sql.query_spec import QuerySpec
 
 _KEYS = ("preset", "bins", "method")
-_EXAMPLE = "for example --compare preset=grid --compare bins=5,method=ntile."
 
 
 class Choice(Struct, frozen=True):
@@ -38,6 +37,12 @@ class Choice(Struct, frozen=True):
         return replace(spec, settings=settings, segment_map=self.segment_map, frozen={})
 
 
+def staging_spec(spec: QuerySpec, choices: Sequence[Choice]) -> QuerySpec:
+    """Return the specification whose staged customers have the columns that each configuration needs."""
+    maps = [spec.segment_map, *(choice.segment_map for choice in choices)]
+    return replace(spec, segment_map=next((each for each in maps if each.uses_gap), spec.segment_map))
+
+
 def label_of(settings: Settings) -> str:
     """Return the name of a run's configuration, such as `classic, 4 bins`."""
     scoring = settings.scoring
@@ -48,32 +53,52 @@ def label_of(settings: Settings) -> str:
     return f"{settings.segments.name}, {bins} bins{method}"
 
 
-def parse_choice(choice: str | Mapping[str, Any]) -> dict[str, Any]:
+def parse_choice(
+    choice: str | Mapping[str, Any], option: str = "--compare", more_keys: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return what a configuration to compare sets: some of `preset`, `bins` and `method`.
 
     >>> parse_choice("preset=grid,bins=5")
     {'preset': 'grid', 'bins': '5'}
 
+    Args:
+        choice: Text of NAME=VALUE, separated by commas, or a mapping.
+        option: The option that takes the configuration, for messages.
+        more_keys: What it may also set.
+
     Raises:
         UsageError: If it sets something else, or the text is not NAME=VALUE.
     """
+    keys = (*_KEYS, *more_keys)
     if isinstance(choice, str):
         parts = [part.partition("=") for part in choice.split(",")]
         values: dict[str, Any] = {name.strip(): value.strip() for name, _, value in parts}
         is_valid = all(equals and value.strip() for _, equals, value in parts) and len(values) == len(parts)
     else:
         values, is_valid = dict(choice), bool(choice)
-    unknown = [name for name in values if name not in _KEYS]
+    unknown = [name for name in values if name not in keys]
     if not is_valid or unknown:
         what = f"sets '{unknown[0]}'" if is_valid else f"is '{choice}', not NAME=VALUE"
-        raise UsageError(f"A configuration to compare {what}; it takes preset, bins and method.", _EXAMPLE)
+        is_text = isinstance(choice, str)
+        example = f"{option} preset=grid, or {option} bins=5,method=ntile"
+        raise UsageError(
+            f"A configuration to compare {what}; it takes {', '.join(keys[:-1])} and {keys[-1]}.",
+            f"for example {example}." if is_text else 'for example {"preset": "grid", "bins": 5}.',
+        )
     return values
 
 
-def configurations(configuration: Configuration, choices: Sequence[str | Mapping[str, Any]]) -> list[Choice]:
+def configurations(
+    configuration: Configuration, choices: Sequence[str | Mapping[str, Any]], option: str = "--compare"
+) -> list[Choice]:
     """Return the configurations to compare.
 
     With a preset, a configuration has the map and the scoring of the preset, whatever the other layers set.
+
+    Args:
+        configuration: All layers of settings.
+        choices: What each configuration sets.
+        option: The option that takes them, for messages.
 
     Raises:
         UsageError: If a choice is not valid.
@@ -81,7 +106,7 @@ def configurations(configuration: Configuration, choices: Sequence[str | Mapping
     """
     compared = []
     for choice in choices:
-        values = parse_choice(choice)
+        values = parse_choice(choice, option)
         label = choice if isinstance(choice, str) else ",".join(f"{k}={v}" for k, v in choice.items())
         # The edges of an earlier run are those of other bins, or of another method.
         changed: dict[str, Any] = {"scoring": {"edges": "recomputed", "calibration": "latest"}}
@@ -90,7 +115,7 @@ def configurations(configuration: Configuration, choices: Sequence[str | Mapping
         if "preset" in values:
             if presets.info(values["preset"]).kind != "segments":
                 raise UsageError(
-                    f"The preset '{values['preset']}' of --compare is an export format, not a segment map.",
+                    f"The preset '{values['preset']}' of {option} is an export format, not a segment map.",
                     "`rfm presets` lists both.",
                 )
             without = ("scoring", "segments", "preset")
