@@ -8,7 +8,7 @@ half a million lines, and a run needs SQL only.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,14 @@ try:
 except ImportError:  # a release in which the extension module has another name
     import duckdb  # type: ignore[no-redef]
 
-__all__ = ["connect_in_memory", "duckdb", "execute_interruptibly", "fetch_dicts", "lock_holder"]
+__all__ = [
+    "connect_in_memory",
+    "duckdb",
+    "execute_interruptibly",
+    "fetch_dicts",
+    "fetch_pages",
+    "lock_holder",
+]
 
 _LEAST_ADDRESS_SPACE = 1_000_000_000
 """Bytes of address space that a run of a few lines takes, with four threads."""
@@ -114,6 +121,13 @@ def fetch_dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def fetch_pages(cursor: duckdb.DuckDBPyConnection, size: int = 20_000) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of the last executed query as `fetch_dicts` returns them, in pages of `size` rows."""
+    names = [column[0] for column in cursor.description or ()]
+    while rows := cursor.fetchmany(size):
+        yield [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def lock_holder(error: duckdb.Error) -> str | None:

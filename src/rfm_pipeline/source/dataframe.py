@@ -126,6 +126,14 @@ def _open(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnecti
     )  # fmt: skip
 
 
+def release_dataframe(opened: OpenedSource, connection: duckdb.DuckDBPyConnection) -> None:
+    """Free a data frame that was opened on a connection, which can then open another one."""
+    for registered in opened.copies:
+        connection.unregister(registered)
+    if _RELATION not in opened.copies:
+        connection.execute(f"DROP {'VIEW' if opened.copies else 'TABLE'} {_RELATION}")
+
+
 def _has_decimals(frame: Any) -> bool:
     """Return whether the first present value of a column of a pandas frame is a Decimal object."""
     values = (column.dropna().iloc[:1] for _, column in frame.items() if column.dtype == object)

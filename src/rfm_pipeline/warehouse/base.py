@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -140,6 +140,9 @@ class Warehouse(Protocol):
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         """Return all rows of a SELECT over staged tables; meant for few rows."""
+
+    def pages(self, select: str) -> Iterator[Sequence[dict[str, Any]]]:
+        """Yield the rows of a SELECT over staged tables page by page; meant for millions of rows."""
 
     def check_condition(self, expression: str, relation: str) -> str | None:
         """Return why `expression` is not a valid boolean condition over `relation`; None if it is valid."""

@@ -8,7 +8,7 @@ are dropped.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -219,6 +219,10 @@ class BigQueryWarehouse:
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         self._query_count += 1
         return self.jobs.rows(self.jobs.query(f"read-{self._query_count}", select))
+
+    def pages(self, select: str) -> Iterator[Sequence[dict[str, Any]]]:
+        self._query_count += 1
+        yield from self.jobs.pages(self.jobs.query(f"read-{self._query_count}", select))
 
     def check_condition(self, expression: str, relation: str) -> str | None:
         from google.api_core.exceptions import BadRequest

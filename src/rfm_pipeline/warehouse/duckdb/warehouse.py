@@ -5,13 +5,13 @@ The destination file is attached only for moments, see `warehouse.duckdb.destina
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rfm_pipeline.common.atomic_file import AtomicFile
-from rfm_pipeline.common.duckdb_engine import duckdb, execute_interruptibly, fetch_dicts
+from rfm_pipeline.common.duckdb_engine import duckdb, execute_interruptibly, fetch_dicts, fetch_pages
 from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.config.engines import DuckDBSettings
@@ -158,6 +158,10 @@ class DuckDBWarehouse:
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         with translate_duckdb_errors("read the staged result"):
             return fetch_dicts(self._connection.execute(select))
+
+    def pages(self, select: str) -> Iterator[Sequence[dict[str, Any]]]:
+        with translate_duckdb_errors("read the staged result"):
+            yield from fetch_pages(self._connection.execute(select))
 
     def check_condition(self, expression: str, relation: str) -> str | None:
         try:
