@@ -23,6 +23,7 @@ COMMANDS = {
     "runs": "List the recorded runs, or show one: lines, result, exclusions, audits and cost.",
     "transitions": "Show which customers moved between segments from one as-of date to another, and why.",
     "rollback": "Restore an earlier result from the history as the current one, in one transaction.",
+    "movers": "List the customers to write to: who slipped, woke up, is new at the top, or is due.",
     "forget": "Remove customers from all results, and leave them out of later runs.",
     "backfill": "Fill the history: publish the result as of each of many dates, oldest first.",
     "load": "Load files into a BigQuery table, which is created if it does not exist.",

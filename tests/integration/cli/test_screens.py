@@ -39,6 +39,8 @@ COMMANDS = {
     "evaluate": ("rfm evaluate orders.csv --horizon 20d",),
     "explain": (EARLIER, "rfm explain bob orders.csv"),
     "transitions": (EARLIER, LATER, "rfm transitions"),
+    "movers": (EARLIER, LATER, "rfm movers"),
+    "export-moved": (EARLIER, LATER, "rfm export --moved '* -> *' --output customers.csv"),
     "export": (LATER, "rfm export --output customers.csv"),
     "presets": ("rfm presets",),
     "presets-classic": ("rfm presets classic",),
