@@ -12,7 +12,8 @@ keys of a question:
 - `frozen`: frozen edges by dimension.
 
 A case of `transitions.sql` has the tables `earlier` and `later` instead, with the keys `as_of`, `preset`,
-`scoring` and `edges`.
+`scoring` and `edges`. A case of `movers.sql` has them, too, and the table `chosen`, with the fields of
+`MoverFilter` and `limit`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialects.registry import DIALECTS, dialect_of
+from rfm_pipeline.sql.movers import MoverFilter, listing_ctes, movers_ctes, movers_sql
 from rfm_pipeline.sql.pipeline import with_ctes
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec
 from rfm_pipeline.sql.stages.clean import clean_ctes
@@ -117,6 +119,10 @@ def transitions_fixture() -> Fixture:
     return Fixture.read(GOLDEN_SQL / "transitions.sql")
 
 
+def movers_fixture() -> Fixture:
+    return Fixture.read(GOLDEN_SQL / "movers.sql")
+
+
 def question_of(case: Case) -> Question:
     """Return the question of a case of a stage."""
     chosen = preset(case.question["preset"]) if "preset" in case.question else {}
@@ -189,6 +195,26 @@ def build_transitions(case: Case, dialect: str) -> Built:
     with_clause = with_ctes(ctes, "", dialect)
     assert query.startswith(with_clause)
     return Built(dialect, ctes, query.removeprefix(with_clause))
+
+
+def build_movers(case: Case, dialect: str) -> Built:
+    """Return the query of the movers."""
+    earlier, later = snapshots_of(case)
+    limit, chosen = chosen_of(case)
+    arguments = ("history", earlier, later, chosen, dialect_of(dialect))
+    ctes = (*movers_ctes(*arguments), *listing_ctes(limit))
+    query, with_clause = movers_sql(*arguments, limit=limit), with_ctes(ctes, "", dialect)
+    assert query.startswith(with_clause)
+    return Built(dialect, ctes, query.removeprefix(with_clause))
+
+
+def chosen_of(case: Case) -> tuple[int | None, MoverFilter]:
+    """Return the limit and the conditions of a case of the movers; an empty segment of a move is any."""
+    chosen: Mapping[str, Any] = case.question["chosen"]
+    moves = tuple((start or None, end or None) for start, end in chosen.get("moves", ()))
+    return chosen.get("limit"), MoverFilter(
+        moves, tuple(chosen.get("reasons", ())), tuple(chosen.get("segments", ()))
+    )
 
 
 def fixture_sql(fixture: Fixture, build: Callable[[Case, str], Built]) -> dict[str, str]:

@@ -26,12 +26,13 @@ from rfm_pipeline.sql.usual_gap import is_due
 
 REASONS = ("slipped", "woke_up", "new_at_top", "due")
 """The possible reasons, in the order in which they are listed."""
+_FLAGS = (*REASONS, "is_chosen", "by_rules")
 _LATER = ("frequency", "recency_days", "first_order_date", "last_order_date")
 _OWN_COLUMNS = {
     "customer_id": "l.customer_id",
     "had_worst_recency": "e.r_score = 1",
     "has_ordered": "l.last_order_date > e.last_order_date",
-    **{f"later_{name}": f"l.{name}" for name in _LATER},
+    **{name: f"l.{name}" for name in _LATER},
 }
 _LISTED = {
     "customer_id": "text", "from_segment": "text", "segment": "text", "cause": "text",
@@ -79,21 +80,24 @@ def movers_sql(
         dialect: The SQL dialect.
         limit: Maximum number of listed customers; None for all.
     """
-    flags = (*REASONS, "is_chosen", "by_rules")
-    counted = select([*flags, "COUNT(*) AS customers", "SUM(monetary) AS monetary"], "movers", len(flags))
+    ctes = (*movers_ctes(history, earlier, later, chosen, dialect), *listing_ctes(limit))
+    nulls = [f"{dialect.cast('NULL', kind)} AS {name}" for name, kind in _LISTED.items()]
+    totals = select([*nulls, "monetary", *_FLAGS, "customers"], "counted")
+    rows = select([*_LISTED, "monetary", *_FLAGS, "1 AS customers"], "listed")
+    return with_ctes(ctes, f"{totals}\nUNION ALL\n{rows}", dialect.name)
+
+
+def listing_ctes(limit: int | None) -> tuple[Cte, Cte]:
+    """Return the CTEs of `movers_sql` after `movers`: the totals, and the listed customers."""
+    counted = select([*_FLAGS, "COUNT(*) AS customers", "SUM(monetary) AS monetary"], "movers", len(_FLAGS))
     ranked = "movers\nWHERE is_chosen\nORDER BY monetary DESC, customer_id"
     if limit is not None:
         ranked = f"{ranked}\nLIMIT {limit}"
-    listed = select([*_LISTED, "monetary", *flags], ranked)
-    ctes = (
-        *movers_ctes(history, earlier, later, chosen, dialect),
+    listed = select([*_LISTED, "monetary", *_FLAGS], ranked)
+    return (
         Cte("counted", "One row per combination of reasons, with its customers.", counted, reads=("movers",)),
         Cte("listed", "One row per listed customer.", listed, reads=("movers",)),
     )
-    nulls = [f"{dialect.cast('NULL', kind)} AS {name}" for name, kind in _LISTED.items()]
-    totals = select([*nulls, "monetary", *flags, "customers"], "counted")
-    rows = select([*_LISTED, "monetary", *flags, "1 AS customers"], "listed")
-    return with_ctes(ctes, f"{totals}\nUNION ALL\n{rows}", dialect.name)
 
 
 def mover_ids_sql(
@@ -139,7 +143,7 @@ def _reasoned(segment_map: SegmentMap, dialect: Dialect) -> Cte:
         "slipped": "has_moved AND later_rank > earlier_rank",
         "woke_up": "has_moved AND later_rank < earlier_rank AND had_worst_recency AND has_ordered",
         "new_at_top": f"later_segment = {best} AND (has_moved OR earlier_segment IS NULL)",
-        "due": is_due(dialect, "later_"),
+        "due": is_due(dialect),
     }
     columns = ["*", *(f"{condition} AS {reason}" for reason, condition in reasons.items())]
     description = "One row per row of compared, with the reasons to write to the customer."
@@ -162,7 +166,7 @@ def _movers(chosen: MoverFilter, dialect: Dialect) -> Cte:
         "CASE WHEN cause = 'rules' THEN NULL ELSE earlier_segment END AS from_segment",
         "later_segment AS segment",
         "cause",
-        *(f"later_{name} AS {name}" for name in _LATER),
+        *_LATER,
         "later_monetary AS monetary",
         *REASONS,
         f"{is_chosen} AS is_chosen",

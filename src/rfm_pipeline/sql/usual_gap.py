@@ -10,17 +10,11 @@ from __future__ import annotations
 from rfm_pipeline.sql.dialects.base import Dialect
 
 
-def is_due(dialect: Dialect, prefix: str = "") -> str:
-    """Return the SQL condition that a customer is due, in whole numbers.
-
-    Args:
-        dialect: The SQL dialect.
-        prefix: Prefix of the columns, such as `later_`.
-    """
-    first, last = f"{prefix}first_order_date", f"{prefix}last_order_date"
+def is_due(dialect: Dialect) -> str:
+    """Return the SQL condition that a customer is due, in whole numbers."""
     return (
-        f"({prefix}frequency > 1 AND {last} > {first}"
-        f" AND {prefix}recency_days * ({prefix}frequency - 1) > {dialect.days_between(first, last)})"
+        "(frequency > 1 AND last_order_date > first_order_date AND recency_days * (frequency - 1) >"
+        f" {dialect.days_between('first_order_date', 'last_order_date')})"
     )
 
 

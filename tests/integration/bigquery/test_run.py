@@ -521,7 +521,7 @@ def test_runs_on_duckdb_have_no_cost_and_no_jobs(rfm: Rfm, tmp_path: Path) -> No
     assert len(published(tmp_path / "rfm.duckdb")) == 4
 
 
-def test_transitions_equal_those_on_duckdb(
+def test_transitions_and_movers_equal_those_on_duckdb(
     bigquery_shop: Shop, rfm: Rfm, proxy: Proxy, tmp_path: Path
 ) -> None:
     source = bigquery_shop.create_table()
@@ -536,6 +536,18 @@ def test_transitions_equal_those_on_duckdb(
         same = ("stayed", "moved", "new", "lapsed", "causes", "segments", "flows")
         assert {name: on_bigquery.json[name] for name in same} == {name: on_duckdb[name] for name in same}
         assert on_duckdb["new"] + on_duckdb["moved"] > 0
+    columns = ("--columns", "customer_id,segment,monetary", "-o", "woke.csv")
+    for command in (("movers",), ("export", "--reason", "woke_up", *columns)):
+        results, files = [], []
+        for to in (bigquery_shop.destination, "duckdb:rfm.duckdb"):
+            ended = rfm(*command, "--from", "2024-01-31", "--to", to, "--json")
+            assert ended.code == 0, ended.stderr
+            own = {"destination", "source"}
+            results.append({name: value for name, value in ended.json.items() if name not in own})
+            files.append(Path("woke.csv").read_text(encoding="utf-8") if "export" in command else "")
+        assert results[0] == results[1]
+        assert files[0] == files[1]
+    assert results[0]["exported"] == len(files[0].splitlines()) - 1 > 0
 
 
 def test_an_edited_history_is_neither_restored_nor_compared(

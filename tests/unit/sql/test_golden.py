@@ -6,7 +6,7 @@ To regenerate the expected SQL: `RFM_UPDATE_GOLDEN=1 uv run pytest tests/unit/sq
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
 from itertools import pairwise
@@ -33,9 +33,11 @@ from support.golden_queries import (
     Built,
     Case,
     Fixture,
+    build_movers,
     build_stage,
     build_transitions,
     fixture_sql,
+    movers_fixture,
     stage_fixture,
     transitions_fixture,
 )
@@ -43,6 +45,11 @@ from support.golden_queries import (
 FIXTURES: Mapping[str, Fixture] = {
     **{stage: stage_fixture(stage) for stage in STAGES},
     "transitions": transitions_fixture(),
+    "movers": movers_fixture(),
+}
+BUILDERS: Mapping[str, Callable[[Case, str], Built]] = {
+    "transitions": build_transitions,
+    "movers": build_movers,
 }
 CASES = [(fixture, case.name) for fixture in FIXTURES for case in FIXTURES[fixture].cases]
 WHOLE = [(name, dialect) for name in WHOLE_QUERIES for dialect in DIALECTS]
@@ -57,9 +64,9 @@ def built_sql(fixture: str) -> dict[str, str]:
 
 
 def build(fixture: str, case: Case, dialect: str) -> Built:
-    return (
-        build_transitions(case, dialect) if fixture == "transitions" else build_stage(fixture, case, dialect)
-    )
+    if fixture in BUILDERS:
+        return BUILDERS[fixture](case, dialect)
+    return build_stage(fixture, case, dialect)
 
 
 @pytest.mark.parametrize(("fixture", "case"), CASES)
@@ -111,9 +118,8 @@ TEXTS: Mapping[tuple[str, str], str] = {
 @pytest.mark.parametrize(("name", "dialect"), TEXTS)
 def test_the_sql_parses_in_its_dialect_as_one_query(name: str, dialect: str) -> None:
     statements = sqlglot.parse(TEXTS[name, dialect], read=dialect)
-    assert [type(statement) for statement in statements] == [exp.Select]
-    query = statements[0]
-    assert isinstance(query, exp.Select)
+    (query,) = statements
+    assert isinstance(query, exp.Query)
     assert not list(query.find_all(exp.Command)), "sqlglot does not parse commands"
     names = [cte.alias for cte in query.ctes]
     assert len(set(names)) == len(names) >= 1
@@ -160,6 +166,12 @@ def test_each_cte_names_the_ctes_that_it_reads(name: str, dialect: str) -> None:
 def test_each_cte_of_the_transitions_names_the_ctes_that_it_reads(name: str, dialect: str) -> None:
     ctes = transitions_ctes("the_history", *TRANSITIONS[name], dialect_of(dialect))
     assert_reads_are_complete(ctes, "the_history", dialect)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_each_cte_of_the_movers_names_the_ctes_that_it_reads(dialect: str) -> None:
+    for case in FIXTURES["movers"].cases:
+        assert_reads_are_complete(build_movers(case, dialect).ctes, "history", dialect)
 
 
 def test_a_query_has_only_the_ctes_that_its_select_needs() -> None:
