@@ -142,7 +142,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # price_per_tib = 6.25              # for the estimate, in dollars
 # reservation = "projects/shop-jobs/locations/EU/reservations/daily"   # slots of the queries
 # priority = "interactive"          # or "batch": wait for idle slots
-# labels = { team = "crm" }         # of each job and table, besides those of rfm
+# labels = {{ team = "crm" }}       # of each job and table, besides those of rfm
 # wildcard = "dated"                # which tables of events_* are read: those named after a date, or "all"
 # scopes = ["https://www.googleapis.com/auth/drive.readonly"]   # to read a table that is a Google sheet
 # job_timeout = 3600                # seconds that a job may take
