@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -73,6 +74,11 @@ class Configuration(Struct, frozen=True, dict=True):
         return replace(
             self, flags={**self.flags, **locations}, source_preset=recognised, source_columns=names
         )
+
+    @property
+    def today(self) -> date:
+        """The date on which the command started, in the shop's time zone."""
+        return self.started.astimezone(ZoneInfo(self.settings.timezone)).date()
 
     @property
     def export_notes(self) -> tuple[str, ...]:

@@ -78,7 +78,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # [scoring.monetary]
 # bins = 4
 
-# A segment map of your own; start from `rfm presets classic --toml`.
+# A segment map of your own; start from `rfm presets classic --toml`. The preset lifecycle has conditions on days.
 # [segments]
 # fallback = "Others"
 # [[segments.rules]]
@@ -86,6 +86,8 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # r = 4
 # f = ">=3"
 # m = "3-4"
+# first_order_days = ">=31"         # days since the first order
+# gap = "<=1.5"                     # days since the last order, in usual gaps of the customer; "none" without one
 
 # [audits]                          # "block" stops the publish, "warn" reports, "off" checks nothing
 # source_not_empty = "block"        # always
@@ -142,7 +144,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # price_per_tib = 6.25              # for the estimate, in dollars
 # reservation = "projects/shop-jobs/locations/EU/reservations/daily"   # slots of the queries
 # priority = "interactive"          # or "batch": wait for idle slots
-# labels = {{ team = "crm" }}       # of each job and table, besides those of rfm
+# labels = {{ team = "crm" }}         # of each job and table, besides those of rfm
 # wildcard = "dated"                # which tables of events_* are read: those named after a date, or "all"
 # scopes = ["https://www.googleapis.com/auth/drive.readonly"]   # to read a table that is a Google sheet
 # job_timeout = 3600                # seconds that a job may take

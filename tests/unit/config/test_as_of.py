@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime
 import pytest
 from msgspec.structs import replace
 
+from rfm_pipeline.cli.date_options import as_of_date
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.errors import ConfigurationError, UsageError
 
 # In Auckland it is the 2nd of March, in New York the 29th of February.
 LATE = datetime(2024, 3, 1, 12, 30, tzinfo=UTC)
@@ -55,3 +56,11 @@ def test_since_is_compared_with_the_named_day() -> None:
 def test_another_word_is_an_error_that_names_the_words() -> None:
     with pytest.raises(ConfigurationError, match="'latest', 'today' or 'yesterday'"):
         _ = Configuration({"as_of": "tomorrow"}).settings
+
+
+def test_the_last_date_of_a_backfill_can_be_named() -> None:
+    configuration = Configuration({"timezone": "Pacific/Auckland"}, started=LATE)
+    assert as_of_date("--until", "yesterday", configuration.today) == date(2024, 3, 1)
+    assert as_of_date("--until", "today", configuration.today) == date(2024, 3, 2)
+    with pytest.raises(UsageError, match="--from is 'yesterday', which is not a date"):
+        as_of_date("--from", "yesterday")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -43,7 +44,10 @@ def backfill(
     flags: dict[str, Any],
     source: Source = None,
     start: Annotated[str | None, typer.Option("--from", help="First as-of date.", show_default=False)] = None,
-    end: Annotated[str | None, typer.Option("--until", help="Last as-of date.", show_default=False)] = None,
+    end: Annotated[
+        str | None,
+        typer.Option("--until", help="Last as-of date, or 'yesterday' or 'today'.", show_default=False),
+    ] = None,
     every: Annotated[
         EveryOption,
         typer.Option(help="Interval between the as-of dates; stored: the dates that the history has."),
@@ -73,7 +77,7 @@ def backfill(
     from rfm_pipeline.pipeline.backfill import backfill as run_backfill
 
     first = as_of_date("--from", start) if start else None
-    last = as_of_date("--until", end) if end else None
+    last = as_of_date("--until", end, date.max) if end else None
     if every is not EveryOption.STORED and (first is None or last is None):
         raise UsageError(
             "A backfill needs its first and its last as-of date.",
@@ -81,6 +85,8 @@ def backfill(
         )
     with open_session("backfill", quiet=quiet) as session:
         configuration = session.load(with_source(flags, source), config)
+        # The time zone that `yesterday` refers to is known only now.
+        last = as_of_date("--until", end, configuration.today) if end else None
         if every is EveryOption.STORED or first is None or last is None:
             dates = stored_dates(configuration, first, last)
         else:

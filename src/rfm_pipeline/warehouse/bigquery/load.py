@@ -14,6 +14,7 @@ from rfm_pipeline.warehouse.bigquery.catalog import refuse_published_table
 from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles, ParquetField, to_schema_fields
+from rfm_pipeline.warehouse.bigquery.permissions import expires, expiry_note
 from rfm_pipeline.warehouse.bigquery.schema import schema_differences, type_name
 from rfm_pipeline.warehouse.bigquery.tables import (
     create_table,
@@ -96,7 +97,10 @@ def load_files(
         loaded = find_table(jobs, name)
     finally:
         jobs.client.close()  # type: ignore[no-untyped-call]
-    return LoadResult(files.label, name, files.fields, rows, loaded.num_rows if loaded else None, files.notes)
+    # A new table has the default expiration of its dataset.
+    notes = (expiry_note(loaded),) if loaded and expires(loaded) else ()
+    rows_now = loaded.num_rows if loaded else None
+    return LoadResult(files.label, name, files.fields, rows, rows_now, (*files.notes, *notes))
 
 
 def load_parquet(
