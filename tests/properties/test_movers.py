@@ -72,7 +72,8 @@ def test_movers_are_those_of_the_reference(data: st.DataObject, name: str, seed:
     listed = [row for row in rows if row["customer_id"] is not None]
     listed.sort(key=lambda row: (-row["monetary"], row["customer_id"]))
     assert [
-        (row["customer_id"], row["segment"], {reason for reason in REASONS if row[reason]}) for row in listed
+        (row["customer_id"], row["segment"], frozenset(reason for reason in REASONS if row[reason]))
+        for row in listed
     ] == [
         (customer.row["customer_id"], customer.row["segment"], customer.reasons)
         for customer in expected[:limit]

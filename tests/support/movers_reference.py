@@ -1,4 +1,4 @@
-"""The movers between two as-of dates in plain Python: without SQL, and with the package's segment maps only."""
+"""The movers between two as-of dates in plain Python, without SQL; segment maps are those of the package."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def is_due(row: Row) -> bool:
     days = (row["last_order_date"] - row["first_order_date"]).days
     if row["frequency"] < 2 or days == 0:
         return False
-    return Fraction(row["recency_days"]) > Fraction(days, row["frequency"] - 1)
+    usual_gap = Fraction(days, row["frequency"] - 1)
+    return bool(row["recency_days"] > usual_gap)
 
 
 def _moved_by_rules(old: Row, row: Row, earlier: ScoredSnapshot, later: ScoredSnapshot) -> bool:
