@@ -29,7 +29,7 @@ LAYERS: list[set[str]] = [
     {"source", "sql", "schedule"},
     {"warehouse", "report"},
     {"pipeline"},
-    {"notifications", "explain", "evaluation", "audiences"},
+    {"notifications", "explain", "evaluation", "comparison", "audiences"},
     {"api"},
     {"cli"},
 ]

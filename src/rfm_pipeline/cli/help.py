@@ -20,6 +20,7 @@ COMMANDS = {
     "sql": "Print the whole computation as one query, to read or to run elsewhere.",
     "explain": "Explain why a customer is in a segment and what would change it. Nothing is published.",
     "evaluate": "Show what customers scored on dates in the past bought afterwards. Nothing is published.",
+    "compare": "Compare two segmentations of the same customers. Nothing is published.",
     "runs": "List the recorded runs, or show one: lines, result, exclusions, audits and cost.",
     "transitions": "Show which customers moved between segments from one as-of date to another, and why.",
     "rollback": "Restore an earlier result from the history as the current one, in one transaction.",

@@ -37,6 +37,7 @@ COMMANDS = {
     "rollback": (EARLIER, LATER, "rfm rollback"),
     "backfill": (f"{BACKFILL} --until 2024-02-24", f"{BACKFILL} --until 2024-02-26"),
     "evaluate": ("rfm evaluate orders.csv --horizon 20d",),
+    "compare": ("rfm compare orders.csv --with preset=grid",),
     "explain": (EARLIER, "rfm explain bob orders.csv"),
     "transitions": (EARLIER, LATER, "rfm transitions"),
     "movers": (EARLIER, LATER, "rfm movers"),

@@ -1,0 +1,1 @@
+"""Comparison of two segmentations of customers: two tables, dates, destinations or configurations."""
