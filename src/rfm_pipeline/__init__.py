@@ -11,10 +11,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rfm_pipeline.api.compare import compare
     from rfm_pipeline.api.evaluate import evaluate
     from rfm_pipeline.api.segment import segment
     from rfm_pipeline.api.segment_summary import SegmentSummary
     from rfm_pipeline.api.segmentation import Segmentation
+    from rfm_pipeline.comparison.result import SegmentComparison
     from rfm_pipeline.errors import AuditError as AuditError
     from rfm_pipeline.errors import RfmError as RfmError
     from rfm_pipeline.evaluation.result import Evaluation
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 from rfm_pipeline._version import __version__
 
 __all__ = [
-    "AuditError", "Evaluation", "RfmError", "SegmentSummary", "Segmentation", "__version__", "evaluate",
-    "segment",
+    "AuditError", "Evaluation", "RfmError", "SegmentComparison", "SegmentSummary", "Segmentation",
+    "__version__", "compare", "evaluate", "segment",
 ]  # fmt: skip
 
 # Where each name is: the command line loads this package too, and none of these.
@@ -31,8 +33,10 @@ _ROOMS = {
     "AuditError": "errors",
     "Evaluation": "evaluation.result",
     "RfmError": "errors",
+    "SegmentComparison": "comparison.result",
     "SegmentSummary": "api.segment_summary",
     "Segmentation": "api.segmentation",
+    "compare": "api.compare",
     "evaluate": "api.evaluate",
     "segment": "api.segment",
 }
