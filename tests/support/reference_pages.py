@@ -198,6 +198,7 @@ def preset_pages() -> str:
         parts.append(
             f"### {name}\n\n{about.title}. {about.description} Bins (recency × frequency × monetary): {bins}.\n\n"
             f"{_table(('segment', 'customers', 'recommended action'), rows)}"
+            + "".join(f"\n{note}\n" for note in about.notes)
         )
     parts.append(
         "## Exports\n\nA source with these columns is recognised, and needs no configuration; flags add to what the preset says.\n`--preset none` reads a source without recognising it.\n"

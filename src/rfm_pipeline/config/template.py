@@ -78,7 +78,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # [scoring.monetary]
 # bins = 4
 
-# A segment map of your own; start from `rfm presets classic --toml`. The preset lifecycle has conditions on days.
+# A segment map of your own; start from `rfm presets classic --toml`, or lifecycle for conditions on days.
 # [segments]
 # fallback = "Others"
 # [[segments.rules]]
@@ -87,7 +87,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # f = ">=3"
 # m = "3-4"
 # first_order_days = ">=31"         # days since the first order
-# gap = "<=1.5"                     # days since the last order, in usual gaps of the customer; "none" without one
+# gap = "<=1.5"                     # days since the last order in usual gaps; "none" with one order day
 
 # [audits]                          # "block" stops the publish, "warn" reports, "off" checks nothing
 # source_not_empty = "block"        # always

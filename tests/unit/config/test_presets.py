@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter, defaultdict
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,11 +14,15 @@ import pytest
 
 from rfm_pipeline.common.date_formats import format_regex
 from rfm_pipeline.config import presets
+from rfm_pipeline.config.day_conditions import Rhythm
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig, cell_text
 from rfm_pipeline.errors import ConfigurationError
+from rfm_pipeline.explain.order_timeline import twice_median_gap
 from support.paths import SHARED_DATA
 
-SEGMENT_MAPS = {"classic": 4, "grid": 5, "klaviyo": 3, "pymc": 4, "r-rfm": 5, "shopify": 5}
+SEGMENT_MAPS = {
+    "classic": 4, "grid": 5, "klaviyo": 3, "lifecycle": 4, "pymc": 4, "r-rfm": 5, "shopify": 5,
+}  # fmt: skip
 SOURCES = (
     "amazon-orders", "bigcommerce-orders", "ebay-orders", "etsy-items", "etsy-orders", "ga4",
     "klaviyo-events", "magento-orders",
@@ -104,6 +108,27 @@ def test_a_segment_map_is_valid_for_its_bins(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SEGMENT_MAPS)
+def test_a_segment_map_has_notes_on_its_names_and_its_original(name: str) -> None:
+    notes = presets.info(name).notes
+    assert notes
+    assert all(note.endswith(".") for note in notes)
+
+
+def test_the_customers_in_the_notes_are_in_the_segments_that_the_notes_name() -> None:
+    assert build_map("r-rfm").segment_of(4, 4, 4) == "Potential Loyalist"
+    assert build_map("shopify").segment_of(5, 1, 2) == "Active"
+    assert build_map("shopify").segment_of(5, 1, 1) == "New"
+    frequent = {"Premium Customer", "Repeat Customer"}
+    assert not [cell for cell, name in build_map("pymc").cells().items() if cell[1] == 2 and name in frequent]
+    days = [date(2024, 1, 1) + timedelta(days=day) for day in (1, 11, 41)]
+    usual = twice_median_gap(days)
+    assert usual == 40
+    lifecycle = build_map("lifecycle")
+    on = {day: lifecycle.segment_of(3, 3, 3, Rhythm(day - 1, day - 41, usual)) for day in (61, 62)}
+    assert on == {61: "Loyal", 62: "Due"}
+
+
+@pytest.mark.parametrize("name", SEGMENT_MAPS)
 def test_a_segment_map_has_the_name_of_its_preset(name: str) -> None:
     assert build_map(name).name == name
     assert build_map(name).description.endswith(".")
@@ -124,6 +149,7 @@ About to Sleep, At-Risk, Hibernating, Lost
 grid: Champions, Loyal Customers, Potential Loyalists, New Customers, Need Attention, Promising, \
 Can't Lose Them, About to Sleep, At Risk, Hibernating
 klaviyo: Champions, Loyal, Recent, Needs Attention, At Risk, Inactive
+lifecycle: Champions, Loyal, New, Active, Due, One-time, Slipping, Dormant, Lost
 pymc: Premium Customer, Top Spender, Repeat Customer, At-Risk Customer, Inactive Customer, Other
 r-rfm: Champions, Potential Loyalist, New Customers, Promising, At Risk, Can't Lose Them, Loyal Customers, \
 Need Attention, About To Sleep, Lost, Others

@@ -1,4 +1,4 @@
-"""Output of `rfm presets`: the list, a segment map as a grid, and JSON."""
+"""Output of `rfm presets`: the list, a segment map as a grid or as its rules, and JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.text import Text
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.config.segment_map import SegmentMap, cell_text
 
 _COLOURS = ("green", "cyan", "blue", "magenta", "yellow", "red", "bright_green", "bright_cyan", "bright_blue",
             "bright_magenta", "bright_yellow", "bright_red")  # fmt: skip
@@ -37,6 +37,7 @@ def preset_json(name: str) -> dict[str, Any]:
     if info.kind == "segments":
         validated = segment_map(name)
         values["bins"] = list(validated.bins)
+        values["notes"] = list(info.notes)
         values["segments"] = [
             {"segment": segment.name, "description": segment.description, "action": segment.action}
             for segment in validated.segments
@@ -68,13 +69,15 @@ def print_list() -> None:
 
 
 def print_preset(name: str) -> None:
-    """Print one preset: its segment map as a grid and a list, or its settings as TOML."""
+    """Print one preset: its segment map with notes, or its settings as TOML."""
     info = presets.info(name)
     out = console()
     out.print(Group(Text(info.title, style="bold"), Text(info.description), Text()))
     if info.kind == "segments":
         validated = segment_map(name)
-        out.print(Group(_grid(validated), Text(), _segments(validated)))
+        shown = _rules(validated) if validated.uses_days else _grid(validated)
+        notes = [Text(f"\n{note}") for note in info.notes]
+        out.print(Group(shown, Text(), _segments(validated), *notes))
     else:
         # Without wrapping, which would break the TOML.
         out.print(Text(preset_settings(name).rstrip()), soft_wrap=True)
@@ -98,6 +101,22 @@ def _grid(validated: SegmentMap) -> Table:
             _cell([cells[r, f, m] for m in range(1, monetary + 1)], colours) for f in range(1, frequency + 1)
         ]
         table.add_row(*row)
+    return table
+
+
+def _rules(validated: SegmentMap) -> Table:
+    """Return the rules in their order; the first one that matches a customer names the segment."""
+    colours = _colours(validated)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("Rule", "Segment", "Conditions"):
+        table.add_column(heading, overflow="fold")
+    for number, rule in enumerate(validated.rules, start=1):
+        conditions = rule.conditions()
+        conditions += [cell_text(cell, validated.bins) for cell in sorted(rule.cells or ())]
+        name = Text(rule.segment, style=colours[rule.segment])
+        table.add_row(Text(str(number)), name, Text(", ".join(conditions)))
+    if validated.fallback is not None:
+        table.add_row("", Text(validated.fallback, style=colours[validated.fallback]), "all others")
     return table
 
 

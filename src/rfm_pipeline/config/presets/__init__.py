@@ -52,7 +52,8 @@ class Preset(Struct, frozen=True):
         kind: "segments" for a segment map, "source" for the columns of an export.
         signatures: Sets of column names that identify the export: a source that has all names of one set is
             recognised; case, spaces and punctuation do not matter. Empty for a segment map.
-        notes: Facts about the export that its user should know, one phrase each.
+        notes: Facts about the export that its user should know, one phrase each; of a segment map, where its
+            names mislead and where it differs from its original, a paragraph each.
         question: Role that the export has no usable column for, and the question about it; None for most
             exports.
     """
