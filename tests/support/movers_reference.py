@@ -82,9 +82,12 @@ def _moved_by_rules(old: Row, row: Row, earlier: ScoredSnapshot, later: ScoredSn
     """Return whether the earlier rules, with the edges of the later date, give another segment."""
     if None not in {earlier.rule_version, later.rule_version} and earlier.rule_version != later.rule_version:
         return True
+    if earlier.segment_map.uses_gap:
+        # The history does not have the gaps: any other rule or scoring may have moved the customer.
+        is_same_map = earlier.segment_map.rules == later.segment_map.rules
+        return not is_same_map or earlier.dimensions != later.dimensions
     scores = []
-    pairs = zip(earlier.dimensions, later.dimensions, strict=True)
-    for dimension, other in pairs:
+    for dimension, other in zip(earlier.dimensions, later.dimensions, strict=True):
         name = dimension.name
         column = "recency_days" if name == "recency" else name
         own = f"{name[0]}_score"
@@ -96,4 +99,4 @@ def _moved_by_rules(old: Row, row: Row, earlier: ScoredSnapshot, later: ScoredSn
             value, edges = Decimal(row[column]), earlier.edges[name] or ()
             scores.append(1 + sum(value <= edge if name == "recency" else value > edge for edge in edges))
     r, f, m = scores
-    return earlier.segment_map.segment_of(r, f, m) != row["segment"]
+    return bool(earlier.segment_map.segment_of(r, f, m) != row["segment"])

@@ -8,6 +8,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from rfm_pipeline.config.day_conditions import Rhythm
 from rfm_pipeline.config.scoring import DimensionScoring
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.transitions import ScoredSnapshot
@@ -26,6 +27,17 @@ def score(
         return random.randrange(1, dimension.bins + 1)
     is_recency = dimension.name == "recency"
     return 1 + sum(bool(value <= edge if is_recency else value > edge) for edge in edges)
+
+
+def rhythm(scored: ScoredSnapshot, orders: Mapping[str, Any]) -> Rhythm:
+    """Return the days of a customer, whose gaps between the orders are all as long as the mean gap."""
+    days = (orders["last_order_date"] - orders["first_order_date"]).days
+    twice_gap = 2 * days // (orders["frequency"] - 1) if orders["frequency"] > 1 else 0
+    return Rhythm(
+        (scored.as_of - orders["first_order_date"]).days,
+        (scored.as_of - orders["last_order_date"]).days,
+        twice_gap or None,
+    )
 
 
 def random_history(
@@ -60,7 +72,7 @@ def random_history(
                 "r_score": r,
                 "f_score": f,
                 "m_score": m,
-                "segment": scored.segment_map.segment_of(r, f, m),
+                "segment": scored.segment_map.segment_of(r, f, m, rhythm(scored, orders)),
                 "as_of_date": scored.as_of + timedelta(days=7 if between else 0),
             }
             rows.append(kept)
