@@ -53,12 +53,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(["reason", "customer_id", "written"], "STRING"),
         **dict.fromkeys(["first_order_date", "last_order_date"], "DATE"),
         **dict.fromkeys(["frequency", "lines", "shared_orders", "long_orders", "refunds"], "INT64"),
+        "twice_median_gap": "INT64",
         **dict.fromkeys(["monetary", "repeated"], "NUMERIC"),
     },
     "segments": {
         **dict.fromkeys(["customer_id", "rfm_score", "segment"], "STRING"),
         **dict.fromkeys(["first_order_date", "last_order_date", "as_of_date"], "DATE"),
         **dict.fromkeys(["recency_days", "frequency", "r_score", "f_score", "m_score"], "INT64"),
+        **dict.fromkeys(["first_order_days", "twice_median_gap"], "INT64"),
         **dict.fromkeys(["monetary", "avg_order_value"], "NUMERIC"),
     },
 }

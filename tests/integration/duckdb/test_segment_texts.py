@@ -37,7 +37,9 @@ def subscriptions() -> list[Order]:
     """Monthly payments on one day: 80 customers still pay, 30 have stopped, 10 have just begun."""
     random = Random(1)
     begun = [(f"s{number}", random.randrange(12), 24) for number in range(80)]
-    begun += [(f"x{number}", *sorted(random.sample(range(23), 2))) for number in range(30)]
+    for number in range(30):
+        first, end = sorted(random.sample(range(23), 2))
+        begun.append((f"x{number}", first, end))
     begun += [(f"n{number}", 23, 24) for number in range(10)]
     return [
         (customer, date(2024 + month // 12, month % 12 + 1, 1), random.choice([990, 1990]))

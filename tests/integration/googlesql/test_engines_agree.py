@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import duckdb
@@ -43,6 +44,32 @@ AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
 """Phases without shrinking, which would evaluate a thousand questions."""
 
 PLAIN = {"customer_id": "STRING", "order_id": "STRING", "ordered_at": "DATE", "amount": "NUMERIC"}
+
+
+# Conditions on days
+
+
+@pytest.mark.parametrize("has_order_ids", [True, False], ids=["orders", "lines"])
+@pytest.mark.parametrize("options", [{}, {"returns": "net", "window": "90 days"}], ids=["plain", "net"])
+def test_the_usual_gap_is_that_of_the_reference(has_order_ids: bool, options: dict[str, Any]) -> None:
+    random = Random(5)
+    columns = PLAIN if has_order_ids else {name: PLAIN[name] for name in PLAIN if name != "order_id"}
+    rows = [
+        {
+            "customer_id": f"c{random.randrange(20)}",
+            "order_id": f"o{random.randrange(110)}",
+            "ordered_at": START + timedelta(days=random.randrange(160)),
+            "amount": Decimal(random.choice([5, 10, 20, -5, 0])),
+        }
+        for _ in range(150)
+    ]
+    rows = [{name: row[name] for name in columns} for row in rows]
+    settings = {"columns": roles(list(columns)), **preset("lifecycle"), **options}
+    question = Question(columns, rows, settings, START + timedelta(days=170))
+    answer = ask_google(question)
+    assert_as_expected(answer, question)
+    assert_equal(answer, ask_duckdb(question))
+    assert len({row["segment"] for row in answer.segments}) >= 6
 
 
 # Random tables

@@ -550,13 +550,14 @@ def test_the_check_of_a_map_with_days_agrees_with_customers(drawn: list[dict[str
     rules = [{"segment": f"S{number}", **rule} for number, rule in enumerate(drawn)]
     config = SegmentsConfig.of({"rules": rules})
     parsed = [parse_rule(1, rule, (2, 2, 2)) for rule in config.rules]
-    ratios = [0, 50, 99, 100, 101, 149, 150, 151, 224, 225, 226, 900]
+    # Days since the last order, of customers with a median gap of 100 days or with one order day.
+    recencies = [(days, 200) for days in (0, 50, 99, 100, 101, 149, 150, 151, 224, 225, 226, 900)]
     customers = [
-        (r, rhythm(days, ratio, 200 if ratio is not None else None))
+        (r, rhythm(first_order_days, *recency))
         for r in (1, 2)
-        for days in (0, 9, 10, 30, 31, 32, 40, 41, 500)
-        for ratio in ratios
-    ] + [(r, rhythm(days, 5, None)) for r in (1, 2) for days in (0, 9, 10, 30, 31, 32, 40, 41, 500)]
+        for first_order_days in (0, 9, 10, 30, 31, 32, 40, 41, 500)
+        for recency in [*recencies, (5, None)]
+    ]
     first = [
         next(
             (

@@ -31,16 +31,18 @@ def gap_ctes(spec: QuerySpec, orders: str) -> list[Cte]:
         description = "One row per customer and date; excluded lines have one row per reason."
         ctes.append(Cte(_CUSTOMER_DAYS, description, _customer_days(spec, orders), reads=(orders,)))
         orders = _CUSTOMER_DAYS
-    day, bought, customer = "order_date", "purchases > 0", "customer_id, reason"
+    day, bought, customer, kept = "order_date", "purchases > 0", "customer_id, reason", "reason IS NULL"
     if spec.mapping.order_id:
         day, bought, customer = "last_order_date", "amount > 0", "customer_id"
+        kept = "customer_id IS NOT NULL"
     if spec.nets_returns:
         description = f"One row per row of {orders}, with the day of a purchase; NULL for what was returned."
         days = ["*", f"CASE WHEN {bought} THEN {day} END AS order_day"]
         ctes.append(Cte("order_dates", description, select(days, orders), reads=(orders,)))
         orders, day = "order_dates", "order_day"
     before = f"LAG({day}) OVER (PARTITION BY {customer} ORDER BY {day})"
-    gaps = ["*", f"NULLIF({spec.dialect.days_between(before, day)}, 0) AS gap"]
+    gap = f"CASE WHEN {kept} THEN NULLIF({spec.dialect.days_between(before, day)}, 0) END"
+    gaps = ["*", f"{gap} AS gap"]
     # COUNT passes over rows without a gap, wherever an engine sorts them.
     ranks = [
         "*",

@@ -769,7 +769,7 @@ WITH
 gaps AS (
   SELECT
     *,
-    NULLIF((last_order_date - LAG(last_order_date) OVER (PARTITION BY customer_id ORDER BY last_order_date)), 0) AS gap
+    CASE WHEN customer_id IS NOT NULL THEN NULLIF((last_order_date - LAG(last_order_date) OVER (PARTITION BY customer_id ORDER BY last_order_date)), 0) END AS gap
   FROM orders
 ),
 
@@ -833,7 +833,7 @@ WITH
 gaps AS (
   SELECT
     *,
-    NULLIF(DATE_DIFF(last_order_date, LAG(last_order_date) OVER (PARTITION BY customer_id ORDER BY last_order_date), DAY), 0) AS gap
+    CASE WHEN customer_id IS NOT NULL THEN NULLIF(DATE_DIFF(last_order_date, LAG(last_order_date) OVER (PARTITION BY customer_id ORDER BY last_order_date), DAY), 0) END AS gap
   FROM orders
 ),
 
@@ -910,7 +910,7 @@ order_dates AS (
 gaps AS (
   SELECT
     *,
-    NULLIF((order_day - LAG(order_day) OVER (PARTITION BY customer_id, reason ORDER BY order_day)), 0) AS gap
+    CASE WHEN reason IS NULL THEN NULLIF((order_day - LAG(order_day) OVER (PARTITION BY customer_id, reason ORDER BY order_day)), 0) END AS gap
   FROM order_dates
 ),
 
@@ -986,7 +986,7 @@ WITH
 gaps AS (
   SELECT
     *,
-    NULLIF(DATE_DIFF(order_day, LAG(order_day) OVER (PARTITION BY customer_id, reason ORDER BY order_day), DAY), 0) AS gap
+    CASE WHEN reason IS NULL THEN NULLIF(DATE_DIFF(order_day, LAG(order_day) OVER (PARTITION BY customer_id, reason ORDER BY order_day), DAY), 0) END AS gap
   FROM order_dates
 ),
 
