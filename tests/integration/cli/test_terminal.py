@@ -20,6 +20,7 @@ import duckdb
 import pytest
 
 from rfm_pipeline.common.duckdb_engine import execute_interruptibly
+from support.cli import Rfm
 from support.orders import ORDERS
 
 ESCAPE = "\x1b"
@@ -130,7 +131,7 @@ def test_no_escape_codes_are_written_to_a_pipe(arguments: Sequence[str], orders:
     assert ESCAPE not in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["presets"], ["presets", "classic"], ["sql", "orders.csv"]])
+@pytest.mark.parametrize("arguments", [["presets"], ["sql", "orders.csv"]], ids=" ".join)
 def test_no_color_removes_the_colours_on_a_terminal(arguments: Sequence[str], orders: Path) -> None:
     coloured = on_terminals(orders.parent, *arguments)
     plain = on_terminals(orders.parent, *arguments, NO_COLOR="1")
@@ -187,9 +188,12 @@ EXCLUDED = "".join(
 @pytest.mark.parametrize(
     ("width", "shown"), [(40, "name"), (50, "figures"), (60, "figures"), (62, "shares"), (66, "bars")]
 )
-def test_figures_and_reasons_are_not_cut_on_a_narrow_terminal(width: int, shown: str, tmp_path: Path) -> None:
+def test_figures_and_reasons_are_not_cut_on_a_narrow_terminal(
+    width: int, shown: str, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a.csv").write_text(LARGE + EXCLUDED, encoding="utf-8")
-    seen = on_terminals(tmp_path, "run", "a.csv", COLUMNS=str(width), NO_COLOR="1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    seen = rfm("run", "a.csv")
     assert seen.code == 0, seen.stderr
     lines = seen.stdout.splitlines()
     assert max(map(len, lines)) <= width
@@ -216,16 +220,8 @@ def test_figures_and_reasons_are_not_cut_on_a_narrow_terminal(width: int, shown:
 @pytest.mark.parametrize(
     "arguments", [["run", "orders.csv"], ["check", "orders.csv"], ["presets", "classic"]]
 )
-def test_lines_in_a_pipe_have_no_trailing_spaces(arguments: Sequence[str], orders: Path) -> None:
-    done = subprocess.run(
-        command(*arguments),
-        cwd=orders.parent,
-        env=environment(),
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    lines = done.stdout.split("\n")
+def test_lines_in_a_pipe_have_no_trailing_spaces(arguments: Sequence[str], orders: Path, rfm: Rfm) -> None:
+    lines = rfm(*arguments).stdout.split("\n")
     assert len(lines) > 10
     assert [line for line in lines if line.endswith(" ")] == []
 
