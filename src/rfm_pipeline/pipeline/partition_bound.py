@@ -1,4 +1,4 @@
-"""Bound on the partitions that a run reads whose window ends on the newest order.
+"""Bounds on what a run reads: of a view, and of a source whose window ends on the newest order.
 
 The newest order is known only when the source has been read, so the bound comes from the newest partition
 that has rows. If none of the newest rows count, the window begins before the bound, and everything is read

@@ -58,6 +58,9 @@ def test_a_check_shows_the_account_and_its_permissions(bigquery_shop: Shop, prox
     assert all(permission["granted"] for permission in access["permissions"])
     assert (access["project"], access["location"]) == (PROJECT, "US")
     assert proxy.statements == []
+    # Columns without a role can be protected.
+    probes = [request.sql for request in proxy.requests if request.kind == "dry-run"]
+    assert not any("country" in sql or sql.startswith("SELECT *") for sql in probes)
     assert bigquery_shop.tables() == ["orders"]
 
 
@@ -81,42 +84,6 @@ def test_a_missing_permission_is_named_with_its_role(
     assert f"missing for an anonymous account of the emulator: {permission} on " in ended.stderr
     assert f"hint: grant {role}" in ended.stderr
     assert f"granted by {role}" in ended.stdout
-
-
-def test_a_project_without_billing_is_found_before_a_run(bigquery_shop: Shop, proxy: Proxy, rfm: Rfm) -> None:
-    source, to = bigquery_shop.create_table(), bigquery_shop.destination
-    assert rfm("run", source, "--to", to).code == 0
-    assert rfm("check", source, "--to", to, "--json").json["access"]["billing"] is True
-    respond = proxy.respond
-
-    def without_billing(request: Request) -> Response:
-        if request.sql.startswith("DELETE"):
-            message = (
-                "Billing has not been enabled for this project. DML queries are not allowed in the free tier."
-            )
-            return Response.error(403, "billingNotEnabled", message)
-        return respond(request)
-
-    proxy.respond = without_billing  # type: ignore[method-assign]
-    ended = rfm("check", source, "--to", to)
-    assert ended.code == 4
-    assert "The project shop-project has no billing" in ended.stderr
-    assert "hint: link the project to a billing account" in ended.stderr
-
-
-def test_a_log_has_the_whole_permissions(bigquery_shop: Shop, rfm: Rfm) -> None:
-    source = bigquery_shop.create_table(
-        "transactions_of_the_shop_with_a_name_that_is_longer_than_a_line_is_wide"
-    )
-    shown = rfm("check", source, "--to", bigquery_shop.destination).stdout
-    assert f"{source.removeprefix('bigquery://')}  yes" in shown
-
-
-def test_columns_without_a_role_are_not_probed(bigquery_shop: Shop, proxy: Proxy, rfm: Rfm) -> None:
-    source = bigquery_shop.create_table()
-    assert rfm("check", source, "--to", bigquery_shop.destination).code == 0
-    probes = [request.sql for request in proxy.requests if request.kind == "dry-run"]
-    assert not any("country" in sql or sql.startswith("SELECT *") for sql in probes)
 
 
 def test_a_run_names_the_missing_permission(bigquery_shop: Shop, proxy: Proxy, rfm: Rfm) -> None:

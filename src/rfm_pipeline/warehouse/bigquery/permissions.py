@@ -153,7 +153,7 @@ def check_access(
             lambda: published.extend(_published_tables(jobs, name)), "bigquery.tables.get", name
         )
         permissions.append(permission)
-        has_billing = _has_billing(jobs, published[0]) if published else None
+        has_billing = executes_dml(jobs, published[0]) if published else None
     finally:
         connection.client.close()  # type: ignore[no-untyped-call]
     return Access(
@@ -212,8 +212,11 @@ def _published_tables(jobs: JobRunner, name: str) -> list[Table]:
     return [table for table in found if table is not None]
 
 
-def _has_billing(jobs: JobRunner, table: Table) -> bool | None:
-    """Return whether BigQuery would execute DML; a dry run of a statement that changes no row tells."""
+def executes_dml(jobs: JobRunner, table: Table) -> bool | None:
+    """Return whether BigQuery would execute DML on a table; None if the account may not change it.
+
+    Without billing it does not. A dry run of a statement that changes no row tells.
+    """
     from google.api_core.exceptions import ClientError
 
     name = statements.qualified_name(table.project, table.dataset_id, table.table_id)

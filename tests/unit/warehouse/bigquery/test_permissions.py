@@ -1,12 +1,27 @@
-"""What `rfm check` says of a dataset's default expirations, and of tables that expire."""
+"""What `rfm check` says of billing, of a dataset's default expirations, and of tables that expire."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from google.api_core.exceptions import BadRequest, Forbidden
 from google.cloud.bigquery import Dataset, Table
 
-from rfm_pipeline.warehouse.bigquery.permissions import expiration_notes, expires, expiry_note
+from rfm_pipeline.cli.render.check import print_access
+from rfm_pipeline.errors import WarehouseError
+from rfm_pipeline.warehouse.bigquery.job_options import JobOptions, Limits
+from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
+from rfm_pipeline.warehouse.bigquery.permissions import (
+    Access,
+    Permission,
+    executes_dml,
+    expiration_notes,
+    expires,
+    expiry_note,
+)
+from support.bigquery_fakes import FakeTime
 
 DAY_MS = 86_400_000
 REFERENCE = {"projectId": "shop", "datasetId": "sales", "tableId": "rfm_segments_history"}
@@ -44,3 +59,51 @@ def test_a_table_that_expires_is_named_with_the_statement_that_keeps_it() -> Non
     assert expires(table)
     assert "loses partitions after 90 days" in expiry_note(table)
     assert "(partition_expiration_days = NULL)" in expiry_note(table)
+
+
+NO_BILLING = "Billing has not been enabled for this project. DML queries are not allowed in the free tier."
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (None, True),
+        (Forbidden(NO_BILLING), False),  # type: ignore[no-untyped-call]
+        (BadRequest(NO_BILLING), False),  # type: ignore[no-untyped-call]
+        (Forbidden("Access Denied"), None),  # type: ignore[no-untyped-call]
+    ],
+)
+def test_a_dry_run_that_changes_no_row_tells_whether_dml_is_executed(
+    error: Exception | None, expected: bool | None
+) -> None:
+    statements: list[str] = []
+
+    def query(sql: str, **options: Any) -> Any:
+        assert options["job_config"].dry_run
+        statements.append(sql)
+        if error:
+            raise error
+        return SimpleNamespace(total_bytes_processed=0, schema=())
+
+    client: Any = SimpleNamespace(query=query, project="shop")
+    jobs = JobRunner(client, "check", "EU", JobOptions(Limits(60, 60, 60, 1)), FakeTime().clock)
+    assert executes_dml(jobs, Table.from_api_repr({"tableReference": REFERENCE})) is expected
+    assert statements == ["DELETE FROM `shop`.`sales`.`rfm_segments_history`\nWHERE FALSE"]
+
+
+def test_a_project_without_billing_ends_the_check() -> None:
+    access = Access("me", "shop", "EU", (), has_billing=False)
+    with pytest.raises(WarehouseError, match="The project shop has no billing") as error:
+        access.raise_if_missing()
+    assert error.value.exit_code == 4
+    assert "link the project to a billing account" in (error.value.hint or "")
+
+
+def test_a_log_has_the_permissions_as_a_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    table = f"shop.sales.{'a_long_name_' * 12}"
+    permissions = (Permission("bigquery.tables.getData", table, is_granted=False),)
+    print_access(Access("me", "shop", "EU", permissions, notes=("the dataset drops a table after 60 days",)))
+    shown = capsys.readouterr().out
+    assert f"bigquery.tables.getData  {table}" in shown
+    assert "granted by roles/bigquery.dataViewer on the source's dataset" in shown
+    assert "the dataset drops a table after 60 days" in shown
