@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.config.column_mapping import list_columns
 from rfm_pipeline.config.column_names import fold_name
 from rfm_pipeline.errors import UsageError
@@ -65,7 +66,7 @@ def names_on_side_a(
                 raise UsageError(
                     f"Side {side} has no segment '{name}'.",
                     f"give the name on side B first, then that on side A; side {side} has"
-                    f" {list_columns(sorted(segments), 30)}.",
+                    f" {mask_addresses(list_columns(sorted(segments), 30))}.",
                 )
     folded_a, folded_b = _by_folded(segments_a), _by_folded(segments_b)
     names = {}

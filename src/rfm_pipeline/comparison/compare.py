@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.date_formats import parse_iso_date
 from rfm_pipeline.comparison.agreement import names_on_side_a
 from rfm_pipeline.comparison.columns import COMPARED
@@ -236,7 +237,9 @@ def compare_sides(sides: ComparedSides, renamed: Mapping[str, str]) -> OpenCompa
     both = [row for row in pairs if row["segment_a"] is not None and row["segment_b"] is not None]
     columns = {"segment": sum(flow.customers for flow in flows if flow.is_move)}
     columns |= {name: sum(int(row[f"differs_{name}"]) for row in both) for name in values}
-    same_name = [f"'{b}' of side B is '{a}' of side A" for b, a in names.items() if b not in renamed]
+    same_name = [
+        mask_addresses(f"'{b}' of side B is '{a}' of side A") for b, a in names.items() if b not in renamed
+    ]
     result = SegmentComparison(
         totals[0],
         totals[1],

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.comparison.agreement import cohens_kappa
 from rfm_pipeline.results.json_values import money
@@ -281,7 +282,8 @@ def _ordered(flows: Sequence[tuple[str | None, Flow]], side: int, order: Sequenc
 
 
 def _shown(segment: str | None) -> str | None:
-    return NO_SEGMENT if segment == "" else segment
+    """Return the name of a segment: any text of another program's table, but no address of a customer."""
+    return NO_SEGMENT if segment == "" else segment and mask_addresses(segment)
 
 
 def _money(revenue: Decimal | None) -> str | None:

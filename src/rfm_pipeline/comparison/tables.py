@@ -20,7 +20,7 @@ from rfm_pipeline.common.schema import Column, Kind, Schema
 from rfm_pipeline.comparison.columns import find_columns
 from rfm_pipeline.comparison.sides import Engine, Side
 from rfm_pipeline.config.column_mapping import find_column
-from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, parse_destination
+from rfm_pipeline.config.destination_location import parse_destination
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import BigQueryTable, SqlFile
 from rfm_pipeline.errors import UsageError, WarehouseError
@@ -29,6 +29,7 @@ from rfm_pipeline.pipeline.run_records import new_run_id
 from rfm_pipeline.pipeline.source_query import source_query
 from rfm_pipeline.sql import comparison_queries as queries
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from rfm_pipeline.warehouse.factory import open_warehouse
 
 if TYPE_CHECKING:
     from rfm_pipeline.common.duckdb_engine import duckdb
@@ -138,8 +139,8 @@ def _open_bigquery(side: Side, settings: Settings, stack: ExitStack) -> _InBigQu
         return None
     from rfm_pipeline.warehouse.bigquery.warehouse import BigQueryWarehouse
 
-    dataset = BigQueryDestinationLocation(location.project, location.dataset)
-    warehouse = BigQueryWarehouse(location, dataset, settings.bigquery, new_run_id())
+    warehouse = open_warehouse(replace(settings, source=location), new_run_id(), publishes=False)
+    assert isinstance(warehouse, BigQueryWarehouse)  # a table of BigQuery is read there
     stack.callback(warehouse.close)
     source = warehouse.open_source()
     return _InBigQuery(warehouse, _Table(source.relation, source.schema, warehouse.rows, warehouse.engine))

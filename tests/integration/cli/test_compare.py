@@ -80,6 +80,9 @@ def test_two_configurations_are_compared_as_two_runs_are(shop: Path, rfm: Rfm) -
     assert (ended.code, ended.stderr) == (0, "")
     assert {file.name: file.read_bytes() for file in shop.parent.iterdir()} == before, "nothing is written"
     result = ended.json
+    assert list(result) == [
+        "a", "b", "engine", "equal", "customers", "agreement", "columns", "segments", "flows", "notes",
+    ]  # fmt: skip
     a, b = (rows_of(name).set_index("customer_id") for name in ("classic.csv", "grid.csv"))
     pairs = Counter(zip(a.segment, b.segment.reindex(a.index), strict=True))
     found = {(flow["a"], flow["b"]): flow["customers"] for flow in result["flows"]}
@@ -180,6 +183,15 @@ def test_values_that_can_not_be_read_are_not_compared(shop: Path, rfm: Rfm, tmp_
     assert result["columns"] == {"segment": 0, "frequency": 1}
     assert result["a"]["revenue"] is None
     assert "`monetary` of a.csv is not compared: it has 1 value that is no number" in result["notes"]
+
+
+def test_addresses_in_the_column_of_the_segment_are_masked(shop: Path, rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("customer_id,contact\n1,ann@example.com\n2,x\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("customer_id,contact\n1,x\n2,x\n", encoding="utf-8")
+    for extra in ((), ("--json",), ("--csv",), ("--rename", "y=z"), ("--customers", "segment")):
+        ended = rfm("compare", "b.csv", "a.csv", "--segment", "contact", *extra)
+        assert "ann@" not in ended.stdout + ended.stderr
+        assert "a...@example.com" in ended.stdout + ended.stderr
 
 
 # Dates and destinations

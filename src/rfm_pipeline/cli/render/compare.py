@@ -14,7 +14,7 @@ from rich.text import Text
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.cli.streams import shows_customers
 from rfm_pipeline.common import formatting
-from rfm_pipeline.common.customer_mask import mask_customer
+from rfm_pipeline.common.customer_mask import mask_addresses, mask_customer
 from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.comparison.result import Flow, SegmentComparison
 from rfm_pipeline.results.json_values import plain
@@ -191,7 +191,7 @@ def _customers(
         values = [_value(row[f"{column}_{side}"]) for side in "ab"] if has_values else []
         table.add_row(
             Text(customer if shows_customers() else mask_customer(customer)),
-            *(Text(_DASH if row[side] is None else row[side]) for side in ("segment_a", "segment_b")),
+            *(_value(row[side]) for side in ("segment_a", "segment_b")),
             *values,
             _amount(row["revenue_b"] if revenue is None else revenue),
         )
@@ -208,7 +208,8 @@ def _customers(
 
 
 def _value(value: object) -> Text:
-    return Text(_DASH if value is None else str(plain(value)))
+    text = _DASH if value is None else str(plain(value))
+    return Text(text if shows_customers() else mask_addresses(text))
 
 
 def _amount(revenue: Decimal | None) -> str:
