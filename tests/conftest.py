@@ -90,6 +90,12 @@ class OnRecord(Sequence["RunRecord"]):
         return self._records()[index]
 
 
+@pytest.fixture
+def few_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations draw 50 bootstrap replicates, not 1,000, for tests that do not look at intervals."""
+    monkeypatch.setattr("rfm_pipeline.evaluation.bootstrap.REPLICATES", 50)
+
+
 @pytest.fixture(scope="session")
 def fork_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     """A process that forks processes of `rfm`."""

@@ -15,7 +15,7 @@ from support.bigquery_shop import Shop
 from support.cli import Rfm
 from support.orders import refused
 
-pytestmark = pytest.mark.xdist_group("bigquery")
+pytestmark = [pytest.mark.xdist_group("bigquery"), pytest.mark.usefixtures("few_replicates")]
 
 COLUMNS = {"customer_id": "STRING", "order_id": "STRING", "order_date": "DATE", "amount": "NUMERIC"}
 QUESTIONS = {

@@ -63,10 +63,10 @@ def replayed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("replay")
     if request.param == "cdnow":
         source = cdnow.write_csv(cdnow.sample(), folder / "orders.csv")
-        last, count, moves = date(1997, 3, 31), 30, 20
+        last, count, moves = date(1997, 3, 31), 20, 10
     else:
         source = real_data("online_retail.parquet")
-        last, count, moves = date(2011, 12, 9), 60, 100
+        last, count, moves = date(2011, 12, 9), 30, 50
     days = as_of_dates(last - timedelta(days=count - 1), last, "day")
     replay = Replay(source, folder / "daily.duckdb", days, moves)
     result = backfill(replay.configuration(replay.file), days, NullObserver(), lambda _: None)
