@@ -84,7 +84,10 @@ def open_configurations(
             order=tuple(
                 dict.fromkeys(segment.name for spec in specs for segment in spec.segment_map.segments)
             ),
-            notes=(f"{plan.source.label}: {read} read, {lines.kept:,} kept", *plan.notes),
+            notes=(
+                f"{plan.source.label}: {read} read, {lines.kept:,} kept",
+                *dict.fromkeys([*plan.notes, *replace(plan, spec=specs[1]).notes]),
+            ),
         )
 
 

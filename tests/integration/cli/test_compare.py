@@ -114,6 +114,11 @@ def test_a_configuration_equals_itself(changes: str, shop: Path, rfm: Rfm) -> No
     assert result["agreement"]["kappa"] == 1
 
 
+def test_what_is_said_of_a_method_is_said_of_side_b(shop: Path, rfm: Rfm) -> None:
+    notes = rfm("compare", shop, "--with", "method=ntile", "--json").json["notes"]
+    assert sum(note.startswith("ntile: ") for note in notes) == 1
+
+
 @pytest.mark.parametrize(("own", "other"), [("classic", "lifecycle"), ("lifecycle", "classic")])
 def test_a_map_with_conditions_on_gaps_can_be_on_either_side(
     own: str, other: str, shop: Path, rfm: Rfm
