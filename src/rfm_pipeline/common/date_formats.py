@@ -64,8 +64,9 @@ _CODE = re.compile(r"%.?", re.DOTALL)
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 # What may follow a date: a time of 24 or 12 hours, or of 24 hours followed by AM or PM, as some shops write.
-BEFORE_TIME = "(?:T|,? +(?:(?:-|at|um|à) +)?)"
-_CLOCK = r"(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?"
+# Blanks and single digits as STRPTIME of DuckDB accepts them, so that it alone reads most values.
+BEFORE_TIME = r"(?:T|,?[\t-\r ]+(?:(?:-|at|um|à) +)?)"
+_CLOCK = r"(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.,][0-9]{1,9})?)?"
 _HALF_DAY = r"(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)?"
 TIME = f"{BEFORE_TIME}{_CLOCK}{_HALF_DAY}"
 ZONE = rf" ?(?:Z|UTC|GMT|(?:UTC|GMT)?{OFFSET})(?:\[[^\]]*\]| \([^)]*\))?"

@@ -10,8 +10,8 @@ from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.config.window import Window
 from rfm_pipeline.sql.dialects.base import Dialect, case_expression, exponent_regex
 
-# Space, tab, line breaks, and the no-break space that web pages and workbooks leave around values.
-_TRIMMED = r"CONCAT(' \t\n\r', CHR(160))"
+# Blanks of ASCII, and the no-break space that web pages and workbooks leave around values.
+_TRIMMED = r"CONCAT(' \t\n\v\f\r', CHR(160))"
 _ESCAPES = str.maketrans(
     {
         "\\": r"\\",

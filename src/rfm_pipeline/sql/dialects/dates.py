@@ -38,9 +38,9 @@ _ISO_ZONED = f"^{_DAY}{_TIME}(Z| UTC| ?{OFFSET})$"
 # Seconds are dropped: they do not change the date in a zone whose offset is a whole number of minutes.
 _TO_THE_MINUTE = ("^(.{10}).(.{5})[:.0-9]*", r"\1 \2:00")
 _COLON_IN_OFFSET = (" ?([+-][0-9]{2}):?([0-9]{2})$", r"\1:\2")
-_ISO_NUMBERS = ("^([0-9]+).([0-9]+).([0-9]+).*$", r"\1-\2-\3")
+_ISO_NUMBERS = ("(?s)^([0-9]+).([0-9]+).([0-9]+).*$", r"\1-\2-\3")
 _UTC_AS_OFFSET = (r"(Z|UTC|GMT)( ?[\[(].*)?$", "+00:00")
-_CLOCK_AND_OFFSET = (r"^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$", r" \1:00\2\3")
+_CLOCK_AND_OFFSET = (r"(?s)^.*?([0-9]{1,2}:[0-9]{1,2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$", r" \1:00\2\3")
 _HOURS_OF_PM = r"[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\.?[Mm]"
 _TWELVE_AM = r"[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\.?[Mm]"
 _AFTER_DAY = r"[0-9](?:(?:st|nd|rd|th|er)\b|º|ª)?[ ./,-]*(?:del? |of )?(\pL{3})"
@@ -101,7 +101,7 @@ def _named_date(dialect: Dialect, text: str, part: str) -> str:
     order = order_of(part)
     numbers = order.replace("b", "")
     widths = {"d": "([0-9]{1,2})", "Y": "([0-9]{4})", "y": "([0-9]{2})"}
-    pattern = f"^[^0-9]*{'[^0-9]+'.join(widths[code] for code in numbers)}.*$"
+    pattern = f"(?s)^[^0-9]*{'[^0-9]+'.join(widths[code] for code in numbers)}.*$"
     day, year = numbers.index("d") + 1, 2 - numbers.index("d")
     lower = f"REPLACE(LOWER({text}), '{FRENCH_PREFIX}', '{SHORTENED_PREFIX}')"
     key = dialect.regexp_extract(lower, _BEFORE_DAY if order[0] == "b" else _AFTER_DAY)

@@ -9,7 +9,7 @@ from rfm_pipeline.common.date_formats import AMBIGUOUS_DATE_PATTERN
 from rfm_pipeline.common.number_format import NumberSeparators
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.column_mapping import find_column
-from rfm_pipeline.sql.dialects.base import case_expression
+from rfm_pipeline.sql.dialects.base import QUICK_DATES, case_expression
 from rfm_pipeline.sql.dialects.ids import is_scientific
 from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
@@ -38,6 +38,9 @@ _NUMBER_TYPES = {
     "adjusted_total": (30, 9),
     "frequency": (12, 3),
 }
+_DATES_ROW = (
+    "One row per source line: dates in a usual form, and the text of others without blanks around it."
+)
 _SKIPPED, _EXCLUDED = "skip_reason IS NOT NULL", "exclude_reason IS NOT NULL"
 
 
@@ -48,13 +51,15 @@ def clean_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
     rules after `outside_window` are evaluated into a column of their own, `late_reason`, because the window
     comes before them in the order of rules and is not known yet.
     """
+    dates = _dates(spec)
     return (
         Cte("source", "One row per source line: the columns that the query uses.", _source(spec)),
+        *([Cte("dates", _DATES_ROW, dates, reads=("source",))] if dates else []),
         Cte(
             "lines",
             "One row per source line, with typed values; NULL is a missing or unreadable value.",
             _lines(spec),
-            reads=("source",),
+            reads=("dates" if dates else "source",),
         ),
         Cte(
             CLEAN,
@@ -73,7 +78,10 @@ def _source(spec: QuerySpec) -> str:
             continue
         value = dialect.numeric_column(column) if role in _NUMBER_TYPES else dialect.column(column)
         if role == "ordered_at" and spec.order_dates_are_text:
-            value = dialect.date_text(value, column.kind)
+            if quick := _quick_date(spec, value):
+                columns.append(f"{quick} AS quick_date")
+            else:
+                value = dialect.date_text(value, column.kind)
         if role == "customer_id" and (fallback := spec.mapping.customer_fallback):
             value = _first_filled(spec, column, fallback)
         elif role in {"order_id", "refund_of"} and spec.has_refund_lines:
@@ -94,6 +102,28 @@ def _source(spec: QuerySpec) -> str:
     if spec.files and spec.numbers_files:
         columns.append(f"{dialect.quoted_name(spec.files.column)} AS source_file")
     return select(columns, spec.relation)
+
+
+def _quick_date(spec: QuerySpec, text: str) -> str | None:
+    """Return SQL for the date of text in a usual form, if the engine has one for the column."""
+    if spec.kind_of("ordered_at") is not Kind.TEXT:
+        return None
+    return spec.dialect.quick_date(text, spec.reading.date_formats)
+
+
+def _dates(spec: QuerySpec) -> str | None:
+    """Return the SELECT that trims dates in another than the usual form; None if all dates are trimmed."""
+    if _quick_date(spec, "ordered_at") is None:
+        return None
+    dialect = spec.dialect
+    is_read = f"quick_date BETWEEN {' AND '.join(map(dialect.literal, QUICK_DATES))}"
+    text = dialect.date_text("ordered_at", Kind.TEXT)
+    columns = [
+        f"CASE WHEN {is_read} THEN quick_date END AS quick_date",
+        f"CASE WHEN {is_read} THEN NULL ELSE {text} END AS ordered_at",
+    ]
+    replaced = ",\n    ".join(columns)
+    return select([f"* REPLACE (\n    {replaced}\n  )"], "source")
 
 
 def _is_total_row(spec: QuerySpec, cells: Iterable[tuple[str, str]]) -> str:
@@ -129,7 +159,8 @@ def _lines(spec: QuerySpec) -> str:
         columns.append(f"{dialect.order_key('refund_of', kinds['refund_of'])} AS refund_of")
     kind = Kind.TEXT if spec.order_dates_are_text else kinds["ordered_at"]
     order_date = dialect.local_date("ordered_at", kind, settings.timezone, spec.reading.date_formats)
-    columns.append(f"{order_date} AS order_date")
+    quick = _quick_date(spec, "ordered_at")
+    columns.append(f"{f'COALESCE(quick_date, {order_date})' if quick else order_date} AS order_date")
     for role, size in _NUMBER_TYPES.items():
         if role in kinds:
             separators = spec.reading.separators.get(role, NumberSeparators())
@@ -149,7 +180,7 @@ def _lines(spec: QuerySpec) -> str:
     columns += ["skip_reason"] if settings.skip or spec.total_rows else []
     columns += ["exclude_reason"] if settings.exclude else []
     columns += ["source_file"] if spec.numbers_files else []
-    return select(columns, "source")
+    return select(columns, "dates" if quick else "source")
 
 
 def _customer_key(spec: QuerySpec) -> str:

@@ -588,7 +588,12 @@ source AS (
   SELECT
     "email" AS customer_id,
     "order_id" AS order_id,
-    CASE WHEN "order_date" BETWEEN '!' AND '~' AND NOT CONTAINS(E' \t\n\r' || CHR(160), "order_date"[-1]) THEN "order_date" ELSE TRIM("order_date", E' \t\n\r' || CHR(160)) END AS ordered_at,
+    CASE
+      WHEN LENGTH("order_date") = 19 THEN CAST(TRY_STRPTIME("order_date", ['%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S']) AS DATE)
+      WHEN LENGTH("order_date") = 16 THEN CAST(TRY_STRPTIME("order_date", ['%Y-%m-%d %H:%M', '%Y-%m-%dT%H:%M']) AS DATE)
+      WHEN LENGTH("order_date") = 10 THEN CAST(TRY_STRPTIME("order_date", '%Y-%m-%d') AS DATE)
+    END AS quick_date,
+    "order_date" AS ordered_at,
     "total" AS amount,
     "refunded" AS refund,
     CASE
@@ -598,6 +603,16 @@ source AS (
       WHEN (email LIKE '%@example.com' OR status = 'test') THEN 'test_order'
     END AS exclude_reason
   FROM "source"
+),
+
+-- One row per source line: dates in a usual form, and the text of others without blanks around it.
+dates AS (
+  SELECT
+    * REPLACE (
+      CASE WHEN quick_date BETWEEN DATE '1900-01-02' AND DATE '2999-12-31' THEN quick_date END AS quick_date,
+      CASE WHEN quick_date BETWEEN DATE '1900-01-02' AND DATE '2999-12-31' THEN NULL ELSE CASE WHEN ordered_at BETWEEN '!' AND '~' AND NOT CONTAINS(E' \t\n\x0B\f\r' || CHR(160), ordered_at[-1]) THEN ordered_at ELSE TRIM(ordered_at, E' \t\n\x0B\f\r' || CHR(160)) END END AS ordered_at
+    )
+  FROM source
 ),
 
 -- One row per source line, with typed values; NULL is a missing or unreadable value.
@@ -617,15 +632,15 @@ lines AS (
       WHEN order_id BETWEEN '!' AND '~' AND NOT SUFFIX(order_id, ' ') THEN order_id
       ELSE NULLIF(REGEXP_REPLACE(order_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '')
     END AS order_id,
-    CASE
+    COALESCE(quick_date, CASE
       WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?)?$') THEN TRY_CAST(LEFT(ordered_at, 10) AS DATE)
       WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?(Z| UTC| ?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))$') THEN CAST(TIMEZONE('Europe/Berlin', TRY_CAST(REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '^(.{10}).(.{5})[:.0-9]*', '\1 \2:00'), ' ?([+-][0-9]{2}):?([0-9]{2})$', '\1:\2') AS TIMESTAMPTZ)) AS DATE)
-      WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)?)?$') THEN TRY_CAST(REGEXP_REPLACE(ordered_at, '^([0-9]+).([0-9]+).([0-9]+).*$', '\1-\2-\3') AS DATE)
-      WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\[[^\]]*\]| \([^)]*\))?$') THEN CAST(TIMEZONE('Europe/Berlin', TRY_CAST(CONCAT(CAST(TRY_CAST(REGEXP_REPLACE(ordered_at, '^([0-9]+).([0-9]+).([0-9]+).*$', '\1-\2-\3') AS DATE) AS VARCHAR), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\[(].*)?$', '+00:00'), '^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \1:00\2\3')) AS TIMESTAMPTZ) + TO_HOURS(CASE WHEN REGEXP_MATCHES(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\.?[Mm]') THEN 12 WHEN REGEXP_MATCHES(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\.?[Mm]') THEN -12 ELSE 0 END)) AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:(?:T|,?[\t-\r ]+(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)?)?$') THEN TRY_CAST(REGEXP_REPLACE(ordered_at, '(?s)^([0-9]+).([0-9]+).([0-9]+).*$', '\1-\2-\3') AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:T|,?[\t-\r ]+(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\[[^\]]*\]| \([^)]*\))?$') THEN CAST(TIMEZONE('Europe/Berlin', TRY_CAST(CONCAT(CAST(TRY_CAST(REGEXP_REPLACE(ordered_at, '(?s)^([0-9]+).([0-9]+).([0-9]+).*$', '\1-\2-\3') AS DATE) AS VARCHAR), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\[(].*)?$', '+00:00'), '(?s)^.*?([0-9]{1,2}:[0-9]{1,2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \1:00\2\3')) AS TIMESTAMPTZ) + TO_HOURS(CASE WHEN REGEXP_MATCHES(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\.?[Mm]') THEN 12 WHEN REGEXP_MATCHES(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\.?[Mm]') THEN -12 ELSE 0 END)) AS DATE)
       WHEN REGEXP_MATCHES(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3} +(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9]$') THEN CAST(TRY_STRPTIME(ordered_at, '%d.%m.%Y %H:%M') AS DATE)
-      WHEN REGEXP_MATCHES(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3}(?:(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)?)?$') THEN CAST(TRY_STRPTIME(REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3})', 1), '%d.%m.%Y') AS DATE)
-      WHEN REGEXP_MATCHES(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3}(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\[[^\]]*\]| \([^)]*\))?$') THEN CAST(TIMEZONE('Europe/Berlin', TRY_CAST(CONCAT(CAST(CAST(TRY_STRPTIME(REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3})', 1), '%d.%m.%Y') AS DATE) AS VARCHAR), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\[(].*)?$', '+00:00'), '^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \1:00\2\3')) AS TIMESTAMPTZ) + TO_HOURS(CASE WHEN REGEXP_MATCHES(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\.?[Mm]') THEN 12 WHEN REGEXP_MATCHES(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\.?[Mm]') THEN -12 ELSE 0 END)) AS DATE)
-    END AS order_date,
+      WHEN REGEXP_MATCHES(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3}(?:(?:T|,?[\t-\r ]+(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)?)?$') THEN CAST(TRY_STRPTIME(REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3})', 1), '%d.%m.%Y') AS DATE)
+      WHEN REGEXP_MATCHES(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3}(?:T|,?[\t-\r ]+(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.,][0-9]{1,9})?)?(?:[ \x{a0}\x{202f}]?[AaPp]\.?[Mm]\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\[[^\]]*\]| \([^)]*\))?$') THEN CAST(TIMEZONE('Europe/Berlin', TRY_CAST(CONCAT(CAST(CAST(TRY_STRPTIME(REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\.(?:1[0-2]|0?[1-9])\.[12][0-9]{3})', 1), '%d.%m.%Y') AS DATE) AS VARCHAR), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\[(].*)?$', '+00:00'), '(?s)^.*?([0-9]{1,2}:[0-9]{1,2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \1:00\2\3')) AS TIMESTAMPTZ) + TO_HOURS(CASE WHEN REGEXP_MATCHES(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\.?[Mm]') THEN 12 WHEN REGEXP_MATCHES(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\.?[Mm]') THEN -12 ELSE 0 END)) AS DATE)
+    END) AS order_date,
     COALESCE(CASE
       WHEN NOT (CONTAINS(amount, 'e') OR CONTAINS(amount, 'E') OR CONTAINS(amount, '_') OR CONTAINS(amount, '.')) THEN TRY_CAST(REPLACE(amount, ',', '.') AS DECIMAL(30, 9))
       WHEN REGEXP_MATCHES(amount, '^\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\s*$') THEN TRY_CAST(TRY_CAST(REPLACE(amount, ',', '.') AS DECIMAL(38, 9)) AS DECIMAL(30, 9))
@@ -646,7 +661,7 @@ lines AS (
     refund AS written_refund,
     skip_reason,
     exclude_reason
-  FROM source
+  FROM dates
 ),
 
 -- One row per source line, with the first reason to exclude it; NULL means that it is kept.
@@ -686,7 +701,7 @@ source AS (
   SELECT
     `email` AS customer_id,
     `order_id` AS order_id,
-    TRIM(`order_date`, CONCAT(' \t\n\r', CHR(160))) AS ordered_at,
+    TRIM(`order_date`, CONCAT(' \t\n\v\f\r', CHR(160))) AS ordered_at,
     `total` AS amount,
     `refunded` AS refund,
     CASE
@@ -714,11 +729,11 @@ lines AS (
     CASE
       WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?)?$') THEN SAFE_CAST(SUBSTR(ordered_at, 1, 10) AS DATE)
       WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z| UTC| ?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))$') THEN DATE(SAFE_CAST(REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '^(.{10}).(.{5})[:.0-9]*', '\\1 \\2:00'), ' ?([+-][0-9]{2}):?([0-9]{2})$', '\\1:\\2') AS TIMESTAMP), 'Europe/Berlin')
-      WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)?)?$') THEN SAFE_CAST(REGEXP_REPLACE(ordered_at, '^([0-9]+).([0-9]+).([0-9]+).*$', '\\1-\\2-\\3') AS DATE)
-      WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\\[[^\\]]*\\]| \\([^)]*\\))?$') THEN DATE(TIMESTAMP_ADD(SAFE_CAST(CONCAT(CAST(SAFE_CAST(REGEXP_REPLACE(ordered_at, '^([0-9]+).([0-9]+).([0-9]+).*$', '\\1-\\2-\\3') AS DATE) AS STRING), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\\[(].*)?$', '+00:00'), '^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \\1:00\\2\\3')) AS TIMESTAMP), INTERVAL CASE WHEN REGEXP_CONTAINS(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\\.?[Mm]') THEN 12 WHEN REGEXP_CONTAINS(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\\.?[Mm]') THEN -12 ELSE 0 END HOUR), 'Europe/Berlin')
+      WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:(?:T|,?[\\t-\\r ]+(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)?)?$') THEN SAFE_CAST(REGEXP_REPLACE(ordered_at, '(?s)^([0-9]+).([0-9]+).([0-9]+).*$', '\\1-\\2-\\3') AS DATE)
+      WHEN REGEXP_CONTAINS(ordered_at, '^[12][0-9]{3}(?:-(?:1[0-2]|0?[1-9])-|/(?:1[0-2]|0?[1-9])/|[.](?:1[0-2]|0?[1-9])[.])(?:[12][0-9]|3[01]|0?[1-9])(?:T|,?[\\t-\\r ]+(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\\[[^\\]]*\\]| \\([^)]*\\))?$') THEN DATE(TIMESTAMP_ADD(SAFE_CAST(CONCAT(CAST(SAFE_CAST(REGEXP_REPLACE(ordered_at, '(?s)^([0-9]+).([0-9]+).([0-9]+).*$', '\\1-\\2-\\3') AS DATE) AS STRING), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\\[(].*)?$', '+00:00'), '(?s)^.*?([0-9]{1,2}:[0-9]{1,2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \\1:00\\2\\3')) AS TIMESTAMP), INTERVAL CASE WHEN REGEXP_CONTAINS(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\\.?[Mm]') THEN 12 WHEN REGEXP_CONTAINS(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\\.?[Mm]') THEN -12 ELSE 0 END HOUR), 'Europe/Berlin')
       WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3} +(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9]$') THEN DATE(SAFE.PARSE_DATETIME('%d.%m.%Y %H:%M', ordered_at))
-      WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3}(?:(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)?)?$') THEN DATE(SAFE.PARSE_DATETIME('%d.%m.%Y', REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3})')))
-      WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3}(?:T|,? +(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5][0-9](?::[0-5][0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\\[[^\\]]*\\]| \\([^)]*\\))?$') THEN DATE(TIMESTAMP_ADD(SAFE_CAST(CONCAT(CAST(DATE(SAFE.PARSE_DATETIME('%d.%m.%Y', REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3})'))) AS STRING), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\\[(].*)?$', '+00:00'), '^.*?([0-9]{1,2}:[0-9]{2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \\1:00\\2\\3')) AS TIMESTAMP), INTERVAL CASE WHEN REGEXP_CONTAINS(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\\.?[Mm]') THEN 12 WHEN REGEXP_CONTAINS(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\\.?[Mm]') THEN -12 ELSE 0 END HOUR), 'Europe/Berlin')
+      WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3}(?:(?:T|,?[\\t-\\r ]+(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)?)?$') THEN DATE(SAFE.PARSE_DATETIME('%d.%m.%Y', REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3})')))
+      WHEN REGEXP_CONTAINS(ordered_at, '^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3}(?:T|,?[\\t-\\r ]+(?:(?:-|at|um|à) +)?)(?:1[0-9]|2[0-3]|0?[0-9]):[0-5]?[0-9](?::[0-5]?[0-9](?:[.,][0-9]{1,9})?)?(?:[ \\x{a0}\\x{202f}]?[AaPp]\\.?[Mm]\\.?| Uhr)? ?(?:Z|UTC|GMT|(?:UTC|GMT)?[+-]((0[0-9]|1[0-3])(:?[0-5][0-9])?|14(:?00)?))(?:\\[[^\\]]*\\]| \\([^)]*\\))?$') THEN DATE(TIMESTAMP_ADD(SAFE_CAST(CONCAT(CAST(DATE(SAFE.PARSE_DATETIME('%d.%m.%Y', REGEXP_EXTRACT(ordered_at, '(^(?:[12][0-9]|3[01]|0?[1-9])\\.(?:1[0-2]|0?[1-9])\\.[12][0-9]{3})'))) AS STRING), REGEXP_REPLACE(REGEXP_REPLACE(ordered_at, '(Z|UTC|GMT)( ?[\\[(].*)?$', '+00:00'), '(?s)^.*?([0-9]{1,2}:[0-9]{1,2})[^+-]*([+-][0-9]{2}):?([0-9]{2})?.*$', ' \\1:00\\2\\3')) AS TIMESTAMP), INTERVAL CASE WHEN REGEXP_CONTAINS(ordered_at, '[^0-9](0?[1-9]|1[01]):[0-9:.,]+[^0-9+-]?[Pp]\\.?[Mm]') THEN 12 WHEN REGEXP_CONTAINS(ordered_at, '[^0-9]12:[0-9:.,]+[^0-9+-]?[Aa]\\.?[Mm]') THEN -12 ELSE 0 END HOUR), 'Europe/Berlin')
     END AS order_date,
     COALESCE(CASE WHEN NOT REGEXP_CONTAINS(amount, '[eE_.]') OR REGEXP_CONTAINS(amount, '^\\s*[+-]?([0-9]+[,]?[0-9]*|[,][0-9]+)[eE][+-]?[0-9]+\\s*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS BIGNUMERIC), 9)) < 1e21 THEN CAST(ROUND(SAFE_CAST(REPLACE(amount, ',', '.') AS BIGNUMERIC), 9) AS NUMERIC) END END, CASE WHEN REGEXP_CONTAINS(amount, '^[\\s\\p{Z}]*\'?[\\s\\p{Z}(+−–-]*([0-9]+([,]([0-9]*|[–-]+))?|[1-9][0-9]{0,2}(([\\p{Z}][0-9]{3})+|([\'’][0-9]{3})+)([,]([0-9]*|[–-]+))?|[,][0-9]+|[1-9][0-9]{0,2}([.][0-9]{3})+([,]([0-9]*|[–-]+))?)[\\s\\p{Z})−-]*$') THEN CASE WHEN ABS(ROUND(SAFE_CAST(CASE
       WHEN REGEXP_CONTAINS(amount, '^([^()+−–-]*([^()+.,−–-]|[^()+0-9−–-][.,]))?[−–-][^()+−–-]*$|^[^()+−–-]*[(][^()+−–-]*[)][^()+−–-]*$') THEN '-'

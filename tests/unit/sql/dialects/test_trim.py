@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rfm_pipeline.sql.dialects.registry import dialect_of
 
-BLANKS = " \t\n\r\xa0"
+BLANKS = " \t\n\x0b\x0c\r\xa0"
 TEXTS = st.text(
     alphabet=st.sampled_from([*BLANKS, "2", "-", "~", "!", "\x1f", "\x7f", "é", "\u2003"]), max_size=6
 )
