@@ -65,7 +65,8 @@ def segment(  # noqa: D417 - arguments that belong together are described togeth
             sources that yield their rows only once, such as Arrow streams, are copied first.
         customer_id, order_id, ordered_at, amount, quantity, unit_price, discount, refund: Name of the column
             with each role, if it is not detected. `order_id="none"` makes each line its own order.
-        as_of: As-of date of the recency; default: date of the newest order.
+        as_of: As-of date of the recency, or `today` or `yesterday` in `timezone`; default: date of the newest
+            order.
         window: Length of the time window before the as-of date, such as `"24 months"`; default: no limit.
         since: First date of the time window.
         timezone: The shop's time zone, an IANA name; default: UTC.
