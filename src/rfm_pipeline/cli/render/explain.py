@@ -77,9 +77,7 @@ def _rhythm(rhythm: Rhythm) -> str:
     if rhythm.twice_median_gap is None or rhythm.gap is None:
         return f"{first}; all orders are of one day, so that there is no usual gap"
     usual = f"{rhythm.twice_median_gap / 2:g}"
-    return (
-        f"{first}; usual gap {usual} days, of which {float(rhythm.gap):.2f} have passed since the last order"
-    )
+    return f"{first}; {float(rhythm.gap):.2f} usual gaps of {usual} days have passed since the last order"
 
 
 def _match(name: str, explanation: Explanation) -> Text:
