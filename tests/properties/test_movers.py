@@ -53,7 +53,7 @@ def counted(rows: Sequence[dict[str, Any]], flag: str) -> tuple[int, Decimal]:
     return sum(row["customers"] for row in flagged), sum((row["monetary"] for row in flagged), Decimal(0))
 
 
-@max_examples(12)
+@max_examples(10)
 @given(st.data(), st.sampled_from(list(TRANSITIONS)), st.integers(0, 2**32))
 def test_movers_are_those_of_the_reference(data: st.DataObject, name: str, seed: int) -> None:
     earlier, later = TRANSITIONS[name]
