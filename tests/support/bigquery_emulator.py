@@ -29,6 +29,8 @@ PACKAGES = (
     "duckdb-extension-spatial==1.5.5",
     "numpy",
     "pandas",
+    # Compiled: the emulator takes most of its time to parse and write SQL.
+    "sqlglot[c]",
 )
 FOLDER = ROOT / "build" / "bqemulator-1.4.0"
 _BIN = "Scripts" if sys.platform == "win32" else "bin"
@@ -135,11 +137,18 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _is_up(address: str, server: subprocess.Popen[bytes]) -> bool:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
+    """Wait until the server answers; return False if it ends before that.
+
+    Raises:
+        TimeoutError: If it does neither within five minutes, which only a hang exceeds.
+    """
+    deadline = time.monotonic() + 300
+    while server.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/healthz", timeout=5):  # noqa: S310 - a loopback address
                 return True
         except OSError:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the emulator does not answer") from None
             time.sleep(0.1)
     return False
