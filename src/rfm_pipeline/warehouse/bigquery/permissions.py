@@ -153,7 +153,10 @@ def check_access(
             lambda: published.extend(_published_tables(jobs, name)), "bigquery.tables.get", name
         )
         permissions.append(permission)
-        has_billing = executes_dml(jobs, published[0]) if published else None
+        has_billing = None
+        if published:
+            permission, has_billing = check_dml(jobs, published[0])
+            permissions.append(permission)
     finally:
         connection.client.close()  # type: ignore[no-untyped-call]
     return Access(
@@ -212,19 +215,23 @@ def _published_tables(jobs: JobRunner, name: str) -> list[Table]:
     return [table for table in found if table is not None]
 
 
-def executes_dml(jobs: JobRunner, table: Table) -> bool | None:
-    """Return whether BigQuery would execute DML on a table; None if the account may not change it.
+def check_dml(jobs: JobRunner, table: Table) -> tuple[Permission, bool | None]:
+    """Return whether the account may change a table, and whether the project has the billing that DML needs.
 
-    Without billing it does not. A dry run of a statement that changes no row tells.
+    A dry run of a statement that changes no row tells. None for unknown.
     """
-    from google.api_core.exceptions import ClientError
+    from google.api_core.exceptions import ClientError, Forbidden
 
-    name = statements.qualified_name(table.project, table.dataset_id, table.table_id)
+    name, on = "bigquery.tables.updateData", f"{table.project}.{table.dataset_id}.{table.table_id}"
+    quoted = statements.qualified_name(table.project, table.dataset_id, table.table_id)
     try:
-        jobs.dry_run(f"DELETE FROM {name}\nWHERE FALSE", "access")
+        jobs.dry_run(f"DELETE FROM {quoted}\nWHERE FALSE", "access")
     except ClientError as error:
-        return False if lacks_billing(str(error)) else None
-    return True
+        if lacks_billing(str(error)):
+            return Permission(name, on, None), False
+        is_denied = isinstance(error, Forbidden) and find_permission(str(error)) in {None, name}
+        return Permission(name, on, False if is_denied else None), None
+    return Permission(name, on, is_granted=True), True
 
 
 def _dataset_permission(

@@ -16,7 +16,7 @@ from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.permissions import (
     Access,
     Permission,
-    executes_dml,
+    check_dml,
     expiration_notes,
     expires,
     expiry_note,
@@ -64,17 +64,22 @@ def test_a_table_that_expires_is_named_with_the_statement_that_keeps_it() -> Non
 NO_BILLING = "Billing has not been enabled for this project. DML queries are not allowed in the free tier."
 
 
+DENIED = "Access Denied: Table a:b.c: Permission {} denied on table a:b.c (or it may not exist)."
+
+
 @pytest.mark.parametrize(
-    ("error", "expected"),
+    ("error", "is_granted", "has_billing"),
     [
-        (None, True),
-        (Forbidden(NO_BILLING), False),  # type: ignore[no-untyped-call]
-        (BadRequest(NO_BILLING), False),  # type: ignore[no-untyped-call]
-        (Forbidden("Access Denied"), None),  # type: ignore[no-untyped-call]
+        (None, True, True),
+        (Forbidden(NO_BILLING), None, False),  # type: ignore[no-untyped-call]
+        (BadRequest(NO_BILLING), None, False),  # type: ignore[no-untyped-call]
+        (Forbidden(DENIED.format("bigquery.tables.updateData")), False, None),  # type: ignore[no-untyped-call]
+        (Forbidden(DENIED.format("bigquery.jobs.create")), None, None),  # type: ignore[no-untyped-call]
+        (BadRequest("Syntax error"), None, None),  # type: ignore[no-untyped-call]
     ],
 )
 def test_a_dry_run_that_changes_no_row_tells_whether_dml_is_executed(
-    error: Exception | None, expected: bool | None
+    error: Exception | None, is_granted: bool | None, has_billing: bool | None
 ) -> None:
     statements: list[str] = []
 
@@ -87,7 +92,11 @@ def test_a_dry_run_that_changes_no_row_tells_whether_dml_is_executed(
 
     client: Any = SimpleNamespace(query=query, project="shop")
     jobs = JobRunner(client, "check", "EU", JobOptions(Limits(60, 60, 60, 1)), FakeTime().clock)
-    assert executes_dml(jobs, Table.from_api_repr({"tableReference": REFERENCE})) is expected
+    table = "shop.sales.rfm_segments_history"
+    assert check_dml(jobs, Table.from_api_repr({"tableReference": REFERENCE})) == (
+        Permission("bigquery.tables.updateData", table, is_granted),
+        has_billing,
+    )
     assert statements == ["DELETE FROM `shop`.`sales`.`rfm_segments_history`\nWHERE FALSE"]
 
 
