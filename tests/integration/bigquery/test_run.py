@@ -14,6 +14,7 @@ from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES
 from support.bigquery_proxy import Proxy, Request, Response
 from support.bigquery_shop import ORDER_LINES, PROJECT, Shop
 from support.cli import Rfm
+from support.generated import SEGMENT_PRESETS
 from support.orders import EXPECTED_ROWS, ORDERS, published, refused, without_run_id
 
 pytestmark = pytest.mark.xdist_group("bigquery")
@@ -41,7 +42,7 @@ edges = [100, 500.5, 2000]
 """
 
 QUESTIONS = {
-    **{preset: ("--preset", preset) for preset in ("classic", "grid", "shopify", "klaviyo", "r-rfm", "pymc")},
+    **{preset: ("--preset", preset) for preset in SEGMENT_PRESETS},
     "ntile": ("--method", "ntile", "--preset", "classic"),
     "fixed": ("--config", "fixed.toml"),
     "net, in a moving window": ("--returns", "net", "--window", "6 months"),
