@@ -43,13 +43,13 @@ def find_columns(schema: Schema, chosen: Mapping[str, str], label: str) -> dict[
             )
         column = named or find_column(usable, name)
         if column is None and name in ROLES:
-            column = _detected(name, usable, label)
+            column = _detected(name, usable, label, chosen.get(name))
         if column is not None:
             columns[name] = column
     return columns
 
 
-def _detected(role: str, columns: Sequence[Column], label: str) -> Column | None:
+def _detected(role: str, columns: Sequence[Column], label: str, chosen: str | None) -> Column | None:
     names = _candidates(role, [column.name for column in columns])
     if len(names) == 1:
         return next(column for column in columns if column.name == names[0])
@@ -65,8 +65,9 @@ def _detected(role: str, columns: Sequence[Column], label: str) -> Column | None
         hint += "; transaction lines are compared by two configurations, such as preset=grid"
     # Without a header row, names of columns are values of a line, such as a customer's.
     listed = list_columns([column.name for column in columns])
+    found = f"{label} has no column `{chosen}`, and no other was" if chosen else f"No column of {label} was"
     raise ColumnError(
-        f"No column of {label} was recognised as the {_LABELS[role]}.",
+        f"{found} recognised as the {_LABELS[role]}.",
         f"{hint}.",
         terminal_hint=f"{hint}. {label} has {listed}.",
     )

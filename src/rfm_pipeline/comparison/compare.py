@@ -130,6 +130,12 @@ def open_comparison(
     """
     changes = parse_choice(request.changes, OPTION, ("as_of",)) if request.changes else {}
     if request.b is None and changes and "as_of" not in changes:
+        if "segment" in request.columns:
+            raise UsageError(
+                f"{flag('segment')} is a column of tables of segmented customers, and two configurations are"
+                " compared for transaction lines.",
+                "leave it out.",
+            )
         if request.a is not None:
             flags = {**configuration.flags, "source": request.a}
             configuration = replace(configuration, flags=flags)

@@ -351,6 +351,16 @@ def test_customers_are_masked_outside_a_terminal(
             "give --csv",
         ),
         (("old.csv", "old.csv", "--rename", "VIP"), "--rename is 'VIP', not NAME=NAME.", "write the name on"),
+        (
+            ("old.csv", "ids.csv", "--segment", "grp"),
+            "ids.csv has no column `grp`, and no other was recognised as the segment.",
+            "name it with --segment",
+        ),
+        (
+            ("orders.csv", "--with", "preset=grid", "--segment", "grp"),
+            "--segment is a column of tables of segmented customers",
+            "leave it out.",
+        ),
         (("old.csv", "none.csv"), "none.csv does not exist.", "look at the path."),
     ],
 )
