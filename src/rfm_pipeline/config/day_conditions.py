@@ -241,10 +241,10 @@ def _covers(interval: Interval, part: Interval) -> bool:
 
 
 def day_score(cell: DayCell, cells: Sequence[DayCell]) -> int | Fraction:
-    """Return how good a cell is among all cells of a map, from 0 to 3.
+    """Return how good a cell is among all cells of a map, from 0 to 2.5.
 
-    It is twice the share of the gaps that are longer, plus the share of the times since the first order that
-    are longer. No gap counts as the middle.
+    It is twice the share of the gaps that are longer, plus half the share of the times since the first order
+    that are longer. No gap counts as the middle.
     """
     gaps = list(dict.fromkeys(other.gap for other in cells if isinstance(other.gap, Interval)))
     days = list(dict.fromkeys(other.first_order_days for other in cells))
@@ -252,4 +252,4 @@ def day_score(cell: DayCell, cells: Sequence[DayCell]) -> int | Fraction:
     if isinstance(cell.gap, Interval) and len(gaps) > 1:
         by_gap = 2 * Fraction(len(gaps) - 1 - gaps.index(cell.gap), len(gaps) - 1)
     by_days = Fraction(len(days) - 1 - days.index(cell.first_order_days), max(len(days) - 1, 1))
-    return by_gap + by_days if len(cells) > 1 else 0
+    return by_gap + by_days / 2 if len(cells) > 1 else 0

@@ -156,11 +156,10 @@ class SegmentMap(Struct, frozen=True, dict=True):
     def segments(self) -> tuple[Segment, ...]:
         """Segments without repetition from best to worst, the fallback last.
 
-        The best segment has the highest mean score over its cells, of which recency is one half; an interval
-        of gaps counts like a score of recency, one of days since the first order like one of frequency, and
-        fewer days are better. Segments with equal means are in the order of their first rule. If several
-        rules name a segment, its
-        description and its action are the first that are not blank.
+        The best segment has the highest mean score over its cells, of which recency is one half. An interval
+        of gaps counts like a score of recency, one of days since the first order like half a score of
+        frequency, and fewer days are better. Segments with equal means are in the order of their first rule.
+        If several rules name a segment, its description and its action are the first that are not blank.
         """
         named = [Segment(rule.segment, rule.description, rule.action) for rule in self.rules]
         if self.fallback is not None:

@@ -149,7 +149,7 @@ About to Sleep, At-Risk, Hibernating, Lost
 grid: Champions, Loyal Customers, Potential Loyalists, New Customers, Need Attention, Promising, \
 Can't Lose Them, About to Sleep, At Risk, Hibernating
 klaviyo: Champions, Loyal, Recent, Needs Attention, At Risk, Inactive
-lifecycle: Champions, Loyal, New, Active, Due, One-time, Slipping, Dormant, Lost
+lifecycle: Champions, Loyal, Active, New, Due, One-time, Slipping, Dormant, Lost
 pymc: Premium Customer, Top Spender, Repeat Customer, At-Risk Customer, Inactive Customer, Other
 r-rfm: Champions, Potential Loyalist, New Customers, Promising, At Risk, Can't Lose Them, Loyal Customers, \
 Need Attention, About To Sleep, Lost, Others
