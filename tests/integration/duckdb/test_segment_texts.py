@@ -16,8 +16,10 @@ import pytest
 
 import rfm_pipeline as rfm
 from rfm_pipeline.config import presets
+from rfm_pipeline.config.day_conditions import Rhythm
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
+from rfm_pipeline.explain.order_timeline import twice_median_gap
 from support import cdnow
 from support.generated import SEGMENT_PRESETS
 from support.paths import SHARED_DATA
@@ -27,6 +29,8 @@ Order = tuple[str, date, int]
 """Customer, day, and amount in cents."""
 
 START = date(2024, 1, 1)
+SCORED_BY = {3: "klaviyo", 4: "lifecycle", 5: "grid"}
+"""A preset by its number of bins; all presets with so many have its scoring."""
 
 
 def cdnow_orders() -> list[Order]:
@@ -109,7 +113,7 @@ def customers_of(
 
 @pytest.fixture(scope="module")
 def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], list[Customer]]:
-    """Segment a shop by a preset."""
+    """Segment a shop by a preset. Presets with equal bins share the scores of one run."""
     folder = tmp_path_factory.mktemp("shops")
 
     @cache
@@ -124,9 +128,21 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], li
         path.write_text("\n".join(["customer_id,ordered_at,amount", *lines]), encoding="utf-8")
         return path, days
 
+    @cache
+    def scored(shop: str, preset: str) -> list[dict[str, Any]]:
+        path, _ = source(shop)
+        rows: list[dict[str, Any]] = rfm.segment(path, preset=preset).to_arrow().to_pylist()
+        return rows
+
     def segmented(shop: str, preset: str) -> list[Customer]:
-        path, days = source(shop)
-        return customers_of(rfm.segment(path, preset=preset).to_arrow().to_pylist(), days, preset)
+        segment_map, (_, days) = segment_map_of(preset), source(shop)
+        rows = []
+        for row in scored(shop, SCORED_BY[segment_map.bins[0]]):
+            first = (row["as_of_date"] - row["first_order_date"]).days
+            own = Rhythm(first, row["recency_days"], twice_median_gap(set(days[row["customer_id"]])))
+            scores = row["r_score"], row["f_score"], row["m_score"]
+            rows.append({**row, "segment": segment_map.segment_of(*scores, own)})
+        return customers_of(rows, days, preset)
 
     return segmented
 
@@ -162,6 +178,12 @@ def test_texts_are_true_of_nine_in_ten_customers(
     customers = rows_of(shop, preset)
     assert len({one.row["segment"] for one in customers}) >= 2
     assert_texts_hold(preset, customers)
+
+
+@pytest.mark.parametrize("preset", SEGMENT_PRESETS)
+def test_the_scores_of_a_run_are_those_of_each_preset_with_its_bins(preset: str) -> None:
+    scoring = presets.load_preset(preset)["scoring"]
+    assert scoring == presets.load_preset(SCORED_BY[scoring["bins"]])["scoring"]
 
 
 @pytest.mark.parametrize("preset", SEGMENT_PRESETS)
