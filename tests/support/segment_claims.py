@@ -125,13 +125,13 @@ PHRASES: Mapping[str, Callable[[re.Match[str]], Claim]] = {
     "all orders are of one day, more than 30 days ago": lambda _: (
         lambda one: len(set(one.days)) == 1 and one.first_order_days > 30
     ),
-    "within their usual gap": lambda _: lambda one: 0 <= one.gap <= 1,
+    "within their median gap": lambda _: lambda one: 0 <= one.gap <= 1,
     "ordered on more than one day": lambda _: lambda one: len(set(one.days)) > 1,
-    "more than the usual gap has passed since the last order, up to twice": lambda _: (
+    "more than the median gap has passed since the last order, up to twice": lambda _: (
         lambda one: 1 < one.gap <= 2
     ),
-    "more than twice the usual gap has passed since the last order": lambda _: lambda one: one.gap > 2,
-    "more than four usual gaps without an order": lambda _: lambda one: one.gap > 4,
+    "more than twice the median gap has passed since the last order": lambda _: lambda one: one.gap > 2,
+    "more than four median gaps without an order": lambda _: lambda one: one.gap > 4,
 }  # fmt: skip
 """Conditions by the phrase that claims them, as a regular expression over lower-case text."""
 

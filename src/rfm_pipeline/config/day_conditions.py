@@ -25,7 +25,7 @@ _DAYS = re.compile(
 )
 _GAP = re.compile(r"(?P<operator>>=|<=|>|<)\s*(?P<bound>[0-9]{1,6}(?:\.[0-9]{1,4})?)")
 _DAYS_HINT = 'write whole days as "<=30", ">=31", "31-90" or 0.'
-_GAP_HINT = 'write the multiple of the usual gap as "<=1.5", "<1.5", ">1.5" or ">=1.5", or "none".'
+_GAP_HINT = 'write the multiple of the median gap as "<=1.5", "<1.5", ">1.5" or ">=1.5", or "none".'
 
 Bound = tuple[Fraction, int]
 """Position on the number line: `(x, 0)` is just below x, `(x, 1)` just above it."""

@@ -87,7 +87,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # f = ">=3"
 # m = "3-4"
 # first_order_days = ">=31"         # days since the first order
-# gap = "<=1.5"                     # days since the last order in usual gaps; "none" with one order day
+# gap = "<=1.5"                     # days since the last order in median gaps; "none" with one order day
 
 # [audits]                          # "block" stops the publish, "warn" reports, "off" checks nothing
 # source_not_empty = "block"        # always

@@ -191,7 +191,7 @@ def _days(rhythm: Rhythm | None) -> dict[str, Any]:
     gap = rhythm.gap
     return {
         "first_order_days": rhythm.first_order_days,
-        "usual_gap_days": None if rhythm.twice_median_gap is None else rhythm.twice_median_gap / 2,
+        "median_gap_days": None if rhythm.twice_median_gap is None else rhythm.twice_median_gap / 2,
         "gap": None if gap is None else round(float(gap), 4),
     }
 

@@ -91,11 +91,11 @@ def test_explain_prints_the_days_and_the_rule(shop: Path, rfm: Rfm) -> None:
     printed = " ".join(
         rfm("explain", "late", "orders.csv", "--preset", "lifecycle", "--as-of", as_of).stdout.split()
     )
-    assert "First order 180 days ago; 3.00 usual gaps of 30 days have passed since the last order" in printed
+    assert "First order 180 days ago; 3.00 median gaps of 30 days have passed since the last order" in printed
     assert "(gap <=4) gives Slipping" in printed
     once = rfm("explain", "once", "orders.csv", "--preset", "lifecycle", "--as-of", as_of, "--json").json
     values = once["values"]
-    assert (values["first_order_days"], values["usual_gap_days"], values["gap"]) == (120, None, None)
+    assert (values["first_order_days"], values["median_gap_days"], values["gap"]) == (120, None, None)
     assert once["rule"]["conditions"] == "gap none"
     classic = rfm("explain", "once", "orders.csv", "--json").json
     assert "gap" not in classic["values"]
@@ -125,7 +125,7 @@ def test_presets_show_the_rules_and_the_notes(rfm: Rfm) -> None:
     shown = rfm("presets", "lifecycle").stdout
     assert "first_order_days <=30" in shown
     assert "gap none" in shown
-    assert "median of the days between order days" in " ".join(shown.split())
+    assert "median gap is that of the days between order days" in " ".join(shown.split())
     assert rfm("presets", "pymc", "--json").json["notes"]
 
 

@@ -75,9 +75,9 @@ def _rule(explanation: Explanation) -> Text:
 def _rhythm(rhythm: Rhythm) -> str:
     first = f"First order {formatting.format_count(rhythm.first_order_days, 'day')} ago"
     if rhythm.twice_median_gap is None or rhythm.gap is None:
-        return f"{first}; all orders are of one day, so that there is no usual gap"
-    usual = f"{rhythm.twice_median_gap / 2:g}"
-    return f"{first}; {float(rhythm.gap):.2f} usual gaps of {usual} days have passed since the last order"
+        return f"{first}; all orders are of one day, so that there is no median gap"
+    median = f"{rhythm.twice_median_gap / 2:g}"
+    return f"{first}; {float(rhythm.gap):.2f} median gaps of {median} days have passed since the last order"
 
 
 def _match(name: str, explanation: Explanation) -> Text:
