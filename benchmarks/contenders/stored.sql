@@ -1,6 +1,5 @@
--- The floor, and its customers left behind where a run leaves them: 16 columns of the same types, scores and segments,
--- as the current result and in the history of a DuckDB file, in one transaction; and the rows sorted for the file of
--- the result. Money is a double until it is stored, edges are given; nothing is cleaned, accounted for or audited, and
+-- The floor, and its customers left behind where a run leaves them: scored and segmented, in a DuckDB file, once, with
+-- the columns that do not follow from others and in the same types; and 16 columns sorted for the file of the result. Money is a double until it is stored, edges are given; nothing is cleaned, accounted for or audited, and
 -- there is no record of it. We know of nothing that does less and leaves the customers in these places.
 -- `stored.duckdb` comes to be in the current folder, where there must be none.
 CREATE TABLE customers AS
@@ -72,21 +71,17 @@ FROM scored;
 
 ATTACH 'stored.duckdb' AS destination;
 BEGIN;
--- Compressed ids take 1.4 times as long to store.
-CREATE TABLE destination.current_result (
-  customer_id VARCHAR USING COMPRESSION uncompressed, recency_days INTEGER, frequency BIGINT,
-  monetary DECIMAL(38, 9), avg_order_value DECIMAL(38, 9), first_order_date DATE, last_order_date DATE,
-  r_score INTEGER, f_score INTEGER, m_score INTEGER, rfm_score VARCHAR, segment VARCHAR,
-  previous_segment VARCHAR, segment_since DATE, as_of_date DATE, run_id VARCHAR
+-- Compressed ids take twice as long to store.
+CREATE TABLE destination.rfm_segments_rows (
+  as_of_date DATE, customer_id VARCHAR USING COMPRESSION uncompressed, frequency BIGINT, monetary DECIMAL(38, 9),
+  first_order_date DATE, last_order_date DATE, r_score UTINYINT, f_score UTINYINT, m_score UTINYINT,
+  segment VARCHAR, previous_segment VARCHAR, segment_since DATE
 );
-CREATE TABLE destination.history (
-  customer_id VARCHAR USING COMPRESSION uncompressed, recency_days INTEGER, frequency BIGINT,
-  monetary DECIMAL(38, 9), avg_order_value DECIMAL(38, 9), first_order_date DATE, last_order_date DATE,
-  r_score INTEGER, f_score INTEGER, m_score INTEGER, rfm_score VARCHAR, segment VARCHAR,
-  previous_segment VARCHAR, segment_since DATE, as_of_date DATE, run_id VARCHAR
-);
-INSERT INTO destination.current_result FROM result;
-INSERT INTO destination.history FROM result;
+INSERT INTO destination.rfm_segments_rows
+SELECT
+  as_of_date, customer_id, frequency, monetary, first_order_date, last_order_date, r_score, f_score, m_score,
+  segment, previous_segment, segment_since
+FROM result;
 COMMIT;
 DETACH destination;
 

@@ -41,6 +41,7 @@ class BigQuerySite:
     patch: pytest.MonkeyPatch
     last_kill: int = 60
     creates_tables_first: bool = True
+    has_views: bool = False
     reports_alterations: bool = False
 
     def __post_init__(self) -> None:

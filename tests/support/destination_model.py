@@ -93,6 +93,9 @@ class World:
         history: Rows of the history by as-of date.
         records: Rows of the runs table, oldest first.
         recorded: Number of runs that were ever recorded.
+        has_views: Whether the current result and the history are views, so that dropping one loses no row.
+        current_date: As-of date of the current result behind the view.
+        behind_history: Rows behind the view of the history while it does not exist.
     """
 
     lines: tuple[Row, ...]
@@ -100,6 +103,9 @@ class World:
     history: dict[date, Sequence[Row]] | None = None
     records: list[Record] | None = None
     recorded: int = 0
+    has_views: bool = False
+    current_date: date | None = None
+    behind_history: dict[date, Sequence[Row]] = field(default_factory=dict)
 
     def copy(self) -> World:
         return copy.copy(
@@ -144,13 +150,17 @@ class World:
         if name == "current":
             self.current = None
         elif name == "history":
+            self.behind_history = self.history or {}
             self.history = None
         else:
             self.records = None
 
     def create_tables(self) -> None:
-        self.current = self.current or []
-        self.history = {} if self.history is None else self.history
+        if self.history is None:
+            self.history = dict(self.behind_history) if self.has_views else {}
+        if self.current is None:
+            day = self.current_date if self.has_views else None
+            self.current = self.history.get(day, []) if day else []
         self.records = [] if self.records is None else self.records
 
     def record(self, kind: str, status: str, as_of: date, **about: Any) -> Record:
@@ -195,7 +205,7 @@ class World:
         assert self.history is not None
         self.history[as_of] = rows
         if not is_older:
-            self.current = rows
+            self.current, self.current_date = rows, as_of
         if oldest:
             self.history = {day: kept for day, kept in self.history.items() if day >= oldest}
         about |= {"rows": rows, "edges_from": calibration.token if calibration else None}
@@ -223,7 +233,7 @@ class World:
         rows = (self.history or {}).get(target.as_of)
         if rows != target.rows:
             return 2
-        self.current = rows
+        self.current, self.current_date = rows, target.as_of
         self.record(
             "rollback", "published", target.as_of,
             restored=target.token, customers=target.customers, options=target.options,

@@ -58,6 +58,8 @@ class Site(Protocol):
     """Line, or request, at which the last kill takes place; the longest operations have about as many."""
     creates_tables_first: bool
     """Whether missing tables are created before the transaction that fills them."""
+    has_views: bool
+    """Whether the current result and the history are views over the tables `rows` and `dates`."""
     reports_alterations: bool
     """Whether the next command sees an `ALTER TABLE`; the emulator reports the former columns."""
     other_source: str
@@ -141,7 +143,7 @@ class Player:
         lines = list(self._new_lines(DAYS[0] - timedelta(7), 14))
         for day in DAYS:
             lines += self._new_lines(day, 2)
-        self.world = World(tuple(lines))
+        self.world = World(tuple(lines), has_views=site.has_views)
         site.write_lines(self.world.lines)
 
     def play(self, length: int) -> None:
@@ -239,10 +241,11 @@ class Player:
             return None
         name = self.random.choice(existing)
         world.drop(name)
-        return f"DROP TABLE {self.site.table(name)}"
+        kind = "VIEW" if self.site.has_views and name != "runs" else "TABLE"
+        return f"DROP {kind} {self.site.table(name)}"
 
     def _delete_current(self, world: World) -> str | None:
-        if not world.current:
+        if not world.current or self.site.has_views:
             return None
         limit = self.random.choice([*[row["customer_id"] for row in world.current], "z"])
         world.current = [row for row in world.current if row["customer_id"] >= limit]
@@ -252,7 +255,8 @@ class Player:
         if not world.history:
             return None
         day = self.random.choice(sorted(world.history))
-        rows, table = world.history[day], self.site.table("history")
+        rows = world.history[day]
+        table = self.site.table("rows" if self.site.has_views else "history")
         if not rows:
             return None
         limit = self.random.choice([*[row["customer_id"] for row in rows], "z"])
@@ -261,11 +265,19 @@ class Player:
             world.history[day] = [row for row in rows if row["customer_id"] >= limit]
             if not world.history[day]:
                 del world.history[day]
+            self._read_current_again(world)
             return f"DELETE FROM {table} {where} AND customer_id < '{limit}'"
         world.history[day] = [
             {**row, "segment": "Lost"} if row["customer_id"] == limit else row for row in rows
         ]
+        self._read_current_again(world)
         return f"UPDATE {table} SET segment = 'Lost' {where} AND customer_id = '{limit}'"
+
+    def _read_current_again(self, world: World) -> None:
+        """Let the current result be the history's rows of its date, if both are views."""
+        if self.site.has_views and world.current is not None and world.current_date is not None:
+            assert world.history is not None
+            world.current = world.history.get(world.current_date, [])
 
     def _delete_run(self, world: World) -> str | None:
         if not world.records:
@@ -280,7 +292,11 @@ class Player:
         existing = self.world.tables()
         if not existing or not self.site.reports_alterations:
             return
-        table, operation = self.site.table(self.random.choice(existing)), self._operation()
+        altered = ["rows", "dates", "runs"] if self.site.has_views else existing
+        table = self.site.table(
+            self.random.choice([name for name in altered if name != "runs" or name in existing])
+        )
+        operation = self._operation()
         self._note(f"{table} has a column more: ", operation)
         self.site.execute(f"ALTER TABLE {table} ADD COLUMN note INTEGER")
         outcome = self.site.run(operation.arguments, operation.environment)
@@ -410,6 +426,7 @@ class DuckDBSite:
     patch: pytest.MonkeyPatch
     last_kill: int = 1_000
     creates_tables_first: bool = False
+    has_views: bool = True
     reports_alterations: bool = True
     other_source: str = "other.csv"
     flags: Sequence[str] = ()
@@ -422,7 +439,7 @@ class DuckDBSite:
         return "orders.csv"
 
     def table(self, name: str) -> str:
-        return TABLES[name]
+        return TABLES.get(name, f"rfm_segments_{name}")
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Outcome:
         with self.patch.context() as patched:
@@ -447,7 +464,10 @@ class DuckDBSite:
             return Observed(None, None, None)
         with closing(duckdb.connect(str(file), read_only=True)) as connection:
             tables = {
-                name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+                name
+                for (name,) in connection.execute(
+                    "SELECT table_name FROM information_schema.tables"
+                ).fetchall()
             }
 
             def rows(select: str) -> list[dict[str, Any]]:

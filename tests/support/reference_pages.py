@@ -20,8 +20,8 @@ from rfm_pipeline.config.questions import questions
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.template import render_template
 from rfm_pipeline.pipeline.audits.builtin import AUDITS
-from rfm_pipeline.results.recognition import FORMAT
-from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES
+from rfm_pipeline.results.tables import LAYOUTS, PUBLISHED_COLUMNS, STORED_COLUMNS, SUFFIXES
+from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
 from support.guarantees import PROMISES, guarantees
 
 GENERATED = (
@@ -110,8 +110,8 @@ A destination has three tables. The name of the current result is configurable (
 `--to bigquery://project.dataset.NAME`); the names of the others follow it.
 
 A destination is recognised by the end of its tables' comments (on BigQuery: descriptions), such as
-`[rfm: history of rfm_segments, format {FORMAT}]`: the role of the table, the destination that it belongs to, and the version
-of its layout. Tables that earlier versions wrote have no such mark: they are recognised by their columns if the runs table is
+`[rfm: history of rfm_segments, format {LAYOUTS["duckdb"].format}]`: the role of the table, the destination that it belongs to, and the version
+of its layout ({LAYOUTS["duckdb"].format} in DuckDB files, {LAYOUTS["bigquery"].format} in BigQuery). Tables that earlier versions wrote have no such mark: they are recognised by their columns if the runs table is
 among them, and the next publish marks them. Nothing is ever published to another table: exit code 2.
 """
     ]
@@ -129,7 +129,32 @@ among them, and the next publish marks them. Nothing is ever published to anothe
             f"## rfm_segments{SUFFIXES[name]}\n\n{about[name]}\n\n"
             f"{_table(('column', 'DuckDB', 'BigQuery', 'meaning'), rows)}"
         )
+    parts.append(_behind_the_views())
     parts.append(_JSON)
+    return "\n".join(parts)
+
+
+def _behind_the_views() -> str:
+    about = {
+        "rows": "One row per customer and as-of date, without the columns that follow from others.",
+        "dates": "One row per as-of date.",
+    }
+    parts = [
+        """## Behind the views of a DuckDB file
+
+In a DuckDB file `rfm_segments` and `rfm_segments_history` are views over these two tables, which store the rows of each
+as-of date once. Read the views: the tables may change in a later version, which then converts them.
+"""
+    ]
+    for role, columns in STORED_COLUMNS.items():
+        rows = (
+            (f"`{name}`", COLUMN_TYPES[about_column.holds], about_column.description)
+            for name, about_column in columns.items()
+        )
+        parts.append(
+            f"### rfm_segments{LAYOUTS['duckdb'].suffixes[role]}\n\n{about[role]}\n\n"
+            f"{_table(('column', 'type', 'meaning'), rows)}"
+        )
     return "\n".join(parts)
 
 
@@ -140,7 +165,7 @@ DECIMAL(38, 9), and each column is optional (nullable), so that the files of all
 have one schema. CSV, TSV and JSON have the same values as text, dates in ISO form, and `monetary` without the decimals that
 no amount needs. On BigQuery, the columns of the tables are NULLABLE.
 
-A new file of DuckDB can be read by DuckDB 1.0 and later; `duckdb.storage_version` chooses a newer format, which compresses
+A new file of DuckDB can be read by DuckDB 1.4 and later; `duckdb.storage_version` chooses a newer format, which compresses
 better. The format of an existing file stays.
 
 ## Statuses

@@ -111,3 +111,26 @@ def remove_checksums(connection: duckdb.DuckDBPyConnection) -> None:
         "UPDATE rfm_segments_runs SET rules = json_merge_patch(rules, '{\"checksum\": null}')"
         " WHERE rules LIKE '%checksum%'"
     )
+
+
+def store_in_tables(file: Path, table: str = "rfm_segments", *, has_marks: bool = True) -> None:
+    """Rewrite a destination as format 1 had it: the current result and the history are tables.
+
+    Args:
+        file: The DuckDB file.
+        table: Name of the current result.
+        has_marks: Whether the comments of the tables have marks, which the first versions did not write.
+    """
+    roles = {table: "current", f"{table}_history": "history", f"{table}_runs": "runs"}
+    with closing(duckdb.connect(str(file))) as connection:
+        connection.execute("BEGIN")
+        for name, role in roles.items():
+            if role != "runs":
+                connection.execute(f"CREATE TABLE copied AS FROM {name}")
+                connection.execute(f"DROP VIEW {name}")
+                connection.execute(f"ALTER TABLE copied RENAME TO {name}")
+            mark = f"'Segments. [rfm: {role} of {table}, format 1]'" if has_marks else "NULL"
+            connection.execute(f"COMMENT ON TABLE {name} IS {mark}")
+        connection.execute(f"DROP TABLE {table}_rows")
+        connection.execute(f"DROP TABLE {table}_dates")
+        connection.execute("COMMIT")

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from datetime import date
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from rfm_pipeline._version import __version__
 from rfm_pipeline.common.customer_mask import mask_address
@@ -22,6 +22,7 @@ from rfm_pipeline.results.forgotten import FORGET, ForgetEntry, Forgotten, forge
 from rfm_pipeline.results.json_values import to_plain
 from rfm_pipeline.results.run_history import DestinationState, read_state, tables_of
 from rfm_pipeline.results.run_record import Checksum, RunRecord
+from rfm_pipeline.results.tables import SUFFIXES
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.forget import are_customers, forget_sql, normalized_ids_sql, rows_of_customers_sql
@@ -118,7 +119,7 @@ def _forget(
     dialect = dialect_of(destination.engine)
     with destination.open_for_reading():
         state = read_state(destination)
-        if len(state.tables) < len(structs.asdict(tables_of(destination))):
+        if not state.tables.issuperset(SUFFIXES):
             raise UsageError(f"{destination.label} has no result.", "--to names another destination.")
         ids = _normalized(destination, customers, dialect)
         found = _Found(frozenset(), 0, 0, {}) if undo else _find(destination, list(ids), dialect)

@@ -23,7 +23,7 @@ from rfm_pipeline.config.source_location import (
     parse_source,
 )
 from rfm_pipeline.errors import ConfigurationError, UsageError
-from rfm_pipeline.results.tables import SUFFIXES
+from rfm_pipeline.results.tables import LAYOUTS
 from rfm_pipeline.source.file_suffix import format_by_suffix
 from rfm_pipeline.source.files import reads_file
 from rfm_pipeline.source.sql_query import SqlQuery
@@ -163,7 +163,9 @@ def _is_table_of(
     source: SourceLocation | None, to: DuckDBDestinationLocation | BigQueryDestinationLocation
 ) -> bool:
     """Return whether the source is one of the tables that the destination consists of."""
-    names = {f"{to.table}{suffix}".casefold() for suffix in SUFFIXES.values()}
+    engine = "duckdb" if isinstance(to, DuckDBDestinationLocation) else "bigquery"
+    suffixes = LAYOUTS[engine].suffixes.values()
+    names = {f"{to.table}{suffix}".casefold() for suffix in suffixes}
     if isinstance(source, DuckDBTable) and isinstance(to, DuckDBDestinationLocation):
         table = (source.table or "").replace('"', "").casefold().removeprefix("main.")
         return table in names and is_same_file(source.file, to.file)

@@ -14,17 +14,22 @@ from msgspec import Struct
 
 from rfm_pipeline._version import __version__
 from rfm_pipeline.errors import DestinationError
-from rfm_pipeline.results.tables import SUFFIXES, newer_version
-
-FORMAT = 1
-"""Version of the tables' layout, which a mark states."""
+from rfm_pipeline.results.tables import SUFFIXES, Layout, newer_version
 
 _DESCRIPTIONS: Mapping[str, str] = {
     "current": "RFM segments: one row per customer, replaced by each run.",
     "history": "RFM segments as of each date: one row per customer and date.",
     "runs": "The runs that made the RFM segments beside this table, one row each.",
+    "rows": "Rows behind the views of the RFM segments, stored once for each date.",
+    "dates": "As-of dates of the RFM segments, one of which is current.",
 }
-_HOLDS: Mapping[str, str] = {"current": "the current result", "history": "the history", "runs": "the runs"}
+_HOLDS: Mapping[str, str] = {
+    "current": "the current result",
+    "history": "the history",
+    "runs": "the runs",
+    "rows": "the stored rows",
+    "dates": "the stored dates",
+}
 _MARK = re.compile(r"\[rfm: (?P<role>[a-z]+) of (?P<destination>\w+), format (?P<format>\d{1,9})\]$")
 
 
@@ -32,27 +37,28 @@ class Mark(Struct, frozen=True):
     """The mark of a published table.
 
     Attributes:
-        role: `current`, `history` or `runs`.
+        role: `current`, `history`, `runs`, `rows` or `dates`.
         destination: Name of the table of the current result.
         format: Version of the tables' layout.
     """
 
     role: str
     destination: str
-    format: int = FORMAT
+    format: int
 
     def is_of(self, role: str, destination: str) -> bool:
         """Return whether the mark is that of a role at a destination; the name's case does not matter."""
         return (self.role, self.destination.casefold()) == (role, destination.casefold())
 
 
-def table_comment(role: str, destination: str) -> str:
+def table_comment(role: str, destination: str, layout: Layout) -> str:
     """Return the comment of a published table: what a row of it is, and its mark.
 
-    >>> table_comment("history", "rfm_segments")[-46:]
+    >>> from rfm_pipeline.results.tables import LAYOUTS
+    >>> table_comment("history", "rfm_segments", LAYOUTS["bigquery"])[-46:]
     'date. [rfm: history of rfm_segments, format 1]'
     """
-    return f"{_DESCRIPTIONS[role]} [rfm: {role} of {destination}, format {FORMAT}]"
+    return f"{_DESCRIPTIONS[role]} [rfm: {role} of {destination}, format {layout.format}]"
 
 
 def read_mark(comment: str | None) -> Mark | None:
@@ -78,6 +84,10 @@ class ExistingTable(Struct, frozen=True):
 
 class Catalog(Protocol):
     """The tables of a file or a dataset."""
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of the engine's tables."""
 
     def find(self, table: str, role: str) -> ExistingTable | None:
         """Return a table, compared with the columns of a role; None if there is no such table."""
@@ -106,12 +116,22 @@ def recognize_destination(destination: str, catalog: Catalog) -> dict[str, bool]
     _refuse_name_of_sibling(destination, catalog)
     tables = {
         role: table
-        for role, suffix in SUFFIXES.items()
+        for role, suffix in catalog.layout.suffixes.items()
         if (table := catalog.find(f"{destination}{suffix}", role)) is not None
     }
-    for role, table in tables.items():
-        _check_table(role, table, destination, catalog)
     marks = {role: read_mark(table.comment) for role, table in tables.items()}
+    # A table behind the views, or a view, which only rfm marks as its own.
+    has_views = any(
+        mark is not None
+        and mark.is_of(role, destination)
+        and (role not in SUFFIXES or tables[role].kind == "view")
+        for role, mark in marks.items()
+    )
+    if has_views:
+        _check_tables_behind_views(tables, destination, catalog)
+    for role, table in tables.items():
+        kind = "view" if has_views and role in catalog.layout.views else "table"
+        _check_table(role, table, destination, catalog, kind)
     is_marked = any(mark and mark.is_of(role, destination) for role, mark in marks.items())
     if tables and "runs" not in tables and not is_marked:
         raise DestinationError(
@@ -120,7 +140,7 @@ def recognize_destination(destination: str, catalog: Catalog) -> dict[str, bool]
             _another_table(catalog),
         )
     return {
-        role: mark is not None and mark.is_of(role, destination) and mark.format == FORMAT
+        role: mark is not None and mark.is_of(role, destination) and mark.format == catalog.layout.format
         for role, mark in marks.items()
     }
 
@@ -132,23 +152,25 @@ def published_by(table: str, catalog: Catalog) -> str | None:
         table: Name of the table.
         catalog: The tables of its file or dataset.
     """
-    for suffix in SUFFIXES.values():
+    for suffix in catalog.layout.suffixes.values():
         destination = table.removesuffix(suffix)
         if table == f"{destination}{suffix}" and destination and _is_destination(destination, catalog):
             return destination
     return None
 
 
-def _check_table(role: str, table: ExistingTable, destination: str, catalog: Catalog) -> None:
-    name, mark = catalog.describe(f"{destination}{SUFFIXES[role]}"), read_mark(table.comment)
+def _check_table(role: str, table: ExistingTable, destination: str, catalog: Catalog, kind: str) -> None:
+    """Raise if a table is not that of a role at a destination, or not of the kind that rfm made."""
+    name = catalog.describe(f"{destination}{catalog.layout.suffixes[role]}")
+    mark = read_mark(table.comment)
     if mark and mark.role != role:
         held = f"{_HOLDS.get(mark.role, mark.role)} of {mark.destination}"
         raise DestinationError(
             f"{name} holds {held}, not {_HOLDS[role]} of {destination}.", _another_table(catalog)
         )
-    if table.kind != "table":
-        raise DestinationError(f"{name} is a {table.kind}, not a table of rfm.", _another_table(catalog))
-    is_newer_format = mark is not None and mark.format > FORMAT
+    if table.kind != kind:
+        raise DestinationError(f"{name} is a {table.kind}, not a {kind} of rfm.", _another_table(catalog))
+    is_newer_format = mark is not None and mark.format > catalog.layout.format
     if not table.differences and not is_newer_format:
         return
     has_runs = catalog.find(f"{destination}{SUFFIXES['runs']}", "runs") is not None
@@ -167,9 +189,21 @@ def _check_table(role: str, table: ExistingTable, destination: str, catalog: Cat
     )
 
 
+def _check_tables_behind_views(
+    tables: Mapping[str, ExistingTable], destination: str, catalog: Catalog
+) -> None:
+    """Raise if the views of a destination are without a table that they read."""
+    for role, suffix in catalog.layout.suffixes.items():
+        if role not in tables and role not in SUFFIXES:
+            raise DestinationError(
+                f"{catalog.describe(destination)} lacks its table {destination}{suffix}.",
+                f"restore it from a backup, or {_another_table(catalog)}",
+            )
+
+
 def _refuse_name_of_sibling(destination: str, catalog: Catalog) -> None:
     """Raise if the name is that of the history or the runs of another destination."""
-    for role, suffix in SUFFIXES.items():
+    for role, suffix in catalog.layout.suffixes.items():
         other = destination[: -len(suffix)] if suffix else ""
         if destination.casefold().endswith(suffix) and other and _is_destination(other, catalog):
             raise DestinationError(

@@ -10,7 +10,13 @@ from msgspec import Struct
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.forgotten import Forgotten, forgotten_customers, renew_checksums
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.tables import PUBLISHED_STATUSES, RUN_COLUMNS, UNPUBLISHED_STATUSES, Tables
+from rfm_pipeline.results.tables import (
+    LAYOUTS,
+    PUBLISHED_STATUSES,
+    RUN_COLUMNS,
+    UNPUBLISHED_STATUSES,
+    Tables,
+)
 
 
 class DestinationState(Struct, frozen=True):
@@ -72,7 +78,7 @@ def read_records(destination: Destination) -> tuple[RunRecord, ...]:
 
 def tables_of(destination: Destination) -> Tables:
     """Return the SQL identifiers of the tables of a destination."""
-    return Tables(*(destination.table(name) for name in ("current", "history", "runs")))
+    return Tables(**{role: destination.table(role) for role in LAYOUTS[destination.engine].suffixes})
 
 
 def active_results_by_date(records: Iterable[RunRecord]) -> dict[date, RunRecord]:

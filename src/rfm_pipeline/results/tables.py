@@ -6,6 +6,12 @@
 
 The user chooses the first name, and the others are derived from it, so that pipelines can share a dataset or
 a file.
+
+In BigQuery all three are tables. In a DuckDB file the first two are views over two tables, in which the rows
+of each as-of date are stored once:
+
+    rfm_segments_rows       rows      the columns that can't be derived, of each as-of date
+    rfm_segments_dates      dates     one row per as-of date, one of which is current
 """
 
 from __future__ import annotations
@@ -20,6 +26,27 @@ from rfm_pipeline._version import __version__
 SUFFIXES: Mapping[str, str] = {"current": "", "history": "_history", "runs": "_runs"}
 """The suffix of each table's name, after the name of the current result."""
 
+
+class Layout(Struct, frozen=True):
+    """How an engine stores the published tables.
+
+    Attributes:
+        format: Version of the layout, which the tables' marks state.
+        suffixes: The suffix of the name of each table and view, by role.
+        views: Roles that are views.
+    """
+
+    format: int
+    suffixes: Mapping[str, str]
+    views: frozenset[str]
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "bigquery": Layout(1, SUFFIXES, frozenset()),
+    "duckdb": Layout(2, {**SUFFIXES, "rows": "_rows", "dates": "_dates"}, frozenset(("current", "history"))),
+}
+"""The layout of each engine. DuckDB's format 1 was that of BigQuery; the next change converts it."""
+
 PUBLISHED_STATUSES = ("published", "history_only")
 """The statuses of runs that wrote a result, in the runs table."""
 UNPUBLISHED_STATUSES = ("calibrated", "rejected", "failed")
@@ -30,8 +57,8 @@ class PublishedColumn(Struct, frozen=True):
     """A column of a published table.
 
     Attributes:
-        holds: Kind of value: `text`, `integer`, `small` (a 32-bit integer), `money` (a decimal), `date`, or
-            `instant` (a time in UTC).
+        holds: Kind of value: `text`, `integer`, `small` (a 32-bit integer), `score` (a byte), `money` (a
+            decimal), `date`, `instant` (a time in UTC), or `flag` (true or false).
         description: Meaning of the column, as the table's own metadata has it.
     """
 
@@ -103,7 +130,29 @@ PUBLISHED_COLUMNS: Mapping[str, Mapping[str, PublishedColumn]] = {
     "history": RESULT_COLUMNS,
     "runs": RUN_COLUMNS,
 }
-"""The columns of each table."""
+"""The columns of each table that readers see."""
+
+STORED_COLUMNS: Mapping[str, Mapping[str, PublishedColumn]] = {
+    "rows": {
+        "as_of_date": RESULT_COLUMNS["as_of_date"],
+        **{
+            name: RESULT_COLUMNS[name]
+            for name in ("customer_id", "frequency", "monetary", "first_order_date", "last_order_date")
+        },
+        **{
+            name: PublishedColumn("score", RESULT_COLUMNS[name].description)
+            for name in ("r_score", "f_score", "m_score")
+        },
+        **{name: RESULT_COLUMNS[name] for name in ("segment", "previous_segment", "segment_since")},
+    },
+    "dates": {
+        "as_of_date": RESULT_COLUMNS["as_of_date"],
+        "run_id": PublishedColumn("text", "The run that published the rows of this date."),
+        "score_separator": PublishedColumn("text", "What separates the scores in rfm_score: - or nothing."),
+        "is_current": PublishedColumn("flag", "Whether the rows of this date are the current result."),
+    },
+}
+"""The columns of the tables behind the views of a DuckDB file."""
 
 
 def newer_version(written_by: str | None) -> str | None:
@@ -121,8 +170,18 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 class Tables(Struct, frozen=True):
-    """SQL identifiers of the tables of a destination."""
+    """SQL identifiers of the tables of a destination.
+
+    Attributes:
+        current: The current result.
+        history: The history.
+        runs: The runs.
+        rows: The rows behind the views `current` and `history`; None if these are tables.
+        dates: The dates behind these views; None if these are tables.
+    """
 
     current: str
     history: str
     runs: str
+    rows: str | None = None
+    dates: str | None = None

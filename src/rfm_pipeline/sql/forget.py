@@ -39,4 +39,5 @@ def are_customers(customer_ids: Sequence[str], dialect: Dialect) -> str:
 def forget_sql(tables: Tables, customer_ids: Sequence[str], dialect: Dialect) -> list[str]:
     """Return the statements that remove customers from the current result and the history."""
     condition = are_customers(customer_ids, dialect)
-    return [f"DELETE FROM {table}\nWHERE {condition}" for table in (tables.current, tables.history)]
+    stored = (tables.rows,) if tables.rows else (tables.current, tables.history)
+    return [f"DELETE FROM {table}\nWHERE {condition}" for table in stored]

@@ -11,6 +11,7 @@ from typing import Any
 
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, UNPUBLISHED_STATUSES, Tables
 from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.stored_rows import publish_rows_sql, restore_date_sql
 
 PUBLISHED_MEANWHILE = "another run of rfm has published since this one began"
 """Text of the error that the statement of `unchanged_sql` raises."""
@@ -58,6 +59,15 @@ def publish_sql(
         history_from: Oldest as-of date that the history keeps; None keeps all.
         dialect: The SQL dialect.
     """
+    if tables.rows:
+        return publish_rows_sql(
+            tables,
+            staged,
+            as_of,
+            replaces_current=replaces_current,
+            history_from=history_from,
+            dialect=dialect,
+        )
     statements = []
     if replaces_current:
         statements += [f"TRUNCATE TABLE {tables.current}", _insert(tables.current, staged)]
@@ -70,6 +80,8 @@ def publish_sql(
 
 def restore_sql(tables: Tables, as_of: date, dialect: Dialect) -> list[str]:
     """Return the statements that make the history's rows of an as-of date the current result."""
+    if tables.rows:
+        return restore_date_sql(tables, as_of, dialect)
     insert = _insert(tables.current, tables.history)
     return [f"TRUNCATE TABLE {tables.current}", f"{insert}\nWHERE as_of_date = {dialect.literal(as_of)}"]
 

@@ -223,8 +223,8 @@ def test_with_ntile_a_changed_number_of_bins_has_the_cause_rules(shop: Path, rfm
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ("DELETE FROM rfm_segments_history", "5 customers with 100.00"),
-        ("UPDATE rfm_segments_history SET monetary = 31", "6 customers with 131.00"),
+        ("DELETE FROM rfm_segments_rows", "5 customers with 100.00"),
+        ("UPDATE rfm_segments_rows SET monetary = 31", "6 customers with 131.00"),
     ],
     ids=["rows", "money"],
 )

@@ -100,8 +100,8 @@ def published(tmp_path: Path, rfm: Rfm) -> Path:
 def edit(file: Path, assignment: str) -> None:
     with closing(duckdb.connect(str(file))) as connection:
         connection.execute(
-            f"UPDATE rfm_segments_history SET {assignment} WHERE as_of_date = '{day(10)}' AND customer_id ="
-            f" (SELECT MIN(customer_id) FROM rfm_segments_history WHERE as_of_date = '{day(10)}')"
+            f"UPDATE rfm_segments_rows SET {assignment} WHERE as_of_date = '{day(10)}' AND customer_id ="
+            f" (SELECT MIN(customer_id) FROM rfm_segments_rows WHERE as_of_date = '{day(10)}')"
         )
 
 

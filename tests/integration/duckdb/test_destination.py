@@ -36,7 +36,7 @@ def change(file: Path, *statements: str) -> bytes:
 @pytest.mark.parametrize(
     "change_of_its_own",
     [
-        "ALTER TABLE rfm_segments ADD COLUMN lifetime_value DECIMAL(18, 2)",
+        "ALTER TABLE rfm_segments_rows ADD COLUMN lifetime_value DECIMAL(18, 2)",
         "ALTER TABLE rfm_segments_runs ADD COLUMN mood VARCHAR",
     ],
 )
@@ -53,11 +53,11 @@ def test_what_a_newer_version_wrote_is_refused_and_stays(
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("ALTER TABLE rfm_segments DROP COLUMN monetary", "lacks monetary"),
-        ("ALTER TABLE rfm_segments_history ADD COLUMN note VARCHAR", "has note"),
+        ("ALTER TABLE rfm_segments_rows DROP COLUMN monetary", "lacks monetary"),
+        ("ALTER TABLE rfm_segments_dates ADD COLUMN note VARCHAR", "has note"),
         ("ALTER TABLE rfm_segments_runs RENAME COLUMN edges TO borders", "lacks edges and has borders"),
         (
-            "ALTER TABLE rfm_segments ALTER monetary TYPE DOUBLE",
+            "ALTER TABLE rfm_segments_rows ALTER monetary TYPE DOUBLE",
             "has monetary as DOUBLE in place of DECIMAL(38,9)",
         ),
     ],
@@ -74,7 +74,9 @@ def test_a_table_whose_columns_were_changed_is_refused_and_stays(
 
 def test_rows_that_were_deleted_come_back_with_the_next_run(published: Path, rfm: Rfm) -> None:
     before = current(published)
-    change(published, "DELETE FROM rfm_segments WHERE customer_id < 'c010'")
+    change(
+        published, f"DELETE FROM rfm_segments_rows WHERE as_of_date = '{day(20)}' AND customer_id < 'c010'"
+    )
     assert rfm("run", "orders.csv", "--as-of", day(20)).code == 0
     assert current(published) == before
     check_consistency(published)
@@ -82,7 +84,7 @@ def test_rows_that_were_deleted_come_back_with_the_next_run(published: Path, rfm
 
 def test_a_history_that_was_changed_is_not_gone_back_to(published: Path, rfm: Rfm) -> None:
     kept = change(
-        published, f"DELETE FROM rfm_segments_history WHERE as_of_date = '{day(10)}' AND customer_id < 'c010'"
+        published, f"DELETE FROM rfm_segments_rows WHERE as_of_date = '{day(10)}' AND customer_id < 'c010'"
     )
     sentence, hint = refused(rfm("rollback"))
     assert sentence.endswith("the rows were edited.")
@@ -93,9 +95,11 @@ def test_a_history_that_was_changed_is_not_gone_back_to(published: Path, rfm: Rf
     assert_segment_changes({as_of: rows for as_of, rows in history(published).items() if as_of == day(10)})
 
 
-@pytest.mark.parametrize("table", ["rfm_segments", "rfm_segments_history", "rfm_segments_runs"])
+@pytest.mark.parametrize(
+    "table", ["VIEW rfm_segments", "VIEW rfm_segments_history", "TABLE rfm_segments_runs"]
+)
 def test_a_table_that_was_dropped_is_made_again(table: str, published: Path, rfm: Rfm) -> None:
-    change(published, f"DROP TABLE {table}")
+    change(published, f"DROP {table}")
     ended = rfm("run", "orders.csv", "--as-of", day(30))
     assert ended.code == 0, ended.stderr
     assert {row["as_of_date"].isoformat() for row in current(published)} == {day(30)}

@@ -11,12 +11,12 @@ import pytest
 from rfm_pipeline.config.destination_location import DuckDBDestinationLocation
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import DestinationError
-from rfm_pipeline.results.recognition import read_mark
-from rfm_pipeline.results.tables import SUFFIXES
+from rfm_pipeline.results.recognition import Mark, read_mark
+from rfm_pipeline.results.tables import LAYOUTS
 from rfm_pipeline.warehouse.duckdb.destination import open_duckdb_destination
 from support.cli import Rfm
 from support.orders import refused
-from support.shops import check_consistency, day, history, rows_of, write_orders
+from support.shops import check_consistency, day, history, rows_of, store_in_tables, write_orders
 
 COMMANDS = (
     ("run", "orders.csv"),
@@ -30,7 +30,8 @@ COMMANDS = (
     ("export", "-o", "segments.csv"),
 )
 READERS = (("run", "orders.csv"), ("check", "orders.csv"), ("runs",), ("export", "-o", "segments.csv"))
-TABLES = [f"rfm_segments{suffix}" for suffix in SUFFIXES.values()]
+LAYOUT = LAYOUTS["duckdb"]
+TABLES = {role: f"rfm_segments{suffix}" for role, suffix in LAYOUT.suffixes.items()}
 
 
 @pytest.fixture
@@ -49,22 +50,18 @@ def change(file: Path, *statements: str) -> None:
 
 
 def comments(file: Path) -> dict[str, str | None]:
-    rows = rows_of(file, "SELECT table_name, comment FROM duckdb_tables() ORDER BY table_name")
+    rows = rows_of(
+        file,
+        "SELECT table_name, comment FROM duckdb_tables() UNION ALL"
+        " SELECT view_name, comment FROM duckdb_views() WHERE NOT internal ORDER BY 1",
+    )
     return {row["table_name"]: row["comment"] for row in rows}
 
 
-def remove_marks(file: Path) -> None:
-    """Leave the tables as earlier versions wrote them."""
-    change(file, *(f"COMMENT ON TABLE {table} IS NULL" for table in TABLES))
-
-
 def test_each_table_is_marked(published: Path) -> None:
-    marks = [read_mark(comments(published)[table]) for table in TABLES]
-    assert [(mark.role, mark.destination, mark.format) for mark in marks if mark] == [
-        ("current", "rfm_segments", 1),
-        ("history", "rfm_segments", 1),
-        ("runs", "rfm_segments", 1),
-    ]
+    assert {role: read_mark(comments(published)[table]) for role, table in TABLES.items()} == {
+        role: Mark(role, "rfm_segments", 2) for role in ("current", "history", "runs", "rows", "dates")
+    }
 
 
 @pytest.mark.parametrize("has_marks", [True, False])
@@ -72,7 +69,7 @@ def test_no_command_takes_the_name_of_a_sibling_for_a_destination(
     has_marks: bool, published: Path, rfm: Rfm
 ) -> None:
     if not has_marks:
-        remove_marks(published)
+        store_in_tables(published, has_marks=False)
     content = published.read_bytes()
     for command in COMMANDS if has_marks else COMMANDS[:2]:
         sentence, hint = refused(rfm(*command, "--to", "duckdb:rfm.duckdb#rfm_segments_history"))
@@ -96,7 +93,7 @@ def test_an_explanation_does_not_take_the_history_for_a_result(published: Path, 
 
 
 def test_the_name_of_a_sibling_that_was_dropped_is_still_one(published: Path, rfm: Rfm) -> None:
-    change(published, "DROP TABLE rfm_segments_history")
+    change(published, "DROP VIEW rfm_segments_history")
     sentence, _ = refused(rfm("run", "orders.csv", "--to", "duckdb:rfm.duckdb#rfm_segments_history"))
     assert "is the table of the history of rfm_segments" in sentence
 
@@ -105,7 +102,7 @@ def test_a_destination_without_marks_is_recognised_and_marked_by_the_next_run(
     published: Path, rfm: Rfm
 ) -> None:
     marked = comments(published)
-    remove_marks(published)
+    store_in_tables(published, has_marks=False)
     content = published.read_bytes()
     assert rfm("runs").code == 0
     assert rfm("check", "orders.csv").code == 0
@@ -140,14 +137,43 @@ def test_a_destination_named_like_a_sibling_does_not_become_one(tmp_path: Path, 
     assert (tmp_path / "rfm.duckdb").read_bytes() == content
 
 
-def test_a_destination_that_was_renamed_is_recognised_and_marked_anew(published: Path, rfm: Rfm) -> None:
-    change(published, *(f"ALTER TABLE {table} RENAME TO {table.replace('rfm', 'b2b')}" for table in TABLES))
+def test_tables_that_were_renamed_are_recognised_and_marked_anew(published: Path, rfm: Rfm) -> None:
+    store_in_tables(published)
+    tables = ("rfm_segments", "rfm_segments_history", "rfm_segments_runs")
+    change(published, *(f"ALTER TABLE {table} RENAME TO {table.replace('rfm', 'b2b')}" for table in tables))
     assert rfm("run", "orders.csv", "--as-of", day(30), "--to", "duckdb:rfm.duckdb#b2b_segments").code == 0
-    assert [str(text).count("of b2b_segments,") for text in comments(published).values()] == [1, 1, 1]
+    assert [str(text).count("of b2b_segments,") for text in comments(published).values()] == [1] * 5
 
 
-def test_a_newer_format_is_refused(published: Path, rfm: Rfm) -> None:
-    change(published, "COMMENT ON TABLE rfm_segments IS 'Segments. [rfm: current of rfm_segments, format 2]'")
+def test_views_that_were_renamed_are_refused(published: Path, rfm: Rfm) -> None:
+    change(published, "ALTER VIEW rfm_segments RENAME TO b2b_segments")
+    sentence, _ = refused(rfm("run", "orders.csv", "--to", "duckdb:rfm.duckdb#b2b_segments"))
+    assert sentence == "b2b_segments in rfm.duckdb is a view, not a table of rfm."
+
+
+@pytest.mark.parametrize("table", ["rfm_segments_rows", "rfm_segments_dates"])
+def test_views_without_a_table_that_they_read_are_refused(table: str, published: Path, rfm: Rfm) -> None:
+    change(published, f"DROP TABLE {table}")
+    content = published.read_bytes()
+    for command in READERS:
+        sentence, hint = refused(rfm(*command))
+        assert sentence == f"rfm_segments in rfm.duckdb lacks its table {table}."
+        assert hint.startswith("restore it from a backup, or choose another table")
+    assert published.read_bytes() == content
+
+
+def test_a_table_in_place_of_a_view_is_refused(published: Path, rfm: Rfm) -> None:
+    change(published, "CREATE TABLE copied AS FROM rfm_segments", "DROP VIEW rfm_segments")
+    change(published, "ALTER TABLE copied RENAME TO rfm_segments")
+    sentence, _ = refused(rfm("run", "orders.csv"))
+    assert sentence == "rfm_segments in rfm.duckdb is a table, not a view of rfm."
+
+
+@pytest.mark.parametrize("role", LAYOUT.suffixes)
+def test_a_newer_format_is_refused(role: str, published: Path, rfm: Rfm) -> None:
+    kind = "VIEW" if role in LAYOUT.views else "TABLE"
+    mark = f"[rfm: {role} of rfm_segments, format {LAYOUT.format + 1}]"
+    change(published, f"COMMENT ON {kind} {TABLES[role]} IS 'Segments. {mark}'")
     content = published.read_bytes()
     for command in READERS:
         sentence, hint = refused(rfm(*command))
@@ -162,5 +188,5 @@ def test_a_table_that_another_program_made_during_a_run_is_not_published_to(tmp_
         assert destination.existing_tables() == frozenset()
         change(file, "CREATE TABLE rfm_segments AS SELECT 1 AS a")
         with pytest.raises(DestinationError, match="is not a result of this pipeline: it lacks"):
-            destination.apply([f"TRUNCATE TABLE {destination.table('current')}"], "publish")
+            destination.apply([f"DELETE FROM {destination.table('runs')}"], "publish")
     assert rows_of(file, "FROM rfm_segments") == [{"a": 1}]

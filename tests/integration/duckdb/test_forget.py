@@ -135,7 +135,7 @@ def test_kept_rejected_results_are_removed(published: Path, rfm: Rfm) -> None:
 def test_rows_that_were_edited_before_are_still_refused(published: Path, rfm: Rfm) -> None:
     with closing(duckdb.connect(str(published))) as connection:
         connection.execute(
-            f"UPDATE rfm_segments_history SET monetary = monetary + 1 WHERE as_of_date = '{day(10)}'"
+            f"UPDATE rfm_segments_rows SET monetary = monetary + 1 WHERE as_of_date = '{day(10)}'"
         )
     assert rfm("forget", FORGOTTEN[0]).code == 0
     sentence, _ = refused(rfm("rollback"))

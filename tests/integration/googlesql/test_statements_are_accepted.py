@@ -16,7 +16,7 @@ from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.results.recognition import table_comment
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import Usage
-from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES, Tables
+from rfm_pipeline.results.tables import LAYOUTS, RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES, Tables
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.partition_pruning import describe_pruning, prune_partitions
 from rfm_pipeline.sql.publish import publish_sql, record_sql, restore_sql, unchanged_sql
@@ -68,7 +68,8 @@ def test_a_staging_table() -> None:
 @pytest.mark.parametrize("name", SUFFIXES)
 def test_the_published_tables(name: str) -> None:
     table = getattr(PUBLISHED, name)
-    created = statements.create_published_table_sql(name, table, table_comment(name, "rfm_segments"), LABELS)
+    comment = table_comment(name, "rfm_segments", LAYOUTS["bigquery"])
+    created = statements.create_published_table_sql(name, table, comment, LABELS)
     GoogleSql.load().analyse(f"{created};\n{statements.keep_published_table_sql(name, table)}", TABLES)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.results.recognition import ExistingTable, published_by
+from rfm_pipeline.results.tables import LAYOUTS
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.schema import published_schema_differences
 from rfm_pipeline.warehouse.bigquery.statements import is_temporary_name
@@ -25,6 +26,8 @@ class BigQueryCatalog:
         dataset: Full name `project.dataset`.
         last_version: Returns the version of rfm that ran last at the destination.
     """
+
+    layout = LAYOUTS["bigquery"]
 
     def __init__(self, jobs: JobRunner, dataset: str, last_version: Callable[[], str | None]) -> None:
         self._dataset = dataset

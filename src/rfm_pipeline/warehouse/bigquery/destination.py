@@ -12,16 +12,15 @@ from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import DestinationError, WarehouseError
 from rfm_pipeline.results.destination import published_meanwhile_error
 from rfm_pipeline.results.recognition import recognize_destination, table_comment
-from rfm_pipeline.results.tables import SUFFIXES
+from rfm_pipeline.results.tables import LAYOUTS, SUFFIXES
 from rfm_pipeline.sql.publish import PUBLISHED_MEANWHILE
 from rfm_pipeline.warehouse.bigquery import statements
 from rfm_pipeline.warehouse.bigquery.catalog import BigQueryCatalog, refuse_temporary_name
 from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
-from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.lease import Lease
 from rfm_pipeline.warehouse.bigquery.retry import UnreachableError
-from rfm_pipeline.warehouse.bigquery.tables import dataset_location, describe_table, drop_table
+from rfm_pipeline.warehouse.bigquery.tables import dataset_location, describe_table, drop_table, list_tables
 
 
 class BigQueryDestination:
@@ -96,19 +95,9 @@ class BigQueryDestination:
 
     def _drop_staged_tables(self, run_id: str, spared: Collection[str]) -> int:
         """Drop the staged tables of all runs but the current one and the spared ones; return of how many."""
-        doing, location = "list the tables that earlier runs left behind", self._location
+        location = self._location
         dataset = f"{location.project}.{location.dataset}"
-
-        def list_tables() -> list[str]:
-            tables = self._jobs.client.list_tables(
-                dataset,
-                retry=None,  # type: ignore[arg-type]
-                timeout=self._jobs.request_timeout,
-            )
-            return [table.table_id for table in tables]
-
-        with translate_bigquery_errors(doing):
-            tables = self._jobs.retry_policy.call(list_tables, doing)
+        tables = list_tables(self._jobs, dataset)
         owners = set()
         for table in tables:
             owner = statements.staging_run_id(location.table, table)
@@ -130,12 +119,12 @@ class BigQueryDestination:
 
     def _create_or_mark_tables(self) -> None:
         """Create the missing tables, and mark those that an earlier version wrote."""
-        table = self._location.table
+        table, layout = self._location.table, LAYOUTS[self.engine]
         if len(self._is_marked) < len(SUFFIXES):
             labels = {**self._settings.labels, "created_by": "rfm-pipeline"}
             created = [
                 statements.create_published_table_sql(
-                    name, self.table(name), table_comment(name, table), labels
+                    name, self.table(name), table_comment(name, table, layout), labels
                 )
                 for name in SUFFIXES
             ]
@@ -147,7 +136,7 @@ class BigQueryDestination:
             self._jobs.query("create", ";\n".join([*created, *kept]))
         for name, is_marked in self._is_marked.items():
             if not is_marked:
-                describe_table(self._jobs, self.full_name(name), table_comment(name, table))
+                describe_table(self._jobs, self.full_name(name), table_comment(name, table, layout))
         self._is_marked = dict.fromkeys(SUFFIXES, True)
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import qualified_name
 from rfm_pipeline.results.recognition import ExistingTable
-from rfm_pipeline.results.tables import SUFFIXES
+from rfm_pipeline.results.tables import LAYOUTS, SUFFIXES
 from rfm_pipeline.warehouse.duckdb.schema import published_schema_differences
 
 
@@ -20,6 +20,8 @@ class DuckDBCatalog:
         file: Path of the file, for messages.
         destination: Name of the destination's table.
     """
+
+    layout = LAYOUTS["duckdb"]
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, database: str, file: Path, destination: str

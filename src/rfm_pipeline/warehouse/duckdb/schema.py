@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rfm_pipeline.results.tables import PUBLISHED_COLUMNS
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, STORED_COLUMNS, PublishedColumn
 
 COLUMN_TYPES: Mapping[str, str] = {
     "text": "VARCHAR",
@@ -13,8 +13,13 @@ COLUMN_TYPES: Mapping[str, str] = {
     "money": "DECIMAL(38,9)",
     "date": "DATE",
     "instant": "TIMESTAMP",
+    "score": "UTINYINT",
+    "flag": "BOOLEAN",
 }
 """DuckDB type for each value of `PublishedColumn.holds`, as `duckdb_columns` prints it."""
+
+COLUMNS: Mapping[str, Mapping[str, PublishedColumn]] = {**PUBLISHED_COLUMNS, **STORED_COLUMNS}
+"""The columns of each table and view of a DuckDB file, by role."""
 
 _MAX_LISTED = 3
 
@@ -23,10 +28,10 @@ def published_schema_differences(name: str, columns: Mapping[str, str]) -> str |
     """Return how a table differs from the published table `name`; None if it has the same columns in order.
 
     Args:
-        name: `current`, `history` or `runs`.
+        name: Role of the table.
         columns: Column names and DuckDB types of the table, in order.
     """
-    expected = {column: COLUMN_TYPES[about.holds] for column, about in PUBLISHED_COLUMNS[name].items()}
+    expected = {column: COLUMN_TYPES[about.holds] for column, about in COLUMNS[name].items()}
     if list(columns.items()) == list(expected.items()):
         return None
     missing = [column for column in expected if column not in columns]
