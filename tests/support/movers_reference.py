@@ -74,8 +74,8 @@ def is_due(row: Row) -> bool:
     days = (row["last_order_date"] - row["first_order_date"]).days
     if row["frequency"] < 2 or days == 0:
         return False
-    usual_gap = Fraction(days, row["frequency"] - 1)
-    return bool(row["recency_days"] > usual_gap)
+    mean_gap = Fraction(days, row["frequency"] - 1)
+    return bool(row["recency_days"] > mean_gap)
 
 
 def _moved_by_rules(old: Row, row: Row, earlier: ScoredSnapshot, later: ScoredSnapshot) -> bool:

@@ -26,7 +26,7 @@ _TYPES = {
     "frequency": "BIGINT",
     "recency_days": "INTEGER",
     "last_order_date": "DATE",
-    "usual_gap_days": "DOUBLE",
+    "mean_gap_days": "DOUBLE",
 }
 """DuckDB type of each column, in order."""
 

@@ -53,7 +53,7 @@ class Mover(Struct, frozen=True):
     last_order_date: date
 
     @property
-    def usual_gap_days(self) -> float | None:
+    def mean_gap_days(self) -> float | None:
         """Mean number of days between orders, to one decimal; None without two orders on different days."""
         days = (self.last_order_date - self.first_order_date).days
         return round(days / (self.frequency - 1), 1) if self.frequency > 1 and days else None
@@ -70,7 +70,7 @@ class Mover(Struct, frozen=True):
             "frequency": self.frequency,
             "recency_days": self.recency_days,
             "last_order_date": self.last_order_date,
-            "usual_gap_days": self.usual_gap_days,
+            "mean_gap_days": self.mean_gap_days,
         }
 
 

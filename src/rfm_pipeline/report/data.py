@@ -51,7 +51,7 @@ class CustomerGroup(Struct, frozen=True):
         customers, orders: Number of customers and of their orders.
         revenue: Sum of their monetary values.
         recency_days: Sum of their days since the last order.
-        due: Number of customers who are due: longer without an order than their usual gap.
+        due: Number of customers who are due: longer without an order than their mean gap.
         revenue_at_risk: Sum of the monetary values of the customers who are due.
     """
 

@@ -135,7 +135,7 @@ class RunStatistics(Struct, frozen=True):
         segments: Every segment of the map, empty ones too, from best to worst.
         largest_customer: Orders of the customer with the most.
         repeated_total: Money of repeats of orders' totals, which count once; None if each line counts.
-        due: Customers who are longer without an order than their usual gap; None if the run is on record
+        due: Customers who are longer without an order than their mean gap; None if the run is on record
             only, as for `revenue_at_risk`.
         revenue_at_risk: Sum of the monetary values of the customers who are due.
     """

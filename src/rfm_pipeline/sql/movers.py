@@ -5,7 +5,7 @@ A customer of the later date can have several reasons:
 - `slipped`: moved to a worse segment.
 - `woke_up`: had the worst recency score at the earlier date, ordered since, and moved to a better segment.
 - `new_at_top`: is in the best segment, and was not in it at the earlier date.
-- `due`: more days have passed since the last order than the customer's usual gap (`sql.usual_gap`).
+- `due`: more days have passed since the last order than the customer's mean gap (`sql.mean_gap`).
 
 Segments are compared by their order in the earlier map, which has both segments of a move unless the cause of
 the move is `rules`. Such a move is none of the customer's, so that it is no reason.
@@ -22,7 +22,7 @@ from rfm_pipeline.sql.dialects.base import Dialect, case_expression
 from rfm_pipeline.sql.pipeline import with_ctes
 from rfm_pipeline.sql.query_spec import Cte, select
 from rfm_pipeline.sql.transitions import ScoredSnapshot, transitions_ctes
-from rfm_pipeline.sql.usual_gap import is_due
+from rfm_pipeline.sql.mean_gap import is_due
 
 REASONS = ("slipped", "woke_up", "new_at_top", "due")
 """The possible reasons, in the order in which they are listed."""

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 
 from rfm_pipeline.sql.dialects.base import Dialect, case_expression
-from rfm_pipeline.sql.usual_gap import at_risk_columns
+from rfm_pipeline.sql.mean_gap import at_risk_columns
 
 _MAX_ORDERS = 1000
 # Money is grouped by its three leading digits: below each of these amounts in steps of a thousandth of it.

@@ -108,7 +108,7 @@ def test_each_customer_is_listed_with_the_reasons_the_most_money_first(published
     assert rows[1] == {
         "customer_id": "silent", "reasons": "slipped, due", "from_segment": "Best", "segment": "Slipping",
         "cause": "time", "monetary": "30.00", "frequency": "3", "recency_days": "31",
-        "last_order_date": "2024-01-29", "usual_gap_days": "12.0",
+        "last_order_date": "2024-01-29", "mean_gap_days": "12.0",
     }  # fmt: skip
     assert stat.S_IMODE(Path("movers.csv").stat().st_mode) == 0o600
 
@@ -259,7 +259,7 @@ def test_a_parquet_file_has_typed_columns(published: Path, rfm: Rfm) -> None:
     assert rfm("movers", "-o", "movers.parquet").code == 0
     with duckdb.connect() as connection:
         rows = connection.execute(
-            "SELECT customer_id, monetary, usual_gap_days, last_order_date FROM 'movers.parquet'"
+            "SELECT customer_id, monetary, mean_gap_days, last_order_date FROM 'movers.parquet'"
         ).fetchall()
     assert rows[:2] == [
         ("returned", Decimal(40), 28.3, date(2024, 2, 28)),

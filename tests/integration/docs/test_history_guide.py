@@ -53,5 +53,5 @@ def assert_movers_are_those_of_the_guide(configuration: Configuration) -> None:
     first = left.listed[0]
     assert f"Customer {first.customer_id} placed {first.frequency} orders in 335 days" in guide
     assert (first.last_order_date - first.first_order_date).days == 335
-    assert (first.usual_gap_days, first.recency_days, first.cause) == (5.4, 29, "time")
+    assert (first.mean_gap_days, first.recency_days, first.cause) == (5.4, 29, "time")
     assert first.reasons == ("slipped", "due")

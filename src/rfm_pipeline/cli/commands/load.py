@@ -80,7 +80,12 @@ def _parse_names(names: list[str]) -> tuple[list[SourceLocation], BigQueryTable]
 
     *sources, to = names
     table = parse_source(to)
-    if not isinstance(table, BigQueryTable) or table.table.endswith("*") or table.is_in_catalog or not sources:
+    if (
+        not isinstance(table, BigQueryTable)
+        or table.table.endswith("*")
+        or table.is_in_catalog
+        or not sources
+    ):
         raise UsageError(f"{to} is not a BigQuery table that files can be loaded into.", _USAGE_HINT)
     locations = [parse_source(source) for source in sources]
     if any(isinstance(location, BigQueryTable) for location in locations):

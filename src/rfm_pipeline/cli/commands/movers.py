@@ -67,7 +67,7 @@ def movers(
 
     Compares two as-of dates. Slipped: moved to a worse segment. Woke up: ordered after the worst recency
     score, and moved to a better segment. New at the top: came to the best segment. Due: longer without an
-    order than the customer's usual gap. The money at stake is the monetary value, and that of all who are due
+    order than the customer's mean gap. The money at stake is the monetary value, and that of all who are due
     is the revenue at risk. Customers are shown on a terminal, masked elsewhere, and written to --output.
 
     Examples:

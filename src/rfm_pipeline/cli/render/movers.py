@@ -21,7 +21,7 @@ _REASONS = {
     "slipped": ("slipped", "moved to a worse segment"),
     "woke_up": ("woke up", "ordered after the worst recency score, and moved to a better segment"),
     "new_at_top": ("new at the top", "came to the best segment"),
-    "due": ("due", "longer without an order than their usual gap"),
+    "due": ("due", "longer without an order than their mean gap"),
 }
 """Name of each reason, and what the customers have in common."""
 
@@ -124,10 +124,10 @@ def _customers(listed: tuple[Mover, ...]) -> Table:
     table.add_column("Revenue", justify="right", no_wrap=True)
     table.add_column("Reason", overflow="fold")
     table.add_column("Segment", overflow="fold")
-    for heading in ("Days", "Usual gap"):
+    for heading in ("Days", "Mean gap"):
         table.add_column(heading, justify="right", no_wrap=True)
     for mover in listed:
-        gap = mover.usual_gap_days
+        gap = mover.mean_gap_days
         table.add_row(
             Text(mover.customer_id if shows_customers() else mask_customer(mover.customer_id)),
             formatting.format_amount(mover.monetary),

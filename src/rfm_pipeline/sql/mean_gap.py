@@ -1,8 +1,8 @@
-"""The usual gap of a customer, and who is due, from the published columns.
+"""The mean gap of a customer, and who is due, from the published columns.
 
-The usual gap is the mean of the days between orders: (last_order_date − first_order_date) / (frequency − 1).
+The mean gap is the mean of the days between orders: (last_order_date − first_order_date) / (frequency − 1).
 A customer with one order, or with all orders on one day, has none. A customer is due if more days have passed
-since the last order than the usual gap. Revenue at risk is the monetary value of the customers who are due.
+since the last order than the mean gap. Revenue at risk is the monetary value of the customers who are due.
 """
 
 from __future__ import annotations

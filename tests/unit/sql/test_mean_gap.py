@@ -8,11 +8,11 @@ import pytest
 
 from rfm_pipeline.common.duckdb_engine import connect_in_memory
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.usual_gap import is_due
+from rfm_pipeline.sql.mean_gap import is_due
 
 CASES = {
     # Orders, days from the first to the last one, days since then.
-    "as long as the usual gap": (3, 20, 10, False),
+    "as long as the mean gap": (3, 20, 10, False),
     "a day longer": (3, 20, 11, True),
     "a fraction of a day longer": (4, 20, 7, True),
     "a fraction of a day shorter": (4, 20, 6, False),
@@ -25,7 +25,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_customer_is_due_after_more_days_than_the_usual_gap(name: str) -> None:
+def test_a_customer_is_due_after_more_days_than_the_mean_gap(name: str) -> None:
     orders, days, silent_days, expected = CASES[name]
     with closing(connect_in_memory()) as connection:
         row = connection.execute(
