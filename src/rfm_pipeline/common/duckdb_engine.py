@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from rfm_pipeline.common.cancellation import raise_if_cancelled
@@ -96,21 +96,35 @@ def execute_interruptibly(
     """
     if progress is not None:
         connection.execute("SET enable_progress_bar = true")
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        running = pool.submit(connection.execute, statement)
+    ended, errors = Event(), list[BaseException]()
+
+    def execute() -> None:
         try:
-            while wait([running], timeout=0.1).not_done:
-                raise_if_cancelled()
-                percentage = connection.query_progress() if progress else -1
-                if progress and percentage >= 0:
-                    progress(percentage / 100)
-        except BaseException:
-            # Repeatedly, because DuckDB ignores an interruption that comes before the statement has started.
-            while not running.done():
-                connection.interrupt()
-                wait([running], timeout=0.1)
-            raise
-    running.result()
+            connection.execute(statement)
+        except BaseException as error:  # noqa: BLE001 - raised again by the main thread
+            errors.append(error)
+        finally:
+            ended.set()
+
+    # An executor of `concurrent.futures` does the same; its import takes 7 ms.
+    worker = Thread(target=execute)
+    worker.start()
+    try:
+        while not ended.wait(timeout=0.1):
+            raise_if_cancelled()
+            percentage = connection.query_progress() if progress else -1
+            if progress and percentage >= 0:
+                progress(percentage / 100)
+    except BaseException:
+        # Repeatedly, because DuckDB ignores an interruption that comes before the statement has started.
+        while not ended.is_set():
+            connection.interrupt()
+            ended.wait(timeout=0.1)
+        raise
+    finally:
+        worker.join()
+    if errors:
+        raise errors[0]
 
 
 def fetch_dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

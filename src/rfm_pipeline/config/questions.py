@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 from msgspec import Struct, convert
 
@@ -32,7 +32,7 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True):
 @cache
 def questions() -> Mapping[str, Question]:
     """Return all questions by id, in the order of the file."""
-    text = resources.files(__package__).joinpath("questions.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("questions.toml").read_text(encoding="utf-8")
     return convert(tomllib.loads(text), dict[str, Question])
 
 

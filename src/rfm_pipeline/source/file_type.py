@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import re
 import sys
-import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -224,6 +223,8 @@ def _as_ascii(head: bytes) -> bytes:
 
 
 def _workbook_in_zip(file: SourceFile) -> FileType:
+    import zipfile
+
     try:
         with translate_os_errors(file.name), zipfile.ZipFile(file.path) as archive:
             members = set(archive.namelist())

@@ -16,8 +16,7 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -171,9 +170,9 @@ def _text(name: str) -> str:
 
 
 @cache
-def _files() -> Mapping[str, Traversable]:
+def _files() -> Mapping[str, Path]:
     """Return the file of each preset."""
-    folder = resources.files(__name__)
+    folder = Path(__file__).parent
     return {
         file.name.removesuffix(_SUFFIX): file
         for files in (folder.iterdir(), folder.joinpath("exports").iterdir())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -32,7 +32,7 @@ def load(name: str) -> Mapping[str, Any]:
     >>> sorted(load("column_names"))[:3]
     ['amount', 'balance', 'cost']
     """
-    return _parsed(resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
+    return _parsed(Path(__file__).with_name(f"{name}.toml").read_text(encoding="utf-8"))
 
 
 def _parsed(text: str) -> Mapping[str, Any]:

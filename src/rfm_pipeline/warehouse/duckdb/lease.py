@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import socket
+import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ def hold_lease(file: Path, table: str, label: str, run_id: str) -> Iterator[None
     holder = {
         "run_id": run_id,
         "process": os.getpid(),
-        "host": socket.gethostname(),
+        "host": platform.node(),
         "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
     }
     try:
