@@ -137,8 +137,8 @@ FLAGS = (
         ("as_of",),
         str,
         ("--as-of",),
-        "Date that recency is counted from, 'today' or 'yesterday' in --timezone, or 'latest', the date of the"
-        " newest order (the default).",
+        "Date that recency is counted from, 'today' or 'yesterday' in --timezone, or 'latest', the date of"
+        " the newest order (the default).",
         _RULES,
     ),
     Flag(

@@ -26,10 +26,10 @@ from rfm_pipeline.pipeline.key_counts import (
 from rfm_pipeline.results.statistics import DimensionScores, Drift, Excluded, RunStatistics, SegmentFigures
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.edge_drift import edge_drift_sql
+from rfm_pipeline.sql.mean_gap import at_risk_columns
 from rfm_pipeline.sql.query_spec import QuerySpec
 from rfm_pipeline.sql.stages.clean import has_example
 from rfm_pipeline.sql.stages.scores import edge_names, recomputed_edge_names
-from rfm_pipeline.sql.mean_gap import at_risk_columns
 from rfm_pipeline.warehouse.base import Warehouse
 
 

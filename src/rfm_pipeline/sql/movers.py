@@ -19,10 +19,10 @@ from msgspec import Struct
 
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.sql.dialects.base import Dialect, case_expression
+from rfm_pipeline.sql.mean_gap import is_due
 from rfm_pipeline.sql.pipeline import with_ctes
 from rfm_pipeline.sql.query_spec import Cte, select
 from rfm_pipeline.sql.transitions import ScoredSnapshot, transitions_ctes
-from rfm_pipeline.sql.mean_gap import is_due
 
 REASONS = ("slipped", "woke_up", "new_at_top", "due")
 """The possible reasons, in the order in which they are listed."""
