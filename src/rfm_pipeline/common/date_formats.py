@@ -89,8 +89,7 @@ def parse_iso_date(text: str, alternative: str = "") -> date:
 
     Args:
         text: The text of a flag or a setting.
-        alternative: Continuation of the message, such as ", 'latest' or 'today'", if the setting accepts other
-            text.
+        alternative: Continuation of the message, such as ", 'latest' or 'today'", for other text.
 
     Raises:
         ValueError: If the text has another form, or there is no such day.

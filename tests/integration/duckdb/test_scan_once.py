@@ -141,6 +141,8 @@ QUESTIONS = {
     "moving window, net": ["--window", "12 months", "--returns", "net"],
     "moving window, no orders": ["--window", "12 months", "--returns", "net", "--order-id", "none"],
     "ntile": ["--method", "ntile"],
+    "gaps": ["--preset", "lifecycle", "--returns", "net"],
+    "gaps, no orders": ["--preset", "lifecycle", "--order-id", "none"],
     "exclusions": ["--exclude", "foreign=country <> 'United Kingdom'", "--exclude", "bulk=quantity > 10"],
     "everything": [
         *["--window", "12 months", "--returns", "net", "--method", "ntile", "--bins", "5", "-p", "grid"],
@@ -177,7 +179,9 @@ def test_whatever_is_asked_a_csv_is_scanned_once(
     assert (scan.what, scan.rows) == ("READ_CSV", LINES)
 
 
-@pytest.mark.parametrize("question", ["plain", "net", "moving window, net", "moving window, no orders"])
+@pytest.mark.parametrize(
+    "question", ["plain", "net", "gaps", "moving window, net", "moving window, no orders"]
+)
 def test_a_partitioned_source_is_scanned_once_after_a_sample(
     question: str, shop: Path, rfm: Rfm, profiled: list[Profiled], monkeypatch: pytest.MonkeyPatch
 ) -> None:
