@@ -6,15 +6,15 @@ outcomes to build/kills.tsv; in the other lanes, at every eighth.
 
 from __future__ import annotations
 
-import subprocess
+import threading
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from support.bigquery_faults import TABLES, Scene, backup_name, inconsistencies
-from support.bigquery_process import start_rfm
 from support.bigquery_proxy import Request
+from support.fork_server import ForkServer, Running
 from support.lanes import sample_and_all
 from support.paths import ROOT
 
@@ -25,11 +25,13 @@ RECORD = ROOT / "build" / "kills.tsv"
 
 @pytest.mark.guarantee("one-transaction")
 @sample_and_all
-def test_a_killed_client_leaves_a_consistent_result(every: bool, scene: Scene, tmp_path: Path) -> None:
+def test_a_killed_client_leaves_a_consistent_result(
+    every: bool, scene: Scene, fork_server: ForkServer, tmp_path: Path
+) -> None:
     outcomes: Counter[str] = Counter()
     points = range(1, len(scene.requests) + 1) if every else range(3, len(scene.requests) + 1, 8)
     for point in points:
-        kill_at(scene, point, tmp_path)
+        kill_at(scene, point, fork_server, tmp_path)
         rows = scene.shop.published_rows()
         is_new = [row[:-1] for row in rows] == scene.expected
         assert is_new or rows == scene.before, f"killed at request {point}"
@@ -59,17 +61,18 @@ def test_a_killed_client_leaves_a_consistent_result(every: bool, scene: Scene, t
     assert outcomes["new"] or not every
 
 
-def kill_at(scene: Scene, point: int, folder: Path) -> None:
+def kill_at(scene: Scene, point: int, server: ForkServer, folder: Path) -> None:
     """Run `rfm`, and kill it at the request with this number."""
-    running: list[subprocess.Popen[str]] = []
+    running: list[Running] = []
+    is_started = threading.Event()
 
     def kill(_: Request) -> None:
-        if len(scene.proxy.requests) == point and running:
-            running.pop().kill()
+        if len(scene.proxy.requests) == point and is_started.wait(60):
+            running[0].kill()
 
     scene.proxy.on_request = kill
     to = scene.shop.destination
     arguments = ("run", scene.shop.source(), "--to", to, "--as-of", "2024-03-01", "--quiet")
-    with start_rfm(scene.proxy, folder, *arguments) as program:
-        running.append(program)
-        program.communicate(timeout=120)
+    running.append(server.start(arguments, folder, {"BIGQUERY_EMULATOR_HOST": scene.proxy.address}))
+    is_started.set()
+    running[0].wait()
