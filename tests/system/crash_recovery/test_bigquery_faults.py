@@ -1,7 +1,8 @@
 """Faults at each request of a run: the run recovers, or fails and leaves the earlier result.
 
 The long lane injects every fault at every request, and appends the outcomes to build/faults.tsv. The other
-lanes inject a sample, which contains each fault and about every fourth request.
+lanes inject a sample: a fault at every fourth request, each fault at least once, and a few failures of jobs;
+other tests contain each of these.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ def cases(requests: list[Request], *, every: bool) -> Iterator[tuple[int, str]]:
     of_jobs = [point for point, request in enumerate(requests) if request.kind in {"insert", "dry-run"}]
     for point, _ in enumerate(requests):
         for turn, fault in enumerate(REQUEST_FAULTS):
-            if every or (turn + point) % (4 * len(REQUEST_FAULTS)) == 0:
+            if every or (point % 4 == 0 and point // 4 % len(REQUEST_FAULTS) == turn):
                 yield point, fault
     for index, point in enumerate(of_jobs):
         for turn, fault in enumerate(JOB_FAULTS):
-            if every or turn % len(of_jobs) == index:
+            if every or (turn % 4 == 0 and turn % len(of_jobs) == index):
                 yield point, fault
 
 
@@ -67,7 +68,8 @@ def test_a_fault_at_any_request_leaves_a_consistent_result(
     for point, fault in injected:
         request = scene.requests[point]
         scene.proxy.fault_for = at(point, fault, scene.proxy)
-        error = scene.run(request_timeout=2.5 if "hang" in fault else 30)
+        # The other requests of the run have to be answered within this time on a busy machine, too.
+        error = scene.run(request_timeout=10 if "hang" in fault else 30)
         where = f"{fault} at request {point}, {request.kind} {request.sql[:40]!r}: {error}"
         outcome = "succeeded" if error is None else f"exit {error.exit_code}"
         outcomes[outcome] += 1
@@ -82,8 +84,8 @@ def test_a_fault_at_any_request_leaves_a_consistent_result(
         f"{len(scene.requests)} requests of a run, {len(injected)} faults: {dict(sorted(outcomes.items()))}"
     )
     record_property("faults", summary)
-    assert problems == []
-    assert {fault for _, fault in injected} == set(FAULTS)
+    assert not problems, "\n".join(problems)
+    assert {fault for _, fault in injected} >= set(FAULTS if every else REQUEST_FAULTS)
 
 
 def problems_after(scene: Scene, request: Request, fault: str, error: RfmError | None) -> Iterator[str]:
