@@ -52,9 +52,11 @@ PARTS: Mapping[str, Part] = {
     "reasons beyond the first": (
         (r"(WHEN customer_id IS NULL THEN 'missing_customer').*?(WHEN quantity <= 0)", r"\1 \2"),
     ),
-    "blanks around dates": ((r'CASE WHEN ("\w+") BETWEEN [^\n]* END AS ordered_at', r"\1 AS ordered_at"),),
     "dates told from others": (
-        (column("order_date"), "    TRY_CAST(LEFT(ordered_at, 10) AS DATE) AS order_date"),
+        (
+            r'(?<=\n)    CASE\n      WHEN LENGTH\(("\w+")\) = 19.*? AS quick_date',
+            r"    TRY_CAST(LEFT(\1, 10) AS DATE) AS quick_date",
+        ),
     ),
     "numbers told from others": (
         (column("quantity"), "    TRY_CAST(quantity AS DECIMAL(12, 3)) AS quantity"),
