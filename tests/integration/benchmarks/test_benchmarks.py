@@ -179,7 +179,7 @@ def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("file", "parts"), [("lines.parquet", 6), ("lines.csv", 9)])
+@pytest.mark.parametrize(("file", "parts"), [("lines.parquet", 6), ("lines.csv", 8)])
 def test_the_parts_of_the_scan_are_parts_of_what_is_printed(file: str, parts: int, tmp_path: Path) -> None:
     generate, scan_parts = script("generate_data"), script("experiments.scan_parts")
     generate.generate(generate.SHAPES["shop"], 2_000, tmp_path / file)
