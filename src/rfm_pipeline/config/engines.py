@@ -80,7 +80,8 @@ class DuckDBSettings(SettingsTable, frozen=True):
         threads: Number of threads; None for one per core, at least four.
         temp_directory: Parent directory of spill files; None for the system's directory of temporary files.
         lock_timeout: Seconds to wait for a destination file that another process has locked.
-        storage_version: Oldest version of DuckDB that can read the files that are created.
+        storage_version: Storage format of the files that are created, named by the first version of DuckDB
+            that has it. DuckDB 1.4 and later read the views in all of them.
     """
 
     PARSERS: ClassVar = {"memory_limit": _memory_size}

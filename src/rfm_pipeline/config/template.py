@@ -133,7 +133,7 @@ to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.d
 # threads = 2                       # one per core by default
 # temp_directory = "/var/tmp"       # folder to spill to
 # lock_timeout = 10                 # seconds to wait for a destination that another process holds
-# storage_version = "v1.0.0"        # oldest DuckDB that can read a new rfm.duckdb: up to "v2.0.0"
+# storage_version = "v1.0.0"        # storage format of a new rfm.duckdb: up to "v2.0.0"
 
 # [bigquery]
 # project = "shop-jobs"             # runs and pays for the jobs; default: the destination's project

@@ -119,16 +119,13 @@ def recognize_destination(destination: str, catalog: Catalog) -> dict[str, bool]
         for role, suffix in catalog.layout.suffixes.items()
         if (table := catalog.find(f"{destination}{suffix}", role)) is not None
     }
-    marks = {role: read_mark(table.comment) for role, table in tables.items()}
-    # A table behind the views, or a view, which only rfm marks as its own.
-    has_views = any(
-        mark is not None
-        and mark.is_of(role, destination)
-        and (role not in SUFFIXES or tables[role].kind == "view")
-        for role, mark in marks.items()
-    )
+    has_views = any(_belongs_to_views(role, table, destination) for role, table in tables.items())
     if has_views:
         _check_tables_behind_views(tables, destination, catalog)
+    elif not tables.keys().isdisjoint(SUFFIXES):
+        # Until two tables are converted, another program's tables may have the names of those behind views.
+        tables = {role: table for role, table in tables.items() if role in SUFFIXES}
+    marks = {role: read_mark(table.comment) for role, table in tables.items()}
     for role, table in tables.items():
         kind = "view" if has_views and role in catalog.layout.views else "table"
         _check_table(role, table, destination, catalog, kind)
@@ -189,6 +186,33 @@ def _check_table(role: str, table: ExistingTable, destination: str, catalog: Cat
     )
 
 
+def refuse_taken_names(destination: str, catalog: Catalog) -> None:
+    """Raise if another program's table has the name of a table that is about to be made behind the views.
+
+    Raises:
+        DestinationError: If there is such a table.
+    """
+    for role, suffix in catalog.layout.suffixes.items():
+        table = f"{destination}{suffix}"
+        if role not in SUFFIXES and catalog.find(table, role) is not None:
+            raise DestinationError(
+                f"{catalog.describe(table)} is not a table of rfm, which needs its name for {_HOLDS[role]} of"
+                f" {destination}.",
+                f"rename it with ALTER TABLE, or {_another_table(catalog)}",
+            )
+
+
+def _belongs_to_views(role: str, table: ExistingTable, destination: str) -> bool:
+    """Return whether a table is one behind the views of the destination, or one of the views.
+
+    A database that was exported and imported has no comments: its tables are recognised by their columns.
+    """
+    is_behind = role not in SUFFIXES
+    if (mark := read_mark(table.comment)) is not None:
+        return mark.is_of(role, destination) and (is_behind or table.kind == "view")
+    return is_behind and table.kind == "table" and not table.differences
+
+
 def _check_tables_behind_views(
     tables: Mapping[str, ExistingTable], destination: str, catalog: Catalog
 ) -> None:
@@ -205,6 +229,9 @@ def _refuse_name_of_sibling(destination: str, catalog: Catalog) -> None:
     """Raise if the name is that of the history or the runs of another destination."""
     for role, suffix in catalog.layout.suffixes.items():
         other = destination[: -len(suffix)] if suffix else ""
+        if suffix not in SUFFIXES.values() and _is_destination(destination, catalog):
+            # Made by a version whose destinations had no tables behind views.
+            continue
         if destination.casefold().endswith(suffix) and other and _is_destination(other, catalog):
             raise DestinationError(
                 f"{catalog.describe(destination)} is the table of {_HOLDS[role]} of {other}, which is another"
