@@ -93,8 +93,9 @@ def test_the_version_is_the_packages(rfm: Rfm) -> None:
 
 def test_the_commands_are_these() -> None:
     assert sorted(COMMANDS) == [
-        "backfill", "calibrate", "check", "demo", "evaluate", "explain", "export", "forget", "init", "load",
-        "movers", "presets", "report", "rollback", "run", "runs", "schedule", "sql", "transitions",
+        "backfill", "calibrate", "check", "compare", "demo", "evaluate", "explain", "export", "forget",
+        "init", "load", "movers", "presets", "report", "rollback", "run", "runs", "schedule", "sql",
+        "transitions",
     ]  # fmt: skip
 
 

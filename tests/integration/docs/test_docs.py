@@ -27,7 +27,7 @@ from rfm_pipeline.config.loader import NO_PRESET, Configuration, load_configurat
 from rfm_pipeline.config.notifications import NotifySettings
 from rfm_pipeline.config.settings import BUILT_IN_REASONS
 from rfm_pipeline.notifications.message import RunContext, failure_message
-from rfm_pipeline.warehouse.bigquery.errors import ROLES_BY_PERMISSION
+from rfm_pipeline.warehouse.bigquery.errors import FINE_GRAINED_READER, ROLES_BY_PERMISSION
 from support.cli import Rfm
 from support.markdown import README, blocks
 from support.paths import ROOT
@@ -251,7 +251,7 @@ def test_the_bigquery_guide_shows_every_setting_of_the_table() -> None:
 
 
 def test_the_bigquery_guide_lists_the_roles_that_errors_name() -> None:
-    named = {role.split()[0] for role in ROLES_BY_PERMISSION.values()}
+    named = {role.split()[0] for role in (*ROLES_BY_PERMISSION.values(), FINE_GRAINED_READER)}
     assert named == set(re.findall(r"^\| `(roles/\S+)` \|", BIGQUERY, re.MULTILINE))
     codes = {int(code) for code in re.findall(r"^\| (\d) \|", BIGQUERY, re.MULTILINE)}
     assert codes <= {exit_code(kind) for _, kind in error_tree()}

@@ -244,7 +244,7 @@ def test_a_second_run_scans_the_result_before_it_and_still_the_source_once(
     (scan,) = source_scans(profiled)
     assert scan.rows == LINES
     (connection,) = profiled
-    assert [scan.what for scan in connection.scans].count("destination.main.rfm_segments") == 1
+    assert [scan.what for scan in connection.scans].count("destination.main.rfm_segments_rows") == 2
 
 
 def test_a_check_scans_the_source_once_as_the_run_does(

@@ -86,7 +86,7 @@ FACTORS: Mapping[str, Sequence[Any]] = {
 }
 SHAPING = ("order_id", "returns", "dates", "conditions", "decimal")
 """Factors of which every pair of values has a case; of the others, as many pairs as fit."""
-COUNT = 40
+COUNT = 42
 
 Case = tuple[int, ...]
 

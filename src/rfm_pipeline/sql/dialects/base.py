@@ -89,6 +89,10 @@ class Dialect(ABC):
         """Return a value of a kind, cast to text unless it is text."""
         return expression if kind is Kind.TEXT else self.cast(expression, "text")
 
+    def partition_key(self, expression: str, kind: Kind) -> str:  # noqa: ARG002 - BigQuery needs the kind
+        """Return a value as a key that windows can be partitioned by; equal values have equal keys."""
+        return expression
+
     def plain_text(self, expression: str, kind: Kind) -> str:
         """Return a value as text as a person writes it: a number without trailing zeros."""
         return self.text(expression, kind)

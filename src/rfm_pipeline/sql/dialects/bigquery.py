@@ -71,6 +71,10 @@ class BigQuery(Dialect):
             return f"CASE WHEN {whole} THEN {number} ELSE FORMAT('%.17g', {expression}) END"
         return self.text(expression, kind)
 
+    def partition_key(self, expression: str, kind: Kind) -> str:
+        # Windows can't be partitioned by FLOAT64.
+        return self.id_text(expression, kind) if kind is Kind.FLOAT else expression
+
     def sha256(self, text: str) -> str:
         return f"TO_HEX(SHA256({text}))"
 

@@ -31,10 +31,12 @@ def gap_ctes(spec: QuerySpec, orders: str) -> list[Cte]:
         description = "One row per customer and date; excluded lines have one row per reason."
         ctes.append(Cte(_CUSTOMER_DAYS, description, _customer_days(spec, orders), reads=(orders,)))
         orders = _CUSTOMER_DAYS
-    day, bought, customer, kept = "order_date", "purchases > 0", "customer_id, reason", "reason IS NULL"
+    customer = spec.dialect.partition_key("customer_id", spec.mapping.customer_id.kind)
     if spec.mapping.order_id:
-        day, bought, customer = "last_order_date", "amount > 0", "customer_id"
-        kept = "customer_id IS NOT NULL"
+        day, bought, kept = "last_order_date", "amount > 0", "customer_id IS NOT NULL"
+    else:
+        day, bought, kept = "order_date", "purchases > 0", "reason IS NULL"
+        customer = f"{customer}, reason"
     if spec.nets_returns:
         description = f"One row per row of {orders}, with the day of a purchase; NULL for what was returned."
         days = ["*", f"CASE WHEN {bought} THEN {day} END AS order_day"]

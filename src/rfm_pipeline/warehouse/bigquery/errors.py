@@ -23,6 +23,8 @@ UNCHANGED = "the earlier result is unchanged."
 BILLING_HINT = "link the project to a billing account: https://console.cloud.google.com/billing"
 _DRIVE_SCOPE = "https://www.googleapis.com/auth/drive.readonly"
 
+FINE_GRAINED_READER = "roles/datacatalog.categoryFineGrainedReader (Fine-Grained Reader)"
+"""The role that reads protected columns, with its name."""
 ROLES_BY_PERMISSION: Mapping[str, str] = {
     "bigquery.jobs.create": "roles/bigquery.jobUser on the project that runs the jobs",
     "bigquery.datasets.get": "roles/bigquery.dataEditor on the destination's dataset",
@@ -189,8 +191,8 @@ def permission_error(message: str, doing: str) -> RfmError:
         names = [name.rstrip(".").rpartition(".")[2] for name in protected["columns"].split(", ")]
         return WarehouseError(
             f"BigQuery refused to {doing}: {lower_first(message)}",
-            "grant roles/datacatalog.categoryFineGrainedReader (Fine-Grained Reader) on the policy tag of"
-            f" {', '.join(names)}, or choose columns without one.",
+            f"grant {FINE_GRAINED_READER} on the policy tag of {', '.join(names)}, or choose columns without"
+            " one.",
         )
     permission = find_permission(message)
     if permission is None:
