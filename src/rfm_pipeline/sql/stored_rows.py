@@ -81,7 +81,8 @@ def restore_date_sql(tables: Tables, as_of: date, dialect: Dialect) -> list[str]
 def convert_sql(tables: Tables, existing: Collection[str]) -> list[str]:
     """Return the statements that move the rows of format 1 behind the views, and drop its tables.
 
-    Rows of the current result are taken if the history has none of their date.
+    The rows come from the history. If the history has no rows as of the date of the current result, the rows
+    of that date come from the current result.
 
     Args:
         tables: The published tables.

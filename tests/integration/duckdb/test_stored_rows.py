@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.results.run_history import tables_of
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.registry import dialect_of
-from rfm_pipeline.sql.stored_rows import view_sql
+from rfm_pipeline.sql.stored_rows import publish_rows_sql, view_sql
 from rfm_pipeline.warehouse.duckdb.destination import open_duckdb_destination
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
 from support.cli import Rfm
@@ -139,6 +140,22 @@ def test_retention_removes_the_rows_and_the_dates_that_are_older(published: Path
         dates = rows_of(published, f"SELECT DISTINCT as_of_date::VARCHAR AS day FROM rfm_segments_{table}")
         assert sorted(row["day"] for row in dates) == [day(20), day(30)]
     check_consistency(published)
+
+
+def test_retention_never_removes_the_current_date(published: Path) -> None:
+    with open_duckdb_destination(DuckDBDestinationLocation(published), DuckDBSettings()) as destination:
+        tables, later = tables_of(destination), date.fromisoformat(day(90))
+        changes = publish_rows_sql(
+            tables,
+            f"(FROM {tables.history} WHERE FALSE) AS staged",
+            later,
+            replaces_current=False,
+            history_from=later,
+            dialect=dialect_of("duckdb"),
+        )
+        destination.apply(changes, "publish")
+    assert list(history(published)) == [day(20)]
+    assert {row["as_of_date"].isoformat() for row in current(published)} == {day(20)}
 
 
 @pytest.mark.parametrize(
