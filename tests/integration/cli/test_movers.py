@@ -19,34 +19,14 @@ import pytest
 from rfm_pipeline.config.loader import load_configuration
 from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run import run
+from support import moving_shop
 from support.cli import Rfm
+from support.moving_shop import EARLIER, LATER, RULES
 from support.orders import refused
 
-EARLIER, LATER = "2024-01-31", "2024-02-29"
-# Each order is worth 10. Two bins: recency by a fixed edge of 30 days, frequency by its median, which is 1
-# order at the earlier date and 2 at the later one. Lines count for 90 days.
-ORDERS: dict[str, tuple[str, ...]] = {
-    "aged": ("2023-11-10", "2024-01-31"),
-    "overtaken": ("2024-01-20", "2024-01-31"),
-    "silent": ("2024-01-05", "2024-01-10", "2024-01-29"),
-    "new": ("2024-02-10",),
-    "lapsed": ("2023-11-10",),
-    "returned": ("2023-12-05", "2024-02-01", "2024-02-02", "2024-02-28"),
-    "steady": ("2024-01-02", "2024-02-20"),
-}
-RULES = """\
-window = "90 days"
-[scoring]
-bins = 2
-recency = {{ method = "fixed", edges = [30] }}
-[segments]
-rules = [
-  {{ segment = "Best", r = 2, f = 2 }},
-  {{ segment = "{recent}", r = 2, f = 1 }},
-  {{ segment = "Slipping", r = 1, f = 2 }},
-  {{ segment = "Gone", r = 1, f = 1 }},
-]
-"""
+NAMES = ("aged", "overtaken", "silent", "new", "lapsed", "returned", "steady")
+"""Ids of the customers of the moving shop, in its order."""
+ORDERS = dict(zip(NAMES, moving_shop.ORDERS.values(), strict=True))
 FILTERS = {
     "a movement as printed, in a segment": ("--moved", "best → *", "--segment", "Recent"),
     "two movements": ("--moved", "Gone->Best", "--moved", "* -> slipping"),
