@@ -18,6 +18,8 @@ from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import SourceError, WarehouseError
 from rfm_pipeline.source.file_suffix import format_by_suffix
 
+_CHECK_PATH = "check its spelling and the current folder."
+
 
 class SourceFile(Struct, frozen=True):
     """A file to read.
@@ -150,14 +152,14 @@ def file_not_found_error(path: Path) -> SourceError:
     """Return the error for a missing file; its hint names the most similar file name of the directory."""
     folder = path.parent
     if not folder.is_dir():
-        return SourceError(f"{path} does not exist, nor does the folder {folder}.", "look at the path.")
+        return SourceError(f"{path} does not exist, nor does the folder {folder}.", _CHECK_PATH)
     names: list[str] = []
     with suppress(PermissionError):
         names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     # Compared without suffixes: any two names that end in `.csv` are somewhat similar.
     stems = {Path(name).stem.lower(): name for name in names}
     close = difflib.get_close_matches(path.stem.lower(), stems, n=1, cutoff=0.6)
-    hint = f"did you mean {folder / stems[close[0]]}?" if close else "look at the path."
+    hint = f"did you mean {folder / stems[close[0]]}?" if close else _CHECK_PATH
     return SourceError(f"{path} does not exist.", hint)
 
 

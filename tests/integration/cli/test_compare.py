@@ -361,7 +361,7 @@ def test_customers_are_masked_outside_a_terminal(
             "--segment is a column of tables of segmented customers",
             "leave it out.",
         ),
-        (("old.csv", "none.csv"), "none.csv does not exist.", "look at the path."),
+        (("old.csv", "none.csv"), "none.csv does not exist.", "check its spelling and the current folder."),
     ],
 )
 def test_wrong_inputs_are_refused_with_a_hint(

@@ -22,6 +22,8 @@ from support.chat_server import WEBHOOK_PATH, Chat, run_chat
 from support.cli import Rfm
 from support.orders import ORDERS, contents, published, refused
 
+MISSING = "error: missing.csv does not exist.\nhint: check its spelling and the current folder.\n"
+
 CALM = "\n".join(
     ["customer_id,order_id,ordered_at,amount"]
     # Sixteen customers with different values in every dimension, so that no audit gives a warning.
@@ -237,11 +239,7 @@ def test_a_message_that_can_not_be_sent_gives_one_warning(
     if why:
         warning, _, rest = rest.partition(".\n")
         assert warning.startswith(f"warning: The message to 127.0.0.1 could not be sent: {why}")
-    assert (outcome.code, rest) == (
-        (0, "")
-        if source == "orders.csv"
-        else (2, "error: missing.csv does not exist.\nhint: look at the path.\n")
-    )
+    assert (outcome.code, rest) == ((0, "") if source == "orders.csv" else (2, MISSING))
     assert sent is None or len(chat.messages) == sent
     assert set(chat.paths) == {f"/services/{WEBHOOK_PATH}"}
 
@@ -261,7 +259,7 @@ def test_an_unreachable_host_is_named(
     outcome = rfm("run", "missing.csv")
     assert outcome.code == 2
     assert outcome.stderr.startswith(f"warning: The message to {host} could not be sent: {why}")
-    assert outcome.stderr.endswith("\nerror: missing.csv does not exist.\nhint: look at the path.\n")
+    assert outcome.stderr.endswith(f"\n{MISSING}")
 
 
 def test_a_message_to_loopback_bypasses_the_proxy(
@@ -288,7 +286,7 @@ def test_a_signal_during_the_message_does_not_cancel_the_run(
     assert {row[-1] for row in published(tmp_path / "rfm.duckdb")} == {outcome.json["run_id"]}
     outcome = rfm("run", "missing.csv")
     assert outcome.code == 2
-    assert outcome.stderr == f"{warning}error: missing.csv does not exist.\nhint: look at the path.\n"
+    assert outcome.stderr == f"{warning}{MISSING}"
 
 
 @pytest.mark.slow

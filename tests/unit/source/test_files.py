@@ -171,7 +171,7 @@ def test_the_error_for_a_missing_file_suggests_the_closest_name(tmp_path: Path) 
     error = read_error(tmp_path / "Orders_2042.csv", tmp_path)
     assert error.message == f"{tmp_path / 'Orders_2042.csv'} does not exist."
     assert "orders_2024.csv" in str(error.hint)
-    assert read_error(tmp_path / "zzz.csv", tmp_path).hint == "look at the path."
+    assert read_error(tmp_path / "zzz.csv", tmp_path).hint == "check its spelling and the current folder."
 
 
 def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
