@@ -54,7 +54,7 @@ Gap = Interval | Literal["none"]
 
 
 class DayCell(Struct, frozen=True):
-    """Customers whom no condition of a map tells apart by days.
+    """Customers that no condition of a map distinguishes by days.
 
     Attributes:
         first_order_days: Days since the first order.

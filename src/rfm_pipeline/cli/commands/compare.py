@@ -55,8 +55,8 @@ Rename = Annotated[
 Customers = Annotated[
     str | None,
     _option(
-        "List the customers for whom a column differs, such as 'segment': on a terminal the 20 with the most"
-        " money, with --csv all.",
+        "List the customers whose values of a column differ, such as 'segment': on a terminal the 20 with the"
+        " most money, with --csv all.",
         "--customers",
     ),
 ]
