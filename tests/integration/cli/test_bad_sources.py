@@ -65,7 +65,7 @@ def empty_folder(folder: Path) -> None:
 
 NOT_FOUND = [
     case("file missing", "run order.csv", "order.csv does not exist", hints="did you mean orders.csv?"),
-    case("folder missing", "run nowhere/orders.csv", "nor does the folder nowhere", hints="path"),
+    case("folder missing", "run nowhere/orders.csv", "nor does the folder nowhere", hints="spelling"),
     case("folder without files", "run exports", "The folder exports holds no files", hints="CSV, Parquet",
          prepare=empty_folder),
     case("folder without tables", "run exports", "exports holds only notes.pdf", hints="name the file",
@@ -79,7 +79,7 @@ NOT_FOUND = [
     case("bucket", "run s3://shop/a.csv", "s3://shop/a.csv can't be read", hints="download it first"),
     case("half a BigQuery table", "run bigquery://shop", "bigquery://shop is not a BigQuery table",
          hints="bigquery://project.dataset.table"),
-    case("database missing", "run duckdb:shop.duckdb#lines", "shop.duckdb does not exist", hints="path"),
+    case("database missing", "run duckdb:shop.duckdb#lines", "shop.duckdb does not exist", hints="spelling"),
     case("table missing", "run duckdb:a.duckdb#lines", "a.duckdb holds no table lines", hints="orders",
          prepare=database("CREATE TABLE orders AS SELECT 1 AS a")),
     case("two tables, none named", "run duckdb:a.duckdb", "a.duckdb holds 2 tables", hints="duckdb:a.duckdb#",
