@@ -16,11 +16,19 @@ _ZONES = timedelta(days=1)
 _LAG = timedelta(days=7)
 """How much older than its newest partition a source's newest order may be, at first."""
 _LITERALS = {Kind.TIMESTAMP: "DATETIME", Kind.TIMESTAMPTZ: "TIMESTAMP"}
+_LONGEST = {"day": 1, "week": 7, "month": 31, "year": 366}
+"""Days that a unit of a window has at most."""
 _SUFFIXES = {"DAY": "%Y%m%d", "MONTH": "%Y%m", "YEAR": "%Y"}
 
 
 def prune_partitions(
-    relation: str, partition: Partition | None, mapping: ColumnMapping, settings: Settings, dialect: Dialect
+    relation: str,
+    partition: Partition | None,
+    mapping: ColumnMapping,
+    settings: Settings,
+    dialect: Dialect,
+    *,
+    as_of: str | None = None,
 ) -> str:
     """Return a source as SQL that can follow FROM, without the partitions before the time window.
 
@@ -30,6 +38,7 @@ def prune_partitions(
         mapping: The column of each role.
         settings: The merged settings.
         dialect: The SQL dialect.
+        as_of: SQL of the as-of date of a query that runs on many days; None if the settings have the date.
 
     Raises:
         ConfigurationError: If the source requires a partition filter, and the settings give none.
@@ -44,8 +53,10 @@ def prune_partitions(
             _missing_filter_hint(partition, mapping),
         )
     conditions = [partition.condition] if partition.condition else []
-    if oldest is not None:
-        conditions.append(_not_before(oldest, partition, dialect))
+    if oldest is not None and as_of is not None and settings.window is not None:
+        conditions += _moving_bounds(as_of, settings.window, settings.since, partition, dialect)
+    elif oldest is not None:
+        conditions.append(_not_before(_bound(oldest, partition, dialect), partition, dialect))
     if not conditions:
         return relation
     where = "\n    AND ".join(conditions)
@@ -88,15 +99,45 @@ def _oldest(partition: Partition, mapping: ColumnMapping, settings: Settings) ->
         limits.append(_before(as_of, settings.window) - _ZONES)
     if not limits:
         return None
-    # A partition begins before the first day that it is read for.
-    first = max(limits)
+    return _first_day_of_partition(max(limits), partition)
+
+
+def _first_day_of_partition(day: date, partition: Partition) -> date:
+    """Return the day on which the partition of a day begins."""
     if isinstance(partition.column, Pseudocolumn):
-        first = first.replace(day=1) if partition.unit in {"MONTH", "YEAR"} else first
-        first = first.replace(month=1) if partition.unit == "YEAR" else first
-    return first
+        day = day.replace(day=1) if partition.unit in {"MONTH", "YEAR"} else day
+        day = day.replace(month=1) if partition.unit == "YEAR" else day
+    return day
 
 
-def _not_before(first: date, partition: Partition, dialect: Dialect) -> str:
+def _moving_bounds(
+    as_of: str, window: Window, since: date | None, partition: Partition, dialect: Dialect
+) -> list[str]:
+    """Return the conditions of a query that runs on many days; BigQuery computes them before it reads."""
+    # As in `_before`: no unit is longer, and a local day can begin before the day in UTC.
+    days = window.count * _LONGEST[window.unit] + _ZONES.days
+    first = f"DATE_SUB({as_of}, INTERVAL {days} DAY)"
+    if isinstance(partition.column, Pseudocolumn) and partition.unit in {"MONTH", "YEAR"}:
+        first = f"DATE_TRUNC({first}, {partition.unit})"
+    if partition.column is Pseudocolumn.SHARD:
+        first = f"FORMAT_DATE({dialect.quoted_text(_SUFFIXES[partition.unit])}, {first})"
+    elif partition.kind in _LITERALS:
+        first = f"{_LITERALS[partition.kind]}({first})"
+    bounds = [_not_before(first, partition, dialect)]
+    if since:
+        day = _first_day_of_partition(max(since, date(1, 1, 2)) - _ZONES, partition)
+        bounds.append(_not_before(_bound(day, partition, dialect), partition, dialect))
+    return bounds
+
+
+def _bound(first: date, partition: Partition, dialect: Dialect) -> str:
+    """Return a day as a literal of the partitioning column."""
+    if partition.column is Pseudocolumn.SHARD:
+        return dialect.quoted_text(f"{first:{_SUFFIXES[partition.unit]}}")
+    return f"{_LITERALS.get(partition.kind, 'DATE')} {dialect.quoted_text(first.isoformat())}"
+
+
+def _not_before(first: str, partition: Partition, dialect: Dialect) -> str:
     """Return the condition that a row is in the partition of the first day, in a later one, or in none.
 
     Rows without a date are read, since a run counts them as `invalid_date`; and so are rows that were
@@ -104,12 +145,10 @@ def _not_before(first: date, partition: Partition, dialect: Dialect) -> str:
     stored.
     """
     if partition.column is Pseudocolumn.SHARD:
-        suffix = dialect.quoted_text(f"{first:{_SUFFIXES[partition.unit]}}")
-        return f"{partition.column} >= {suffix}"
+        return f"{partition.column} >= {first}"
     is_pseudo = isinstance(partition.column, Pseudocolumn)
     column = str(partition.column) if is_pseudo else dialect.quoted_name(partition.column)
-    day = f"{_LITERALS.get(partition.kind, 'DATE')} {dialect.quoted_text(first.isoformat())}"
-    return f"({column} >= {day} OR {column} IS NULL)"
+    return f"({column} >= {first} OR {column} IS NULL)"
 
 
 def _bounds_orders(partition: Partition, mapping: ColumnMapping) -> bool:
@@ -126,8 +165,8 @@ def _bounds_orders(partition: Partition, mapping: ColumnMapping) -> bool:
 
 def _before(end: date, window: Window) -> date:
     """Return the day on which a window begins, or a day shortly before it."""
-    days = {"day": 1, "week": 7, "month": 31, "year": 366}[window.unit]
-    return end - timedelta(days=min(window.count * days, (end - date(1, 1, 3)).days))
+    days = window.count * _LONGEST[window.unit]
+    return end - timedelta(days=min(days, (end - date(1, 1, 3)).days))
 
 
 def _label(partition: Partition) -> str:

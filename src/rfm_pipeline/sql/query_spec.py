@@ -34,6 +34,18 @@ class Cte(Struct, frozen=True):
     reads: tuple[str, ...] = ()
 
 
+class RunDates(Struct, frozen=True):
+    """Dates of a query that is printed once and runs on many days, as SQL of the dialect.
+
+    Attributes:
+        today: Date of the run in the shop's time zone.
+        as_of: The as-of date; None if `settings.as_of` has it, or it is the date of the newest order.
+    """
+
+    today: str
+    as_of: str | None = None
+
+
 class QuerySpec(Struct, frozen=True):
     """Everything that the stages need to build the query.
 
@@ -54,6 +66,8 @@ class QuerySpec(Struct, frozen=True):
         origin: As-of date of the metrics where the orders are staged by day once for several dates; later
             orders do not count, and `settings.as_of` is `latest`. None for a run.
         forgotten: The customers whose lines are excluded, because they were forgotten.
+        run_dates: The dates of a query that another scheduler runs; None if `today` and `settings.as_of`
+            hold.
     """
 
     settings: Settings
@@ -69,6 +83,7 @@ class QuerySpec(Struct, frozen=True):
     compares_files: bool = False
     origin: date | None = None
     forgotten: Forgotten = Forgotten()
+    run_dates: RunDates | None = None
 
     @property
     def mapping(self) -> ColumnMapping:
@@ -79,6 +94,19 @@ class QuerySpec(Struct, frozen=True):
     def as_of(self) -> date | None:
         """The configured as-of date; None if it is the date of the newest kept order."""
         return self.settings.as_of if isinstance(self.settings.as_of, date) else None
+
+    @property
+    def as_of_sql(self) -> str | None:
+        """SQL of the as-of date; None if it is the date of the newest kept order."""
+        if self.run_dates and self.run_dates.as_of:
+            return self.run_dates.as_of
+        return self.dialect.literal(self.as_of) if self.as_of else None
+
+    @property
+    def last_day_sql(self) -> str:
+        """SQL of the last date whose orders count: the as-of date, or else the date of the run."""
+        today = self.run_dates.today if self.run_dates else self.dialect.literal(self.today)
+        return self.as_of_sql or today
 
     @property
     def window_moves(self) -> bool:

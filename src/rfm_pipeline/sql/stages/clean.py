@@ -290,11 +290,11 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
         )
     yield "invalid_date", "order_date IS NULL"
     yield "invalid_amount", _unreadable_amount(spec)
-    yield "future_dated", f"order_date > {dialect.literal(spec.as_of or spec.today)}"
+    yield "future_dated", f"order_date > {spec.last_day_sql}"
     if settings.since:
         yield "outside_window", f"order_date < {dialect.literal(settings.since)}"
-    if settings.window and spec.as_of and not spec.window_moves:
-        oldest = dialect.window_start(dialect.literal(spec.as_of), settings.window)
+    if settings.window and spec.as_of_sql and not spec.window_moves:
+        oldest = dialect.window_start(spec.as_of_sql, settings.window)
         yield "outside_window", f"order_date <= {oldest}"
 
 

@@ -324,8 +324,8 @@ def as_of_sql(spec: QuerySpec, order_days: str = StagingTable.ORDER_DAYS) -> str
         spec: What the query computes.
         order_days: The table `order_days`, which is read if the window ends on the newest order.
     """
-    if as_of := spec.origin or spec.as_of:
-        return f"SELECT {spec.dialect.literal(as_of)} AS as_of_date"
+    if as_of := spec.dialect.literal(spec.origin) if spec.origin else spec.as_of_sql:
+        return f"SELECT {as_of} AS as_of_date"
     if not spec.window_moves:
         return "SELECT MAX(last_order_date) AS as_of_date\nFROM customers\nWHERE reason IS NULL"
     kept = "WHERE reason IS NULL AND late_reason IS NULL AND purchases > 0"

@@ -1,0 +1,47 @@
+"""The guide to models: its commands print what it says, for a file in place of the table."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rfm_pipeline.sql.models import TOOLS
+from support.cli import Rfm
+from support.markdown import blocks
+from support.orders import ORDERS
+from support.paths import ROOT
+
+PAGE = (ROOT / "docs" / "guides" / "models.md").read_text(encoding="utf-8")
+COMMANDS = [line for block in blocks("sh", PAGE) for line in block.splitlines()]
+SOURCE = "bigquery://shop.sales.raw_transactions"
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_of_the_guide_prints_a_model(line: str, rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    command, _, redirected = line.partition(" > ")
+    words = shlex.split(command.replace(SOURCE, "orders.csv --table shop.sales.raw_transactions"))[1:]
+    ended = rfm(*words)
+    assert ended.code == 0, ended.stderr
+    files = [path for path in tmp_path.rglob("*") if path.suffix in {".sql", ".sqlx", ".yml"}]
+    assert bool(files) == ("--output" in line)
+    text = "".join(path.read_text(encoding="utf-8") for path in files) or ended.stdout
+    # What the table of the guide says, without the empty cells and the references to the first tool.
+    tool = words[words.index("--for") + 1]
+    wanted = {"dbt": "accepted_values", "dataform": "uniqueKey", "scheduled-query": "ASSERT ("}
+    assert wanted[tool] in text
+    assert bool(redirected) == (tool == "scheduled-query")
+    as_of = "DATE(@run_time, 'Europe/London')" if redirected else "CURRENT_DATE('Europe/London')"
+    zone = "UTC" if "--timezone" not in line else "Europe/London"
+    assert f"SELECT {as_of.replace('Europe/London', zone)} AS as_of_date" in text
+    assert "The customer." in text
+
+
+def test_the_guide_has_a_column_and_a_command_for_each_tool() -> None:
+    shown = {re.findall(r"--for (\S+)", line)[0] for line in COMMANDS}
+    assert shown == set(TOOLS)
+    (head,) = re.findall(r"^\| part \| (.+) \|$", PAGE, re.MULTILINE)
+    assert [name.lower().replace(" ", "-") for name in head.split(" | ")] == list(TOOLS)
