@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,13 @@ import duckdb
 import pytest
 import yaml
 
+from rfm_pipeline.common.schema import Column, Kind, Partition, Pseudocolumn
+from rfm_pipeline.config.column_mapping import ColumnMapping
+from rfm_pipeline.config.presets import load_preset
+from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.models.model import MODEL_COLUMNS
+from rfm_pipeline.sql.partition_pruning import prune_partitions
 from support import dataform, dbt_project
 from support.cli import Rfm
 from support.engines import fill, in_order
@@ -40,6 +48,14 @@ ORDERS: list[dict[str, Any]] = [
         + [(-3, 900), (0, 5), (1, 6), (2, -4), (800, 70), (350, 0)]
     )
 ]
+PARTITIONS = [
+    *(Partition("day", kind) for kind in (Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ)),
+    *(
+        Partition(Pseudocolumn.INGESTION, Kind.TIMESTAMPTZ, unit=unit)
+        for unit in ("HOUR", "DAY", "MONTH", "YEAR")
+    ),
+    *(Partition(Pseudocolumn.SHARD, Kind.TEXT, unit=unit) for unit in ("DAY", "MONTH", "YEAR")),
+]
 TYPES = {
     "customer_id": "STRING", "recency_days": "INT64", "frequency": "INT64", "monetary": "NUMERIC",
     "avg_order_value": "NUMERIC", "first_order_date": "DATE", "last_order_date": "DATE", "r_score": "INT64",
@@ -53,7 +69,8 @@ CASES: Mapping[str, tuple[str, Sequence[str]]] = {
     ),
     "yesterday": ("orders.parquet", ["--as-of", "yesterday", "--window", "90 days", "-p", "shopify"]),
     "awkward": (
-        "orders.parquet",
+        # In a comment of Dataform, a backslash and what follows it are an escape of JavaScript.
+        r"or\x{1ders.parquet",
         ["--exclude", r"odd=country IN ('{{ x }}', '{% y', '${1 + 1}', 'js {', '--', '# `')"],
     ),
 }  # fmt: skip
@@ -66,6 +83,7 @@ def shop(rfm: Rfm, tmp_path: Path) -> Path:
         connection.execute(
             f"COPY orders TO '{tmp_path}/orders.parquet'; COPY orders TO '{tmp_path}/orders.csv'"
         )
+    shutil.copy(tmp_path / "orders.parquet", tmp_path / CASES["awkward"][0])
     return tmp_path
 
 
@@ -131,6 +149,27 @@ def compiled_by_dataform(rfm: Rfm, folder: Path, file: str, options: Sequence[st
         return dataform.compile_project(folder.parent)
     except dataform.UnavailableError as error:
         pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("window", ["1 day", "3 weeks", "13 months", "2 years"])
+def test_a_moving_bound_is_that_of_a_run_on_the_day(window: str) -> None:
+    """The day before and after the turn of a year, in each kind of partition."""
+    mapping = ColumnMapping(Column(("id",), Kind.TEXT, "STRING"), Column(("day",), Kind.DATE, "DATE"))
+    pairs = []
+    for as_of, partition in product((date(2024, 12, 31), date(2025, 1, 1)), PARTITIONS):
+        options = Settings.of({**load_preset("classic"), "preset": (), "window": window, "as_of": as_of})
+        arguments = ("t", partition, mapping, options, dialect_of("bigquery"))
+        relations = (
+            prune_partitions(*arguments),
+            prune_partitions(*arguments, as_of=f"DATE '{as_of}'"),
+        )
+        bounds = [
+            relation.partition(" >= ")[2].partition(" OR ")[0].removesuffix("\n)") for relation in relations
+        ]
+        assert bounds[0] != bounds[1]
+        pairs.append(f"{bounds[0]} = {bounds[1]}")
+    (row,) = GoogleSql.load().execute(f"SELECT {', '.join(pairs)}", {}, {})
+    assert set(row.values()) == {True}
 
 
 # Dataform

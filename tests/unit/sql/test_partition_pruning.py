@@ -56,6 +56,19 @@ def test_the_names_of_tables_are_compared_with_the_first_date(unit: str, first: 
     assert note == f"only tables from {first} on are read"
 
 
+def test_the_bound_of_a_query_for_many_days_moves_with_its_as_of_date() -> None:
+    options = settings(window="3 weeks", since="2024-03-15", as_of="2024-06-15")
+    relation = prune_partitions(
+        "lines", BY_DAY, MAPPING, options, dialect_of("bigquery"), as_of="CURRENT_DATE()"
+    )
+    assert "`day` >= DATE_SUB(CURRENT_DATE(), INTERVAL 22 DAY) OR `day` IS NULL" in relation
+    assert "`day` >= DATE '2024-03-14' OR `day` IS NULL" in relation
+    relation = prune_partitions(
+        "lines", BY_DAY, MAPPING, settings(since="2024-03-15"), dialect_of("bigquery"), as_of="CURRENT_DATE()"
+    )
+    assert "CURRENT_DATE" not in relation
+
+
 def test_a_window_that_ends_on_the_newest_order_is_bounded_by_the_newest_partition() -> None:
     assert is_bounded_by_newest(BY_DAY, MAPPING, settings(window="30 days"))
     partition = Partition("day", Kind.DATE, is_required=True, newest=date(2024, 3, 15))
