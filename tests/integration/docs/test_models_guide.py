@@ -11,7 +11,7 @@ import pytest
 from rfm_pipeline.sql.models import TOOLS
 from support.cli import Rfm
 from support.markdown import blocks
-from support.orders import ORDERS
+from support.orders import ORDERS, published
 from support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "guides" / "models.md").read_text(encoding="utf-8")
@@ -38,6 +38,20 @@ def test_a_command_of_the_guide_prints_a_model(line: str, rfm: Rfm, tmp_path: Pa
     zone = "UTC" if "--timezone" not in line else "Europe/London"
     assert f"SELECT {as_of.replace('Europe/London', zone)} AS as_of_date" in text
     assert "The customer." in text
+
+
+def test_the_movements_are_those_that_a_run_publishes(rfm: Rfm, tmp_path: Path) -> None:
+    (query,) = blocks("sql", PAGE)
+    (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    for day in ("2024-01-31", "2024-02-20", "2024-03-05"):
+        assert rfm("run", "orders.csv", "--as-of", day, "--quiet").code == 0
+    file = tmp_path / "rfm.duckdb"
+    stored = (
+        "SELECT as_of_date, customer_id, previous_segment, segment FROM rfm_segments_history ORDER BY 1, 2"
+    )
+    rows = published(file, query)
+    assert rows == published(file, stored)
+    assert any(before and before != now for _, _, before, now in rows)
 
 
 def test_the_guide_has_a_column_and_a_command_for_each_tool() -> None:
