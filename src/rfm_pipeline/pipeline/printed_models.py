@@ -64,7 +64,7 @@ def model_files(configuration: Configuration, request: ModelRequest) -> tuple[Mo
         name, is_named = _source_name(plan, request)
         dates = _run_dates(as_of, plan.settings.timezone, request.tool)
         placeholder = new_placeholder()
-        spec = _spec(plan, placeholder if name else None, dates)
+        spec = _spec(plan, placeholder if name else None, dates, is_other=request.table is not None)
         comment = _comment(plan, spec, as_of, is_named=is_named)
         model = Model(
             name=_model_name(configuration, request, name),
@@ -145,21 +145,21 @@ def _run_dates(as_of: object, timezone: str, tool: str) -> RunDates:
     return RunDates(today, today if as_of == "today" else None)
 
 
-def _spec(plan: Plan, relation: str | None, dates: RunDates) -> QuerySpec:
+def _spec(plan: Plan, relation: str | None, dates: RunDates, *, is_other: bool) -> QuerySpec:
     """Return what the model computes.
 
     Args:
         plan: The plan of a run.
         relation: What the query has in place of the source's name; None for the relation of the plan.
         dates: The dates of the model's runs.
+        is_other: Whether the user names another table than the source, whose partitions are unknown.
     """
     spec = replace(plan.spec, dialect=BigQuery(), run_dates=dates)
     if relation is None:
         return spec
-    is_table = plan.warehouse.engine == "bigquery" and not plan.source.is_temporary
     pruned = prune_partitions(
         relation,
-        plan.source.partition if is_table else None,
+        None if is_other else plan.source.partition,
         spec.mapping,
         spec.settings,
         spec.dialect,

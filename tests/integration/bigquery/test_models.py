@@ -19,12 +19,6 @@ TYPED_LINES = f"SELECT * REPLACE (SAFE_CAST(order_date AS DATE) AS order_date) F
 RUN_TIME = "TIMESTAMP '2024-03-04 23:30:00+00'"
 
 
-def test_the_query_of_a_table_is_in_its_dialect(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
-    ended = rfm("sql", bigquery_shop.create_table())
-    assert f"FROM {bigquery_shop.name('orders')}\n" in ended.stdout
-    assert bigquery_shop.execute(ended.stdout)
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("history", [[], ["--history"]], ids=["current", "history"])
 def test_a_scheduled_query_publishes_the_rows_of_a_run(

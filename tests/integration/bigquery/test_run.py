@@ -326,7 +326,7 @@ def test_columns_of_all_types_are_read(what: str, bigquery_shop: Shop, rfm: Rfm,
 @pytest.mark.guarantee("one-query")
 def test_the_printed_query_runs(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
     source = bigquery_shop.create_table()
-    ended = rfm("sql", source, "--dialect", "bigquery")
+    ended = rfm("sql", source)
     assert ended.code == 0, ended.stderr
     assert f"FROM {bigquery_shop.name('orders')}" in ended.stdout
     assert len(bigquery_shop.execute(ended.stdout)) == len(EXPECTED_ROWS)

@@ -10,6 +10,7 @@ import pytest
 
 from rfm_pipeline.sql.models import TOOLS
 from support.cli import Rfm
+from support.googlesql_engine import googlesql
 from support.markdown import blocks
 from support.orders import ORDERS, published
 from support.paths import ROOT
@@ -52,6 +53,14 @@ def test_the_movements_are_those_that_a_run_publishes(rfm: Rfm, tmp_path: Path) 
     rows = published(file, query)
     assert rows == published(file, stored)
     assert any(before and before != now for _, _, before, now in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("googlesql")
+def test_googles_analyser_accepts_the_query_of_movements() -> None:
+    (query,) = blocks("sql", PAGE)
+    columns = {"as_of_date": "DATE", "customer_id": "STRING", "segment": "STRING"}
+    googlesql().analyse(query, {"rfm_segments_history": columns})
 
 
 def test_the_guide_has_a_column_and_a_command_for_each_tool() -> None:

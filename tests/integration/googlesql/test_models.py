@@ -87,7 +87,9 @@ def shop(rfm: Rfm, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", ["text", "latest", pytest.param("yesterday", marks=pytest.mark.long), "awkward"]
+)
 def test_a_model_has_the_rows_of_a_run(case: str, shop: Path, rfm: Rfm) -> None:
     file, options = CASES[case]
     model = printed(rfm, file, "dbt", options)

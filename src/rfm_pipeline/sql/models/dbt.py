@@ -79,7 +79,7 @@ def _properties(model: Model) -> Iterator[str]:
     yield "# Source, descriptions and tests of the model; printed by rfm sql."
     yield "version: 2"
     if model.source and model.source.dataset:
-        yield from _source_properties(model.source)
+        yield from _source_properties(model.source, model.source.dataset)
     yield ""
     yield "models:"
     yield f"  - name: {model.table}"
@@ -105,17 +105,17 @@ def _properties(model: Model) -> Iterator[str]:
             yield from _accepted(range(1, scores[name] + 1))
 
 
-def _source_properties(source: SourceName) -> Iterator[str]:
+def _source_properties(source: SourceName, dataset: str) -> Iterator[str]:
     name = _source_name(source)
     yield ""
     yield "# Leave this out if the project has the source already."
     yield "sources:"
-    yield f"  - name: {source.dataset}"
+    yield f"  - name: {_yaml(dataset)}"
     if source.project:
         yield f"    database: {_yaml(source.project)}"
-    yield f"    schema: {source.dataset}"
+    yield f"    schema: {_yaml(dataset)}"
     yield "    tables:"
-    yield f"      - name: {name}"
+    yield f"      - name: {_yaml(name)}"
     yield '        description: "Transaction lines."'
     if name != source.table:
         yield f"        identifier: {_yaml(source.table)}"
