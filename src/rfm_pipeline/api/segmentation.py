@@ -18,6 +18,7 @@ from rfm_pipeline.api.argument_hints import hints_as_arguments
 from rfm_pipeline.api.notebook_html import result_html
 from rfm_pipeline.api.segment_summary import SegmentSummary
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.installation import package_hint
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.errors import UsageError
@@ -254,5 +255,5 @@ def _needs(package: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"{package} is not installed.", f"pip install {package}, or use another to_... method."
+            f"{package} is not installed.", f"{package_hint(package)}, or use another to_... method."
         ) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rfm_pipeline.common.cancellation import raise_if_cancelled
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def check_phone_support(default_country: str | None) -> None:
         import phonenumbers
     except ImportError:
         raise UsageError(
-            "Exporting phone numbers needs the audiences extra.", "pip install 'rfm-pipeline[audiences]'"
+            "Exporting phone numbers needs the audiences extra.", extra_hint("audiences")
         ) from None
     if default_country is not None and default_country not in phonenumbers.SUPPORTED_REGIONS:
         raise ConfigurationError(

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rfm_pipeline.common.customer_mask import mask_addresses
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.errors import UsageError
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 MAX_MODEL_CUSTOMERS = 200_000
 """About the most customers whom BG/NBD is fitted to; of more, a sample by a hash of the id."""
-NO_SCIPY = "BG/NBD is not computed, as scipy, the extra `evaluate`, is not installed: pip install scipy"
+NO_SCIPY = "BG/NBD is not computed, as scipy, the extra `evaluate`, is not installed: "
 _ORDER_OF_MAP = (
     "AUC of a map: its segments are ordered by the share that bought again in the horizon before, which was"
     " known on the date"
@@ -343,7 +344,7 @@ def _notes(dates: Sequence[DateEvaluation]) -> list[str]:
             " everybody or nobody in the horizon"
         )
     if not bgnbd.is_available():
-        return [*notes, NO_SCIPY]
+        return [*notes, f"{NO_SCIPY}{extra_hint('evaluate')}"]
     models = {str(one.as_of): one.model for one in first}
     groups = {
         "no customer had ordered on a second day": [day for day, model in models.items() if model is None],

@@ -10,6 +10,7 @@ from typing import Any
 
 from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.formatting import lower_first
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.report.charts import segments as charts
@@ -137,6 +138,4 @@ def _import_vl_convert() -> Any:
     try:
         return import_module("vl_convert")
     except ImportError:
-        raise UsageError(
-            "Drawing a PNG needs the report extra.", "pip install 'rfm-pipeline[report]'"
-        ) from None
+        raise UsageError("Drawing a PNG needs the report extra.", extra_hint("report")) from None

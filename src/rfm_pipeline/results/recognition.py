@@ -13,6 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from rfm_pipeline._version import __version__
+from rfm_pipeline.common.installation import upgrade_hint
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.results.tables import SUFFIXES, Layout, newer_version
 
@@ -174,12 +175,12 @@ def _check_table(role: str, table: ExistingTable, destination: str, catalog: Cat
     if newer := newer_version(catalog.last_version() if has_runs else None):
         raise DestinationError(
             f"{name} was written by rfm {newer}, which is newer than this one, {__version__}.",
-            f"upgrade: pip install 'rfm-pipeline>={newer}'.",
+            upgrade_hint(),
         )
     if is_newer_format:
         raise DestinationError(
             f"{name} was written by a version of rfm that is newer than this one, {__version__}.",
-            "install a newer version of rfm-pipeline.",
+            upgrade_hint(),
         )
     raise DestinationError(
         f"{name} is not a result of this pipeline: it {table.differences}.", _another_table(catalog)

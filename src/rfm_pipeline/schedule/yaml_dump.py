@@ -13,6 +13,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.errors import UsageError
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
@@ -54,7 +55,7 @@ def _pyyaml() -> ModuleType:
     except ModuleNotFoundError:
         raise UsageError(
             "This scheduler reads YAML, and PyYAML, which writes it, is not installed.",
-            "pip install 'rfm-pipeline[schedule]'",
+            extra_hint("schedule"),
         ) from None
     return yaml
 

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from rfm_pipeline.common.duckdb_engine import connect_in_memory
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.config.column_mapping import normalize_name
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.source import SourceOptions
@@ -313,7 +314,7 @@ def _open(file: SourceFile) -> Any:
     except ImportError:
         raise UsageError(
             f"{file.name} is a workbook, and the `excel` extra, which reads workbooks, is not installed.",
-            "pip install 'rfm-pipeline[excel]'",
+            extra_hint("excel"),
         ) from None
     try:
         with translate_os_errors(file.name):

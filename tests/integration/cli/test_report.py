@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.report.write import CHARTS
 from support.cli import Rfm
 from support.orders import contents, published, refused
@@ -103,7 +104,7 @@ def test_a_png_without_the_extra_is_an_error_with_the_install_command(
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     sentence, hint = refused(rfm("report", "--chart", "grid", "--png", "grid.png"))
     assert sentence == "Drawing a PNG needs the report extra."
-    assert hint == "pip install 'rfm-pipeline[report]'"
+    assert hint == extra_hint("report")
     assert rfm("report", "--chart", "grid", "--svg", "grid.svg", "--quiet").code == 0
 
 

@@ -17,6 +17,7 @@ import pytest
 import typer
 import yaml
 
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.schedule import TARGETS, local_machine
 from support.cli import Rfm
 from support.orders import refused
@@ -193,7 +194,7 @@ def test_an_invalid_schedule_is_an_error(arguments: list[str], sentence: str, hi
 def test_without_pyyaml_the_hint_says_what_to_install(rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     _, hint = refused(rfm("schedule", "kubernetes", *IMAGE))
-    assert hint == "pip install 'rfm-pipeline[schedule]'"
+    assert hint == extra_hint("schedule")
     assert rfm("schedule", "cron", "--program", "/opt/rfm").code == 0
 
 

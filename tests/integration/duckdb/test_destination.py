@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from rfm_pipeline.common.installation import upgrade_hint
 from support.cli import Rfm
 from support.orders import refused
 from support.shops import assert_segment_changes, check_consistency, current, day, history, runs, write_orders
@@ -46,7 +47,7 @@ def test_what_a_newer_version_wrote_is_refused_and_stays(
     kept = change(published, change_of_its_own, "UPDATE rfm_segments_runs SET version = '999.1.0'")
     sentence, hint = refused(rfm(*command))
     assert "rfm.duckdb was written by rfm 999.1.0, which is newer than this one" in sentence
-    assert hint == "upgrade: pip install 'rfm-pipeline>=999.1.0'."
+    assert hint == upgrade_hint()
     assert published.read_bytes() == kept
 
 

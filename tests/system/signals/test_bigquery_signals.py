@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.warehouse.bigquery.connection import connect
 from support.bigquery_process import MAIN_CODE, start_rfm
@@ -208,7 +209,7 @@ def test_without_the_extra_the_hint_says_what_to_install(arguments: tuple[str, .
     done = run_python("-c", f"import sys; sys.modules['google'] = None; {MAIN_CODE}", *arguments)
     sentence, hint = refused(Outcome(done.returncode, done.stdout, done.stderr))
     assert sentence == "Working with BigQuery needs the bigquery extra."
-    assert hint == "pip install 'rfm-pipeline[bigquery]'"
+    assert hint == extra_hint("bigquery")
 
 
 def test_a_run_on_duckdb_imports_no_google_module(tmp_path: Path) -> None:

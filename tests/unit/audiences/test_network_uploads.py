@@ -11,6 +11,7 @@ import duckdb
 import pytest
 import xlsxwriter
 
+from rfm_pipeline.common.installation import extra_hint
 from support.audience_shop import (
     CONTACTS,
     HEADER,
@@ -254,7 +255,7 @@ def test_without_the_extra_phone_numbers_are_refused_and_addresses_are_not(
     assert_refused(
         shop(*flags, "--phone", "Mobile", "-o", "g.csv"),
         "Exporting phone numbers needs the audiences extra",
-        "pip install 'rfm-pipeline[audiences]'",
+        extra_hint("audiences"),
     )
     assert not (tmp_path / "g.csv").exists()
     assert shop(*flags, "-o", "g.csv").code == 0

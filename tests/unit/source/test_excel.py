@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.errors import UsageError
 from support.orders import run_python
 from support.source_reader import read, read_error, write
@@ -201,7 +202,7 @@ def test_without_the_extra_the_hint_says_how_to_install_it(
     monkeypatch.setattr(builtins, "__import__", without)
     error = read_error(path, tmp_path)
     assert type(error) is UsageError
-    assert "pip install 'rfm-pipeline[excel]'" in str(error.hint)
+    assert error.hint == extra_hint("excel")
 
 
 # Layout

@@ -15,6 +15,7 @@ from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import text_literal
 from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.common.formatting import lower_first
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.warehouse.duckdb.errors import first_sentence, system_reason
@@ -220,9 +221,7 @@ def _xlsxwriter() -> ModuleType:
     try:
         return import_module("xlsxwriter")
     except ImportError:
-        raise UsageError(
-            "Writing a workbook needs the excel extra.", "pip install 'rfm-pipeline[excel]'"
-        ) from None
+        raise UsageError("Writing a workbook needs the excel extra.", extra_hint("excel")) from None
 
 
 _WRITERS: Mapping[str, Writer] = {
