@@ -17,14 +17,15 @@ ENV UV_COMPILE_BYTECODE=1 \
     UV_PYTHON_DOWNLOADS=never
 WORKDIR /build
 # Dependencies first, so that this layer is cached while only the package's code changes. The extras `report` (charts as
-# PNG) and `evaluate` (scipy) are left out, since each is as large as everything else.
+# PNG) and `evaluate` (scipy) are left out, since each is as large as everything else; `--build-arg OMIT=` keeps them.
+ARG OMIT="--no-extra report --no-extra evaluate"
 COPY pyproject.toml uv.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --all-extras --no-extra report --no-extra evaluate --no-install-project
+    uv sync --locked --no-dev --all-extras ${OMIT} --no-install-project
 COPY README.md LICENSE ./
 COPY src src
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --locked --no-dev --all-extras --no-extra report --no-extra evaluate --no-editable
+    uv sync --locked --no-dev --all-extras ${OMIT} --no-editable
 
 FROM docker.io/library/python:${PYTHON_VERSION}-slim-bookworm${PYTHON_DIGEST}
 # A run needs no installers.
@@ -33,8 +34,10 @@ RUN python -m pip uninstall --yes --quiet --root-user-action ignore pip setuptoo
  && useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin rfm \
  && install --directory --owner 10001 --group 10001 --mode 0755 /data
 COPY --from=build /opt/rfm /opt/rfm
-# DuckDB spills to the volume, not to /tmp, which may be in memory.
-ENV PATH=/opt/rfm/bin:$PATH \
+# DuckDB spills to the volume, not to /tmp, which may be in memory. Hints name the options of `docker run` where
+# CONTAINER_IMAGE is set.
+ENV CONTAINER_IMAGE=rfm-pipeline \
+    PATH=/opt/rfm/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     TMPDIR=/data

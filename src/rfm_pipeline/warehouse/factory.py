@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rfm_pipeline.common.installation import KEY_OPTIONS, in_container
 from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import BigQueryTable, SourceLocation
@@ -18,6 +19,12 @@ from rfm_pipeline.warehouse.base import Warehouse
 if TYPE_CHECKING:
     from rfm_pipeline.source.base import SourceOpener
     from rfm_pipeline.source.sql_query import SqlQuery
+
+_SOURCE_HINT_IN_CONTAINER = (
+    "before the image's name give, for BigQuery, -e RFM_SOURCE=bigquery://PROJECT.DATASET.TABLE"
+    f' -e RFM_TO=bigquery://PROJECT.DATASET {KEY_OPTIONS}; for files give -v "$PWD:/data", and after the'
+    " name `run orders.csv`; `demo` after the name needs nothing."
+)
 
 
 def open_warehouse(
@@ -47,7 +54,9 @@ def open_warehouse(
     if settings.source is None:
         raise ConfigurationError(
             "There is no source to read.",
-            "name a file, as in `rfm run orders.csv`, or set source in rfm.toml or RFM_SOURCE;"
+            _SOURCE_HINT_IN_CONTAINER
+            if in_container()
+            else "name a file, as in `rfm run orders.csv`, or set source in rfm.toml or RFM_SOURCE;"
             " `rfm demo` needs none of them.",
         )
     destination, location = settings.to, settings.source
@@ -59,7 +68,8 @@ def open_warehouse(
         dataset = "DATASET" if location.is_in_catalog else location.dataset
         raise ConfigurationError(
             f"A BigQuery source can be published to BigQuery only, not to {settings.to}.",
-            f"give --to bigquery://{location.project}.{dataset}; --output writes a file as well.",
+            f"give --to bigquery://{location.project}.{dataset}, or set RFM_TO to it;"
+            " --output writes a file as well.",
         )
     if query is not None:
         from rfm_pipeline.source.duckdb_query import open_sql_query

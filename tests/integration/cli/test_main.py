@@ -25,6 +25,22 @@ def orders(tmp_path: Path) -> Path:
 # Errors
 
 
+def test_in_a_container_the_hint_names_bigquery_its_variables_and_the_mount_of_the_key(
+    rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONTAINER_IMAGE", "rfm-pipeline")
+    sentence, hint = refused(rfm("run"))
+    assert sentence == "There is no source to read."
+    for words in (
+        "-e RFM_SOURCE=bigquery://PROJECT.DATASET.TABLE -e RFM_TO=bigquery://PROJECT.DATASET ",
+        ' -v "$PWD/credentials.json:/run/secrets/credentials.json:ro"',
+        " -e GOOGLE_APPLICATION_CREDENTIALS=/run/secrets/credentials.json;",
+        "`run orders.csv`",
+        "`demo`",
+    ):
+        assert words in hint
+
+
 @pytest.mark.guarantee("errors", "exit-codes")
 @pytest.mark.parametrize(
     ("arguments", "sentence", "hint"),

@@ -199,7 +199,28 @@ def test_without_configuration_the_error_names_the_missing_source_and_the_demo(i
     assert (done.returncode, done.stdout) == (2, "")
     sentence, hint = done.stderr.splitlines()
     assert sentence == "error: There is no source to read."
-    assert "`rfm demo`" in hint
+    assert "-e RFM_SOURCE=bigquery://" in hint
+    assert "-e RFM_TO=bigquery://" in hint
+    assert '-v "$PWD/credentials.json:' in hint
+    assert "`demo`" in hint
+
+
+def test_a_key_of_another_user_is_an_error_that_names_the_uid(image: Image, tmp_path: Path) -> None:
+    key = tmp_path / "credentials.json"
+    key.write_text(MARKER, encoding="utf-8")
+    key.chmod(0o400)
+    mounted = "/run/secrets/credentials.json"
+    environment = {
+        "RFM_SOURCE": "bigquery://a.b.c",
+        "RFM_TO": "bigquery://a.b",
+        "GOOGLE_APPLICATION_CREDENTIALS": mounted,
+    }
+    done = image.run(options=("-v", f"{key}:{mounted}:ro"), environment=environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    sentence, hint = done.stderr.splitlines()
+    assert f"The user with UID {USER} has no permission to read the key {mounted}" in sentence
+    assert "belongs to UID 0 and has mode 400" in sentence
+    assert f"sudo chown {USER} credentials.json" in hint
 
 
 def test_the_demo_runs_offline_with_nothing_mounted(image: Image) -> None:
@@ -319,7 +340,14 @@ main()
 
 def test_the_compose_file_hardens_the_container_like_the_tests(image: Image) -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]
-    assert set(services) == {"rfm", "daily"}
+    assert set(services) == {"bigquery", "rfm", "daily"}
+    assert services["bigquery"]["environment"].keys() == {
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "RFM_SOURCE",
+        "RFM_TO",
+    }
+    (key,) = (volume for volume in services["bigquery"]["volumes"] if isinstance(volume, dict))
+    assert key["target"] == services["bigquery"]["environment"]["GOOGLE_APPLICATION_CREDENTIALS"]
     for service in services.values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.config.engines import BigQuerySettings
 from rfm_pipeline.errors import ConfigurationError, UsageError
 from rfm_pipeline.warehouse.bigquery.errors import translate_bigquery_errors
 from rfm_pipeline.warehouse.bigquery.job_options import JobOptions
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
+from rfm_pipeline.warehouse.bigquery.key_file import check_key_file
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
@@ -46,9 +48,7 @@ def connect(settings: BigQuerySettings, project: str) -> Connection:
     try:
         from google.cloud import bigquery
     except ImportError:
-        raise UsageError(
-            "Working with BigQuery needs the bigquery extra.", "pip install 'rfm-pipeline[bigquery]'"
-        ) from None
+        raise UsageError("Working with BigQuery needs the bigquery extra.", extra_hint("bigquery")) from None
     billing_project = settings.project or project
     if emulator := os.environ.get(_EMULATOR_VARIABLE):
         from google.auth.credentials import AnonymousCredentials
@@ -82,6 +82,7 @@ def _credentials(impersonate: str | None, scopes: list[str]) -> Any:
     import google.auth
     from google.auth.exceptions import GoogleAuthError
 
+    check_key_file()
     try:
         credentials, _ = google.auth.default(scopes=scopes)
     except GoogleAuthError:

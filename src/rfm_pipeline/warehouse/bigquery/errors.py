@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rfm_pipeline.common.formatting import lower_first
+from rfm_pipeline.common.installation import KEY_OPTIONS, in_container
 from rfm_pipeline.errors import (
     ConfigurationError,
     CostLimitError,
@@ -231,8 +232,10 @@ def credentials_error(error: Exception) -> RfmError:
     from google.auth.exceptions import DefaultCredentialsError, RefreshError
 
     hint = (
-        "set GOOGLE_APPLICATION_CREDENTIALS to a credentials.json, or run `gcloud auth application-default"
-        " login`."
+        f"mount the key of a service account: {KEY_OPTIONS}"
+        if in_container()
+        else "set GOOGLE_APPLICATION_CREDENTIALS to a credentials.json, or run `gcloud auth"
+        " application-default login`."
     )
     if isinstance(error, DefaultCredentialsError):
         return ConfigurationError("There are no usable credentials for Google Cloud.", hint)
