@@ -48,7 +48,8 @@ ZONES = (
 FLAGS = (
     "--at", "--timezone", "--overlap", "--missed", "--timeout", "--name", "--image", "--program", "--folder",
     "--config", "--env", "--secret",
-    "--project", "--region", "--service-account",
+    "--project", "--region", "--service-account", "--workload-identity-provider", "--pull-secret",
+    "--namespace", "--retries", "--operator", "--build",
 )  # fmt: skip
 
 
@@ -60,6 +61,8 @@ def inputs(draw: st.DrawFn) -> Input:
         texts = {
             "--at": st.sampled_from(TIMES),
             "--timezone": st.sampled_from(ZONES),
+            "--operator": st.sampled_from(["docker", "kubernetes", "cloud-run", "x"]),
+            "--retries": st.one_of(st.integers(-1, 12).map(str), numbers),
             "--timeout": st.one_of(st.integers(-1, 2000).map(str), numbers),
             "--env": argument.map(lambda text: f"RFM_SOURCE={text}"),
             "--secret": argument.map(lambda text: f"RFM_KEY={text}"),

@@ -17,6 +17,8 @@ from rfm_pipeline.errors import UsageError
 DATA_FOLDER = "/data"
 SECRETS_FOLDER = "/run/secrets"
 CONFIG_PATH = "/etc/rfm/rfm.toml"
+MAX_RETRIES = 10
+"""The most retries that a Cloud Run job takes."""
 USER_ID = 10001
 """User id of the image, equal to the one in the Dockerfile."""
 
@@ -41,6 +43,7 @@ _NO_ZONES = {"localtime", "posixrules", "Factory"}
 
 Overlap = Literal["skip", "wait"]
 Missed = Literal["catch-up", "skip"]
+Operator = Literal["docker", "kubernetes", "cloud-run"]
 
 
 class Program(Struct, frozen=True):
@@ -64,12 +67,21 @@ class Image(Struct, frozen=True):
         user: `UID:GID` that the container runs as; None is the image's own user.
         init: Whether the engine can run an init process as PID 1, which handles signals that arrive while
             Python is still starting.
+        pull_secret: Name by which the scheduler stores the credentials for the image's registry; None for an
+            image that needs none.
     """
 
     name: str
     engine: str = "docker"
     user: str | None = None
     init: bool = True
+    pull_secret: str | None = None
+
+    @property
+    def registry(self) -> str:
+        """Host of the image's registry."""
+        host, slash, _ = self.name.partition("/")
+        return host if slash and (set(host) & set(".:") or host == "localhost") else "docker.io"
 
 
 class Secret(Struct, frozen=True):
@@ -104,6 +116,25 @@ class Cloud(Struct, frozen=True):
     account: str
 
 
+class Identity(Struct, frozen=True):
+    """The account that a run acts as, where the scheduler provides one without a key.
+
+    Attributes:
+        account: Name of a ServiceAccount of Kubernetes, or e-mail address of a service account of Google.
+        provider: Resource name of the workload identity provider, for GitHub Actions.
+        project: Project of the cluster; None is the project of `account`.
+    """
+
+    account: str | None = None
+    provider: str | None = None
+    project: str | None = None
+
+    @property
+    def google_account(self) -> str | None:
+        """E-mail address of the service account of Google."""
+        return self.account if self.account and "@" in self.account else None
+
+
 class Schedule(Struct, frozen=True):
     """A daily run.
 
@@ -124,6 +155,12 @@ class Schedule(Struct, frozen=True):
         first_day: First day of a start.
         system: Whether systemd units are the system's; otherwise they are the user's.
         cloud: Location of the Cloud Run job; None for other schedulers.
+        identity: Account of the run, for Kubernetes, GitHub Actions and Airflow.
+        namespace: Namespace in Kubernetes; None is the current one.
+        retries: How often Kubernetes, Cloud Run and Airflow repeat a run that failed.
+        operator: Operator of Airflow's task.
+        checkout: Folder of this project, from which the Cloud Run recipe builds the image; None if the image
+            is in its registry already.
 
     Raises:
         UsageError: If a value is not valid for any scheduler, or looks like a secret.
@@ -144,6 +181,11 @@ class Schedule(Struct, frozen=True):
     timeout: int = 120
     system: bool = False
     cloud: Cloud | None = None
+    identity: Identity = Identity()
+    namespace: str | None = None
+    retries: int = 2
+    operator: Operator = "docker"
+    checkout: str | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -151,6 +193,8 @@ class Schedule(Struct, frozen=True):
             raise UsageError(
                 f"The time-out is {self.timeout} minutes; it must be 1 to 1440.", "a day has 1440 minutes."
             )
+        if not 0 <= self.retries <= MAX_RETRIES:
+            raise UsageError(f"The retries are {self.retries}; they must be 0 to {MAX_RETRIES}.")
         if self.timezone is not None:
             check_timezone(self.timezone)
         self._check_secrets()
@@ -203,6 +247,12 @@ class Schedule(Struct, frozen=True):
             yield f"The reference of {_variable_label(secret.variable)}", secret.reference
         for name in self.variables:
             yield "The name of a variable", name
+        if isinstance(self.runs, Image):
+            yield "The pull secret", self.runs.pull_secret or ""
+        yield "The service account", self.identity.account or ""
+        yield "The identity provider", self.identity.provider or ""
+        yield "The namespace", self.namespace or ""
+        yield "The checkout", self.checkout or ""
         if self.cloud:
             yield "The project", self.cloud.project
             yield "The region", self.cloud.region

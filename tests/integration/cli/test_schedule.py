@@ -24,7 +24,7 @@ from support.orders import refused
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a Unix")
 IMAGE = ("--image", "registry.example/rfm-pipeline:0.1.0")
-CLOUD = ("--project", "p", "--region", "r", "--service-account", "a@p.example")
+CLOUD = ("--project", "p", "--region", "r", "--service-account", "a@p.iam.gserviceaccount.com")
 
 
 # Printing

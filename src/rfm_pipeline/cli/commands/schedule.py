@@ -14,7 +14,7 @@ from rfm_pipeline.errors import UsageError
 if TYPE_CHECKING:
     from rfm_pipeline.schedule import Schedule
 
-_WHEN, _WHAT, _CLOUD, _OUTPUT = "When", "What runs", "Google Cloud", "Output"
+_WHEN, _WHAT, _CLOUD, _OUTPUT = "When", "What runs", "Clusters and clouds", "Output"
 
 
 def _option(panel: str, text: str, *names: str) -> Any:
@@ -63,6 +63,39 @@ Secrets = Annotated[
 ]
 
 
+ServiceAccount = Annotated[
+    str | None,
+    _unset(
+        _CLOUD,
+        "Account of the run: the address of a service account of Google (cloud-run, kubernetes,"
+        " github-actions), or the name of a ServiceAccount in Kubernetes.",
+    ),
+]
+IdentityProvider = Annotated[
+    str | None,
+    _unset(
+        _CLOUD,
+        "For github-actions: workload identity provider of Google, projects/NUMBER/locations/global/"
+        "workloadIdentityPools/POOL/providers/PROVIDER, in place of a key.",
+    ),
+]
+PullSecret = Annotated[
+    str | None,
+    _unset(
+        _CLOUD,
+        "Credentials for the image's registry, as the scheduler names them: a Secret in Kubernetes, the"
+        " beginning of ..._USERNAME and ..._PASSWORD in GitHub, a connection in Airflow.",
+    ),
+]
+OperatorOption = Annotated[
+    Literal["docker", "kubernetes", "cloud-run"],
+    _option(
+        _CLOUD,
+        "For airflow: a container on the worker, a pod, or a Cloud Run job; Composer has the latter two.",
+    ),
+]
+
+
 def schedule(
     target: Target,
     arguments: Arguments = None,
@@ -86,7 +119,18 @@ def schedule(
     ] = False,
     project: Annotated[str | None, _unset(_CLOUD, "Google Cloud project.")] = None,
     region: Annotated[str | None, _unset(_CLOUD, "Google Cloud region, such as europe-west1.")] = None,
-    service_account: Annotated[str | None, _unset(_CLOUD, "Service account of the job.")] = None,
+    service_account: ServiceAccount = None,
+    workload_identity_provider: IdentityProvider = None,
+    pull_secret: PullSecret = None,
+    namespace: Annotated[str | None, _unset(_CLOUD, "Namespace in Kubernetes.")] = None,
+    retries: Annotated[
+        int, _option(_CLOUD, "How often Kubernetes, Cloud Run and Airflow repeat a failed run.")
+    ] = 2,
+    operator: OperatorOption = "docker",
+    build: Annotated[
+        str | None,
+        _unset(_CLOUD, "Checkout of rfm, from which the recipe for Cloud Run builds and pushes the image."),
+    ] = None,
     write: Annotated[
         Path | None, _unset(_OUTPUT, "Write the files into this folder instead of printing them.")
     ] = None,
@@ -122,7 +166,7 @@ def schedule(
     )
     from rfm_pipeline.schedule import Schedule, render
     from rfm_pipeline.schedule.install import install_steps, removal_steps
-    from rfm_pipeline.schedule.spec import Cloud
+    from rfm_pipeline.schedule.spec import Cloud, Identity
 
     if remove:
         confirm_and_execute(removal_steps(target, name), yes=yes)
@@ -132,12 +176,14 @@ def schedule(
     if target == "wait":
         _wait(when["at"], timezone, words)
     what = _what_to_run(
-        target, image=image, program=program, folder=folder, config=config, env=env, secret=secret
-    )
+        target, image=image, program=program, folder=folder, config=config, env=env, secret=secret,
+        pull_secret=pull_secret, on_machine=target != "airflow" or operator == "docker",
+    )  # fmt: skip
     cloud = Cloud(project, region, service_account) if project and region and service_account else None
     daily = Schedule(
         **what, **when, arguments=words, overlap=overlap, missed=missed, timeout=timeout, name=name,
-        system=system, cloud=cloud,
+        system=system, cloud=cloud, identity=Identity(service_account, workload_identity_provider, project),
+        namespace=namespace, retries=retries, operator=operator, checkout=build,
     )  # fmt: skip
     rendered = render(target, daily)
     if install:
@@ -192,14 +238,20 @@ def _what_to_run(
     config: str | None,
     env: list[str] | None,
     secret: list[str] | None,
+    pull_secret: str | None,
+    on_machine: bool,
 ) -> dict[str, Any]:
+    from msgspec.structs import replace
+
     from rfm_pipeline.schedule import local_machine
     from rfm_pipeline.schedule.spec import Secret
 
+    # Paths and references of a pod or a job are not those of a machine.
+    target = target if on_machine else "kubernetes"
     path = local_machine.absolute(folder, target)
     secrets = _pairs(secret, "--secret", "GOOGLE_APPLICATION_CREDENTIALS=/srv/keys/bigquery.json")
     return {
-        "runs": local_machine.image(image, path, target)
+        "runs": replace(local_machine.image(image, path, target), pull_secret=pull_secret)
         if image
         else local_machine.program(program, path, target),
         "folder": path,

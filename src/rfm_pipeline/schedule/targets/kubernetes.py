@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from rfm_pipeline.errors import UsageError
+from rfm_pipeline.schedule import yaml_dump
+from rfm_pipeline.schedule.data_folder import keeps_files
 from rfm_pipeline.schedule.spec import (
     CONFIG_PATH,
     DATA_FOLDER,
@@ -22,6 +26,8 @@ from rfm_pipeline.schedule.targets.template import fill_yaml
 _CATCH_UP = 23 * 3600
 _ON_TIME = 300
 # The name of a Secret, and the key in it.
+_OBJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+_GOOGLE_ACCOUNT = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com")
 _REFERENCE = re.compile(r"([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:/([A-Za-z0-9._-]+))?")
 
 
@@ -33,11 +39,6 @@ def render(schedule: Schedule) -> Rendered:
             the name of a Kubernetes Secret.
     """
     name = schedule.name
-    commands = [
-        f"kubectl create secret generic {_secret_name(secret.reference)[0]}"
-        f" --from-file={_secret_name(secret.reference)[1]}=PATH"
-        for secret in schedule.secrets
-    ]
     notes = [
         # The time zone is stable from 1.27 on. Before 1.29 the schema requires `onPodConditions` in a rule on
         # exit codes (kubernetes/kubernetes pull request 120204).
@@ -46,11 +47,57 @@ def render(schedule: Schedule) -> Rendered:
     if schedule.overlap == "wait":
         notes.append("Kubernetes skips a start while the previous run is active; it can't wait.")
     file = File(f"{name}.yaml", _objects(schedule))
-    return Rendered((file,), (*commands, f"kubectl apply -f {name}.yaml"), tuple(notes))
+    apply = f"kubectl apply -f {name}.yaml"
+    return Rendered((file,), (*commands(schedule, schedule.namespace), apply), tuple(notes))
 
 
-def _objects(schedule: Schedule) -> str:
+def pod(schedule: Schedule) -> dict[str, Any]:
+    """Return a pod that runs the schedule's command and keeps no files; its objects must exist.
+
+    Raises:
+        UsageError: As for `render`.
+    """
+    *_, cron_job = yaml_dump.load_documents(_objects(schedule, keeps_volume=False))
+    template: dict[str, Any] = cron_job["spec"]["jobTemplate"]["spec"]["template"]
+    return {"apiVersion": "v1", "kind": "Pod", **template}
+
+
+def commands(schedule: Schedule, namespace: str | None) -> list[str]:
+    """Return the commands that create what a pod refers to, and let its account act as one of Google.
+
+    Args:
+        schedule: The daily run.
+        namespace: Namespace of the pod; None is the current one.
+    """
+    _check_names(schedule)
+    space = f" --namespace {namespace}" if namespace else ""
+    lines = [
+        f"kubectl create secret generic {_secret_name(secret.reference)[0]}"
+        f" --from-file={_secret_name(secret.reference)[1]}=PATH{space}"
+        for secret in schedule.secrets
+    ]
+    if schedule.image.pull_secret:
+        lines.append(
+            f"kubectl create secret docker-registry {schedule.image.pull_secret}"
+            f" --docker-server={schedule.image.registry} --docker-username=USER"
+            f" --docker-password=PASSWORD{space}"
+        )
+    if account := schedule.identity.google_account:
+        project = schedule.identity.project or account.partition("@")[2].partition(".")[0]
+        lines.append(
+            f"gcloud iam service-accounts add-iam-policy-binding {account}"
+            " --role roles/iam.workloadIdentityUser"
+            f" --member 'serviceAccount:{project}.svc.id.goog[{namespace or 'default'}/{schedule.name}]'"
+        )
+    return lines
+
+
+def _objects(schedule: Schedule, *, keeps_volume: bool = True) -> str:
     secrets = [_secret_name(secret.reference) for secret in schedule.secrets]
+    google_account = schedule.identity.google_account
+    config = _config_text(Path(schedule.config)) if schedule.config else ""
+    has_volume = keeps_volume and keeps_files(schedule, tomllib.loads(config))
+    pull_secret = schedule.image.pull_secret
     paths = [PurePosixPath(secret.mount_path) for secret in schedule.secrets]
     environment = schedule.container_environment()
     return fill_yaml(
@@ -58,7 +105,15 @@ def _objects(schedule: Schedule) -> str:
         {
             "NAME": schedule.name,
             "IF_CONFIG": bool(schedule.config),
-            "CONFIG_TEXT": _config_text(Path(schedule.config)) if schedule.config else "",
+            "CONFIG_TEXT": config,
+            "NAMESPACE": schedule.namespace,
+            "IF_ACCOUNT": google_account is not None,
+            "GOOGLE_ACCOUNT": google_account,
+            "SERVICE_ACCOUNT": schedule.name if google_account else schedule.identity.account,
+            "PULL_SECRET": [pull_secret] if pull_secret else [],
+            "IF_VOLUME": has_volume,
+            "IF_NO_VOLUME": not has_volume,
+            "RETRIES": schedule.retries,
             "CRON": schedule.cron,
             "TIMEZONE": "Etc/UTC" if schedule.zone == "UTC" else schedule.zone,
             "STARTING_DEADLINE_SECONDS": _CATCH_UP if schedule.missed == "catch-up" else _ON_TIME,
@@ -77,6 +132,26 @@ def _objects(schedule: Schedule) -> str:
             "SECRET_FILE": [path.name for path in paths],
         },
     )
+
+
+def _check_names(schedule: Schedule) -> None:
+    """Raise if a name that the objects refer to is not one of Kubernetes, or an account not one of Google."""
+    names = {
+        "--namespace": schedule.namespace,
+        "--pull-secret": schedule.image.pull_secret,
+        "--service-account": None if schedule.identity.google_account else schedule.identity.account,
+    }
+    for flag, name in names.items():
+        if name is not None and not _OBJECT_NAME.fullmatch(name):
+            raise UsageError(
+                f"{flag} is not the name of an object in Kubernetes.", f"for example {flag} rfm-daily."
+            )
+    account = schedule.identity.google_account
+    if account is not None and not _GOOGLE_ACCOUNT.fullmatch(account):
+        raise UsageError(
+            "--service-account is not the address of a service account of Google.",
+            "for example --service-account rfm@shop.iam.gserviceaccount.com.",
+        )
 
 
 def _literal(text: str) -> str:

@@ -23,10 +23,17 @@ def render(schedule: Schedule) -> Rendered:
         UsageError: If the Task Scheduler does not support the time zone, environment variables or a value.
     """
     file = f"{schedule.name}.xml"
-    notes = [
-        "the Task Scheduler saves no output; the task's history shows the exit code.",
-        "the task runs whether or not you are logged in, for which schtasks needs an elevated prompt.",
-    ]
+    notes = ["the Task Scheduler saves no output; the task's history shows the exit code."]
+    if isinstance(schedule.runs, Program):
+        notes.append(
+            "the task runs whether or not you are logged in, for which schtasks needs an elevated prompt;"
+            " without a password it reads no network drives."
+        )
+    else:
+        notes.append(
+            "Docker Desktop runs only while somebody is logged in, so the task starts only then; `rfm"
+            " schedule windows` without --image, with rfm installed on the machine, starts at any time."
+        )
     return Rendered(
         # The Task Scheduler reads UTF-16 only.
         (File(file, _task(schedule), "utf-16"),),
@@ -43,6 +50,8 @@ def _task(schedule: Schedule) -> str:
         "MULTIPLE_INSTANCES": "Queue" if schedule.overlap == "wait" else "IgnoreNew",
         "START_WHEN_AVAILABLE": "true" if schedule.missed == "catch-up" else "false",
         "TIMEOUT": str(schedule.timeout),
+        # Docker Desktop belongs to the session of a user.
+        "LOGON_TYPE": "S4U" if isinstance(schedule.runs, Program) else "InteractiveToken",
         "PROGRAM": _checked_path(program),
         # The inverse of how Windows programs split their command line.
         "ARGUMENTS": subprocess.list2cmdline(arguments),

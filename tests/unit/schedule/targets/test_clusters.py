@@ -10,16 +10,18 @@ import subprocess
 import sys
 import types
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
 
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.schedule import TARGETS, Schedule, render
-from rfm_pipeline.schedule.spec import USER_ID, Secret
+from rfm_pipeline.schedule.spec import USER_ID, Identity, Image, Secret
 from support.awkward_commands import ARGUMENTS, TOOLS, VALUES, container_schedule, schedule
 from support.paths import ROOT
 
@@ -170,6 +172,93 @@ def test_values_that_need_escaping_are_read_back_from_the_cron_job(config: Path)
     assert places == {"data": "/data", "config": "/etc/rfm/rfm.toml", "secret-1": PLACE.rpartition("/")[0]}
 
 
+GOOGLE_ACCOUNT = "rfm@shop-prod.iam.gserviceaccount.com"
+FROM_BIGQUERY = {"RFM_SOURCE": "bigquery://a.b.c", "RFM_TO": "bigquery://a.b"}
+
+
+def test_a_pod_acts_as_an_account_of_google_without_a_key() -> None:
+    daily = on_kubernetes(identity=Identity(GOOGLE_ACCOUNT), namespace="jobs", secrets=())
+    result = objects(daily)
+    assert set(result) == {"ServiceAccount", "PersistentVolumeClaim", "CronJob"}
+    for document in result.values():
+        kubernetes_validate.validate(document, kubernetes_validate.latest_version(), strict=True)
+        assert document["metadata"]["namespace"] == "jobs"
+    annotations = result["ServiceAccount"]["metadata"]["annotations"]
+    assert annotations == {"iam.gke.io/gcp-service-account": GOOGLE_ACCOUNT}
+    pod = result["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == result["ServiceAccount"]["metadata"]["name"]
+    assert render("kubernetes", daily).next_commands[0] == (
+        f"gcloud iam service-accounts add-iam-policy-binding {GOOGLE_ACCOUNT}"
+        " --role roles/iam.workloadIdentityUser"
+        " --member 'serviceAccount:shop-prod.svc.id.goog[jobs/rfm-daily]'"
+    )
+
+
+def test_a_pod_takes_an_existing_service_account_and_pull_secret() -> None:
+    image = Image("registry.example:5000/shop/rfm:1", pull_secret="registry")  # noqa: S106 - a name
+    daily = on_kubernetes(identity=Identity("reports"), runs=image, retries=4)
+    result = objects(daily)
+    assert "ServiceAccount" not in result
+    kubernetes_validate.validate(result["CronJob"], kubernetes_validate.latest_version(), strict=True)
+    job = result["CronJob"]["spec"]["jobTemplate"]["spec"]
+    assert job["backoffLimit"] == 4
+    assert job["template"]["spec"]["serviceAccountName"] == "reports"
+    assert job["template"]["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+    assert any(
+        line.startswith(
+            "kubectl create secret docker-registry registry --docker-server=registry.example:5000 "
+        )
+        for line in render("kubernetes", daily).next_commands
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "keeps"),
+    [
+        ({"environment": FROM_BIGQUERY}, False),
+        ({"environment": {}, "arguments": ("run", "bigquery://a.b.c", "--to", "bigquery://a.b")}, False),
+        ({"environment": {}, "arguments": ("run", "--to=bigquery://a.b", "bigquery://a.b.c")}, False),
+        ({"environment": FROM_BIGQUERY, "arguments": ("run", "-o", "x.csv")}, True),
+        ({"environment": FROM_BIGQUERY | {"RFM_REPORT": "r.html"}}, True),
+        ({"environment": FROM_BIGQUERY | {"RFM_SOURCE": "orders.csv"}}, True),
+        ({"environment": {}, "arguments": ("run", "--to", "bigquery://a.b")}, True),
+        ({"environment": FROM_BIGQUERY, "arguments": ("export", "-o", "x.csv")}, True),
+    ],
+)
+def test_a_volume_is_claimed_only_for_files(values: dict[str, Any], keeps: bool) -> None:
+    result = objects(on_kubernetes(**{"arguments": ("run",), **values}))
+    assert ("PersistentVolumeClaim" in result) == keeps
+    pod = result["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "data")
+    assert ("emptyDir" in volume) == (not keeps)
+    kubernetes_validate.validate(result["CronJob"], kubernetes_validate.latest_version(), strict=True)
+
+
+def test_the_configuration_file_tells_whether_a_volume_is_needed(tmp_path: Path) -> None:
+    config = tmp_path / "rfm.toml"
+    daily = on_kubernetes(config=str(config), environment={}, arguments=("run",))
+    config.write_text("source = 'bigquery://a.b.c'\nto = 'bigquery://a.b'\n", encoding="utf-8")
+    assert "PersistentVolumeClaim" not in objects(daily)
+    config.write_text(
+        "source = 'bigquery://a.b.c'\nto = 'bigquery://a.b'\noutput = ['x.csv']\n", encoding="utf-8"
+    )
+    assert "PersistentVolumeClaim" in objects(daily)
+
+
+@pytest.mark.parametrize(
+    ("values", "flag"),
+    [
+        ({"namespace": "Jobs"}, "--namespace"),
+        ({"identity": Identity("my account")}, "--service-account"),
+        ({"identity": Identity("me@example.com")}, "--service-account"),
+        ({"runs": Image("rfm", pull_secret="A B")}, "--pull-secret"),  # noqa: S106
+    ],
+)
+def test_a_name_that_kubernetes_does_not_accept_is_an_error(values: dict[str, Any], flag: str) -> None:
+    with pytest.raises(UsageError, match=f"^{flag} is not"):
+        render("kubernetes", on_kubernetes(**values))
+
+
 def test_an_invalid_configuration_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "rfm.toml").write_text("source = orders.csv", encoding="utf-8")
     for name, sentence in (("rfm.toml", "is not valid TOML"), ("none.toml", "does not exist")):
@@ -214,7 +303,7 @@ def test_the_cloud_run_job_contains_unchanged_values(config: Path) -> None:
     assert (document["apiVersion"], document["kind"]) == ("run.googleapis.com/v1", "Job")
     task = document["spec"]["template"]["spec"]["template"]["spec"]
     (container,) = task["containers"]
-    assert (task["timeoutSeconds"], task["maxRetries"]) == (5400, 0)
+    assert (task["timeoutSeconds"], task["maxRetries"]) == (5400, 2)
     assert task["serviceAccountName"] == "rfm@my-project.iam.gserviceaccount.com"
     assert tuple(container["args"]) == ARGUMENTS
     environment_values = {variable["name"]: variable["value"] for variable in container["env"]}
@@ -230,7 +319,9 @@ def test_the_script_creates_and_updates_the_job_and_its_trigger(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(config.parent)
-    job, script = render("cloud-run", container_schedule(config=config.name)).files
+    image = Image("europe-west1-docker.pkg.dev/my-project/shop/rfm:1")
+    daily = container_schedule(config=config.name, runs=image, checkout="my checkout")
+    job, script, build = render("cloud-run", daily).files
     done = subprocess.run(
         [TOOLS / "shellcheck", "-"], input=script.text, capture_output=True, encoding="utf-8", check=False
     )
@@ -255,7 +346,7 @@ def test_the_script_creates_and_updates_the_job_and_its_trigger(
     gcloud.chmod(0o755)
     written = tmp_path / "written"
     written.mkdir()
-    for file in (job, script):
+    for file in (job, script, build):
         (written / file.name).write_bytes(file.encoded())
     for _ in range(2):
         subprocess.run(
@@ -269,15 +360,37 @@ def test_the_script_creates_and_updates_the_job_and_its_trigger(
         ["run", "jobs", "add-iam-policy-binding"],
     ]
     assert [line[:3] for line in lines] == [
+        ["services", "enable", "run.googleapis.com"], ["iam", "service-accounts", "create"],
+        ["artifacts", "repositories", "create"], ["builds", "submit", str(config.parent / "my checkout")],
         ["secrets", "create", "rfm-daily-config"], *always, ["scheduler", "jobs", "create"],
+        ["services", "enable", "run.googleapis.com"],
+        ["builds", "submit", str(config.parent / "my checkout")],
         ["secrets", "versions", "add"], *always, ["scheduler", "jobs", "update"],
     ]  # fmt: skip
-    assert lines[0][-1] == lines[6][-1] == str(config)
-    assert lines[5][4:] == lines[11][4:]
+    assert lines[4][-1] == lines[12][-1] == str(config)
+    assert lines[9][4:] == lines[17][4:]
+    assert {api.partition(".")[0] for api in lines[0][2:-2]} == {
+        "run", "cloudscheduler", "iam", "bigquery", "secretmanager", "artifactregistry", "cloudbuild",
+    }  # fmt: skip
+    assert lines[2][3:] == [
+        "shop", "--project", "my-project", "--location", "europe-west1", "--repository-format", "docker",
+    ]  # fmt: skip
+    assert lines[3][3:] == ["--project", "my-project", "--config", build.name]
+    (step,) = yaml.safe_load(build.text)["steps"]
+    assert step["args"] == ["build", "--tag", image.name, "."]
+    assert yaml.safe_load(build.text)["images"] == [image.name]
     trigger = dict(zip(lines[-1][5::2], lines[-1][6::2], strict=True))
     assert trigger["--schedule"] == "30 3 * * *"
     assert trigger["--time-zone"] == "Europe/London"
     assert trigger["--uri"].endswith("/v2/projects/my-project/locations/europe-west1/jobs/rfm-daily:run")
+
+
+def test_an_image_that_exists_elsewhere_is_not_built() -> None:
+    rendered = render("cloud-run", container_schedule())
+    assert len(rendered.files) == 2
+    assert "builds submit" not in rendered.files[1].text
+    assert "artifacts" not in rendered.files[1].text
+    assert "--build CHECKOUT also builds and pushes the image." in rendered.notes
 
 
 def test_cloud_run_notes_that_files_are_lost() -> None:
@@ -318,6 +431,113 @@ def test_the_checkout_action_is_the_version_of_this_project() -> None:
     ci_workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     first = workflow(container_schedule())["jobs"]["run"]["steps"][0]
     assert f"uses: {first['uses']} #" in ci_workflow
+    image_workflow = (ROOT / ".github" / "workflows" / "image.yml").read_text(encoding="utf-8")
+    on_ghcr = container_schedule(runs=Image("ghcr.io/shop/rfm:1"))
+    second = workflow(on_ghcr)["jobs"]["run"]["steps"][1]
+    assert f"uses: {second['uses']} #" in image_workflow
+
+
+PROVIDER = "projects/123/locations/global/workloadIdentityPools/github/providers/shop"
+ARTIFACT_REGISTRY = Image("europe-west1-docker.pkg.dev/shop/rfm/rfm:1")
+
+
+@pytest.mark.parametrize(
+    ("values", "login", "permissions"),
+    [
+        ({}, None, {}),
+        (
+            {"runs": Image("ghcr.io/shop/rfm:1")},
+            ("ghcr.io", "${{ github.actor }}", "${{ secrets.GITHUB_TOKEN }}"),
+            {"packages": "read"},
+        ),
+        (
+            {"runs": Image("registry.example/rfm:1", pull_secret="REGISTRY")},  # noqa: S106
+            ("registry.example", "${{ secrets.REGISTRY_USERNAME }}", "${{ secrets.REGISTRY_PASSWORD }}"),
+            {},
+        ),
+        (
+            {"runs": ARTIFACT_REGISTRY, "identity": Identity(provider=PROVIDER), "secrets": ()},
+            (
+                "europe-west1-docker.pkg.dev",
+                "oauth2accesstoken",
+                "${{ steps.google.outputs.auth_token }}",
+            ),
+            {"id-token": "write"},
+        ),
+        (
+            {"runs": ARTIFACT_REGISTRY, "identity": Identity(GOOGLE_ACCOUNT, PROVIDER), "secrets": ()},
+            (
+                "europe-west1-docker.pkg.dev",
+                "oauth2accesstoken",
+                "${{ steps.google.outputs.access_token }}",
+            ),
+            {"id-token": "write"},
+        ),
+    ],
+    ids=["none", "ghcr", "secret", "identity", "account"],
+)
+def test_the_workflow_logs_in_to_the_registry(
+    values: dict[str, Any], login: tuple[str, str, str] | None, permissions: dict[str, str]
+) -> None:
+    result = workflow(container_schedule(**values))
+    validate_workflow(result)
+    job = result["jobs"]["run"]
+    assert job["permissions"] == {"contents": "read", **permissions}
+    logins = [step["with"] for step in job["steps"] if "docker/login-action" in step.get("uses", "")]
+    names = ("registry", "username", "password")
+    assert logins == ([dict(zip(names, login, strict=True))] if login else [])
+
+
+def validate_workflow(document: dict[str, Any]) -> None:
+    """Validate a workflow against the schema of SchemaStore, of which check-jsonschema has a copy."""
+    schema = json.loads(
+        (resources.files("check_jsonschema") / "builtin_schemas" / "vendor" / "github-workflows.json")
+        .read_text(encoding="utf-8")
+    )  # fmt: skip
+    jsonschema.Draft7Validator(schema).validate(document)
+
+
+def test_the_schema_of_workflows_rejects_an_unknown_permission() -> None:
+    result = workflow(container_schedule())
+    validate_workflow(result)
+    result["jobs"]["run"]["permissions"]["package"] = "read"
+    with pytest.raises(jsonschema.ValidationError):
+        validate_workflow(result)
+
+
+def test_the_credentials_of_a_provider_are_mounted_in_place_of_a_key(tmp_path: Path) -> None:
+    identity = Identity(GOOGLE_ACCOUNT, PROVIDER)
+    steps = workflow(container_schedule(identity=identity, secrets=()))["jobs"]["run"]["steps"]
+    (google,) = (step for step in steps if "google-github-actions/auth" in step.get("uses", ""))
+    assert google["with"] == {"workload_identity_provider": PROVIDER, "service_account": GOOGLE_ACCOUNT}
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    docker.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-e", "-c", evaluated(steps[-1]["run"])],
+        env={
+            "PATH": f"{tmp_path}:/usr/bin:/bin",
+            "GITHUB_WORKSPACE": "/w",
+            "GOOGLE_APPLICATION_CREDENTIALS": '/w/gha creds,"1".json'.replace('"', '""'),
+        },
+        capture_output=True, encoding="utf-8", check=True,
+    )  # fmt: skip
+    words = done.stdout.splitlines()
+    assert 'type=bind,"source=/w/gha creds,""1"".json",target=/run/google/credentials.json,readonly' in words
+    assert "GOOGLE_APPLICATION_CREDENTIALS=/run/google/credentials.json" in words
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"identity": Identity(provider="shop")}, "--workload-identity-provider is not the resource name"),
+        ({"identity": Identity(provider=PROVIDER)}, "GOOGLE_APPLICATION_CREDENTIALS is given, and so is"),
+        ({"runs": Image("r.example/rfm", pull_secret="a-b")}, "--pull-secret is not"),  # noqa: S106
+    ],
+)
+def test_an_identity_that_github_can_not_use_is_an_error(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        render("github-actions", container_schedule(**values))
 
 
 def test_values_that_need_escaping_pass_the_workflows_shell_unchanged(tmp_path: Path) -> None:
@@ -398,8 +618,14 @@ class Recorded:
         """Leave the DAG."""
 
 
-def executed(text: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Execute the file of a DAG with recording replacements of Airflow's modules."""
+def executed(text: str, monkeypatch: pytest.MonkeyPatch, task: str = "Container") -> dict[str, Any]:
+    """Execute the file of a DAG with recording replacements of Airflow's modules.
+
+    Args:
+        text: The file.
+        monkeypatch: Fixture of pytest.
+        task: Name of the operator's class in the file.
+    """
 
     class Dag(Recorded):
         pass
@@ -414,6 +640,8 @@ def executed(text: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "pendulum": {"datetime": lambda *day, tz: (*day, tz)},
         "airflow.sdk": {"DAG": Dag},
         "airflow.providers.docker.operators.docker": {"DockerOperator": Operator},
+        "airflow.providers.cncf.kubernetes.operators.pod": {"KubernetesPodOperator": Operator},
+        "airflow.providers.google.cloud.operators.cloud_run": {"CloudRunExecuteJobOperator": Operator},
         "docker.types": {"Mount": Mount},
     }
     for name, values in names.items():
@@ -425,8 +653,8 @@ def executed(text: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         monkeypatch.setitem(sys.modules, name, module)
     result: dict[str, Any] = {}
     exec(compile(text, "dag.py", "exec"), result)  # noqa: S102 - text of this package
-    assert result["Container"].template_fields == ()
-    return {"dag": Dag.made[0], **result["Container"].made[0]}
+    assert result[task].template_fields == ()
+    return {"dag": Dag.made[0], **result[task].made[0]}
 
 
 def test_the_dag_starts_the_container_with_unchanged_values(
@@ -440,6 +668,8 @@ def test_the_dag_starts_the_container_with_unchanged_values(
     assert result["dag"]["start_date"] == (2026, 1, 2, "Europe/London")
     assert (result["dag"]["catchup"], result["dag"]["max_active_runs"]) == (False, 1)
     assert result["execution_timeout"] == timedelta(minutes=90)
+    assert (result["retries"], result["retry_delay"]) == (2, timedelta(minutes=5))
+    assert result["dag"]["dagrun_timeout"] == timedelta(minutes=3 * 90 + 2 * 5)
     assert tuple(result["command"]) == ARGUMENTS
     assert result["environment"] == GIVEN | {"RFM_CONFIG": "/etc/rfm/rfm.toml"}
     assert [(mount["source"], mount["target"]) for mount in result["mounts"]] == [
@@ -449,12 +679,43 @@ def test_the_dag_starts_the_container_with_unchanged_values(
     ]
 
 
-def test_values_of_a_schedule_are_never_code_in_its_dag() -> None:
+def test_a_pod_of_composer_is_that_of_the_cron_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    daily = on_kubernetes(operator="kubernetes", identity=Identity(GOOGLE_ACCOUNT))
+    rendered = render("airflow", daily)
+    result = executed(rendered.files[0].text, monkeypatch, "Pod")
+    pod = result["pod_template_dict"]
+    kubernetes_validate.validate(pod, kubernetes_validate.latest_version(), strict=True)
+    (container,) = pod["spec"]["containers"]
+    assert result["base_container_name"] == container["name"]
+    assert tuple(map(expanded, container["args"])) == ARGUMENTS
+    assert {variable["name"]: expanded(variable["value"]) for variable in container["env"]} == GIVEN
+    assert pod["spec"]["volumes"][0] == {"name": "data", "emptyDir": {}}
+    assert result["namespace"] == "composer-user-workloads"
+    assert result["config_file"] == "/home/airflow/composer_kube_config"
+    assert any("[composer-user-workloads/rfm-daily]" in line for line in rendered.next_commands)
+    elsewhere = render("airflow", on_kubernetes(operator="kubernetes", namespace="jobs")).files[0].text
+    assert executed(elsewhere, monkeypatch, "Pod")["config_file"] is None
+
+
+def test_a_cloud_run_job_is_repeated_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = render("airflow", container_schedule(operator="cloud-run", timeout=90))
+    result = executed(rendered.files[0].text, monkeypatch, "Job")
+    place = (result["project_id"], result["region"], result["job_name"])
+    assert place == ("my-project", "europe-west1", "rfm-daily")
+    assert result["retries"] == 0
+    assert result["execution_timeout"] == timedelta(minutes=3 * 90 + 2 * 5)
+    assert rendered.next_commands[0].startswith("gcloud scheduler jobs pause rfm-daily --project my-project")
+    with pytest.raises(UsageError, match="a project, a region"):
+        render("airflow", container_schedule(operator="cloud-run", cloud=None))
+
+
+@pytest.mark.parametrize("operator", ["docker", "kubernetes", "cloud-run"])
+def test_values_of_a_schedule_are_never_code_in_its_dag(operator: str) -> None:
     plain, awkward = (
         ast.parse(render("airflow", daily).files[0].text)
         for daily in (
-            container_schedule(environment={}, arguments=()),
-            container_schedule(folder='x"""\\', name="x"),
+            on_kubernetes(environment={}, arguments=("run",), operator=operator),
+            on_kubernetes(folder='x"""\\', name="x", operator=operator),
         )
     )
     others = [

@@ -108,6 +108,9 @@ def test_a_container_is_started_with_unchanged_values() -> None:
         Secret("GOOGLE_APPLICATION_CREDENTIALS", 'C:\\keys, "mine"\\key.json'),
     ))  # fmt: skip
     result = task(daily)
+    # Docker Desktop runs in the session of a user.
+    assert result["LogonType"] == "InteractiveToken"
+    assert any("only while somebody is logged in" in note for note in render("windows", daily).notes)
     started = arguments(result["Arguments"])
     assert result["StartBoundary"] == "2026-01-02T03:30:00Z"
     assert started[-2:] == ["registry.example/rfm-pipeline:0.1.0", "run"]
