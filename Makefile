@@ -36,7 +36,7 @@ export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-long test-versions lint format bench build clean
+.PHONY: help setup demo test test-all test-long test-versions lint format bench build release clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -83,6 +83,12 @@ bench: $(NEEDS) ## Time a run in comparison with a lower bound and other tools; 
 
 build: $(NEEDS) ## Build the wheel and the source distribution into dist
 	@$(UV) build
+
+release: $(NEEDS) ## Build and check the distributions; publish them if UV_PUBLISH_TOKEN is set
+	@rm -rf dist
+	@$(UV) build --quiet
+	@$(UV) tool run --quiet twine check --strict dist/*
+	@$(UV) run --no-project python .ci/release.py
 
 clean: ## Remove what the targets made, except .venv
 	@rm -rf build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

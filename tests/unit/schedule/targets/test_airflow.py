@@ -53,8 +53,8 @@ def python() -> Path:
         pytest.skip("uv is not installed")
     python = FOLDER / "bin" / "python"
     if not (FOLDER / "ready").exists():
-        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", "3.11", FOLDER], check=True)
-        command = [uv, "pip", "install", "--quiet", "--python", python, *PACKAGES]
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", "3.11", str(FOLDER)], check=True)
+        command = [uv, "pip", "install", "--quiet", "--python", str(python), *PACKAGES]
         if subprocess.run(command, check=False).returncode:
             pytest.skip("Airflow can't be installed")
         (FOLDER / "ready").touch()
