@@ -11,7 +11,6 @@ import tarfile
 import zipfile
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 
@@ -84,26 +83,22 @@ def test_sources_with_other_files_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("changes", "tags", "changelog", "sentence"),
+    ("git", "changelog", "sentence"),
     [
-        (" M README.md\n", "v1.2.3\n", "## [1.2.3] - 2026-01-02\n", "changes that are not committed"),
-        ("", "v1.2.2\n", "## [1.2.3] - 2026-01-02\n", "has no tag v1.2.3"),
-        ("", "v1.2.3\n", "## [Unreleased]\n", "has no dated section"),
-        ("", "v1.2.3\n", "## [1.2.3] - 2026-01-02\n", None),
+        ({"status": " M x\n", "tag": "v1.2.3\n"}, "## [1.2.3] - 2026-01-02\n", "changes that are not"),
+        ({"status": "", "tag": "v1.2.2\n"}, "## [1.2.3] - 2026-01-02\n", "has no tag v1.2.3"),
+        ({"status": "", "tag": "v1.2.3\n"}, "## [Unreleased]\n", "has no dated section"),
+        ({"status": "", "tag": "v1.2.3\n"}, "## [1.2.3] - 2026-01-02\n", None),
     ],
 )
 def test_only_a_clean_tagged_and_described_commit_is_published(
-    changes: str,
-    tags: str,
+    git: dict[str, str],
     changelog: str,
     sentence: str | None,
     release: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def run(command: list[str], _folder: str) -> str:
-        return changes if command[1] == "status" else tags
-
-    monkeypatch.setattr(release, "_run", run)
+    monkeypatch.setattr(release, "_run", lambda command, _folder: git[command[1]])
     if sentence is None:
         release.check_tag("1.2.3", changelog)
         return
@@ -116,9 +111,12 @@ def test_the_distributions_of_this_commit_are_built_and_pass(tmp_path: Path) -> 
     if shutil.which("make") is None or shutil.which("uv") is None:
         pytest.skip("make and uv are not installed")
     clone = tmp_path / "clone"
-    run: dict[str, Any] = {"check": True, "capture_output": True, "encoding": "utf-8"}
-    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], **run)
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
     plain = {name: value for name, value in os.environ.items() if name != "UV_PUBLISH_TOKEN"}
-    done = subprocess.run(["make", "--no-print-directory", "release"], cwd=clone, env=plain, **run)
+    command = ["make", "--no-print-directory", "release"]
+    done = subprocess.run(
+        command, cwd=clone, env=plain, capture_output=True, encoding="utf-8", check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     assert "Checked rfm_pipeline-" in done.stdout
     assert done.stdout.endswith("Nothing is published: UV_PUBLISH_TOKEN is not set.\n")
