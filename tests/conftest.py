@@ -136,9 +136,13 @@ def rfm_data_orders() -> Path:
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[str]:
-    """The address of a BigQuery emulator on loopback; its tests belong to the xdist group `bigquery`."""
+    """The address of a BigQuery emulator on loopback; its tests belong to the xdist group `bigquery`.
+
+    The variable BIGQUERY_TEST_EMULATOR names the package of another emulator than `bqemulator`.
+    """
+    chosen = bigquery_emulator.EMULATORS[os.environ.get("BIGQUERY_TEST_EMULATOR") or "bqemulator"]
     try:
-        with bigquery_emulator.run_emulator() as address:
+        with bigquery_emulator.run_emulator(chosen) as address:
             yield address
     except bigquery_emulator.UnavailableError as error:
         pytest.skip(f"no BigQuery server here: {error}")

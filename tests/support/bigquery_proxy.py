@@ -22,6 +22,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from support.bigquery_emulator import Emulator, emulator_at
+
 TRANSIENT_REASONS = (
     "rateLimitExceeded", "backendError", "internalError", "badGateway", "jobBackendError", "jobInternalError",
     "jobRateLimitExceeded",
@@ -47,8 +49,6 @@ _KINDS = (
     ("table", re.compile(r"GET /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+$")),
     ("drop", re.compile(r"DELETE /bigquery/v2/projects/[^/]+/datasets/[^/]+/tables/[^/]+$")),
 )
-# The emulator gives NUMERIC without arguments three decimals.
-_BARE_NUMERIC = re.compile(r"\bNUMERIC\b(?!\s*[('])")
 _STATUS = {"accessDenied": 403, "notFound": 404, "quotaExceeded": 403, "rateLimitExceeded": 403}
 
 
@@ -256,7 +256,7 @@ class Proxy:
         try:
             dropped = {"host", "content-length"}
             headers = {name: value for name, value in request.headers.items() if name.lower() not in dropped}
-            body = _with_numeric_precision(request)
+            body = _for_emulator(request, emulator_at(self.upstream))
             headers |= {"Accept-Encoding": "identity", "Connection": "close"}
             headers |= {"Content-Length": str(len(body))} if body else {}
             connection.request(request.method, request.path, body, headers)
@@ -274,13 +274,16 @@ class Proxy:
 _KEPT = {"content-type", "location", "x-goog-upload-status", "range"}
 
 
-def _with_numeric_precision(request: Request) -> bytes:
-    """Return the body of a request with an explicit precision for NUMERIC."""
-    if request.kind in {"insert", "dry-run"}:
+def _for_emulator(request: Request, emulator: Emulator) -> bytes:
+    """Return the body of a request with its statement as an emulator reads it like BigQuery."""
+    if request.kind in {"insert", "dry-run"} and request.sql:
         value = request.json
-        value["configuration"]["query"]["query"] = _BARE_NUMERIC.sub("NUMERIC(38, 9)", request.sql)
+        sql = request.sql
+        for pattern, replacement in emulator.rewrites:
+            sql = re.sub(pattern, replacement, sql)
+        value["configuration"]["query"]["query"] = sql
         return json.dumps(value).encode()
-    if request.kind == "create":
+    if request.kind == "create" and emulator.rounds_numeric:
         value = request.json
         for column in value["schema"]["fields"]:
             if column["type"] == "NUMERIC":
