@@ -34,6 +34,13 @@ COMMANDS = {
     "report": "Write the current result to one HTML page, or one of its charts to an image file.",
 }
 """Summary by name of each command: the first line of the docstring in its module in `cli.commands`."""
+GROUPS = {
+    "Start": ("demo", "init", "check", "run"),
+    "Every day": ("movers", "export", "report"),
+    "Look": ("runs", "explain", "transitions", "compare", "evaluate", "sql", "presets"),
+    "Set up": ("schedule", "backfill", "rollback", "calibrate", "forget", "load"),
+}
+"""Names of the commands in groups, in the order of the help."""
 
 OPTIONS = {
     "--version": "Print the version.",
@@ -62,7 +69,11 @@ def overview() -> str:
             *_wrapped(ABOUT, width),
             "",
             *_panel("Options", OPTIONS, width),
-            *_panel("Commands", COMMANDS, width),
+            *(
+                line
+                for title, names in GROUPS.items()
+                for line in _panel(title, {name: COMMANDS[name] for name in names}, width)
+            ),
             "",
             *_wrapped(EPILOG, width),
             "",
@@ -72,7 +83,7 @@ def overview() -> str:
 
 def _panel(title: str, rows: Mapping[str, str], width: int) -> list[str]:
     """Return the lines of a framed two-column table: names and descriptions."""
-    names_width = max(map(len, rows))
+    names_width = max(map(len, COMMANDS))
     lines = [_styled(f"╭─ {title} {'─' * (width - len(title) - 5)}╮", "dim")]
     side = _styled("│", "dim")
     for name, description in rows.items():

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from rfm_pipeline import __version__
-from rfm_pipeline.cli.help import COMMANDS
+from rfm_pipeline.cli.help import COMMANDS, GROUPS
 from support.cli import Rfm
 from support.orders import ORDERS, run_python
 
@@ -23,6 +23,13 @@ def orders(tmp_path: Path) -> Path:
     path = tmp_path / "orders.csv"
     path.write_text(ORDERS, encoding="utf-8")
     return path
+
+
+def test_each_command_belongs_to_one_group_of_the_help(rfm: Rfm) -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
+    printed = rfm("--help").stdout
+    positions = [printed.index(f"─ {title} ─") for title in GROUPS]
+    assert positions == sorted(positions)
 
 
 # Start-up
