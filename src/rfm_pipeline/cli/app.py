@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from rfm_pipeline.cli import json_log
-from rfm_pipeline.cli.help import ABOUT, COMMANDS, OPTIONS
+from rfm_pipeline.cli.help import ABOUT, COMMANDS, COMPLETION_VARIABLE, OPTIONS
 from rfm_pipeline.cli.streams import print_message
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.errors import UsageError
@@ -18,7 +18,7 @@ from rfm_pipeline.errors import UsageError
 app = typer.Typer(
     name="rfm",
     help=ABOUT,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -79,6 +79,9 @@ def invoke(arguments: list[str]) -> int:
     for name in (called,) if called in COMMANDS else COMMANDS:
         app.command(name)(getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), str(name)))
     raise_if_cancelled()
+    if COMPLETION_VARIABLE in os.environ:
+        # A shell asks for completions: typer prints them and exits.
+        app(prog_name="rfm")
     try:
         # Not `app()`, which handles Ctrl-C and a closed pipe itself, with exit code 1 for both.
         group: Any = typer.main.get_command(app)

@@ -42,9 +42,13 @@ GROUPS = {
 }
 """Names of the commands in groups, in the order of the help."""
 
+COMPLETION_VARIABLE = "_RFM_COMPLETE"
+"""Variable by which the script of a shell asks for completions, as typer names it."""
+
 OPTIONS = {
     "--version": "Print the version.",
     "--debug": "Log details to stderr, and show the traceback of an error.",
+    "--install-completion": "Let this shell complete commands and options.",
     "--help, -h": "Show this message and exit.",
 }
 ABOUT = "Recency, frequency and monetary value for every customer, scored and segmented."

@@ -13,7 +13,7 @@ from typing import NoReturn, TextIO, cast
 
 from rfm_pipeline._version import __version__
 from rfm_pipeline.cli import json_log
-from rfm_pipeline.cli.help import overview
+from rfm_pipeline.cli.help import COMPLETION_VARIABLE, overview
 from rfm_pipeline.cli.streams import (
     Stdout,
     StdoutError,
@@ -86,6 +86,10 @@ def _handle_signals() -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    if COMPLETION_VARIABLE in os.environ:
+        from rfm_pipeline.cli.app import invoke
+
+        return invoke(arguments)
     global_options = list(takewhile(lambda argument: argument in _GLOBAL_OPTIONS, arguments))
     first = next((option for option in global_options if option != "--debug"), None)
     if not arguments or first in ("-h", "--help"):

@@ -25,6 +25,19 @@ def orders(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("words", "completions"),
+    [("rfm ex", ["explain", "export"]), ("rfm run --pre", ["--preset"])],
+)
+def test_a_shell_completes_commands_and_options(words: str, completions: list[str]) -> None:
+    position = str(len(words.split(" ")) - 1)
+    done = run_python(
+        "-m", "rfm_pipeline", _RFM_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=position
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == completions
+
+
 def test_each_command_belongs_to_one_group_of_the_help(rfm: Rfm) -> None:
     assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
     printed = rfm("--help").stdout

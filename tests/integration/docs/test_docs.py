@@ -55,7 +55,7 @@ def click_command(name: str) -> Any:
 
 def command_lines(text: str) -> Iterator[list[str]]:
     """Yield the arguments of each call of `rfm` in some lines of shell."""
-    for line in text.splitlines():
+    for line in text.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         while "rfm" in words:
             words = words[words.index("rfm") + 1 :]
