@@ -87,7 +87,7 @@ def test_a_sequence_of_commands_leaves_what_it_leaves_on_duckdb(shop: Shop, rfm:
     for there, here in (first, again):
         for key in ("rows", "customers", "orders", "revenue", "edges", "segments"):
             assert there[key] == here[key], key
-    on_both("backfill", "--from", "2024-02-29", "--until", "2024-04-30", "--every", "month")
+    on_both("backfill", "--from", "2024-03-31", "--until", "2024-04-30", "--every", "month")
     on_both("rollback", source=False)
     for to, name in ((shop.destination, "there"), (f"duckdb:{file}", "here")):
         for words in (
