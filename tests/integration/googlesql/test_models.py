@@ -153,6 +153,21 @@ def compiled_by_dataform(rfm: Rfm, folder: Path, file: str, options: Sequence[st
         pytest.skip(str(error))
 
 
+def test_a_name_of_a_column_reaches_the_query_as_it_is(shop: Path, rfm: Rfm) -> None:
+    names = ["Ann's id", "{{ order }} ${x}", "js {", "{% `day`"]
+    lines = ["1,A,5,2024-01-02", "2,B,7,2024-01-03"]
+    header = ",".join(f'"{name}"' for name in names)
+    (shop / "names.csv").write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+    roles = ("--customer-id", "--order-id", "--amount", "--ordered-at")
+    options = [word for pair in zip(roles, names, strict=True) for word in pair]
+    sql = dbt_project.rendered(
+        printed(rfm, "names.csv", "dbt", options), {"sales.orders": "`shop.sales.orders`"}
+    )
+    for name in names:
+        assert dialect_of("bigquery").quoted_name(name) in sql
+    assert statements_of_dataform(rfm, shop, "names.csv", options) == sql[sql.index("-- RFM") :].strip()
+
+
 @pytest.mark.parametrize("window", ["1 day", "3 weeks", "13 months", "2 years"])
 def test_a_moving_bound_is_that_of_a_run_on_the_day(window: str) -> None:
     """The day before and after the turn of a year, in each kind of partition."""

@@ -17,6 +17,8 @@ _PARTS = re.compile(
     r"""|(?P<placeholder>\$\{)""",
     re.DOTALL,
 )
+_PLAIN = re.compile(r"`[\w .-]*`")
+_WORD = re.compile(r"[A-Za-z0-9_ ]")
 _PLACEHOLDER = '${"$"}{'
 
 
@@ -103,7 +105,8 @@ def _sqlx(text: str) -> str:
     r"""Return SQL that Dataform compiles to the same SQL.
 
     A `${` begins JavaScript, except in a comment. A backslash is taken literally, except in a comment: there
-    it would be dropped, and at the end of the line take the next line into the comment.
+    it would be dropped, and at the end of the line take the next line into the comment. A name in backquotes
+    is read as if the quotes were not there, so that an apostrophe in it begins a text.
 
     >>> print(_sqlx(r"SELECT '${x}' -- C:\x"))
     SELECT '${"$"}{x}' -- C:\\x
@@ -114,4 +117,13 @@ def _sqlx(text: str) -> str:
 def _escaped(match: re.Match[str]) -> str:
     if match["comment"]:
         return match[0].replace("\\", "\\\\")
+    if match[0].startswith("`") and not _PLAIN.fullmatch(match[0]):
+        return f"${{{_javascript(match[0])}}}"
     return match[0].replace("${", _PLACEHOLDER)
+
+
+def _javascript(text: str) -> str:
+    """Return a text of JavaScript in which only letters and digits of ASCII are not escaped."""
+    units = text.encode("utf-16-be")
+    codes = [int.from_bytes(units[place : place + 2], "big") for place in range(0, len(units), 2)]
+    return '"' + "".join(chr(code) if _WORD.match(chr(code)) else f"\\u{code:04x}" for code in codes) + '"'
