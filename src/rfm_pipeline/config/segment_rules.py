@@ -132,10 +132,13 @@ class SegmentRule(Struct, frozen=True):
 
     def covers(self, r: int, f: int, m: int) -> bool:
         """Return whether the rule covers the cell `(r, f, m)`."""
-        scores = {"r": r, "f": f, "m": m, "fm": frequency_monetary(f, m)}
-        if self.cells is not None and (r, f, m) not in self.cells:
-            return False
-        return all(scores[dimension] in allowed for dimension, allowed in self.ranges)
+        return (
+            (self.cells is None or (r, f, m) in self.cells)
+            and (self.r is None or r in self.r)
+            and (self.f is None or f in self.f)
+            and (self.m is None or m in self.m)
+            and (self.fm is None or frequency_monetary(f, m) in self.fm)
+        )
 
 
 def frequency_monetary(f: int, m: int) -> int:
