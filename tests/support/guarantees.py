@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -84,7 +85,8 @@ class Guarantee:
     test: str
 
 
-def guarantees() -> list[Guarantee]:
+@cache
+def guarantees() -> tuple[Guarantee, ...]:
     """Return the tests with the marker `guarantee`, by promise and path.
 
     The files are parsed, not imported: importing all tests takes seconds, and some need emulators.
@@ -100,7 +102,7 @@ def guarantees() -> list[Guarantee]:
             found += [Guarantee(promise, name, test) for test, promise in _marked(ast.parse(text))]
     if unknown := sorted({guarantee.promise for guarantee in found} - PROMISES.keys()):
         raise ValueError(f"no promise of support.guarantees is called {', '.join(unknown)}")
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def _marked(module: ast.Module) -> Iterator[tuple[str, str]]:
