@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 from itertools import combinations_with_replacement, pairwise
 from random import Random
 from typing import Any
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 
 from rfm_pipeline.common.staging_tables import StagingTable
 from support.engines import Question
-from support.lanes import max_examples
+from support.lanes import max_examples, sample_size
 from support.reference import effective_edges
 
 TODAY = date(2025, 12, 31)
@@ -81,12 +82,15 @@ class Scorer:
         return scored.fetchall(), edges
 
 
-SCORERS = {bins: Scorer(bins) for bins in BINS}
+@cache
+def scorer(bins: int) -> Scorer:
+    """Return the scorer of a number of bins."""
+    return Scorer(bins)
 
 
 def best_first(bins: int, values: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
     """Return the scores of values as days, as orders and as money."""
-    scores, _ = SCORERS[bins]([(value, value, value) for value in values])
+    scores, _ = scorer(bins)([(value, value, value) for value in values])
     r, f, m = zip(*scores, strict=True)
     return list(r), list(f), list(m)
 
@@ -96,7 +100,7 @@ MULTISETS = [values for size in range(1, 6) for values in combinations_with_repl
 
 @pytest.mark.parametrize("bins", BINS)
 def test_small_multisets_are_scored_as_defined(bins: int) -> None:
-    for values in Random(bins).sample(MULTISETS, 40):
+    for values in Random(bins).sample(MULTISETS, sample_size(40)):
         r, f, m = best_first(bins, values)
         assert f == m, values
         edges = effective_edges(values, bins)
@@ -126,7 +130,7 @@ def test_scores_do_not_depend_on_scale_or_order(values: list[int], bins: int, ra
 @given(st.lists(st.integers(0, 2000), min_size=1, max_size=80), st.sampled_from(BINS))
 def test_edges_reproduce_every_score(values: list[int], bins: int) -> None:
     # Cents: several values have one coarse value.
-    scores, edges = SCORERS[bins]([(value, value, Decimal(value) / 100) for value in values])
+    scores, edges = scorer(bins)([(value, value, Decimal(value) / 100) for value in values])
     for value, (r, f, m) in zip(values, scores, strict=True):
         assert r == 1 + sum(value <= edges[f"r_edge_{k}"] for k in range(1, bins))
         assert f == 1 + sum(value > edges[f"f_edge_{k}"] for k in range(1, bins))

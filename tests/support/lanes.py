@@ -2,7 +2,7 @@
 
 A lane is a marker expression and a Hypothesis profile; the Makefile combines them:
 
-- `make test`: profile `fast`, all tests but those marked `slow` or `long`.
+- `make test`: profile `fast`, all tests but those marked `slow` or `long`, a sample of those marked `matrix`.
 - `make test-all`: profile `ci`, all tests but those marked `long`.
 - `make test-long`: profile `long`, the tests marked `long` and all property tests, with random examples.
 """
@@ -27,6 +27,8 @@ SHARED_DATA_FIXTURES: Final = frozenset({"online_retail", "rfm_data_orders"})
 EXAMPLES_FACTOR: Final = {"fast": 0.15, "ci": 0.5, "long": 40}
 """Profile -> examples of a property test, as a multiple of those that it names (100 without a number)."""
 LEAST_EXAMPLES: Final = 3
+SAMPLED: Final = 4
+"""Of the cases of a test marked `matrix`, the fast lane runs one in so many."""
 GENERATION: Final = (Phase.explicit, Phase.reuse, Phase.generate)
 """Phases of profile `fast`; the other profiles shrink a failing example too, which may take five minutes."""
 sample_and_all: Final = pytest.mark.parametrize(
@@ -63,6 +65,11 @@ def max_examples(count: int, **others: Any) -> settings:
     return settings(max_examples=max(LEAST_EXAMPLES, round(count * factor)), **others)
 
 
+def sample_size(count: int) -> int:
+    """Return how many of `count` random cases a test draws: one in `SAMPLED` in profile `fast`."""
+    return count // SAMPLED if settings.get_current_profile_name() == "fast" else count
+
+
 def fuzz_examples(count: int) -> settings:
     """Return the settings of a test of `count` inputs of a grammar, or a fiftieth in profile `fast`."""
     is_fast = settings.get_current_profile_name() == "fast"
@@ -74,9 +81,42 @@ def is_deselected(path: Path, marker_expression: str) -> bool:
     return "not slow" in marker_expression and path in SLOW_FOLDERS
 
 
+def in_sample(indices: Iterable[int]) -> bool:
+    """Return whether the fast lane runs a case of a matrix.
+
+    Args:
+        indices: Index of the case's value of each parameter. Parameters of one `parametrize` share an index.
+
+    >>> [number for number in range(10) if in_sample([number, number])]
+    [0, 4, 8]
+    >>> [(row, column) for row in range(2) for column in range(6) if in_sample([row, column])]
+    [(0, 0), (0, 4), (1, 3)]
+    """
+    return sum(set(indices)) % SAMPLED == 0
+
+
 def mark_slow(items: Iterable[pytest.Item]) -> None:
-    """Mark the tests of `SLOW_FOLDERS`, and those that read a data set beside the checkout, as `slow`."""
+    """Mark tests as `slow`.
+
+    They are those of `SLOW_FOLDERS`, those that read a data set beside the checkout, and the cases of
+    matrices that are not in the sample.
+    """
     for item in items:
         in_slow_folder = any(item.path.is_relative_to(folder) for folder in SLOW_FOLDERS)
-        if in_slow_folder or SHARED_DATA_FIXTURES & set(getattr(item, "fixturenames", ())):
+        reads_shared_data = SHARED_DATA_FIXTURES & set(getattr(item, "fixturenames", ()))
+        if in_slow_folder or reads_shared_data or not _is_sampled(item):
             item.add_marker(pytest.mark.slow)
+
+
+def _is_sampled(item: pytest.Item) -> bool:
+    """Return whether a test is no case of a matrix, or one of the sample.
+
+    Raises:
+        pytest.UsageError: If a test marked `matrix` has no parameters, so that it would always run.
+    """
+    if item.get_closest_marker("matrix") is None:
+        return True
+    case = getattr(item, "callspec", None)
+    if case is None:
+        raise pytest.UsageError(f"{item.nodeid} is marked as a matrix, and has no parameters")
+    return in_sample(case.indices.values())
