@@ -95,6 +95,7 @@ def test_an_audit_can_be_configured_by_a_variable(name: str, value: str, levels:
     )
 
 
+@pytest.mark.slow
 def test_the_age_of_the_newest_order_is_measured_at_a_given_as_of_date(rfm: Rfm, orders: Path) -> None:
     configure(orders, 'max_age = "3 days"\n')
     refused(rfm("run", orders), code=3)
@@ -142,6 +143,7 @@ def test_a_query_that_returns_no_rows_passes(rfm: Rfm, orders: Path) -> None:
     assert (last["status"], last["rows"]) == ("passed", [])
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_warning_are_printed(rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "SELECT customer_id, monetary FROM segments WHERE monetary > 20 ORDER BY monetary DESC"
     configure(orders, f'[audits.queries]\nrich = {{ query = "{query}", level = "warn" }}\n')
@@ -191,6 +193,7 @@ def test_a_query_can_be_configured_by_a_variable(
     assert audits(rfm("run", orders, "--json").json)["rich"][0] == "warning"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_rows_fit_the_width_of_the_terminal_and_control_characters_are_replaced(
     width: int, rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
@@ -304,6 +307,7 @@ def test_an_excluded_share_of_more_than_three_tenths_is_a_warning(
     assert (found["excluded_share"][0], found["mostly_excluded"][0]) == (share, status)
 
 
+@pytest.mark.slow
 def test_a_run_that_excludes_more_than_nine_tenths_publishes_nothing_unless_allowed(
     rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

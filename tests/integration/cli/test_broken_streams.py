@@ -48,6 +48,7 @@ class FullStream(io.StringIO):
 # Streams
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize(
     ("arguments", "sentence"),

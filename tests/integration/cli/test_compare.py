@@ -74,6 +74,7 @@ def rows_of(file: str | Path) -> pd.DataFrame:
 # Configurations
 
 
+@pytest.mark.slow
 def test_two_configurations_are_compared_as_two_runs_are(shop: Path, rfm: Rfm) -> None:
     before = {file.name: file.read_bytes() for file in shop.parent.iterdir()}
     ended = rfm("compare", shop, "--with", "preset=grid", "--json")
@@ -107,6 +108,7 @@ def test_two_configurations_are_compared_as_two_runs_are(shop: Path, rfm: Rfm) -
     assert sorted(tables["flows"], key=str) == sorted(result["flows"], key=str)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", ["bins=4,method=quantile", "preset=classic"])
 def test_a_configuration_equals_itself(changes: str, shop: Path, rfm: Rfm) -> None:
     result = rfm("compare", shop, "--with", changes, "--json").json
@@ -132,6 +134,7 @@ def test_a_map_with_conditions_on_gaps_can_be_on_either_side(
 # Tables
 
 
+@pytest.mark.slow
 def test_the_table_of_another_pipeline_is_compared_by_detected_and_renamed_names(
     shop: Path, rfm: Rfm, tmp_path: Path
 ) -> None:
@@ -163,6 +166,7 @@ def test_the_table_of_another_pipeline_is_compared_by_detected_and_renamed_names
     assert without["agreement"]["same_segment"] == 80 - champions > 0
 
 
+@pytest.mark.slow
 def test_chosen_columns_apply_to_the_tables_that_have_them(shop: Path, rfm: Rfm, tmp_path: Path) -> None:
     with closing(duckdb.connect(str(tmp_path / "old.duckdb"))) as connection:
         connection.execute(
@@ -381,6 +385,7 @@ def test_wrong_inputs_are_refused_with_a_hint(
 # Python
 
 
+@pytest.mark.slow
 def test_python_compares_results_frames_files_and_configurations(
     shop: Path, rfm: Rfm, tmp_path: Path
 ) -> None:

@@ -127,6 +127,7 @@ def assert_safe(text: str) -> None:
     assert SAFE.fullmatch(text), [*re.sub(SAFE, "", text)]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
 def test_a_sequence_from_outside_reaches_no_terminal(
     place: Callable[[Rfm], Outcome], rfm: Rfm, monkeypatch: pytest.MonkeyPatch
@@ -145,6 +146,7 @@ def test_a_sequence_from_outside_reaches_no_terminal(
     assert ended.stderr or "[bold][link" in re.sub(r"\s", "", ended.stdout)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
 def test_a_sequence_from_outside_reaches_no_log_and_no_chat(
     place: Callable[[Rfm], Outcome], rfm: Rfm, monkeypatch: pytest.MonkeyPatch

@@ -36,6 +36,7 @@ def write(folder: Path, lines: Sequence[str]) -> Path:
     return path
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("name", "arguments", "right", "note"),
     [
@@ -171,6 +172,7 @@ def test_one_customer_with_a_tenth_of_the_orders_is_a_warning(rfm: Rfm, tmp_path
     assert "may stand for buyers" not in rfm("run", str(fewer), "--json").stdout
 
 
+@pytest.mark.slow
 def test_customer_zero_with_most_orders_beyond_the_first_lines_is_a_question(
     rfm: Rfm, tmp_path: Path
 ) -> None:
@@ -199,6 +201,7 @@ def test_the_question_about_a_repeated_amount_has_flags_that_work(rfm: Rfm, tmp_
     assert figures(rfm("run", str(source), "--amount-of", "line", "--json")) == (5, 12, "384.00")
 
 
+@pytest.mark.slow
 def test_a_refund_column_is_subtracted_from_a_total_once(rfm: Rfm, tmp_path: Path) -> None:
     header = "customer_id,order_id,order_date,product,order_total,refunded_amount"
     lines = [
@@ -227,6 +230,7 @@ def test_customers_without_orders_are_excluded_by_name(rfm: Rfm, tmp_path: Path)
     assert outcome.json["rows"]["excluded"] == {"invalid_frequency": 1, "no_orders": 1}
 
 
+@pytest.mark.slow
 def test_a_long_customer_table_is_a_question_whose_hint_works(rfm: Rfm, tmp_path: Path) -> None:
     lines = [f"k{line},{line % 5 + 1},{line}.5,2026-01-{line % 28 + 1:02d}" for line in range(2_400)]
     source = write(tmp_path, ["customer_id,orders_count,total_spent,last_order_date", *lines])
@@ -244,6 +248,7 @@ def test_a_long_customer_table_is_a_question_whose_hint_works(rfm: Rfm, tmp_path
     )
 
 
+@pytest.mark.slow
 def test_protecting_apostrophes_are_removed_from_contacts(rfm: Rfm, tmp_path: Path) -> None:
     lines = [f"{number},o{number},2026-01-0{number},10" for number in range(1, 7)]
     source = write(tmp_path, ["customer_id,order_id,order_date,amount", *lines])

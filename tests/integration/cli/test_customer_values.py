@@ -21,6 +21,7 @@ SOURCES = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("name", SOURCES)
 def test_an_address_in_any_column_is_masked_outside_the_terminal(name: str, rfm: Rfm) -> None:
     Path("orders.csv").write_text(SOURCES[name], encoding="utf-8")

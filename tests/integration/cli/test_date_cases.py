@@ -50,6 +50,7 @@ def orders(folder: Path, dates: Sequence[str]) -> Path:
     return path
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("name", "right", "read_as"),
     [
@@ -114,6 +115,7 @@ QUESTIONS = (
 )
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("dates", QUESTIONS)
 def test_a_hint_that_is_followed_publishes(dates: Sequence[str], rfm: Rfm, tmp_path: Path) -> None:
     path = orders(tmp_path, dates)
@@ -126,6 +128,7 @@ def test_a_hint_that_is_followed_publishes(dates: Sequence[str], rfm: Rfm, tmp_p
         assert not any(note.startswith("dates in") for note in outcome.json["notes"])
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("dates", "wrong"),
     [
@@ -160,6 +163,7 @@ def test_an_ambiguous_date_after_the_sample_stops_the_run(rfm: Rfm, tmp_path: Pa
         assert outcome.json["rows"]["kept"] == 2101
 
 
+@pytest.mark.slow
 def test_a_late_date_in_another_form_is_excluded_with_an_example(rfm: Rfm, tmp_path: Path) -> None:
     outcome = rfm("run", long_file(tmp_path, "02/13/2024", "%d/%m/%Y"), "--json")
     assert outcome.code == 0
@@ -177,6 +181,7 @@ def test_a_date_after_the_sample_decides_which_number_is_the_day(rfm: Rfm, tmp_p
     assert choices(hint) == [["--date-format", "%d/%m/%Y"], ["--date-format", "%m/%d/%Y"]]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("values", "right"),
     [

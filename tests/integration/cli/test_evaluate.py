@@ -46,6 +46,7 @@ def shop(tmp_path: Path) -> Path:
 # Output
 
 
+@pytest.mark.slow
 def test_json_has_the_shape_that_the_guide_describes(shop: Path, rfm: Rfm, tmp_path: Path) -> None:
     ended = rfm("evaluate", shop, "--json", "--horizon", "60d")
     assert (ended.code, ended.stderr) == (0, "")
@@ -68,6 +69,7 @@ def test_json_has_the_shape_that_the_guide_describes(shop: Path, rfm: Rfm, tmp_p
     assert rfm("evaluate", shop, "--json", "--horizon", "60d").stdout == ended.stdout
 
 
+@pytest.mark.slow
 def test_horizons_follow_each_other_up_to_the_newest_order(shop: Path, rfm: Rfm) -> None:
     output = rfm("evaluate", shop, "--json", "--horizon", "8 weeks").json
     ends = [one["until"] for one in output["evaluations"]]
@@ -75,6 +77,7 @@ def test_horizons_follow_each_other_up_to_the_newest_order(shop: Path, rfm: Rfm)
     assert [one["as_of"] for one in output["evaluations"]][1:] == ends[:-1]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("width", ["60", "80", "120", "160"])
 def test_the_terminal_shows_dates_segments_and_conclusions(
     width: str, shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
@@ -90,6 +93,7 @@ def test_the_terminal_shows_dates_segments_and_conclusions(
     assert "…" not in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_window_and_net_returns_apply_as_in_a_run(shop: Path, rfm: Rfm, tmp_path: Path) -> None:
     shop.write_text(shop.read_text("utf-8") + "c1,back,2024-12-20,-5.00\n", encoding="utf-8")
     rules = ("--window", "90 days", "--returns", "net", "--as-of", "2024-10-01", "--json")
@@ -120,6 +124,7 @@ def test_python_gives_the_figures_of_the_command(shop: Path, rfm: Rfm) -> None:
         rfm_pipeline.evaluate(shop, horizons="30d")
 
 
+@pytest.mark.slow
 def test_without_scipy_all_but_bg_nbd_is_computed_and_said(
     shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +159,7 @@ def test_where_nobody_bought_again_nothing_is_claimed(rfm: Rfm, tmp_path: Path) 
 # Configurations
 
 
+@pytest.mark.slow
 def test_a_compared_preset_has_its_own_scoring_whatever_the_run_has(
     shop: Path, rfm: Rfm, tmp_path: Path
 ) -> None:
@@ -232,6 +238,7 @@ def test_a_wrong_input_is_one_sentence_with_a_hint(
     assert refused(rfm("evaluate", shop, *arguments)) == (message, hint)
 
 
+@pytest.mark.slow
 def test_following_the_hint_of_a_late_date_works(shop: Path, rfm: Rfm) -> None:
     assert rfm("evaluate", shop, "--as-of", "2025-01-20", "--horizon", "14d").code == 0
     assert rfm("evaluate", shop, "--horizon", "133d").code == 0

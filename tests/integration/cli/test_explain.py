@@ -224,6 +224,7 @@ def test_fully_returned_orders_are_reported_as_no_positive_order(tmp_path: Path,
         assert sentence == "The customer 'bob' has 2 lines, and none counted: 2 no_positive_order."
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("typed", "suggested"),
     [("12347.0", "12347"), ("12374", "12347"), ("0012347", "12347"), ("1234", "12347")],
@@ -241,6 +242,7 @@ def test_similar_ids_are_suggested_on_a_terminal(
     assert hint.startswith(f"did you mean '{suggested}'?")
 
 
+@pytest.mark.slow
 def test_blanks_around_an_id_are_removed_and_addresses_are_folded(tmp_path: Path, rfm: Rfm) -> None:
     (tmp_path / "o.csv").write_text(
         'customer_id,order_date,amount\nann,2024-01-01,5\n" bob",2024-01-01,6\nAl@X.com,2024-01-01,6\n'
@@ -256,6 +258,7 @@ HOSTILE = ["O'Brien", "x' OR '1'='1", "'; DROP TABLE explained; --", 'a"b', "bac
            "\x1b[31mred", "FROM customers", "[bold]x[/bold]", "\u202egnp", "%", "Zoë 😀", "-5"]  # fmt: skip
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("customer", HOSTILE)
 def test_ids_with_special_characters_are_literal_text(customer: str, tmp_path: Path, rfm: Rfm) -> None:
     with duckdb.connect(str(tmp_path / "o.duckdb")) as connection:
@@ -278,6 +281,7 @@ def test_ids_with_special_characters_are_literal_text(customer: str, tmp_path: P
 # Online Retail
 
 
+@pytest.mark.slow
 @pytest.mark.guarantee("explained")
 def test_explanations_equal_the_published_rows(real_orders: Path, rfm: Rfm, tmp_path: Path) -> None:
     flags = ("--window", "6 months", "--returns", "net", "--preset", "shopify")

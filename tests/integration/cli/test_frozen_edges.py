@@ -75,6 +75,7 @@ def test_a_calibration_prints_the_command_that_uses_it(
     assert rfm("calibrate", orders, "--quiet").stdout == ""
 
 
+@pytest.mark.slow
 def test_a_calibration_recomputes_edges_that_are_configured_as_frozen(
     rfm: Rfm, orders: Path, later: Path, tmp_path: Path, on_record: Sequence[RunRecord]
 ) -> None:
@@ -105,6 +106,7 @@ def test_there_is_nothing_to_calibrate_without_quantiles(rfm: Rfm, orders: Path)
 # Runs with frozen edges
 
 
+@pytest.mark.slow
 @pytest.mark.guarantee("frozen-edges")
 def test_a_run_frozen_to_its_own_edges_publishes_the_same_rows(
     rfm: Rfm, orders: Path, tmp_path: Path, on_record: Sequence[RunRecord]
@@ -138,6 +140,7 @@ def test_frozen_scores_do_not_change_with_new_customers_and_the_drift_is_reporte
     assert frozen["customers_rescored"] == len(moved)
 
 
+@pytest.mark.slow
 def test_the_terminal_shows_the_drift_below_the_edges(
     rfm: Rfm, orders: Path, later: Path, on_record: Sequence[RunRecord]
 ) -> None:
@@ -158,6 +161,7 @@ def test_the_terminal_shows_the_drift_below_the_edges(
     assert "recomputed edges" not in rfm("run", later).stdout
 
 
+@pytest.mark.slow
 def test_the_newest_calibration_is_the_default(
     rfm: Rfm, orders: Path, later: Path, tmp_path: Path, on_record: Sequence[RunRecord]
 ) -> None:
@@ -167,6 +171,7 @@ def test_the_newest_calibration_is_the_default(
     assert rfm("run", orders, "--json").json["edges_from"] == second["run_id"]
 
 
+@pytest.mark.slow
 def test_only_quantiles_are_frozen(
     rfm: Rfm, orders: Path, later: Path, tmp_path: Path, on_record: Sequence[RunRecord]
 ) -> None:
@@ -199,6 +204,7 @@ def test_an_empty_score_with_frozen_edges_is_not_attributed_to_ties(
     )
 
 
+@pytest.mark.slow
 def test_check_and_sql_show_the_frozen_edges(rfm: Rfm, orders: Path, on_record: Sequence[RunRecord]) -> None:
     rfm("calibrate", orders)
     run_id = on_record[0].run_id
@@ -214,6 +220,7 @@ def test_check_and_sql_show_the_frozen_edges(rfm: Rfm, orders: Path, on_record: 
 # Errors
 
 
+@pytest.mark.slow
 def test_an_unknown_run_is_an_error_that_lists_recorded_runs(
     rfm: Rfm, orders: Path, on_record: Sequence[RunRecord]
 ) -> None:

@@ -66,6 +66,7 @@ ENGINES = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("arguments", "unwanted"),
     [
@@ -99,6 +100,7 @@ def test_a_run_loads_no_optional_part(orders: Path, monkeypatch: pytest.MonkeyPa
     assert not absent & set(loaded)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("arguments", [["--version"], ["run", "--help"], ["presets", "--json"]])
 def test_python_dash_m_is_the_command(arguments: list[str], rfm: Rfm) -> None:
     done = run_python("-m", "rfm_pipeline", *arguments, COLUMNS="120")
@@ -119,6 +121,7 @@ def test_the_commands_are_these() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_commands_help_has_a_summary_and_examples(command: str, rfm: Rfm) -> None:
     ended = rfm(command, "--help")

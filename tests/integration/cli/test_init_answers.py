@@ -28,6 +28,7 @@ STATUSES = """order_id,customer_id,date,status,total
 """
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("text", "answer", "expected", "revenue"),
     [

@@ -37,6 +37,7 @@ purchase,c3,2026-01-05 09:05:00,4,6.30
 """
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("text", "both"),
     [

@@ -47,6 +47,7 @@ def workbook(folder: Path, **sheets: Sequence[Sequence[Any]]) -> Path:
     return path
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("name", "arguments", "right", "note"),
     [
@@ -103,6 +104,7 @@ def test_the_hint_for_an_uncertain_title_works(rfm: Rfm, tmp_path: Path) -> None
     assert figures(rfm("run", path, *match[0].split(), *columns.split(), "--json")) == (2, 3, "50.00")
 
 
+@pytest.mark.slow
 def test_two_sheets_that_may_be_the_orders_are_asked_about(rfm: Rfm, tmp_path: Path) -> None:
     lines: list[Sequence[Any]] = [
         ["Order ID", "Customer ID", "Order Date", "Quantity", "Unit Price"],
@@ -125,6 +127,7 @@ def test_sheets_with_one_table_are_read_together(rfm: Rfm, tmp_path: Path) -> No
     assert figures(rfm("run", path, "--json")) == (2, 2, "30.00")
 
 
+@pytest.mark.slow
 def test_a_column_that_occurs_twice_is_chosen_as_the_hint_says(rfm: Rfm, tmp_path: Path) -> None:
     path = write(tmp_path, "order_id,customer_id,order_date,Amount,Amount\n1,a,2026-01-05,10,12\n")
     flags = _FLAG.findall(hint_of(rfm("run", path)))
@@ -173,6 +176,7 @@ def test_names_of_column_groups_above_the_header_are_skipped(rfm: Rfm, tmp_path:
         assert any("'Order Customer Money'" in note for note in outcome.json["notes"])
 
 
+@pytest.mark.slow
 def test_a_line_without_an_order_continues_the_one_above(rfm: Rfm, tmp_path: Path) -> None:
     header = ["Invoice No", "Customer ID", "Invoice Date", "Item", "Line Amount"]
     rows = [

@@ -86,6 +86,7 @@ def test_a_rule_for_no_customer_is_refused(shop: Path, rfm: Rfm) -> None:
     assert "no rule covers 111 (gap none)" in failed.stderr
 
 
+@pytest.mark.slow
 def test_explain_prints_the_days_and_the_rule(shop: Path, rfm: Rfm) -> None:
     as_of = START + timedelta(days=180)
     printed = " ".join(
@@ -129,6 +130,7 @@ def test_presets_show_the_rules_and_the_notes(rfm: Rfm) -> None:
     assert rfm("presets", "pymc", "--json").json["notes"]
 
 
+@pytest.mark.slow
 def test_the_map_can_be_evaluated_beside_another_one(shop: Path, rfm: Rfm) -> None:
     assert parse_choice("preset=lifecycle") == {"preset": "lifecycle"}
     with (shop / "orders.csv").open("a", encoding="utf-8") as file:

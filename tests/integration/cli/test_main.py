@@ -178,6 +178,7 @@ def test_json_is_one_object_with_the_documented_keys(rfm: Rfm, orders: Path) -> 
     assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", result["run_id"])
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("columns", "revenue"),
     [
@@ -202,6 +203,7 @@ def test_a_32_bit_float_is_read_as_its_shortest_decimal(
     assert rfm("run", "a.parquet", "--json", *flags).json["revenue"] == revenue
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("flags", "revenue", "detail"),
     [
@@ -258,6 +260,7 @@ def test_quiet_publishes_and_prints_nothing(rfm: Rfm, orders: Path, tmp_path: Pa
     assert len(published(tmp_path / "rfm.duckdb")) == 4
 
 
+@pytest.mark.slow
 def test_the_source_dash_is_stdin(orders: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "rfm_pipeline", "run", "-", "--json"],
@@ -267,6 +270,7 @@ def test_the_source_dash_is_stdin(orders: Path, tmp_path: Path) -> None:
     assert [row[0] for row in published(tmp_path / "rfm.duckdb")] == ["007", "ann", "bob", "cyd"]
 
 
+@pytest.mark.slow
 def test_a_source_in_the_destinations_file_is_not_changed(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     file = tmp_path / "shop.duckdb"
     with duckdb.connect(str(file)) as connection:
@@ -321,6 +325,7 @@ def test_a_check_writes_nothing(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_check_as_json_has_columns_destination_and_outputs(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     result = rfm("check", orders, "--json", "--unit-price", "unit_price", "-o", "a.csv").json
     assert result["columns"] == {
@@ -398,6 +403,7 @@ CHECKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKED)
 def test_a_check_refuses_what_a_run_of_the_same_lines_refuses(name: str, rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()

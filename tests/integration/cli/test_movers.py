@@ -119,6 +119,7 @@ def test_a_run_states_the_revenue_at_risk(published: Path, rfm: Rfm) -> None:
     assert "38.5 % of the revenue: 2 customers are due" in tile
 
 
+@pytest.mark.slow
 def test_customers_are_shown_on_a_terminal_only(
     published: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +133,7 @@ def test_customers_are_shown_on_a_terminal_only(
     assert "and 1 more" in shown
 
 
+@pytest.mark.slow
 def test_an_audience_has_the_movers_of_the_same_filter(published: Path, rfm: Rfm) -> None:
     for name, flags in FILTERS.items():
         expected = sorted(row["customer_id"] for row in written(rfm, *flags))
@@ -142,6 +144,7 @@ def test_an_audience_has_the_movers_of_the_same_filter(published: Path, rfm: Rfm
         assert ended.json["movers"]["from"] == EARLIER
 
 
+@pytest.mark.slow
 def test_other_dates_can_be_named(published: Path, rfm: Rfm) -> None:
     publish(rfm, "2024-02-15")
     flags = ("--moved", "Best -> *", "--from", EARLIER)
@@ -154,6 +157,7 @@ def test_other_dates_can_be_named(published: Path, rfm: Rfm) -> None:
     assert rfm("movers", "--json").json["from"] == "2024-02-15"
 
 
+@pytest.mark.slow
 def test_moves_by_changed_rules_are_left_out_and_counted(tmp_path: Path, rfm: Rfm) -> None:
     write_shop(tmp_path)
     publish(rfm, EARLIER)
@@ -177,6 +181,7 @@ def test_moves_by_changed_rules_are_left_out_and_counted(tmp_path: Path, rfm: Rf
     assert rfm("movers", "--json").json["left_out_by_rules"] == 0
 
 
+@pytest.mark.slow
 def test_of_a_first_result_only_who_is_due_is_listed(tmp_path: Path, rfm: Rfm) -> None:
     write_shop(tmp_path)
     publish(rfm, LATER)
@@ -222,6 +227,7 @@ def test_wrong_conditions_are_refused_with_what_is_right(published: Path, rfm: R
     assert not Path("audience.csv").exists()
 
 
+@pytest.mark.slow
 def test_addresses_are_written_only_if_that_is_allowed(tmp_path: Path, rfm: Rfm) -> None:
     write_shop(tmp_path, prefix="=jane@example.com")
     publish(rfm, EARLIER, LATER)

@@ -92,6 +92,7 @@ def test_a_success_message_has_the_warnings_of_the_audits(rfm: Rfm, chat: Chat, 
     assert (listed["source"], listed["as of"], listed["exit code"]) == ("orders.csv", "2024-03-01", "0")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("when", "sources"),
     [
@@ -211,6 +212,7 @@ def test_a_sent_message_does_not_change_the_output(
     assert len(chat.messages) == 1
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("answers", "sent", "why"),
     [

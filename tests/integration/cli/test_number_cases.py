@@ -42,6 +42,7 @@ def orders(folder: Path, amounts: Sequence[str], header: str = "amount") -> Path
     return path
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("name", "arguments", "right"),
     [
@@ -75,6 +76,7 @@ def test_a_sign_in_a_workbook_is_read(rfm: Rfm) -> None:
     assert "sed" not in outcome.stderr
 
 
+@pytest.mark.slow
 def test_whole_amounts_may_be_cents(rfm: Rfm) -> None:
     outcome = rfm("check", CASES / "cents.csv")
     assert "whole numbers from 756 to 1,146; --unit 0.01 reads them as cents" in " ".join(
@@ -90,6 +92,7 @@ def test_whole_amounts_may_be_cents(rfm: Rfm) -> None:
 # What the files above stand for, written in other ways.
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("amounts", "revenue"),
     [
@@ -121,6 +124,7 @@ def test_amounts_are_read_as_they_are_written(
     assert figures(outcome) == (len(amounts), len(amounts), revenue)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "refund", ["(12.50)", "-12.50", "12.50-", "−12.50", "–12.50", "- 12.50", "'-12.50", "( 12.50 )"]
 )
@@ -138,6 +142,7 @@ def test_refunds_are_negative(rfm: Rfm, tmp_path: Path, refund: str, sign: str) 
 # Questions
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("amounts", "revenues"),
     [
@@ -210,6 +215,7 @@ def many(folder: Path, first: str, last: Sequence[str]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_later_values_decide_what_the_sample_does_not(rfm: Rfm, tmp_path: Path) -> None:
     assert figures(rfm("run", many(tmp_path, "1,000", ["0.50"]), "--json"))[2] == "3000000.50"
     assert figures(rfm("run", many(tmp_path, "1.000", ["0,50"]), "--json"))[2] == "3000000.50"

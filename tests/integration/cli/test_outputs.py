@@ -57,6 +57,7 @@ def read_back(path: Path) -> list[tuple[Any, ...]]:
         return connection.execute(f"SELECT {CASTS} FROM {relation}").fetchall()
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".json", ".ndjson", ".xlsx"])
 def test_an_output_contains_the_published_rows_in_order(suffix: str, rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(AWKWARD, encoding="utf-8")
@@ -142,6 +143,7 @@ def test_a_later_date_has_the_previous_segment_of_each_customer(
     assert published(tmp_path / "rfm.duckdb", SEGMENT_HISTORY) == IN_JUNE
 
 
+@pytest.mark.slow
 @pytest.mark.guarantee("rerun")
 def test_a_rerun_of_the_same_date_changes_only_the_run_id(rfm: Rfm, history: Path, tmp_path: Path) -> None:
     file = tmp_path / "rfm.duckdb"
@@ -155,6 +157,7 @@ def test_a_rerun_of_the_same_date_changes_only_the_run_id(rfm: Rfm, history: Pat
     assert published(file, SEGMENT_HISTORY) == IN_JUNE
 
 
+@pytest.mark.slow
 def test_an_earlier_date_is_not_affected_by_a_later_one(rfm: Rfm, history: Path, tmp_path: Path) -> None:
     assert rfm("run", history, "--as-of", "2024-06-30").code == 0
     file = tmp_path / "rfm.duckdb"

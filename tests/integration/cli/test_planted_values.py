@@ -83,6 +83,7 @@ def printed(ended: Outcome) -> dict[str, str]:
     return {"stdout": ended.stdout, "stderr": ended.stderr}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("level", ["warn", "block"])
 @pytest.mark.parametrize("name", SOURCES)
 def test_values_of_customers_are_masked_wherever_a_run_writes(
@@ -103,6 +104,7 @@ def test_names_of_columns_that_are_a_line_of_values_are_not_listed(rfm: Rfm) -> 
     assert_masked(**printed(ended))
 
 
+@pytest.mark.slow
 def test_later_commands_mask_values_of_customers(rfm: Rfm, tmp_path: Path) -> None:
     write("ids", "warn")
     assert rfm("run", "orders.csv", "--quiet").code == 0

@@ -622,6 +622,7 @@ FIGURES_OF_PARTS = {"refunds_twice", "several_currencies", "different_orders"}
 _MONEY = re.compile(r"[0-9][0-9,]*[.][0-9]{2}(?![0-9])")
 
 
+@pytest.mark.matrix
 @pytest.mark.guarantee("no-guess")
 @pytest.mark.parametrize("name", ASKED)
 def test_a_question_is_asked_and_its_hint_works(
@@ -661,6 +662,7 @@ def test_a_question_is_asked_and_its_hint_works(
             assert f"{Decimal(followed.json['revenue']):,.2f}" in figures, followed
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("first", "second"), [("debit", "credit"), ("Soll", "Haben"), ("Debe", "Haber"), ("Débit", "Crédit")]
 )

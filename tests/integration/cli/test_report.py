@@ -43,6 +43,7 @@ def test_run_and_report_write_the_same_page(rfm: Rfm, tmp_path: Path) -> None:
     assert (tmp_path / "run.html").read_bytes() == (tmp_path / "after.html").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_page_contains_all_amounts_of_the_run(rfm: Rfm, shop: Path) -> None:
     result = rfm("run", "orders.csv", "--json", "--report", "report.html").json
     text = (shop / "report.html").read_text(encoding="utf-8")
@@ -53,6 +54,7 @@ def test_the_page_contains_all_amounts_of_the_run(rfm: Rfm, shop: Path) -> None:
     assert expected <= set(re.findall(r'data-money="([^"]+)"', text))
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_files_it_wrote(rfm: Rfm, shop: Path) -> None:
     finished = rfm("report")
     assert finished.code == 0
@@ -73,6 +75,7 @@ def test_a_page_with_customer_ids_is_readable_by_its_owner_only(rfm: Rfm, shop: 
     assert mode(shop / "report.html") == mode(shop / "plain")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("chart", CHARTS)
 def test_a_chart_is_well_formed_svg(chart: str, rfm: Rfm, shop: Path) -> None:
     for name, flags in (("all.svg", ()), ("one.svg", ("--segment", "lost"))):
@@ -197,6 +200,7 @@ def test_the_report_settings_do_not_change_the_config_hash(rfm: Rfm, shop: Path)
     assert [runs for _, runs in published(shop / "rfm.duckdb", hashes)] == [2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -51,6 +51,7 @@ def copy_of(name: str, folder: Path, without: str = "", lines: int | None = None
     return path
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("name", "right"),
     [

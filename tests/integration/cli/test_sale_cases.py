@@ -126,6 +126,7 @@ STATUSES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_statuses_that_disagree_are_asked_about_and_each_answer_works(rfm: Rfm, tmp_path: Path) -> None:
     values = [("cancelled", "paid"), ("completed", "paid"), ("completed", "refunded"), ("completed", "paid")]
     lines = [line.format(*pair) for line, pair in zip(STATUSES, values, strict=True)]
@@ -137,6 +138,7 @@ def test_statuses_that_disagree_are_asked_about_and_each_answer_works(rfm: Rfm, 
         assert figures(rfm("run", path, *flags, "--json"))[2] == revenue
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("header", "values", "right"),
     [
@@ -317,6 +319,7 @@ def test_the_python_function_asks_and_takes_the_answer() -> None:
 # Other money
 
 
+@pytest.mark.slow
 def test_lines_of_tax_are_asked_about_and_each_answer_works(rfm: Rfm) -> None:
     message, hint = question(rfm("run", CASES / "tax_lines.csv"))
     assert "tax 4.00 (1 line)" in message

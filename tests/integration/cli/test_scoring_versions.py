@@ -39,6 +39,7 @@ def destination(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_moves_across_two_versions_are_due_to_rules_until_the_dates_are_scored_again(
     destination: Path, rfm: Rfm
 ) -> None:
@@ -63,6 +64,7 @@ def test_moves_across_two_versions_are_due_to_rules_until_the_dates_are_scored_a
     assert not [note for note in rfm("run", SUBSCRIPTIONS, "--json").json["notes"] if "tied" in note]
 
 
+@pytest.mark.slow
 def test_an_audit_that_compares_with_the_current_result_is_not_compared(destination: Path, rfm: Rfm) -> None:
     Path("rfm.toml").write_text(PREVIOUS_AUDIT)
     audits = {audit["name"]: audit for audit in rfm("run", SUBSCRIPTIONS, "--json").json["audits"]}

@@ -58,6 +58,7 @@ VARIABLE = (
 )
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_terminal_shows_this_screen(name: str, rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")

@@ -72,6 +72,7 @@ def test_a_presets_file_is_a_configuration_file(name: str, rfm: Rfm, tmp_path: P
     assert msgspec.structs.replace(loaded, preset=()) == msgspec.structs.replace(chosen, preset=())
 
 
+@pytest.mark.slow
 def test_the_toml_of_a_preset_gives_the_same_segments_as_the_preset(
     rfm: Rfm, orders: Path, tmp_path: Path
 ) -> None:
@@ -108,6 +109,7 @@ def test_the_starter_file_has_every_setting() -> None:
     assert set(file["scoring"]) == set(field_types(Scoring))
 
 
+@pytest.mark.slow
 def test_the_starter_file_without_a_source_changes_nothing(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     assert rfm("run", orders, "--to", "duckdb:a.duckdb").code == 0
     assert rfm("init").stdout == "Wrote rfm.toml. Next: rfm check, then rfm run.\n"
@@ -185,6 +187,7 @@ def test_a_demo_generates_a_shop_and_publishes_its_customers(rfm: Rfm, tmp_path:
     assert (again["rows"], again["segments"]) == (shown["rows"], shown["segments"])
 
 
+@pytest.mark.slow
 def test_a_demo_ignores_the_configuration_for_real_data(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "rfm.toml").write_text('output = ["segments.csv"]\nto = "real.duckdb"\n', encoding="utf-8")
     assert rfm("demo", "--lines", "1000").code == 0
@@ -203,6 +206,7 @@ ZONES = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.guarantee("precedence")
 @pytest.mark.parametrize(
     ("layers", "winner"),

@@ -52,6 +52,7 @@ def published(rfm: Rfm, tmp_path: Path) -> Path:
 # The same source
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("name", ["orders-2024-04.csv", "sales_20240401.csv", "orders.tsv"])
 def test_a_file_of_another_name_is_the_same_source(
     rfm: Rfm, published: Path, tmp_path: Path, name: str
@@ -65,6 +66,7 @@ def test_a_file_of_another_name_is_the_same_source(
     assert published.exists()
 
 
+@pytest.mark.slow
 def test_globs_folders_and_standard_input_are_the_same_source(
     rfm: Rfm, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +95,7 @@ def test_customers_outside_the_window_are_not_missing(rfm: Rfm, published: Path,
     assert (result["customers"], result["rows"]["excluded"]) == (3, {"outside_window": 37})
 
 
+@pytest.mark.slow
 def test_windows_without_a_common_day_are_not_compared(rfm: Rfm, published: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "orders.csv", range(100, 140), day="2024-06-01")
     refused(rfm("run", path), code=2)
@@ -138,6 +141,7 @@ def test_other_columns_are_refused_before_the_scan_and_nothing_changes(
     refused(rfm("run", tmp_path / "orders.csv"), code=2)
 
 
+@pytest.mark.slow
 def test_a_column_that_the_user_changes_on_purpose_takes_the_same_flag(
     rfm: Rfm, published: Path, tmp_path: Path
 ) -> None:
@@ -190,6 +194,7 @@ def test_small_results_are_told_apart_by_their_columns_only(
     assert rfm("run", path, "-q").code == code
 
 
+@pytest.mark.slow
 def test_a_backfill_of_another_source_is_refused_and_can_be_allowed(
     rfm: Rfm, published: Path, tmp_path: Path
 ) -> None:
@@ -229,6 +234,7 @@ def test_the_source_is_on_record(rfm: Rfm, published: Path) -> None:
     assert re.search(r"\nrows_dropped +not compared +Not compared: there is no earlier run\.\n", shown)
 
 
+@pytest.mark.slow
 def test_a_record_of_an_earlier_version_refuses_nothing(rfm: Rfm, published: Path, tmp_path: Path) -> None:
     with duckdb.connect(str(published)) as connection:
         ((text,),) = connection.execute("SELECT rules FROM rfm_segments_runs").fetchall()
@@ -240,6 +246,7 @@ def test_a_record_of_an_earlier_version_refuses_nothing(rfm: Rfm, published: Pat
     assert audits(result)["rows_dropped"] == "not_compared"
 
 
+@pytest.mark.slow
 def test_after_a_rollback_the_source_of_the_restored_result_is_remembered(
     rfm: Rfm, published: Path, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def test_a_query_is_segmented_as_a_file_is(rfm: Rfm, shop: Path) -> None:
     assert rfm("runs", "--json").json["runs"][0]["rules"]["source"]["kind"] == "query"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "text",
     [
@@ -65,6 +66,7 @@ def test_a_select_may_be_written_in_many_ways(rfm: Rfm, shop: Path, text: str) -
     assert rfm("run", "lines.sql", "--json").json["customers"] == 2
 
 
+@pytest.mark.slow
 def test_other_commands_take_a_query(rfm: Rfm, shop: Path) -> None:
     assert rfm("check", "lines.sql", "--json").json["columns"]["customer_id"]["column"] == "customer_id"
     assert "JOIN read_csv('prices.csv', all_varchar = true) USING (sku)" in rfm("sql", "lines.sql").stdout

@@ -102,6 +102,7 @@ def on_terminals(folder: Path, *arguments: object, **variables: str) -> Screen:
 # Colours and progress
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colours_and_a_progress_line_that_is_erased(orders: Path) -> None:
     seen = on_terminals(orders.parent, "run", orders)
     assert seen.code == 0
@@ -116,6 +117,7 @@ def test_a_terminal_gets_colours_and_a_progress_line_that_is_erased(orders: Path
     assert seen.stderr.endswith("\x1b[2K")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("arguments", [["run"], ["run", "--json"], ["check"], ["sql"]], ids=" ".join)
 def test_no_escape_codes_are_written_to_a_pipe(arguments: Sequence[str], orders: Path) -> None:
     done = subprocess.run(
@@ -131,6 +133,7 @@ def test_no_escape_codes_are_written_to_a_pipe(arguments: Sequence[str], orders:
     assert ESCAPE not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["presets"], ["sql", "orders.csv"]], ids=" ".join)
 def test_no_color_removes_the_colours_on_a_terminal(arguments: Sequence[str], orders: Path) -> None:
     coloured = on_terminals(orders.parent, *arguments)
@@ -141,6 +144,7 @@ def test_no_color_removes_the_colours_on_a_terminal(arguments: Sequence[str], or
     assert words == " ".join(plain.stdout.split())
 
 
+@pytest.mark.slow
 def test_with_no_color_a_run_prints_no_escape_codes(orders: Path) -> None:
     seen = on_terminals(orders.parent, "run", orders, NO_COLOR="1")
     assert seen.code == 0
@@ -149,10 +153,12 @@ def test_with_no_color_a_run_prints_no_escape_codes(orders: Path) -> None:
     assert not COLOUR.search(seen.stderr)
 
 
+@pytest.mark.slow
 def test_quiet_prints_nothing_on_a_terminal(orders: Path) -> None:
     assert on_terminals(orders.parent, "run", orders, "--quiet") == Screen(0, "", "")
 
 
+@pytest.mark.slow
 def test_json_on_a_terminal_has_no_escape_codes(orders: Path) -> None:
     seen = on_terminals(orders.parent, "run", orders, "--json")
     assert json.loads(seen.stdout)["customers"] == 4
@@ -165,6 +171,7 @@ def test_an_error_on_a_terminal_follows_the_erased_progress_line(orders: Path) -
     assert re.fullmatch(r"error: order.csv .+\nhint: .*orders.csv.*\n", message)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_output_fits_the_width_of_the_terminal(width: int, orders: Path) -> None:
     seen = on_terminals(orders.parent, "run", orders, COLUMNS=str(width), NO_COLOR="1")
@@ -185,6 +192,7 @@ EXCLUDED = "".join(
 )
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("width", "shown"), [(40, "name"), (50, "figures"), (60, "figures"), (62, "shares"), (66, "bars")]
 )
@@ -229,6 +237,7 @@ def test_lines_in_a_pipe_have_no_trailing_spaces(arguments: Sequence[str], order
 # Encoding
 
 
+@pytest.mark.slow
 def test_output_is_utf_8_in_any_locale(orders: Path) -> None:
     orders.write_text(ORDERS.replace("ann", "Zoë"), encoding="utf-8")
     for arguments in (["run", orders], ["run", orders, "--json"], ["sql", orders]):
@@ -246,6 +255,7 @@ def test_output_is_utf_8_in_any_locale(orders: Path) -> None:
 # Pipes
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "arguments",
     [["presets"], ["presets", "--json"], ["--help"], ["sql", "orders.csv"], ["run", "orders.csv"]],

@@ -70,6 +70,7 @@ def test_each_customer_is_in_one_flow_and_each_move_has_its_cause(published: Pat
     assert result["to"] == {"as_of": LATER, "run_id": runs[LATER], "customers": 6, "revenue": "130.00"}
 
 
+@pytest.mark.slow
 def test_a_changed_segment_map_has_the_cause_rules(shop: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     (shop / "rfm.toml").write_text(RULES.format(recent="Fresh"))
@@ -81,6 +82,7 @@ def test_a_changed_segment_map_has_the_cause_rules(shop: Path, rfm: Rfm) -> None
     assert result["segments"] == ["Best", "Fresh", "Slipping", "Gone", "Recent"]
 
 
+@pytest.mark.slow
 def test_a_changed_number_of_bins_has_the_cause_rules(shop: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     (shop / "other.toml").write_text('window = "90 days"\npreset = "grid"\n')
@@ -91,6 +93,7 @@ def test_a_changed_number_of_bins_has_the_cause_rules(shop: Path, rfm: Rfm) -> N
     assert sum(result["causes"].values()) == result["moved"]
 
 
+@pytest.mark.slow
 def test_with_frozen_edges_no_move_has_the_cause_edges(shop: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     (run,) = rfm("runs", "--json").json["runs"]
@@ -101,6 +104,7 @@ def test_with_frozen_edges_no_move_has_the_cause_edges(shop: Path, rfm: Rfm) -> 
     assert flow("Recent", "Best", 1, 10, 20, behaviour=1) in result["flows"]
 
 
+@pytest.mark.slow
 def test_with_ntile_every_move_has_a_cause(shop: Path, rfm: Rfm) -> None:
     (shop / "ranks.toml").write_text(
         RULES.format(recent="Recent").replace(
@@ -116,6 +120,7 @@ def test_with_ntile_every_move_has_a_cause(shop: Path, rfm: Rfm) -> None:
     assert {cause for entry in moves for cause in entry["causes"]} <= {"time", "behaviour", "edges"}
 
 
+@pytest.mark.slow
 def test_the_terminal_shows_segments_causes_and_moves(published: Path, rfm: Rfm) -> None:
     lines = rfm("transitions").stdout.splitlines()
     assert lines[0].startswith(f"{EARLIER} → {LATER}  duckdb:rfm.duckdb")
@@ -145,6 +150,7 @@ def test_csv_has_every_movement(published: Path, rfm: Rfm) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_only_dates_with_an_active_result_can_be_compared(published: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", "2024-02-15").code == 0
     result = rfm("transitions", "--json").json
@@ -175,6 +181,7 @@ def test_missing_or_reversed_dates_are_errors(shop: Path, rfm: Rfm) -> None:
     assert refused(rfm("transitions", "--from", "yesterday"))[0].startswith("--from is 'yesterday'")
 
 
+@pytest.mark.slow
 def test_changed_fixed_edges_have_the_cause_rules(shop: Path, rfm: Rfm) -> None:
     assert rfm("run", "orders.csv", "--as-of", EARLIER).code == 0
     (shop / "rfm.toml").write_text(RULES.format(recent="Recent").replace("[30]", "[9]"))
@@ -185,6 +192,7 @@ def test_changed_fixed_edges_have_the_cause_rules(shop: Path, rfm: Rfm) -> None:
     assert flow("Best", "Gone", 2, 40, 30, rules=2) in result["flows"]
 
 
+@pytest.mark.slow
 def test_with_ntile_a_changed_number_of_bins_has_the_cause_rules(shop: Path, rfm: Rfm) -> None:
     (shop / "ranks.toml").write_text('preset = "classic"\n[scoring]\nmethod = "ntile"\n')
     (shop / "finer.toml").write_text('preset = "grid"\n[scoring]\nmethod = "ntile"\n')
@@ -195,6 +203,7 @@ def test_with_ntile_a_changed_number_of_bins_has_the_cause_rules(shop: Path, rfm
     assert result["causes"] == {"time": 0, "behaviour": 0, "edges": 0, "rules": result["moved"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "found"),
     [
@@ -215,6 +224,7 @@ def test_an_edited_history_without_a_checksum_is_not_compared(
     assert hint == f"compute them again: rfm run --as-of {LATER}."
 
 
+@pytest.mark.slow
 def test_rules_that_another_version_recorded_are_an_error(published: Path, rfm: Rfm) -> None:
     with closing(duckdb.connect(str(published / "rfm.duckdb"))) as connection:
         connection.execute(

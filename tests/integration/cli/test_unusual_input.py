@@ -105,6 +105,7 @@ def test_sql_in_customer_ids_is_not_executed_by_a_second_run(rfm: Rfm, tmp_path:
     assert without_run_id(tmp_path / "rfm.duckdb") == first
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "name",
     [
@@ -217,6 +218,7 @@ def test_floats_that_are_not_finite_are_excluded_and_totals_reconcile(rfm: Rfm, 
     }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(("quantity", "price"), [("NaN", "5"), ("2", "inf"), ("1e400", "5"), ("2", "9" * 40)])
 def test_a_line_with_an_invalid_quantity_or_price_has_an_invalid_amount(
     quantity: str, price: str, rfm: Rfm, tmp_path: Path
@@ -270,6 +272,7 @@ def test_invalid_dates_are_excluded_and_valid_ones_kept(rfm: Rfm, tmp_path: Path
 # Limits of types
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("kind", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
 def test_an_infinite_date_is_invalid(kind: str, rfm: Rfm, tmp_path: Path) -> None:
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:

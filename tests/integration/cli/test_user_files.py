@@ -20,6 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_demo_overwrites_only_its_own_file(folder: Path, rfm: Rfm) -> None:
     assert rfm("demo", "--lines", "2000", "--quiet").code == 0
     assert rfm("demo", "--lines", "1000", "--quiet").code == 0
@@ -42,6 +43,7 @@ def test_init_names_the_given_file_in_its_hints(folder: Path, rfm: Rfm) -> None:
     assert rfm("init", "a b.csv").stdout.rstrip().endswith("Next: rfm check, then rfm run.")
 
 
+@pytest.mark.slow
 def test_a_demo_can_be_cancelled_while_it_generates_the_shop(folder: Path) -> None:
     start = "from rfm_pipeline.cli import main; main()"
     command = [sys.executable, "-c", start, "demo", "--lines", "500_000_000", "--source", "big.parquet"]

@@ -43,6 +43,7 @@ def orders(tmp_path: Path) -> Path:
 # Configuration
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("file", "environment"),
     [

@@ -39,6 +39,7 @@ def run_flags() -> set[str]:
     return {option for parameter in parameters for option in (*parameter.opts, *parameter.secondary_opts)}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("command", EXAMPLES)
 def test_an_example_is_what_a_run_prints(command: str, rfm: Rfm, tmp_path: Path) -> None:
     for name, text in FILES.items():

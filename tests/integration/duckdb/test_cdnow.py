@@ -31,6 +31,7 @@ def totals(file: Path) -> tuple[Any, ...]:
 # All 23,570 customers
 
 
+@pytest.mark.slow
 @pytest.mark.guarantee("every-line")
 def test_every_published_transaction_is_kept_or_excluded(
     cdnow_orders: Path, rfm: Rfm, tmp_path: Path
@@ -167,6 +168,7 @@ def rows_from_csv(sample_csv: Path, rfm: Rfm, tmp_path: Path) -> list[tuple[Any,
     return published(tmp_path / "csv.duckdb", f"SELECT {COLUMNS}, rfm_score FROM rfm_segments ORDER BY 1")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "source",
     [
@@ -188,6 +190,7 @@ def test_the_same_lines_give_the_same_rows_from_any_kind_of_file(
     assert rows == rows_from_csv
 
 
+@pytest.mark.slow
 def test_the_same_lines_give_the_same_rows_from_stdin(
     sample_csv: Path, rows_from_csv: list[tuple[Any, ...]], tmp_path: Path
 ) -> None:

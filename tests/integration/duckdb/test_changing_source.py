@@ -79,6 +79,7 @@ def overwrite_end(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize(
     ("change", "difference"),
@@ -107,6 +108,7 @@ def test_a_change_of_the_format_is_reported_as_a_change(tmp_path: Path) -> None:
     assert "changed while it was read" in message
 
 
+@pytest.mark.slow
 def test_no_output_is_written_from_a_source_that_changed(tmp_path: Path) -> None:
     path, output = tmp_path / "orders.csv", tmp_path / "segments.csv"
     path.write_text(ORDERS)
@@ -114,6 +116,7 @@ def test_no_output_is_written_from_a_source_that_changed(tmp_path: Path) -> None
     assert sorted(file.name for file in tmp_path.glob("segments*")) == []
 
 
+@pytest.mark.slow
 def test_the_failure_is_on_record(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_text(ORDERS)
@@ -126,6 +129,7 @@ def test_the_failure_is_on_record(tmp_path: Path) -> None:
     assert rows[-1][1] == message
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("source", ["exports", "exports/*.csv"])
 @pytest.mark.parametrize("change", [append, Path.unlink])
 def test_a_file_of_several_that_changes_is_not_published(
@@ -157,6 +161,7 @@ def two_files(folder: Path) -> list[Path]:
     return paths
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("from_", ["'orders.csv'", "read_csv(['ord*.csv'])", '"orders.csv"'])
 def test_a_file_that_a_query_reads_is_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, from_: str
@@ -187,6 +192,7 @@ def make_database(path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_database_that_is_replaced_is_not_published(tmp_path: Path) -> None:
     path = tmp_path / "shop.duckdb"
     make_database(path)
@@ -201,6 +207,7 @@ def test_a_table_in_the_destination_itself_can_be_published(tmp_path: Path) -> N
     assert run_here(tmp_path, f"duckdb:{path}#lines").status == "published"
 
 
+@pytest.mark.slow
 def test_a_workbook_that_changes_is_not_published(tmp_path: Path) -> None:
     xlsxwriter = pytest.importorskip("xlsxwriter")
     path = tmp_path / "orders.xlsx"

@@ -105,6 +105,7 @@ def edit(file: Path, assignment: str) -> None:
         )
 
 
+@pytest.mark.slow
 def test_edited_rows_are_neither_restored_nor_compared_nor_left_by_a_backfill(
     published: Path, rfm: Rfm
 ) -> None:
@@ -125,6 +126,7 @@ def test_edited_rows_are_neither_restored_nor_compared_nor_left_by_a_backfill(
     assert rfm("rollback").code == 0
 
 
+@pytest.mark.slow
 def test_results_without_a_checksum_are_used_and_said_to_have_none(published: Path, rfm: Rfm) -> None:
     with closing(duckdb.connect(str(published))) as connection:
         remove_checksums(connection)

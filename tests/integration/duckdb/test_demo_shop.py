@@ -74,6 +74,7 @@ def default_lines(default_shop: Shop) -> duckdb.DuckDBPyConnection:
 # Size and repeatability
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("name", "lines", "seed"),
     [
@@ -96,6 +97,7 @@ def test_a_shop_has_the_requested_number_of_lines_and_the_counted_faults(
     assert by_reason == {reason: count for reason, count in shop.excluded.items() if count}
 
 
+@pytest.mark.slow
 def test_the_same_seed_writes_the_same_bytes_on_any_number_of_threads(tmp_path: Path) -> None:
     lines = 300_000  # several row groups of a file
     alone = write_shop(tmp_path / "alone.csv", lines=lines, threads=1)
@@ -109,6 +111,7 @@ def test_the_shop_is_the_same_on_every_platform_and_version_of_duckdb(tmp_path: 
     assert digest(shop.path) == "664342f5c186e6e3c2e64250d31ac3f330070b266f5af881e51cc24261cb85f1"
 
 
+@pytest.mark.slow
 def test_another_seed_makes_another_shop_of_the_same_size(tmp_path: Path) -> None:
     seven = write_shop(tmp_path / "seven.parquet", lines=2_000, seed=7)
     eight = write_shop(tmp_path / "eight.parquet", lines=2_000, seed=-8)
@@ -117,6 +120,7 @@ def test_another_seed_makes_another_shop_of_the_same_size(tmp_path: Path) -> Non
     assert len(one_shop & other_shop) < 20
 
 
+@pytest.mark.slow
 def test_parquet_and_csv_hold_the_same_rows_in_the_same_order(tmp_path: Path) -> None:
     as_parquet = write_shop(tmp_path / "shop.parquet", lines=5_000)
     as_csv = write_shop(tmp_path / "shop.CSV", lines=5_000)
@@ -193,6 +197,7 @@ def test_an_order_has_one_customer_and_one_timestamp(default_lines: duckdb.DuckD
 
 
 # With these seeds, the random numbers would make the only order a guest's (1), a return (22) or faulty (74).
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("lines", "seed", "end"),
     [

@@ -31,6 +31,7 @@ def change(file: Path, *statements: str) -> bytes:
     return file.read_bytes()
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "command", [("run", "orders.csv"), ("runs",), ("rollback",), ("report",)], ids=" ".join
 )
@@ -51,6 +52,7 @@ def test_what_a_newer_version_wrote_is_refused_and_stays(
     assert published.read_bytes() == kept
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
@@ -73,6 +75,7 @@ def test_a_table_whose_columns_were_changed_is_refused_and_stays(
     assert published.read_bytes() == kept
 
 
+@pytest.mark.slow
 def test_rows_that_were_deleted_come_back_with_the_next_run(published: Path, rfm: Rfm) -> None:
     before = current(published)
     change(
@@ -83,6 +86,7 @@ def test_rows_that_were_deleted_come_back_with_the_next_run(published: Path, rfm
     check_consistency(published)
 
 
+@pytest.mark.slow
 def test_a_history_that_was_changed_is_not_gone_back_to(published: Path, rfm: Rfm) -> None:
     kept = change(
         published, f"DELETE FROM rfm_segments_rows WHERE as_of_date = '{day(10)}' AND customer_id < 'c010'"
@@ -96,6 +100,7 @@ def test_a_history_that_was_changed_is_not_gone_back_to(published: Path, rfm: Rf
     assert_segment_changes({as_of: rows for as_of, rows in history(published).items() if as_of == day(10)})
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "table", ["VIEW rfm_segments", "VIEW rfm_segments_history", "TABLE rfm_segments_runs"]
 )

@@ -64,6 +64,7 @@ def test_each_table_is_marked(published: Path) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_marks", [True, False])
 def test_no_command_takes_the_name_of_a_sibling_for_a_destination(
     has_marks: bool, published: Path, rfm: Rfm
@@ -85,6 +86,7 @@ def test_no_command_takes_the_name_of_a_sibling_for_a_destination(
     assert published.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_an_explanation_does_not_take_the_history_for_a_result(published: Path, rfm: Rfm) -> None:
     ended = rfm("explain", "c001", "orders.csv", "--to", "duckdb:rfm.duckdb#rfm_segments_history")
     assert ended.code == 0
@@ -92,12 +94,14 @@ def test_an_explanation_does_not_take_the_history_for_a_result(published: Path, 
     assert "can't be read: rfm_segments_history in rfm.duckdb is the table of the history of rfm_seg" in told
 
 
+@pytest.mark.slow
 def test_the_name_of_a_sibling_that_was_dropped_is_still_one(published: Path, rfm: Rfm) -> None:
     change(published, "DROP VIEW rfm_segments_history")
     sentence, _ = refused(rfm("run", "orders.csv", "--to", "duckdb:rfm.duckdb#rfm_segments_history"))
     assert "is the table of the history of rfm_segments" in sentence
 
 
+@pytest.mark.slow
 def test_a_destination_without_marks_is_recognised_and_marked_by_the_next_run(
     published: Path, rfm: Rfm
 ) -> None:
@@ -113,6 +117,7 @@ def test_a_destination_without_marks_is_recognised_and_marked_by_the_next_run(
     check_consistency(published)
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_result_is_no_destination(published: Path, rfm: Rfm) -> None:
     change(published, "CREATE TABLE backup AS FROM rfm_segments")
     content = published.read_bytes()
@@ -125,6 +130,7 @@ def test_a_copy_of_a_result_is_no_destination(published: Path, rfm: Rfm) -> None
     assert published.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_a_destination_named_like_a_sibling_does_not_become_one(tmp_path: Path, rfm: Rfm) -> None:
     write_orders(tmp_path)
     assert rfm("run", "orders.csv", "--to", "duckdb:rfm.duckdb#shop_history").code == 0
@@ -137,6 +143,7 @@ def test_a_destination_named_like_a_sibling_does_not_become_one(tmp_path: Path, 
     assert (tmp_path / "rfm.duckdb").read_bytes() == content
 
 
+@pytest.mark.slow
 def test_tables_that_were_renamed_are_recognised_and_marked_anew(published: Path, rfm: Rfm) -> None:
     store_in_tables(published)
     tables = ("rfm_segments", "rfm_segments_history", "rfm_segments_runs")
@@ -145,12 +152,14 @@ def test_tables_that_were_renamed_are_recognised_and_marked_anew(published: Path
     assert [str(text).count("of b2b_segments,") for text in comments(published).values()] == [1] * 5
 
 
+@pytest.mark.slow
 def test_views_that_were_renamed_are_refused(published: Path, rfm: Rfm) -> None:
     change(published, "ALTER VIEW rfm_segments RENAME TO b2b_segments")
     sentence, _ = refused(rfm("run", "orders.csv", "--to", "duckdb:rfm.duckdb#b2b_segments"))
     assert sentence == "b2b_segments in rfm.duckdb is a view, not a table of rfm."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["rfm_segments_rows", "rfm_segments_dates"])
 def test_views_without_a_table_that_they_read_are_refused(table: str, published: Path, rfm: Rfm) -> None:
     change(published, f"DROP TABLE {table}")
@@ -162,6 +171,7 @@ def test_views_without_a_table_that_they_read_are_refused(table: str, published:
     assert published.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_a_table_in_place_of_a_view_is_refused(published: Path, rfm: Rfm) -> None:
     change(published, "CREATE TABLE copied AS FROM rfm_segments", "DROP VIEW rfm_segments")
     change(published, "ALTER TABLE copied RENAME TO rfm_segments")
@@ -169,6 +179,7 @@ def test_a_table_in_place_of_a_view_is_refused(published: Path, rfm: Rfm) -> Non
     assert sentence == "rfm_segments in rfm.duckdb is a table, not a view of rfm."
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("role", LAYOUT.suffixes)
 def test_a_newer_format_is_refused(role: str, published: Path, rfm: Rfm) -> None:
     kind = "VIEW" if role in LAYOUT.views else "TABLE"

@@ -66,6 +66,7 @@ def shop(request: pytest.FixtureRequest) -> tuple[Path, Shop, list[date]]:
     return file, read(file), origins
 
 
+@pytest.mark.slow
 def test_every_figure_is_that_of_pandas(shop: tuple[Path, Shop, list[date]], rfm: Rfm) -> None:
     file, lines, origins = shop
     ended = rfm("evaluate", file, "--json")
@@ -158,6 +159,7 @@ def assert_statistics(statistics: dict[str, Any], rows: pd.DataFrame, before: pd
     assert statistics["auc"]["bg_nbd"]["auc"] == pytest.approx(area(by_model, again), abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_replicates")
 def test_customers_of_each_segment_are_those_of_a_run(
     shop: tuple[Path, Shop, list[date]], rfm: Rfm, tmp_path: Path
@@ -172,6 +174,7 @@ def test_customers_of_each_segment_are_those_of_a_run(
     assert {row["segment"]: row["customers"] for row in one["segments"] if row["customers"]} == counted
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_replicates")
 def test_comparisons_are_paired(shop: tuple[Path, Shop, list[date]], rfm: Rfm) -> None:
     file, _, origins = shop
@@ -195,6 +198,7 @@ def test_comparisons_are_paired(shop: tuple[Path, Shop, list[date]], rfm: Rfm) -
     assert high - low < sum((b - a) ** 2 for a, b in lengths) ** 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_replicates")
 def test_the_source_is_read_once(cdnow_orders: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
     statements: list[str] = []

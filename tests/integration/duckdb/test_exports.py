@@ -39,6 +39,7 @@ def test_every_export_is_tested() -> None:
     assert {path.name for path in EXPORTS.iterdir()} == {*FIGURES, *QUESTIONS}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("name", FIGURES)
 def test_an_export_is_read_without_configuration(name: str, rfm: Rfm) -> None:
     preset, customers, orders, revenue = FIGURES[name]
@@ -152,6 +153,7 @@ def test_a_refund_is_taken_off_the_customer_of_the_sale_that_it_names(rfm: Rfm, 
     assert ended.json["amount"]["excluded"]["missing_customer"] == "-9.00"
 
 
+@pytest.mark.slow
 def test_refunds_find_their_sale_whatever_the_window(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "paypal.csv").write_text(
         PAYPAL

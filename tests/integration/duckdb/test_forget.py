@@ -55,6 +55,7 @@ def test_customers_leave_the_results_and_the_record_does_not_name_them(published
     assert restored.json["is_checked"]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "flags",
     [
@@ -89,6 +90,7 @@ def test_a_run_after_it_is_as_if_the_source_had_no_line_of_the_customers(
     assert rows["excluded"]["forgotten"] > 0
 
 
+@pytest.mark.slow
 def test_undo_lets_later_runs_read_the_customers_again(published: Path, rfm: Rfm) -> None:
     before = current(published)
     assert rfm("forget", *FORGOTTEN).code == 0
@@ -106,6 +108,7 @@ def test_undo_lets_later_runs_read_the_customers_again(published: Path, rfm: Rfm
     assert current(published) == before
 
 
+@pytest.mark.slow
 def test_a_dry_run_and_an_unknown_customer_change_nothing(published: Path, rfm: Rfm) -> None:
     bytes_before = published.read_bytes()
     checked = rfm("forget", *FORGOTTEN, "--dry-run", "--json")
@@ -121,6 +124,7 @@ def test_a_dry_run_and_an_unknown_customer_change_nothing(published: Path, rfm: 
     assert sentence.endswith("has no result.")
 
 
+@pytest.mark.slow
 def test_kept_rejected_results_are_removed(published: Path, rfm: Rfm) -> None:
     settings = published.with_name("rfm.toml")
     settings.write_text('[audits.queries]\nnever = "SELECT 1 AS one FROM segments"\n', encoding="utf-8")
@@ -132,6 +136,7 @@ def test_kept_rejected_results_are_removed(published: Path, rfm: Rfm) -> None:
     assert not kept.exists()
 
 
+@pytest.mark.slow
 def test_rows_that_were_edited_before_are_still_refused(published: Path, rfm: Rfm) -> None:
     with closing(duckdb.connect(str(published))) as connection:
         connection.execute(
@@ -143,6 +148,7 @@ def test_rows_that_were_edited_before_are_still_refused(published: Path, rfm: Rf
     assert sentence.endswith("the rows were edited.")
 
 
+@pytest.mark.slow
 def test_ids_are_read_as_a_run_reads_them(tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shop.csv").write_text(
         "customer_id,order_date,amount\nJane@Example.com,2024-01-10,5\nÉVA@example.com,2024-01-11,6\n"
@@ -167,6 +173,7 @@ def test_ids_are_read_as_a_run_reads_them(tmp_path: Path, rfm: Rfm, monkeypatch:
     assert [row["customer_id"] for row in current(tmp_path / "numbers.duckdb")] == ["17851"]
 
 
+@pytest.mark.slow
 def test_a_failed_run_and_a_backfill_leave_the_customers_out(published: Path, rfm: Rfm) -> None:
     assert rfm("forget", FORGOTTEN[0]).code == 0
     ended = rfm("backfill", "orders.csv", "--from", day(10), "--until", day(20), "--every", "week", "--json")

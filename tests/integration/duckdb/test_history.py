@@ -90,6 +90,7 @@ def test_an_older_date_goes_into_the_history_only(orders: Path, rfm: Rfm) -> Non
 # Backfills
 
 
+@pytest.mark.slow
 @pytest.mark.guarantee("backfill")
 @pytest.mark.parametrize(
     ("every", "numbers"), [("day", range(20, 28)), ("week", range(4, 39, 7)), ("month", (4, 35))]
@@ -124,6 +125,7 @@ def test_a_backfill_of_older_dates_leaves_the_current_result(orders: Path, rfm: 
     ]
 
 
+@pytest.mark.slow
 def test_a_repeated_backfill_continues_after_the_last_published_date(
     orders: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,12 +156,14 @@ def test_a_repeated_backfill_continues_after_the_last_published_date(
     assert (again["published"], len(again["skipped"])) == ([], 10)
 
 
+@pytest.mark.slow
 def test_a_backfill_with_other_settings_recomputes_all_dates(orders: Path, rfm: Rfm) -> None:
     span = ("--from", day(20), "--until", day(22), "--json")
     run_ok(rfm, "backfill", orders, *span)
     assert len(rfm("backfill", orders, *span, "--bins", "5", "--preset", "grid").json["published"]) == 3
 
 
+@pytest.mark.slow
 def test_a_backfill_recomputes_a_date_written_before_the_date_that_precedes_it(
     orders: Path, rfm: Rfm
 ) -> None:
@@ -200,6 +204,7 @@ def test_a_rollback_restores_the_previous_date_unchanged(orders: Path, rfm: Rfm)
     assert_segment_changes(history(file))
 
 
+@pytest.mark.slow
 def test_a_rollback_restores_the_run_that_it_names(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
     for number in (10, 20, 30):
@@ -231,6 +236,7 @@ def test_a_rollback_without_a_valid_target_is_an_error(orders: Path, rfm: Rfm) -
 # Retention
 
 
+@pytest.mark.slow
 def test_the_next_publish_deletes_dates_older_than_retention(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
     for number in (5, 15, 25):
@@ -249,6 +255,7 @@ def test_the_next_publish_deletes_dates_older_than_retention(orders: Path, rfm: 
 # Run records
 
 
+@pytest.mark.slow
 def test_every_run_is_recorded_with_its_statistics(orders: Path, rfm: Rfm) -> None:
     result = rfm("run", orders, "--as-of", day(20), "--exclude", "first=customer_id = 'c001'", "--json").json
     assert rfm("run", orders, "--as-of", "2001-01-01").code == 3

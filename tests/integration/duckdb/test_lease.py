@@ -39,6 +39,7 @@ def started(folder: Path, number: int, to: str = "rfm.duckdb") -> Iterator[tuple
         yield start, plan
 
 
+@pytest.mark.matrix
 @needs_links
 @pytest.mark.parametrize(
     "to",
@@ -103,6 +104,7 @@ def test_a_run_whose_lease_was_lost_does_not_publish_over_a_newer_result(
     check_consistency(published)
 
 
+@pytest.mark.slow
 def test_a_rollback_whose_lease_was_lost_restores_nothing(
     published: Path, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +128,7 @@ def test_a_rollback_whose_lease_was_lost_restores_nothing(
 # Links in the place of rfm's own files
 
 
+@pytest.mark.slow
 @needs_links
 @pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
 def test_a_link_in_the_place_of_the_lease_is_not_followed(

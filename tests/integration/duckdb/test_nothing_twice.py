@@ -157,6 +157,7 @@ READ_RIGHT: Mapping[
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("case", READ_RIGHT)
 def test_what_is_equal_in_two_files_counts_once(case: str, tmp_path: Path, rfm: Rfm) -> None:
     files, expected, duplicates = READ_RIGHT[case]
@@ -206,6 +207,7 @@ def test_an_order_with_other_lines_in_another_file_is_asked_about(tmp_path: Path
     assert f"such as order 2: 20.00 in {folder}/1.csv, 15.00 in {folder}/2.csv" in told
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("choice", "expected"),
     [("first", (3, 3, "35.00")), ("last", (3, 3, "30.00")), ("both", (3, 3, "50.00"))],
@@ -246,6 +248,7 @@ DIFFERENT: Mapping[str, tuple[str, str]] = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("case", DIFFERENT)
 def test_a_difference_in_any_role_is_asked_about(case: str, tmp_path: Path, rfm: Rfm) -> None:
     first, last = DIFFERENT[case]
@@ -270,6 +273,7 @@ def test_an_order_that_is_cancelled_in_a_later_export_is_asked_about(tmp_path: P
     assert excluded(ended) == {"duplicate_order": (1, "20.00"), "not_a_sale": (1, "20.00")}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -309,6 +313,7 @@ def test_the_answer_is_that_of_the_files_without_duplicates(
     assert others == excluded(expected)
 
 
+@pytest.mark.slow
 def test_a_large_source_is_scanned_again_only_for_an_order_in_two_files(
     tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ def test_a_table_that_requires_a_filter_then_needs_a_date(partitioned: Any, rfm:
     assert rfm(*RUN, "--as-of", "2024-03-01").code == 0
 
 
+@pytest.mark.slow
 def test_a_narrower_read_is_no_drop_of_the_lines(partitioned: Any, rfm: Rfm) -> None:
     old = "".join(f"ann,old{number},2023-01-05,10\n" for number in range(20))
     partitioned(LINES + old, None, is_required=False)

@@ -232,6 +232,7 @@ RETAIL_SHEETS: dict[str, list[tuple[Any, ...]]] = {
 }
 
 
+@pytest.mark.slow
 def test_online_retail_ii_is_read_from_both_sheets_of_its_workbook(rfm: Rfm, tmp_path: Path) -> None:
     source = tmp_path / "online_retail_II.xlsx"
     with xlsxwriter.Workbook(str(source), {"default_date_format": "yyyy-mm-dd hh:mm"}) as workbook:

@@ -152,6 +152,7 @@ QUESTIONS = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.guarantee("one-scan")
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_whatever_is_asked_parquet_is_scanned_once(
@@ -164,6 +165,7 @@ def test_whatever_is_asked_parquet_is_scanned_once(
     assert ended.json["rows"]["read"] == LINES
 
 
+@pytest.mark.matrix
 @pytest.mark.guarantee("one-scan")
 @pytest.mark.parametrize("question", ["plain", "moving window, net", "everything"])
 def test_whatever_is_asked_a_csv_is_scanned_once(
@@ -179,6 +181,7 @@ def test_whatever_is_asked_a_csv_is_scanned_once(
     assert (scan.what, scan.rows) == ("READ_CSV", LINES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "question", ["plain", "net", "gaps", "moving window, net", "moving window, no orders"]
 )
@@ -198,6 +201,7 @@ def test_a_partitioned_source_is_scanned_once_after_a_sample(
     assert {**parts.json, **own} == {**whole.json, **own}
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("source", "reader"),
     [
@@ -235,6 +239,7 @@ def test_columns_that_nobody_asks_for_are_not_read(shop: Path, rfm: Rfm, profile
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_second_run_scans_the_result_before_it_and_still_the_source_once(
     shop: Path, rfm: Rfm, profiled: list[Profiled]
 ) -> None:
@@ -257,6 +262,7 @@ def test_a_check_scans_the_source_once_as_the_run_does(
         assert scan.rows == LINES
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("source", ["lines.parquet", "lines.csv", "parquet", "csv"])
 def test_the_sample_is_bounded(source: str, shop: Path, rfm: Rfm, profiled: list[Profiled]) -> None:
     assert rfm("run", shop / source).code == 0

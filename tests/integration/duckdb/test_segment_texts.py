@@ -170,6 +170,7 @@ SHOP_CASES = [
 ]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("preset", SEGMENT_PRESETS)
 @pytest.mark.parametrize("shop", SHOP_CASES)
 def test_texts_are_true_of_nine_in_ten_customers(

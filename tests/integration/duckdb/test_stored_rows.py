@@ -133,6 +133,7 @@ def test_an_average_is_derived_as_a_run_computes_it(monetary: Decimal, frequency
         assert row == ((monetary / frequency).quantize(Decimal("1e-9"), ROUND_HALF_UP),)
 
 
+@pytest.mark.slow
 def test_retention_removes_the_rows_and_the_dates_that_are_older(published: Path, rfm: Rfm) -> None:
     published.with_name("rfm.toml").write_text('[history]\nkeep = "15 days"\n', encoding="utf-8")
     assert rfm("run", "orders.csv", "--as-of", day(30)).code == 0
@@ -158,6 +159,7 @@ def test_retention_never_removes_the_current_date(published: Path) -> None:
     assert {row["as_of_date"].isoformat() for row in current(published)} == {day(20)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -191,6 +193,7 @@ def test_a_destination_with_two_tables_is_converted_by_the_next_change(
     assert codes == ([2, 2] if command[0] == "rollback" else [0, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["rfm_segments", "rfm_segments_history"])
 def test_one_of_two_tables_is_enough_for_a_conversion(table: str, published: Path, rfm: Rfm) -> None:
     before, dates = current(published), history(published)
@@ -207,6 +210,7 @@ def test_one_of_two_tables_is_enough_for_a_conversion(table: str, published: Pat
         assert list(history(published)) == [day(20)]
 
 
+@pytest.mark.slow
 def test_a_table_of_another_program_is_refused_by_the_conversion_only(published: Path, rfm: Rfm) -> None:
     store_in_tables(published)
     with closing(duckdb.connect(str(published))) as connection:
@@ -222,6 +226,7 @@ def test_a_table_of_another_program_is_refused_by_the_conversion_only(published:
     assert seen(published) == before
 
 
+@pytest.mark.slow
 def test_a_destination_of_format_1_may_have_the_name_of_another_ones_rows(tmp_path: Path, rfm: Rfm) -> None:
     write_orders(tmp_path)
     for table in ("shop", "shop_rows"):
@@ -245,6 +250,7 @@ def test_a_view_that_was_replaced_is_made_again_by_the_next_publish(published: P
     check_consistency(published)
 
 
+@pytest.mark.slow
 def test_a_database_that_was_exported_and_imported_is_the_same_destination(published: Path, rfm: Rfm) -> None:
     before, exported = seen(published), published.with_name("exported")
     with closing(duckdb.connect(str(published))) as connection:

@@ -111,6 +111,7 @@ def cause(earlier: Row, later: Row, results: tuple[RunResult, RunResult], days: 
     return "edges" if segment_by_edges_of(*aged, results[0]) == earlier["segment"] else "time"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(3))
 def test_transitions_between_stored_days_equal_those_of_independent_runs(
     index: int, replayed: Replay, tmp_path: Path
@@ -136,6 +137,7 @@ def test_transitions_between_stored_days_equal_those_of_independent_runs(
     assert counted == expected
 
 
+@pytest.mark.slow
 def test_customer_counts_and_causes_add_up_on_every_day(replayed: Replay) -> None:
     moved: Counter[str] = Counter()
     for before, day in pairwise(replayed.days):

@@ -75,6 +75,7 @@ def storage_version(file: Path) -> str:
     return str(tags["storage_version"])
 
 
+@pytest.mark.slow
 def test_new_files_state_an_older_storage_version(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     assert rfm("run", orders).code == 0
     assert storage_version(tmp_path / "rfm.duckdb") == "v1.0.0+"
@@ -84,6 +85,7 @@ def test_new_files_state_an_older_storage_version(rfm: Rfm, orders: Path, tmp_pa
     assert storage_version(rejected) == "v1.0.0+"
 
 
+@pytest.mark.slow
 def test_a_setting_chooses_a_newer_storage_version(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     for version in ("v1.4.0", "v2.0.0"):
         (tmp_path / "rfm.toml").write_text(f'[duckdb]\nstorage_version = "{version}"\n', encoding="utf-8")
