@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -73,20 +74,14 @@ def invoke(arguments: list[str]) -> int:
         KeyboardInterrupt: If the command was cancelled.
         Exception: Whatever the command raises.
     """
-    # Registering a command is slow; all of them are needed only to suggest a name for a mistyped one.
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
-    app.registered_commands.clear()
-    for name in (called,) if called in COMMANDS else COMMANDS:
-        app.command(name)(getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), str(name)))
+    group = _group((called,) if called in COMMANDS else tuple(COMMANDS))
     raise_if_cancelled()
     if COMPLETION_VARIABLE in os.environ:
         # A shell asks for completions: typer prints them and exits.
         app(prog_name="rfm")
     try:
         # Not `app()`, which handles Ctrl-C and a closed pipe itself, with exit code 1 for both.
-        group: Any = typer.main.get_command(app)
-        for command in group.commands.values():
-            _format_help(command)
         with group.make_context("rfm", arguments) as context:
             group.invoke(context)
     except typer.Exit as ended:
@@ -96,6 +91,21 @@ def invoke(arguments: list[str]) -> int:
     except _ArgumentError as error:
         raise _usage_error(error) from error
     return 0
+
+
+@cache
+def _group(names: tuple[str, ...]) -> Any:
+    """Return the command line with the named commands.
+
+    Registering a command is slow; all of them are needed only to suggest a name for a mistyped one.
+    """
+    app.registered_commands.clear()
+    for name in names:
+        app.command(name)(getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), name))
+    group: Any = typer.main.get_command(app)
+    for command in group.commands.values():
+        _format_help(command)
+    return group
 
 
 def _format_help(command: Any) -> None:
