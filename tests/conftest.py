@@ -14,6 +14,7 @@ from rfm_pipeline.cli import main
 from support import bigquery_emulator, cdnow, lanes
 from support.bigquery_proxy import InstantClock, Proxy, run_proxy
 from support.cli import Outcome, Rfm
+from support.databases import database
 from support.fork_server import ForkServer, run_fork_server
 from support.real_data import real_data
 
@@ -70,13 +71,11 @@ class OnRecord(Sequence["RunRecord"]):
         self._file = file
 
     def _records(self) -> list[RunRecord]:
-        import duckdb
-
         from rfm_pipeline.results.run_record import RunRecord
 
         if not self._file.exists():
             return []
-        with duckdb.connect(str(self._file), read_only=True) as connection:
+        with database(self._file) as connection:
             cursor = connection.execute(
                 "FROM rfm_segments_runs WHERE kind = 'calibration' ORDER BY started_at"
             )

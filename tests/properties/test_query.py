@@ -12,13 +12,13 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.pipeline import printed_query
+from support.databases import empty_database
 from support.generated import DIMENSIONS, preset, scorings
 from support.generated_shop import (
     COLUMNS,
@@ -103,7 +103,7 @@ def test_the_printed_query_returns_the_published_rows(
         text = printed_query.query(
             Configuration(flags={**SETTINGS, "source": str(source), **options, **scored}), "duckdb", None
         )
-        with duckdb.connect() as connection:
+        with empty_database() as connection:
             read = connection.execute(text)
             columns = [column[0] for column in read.description or ()]
             rows = [without_days(dict(zip(columns, row, strict=True))) for row in read.fetchall()]

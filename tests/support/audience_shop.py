@@ -10,12 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run import run
 from support.cli import Outcome
+from support.databases import database
 
 CONTACTS = "contacts.csv"
 HEADER = ("Customer ID", "E-Mail", "Mobile", "First", "Last", "Country", "Zip")
@@ -80,7 +79,7 @@ def copy_shop(folder: Path) -> None:
 
 def published_rows(folder: Path, columns: str = "*") -> list[dict[str, Any]]:
     """Return the rows of the current result, ordered by customer id."""
-    with duckdb.connect(str(folder / "rfm.duckdb"), read_only=True) as connection:
+    with database(folder / "rfm.duckdb") as connection:
         cursor = connection.execute(f"SELECT {columns} FROM rfm_segments ORDER BY customer_id")
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

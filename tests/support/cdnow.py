@@ -21,7 +21,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Final
 
-import duckdb
+from support.databases import empty_database
 
 MASTER_TRANSACTIONS: Final = 69_659
 MASTER_CUSTOMERS: Final = 23_570
@@ -106,7 +106,7 @@ def write_csv(transactions: list[Transaction], path: Path) -> Path:
 def write_parquet(transactions: list[Transaction], path: Path) -> Path:
     """Write the same columns to a Parquet file, with their types."""
     lines = write_csv(transactions, path.with_suffix(".csv"))
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         types = "{'customer_id': 'VARCHAR', 'amount': 'DECIMAL(12, 2)'}"
         connection.execute(f"COPY (FROM read_csv('{lines}', types = {types})) TO '{path}' (FORMAT parquet)")
     lines.unlink()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
-import duckdb
 import pytest
 
 from support.cli import Outcome, Rfm
+from support.databases import database
 from support.destination_model import (
     COLUMNS,
     REFUSED_FROM,
@@ -455,14 +454,14 @@ class DuckDBSite:
         (self.folder / "orders.csv").write_text(text, encoding="utf-8")
 
     def execute(self, statement: str) -> None:
-        with closing(duckdb.connect(str(self.folder / "rfm.duckdb"))) as connection:
+        with database(self.folder / "rfm.duckdb", read_only=False) as connection:
             connection.execute(statement)
 
     def observe(self) -> Observed:
         file = self.folder / "rfm.duckdb"
         if not file.exists():
             return Observed(None, None, None)
-        with closing(duckdb.connect(str(file), read_only=True)) as connection:
+        with database(file) as connection:
             tables = {
                 name
                 for (name,) in connection.execute(

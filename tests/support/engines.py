@@ -8,7 +8,8 @@ BigQuery's names: `STRING`, `INT64`, `FLOAT64`, `NUMERIC`, `BIGNUMERIC`, `BOOL`,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -25,6 +26,7 @@ from rfm_pipeline.source.profile.sample import Sample
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.pipeline import QueryPipeline, QueryStep
 from rfm_pipeline.sql.query_spec import QuerySpec
+from support.databases import empty_database
 from support.googlesql_engine import googlesql
 
 Row = dict[str, Any]
@@ -182,12 +184,13 @@ def ask_google(question: Question, *, steps: bool = False) -> Answer:
     return _answer(question, "bigquery", steps, create, lambda sql: engine.execute(sql, types, rows))
 
 
-def connected(question: Question) -> duckdb.DuckDBPyConnection:
-    """Return a connection to DuckDB in memory, with a run's settings and the question's table `source`."""
-    connection = duckdb.connect(config={"threads": 2})
-    connection.execute("SET TimeZone = 'UTC'")
-    fill(connection, "source", question.table_columns, question.rows)
-    return connection
+@contextmanager
+def connected(question: Question) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory, with a run's settings and the question's table `source`."""
+    with empty_database() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        fill(connection, "source", question.table_columns, question.rows)
+        yield connection
 
 
 def fill(

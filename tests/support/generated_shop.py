@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import duckdb
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -21,6 +20,7 @@ from rfm_pipeline.pipeline import run as runner
 from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.results.statistics import Excluded
+from support.databases import database
 from support.generated import ROLES
 from support.lanes import max_examples
 
@@ -151,7 +151,7 @@ def by_order(lines: Sequence[Line], files: int) -> list[list[Line]]:
 def run_source(source: Path, directory: Path, **options: Any) -> Published:
     flags = {**SETTINGS, "source": str(source), "to": f"duckdb:{directory / 'rfm.duckdb'}", **options}
     result = runner.run(Configuration(flags=flags), NullObserver(), today=TODAY)
-    with closing(duckdb.connect(str(directory / "rfm.duckdb"), read_only=True)) as connection:
+    with database(directory / "rfm.duckdb") as connection:
         read = connection.execute("SELECT * EXCLUDE (run_id) FROM rfm_segments ORDER BY customer_id")
         names = [column[0] for column in read.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in read.fetchall()]

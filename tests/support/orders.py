@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import duckdb
 
 from support.cli import Outcome
+from support.databases import database
 
 # Four customers: 007 has two orders with three lines, ann one, bob two and a return, cyd one.
 ORDERS = """\
@@ -60,7 +60,7 @@ TABLE = {
 
 
 def published(file: Path, select: str = "FROM rfm_segments ORDER BY customer_id") -> list[tuple[Any, ...]]:
-    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+    with database(file) as connection:
         return connection.execute(select).fetchall()
 
 
@@ -93,7 +93,7 @@ _rows_by_digest: dict[bytes, bytes] = {}
 def _rows_of(path: Path) -> bytes | None:
     """Return what readers of a destination see except the run log, or None if the file is no destination.
 
-    Opening a database takes 30 ms, so that a file whose bytes are known is not opened again.
+    A file whose bytes are known is not opened again.
     """
     if path.with_name(f"{path.name}.wal").exists():
         return _read_rows(path)
@@ -105,7 +105,7 @@ def _rows_of(path: Path) -> bytes | None:
 
 def _read_rows(path: Path) -> bytes | None:
     try:
-        with closing(duckdb.connect(str(path), read_only=True)) as connection:
+        with database(path) as connection:
             tables = connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
             if ("rfm_segments_runs",) not in tables:
                 return None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import duckdb
+
+from support.databases import database
 
 FIRST = date(2024, 1, 1)
 DAYS = 40
@@ -37,7 +38,7 @@ def write_orders(folder: Path, customers: int = 30, seed: int = 1) -> Path:
 
 
 def rows_of(file: Path, select: str) -> list[Row]:
-    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+    with database(file) as connection:
         cursor = connection.execute(select)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -78,7 +79,7 @@ def assert_segment_changes(rows_by_date: Mapping[str, list[Row]]) -> None:
 
 def check_consistency(file: Path) -> tuple[str, int]:
     """Assert that the three tables agree; return the current date and the number of published runs."""
-    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+    with database(file) as connection:
         counted = connection.execute(
             "SELECT MIN(as_of_date)::TEXT, MAX(as_of_date)::TEXT, MIN(run_id), MAX(run_id), COUNT(*)"
             " FROM rfm_segments"
@@ -122,7 +123,7 @@ def store_in_tables(file: Path, table: str = "rfm_segments", *, has_marks: bool 
         has_marks: Whether the comments of the tables have marks, which the first versions did not write.
     """
     roles = {table: "current", f"{table}_history": "history", f"{table}_runs": "runs"}
-    with closing(duckdb.connect(str(file))) as connection:
+    with database(file, read_only=False) as connection:
         connection.execute("BEGIN")
         for name, role in roles.items():
             if role != "runs":

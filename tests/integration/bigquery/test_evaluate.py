@@ -7,12 +7,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import duckdb
 import pytest
 
 from support.bigquery_proxy import Proxy
 from support.bigquery_shop import Shop
 from support.cli import Rfm
+from support.databases import empty_database
 from support.orders import refused
 
 pytestmark = [pytest.mark.xdist_group("bigquery"), pytest.mark.usefixtures("few_replicates")]
@@ -40,7 +40,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 rows.append((f"c{customer}", f"{order}-back", ordered, -1.5))
             day += 1 + int(random.expovariate(1 / gap))
     file = tmp_path_factory.mktemp("shop") / "orders.parquet"
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute(
             "CREATE TABLE orders"
             " (customer_id VARCHAR, order_id VARCHAR, order_date DATE, amount DECIMAL(18, 2))"

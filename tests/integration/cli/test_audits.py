@@ -21,6 +21,7 @@ from rfm_pipeline.results.statistics import Audit
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from support.audit_statistics import PASSING, changed
 from support.cli import Rfm
+from support.databases import empty_database
 from support.orders import ORDERS, contents, published, refused
 
 
@@ -61,6 +62,7 @@ def test_a_level_makes_an_audit_block_warn_or_be_off(rfm: Rfm, orders: Path, tmp
     assert "bins_collapsed" not in audits(rfm("run", orders, "--json").json)
 
 
+@pytest.mark.slow
 def test_a_variable_changes_the_level_and_keeps_the_limit_of_the_file(
     rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +165,7 @@ def test_a_query_that_is_off_is_not_validated(rfm: Rfm, orders: Path) -> None:
     assert "odd" not in audits(rfm("run", orders, "--json").json)
 
 
+@pytest.mark.slow
 def test_a_query_can_read_the_current_result(rfm: Rfm, orders: Path) -> None:
     gone = "SELECT customer_id FROM previous EXCEPT SELECT customer_id FROM segments"
     configure(orders, f'[audits.queries]\ngone = {{ query = "{gone}", level = "warn" }}\n')
@@ -180,6 +183,7 @@ def test_at_most_five_rows_are_shown(rfm: Rfm, orders: Path) -> None:
     assert (audit_result["detail"], len(audit_result["rows"])) == ("`many` found more than 5 rows.", 5)
 
 
+@pytest.mark.slow
 def test_a_query_can_be_configured_by_a_variable(
     rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,7 +238,7 @@ class Warehouse:
 
 @pytest.fixture
 def warehouse() -> Iterator[Warehouse]:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute(
             "CREATE TABLE result AS SELECT customer_id, r_score, 1 AS f_score, 1 AS m_score, segment,"
             " concat(r_score, '11') AS rfm_score, DATE '2024-03-01' AS last_order_date"
@@ -338,6 +342,7 @@ def test_the_preset_of_an_export_has_limits_of_its_own_which_the_user_can_change
     assert limits(MOSTLY_EXCLUDED="0.5") == ("warn", 0.9, "block", 0.5)
 
 
+@pytest.mark.slow
 def test_unreadable_values_are_shown_with_advice_at_any_share(rfm: Rfm, tmp_path: Path) -> None:
     path = write_sales(tmp_path / "sales.csv", 1_000, 0)
     with path.open("a", encoding="utf-8") as file:

@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from rfm_pipeline.common.schema import Column, Kind
@@ -15,6 +14,7 @@ from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.exclusions import condition_sql
 from support.bad_input import Case, case, check, make_shop
 from support.cli import Rfm
+from support.databases import empty_database
 
 CONDITION = 'TRY_CAST("Quantity" AS DECIMAL) > 100'
 
@@ -180,7 +180,7 @@ stability = 'VOLATILE' OR stability = 'CONSISTENT_WITHIN_QUERY' AND (
 
 def volatile_functions() -> list[str]:
     """Return DuckDB's functions whose value depends on more than the arguments, and macros that call them."""
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         functions = connection.execute(
             f"SELECT DISTINCT function_name, {CHANGES}, macro_definition FROM duckdb_functions()"
             " WHERE function_type IN ('scalar', 'macro') AND REGEXP_MATCHES(function_name, '^[a-z]')"

@@ -20,6 +20,7 @@ import rfm_pipeline
 from rfm_pipeline.cli import main
 from rfm_pipeline.errors import UsageError
 from support.cli import Rfm
+from support.databases import empty_database
 from support.orders import refused
 
 DAYS = 120
@@ -67,7 +68,7 @@ def shop(files: Path, tmp_path: Path) -> Path:
 
 
 def rows_of(file: str | Path) -> pd.DataFrame:
-    with closing(duckdb.connect()) as connection:
+    with empty_database() as connection:
         return connection.execute(f"SELECT * FROM read_csv('{file}', all_varchar = true)").df()
 
 
@@ -121,6 +122,7 @@ def test_what_is_said_of_a_method_is_said_of_side_b(shop: Path, rfm: Rfm) -> Non
     assert sum(note.startswith("ntile: ") for note in notes) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("own", "other"), [("classic", "lifecycle"), ("lifecycle", "classic")])
 def test_a_map_with_conditions_on_gaps_can_be_on_either_side(
     own: str, other: str, shop: Path, rfm: Rfm
@@ -247,6 +249,7 @@ def test_equal_results_are_equal_and_one_cent_is_found(shop: Path, rfm: Rfm, tmp
 # Output
 
 
+@pytest.mark.slow
 def test_the_csv_has_the_table_of_segments_or_the_customers(shop: Path, rfm: Rfm) -> None:
     asked = ("compare", shop, "--with", "preset=pymc")
     flows = list(csv.DictReader(io.StringIO(rfm(*asked, "--csv").stdout)))

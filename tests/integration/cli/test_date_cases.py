@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from support.cli import Outcome, Rfm
+from support.databases import empty_database
 from support.paths import TEST_DATA
 
 CASES = TEST_DATA / "cases"
@@ -171,6 +172,7 @@ def test_a_late_date_in_another_form_is_excluded_with_an_example(rfm: Rfm, tmp_p
     assert "02/13/2024" in rfm("run", tmp_path / "orders.csv", "--to", "duckdb:b.duckdb").stdout
 
 
+@pytest.mark.slow
 def test_a_date_after_the_sample_decides_which_number_is_the_day(rfm: Rfm, tmp_path: Path) -> None:
     ambiguous = [f"{1 + number % 12:02}/{1 + number % 11:02}/2024" for number in range(2100)]
     outcome = rfm("run", orders(tmp_path, [*ambiguous, "25/01/2024"]), "--json")
@@ -196,7 +198,7 @@ def test_a_date_after_the_sample_decides_which_number_is_the_day(rfm: Rfm, tmp_p
 )
 def test_columns_of_parquet_are_read_by_their_type(values: str, right: str, rfm: Rfm, tmp_path: Path) -> None:
     path = tmp_path / "orders.parquet"
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
             f"COPY (SELECT 'o1' AS order_id, 'c1' AS customer_id, {values} AS order_date, 10.0 AS amount)"

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from support.cli import Rfm
+from support.databases import empty_database
 from support.orders import ORDERS, published, refused
 
 MAP = """
@@ -68,6 +69,7 @@ def test_a_customer_is_explained(shop: Path, rfm: Rfm) -> None:
     assert "Valid for these edges; a later run computes its own" in output
 
 
+@pytest.mark.slow
 def test_the_matched_rule_and_the_effect_of_time_are_printed(shop: Path, rfm: Rfm) -> None:
     output = normalize_blanks(rfm("explain", "007", "orders.csv").stdout)
     assert "212: Rule 3 (the cell 212) gives Rich" in output
@@ -162,6 +164,7 @@ def test_unreadable_values_are_printed_as_written(shop: Path, rfm: Rfm) -> None:
     assert "1 invalid_date 9.00 such as '2024-02-30'" in output
 
 
+@pytest.mark.slow
 def test_the_newest_orders_are_listed_or_all_with_a_flag(tmp_path: Path, rfm: Rfm) -> None:
     lines = [f"ann,O{number:02},2024-01-{number:02},5" for number in range(1, 26)]
     (tmp_path / "o.csv").write_text("\n".join(["customer_id,order_id,order_date,amount", *lines]))
@@ -175,6 +178,7 @@ def test_the_newest_orders_are_listed_or_all_with_a_flag(tmp_path: Path, rfm: Rf
     assert (len(every["orders"]), every["orders_left_out"]) == (25, 0)
 
 
+@pytest.mark.slow
 def test_without_order_ids_each_line_is_an_order(tmp_path: Path, rfm: Rfm) -> None:
     (tmp_path / "o.csv").write_text("customer_id,order_date,amount\nann,2024-01-01,5\nann,2024-01-01,5\n")
     finished = rfm("explain", "ann", "o.csv", "--window", "3 days", "--method", "quantile")
@@ -185,6 +189,7 @@ def test_without_order_ids_each_line_is_an_order(tmp_path: Path, rfm: Rfm) -> No
     assert explanation["changes"]["no_order"][-1] == {"segment": None, "as_of": "2024-01-04"}
 
 
+@pytest.mark.slow
 def test_ntile_gives_no_predictions(shop: Path, rfm: Rfm) -> None:
     (shop / "rfm.toml").unlink()
     finished = rfm("explain", "ann", "orders.csv", "--method", "ntile")
@@ -193,6 +198,7 @@ def test_ntile_gives_no_predictions(shop: Path, rfm: Rfm) -> None:
     assert explanation["changes"]["no_order"] == []
 
 
+@pytest.mark.slow
 def test_future_dated_lines_limit_the_predictions(shop: Path, rfm: Rfm) -> None:
     explanation = rfm("explain", "007", "orders.csv", "--as-of", "2024-02-20", "--json").json
     assert explanation["changes"]["until"] == "2024-02-29"
@@ -216,6 +222,7 @@ def test_a_customer_without_counted_lines_and_an_unknown_one_are_different_error
     assert hint.startswith("1 customer has a similar id, which a terminal shows")
 
 
+@pytest.mark.slow
 def test_fully_returned_orders_are_reported_as_no_positive_order(tmp_path: Path, rfm: Rfm) -> None:
     lines = "ann,A,2024-01-01,5\nbob,B,2024-01-02,5\nbob,B,2024-01-03,-5\n"
     (tmp_path / "o.csv").write_text(f"customer_id,order_id,order_date,amount\n{lines}")
@@ -313,7 +320,7 @@ def test_a_prediction_holds_when_the_orders_are_added(online_retail: Path, rfm: 
         f"('new {number}', 1, TIMESTAMP '2012-01-0{number + 1}', 0.01, 12350)"
         for number in range(prediction["orders"])
     )
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute(
             "COPY (SELECT InvoiceNo, Quantity, InvoiceDate, UnitPrice, CustomerID"
             f" FROM read_parquet('{online_retail}') UNION ALL VALUES {orders})"

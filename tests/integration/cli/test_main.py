@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from support.cli import Outcome, Rfm
+from support.databases import empty_database
 from support.orders import EXPECTED_ROWS, ORDERS, contents, published, refused, run_python
 
 
@@ -88,6 +89,7 @@ def test_a_bug_is_reported_in_one_sentence_without_a_traceback(
     assert "rfm --debug" in hint
 
 
+@pytest.mark.slow
 def test_debug_adds_the_traceback_and_keeps_the_exit_code(tmp_path: Path) -> None:
     done = run_python("-m", "rfm_pipeline", "--debug", "run", str(tmp_path / "nothing.csv"))
     assert done.returncode == 2
@@ -373,7 +375,7 @@ def test_the_printed_query_returns_the_published_rows(rfm: Rfm, orders: Path, tm
     query = rfm("sql", orders.name, "--exclude", "foreign=country = 'FR' AND quantity = '4'").stdout
     assert contents(tmp_path) == before
     assert rfm("run", orders, "--exclude", "foreign=country = 'FR' AND quantity = '4'").code == 0
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         cursor = connection.execute(query)
         names = [column[0] for column in cursor.description or ()]

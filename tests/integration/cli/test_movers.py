@@ -13,7 +13,6 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from rfm_pipeline.config.loader import load_configuration
@@ -21,6 +20,7 @@ from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run import run
 from support import moving_shop
 from support.cli import Rfm
+from support.databases import empty_database
 from support.moving_shop import EARLIER, LATER, RULES
 from support.orders import refused
 
@@ -109,6 +109,7 @@ def test_json_has_the_totals_and_masked_customers(published: Path, rfm: Rfm) -> 
     assert (mover["customer_id"], mover["reasons"]) == ("r...", ["woke_up", "new_at_top"])
 
 
+@pytest.mark.slow
 def test_a_run_states_the_revenue_at_risk(published: Path, rfm: Rfm) -> None:
     ran = rfm("run", "orders.csv", "--as-of", LATER, "--json").json
     assert ran["at_risk"] == {"customers": 2, "revenue": "50.00"}
@@ -243,7 +244,7 @@ def test_addresses_are_written_only_if_that_is_allowed(tmp_path: Path, rfm: Rfm)
 
 def test_a_parquet_file_has_typed_columns(published: Path, rfm: Rfm) -> None:
     assert rfm("movers", "-o", "movers.parquet").code == 0
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         rows = connection.execute(
             "SELECT customer_id, monetary, mean_gap_days, last_order_date FROM 'movers.parquet'"
         ).fetchall()

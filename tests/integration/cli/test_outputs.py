@@ -8,11 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import fastexcel
 import pytest
 
 from support.cli import Rfm
+from support.databases import empty_database
 from support.orders import EXPECTED_ROWS, ORDERS, TABLE, published, without_run_id
 
 
@@ -39,7 +39,7 @@ http://shop.example/1,5,2024-01-14,7.123
 
 def read_back(path: Path) -> list[tuple[Any, ...]]:
     """Return the rows of an output file as another program reads them, in the table's types."""
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         match path.suffix:
             case ".csv" | ".tsv":
                 delimiter = "\t" if path.suffix == ".tsv" else ","
@@ -134,6 +134,7 @@ def history(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_later_date_has_the_previous_segment_of_each_customer(
     rfm: Rfm, history: Path, tmp_path: Path
 ) -> None:

@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from rfm_pipeline.config.notifications import WEBHOOK_VARIABLE
 from support.chat_server import Chat, run_chat
 from support.cli import Outcome, Rfm
+from support.databases import database
 
 # Parts of the planted values by where they are.
 ADDRESS, LOCAL_ADDRESS, NAME, CUSTOMER = (
@@ -75,7 +75,7 @@ def records_of(folder: Path) -> str:
     file = folder / "rfm.duckdb"
     if not file.exists():
         return ""
-    with duckdb.connect(str(file), read_only=True) as connection:
+    with database(file) as connection:
         return str(connection.execute("FROM rfm_segments_runs").fetchall())
 
 

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from support.cli import Rfm
+from support.databases import empty_database
 from support.orders import published, refused
 
 ORDERS = "customer_id,order_id,ordered_at,amount\na,1,2025-01-01,5\nb,2,2025-02-01,7.5\n"
@@ -31,6 +32,7 @@ def test_a_line_break_in_a_file_name_does_not_end_a_comment(end: str, shop: Path
         assert "CREATE TABLE stolen" in header
 
 
+@pytest.mark.slow
 def test_the_query_of_a_table_in_a_duckdb_file_runs_in_another_session(shop: Path, rfm: Rfm) -> None:
     with duckdb.connect(shop / "shop's.duckdb") as connection:
         connection.execute("CREATE SCHEMA raw")
@@ -38,7 +40,7 @@ def test_the_query_of_a_table_in_a_duckdb_file_runs_in_another_session(shop: Pat
     source = "duckdb:shop's.duckdb#raw.my orders"
     printed = rfm("sql", source)
     assert rfm("run", source, "--quiet").code == 0
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         rows = connection.execute(printed.stdout).fetchall()
     columns = (
         "customer_id, recency_days, frequency, monetary, avg_order_value, first_order_date, last_order_date,"
@@ -62,6 +64,7 @@ def test_a_comment_says_that_ambiguous_dates_are_excluded(shop: Path, rfm: Rfm) 
     assert "ambiguous" not in with_format.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", ["duckdb", "bigquery"])
 def test_ntile_is_noted_in_the_query_and_in_the_output(dialect: str, shop: Path, rfm: Rfm) -> None:
     printed = rfm("sql", "orders.csv", "--method", "ntile", "--dialect", dialect).stdout

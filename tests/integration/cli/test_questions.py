@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pytest
 import xlsxwriter
 
 from rfm_pipeline.cli.options import FLAGS
 from rfm_pipeline.config.questions import questions
 from support.cli import Outcome, Rfm
+from support.databases import empty_database
 
 FLAGS_WITHOUT_VALUE = {"--no-header", "--replace-source"}
 _FLAG = re.compile(r"""--[a-z-]+(?: (?:'[^']*'|"[^"]*"|[^\s,;()'"]+))?""")
@@ -58,7 +58,7 @@ def text_file(name: str, text: str) -> Write:
 
 def parquet(query: str) -> Write:
     def write(folder: Path) -> None:
-        with duckdb.connect() as connection:
+        with empty_database() as connection:
             connection.execute(f"COPY ({query}) TO '{folder / 'orders.parquet'}' (FORMAT parquet)")
 
     return write
@@ -682,6 +682,7 @@ def test_the_query_for_an_amount_in_two_columns_is_a_source(
     assert rfm("run", tmp_path / "orders.sql", *arguments).json["revenue"] == "17.50"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "more"), [("", "USD"), ("EUR = 1", "USD")])
 def test_the_rates_of_a_hint_are_a_configuration(tmp_path: Path, rfm: Rfm, first: str, more: str) -> None:
     source, config = tmp_path / "orders.csv", tmp_path / "rfm.toml"

@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from support.cli import Rfm
+from support.databases import database
 from support.paths import TEST_DATA
 
 EARLIER, LATER = "2026-10-01", "2026-11-01"
@@ -73,6 +74,7 @@ def test_an_audit_that_compares_with_the_current_result_is_not_compared(destinat
     assert audits["moved"]["status"] == "passed"
 
 
+@pytest.mark.slow
 def test_frozen_edges_of_an_earlier_version_score_as_they_did(destination: Path, rfm: Rfm) -> None:
     (calibration,) = [run for run in rfm("runs", "--json").json["runs"] if run["kind"] == "calibration"]
     ran = rfm("run", SUBSCRIPTIONS, "--freeze", calibration["run_id"], "--as-of", EARLIER, "--json")
@@ -80,7 +82,7 @@ def test_frozen_edges_of_an_earlier_version_score_as_they_did(destination: Path,
     assert not [note for note in ran.json["notes"] if "tied" in note]
     edges = {scores["dimension"]: scores["edges"] for scores in calibration["edges"]}
     assert ran.json["edges"] == edges_by_measure(edges)
-    with closing(duckdb.connect(str(destination), read_only=True)) as connection:
+    with database(destination) as connection:
         rows = connection.execute(
             "SELECT recency_days, frequency, monetary, r_score, f_score, m_score FROM rfm_segments_history"
             f" WHERE as_of_date = DATE '{EARLIER}'"
@@ -96,6 +98,7 @@ def edges_by_measure(edges: dict[str, list[object]]) -> dict[str, list[object]]:
     return {"recency_days" if name == "recency" else name: values for name, values in edges.items()}
 
 
+@pytest.mark.slow
 def test_the_stored_dates_can_be_bounded_and_have_to_exist(destination: Path, rfm: Rfm) -> None:
     bounded = rfm("backfill", SUBSCRIPTIONS, "--every", "stored", "--until", EARLIER, "--json")
     assert [run["as_of"] for run in bounded.json["published"]] == [EARLIER]

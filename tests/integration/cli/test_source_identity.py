@@ -14,6 +14,7 @@ import duckdb
 import pytest
 
 from support.cli import Rfm
+from support.databases import database
 from support.orders import contents, refused
 
 COLUMNS = ("customer_id", "order_id", "date", "amount")
@@ -38,7 +39,7 @@ def audits(result: Mapping[str, Any]) -> dict[str, str]:
 
 
 def current(file: Path) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(file), read_only=True) as connection:
+    with database(file) as connection:
         return connection.execute("FROM rfm_segments ORDER BY customer_id").fetchall()
 
 
@@ -81,6 +82,7 @@ def test_globs_folders_and_standard_input_are_the_same_source(
     assert rfm("run", "-", "-q").code == 0
 
 
+@pytest.mark.slow
 def test_columns_that_differ_in_case_and_punctuation_are_the_same(
     rfm: Rfm, published: Path, tmp_path: Path
 ) -> None:
@@ -88,6 +90,7 @@ def test_columns_that_differ_in_case_and_punctuation_are_the_same(
     assert rfm("run", path, "-q").code == 0
 
 
+@pytest.mark.slow
 def test_customers_outside_the_window_are_not_missing(rfm: Rfm, published: Path, tmp_path: Path) -> None:
     old = "\n".join(f"c{number:03},x{number},2022-01-01,5" for number in range(3, 40))
     path = write(tmp_path / "orders.csv", range(3), lines=old)
@@ -102,6 +105,7 @@ def test_windows_without_a_common_day_are_not_compared(rfm: Rfm, published: Path
     assert rfm("run", path, "--window", "30 days", "-q").code == 0
 
 
+@pytest.mark.slow
 def test_an_older_result_of_the_same_source_can_be_published(
     rfm: Rfm, published: Path, tmp_path: Path
 ) -> None:
@@ -177,6 +181,7 @@ def test_other_customers_are_refused_after_staging_and_nothing_changes(
     assert len(current(published)) == 53
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "code"), [(36, 0), (37, 2)])
 def test_one_in_ten_of_the_customers_is_enough(
     rfm: Rfm, published: Path, tmp_path: Path, first: int, code: int
@@ -185,6 +190,7 @@ def test_one_in_ten_of_the_customers_is_enough(
     assert rfm("run", path, "-q").code == code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("customers", "code"), [(19, 0), (20, 2)])
 def test_small_results_are_told_apart_by_their_columns_only(
     rfm: Rfm, tmp_path: Path, customers: int, code: int
@@ -205,6 +211,7 @@ def test_a_backfill_of_another_source_is_refused_and_can_be_allowed(
     assert len(rfm(*arguments, "--replace-source").json["published"]) == 2
 
 
+@pytest.mark.slow
 def test_a_calibration_with_another_source_is_refused(rfm: Rfm, published: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "b.csv", columns=("email", "order_id", "date", "amount"))
     refused(rfm("calibrate", path), code=2)
@@ -213,6 +220,7 @@ def test_a_calibration_with_another_source_is_refused(rfm: Rfm, published: Path,
 # Records
 
 
+@pytest.mark.slow
 def test_the_source_is_on_record(rfm: Rfm, published: Path) -> None:
     (record,) = rfm("runs", "--json").json["runs"]
     assert record["rules"]["source"] == {

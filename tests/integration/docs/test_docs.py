@@ -14,7 +14,6 @@ from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import typer
 
@@ -29,6 +28,7 @@ from rfm_pipeline.config.settings import BUILT_IN_REASONS
 from rfm_pipeline.notifications.message import RunContext, failure_message
 from rfm_pipeline.warehouse.bigquery.errors import FINE_GRAINED_READER, ROLES_BY_PERMISSION
 from support.cli import Rfm
+from support.databases import empty_database
 from support.markdown import README, blocks
 from support.paths import ROOT
 
@@ -171,7 +171,7 @@ def test_presets_that_documents_name_exist() -> None:
 
 def test_the_readmes_example_is_what_a_run_prints(rfm: Rfm, online_retail: Path, tmp_path: Path) -> None:
     (shown,) = (block for block in blocks("text") if block.startswith("orders export.csv"))
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute(
             f"COPY (FROM read_parquet('{online_retail}')) TO '{tmp_path}/orders export.csv' (HEADER)"
         )

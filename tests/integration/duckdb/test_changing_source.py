@@ -16,6 +16,7 @@ from rfm_pipeline.pipeline.progress import NullObserver
 from rfm_pipeline.pipeline.run import run
 from rfm_pipeline.results.run_result import RunResult
 from support.bad_input import HEADER, ORDERS
+from support.databases import database
 from support.orders import published
 
 BEFORE_THE_SCAN, AFTER_IT, BEFORE_THE_PUBLISH = (
@@ -101,6 +102,7 @@ def test_a_file_that_changes_is_not_published(
     assert message == (f"{path} changed while it was read ({difference}), so its lines may be of two states.")
 
 
+@pytest.mark.slow
 def test_a_change_of_the_format_is_reported_as_a_change(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_text(ORDERS)
@@ -121,7 +123,7 @@ def test_the_failure_is_on_record(tmp_path: Path) -> None:
     path = tmp_path / "orders.csv"
     path.write_text(ORDERS)
     message = refused(tmp_path, str(path), BEFORE_THE_PUBLISH, lambda: append(path))
-    with duckdb.connect(str(tmp_path / "rfm.duckdb"), read_only=True) as connection:
+    with database(tmp_path / "rfm.duckdb") as connection:
         rows = connection.execute(
             "SELECT status, error FROM rfm_segments_runs ORDER BY started_at"
         ).fetchall()
@@ -140,6 +142,7 @@ def test_a_file_of_several_that_changes_is_not_published(
     assert message.startswith(f"{paths[1]} changed while it was read")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["exports", "exports/*.csv"])
 def test_a_file_that_is_added_is_for_the_next_run(tmp_path: Path, source: str) -> None:
     paths, added = two_files(tmp_path), tmp_path / "exports" / "c.csv"
@@ -200,6 +203,7 @@ def test_a_database_that_is_replaced_is_not_published(tmp_path: Path) -> None:
     assert message.startswith(f"{path} changed while it was read (it is another file)")
 
 
+@pytest.mark.slow
 def test_a_table_in_the_destination_itself_can_be_published(tmp_path: Path) -> None:
     path = tmp_path / "rfm.duckdb"
     make_database(path)

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from support.cli import Rfm
+from support.databases import database
 from support.orders import refused
 from support.shops import current, day, history, rows_of, runs, write_orders
 
@@ -27,7 +28,7 @@ def published(tmp_path: Path, rfm: Rfm) -> Path:
 
 def everything(file: Path) -> str:
     """Return all values of all tables of a database, as text."""
-    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+    with database(file) as connection:
         tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
         return "\n".join(str(connection.execute(f"FROM {table}").fetchall()) for (table,) in tables)
 

@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from msgspec.structs import replace
 
@@ -14,6 +13,7 @@ from rfm_pipeline.common.schema import Kind, Partition
 from rfm_pipeline.warehouse.base import SourceTable
 from rfm_pipeline.warehouse.duckdb.warehouse import DuckDBWarehouse
 from support.cli import Rfm
+from support.databases import empty_database
 from support.orders import refused
 
 # The lines of 2023 are old; those of the newest partition have no customer.
@@ -29,7 +29,7 @@ LATE = ",4,2024-06-01,5\n"
 def write_lines(lines: str) -> None:
     Path("lines.csv").write_text(lines, encoding="utf-8")
     types = "{'customer_id': 'VARCHAR', 'order_id': 'VARCHAR', 'order_date': 'DATE', 'amount': 'INTEGER'}"
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute(f"COPY (FROM read_csv('lines.csv', columns = {types})) TO 'lines.parquet'")
 
 
@@ -56,6 +56,7 @@ def partitioned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 RUN = ("run", "lines.parquet", "--window", "30 days", "--json")
 
 
+@pytest.mark.slow
 def test_older_partitions_are_not_read(partitioned: Any, rfm: Rfm) -> None:
     partitioned(LINES, date(2024, 3, 1), is_required=True)
     result = rfm(*RUN).json
@@ -63,6 +64,7 @@ def test_older_partitions_are_not_read(partitioned: Any, rfm: Rfm) -> None:
     assert "only partitions of `order_date` from 2024-01-23 on are read" in result["notes"]
 
 
+@pytest.mark.slow
 def test_all_partitions_are_read_where_no_line_of_the_newest_ones_counts(partitioned: Any, rfm: Rfm) -> None:
     partitioned(LINES + LATE, date(2024, 6, 1), is_required=False)
     result = rfm(*RUN).json
@@ -70,6 +72,7 @@ def test_all_partitions_are_read_where_no_line_of_the_newest_ones_counts(partiti
     assert not any("partitions" in note for note in result["notes"])
 
 
+@pytest.mark.slow
 def test_a_table_that_requires_a_filter_then_needs_a_date(partitioned: Any, rfm: Rfm) -> None:
     partitioned(LINES + LATE, date(2024, 6, 1), is_required=True)
     sentence, hint = refused(rfm(*RUN))

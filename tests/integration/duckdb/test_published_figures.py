@@ -19,6 +19,7 @@ import pytest
 import xlsxwriter
 
 from support.cli import Rfm
+from support.databases import database, empty_database
 from support.orders import TABLE
 from support.real_data import real_data
 
@@ -39,7 +40,7 @@ class Published:
     output: dict[str, Any]
 
     def rows(self, select: str = f"SELECT {', '.join(list(TABLE)[:-1])} FROM rfm_segments ORDER BY 1") -> Any:
-        with closing(duckdb.connect(str(self.file), read_only=True)) as connection:
+        with database(self.file) as connection:
             return connection.execute(select).fetchall()
 
 
@@ -103,7 +104,7 @@ def test_json_has_the_published_totals(retail: Published) -> None:
 
 def test_the_amount_of_every_line_is_either_kept_or_excluded(retail: Published) -> None:
     # The expected sums come from the raw file; its prices are doubles with at most six decimals.
-    with closing(duckdb.connect()) as connection:
+    with empty_database() as connection:
         connection.execute(
             "CREATE VIEW raw AS SELECT CAST(UnitPrice AS DECIMAL(18, 6)) * Quantity AS amount, *"
             f" FROM read_parquet('{real_data('online_retail.parquet')}')"
@@ -123,7 +124,7 @@ def test_the_amount_of_every_line_is_either_kept_or_excluded(retail: Published) 
 
 
 def test_recency_is_the_days_from_the_last_order_to_the_newest_one(retail: Published) -> None:
-    with closing(duckdb.connect()) as connection:
+    with empty_database() as connection:
         expected = connection.execute(
             "SELECT CAST(CAST(CustomerID AS BIGINT) AS VARCHAR), DATE '2011-12-09' - MAX(InvoiceDate)::DATE"
             f" FROM read_parquet('{real_data('online_retail.parquet')}')"

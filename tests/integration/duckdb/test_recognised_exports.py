@@ -8,11 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import xlsxwriter
 
 from support.cli import Rfm
+from support.databases import empty_database
 from support.orders import published
 
 MEASURES = (
@@ -87,6 +87,7 @@ def test_a_shopify_export_counts_orders_once_and_subtracts_refunds(
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_shopify_export_uses_the_days_of_the_configured_time_zone(
     rfm: Rfm, shopify: Path, tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_a_shopify_export_uses_the_days_of_the_configured_time_zone(
     assert result["as_of"] == "2024-03-12"
 
 
+@pytest.mark.slow
 def test_column_flags_add_to_a_recognised_export(rfm: Rfm, shopify: Path, tmp_path: Path) -> None:
     result, rows = measured(rfm, tmp_path, shopify, "--customer-id", "Currency")
     assert [row[:3] for row in rows] == [("EUR", 5, Decimal("135.24"))]
@@ -106,6 +108,7 @@ def test_column_flags_add_to_a_recognised_export(rfm: Rfm, shopify: Path, tmp_pa
     assert "customer_id is `Currency`, in place of the preset's `Email`" in result["notes"]
 
 
+@pytest.mark.slow
 def test_a_preset_is_refused_by_name(rfm: Rfm, shopify: Path, tmp_path: Path) -> None:
     columns = [
         "--customer-id",
@@ -134,6 +137,7 @@ id,order_id,user_id,product_id,inventory_item_id,status,created_at,shipped_at,de
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", [False, True], ids=["csv", "parquet"])
 def test_thelook_items_are_summed_per_order_without_cancelled_and_returned_ones(
     typed: bool, rfm: Rfm, tmp_path: Path
@@ -144,7 +148,7 @@ def test_thelook_items_are_summed_per_order_without_cancelled_and_returned_ones(
         lines = f"read_csv('{source}', types = {{'created_at': 'VARCHAR'}})"
         source = tmp_path / "order_items.parquet"
         at = "CAST(replace(created_at, ' UTC', '+00') AS TIMESTAMPTZ) AS created_at"
-        with duckdb.connect() as connection:
+        with empty_database() as connection:
             connection.execute("SET TimeZone = 'America/New_York'")
             connection.execute(f"COPY (SELECT * REPLACE ({at}) FROM {lines}) TO '{source}' (FORMAT parquet)")
     assert recognised(rfm, source) == "thelook"
@@ -183,13 +187,14 @@ GA4 = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ndjson", "parquet"])
 def test_ga4_purchases_are_found_in_their_nested_record(kind: str, rfm: Rfm, tmp_path: Path) -> None:
     source = tmp_path / "events.ndjson"
     source.write_text("".join(json.dumps(row) + "\n" for row in GA4), encoding="utf-8")
     if kind == "parquet":
         source = tmp_path / "events.parquet"
-        with duckdb.connect() as connection:
+        with empty_database() as connection:
             connection.execute(
                 f"COPY (FROM read_json('{tmp_path}/events.ndjson')) TO '{source}' (FORMAT parquet)"
             )
@@ -260,6 +265,7 @@ def test_online_retail_ii_is_read_from_both_sheets_of_its_workbook(rfm: Rfm, tmp
     assert (only["rows"]["read"], only["revenue"]) == (4, "26.40")
 
 
+@pytest.mark.slow
 def test_american_dates_of_online_retail_are_read(rfm: Rfm, tmp_path: Path) -> None:
     source = tmp_path / "data.csv"
     source.write_text(

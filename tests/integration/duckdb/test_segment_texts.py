@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import duckdb
 import pytest
 
 import rfm_pipeline as rfm
@@ -21,6 +20,7 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.explain.order_timeline import twice_median_gap
 from support import cdnow
+from support.databases import empty_database
 from support.generated import SEGMENT_PRESETS
 from support.paths import SHARED_DATA
 from support.segment_claims import Customer, advice_claims, claims
@@ -83,7 +83,7 @@ def online_retail() -> list[Order]:
         "CustomerID::INTEGER::VARCHAR, MAX(InvoiceDate)::DATE, (100 * SUM(Quantity * UnitPrice))::BIGINT"
     )
     kept = "CustomerID IS NOT NULL AND Quantity > 0 AND UnitPrice > 0"
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         orders = f"SELECT {columns} FROM '{path}' WHERE {kept} GROUP BY CustomerID, InvoiceNo ORDER BY ALL"
         return connection.execute(orders).fetchall()
 

@@ -22,6 +22,7 @@ from rfm_pipeline.sql.stored_rows import publish_rows_sql, view_sql
 from rfm_pipeline.warehouse.duckdb.destination import open_duckdb_destination
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
 from support.cli import Rfm
+from support.databases import empty_database
 from support.orders import refused
 from support.shops import (
     check_consistency,
@@ -95,6 +96,7 @@ def test_a_row_is_stored_once_and_a_rollback_moves_no_row(published: Path, rfm: 
     check_consistency(published)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bins", [4, 10])
 def test_the_view_derives_what_the_run_computed(bins: int, tmp_path: Path, rfm: Rfm) -> None:
     write_orders(tmp_path)
@@ -110,12 +112,13 @@ def test_the_view_derives_what_the_run_computed(bins: int, tmp_path: Path, rfm: 
     assert ("-" in written[0]["rfm_score"]) == (bins == 10)
 
 
+@pytest.mark.slow
 @given(
     monetary=st.decimals("-1e18", "1e18", places=9, allow_nan=False),
     frequency=st.integers(1, 10_000_000),
 )
 def test_an_average_is_derived_as_a_run_computes_it(monetary: Decimal, frequency: int) -> None:
-    with closing(duckdb.connect()) as connection:
+    with empty_database() as connection:
         connection.execute(
             "CREATE TABLE t_dates AS SELECT DATE '2024-01-01' AS as_of_date, 'a' AS run_id,"
             " '' AS score_separator, TRUE AS is_current"
@@ -242,6 +245,7 @@ def test_a_destination_of_format_1_may_have_the_name_of_another_ones_rows(tmp_pa
     assert "is not a table of rfm, which needs its name for the stored rows of shop." in sentence
 
 
+@pytest.mark.slow
 def test_a_view_that_was_replaced_is_made_again_by_the_next_publish(published: Path, rfm: Rfm) -> None:
     with closing(duckdb.connect(str(published))) as connection:
         connection.execute("CREATE OR REPLACE VIEW rfm_segments AS FROM rfm_segments_history")
@@ -264,6 +268,7 @@ def test_a_database_that_was_exported_and_imported_is_the_same_destination(publi
     check_consistency(published)
 
 
+@pytest.mark.slow
 def test_a_failed_change_leaves_two_tables_as_they_were(published: Path) -> None:
     store_in_tables(published)
     before = seen(published)
@@ -276,7 +281,7 @@ def test_a_failed_change_leaves_two_tables_as_they_were(published: Path) -> None
 
 
 def test_tables_of_the_reader_do_not_come_before_those_of_the_file(published: Path) -> None:
-    with closing(duckdb.connect()) as connection:
+    with empty_database() as connection:
         connection.execute("CREATE TABLE rfm_segments_rows AS SELECT 1 AS a")
         connection.execute(f"ATTACH '{published}' AS shop (READ_ONLY)")
         counted = connection.execute("SELECT COUNT(*) FROM shop.rfm_segments").fetchone()

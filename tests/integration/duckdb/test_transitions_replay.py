@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,7 +12,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import duckdb
 import pytest
 
 from rfm_pipeline.config.loader import Configuration
@@ -25,6 +23,7 @@ from rfm_pipeline.pipeline.run import run
 from rfm_pipeline.pipeline.transitions import Transitions, transitions
 from rfm_pipeline.results.run_result import RunResult
 from support import cdnow
+from support.databases import database
 from support.real_data import real_data
 
 pytestmark = pytest.mark.xdist_group("replay")
@@ -82,7 +81,7 @@ def run_alone(replay: Replay, day: date, folder: Path) -> tuple[RunResult, dict[
     """Return the result and the rows by customer id of a run as of a date into a new destination."""
     file = folder / f"{day}.duckdb"
     result = run(replay.configuration(file, as_of=day.isoformat()), NullObserver())
-    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+    with database(file) as connection:
         cursor = connection.execute("FROM rfm_segments")
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

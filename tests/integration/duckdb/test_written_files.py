@@ -15,6 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from support.cli import Rfm
+from support.databases import database, empty_database
 from support.orders import ORDERS, refused
 
 PARQUET_SCHEMA = pa.schema(
@@ -67,7 +68,7 @@ def test_an_output_has_the_types_of_the_published_table(rfm: Rfm, orders: Path, 
 
 
 def storage_version(file: Path) -> str:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute(f"ATTACH '{file}' AS written (READ_ONLY)")
         ((tags,),) = connection.execute(
             "SELECT tags FROM duckdb_databases() WHERE database_name = 'written'"
@@ -152,7 +153,7 @@ for relation in ("rfm_segments", "rfm_segments_history", "rfm_segments_runs", "{
     assert connection.sql(f"FROM '{{relation}}'").fetchall()
 print(json.dumps(connection.sql({query.format("rfm_segments")!r}).fetchall()))
 """
-    with duckdb.connect(str(file), read_only=True) as connection:
+    with database(file) as connection:
         rows = connection.sql(query.format("rfm_segments")).fetchall()
     assert [tuple(row) for row in json.loads(other_duckdb(program))] == rows
 

@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-import duckdb
 import pytest
 
 from rfm_pipeline.common.schema import Column
 from rfm_pipeline.sql import comparison_queries as queries
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from support.databases import empty_database
 from support.engines import KINDS, in_order, rows_of
 from support.googlesql import GoogleSql
 
@@ -100,7 +100,7 @@ def statements(table: str, engine: str) -> dict[str, str]:
 @pytest.mark.parametrize("table", TABLES)
 def test_both_engines_return_the_same_rows(table: str) -> None:
     rows = {name: [dict(zip(NAMES, row, strict=True)) for row in ROWS[name]] for name in TABLES}
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for name, types in TABLES.items():
             listed = ", ".join(f"{each} {KINDS[kind][1]}" for each, kind in types.items())
@@ -119,7 +119,7 @@ def test_both_engines_return_the_same_rows(table: str) -> None:
 
 
 def test_values_are_read_from_text_and_unreadable_ones_are_counted() -> None:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("CREATE TABLE published (customer_id VARCHAR)")
         connection.execute(
             "CREATE TABLE texts (customer_id VARCHAR, segment VARCHAR, monetary VARCHAR, frequency VARCHAR,"

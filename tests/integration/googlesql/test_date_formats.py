@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-import duckdb
 import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.config import vocabulary
 from rfm_pipeline.source.profile.date_values import read_date
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from support.databases import empty_database
 from support.dates import DATES
 from support.googlesql import GoogleSql
 from support.lanes import max_examples
@@ -25,7 +25,7 @@ TEXTS = tuple(dict.fromkeys(text for _, text, *_ in DATES))
 
 
 def of_duckdb(texts: Sequence[str], formats: Sequence[str], zone: str) -> list[date | None]:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE TABLE t (i INTEGER, v VARCHAR)")
         connection.executemany("INSERT INTO t VALUES (?, ?)", list(enumerate(texts)))
@@ -67,7 +67,7 @@ def test_both_engines_read_numbers_that_are_floats() -> None:
             inner = f"SELECT {text} AS v FROM (SELECT CAST('{value}' AS {kind}) AS v)"
             query = f"SELECT {moment} AS day FROM ({inner})"
             if name == "duckdb":
-                with duckdb.connect() as connection:
+                with empty_database() as connection:
                     connection.execute("SET TimeZone = 'UTC'")
                     days.append(connection.execute(query).fetchall()[0][0])
             else:

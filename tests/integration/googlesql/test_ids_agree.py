@@ -7,13 +7,13 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any
 
-import duckdb
 import pytest
 
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.source.profile.customers import known_placeholders
 from rfm_pipeline.sql.dialects.ids import is_scientific
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from support.databases import empty_database
 from support.engine_agreement import assert_equal
 from support.engines import Question, ask_duckdb, ask_google
 from support.generated import preset
@@ -47,7 +47,7 @@ def test_both_engines_read_equal_ids(placeholders: tuple[str, ...]) -> None:
     google = GoogleSql.load().execute(
         query("bigquery"), {"ids": {"n": "INT64", "id": "STRING"}}, {"ids": rows}
     )
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("CREATE TABLE ids (n BIGINT, id VARCHAR)")
         connection.executemany("INSERT INTO ids VALUES (?, ?)", [[row["n"], row["id"]] for row in rows])
         cursor = connection.execute(query("duckdb"))

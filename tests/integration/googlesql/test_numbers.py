@@ -13,6 +13,7 @@ import pytest
 from rfm_pipeline.common.number_format import COMMA, POINT, NumberSeparators, parse_number
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from support.databases import empty_database
 from support.exact_numbers import awkward_doubles, awkward_exponents, read_double, read_exponent
 from support.googlesql import GoogleSql
 from support.written_numbers import written_number
@@ -135,7 +136,7 @@ def test_the_engines_read_the_same_numbers(separators: NumberSeparators, size: t
         name: dialect_of(name).number("written", Kind.TEXT, size, separators)
         for name in ("duckdb", "bigquery")
     }
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("CREATE TABLE source AS SELECT UNNEST($1) AS written", [values])
         by_duckdb = dict(
             connection.execute(f"SELECT written, {expressions['duckdb']} FROM source").fetchall()

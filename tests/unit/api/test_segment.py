@@ -7,7 +7,6 @@ import re
 import sys
 import weakref
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +23,7 @@ import rfm_pipeline
 import rfm_pipeline as rfm
 from rfm_pipeline.api.segmentation import SEGMENTATION_COLUMNS
 from support.cli import Rfm
+from support.databases import database, empty_database
 from support.orders import EXPECTED_ROWS, ORDERS, contents, run_python
 from support.paths import ROOT
 
@@ -58,7 +58,7 @@ def orders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The orders as a typed Parquet file in the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute(
             "COPY (SELECT customer_id, order_id, order_date, quantity::INTEGER AS quantity,"
             " unit_price::DECIMAL(12, 4) AS unit_price, country"
@@ -73,7 +73,7 @@ def frame(orders: Path) -> pd.DataFrame:
 
 
 def published(file: Path) -> list[tuple[Any, ...]]:
-    with closing(duckdb.connect(str(file), read_only=True)) as connection:
+    with database(file) as connection:
         return connection.execute(
             f"SELECT {', '.join(SEGMENTATION_COLUMNS)} FROM rfm_segments ORDER BY customer_id"
         ).fetchall()
@@ -83,6 +83,7 @@ def rows(segmentation: rfm.Segmentation) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in segmentation.to_arrow().to_pylist()]
 
 
+@pytest.mark.matrix
 @pytest.mark.guarantee("python")
 @pytest.mark.parametrize("kind", FRAMES)
 def test_every_kind_of_frame_gives_the_result_of_the_command_line(kind: str, orders: Path, rfm: Rfm) -> None:
@@ -98,6 +99,7 @@ def test_every_kind_of_frame_gives_the_result_of_the_command_line(kind: str, ord
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pandas", "polars", "an Arrow stream", "a relation"])
 def test_a_real_shop_gives_the_result_of_the_command_line(
     kind: str, real_orders: Path, rfm: Rfm, tmp_path: Path
@@ -185,7 +187,7 @@ def test_each_form_has_the_same_customers(frame: pd.DataFrame) -> None:
     assert as_pandas["monetary"].tolist() == [float(row["monetary"]) for row in table.to_pylist()]
     # Consumers of Arrow streams read the segmentation itself, any number of times.
     for _ in range(2):
-        with duckdb.connect() as connection:
+        with empty_database() as connection:
             (counted,) = connection.from_arrow(result).aggregate("SUM(monetary)").fetchall()
         assert counted == (Decimal("163.4999"),)
 
@@ -200,6 +202,7 @@ def lines(**columns: Any) -> pl.DataFrame:
     )
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "columns",
     [
@@ -245,6 +248,7 @@ def test_a_wide_decimal_beyond_the_first_thousand_of_a_pandas_frame_is_read() ->
     assert result.revenue == Decimal("135957.01")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("limit", [1, 7, 50, 256])
 def test_a_frame_in_many_pieces_is_read_whole(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rfm_pipeline.source.dataframe._LARGE", 0)
@@ -344,6 +348,7 @@ def test_a_closed_segmentation_keeps_its_statistics(frame: pd.DataFrame) -> None
         result.to_polars()
 
 
+@pytest.mark.slow
 def test_the_report_equals_that_of_the_command_line_without_a_history(
     frame: pd.DataFrame, orders: Path, rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,6 +380,7 @@ def test_the_report_equals_that_of_the_command_line_without_a_history(
         result.report("late.html")
 
 
+@pytest.mark.slow
 def test_the_frame_is_released_once_it_has_been_read(orders: Path) -> None:
     frame = pd.read_parquet(orders)
     gone = weakref.ref(frame)

@@ -9,13 +9,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import fastexcel
 import pytest
 
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from support.audience_shop import assert_refused, copy_shop, published_rows, read_csv
 from support.cli import Rfm
+from support.databases import empty_database
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def shop(rfm: Rfm, tmp_path: Path) -> Rfm:
 
 def read_back(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a file; Excel files are read by another library than the one that wrote them."""
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         relation = f"'{path}'"
         if path.suffix == ".xlsx":
             connection.register("sheet", connection.from_arrow(fastexcel.read_excel(path).load_sheet(0)))
@@ -187,6 +187,7 @@ def test_ids_that_are_addresses_need_the_flag_clear(with_addresses: Rfm, tmp_pat
     assert "user.1@example.com" in (tmp_path / "all.csv").read_text()
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "customer",
     [

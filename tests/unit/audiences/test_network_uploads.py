@@ -22,6 +22,7 @@ from support.audience_shop import (
     read_csv,
 )
 from support.cli import Rfm
+from support.databases import empty_database
 
 MAPPED = (
     "--phone",
@@ -116,6 +117,7 @@ def test_a_segment_name_with_a_comma_is_one_tag(shop: Rfm, tmp_path: Path) -> No
     assert read_csv(tmp_path / "m.csv")[0]["Tags"] == '"Good, better"'
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("format_", "mapped", "left_out"),
     [
@@ -205,7 +207,7 @@ def test_a_phone_number_is_that_of_the_rows_country(shop: Rfm, tmp_path: Path) -
 
 
 def test_phone_numbers_in_a_column_of_numbers_are_read(shop: Rfm, tmp_path: Path) -> None:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         people = "(VALUES ('c01', 'a@example.com', 15112345678), ('c02', 'b@example.com', 12345))"
         connection.execute(f"COPY (FROM {people} AS people(id, email, phone)) TO '{tmp_path}/people.parquet'")
     flags = ("--contacts", "people.parquet", "--phone", "phone", "--default-country", "DE", "-o", "m.csv")
@@ -273,6 +275,7 @@ def test_an_unknown_default_country_is_refused(shop: Rfm, code: str, error: str,
     assert_refused(shop("export", "-f", "google", *flags), error, hint)
 
 
+@pytest.mark.slow
 def test_the_default_country_is_in_metas_file_and_in_googles_postal_addresses_only(
     shop: Rfm, tmp_path: Path
 ) -> None:
@@ -376,6 +379,7 @@ def test_contacts_are_read_with_the_configured_options(shop: Rfm, tmp_path: Path
     assert read_csv(tmp_path / "m.csv") == [{"email": hashed("a@example.com")}]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "location", ["contacts.parquet", "contacts.xlsx", "duckdb:crm.duckdb#people", "duckdb:rfm.duckdb#people"]
 )
@@ -404,7 +408,7 @@ def test_numeric_ids_match_whatever_their_types(rfm: Rfm, tmp_path: Path) -> Non
         "customer_id,order_date,amount\n17850,2025-01-01,5\n007,2025-01-02,5\n"
     )
     assert rfm("run", "orders.csv", "--quiet").code == 0
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         rows = "(VALUES (17850.0::DOUBLE, 'a@example.com'), (1.0, 'b@example.com')) AS people(id, email)"
         connection.execute(f"COPY (FROM {rows}) TO '{tmp_path}/people.parquet'")
     outcome = rfm("export", "-f", "meta", "--contacts", "people.parquet", "-o", "m.csv", "--json")

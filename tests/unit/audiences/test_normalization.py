@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 
-import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rfm_pipeline.audiences import normalization
 from rfm_pipeline.audiences.normalization import Rule
+from support.databases import empty_database
 from support.lanes import max_examples
 
 # Google's own formatter of user data, whose tests carry these: github.com/googleads/data-manager-python,
@@ -123,7 +123,7 @@ Evaluate = Callable[..., list[str | None]]
 @pytest.fixture(scope="module")
 def evaluate() -> Iterator[Evaluate]:
     """Function that evaluates an expression over the column `value` for some texts."""
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
 
         def values(expression: str, *texts: str, country: str = "") -> list[str | None]:
             rows = connection.execute(

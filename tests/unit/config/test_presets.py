@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-import duckdb
 import pytest
 
 from rfm_pipeline.common.date_formats import format_regex
@@ -18,6 +17,7 @@ from rfm_pipeline.config.day_conditions import Rhythm
 from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig, cell_text
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.explain.order_timeline import twice_median_gap
+from support.databases import empty_database
 from support.paths import SHARED_DATA
 
 SEGMENT_MAPS = {
@@ -353,7 +353,7 @@ def test_a_segment_map_has_no_signature() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="the shared data sets are missing")
 def test_the_online_retail_file_has_its_signature_and_its_columns() -> None:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         path = str(SHARED_DATA / "online_retail.parquet")
         columns = {
             row[0] for row in connection.execute("SELECT name FROM parquet_schema(?)", [path]).fetchall()
@@ -404,7 +404,7 @@ def test_a_sources_date_format_reads_what_the_export_writes(name: str, text: str
     written = presets.load_preset(name)["date_format"]
     [format_] = [one for one in ([written] if isinstance(written, str) else written) if one != "iso"]
     assert re.fullmatch(format_regex(format_), text)
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         query = "SELECT CAST(try_strptime(?, ?) AS VARCHAR)"
         assert connection.execute(query, [text, format_]).fetchall() == [(expected,)]
 

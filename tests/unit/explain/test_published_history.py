@@ -16,6 +16,7 @@ from rfm_pipeline.results.run_history import read_state
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.warehouse.factory import open_destination
 from support.cli import Rfm
+from support.databases import database
 from support.orders import ORDERS
 
 DATES = ("2024-01-15", "2024-02-15", "2024-02-28", "2024-03-01")
@@ -38,7 +39,7 @@ def normalize_blanks(text: str) -> str:
 def test_past_segments_are_listed(published: Rfm) -> None:
     explained = published("explain", "bob", "orders.csv", "--json").json
     assert [past["as_of"] for past in explained["history"]] == list(DATES)
-    with duckdb.connect("rfm.duckdb", read_only=True) as connection:
+    with database(Path("rfm.duckdb")) as connection:
         rows = connection.execute(
             "SELECT segment, rfm_score, run_id FROM rfm_segments_history"
             " WHERE customer_id = 'bob' ORDER BY as_of_date"
@@ -54,6 +55,7 @@ def test_past_segments_are_listed(published: Rfm) -> None:
     assert printed.count("2024-") == len(changes), "one date per change of segment"
 
 
+@pytest.mark.slow
 def test_only_active_results_are_listed(published: Rfm) -> None:
     settings = Configuration(flags={}).settings
     with open_destination(settings) as destination:
@@ -71,6 +73,7 @@ def test_only_active_results_are_listed(published: Rfm) -> None:
     assert [str(segment.as_of) for segment in past.history] == list(DATES[:2])
 
 
+@pytest.mark.slow
 def test_an_equal_published_row_is_not_mentioned(published: Rfm) -> None:
     explained = published("explain", "bob", "orders.csv", "--json").json
     assert explained["published"]["as_of"] == "2024-03-01"
@@ -79,6 +82,7 @@ def test_an_equal_published_row_is_not_mentioned(published: Rfm) -> None:
     assert "!" not in published("explain", "bob", "orders.csv").stdout
 
 
+@pytest.mark.slow
 def test_differences_from_the_published_row_are_printed(published: Rfm) -> None:
     arguments = ("explain", "007", "orders.csv", "--as-of", "2024-02-28", "--preset", "grid")
     explained = published(*arguments, "--json").json
@@ -91,6 +95,7 @@ def test_differences_from_the_published_row_are_printed(published: Rfm) -> None:
     assert f"! {as_of}" in normalize_blanks(published(*arguments).stdout)
 
 
+@pytest.mark.slow
 def test_a_result_without_the_customer_is_mentioned(published: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(f"{ORDERS}dee,F1,2024-03-01,1,5,FR\n", encoding="utf-8")
     explained = published("explain", "dee", "orders.csv", "--json").json
@@ -99,6 +104,7 @@ def test_a_result_without_the_customer_is_mentioned(published: Rfm, tmp_path: Pa
     assert explained["history"] == []
 
 
+@pytest.mark.slow
 def test_a_source_in_the_file_of_the_destination_is_explained(published: Rfm) -> None:
     with duckdb.connect("rfm.duckdb") as connection:
         connection.execute("CREATE TABLE orders AS FROM read_csv('orders.csv', all_varchar = true)")
@@ -106,6 +112,7 @@ def test_a_source_in_the_file_of_the_destination_is_explained(published: Rfm) ->
     assert (len(explained["history"]), explained["differences"]) == (len(DATES), [])
 
 
+@pytest.mark.slow
 def test_an_unreadable_destination_does_not_prevent_the_explanation(published: Rfm) -> None:
     with duckdb.connect("other.duckdb") as connection:
         connection.execute("CREATE TABLE rfm_segments (customer_id VARCHAR)")

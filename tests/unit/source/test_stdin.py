@@ -9,13 +9,13 @@ import sys
 import threading
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.source.open import open_source
+from support.databases import empty_database
 from support.source_reader import read, read_error, sql_relation
 
 
@@ -83,7 +83,7 @@ def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
 
 
 def test_a_bigquery_table_is_refused_by_duckdb(tmp_path: Path) -> None:
-    with duckdb.connect() as connection, pytest.raises(UsageError) as caught:
+    with empty_database() as connection, pytest.raises(UsageError) as caught:
         open_source(BigQueryTable("p", "d", "t"), SourceOptions(), connection, tmp_path)
     assert "bigquery://p.d.t" in caught.value.message
     assert "--to bigquery://" in str(caught.value.hint)

@@ -15,6 +15,7 @@ from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.audit_queries import audit_sql, failing_rows_sql
 from rfm_pipeline.sql.dialects.registry import DIALECTS, dialect_of
 from rfm_pipeline.warehouse.bigquery.schema import COLUMN_TYPES
+from support.databases import empty_database
 from support.googlesql_engine import googlesql
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ INVALID = {
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         duck = dialect_of("duckdb")
         empty = ", ".join(
             duck.cast("NULL", "integer" if column.holds == "small" else column.holds) + f" AS {name}"
@@ -332,7 +333,7 @@ def test_both_engines_return_the_rows_that_violate_an_audit(audit: str) -> None:
     assert sql is not None
     google_rows = googlesql().execute(sql, {"result": RESULT}, {"result": rows})
     assert sorted((tuple(row.values()) for row in google_rows), key=str) == sorted(expected[audit], key=str)
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute(
             "CREATE TABLE result (customer_id TEXT, r_score INT, f_score INT, m_score INT, segment TEXT,"
             " rfm_score TEXT)"

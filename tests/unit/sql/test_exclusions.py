@@ -7,7 +7,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import Phase, example, given
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from rfm_pipeline.errors import ColumnError, ExpressionError
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.exclusions import condition_sql
+from support.databases import empty_database
 from support.engines import Answer, Question, ask_duckdb, ask_google, quoted, schema_of
 from support.generated import preset
 from support.googlesql_engine import googlesql
@@ -341,7 +341,7 @@ CURRENT = (
 
 
 def test_every_volatile_function_of_duckdb_is_rejected() -> None:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         functions = connection.execute(
             "SELECT DISTINCT function_name FROM duckdb_functions()"
             " WHERE function_type = 'scalar' AND stability = 'VOLATILE' ORDER BY ALL"
@@ -395,7 +395,7 @@ def test_the_error_names_an_unknown_column(text: str) -> None:
 def test_valid_sql_does_not_end_the_enclosing_parenthesis() -> None:
     """A valid text is one expression: as a column of a SELECT, it changes no other column."""
     for text in COMMON:
-        with duckdb.connect() as connection:
+        with empty_database() as connection:
             connection.execute(
                 "CREATE TABLE source (status VARCHAR, size INT, gift BOOL, amount INT, ordered_at DATE)"
             )
@@ -533,6 +533,7 @@ def test_a_number_with_decimals_is_compared_by_the_same_text_in_both_engines(
     assert ask_duckdb(input_question).segments == []
 
 
+@pytest.mark.slow
 def test_a_column_of_any_name_is_quoted() -> None:
     for name in (
         "Ship To",

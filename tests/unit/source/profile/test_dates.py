@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-import duckdb
 import pytest
 
 from rfm_pipeline.common.date_formats import check_format
@@ -22,6 +21,7 @@ from rfm_pipeline.source.profile.dates import (
     read_dates,
 )
 from rfm_pipeline.source.profile.sample import Sample
+from support.databases import empty_database
 
 DETECTED: tuple[tuple[Sequence[str], Sequence[str]], ...] = (
     (["2024-01-05", "2024-02-01 10:00"], ["iso"]),
@@ -345,7 +345,7 @@ def test_dates_without_a_day_are_not_guessed(values: Sequence[str], day: str) ->
     hint = caught.value.hint or ""
     assert day in hint
     query = hint.partition(".sql file with ")[2].partition(", which")[0]
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("CREATE TABLE source AS SELECT UNNEST($1) AS d", [list(values)])
         days = connection.execute(query.replace("'FILE'", "source")).fetchall()
     assert detect_date_formats([text for (text,) in days]).fits

@@ -11,6 +11,7 @@ import pytest
 from rfm_pipeline.common.duckdb_types import schema_of
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from support.databases import empty_database
 from support.dates import DATES
 
 DIALECT = dialect_of("duckdb")
@@ -27,7 +28,7 @@ def read(connection: duckdb.DuckDBPyConnection, value: str, kind: Kind, zone: st
 
 @pytest.mark.parametrize(("date_format", "text", "zone", "expected"), DATES)
 def test_a_format_reads_its_dates_only(date_format: str, text: str, zone: str, expected: str | None) -> None:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         day = read(connection, DIALECT.literal(text), Kind.TEXT, zone, date_format)
     assert day == (date.fromisoformat(expected) if expected else None)
 
@@ -48,13 +49,13 @@ def test_a_format_reads_its_dates_only(date_format: str, text: str, zone: str, e
     ],
 )
 def test_a_column_of_numbers_is_read(value: str, kind: Kind, date_format: str, expected: str | None) -> None:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         day = read(connection, value, kind, "UTC", date_format)
     assert day == (date.fromisoformat(expected) if expected else None)
 
 
 def test_formats_are_tried_in_order() -> None:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         formats = ("iso", "%d/%m/%Y", "%m/%d/%Y")
         days = [
             read(connection, DIALECT.literal(text), Kind.TEXT, "UTC", *formats)
@@ -72,7 +73,7 @@ def test_formats_are_tried_in_order() -> None:
     ],
 )
 def test_nanoseconds_with_a_zone_are_read(declared: str, text: str, expected: date, tmp_path: Path) -> None:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         path = tmp_path / "a.parquet"
         connection.execute(f"COPY (SELECT CAST('{text}' AS {declared}) AS at) TO '{path}'")

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from math import inf, nan, nextafter
 from typing import Any
 
-import duckdb
 import pytest
 
 from rfm_pipeline.common.number_format import COMMA, POINT, NumberSeparators
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from support.databases import empty_database
 from support.exact_numbers import SIZES, awkward_doubles, awkward_exponents, read_double, read_exponent
 
 TYPES = {Kind.FLOAT: "DOUBLE", Kind.TEXT: "VARCHAR"}
@@ -21,7 +21,7 @@ def read(
     values: Sequence[Any], kind: Kind, size: tuple[int, int], separators: NumberSeparators = POINT
 ) -> dict[Any, Any]:
     number = dialect_of("duckdb").number("value", kind, size, separators)
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         rows = connection.execute(
             f"SELECT value, {number} FROM (SELECT UNNEST($1::{TYPES[kind]}[]) AS value)", [list(values)]
         ).fetchall()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import combinations, product
 
-import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.sql.dialects.base import QUICK_DATES
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from support.databases import empty_database
 from support.lanes import max_examples
 
 DIALECT = dialect_of("duckdb")
@@ -24,7 +24,7 @@ def differences(texts: list[str], zone: str = "Asia/Kolkata") -> list[tuple[obje
     quick = DIALECT.quick_date("v", ["iso"])
     trimmed = DIALECT.date_text("v", Kind.TEXT)
     general = DIALECT.local_date("trimmed", Kind.TEXT, zone, ["iso"])
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.execute(
             f"""
@@ -51,7 +51,7 @@ def test_a_quick_date_is_that_of_the_general_expression_where_two_characters_are
 
 
 def test_the_quick_expression_reads_the_usual_forms() -> None:
-    with duckdb.connect() as connection:
+    with empty_database() as connection:
         quick = DIALECT.quick_date("v", ["iso"])
         rows = connection.execute(f"SELECT {quick} FROM (SELECT UNNEST($texts) AS v)", {"texts": list(FORMS)})
         assert {str(day) for (day,) in rows.fetchall()} == {"2024-01-02"}
