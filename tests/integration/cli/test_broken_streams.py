@@ -116,6 +116,7 @@ def test_closed_streams_do_not_change_the_outcome(
 # Failures after a failure
 
 
+@pytest.mark.slow
 def test_a_failed_audit_is_reported_if_its_result_can_not_be_kept(
     rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_failed_audit_is_reported_if_its_result_can_not_be_kept(
     assert {path.name for path in tmp_path.iterdir()} == {"orders.csv", "rfm.duckdb", "rfm.toml"}
 
 
+@pytest.mark.slow
 def test_a_failure_is_reported_if_it_can_not_be_put_on_record(
     rfm: Rfm, orders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +152,7 @@ def test_a_failure_is_reported_if_it_can_not_be_put_on_record(
     assert "The run can't be put on record: the disk is full." in hint
 
 
+@pytest.mark.slow
 def test_the_next_run_removes_what_a_run_makes(rfm: Rfm, orders: Path, tmp_path: Path) -> None:
     assert rfm("run", orders, "--quiet").code == 0
     before = {path.name for path in tmp_path.iterdir()}

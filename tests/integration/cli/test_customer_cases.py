@@ -158,6 +158,7 @@ def test_nearly_equal_ids_are_counted(rfm: Rfm, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_one_customer_with_a_tenth_of_the_orders_is_a_warning(rfm: Rfm, tmp_path: Path) -> None:
     lines = [f"c{line},o{line},2026-01-05,1" for line in range(60)]
     till = [f"jane@example.com,t{line},2026-01-05,1" for line in range(10)]
@@ -186,6 +187,7 @@ def test_customer_zero_with_most_orders_beyond_the_first_lines_is_a_question(
     assert figures(rfm("run", str(source), "--zero-customer", "missing", "--json"))[0] == 700
 
 
+@pytest.mark.slow
 def test_the_question_about_a_repeated_amount_has_flags_that_work(rfm: Rfm, tmp_path: Path) -> None:
     lines = [
         f"c{number % 5},o{number},2026-01-05,item {item},{10 + number}.5"

@@ -14,6 +14,7 @@ MONTH_FIRST = "4,c1,02/04/2026,10.00\n5,c2,02/15/2026,20.00\n6,c3,02/26/2026,5.0
 NAMED = "4,c1,2026-02-04,10.00\n5,c2,2026-02-15,20.00\n6,c3,2026-02-26,5.00\n"
 
 
+@pytest.mark.slow
 def test_the_query_of_the_hint_reads_each_file_by_its_own_format(
     rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

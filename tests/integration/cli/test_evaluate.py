@@ -141,6 +141,7 @@ def test_without_scipy_all_but_bg_nbd_is_computed_and_said(
     assert NO_SCIPY.strip() in " ".join(rfm(*asked[:-1]).stdout.split())
 
 
+@pytest.mark.slow
 def test_where_nobody_bought_again_nothing_is_claimed(rfm: Rfm, tmp_path: Path) -> None:
     lines = [f"c{number},{START + timedelta(days=number)},5" for number in range(60)]
     (tmp_path / "o.csv").write_text("\n".join(["customer_id,date,amount", *lines]), encoding="utf-8")

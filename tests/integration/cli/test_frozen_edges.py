@@ -43,6 +43,7 @@ def later(tmp_path: Path) -> Path:
 # rfm calibrate
 
 
+@pytest.mark.slow
 def test_a_calibration_is_recorded_with_its_edges_and_publishes_nothing(
     rfm: Rfm, orders: Path, tmp_path: Path, on_record: Sequence[RunRecord]
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_calibration_is_recorded_with_its_edges_and_publishes_nothing(
     assert published(tmp_path / "rfm.duckdb") == []
 
 
+@pytest.mark.slow
 def test_a_calibration_prints_the_command_that_uses_it(
     rfm: Rfm, orders: Path, on_record: Sequence[RunRecord]
 ) -> None:
@@ -192,6 +194,7 @@ def test_only_quantiles_are_frozen(
     assert "monetary (frozen)" in text
 
 
+@pytest.mark.slow
 def test_an_empty_score_with_frozen_edges_is_not_attributed_to_ties(
     rfm: Rfm, orders: Path, tmp_path: Path, on_record: Sequence[RunRecord]
 ) -> None:

@@ -81,6 +81,7 @@ def test_a_case_has_the_right_figures_and_says_what_was_decided(
     assert note in " ".join(outcome.json["notes"])
 
 
+@pytest.mark.slow
 def test_a_total_row_is_counted(rfm: Rfm) -> None:
     for name in ("totals_row.csv", "title_and_totals.csv"):
         rows = rfm("run", CASES / name, "--json").json["rows"]
@@ -138,6 +139,7 @@ def test_a_column_that_occurs_twice_is_chosen_as_the_hint_says(rfm: Rfm, tmp_pat
     assert results == [(1, 1, "10.00"), (1, 1, "12.00")]
 
 
+@pytest.mark.slow
 def test_a_configured_name_that_occurs_twice_is_asked_about(rfm: Rfm, tmp_path: Path) -> None:
     path = write(tmp_path, "order_id,Name,order_date,Name,Amount\n1,a,2026-01-05,b,12\n")
     assert "--customer-id Name_1 or --customer-id Name_2" in hint_of(
@@ -147,6 +149,7 @@ def test_a_configured_name_that_occurs_twice_is_asked_about(rfm: Rfm, tmp_path: 
     assert figures(outcome) == (1, 1, "12.00")
 
 
+@pytest.mark.slow
 def test_shopify_continuation_lines_are_not_filled(rfm: Rfm, tmp_path: Path) -> None:
     path = write(
         tmp_path,
@@ -167,6 +170,7 @@ GROUPED = [
 GROUPED_ROWS: list[list[Any]] = [["1", "2026-01-05", "a", "Rome", 10], ["2", "2026-01-06", "b", "Rome", 20]]
 
 
+@pytest.mark.slow
 def test_names_of_column_groups_above_the_header_are_skipped(rfm: Rfm, tmp_path: Path) -> None:
     rows: list[list[Any]] = [*GROUPED, *GROUPED_ROWS]
     text = write(tmp_path, "".join(",".join(map(str, row)) + "\n" for row in rows))
@@ -193,6 +197,7 @@ def test_a_line_without_an_order_continues_the_one_above(rfm: Rfm, tmp_path: Pat
         assert any("take `Invoice No`, `Customer ID`" in note for note in outcome.json["notes"])
 
 
+@pytest.mark.slow
 def test_fields_of_an_object_are_named_where_the_object_is_no_key(rfm: Rfm, tmp_path: Path) -> None:
     path = tmp_path / "orders.json"
     records = [

@@ -57,6 +57,7 @@ def test_the_names_hold_by_definition(shop: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_map_of_the_configuration_file_may_use_days(shop: Path, rfm: Rfm) -> None:
     (shop / "rfm.toml").write_text(
         '[segments]\nname = "mine"\nfallback = "Others"\n'

@@ -278,6 +278,7 @@ def test_a_message_to_loopback_bypasses_the_proxy(
 # Stopping
 
 
+@pytest.mark.slow
 def test_a_signal_during_the_message_does_not_cancel_the_run(
     rfm: Rfm, chat: Chat, orders: Path, tmp_path: Path
 ) -> None:

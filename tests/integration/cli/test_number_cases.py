@@ -70,6 +70,7 @@ def test_refunds_in_brackets_come_off(rfm: Rfm) -> None:
     assert outcome.json["rows"]["kept"] == 200
 
 
+@pytest.mark.slow
 def test_a_sign_in_a_workbook_is_read(rfm: Rfm) -> None:
     outcome = rfm("run", CASES / "xl_dollar_text.xlsx", "--json")
     assert figures(outcome)[1] == 2
@@ -190,6 +191,7 @@ def test_the_hint_of_the_python_function_works(tmp_path: Path) -> None:
     assert sum(part.revenue for part in segment(path, thousands=",").summary) == 1241
 
 
+@pytest.mark.slow
 def test_a_unit_is_exact(rfm: Rfm, tmp_path: Path) -> None:
     path = orders(tmp_path, ["333333333333333333", "1", "-1"], "amount_cents")
     outcome = rfm("run", path, "--amount", "amount_cents", "--json")

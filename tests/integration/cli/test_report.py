@@ -34,6 +34,7 @@ def svg_elements(file: Path) -> list[ET.Element]:
     return list(ET.fromstring(file.read_text(encoding="utf-8")).iter())  # noqa: S314 - our own
 
 
+@pytest.mark.slow
 def test_run_and_report_write_the_same_page(rfm: Rfm, tmp_path: Path) -> None:
     source = write_orders(tmp_path / "orders.csv")
     finished = rfm("run", source, "--report", "run.html", "-o", "segments.csv", "--json")
@@ -91,6 +92,7 @@ def test_a_chart_is_well_formed_svg(chart: str, rfm: Rfm, shop: Path) -> None:
     assert all(re.fullmatch(r"none|#[0-9a-f]{6}", colour) for colour in colours)
 
 
+@pytest.mark.slow
 def test_a_chart_is_a_png(rfm: Rfm, shop: Path) -> None:
     pytest.importorskip("vl_convert")
     finished = rfm("report", "--chart", "grid", "--png", "grid.png", "--quiet")
@@ -167,6 +169,7 @@ def test_a_run_does_not_start_if_its_report_path_is_invalid(path: str, rfm: Rfm,
     assert contents(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_report_error_after_the_publish_says_that_the_result_is_published(
     rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +192,7 @@ def test_a_report_error_after_the_publish_says_that_the_result_is_published(
     assert not list(tmp_path.glob(".report*"))
 
 
+@pytest.mark.slow
 def test_the_report_settings_do_not_change_the_config_hash(rfm: Rfm, shop: Path) -> None:
     table = '[report]\ncurrency = "gbp"\ntop_customers = 1\nfile = "daily.html"\n'
     (shop / "rfm.toml").write_text(table, encoding="utf-8")

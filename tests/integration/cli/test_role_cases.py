@@ -75,6 +75,7 @@ def test_olist_without_its_preset_has_the_customer_that_repeats(folder: Path, rf
     assert note in done.json["notes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "lines", "message", "revenues"),
     [

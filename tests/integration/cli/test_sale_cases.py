@@ -81,12 +81,14 @@ def test_a_generic_status(rfm: Rfm) -> None:
     assert "pending (1)" in notes(outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["woo_analytics.csv", "olist_merged.csv"])
 def test_a_recognised_export_with_columns_of_its_own_excludes_statuses(rfm: Rfm, name: str) -> None:
     right = {"woo_analytics.csv": (8, 33, "1479.00"), "olist_merged.csv": (9, 35, "1750.00")}
     assert figures(rfm("run", CASES / name, "--json")) == right[name]
 
 
+@pytest.mark.slow
 def test_the_settings_switch_the_rule_off_and_extend_it(rfm: Rfm) -> None:
     everything = rfm("run", CASES / "statuses.csv", "--status-column", "none", "--json")
     assert figures(everything)[1] == 40
@@ -205,6 +207,7 @@ def test_check_shows_what_run_does(rfm: Rfm) -> None:
 # Refunds
 
 
+@pytest.mark.slow
 def test_refund_lines_are_subtracted_once(rfm: Rfm, tmp_path: Path) -> None:
     path = write(
         tmp_path,
@@ -262,6 +265,7 @@ def test_one_currency_whatever_the_column_says(rfm: Rfm) -> None:
     assert figures(outcome) == (3, 4, "12919.00")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "revenue"), [("usd", "10.00"), ("EUR", "50.00")])
 def test_a_payments_export_in_two_currencies(rfm: Rfm, code: str, revenue: str) -> None:
     message, _ = question(rfm("run", CASES / "stripe.csv"))
@@ -298,6 +302,7 @@ def test_converted_amounts_are_offered_and_work(rfm: Rfm, tmp_path: Path) -> Non
     assert figures(rfm("run", path, *converted, "--json")) == (2, 2, "21.50")
 
 
+@pytest.mark.slow
 def test_signs_beside_amounts(rfm: Rfm, tmp_path: Path) -> None:
     path = write(tmp_path, HEADER, "1,a,2026-01-01,$10.00", "2,b,2026-01-02,€20.00", "3,c,2026-01-03,7.00")
     question(rfm("run", path))
@@ -336,6 +341,7 @@ def test_money_that_plays_no_role_is_named(rfm: Rfm, tmp_path: Path) -> None:
     assert "not used: `Tax` (4.00), `Shipping cost` (4.00)" in notes(rfm("run", path, "--json"))
 
 
+@pytest.mark.slow
 def test_a_status_that_is_blank_in_the_sample_excludes_the_lines_after_it(rfm: Rfm, tmp_path: Path) -> None:
     plain = "".join(f"c{n % 300},o{n},2024-01-{n % 28 + 1:02d},10,\n" for n in range(2100))
     late = "".join(f"c{n % 300},x{n},2024-02-01,10,cancelled\n" for n in range(50))
@@ -373,6 +379,7 @@ def test_refunds_after_lines_without_any_are_subtracted(rfm: Rfm, tmp_path: Path
     )
 
 
+@pytest.mark.slow
 def test_unpaid_lines_count_and_the_note_says_how_to_leave_them_out(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(
         "customer_id,order_id,date,total,paid\n"

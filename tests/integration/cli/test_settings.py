@@ -155,6 +155,7 @@ def test_init_writes_the_preset_of_a_recognised_export(rfm: Rfm, tmp_path: Path)
     assert rfm("check", "--json").json["rules"]["excluded"] == "cancelled, returned"
 
 
+@pytest.mark.slow
 def test_init_writes_flags_that_the_source_needs(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "w.csv").write_text("Konto;Zeit;Geld\n1;03/02/2024;3,50\n2;13/02/2024;4\n", encoding="utf-8")
     assert refused(rfm("init", "w.csv"))[1].startswith("name it with --customer-id COLUMN --ordered-at")
@@ -361,6 +362,7 @@ def test_an_unknown_variable_is_rejected(rfm: Rfm, orders: Path, monkeypatch: py
     assert hint == "did you mean RFM_TIMEZONE?"
 
 
+@pytest.mark.slow
 def test_choosing_a_segment_map_keeps_the_preset_of_the_export(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text(
         "id,order_id,user_id,product_id,inventory_item_id,status,created_at,returned_at,sale_price\n"

@@ -77,6 +77,7 @@ def test_other_commands_take_a_query(rfm: Rfm, shop: Path) -> None:
     assert rfm("run", "-q").code == 0
 
 
+@pytest.mark.slow
 def test_paths_are_relative_to_the_current_folder(rfm: Rfm, shop: Path) -> None:
     folder = shop / "queries"
     folder.mkdir()
@@ -93,6 +94,7 @@ def test_text_columns_of_a_query_are_checked_as_those_of_a_file(rfm: Rfm, shop: 
     assert "03/04/2024" in sentence
 
 
+@pytest.mark.slow
 def test_types_that_duckdb_chooses_are_said(rfm: Rfm, shop: Path) -> None:
     assert rfm("check", "lines.sql", "--json").json["notes"] == []
     query(shop, QUERY.replace(", all_varchar = true", ""))

@@ -164,6 +164,7 @@ def test_json_on_a_terminal_has_no_escape_codes(orders: Path) -> None:
     assert json.loads(seen.stdout)["customers"] == 4
 
 
+@pytest.mark.slow
 def test_an_error_on_a_terminal_follows_the_erased_progress_line(orders: Path) -> None:
     seen = on_terminals(orders.parent, "run", "order.csv")
     assert (seen.code, seen.stdout) == (2, "")
@@ -326,6 +327,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["-", "orders.csv"])
 def test_a_signal_in_a_finalizer_still_cancels_the_run(source: str, orders: Path, tmp_path: Path) -> None:
     with tempfile.TemporaryFile("w+") as stderr:

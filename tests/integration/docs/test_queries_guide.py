@@ -45,6 +45,7 @@ def test_every_query_has_a_file_name() -> None:
     assert named <= set(QUERIES)
 
 
+@pytest.mark.slow
 def test_lines_are_joined_with_a_price_list(rfm: Rfm, folder: Path) -> None:
     (folder / "lines.csv").write_text(LINES, encoding="utf-8")
     (folder / "prices.csv").write_text("sku,price\nA,2.50\nB,10.00\n", encoding="utf-8")
@@ -53,6 +54,7 @@ def test_lines_are_joined_with_a_price_list(rfm: Rfm, folder: Path) -> None:
     assert result["rows"]["excluded"] == {"invalid_amount": 1}
 
 
+@pytest.mark.slow
 def test_returns_of_another_sheet_are_subtracted(rfm: Rfm, folder: Path) -> None:
     (folder / "sales.csv").write_text(SALES, encoding="utf-8")
     (folder / "returns.csv").write_text(RETURNS, encoding="utf-8")

@@ -60,6 +60,7 @@ def test_without_an_order_id_each_transaction_is_an_order(cdnow_orders: Path, rf
     assert result["orders"] == result["rows"]["kept"] == cdnow.MASTER_TRANSACTIONS - 80
 
 
+@pytest.mark.slow
 def test_segments_add_up_to_the_totals_in_table_and_json(
     cdnow_orders: Path, rfm: Rfm, tmp_path: Path
 ) -> None:

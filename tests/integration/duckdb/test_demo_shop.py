@@ -130,6 +130,7 @@ def test_parquet_and_csv_hold_the_same_rows_in_the_same_order(tmp_path: Path) ->
     assert len(rows) == 5_000
 
 
+@pytest.mark.slow
 def test_dates_and_prices_are_text_in_parquet_too(default_lines: duckdb.DuckDBPyConnection) -> None:
     columns = default_lines.execute("DESCRIBE shop").fetchall()
     assert [(name, kind) for name, kind, *_ in columns] == [
@@ -146,6 +147,7 @@ def test_dates_and_prices_are_text_in_parquet_too(default_lines: duckdb.DuckDBPy
 # Faults
 
 
+@pytest.mark.slow
 def test_a_shop_of_the_default_size_has_every_fault_and_is_mostly_clean(
     default_shop: Shop,
 ) -> None:
@@ -377,6 +379,7 @@ def test_a_path_that_cannot_be_written_is_a_usage_error(tmp_path: Path, where: s
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "folder.csv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_full_disk_leaves_the_earlier_file_unchanged(tmp_path: Path, suffix: str) -> None:
     resource = pytest.importorskip("resource")
@@ -393,6 +396,7 @@ def test_a_full_disk_leaves_the_earlier_file_unchanged(tmp_path: Path, suffix: s
     assert list(tmp_path.iterdir()) == [earlier.path]
 
 
+@pytest.mark.slow
 def test_a_stop_signal_during_the_write_leaves_the_earlier_file_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

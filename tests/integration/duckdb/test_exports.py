@@ -60,6 +60,7 @@ def test_an_export_without_a_customer_is_questioned(name: str, rfm: Rfm, tmp_pat
     assert not (tmp_path / "rfm.duckdb").exists()
 
 
+@pytest.mark.slow
 def test_the_answer_to_the_question_of_prestashop_works(rfm: Rfm) -> None:
     ended = rfm("run", EXPORTS / "prestashop_orders.csv", "--customer-id", "Customer", "--json")
     assert ended.code == 0, ended.stderr
@@ -70,6 +71,7 @@ def test_the_answer_to_the_question_of_prestashop_works(rfm: Rfm) -> None:
 # Variants of the exports: other columns, spellings and languages.
 
 
+@pytest.mark.slow
 def test_woocommerce_names_its_amount_in_two_spellings(rfm: Rfm, tmp_path: Path) -> None:
     text = (EXPORTS / "woocommerce_analytics_orders.csv").read_text(encoding="utf-8")
     (tmp_path / "orders.csv").write_text(text.replace("Net Sales", "Net sales"), encoding="utf-8")
@@ -93,6 +95,7 @@ def test_etsy_subtracts_what_was_refunded_of_an_order(rfm: Rfm, tmp_path: Path, 
     assert ended.json["rows"]["excluded"] == {"invalid_amount": 1, "refunded": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("type_of_customer", ["Kundentyp", "Kundenart"])
 def test_woocommerce_in_german(rfm: Rfm, tmp_path: Path, type_of_customer: str) -> None:
     (tmp_path / "orders.csv").write_text(
@@ -108,6 +111,7 @@ def test_woocommerce_in_german(rfm: Rfm, tmp_path: Path, type_of_customer: str) 
     assert any("told apart by their name" in note for note in ended.json["notes"])
 
 
+@pytest.mark.slow
 def test_a_column_that_an_older_export_lacks_switches_off_only_what_needs_it(
     rfm: Rfm, tmp_path: Path
 ) -> None:
@@ -130,6 +134,7 @@ PAYPAL = (
 )
 
 
+@pytest.mark.slow
 def test_a_refund_is_taken_off_the_customer_of_the_sale_that_it_names(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "paypal.csv").write_text(
         PAYPAL
@@ -168,6 +173,7 @@ def test_refunds_find_their_sale_whatever_the_window(rfm: Rfm, tmp_path: Path) -
         assert (ended.json["customers"], ended.json["orders"], ended.json["revenue"]) == (1, 1, "50.00")
 
 
+@pytest.mark.slow
 def test_payments_without_a_customer_id_are_counted_by_address(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "payments.csv").write_text(
         "id,Created (UTC),Amount,Amount Refunded,Currency,Status,Customer ID,Customer Email\n"

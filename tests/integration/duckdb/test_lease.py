@@ -71,6 +71,7 @@ def test_a_second_run_finds_the_lease_by_another_name(
     assert current(published)[0]["as_of_date"].isoformat() == day(20)
 
 
+@pytest.mark.slow
 @needs_links
 def test_a_new_file_is_made_where_its_link_leads(rfm: Rfm, tmp_path: Path) -> None:
     write_orders(tmp_path)

@@ -46,6 +46,7 @@ def excluded(ended: Outcome) -> dict[str, tuple[int, str]]:
     return {reason: (lines, money[reason]) for reason, lines in rows.items()}
 
 
+@pytest.mark.slow
 def test_the_same_file_under_two_names_counts_once(rfm: Rfm) -> None:
     ended = rfm("run", CASES / "twice", "--json")
     assert figures(ended) == (2, 3, "60.00")
@@ -258,6 +259,7 @@ def test_a_difference_in_any_role_is_asked_about(case: str, tmp_path: Path, rfm:
     assert rfm("run", folder, "--same-order", "first", "--json").code == 0
 
 
+@pytest.mark.slow
 def test_an_order_that_is_cancelled_in_a_later_export_is_asked_about(tmp_path: Path, rfm: Rfm) -> None:
     header = "order_id,customer_id,order_date,amount,status\n"
     files = {
@@ -351,6 +353,7 @@ def test_most_lines_twice_are_refused(tmp_path: Path, rfm: Rfm, monkeypatch: pyt
     assert figures(rfm("run", folder, "--json")) == (3, 8, "65.00")
 
 
+@pytest.mark.slow
 def test_an_explanation_leaves_copies_out(tmp_path: Path, rfm: Rfm) -> None:
     ended = rfm("explain", "a", write(tmp_path / "in", {"1.csv": JANUARY, "2.csv": FEBRUARY}), "--json")
     assert ended.code == 0, ended.stderr
@@ -371,6 +374,7 @@ def test_the_printed_query_gives_the_same_rows(tmp_path: Path, rfm: Rfm) -> None
     assert "Lines count as often as the table has them" in loaded.stdout
 
 
+@pytest.mark.slow
 def test_segment_takes_the_choice_as_an_argument(tmp_path: Path) -> None:
     folder = write(tmp_path / "in", SPLIT)
     with pytest.raises(Exception, match="several files") as caught:

@@ -221,6 +221,7 @@ def test_any_other_source_is_scanned_once(
     assert (scan.what, scan.rows) == (reader, LINES)
 
 
+@pytest.mark.slow
 def test_files_that_need_a_reader_each_are_scanned_once_each(
     shop: Path, rfm: Rfm, profiled: list[Profiled]
 ) -> None:
@@ -231,6 +232,7 @@ def test_files_that_need_a_reader_each_are_scanned_once_each(
     assert sum(scan.rows for scan in scans) == LINES
 
 
+@pytest.mark.slow
 def test_columns_that_nobody_asks_for_are_not_read(shop: Path, rfm: Rfm, profiled: list[Profiled]) -> None:
     assert rfm("run", shop / "lines.parquet", "--exclude", "foreign=country <> 'France'").code == 0
     (scan,) = source_scans(profiled)

@@ -94,6 +94,7 @@ def test_totals_of_online_retail_equal_the_table(rfm: Rfm, tmp_path: Path, onlin
     assert_equals_table(data, tmp_path / "rfm.duckdb")
 
 
+@pytest.mark.slow
 def test_totals_of_cdnow_equal_the_table(rfm: Rfm, tmp_path: Path, cdnow_orders: Path) -> None:
     publish(rfm, cdnow_orders, "--preset", "grid")
     data = report_data()
@@ -109,6 +110,7 @@ def changed(rfm: Rfm, tmp_path: Path) -> ReportData:
     return report_data()
 
 
+@pytest.mark.slow
 def test_moves_equal_the_changes_between_two_results(changed: ReportData, tmp_path: Path) -> None:
     database, history = tmp_path / "rfm.duckdb", "SELECT customer_id, segment FROM rfm_segments_history"
     before = dict(published(database, f"{history} WHERE as_of_date = '2024-05-31'"))
@@ -122,6 +124,7 @@ def test_moves_equal_the_changes_between_two_results(changed: ReportData, tmp_pa
     assert changed.previous_as_of == date(2024, 5, 31)
 
 
+@pytest.mark.slow
 def test_a_move_to_a_segment_with_higher_mean_scores_is_up(changed: ReportData, tmp_path: Path) -> None:
     mean = dict(
         published(
@@ -141,6 +144,7 @@ def test_a_move_to_a_segment_with_higher_mean_scores_is_up(changed: ReportData, 
     assert {direction for (_, after), direction in directions.items() if after is None} == {"gone"}
 
 
+@pytest.mark.slow
 def test_the_trend_contains_the_active_results(changed: ReportData) -> None:
     trend = list(SegmentView(changed).trend())
     assert [record.as_of_date for record, _, _ in trend] == [date(2024, 5, 31), date(2024, 9, 30)]
@@ -150,6 +154,7 @@ def test_the_trend_contains_the_active_results(changed: ReportData) -> None:
         assert list(view.trend())[-1][1:] == (view.totals.customers, view.totals.revenue)
 
 
+@pytest.mark.slow
 def test_a_rolled_back_result_is_not_in_the_trend(changed: ReportData, rfm: Rfm, tmp_path: Path) -> None:
     finished = rfm("rollback", "--quiet")
     assert finished.code == 0, finished.stderr
@@ -193,6 +198,7 @@ SHOPS = {
 }
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("name", SHOPS)
 def test_any_result_has_a_report(name: str, rfm: Rfm, tmp_path: Path) -> None:
     lines, flags = SHOPS[name]
@@ -209,6 +215,7 @@ def test_any_result_has_a_report(name: str, rfm: Rfm, tmp_path: Path) -> None:
     assert ("Total revenue is zero or negative" in html) >= (name == "negative revenue")
 
 
+@pytest.mark.slow
 def test_the_page_names_the_run_that_frozen_edges_come_from(rfm: Rfm, tmp_path: Path) -> None:
     source = write_orders(tmp_path / "orders.csv")
     calibration = rfm("calibrate", source, "--json").json["run_id"]
@@ -218,6 +225,7 @@ def test_the_page_names_the_run_that_frozen_edges_come_from(rfm: Rfm, tmp_path: 
     )
 
 
+@pytest.mark.slow
 def test_page_size_does_not_depend_on_the_number_of_customers(rfm: Rfm, tmp_path: Path) -> None:
     sizes = []
     for customers in (2_000, 40_000):
@@ -232,6 +240,7 @@ def test_page_size_does_not_depend_on_the_number_of_customers(rfm: Rfm, tmp_path
     assert sizes[1] < 1.1 * sizes[0] < 2_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("segments", [30, 100])
 def test_many_segments_of_a_thousand_cells_stay_below_two_megabytes(
     segments: int, rfm: Rfm, tmp_path: Path

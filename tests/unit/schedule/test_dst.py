@@ -46,6 +46,7 @@ def test_days_on_which_dst_skips_or_repeats_a_time(
     assert changes.get("repeat", [None]) == [twice]
 
 
+@pytest.mark.slow
 def test_the_default_time_occurs_once_a_day_in_every_time_zone() -> None:
     at = inspect.signature(command).parameters["at"].default
     for zone in available_timezones():

@@ -49,6 +49,7 @@ instants = pa.array(INSTANTS, pa.timestamp("us", "UTC"))
 zones = ("UTC", "Europe/Berlin", "+02:00")
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_timestamps_of_each_unit_are_read(tmp_path: Path, unit: str) -> None:
     naive = pa.array(TIMES, pa.timestamp("us")).cast(pa.timestamp(unit))
@@ -100,6 +101,7 @@ def test_what_is_no_date_is_refused(tmp_path: Path, values: pa.Array) -> None:
 UUIDS = [UUID(int=2**100 + n) for n in range(3)]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("values", "wanted"),
     [

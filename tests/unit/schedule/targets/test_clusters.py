@@ -315,6 +315,7 @@ def test_the_cloud_run_job_contains_unchanged_values(config: Path) -> None:
     assert len(task["volumes"]) == len(container["volumeMounts"])
 
 
+@pytest.mark.slow
 def test_the_script_creates_and_updates_the_job_and_its_trigger(
     config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

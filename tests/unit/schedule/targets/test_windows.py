@@ -76,6 +76,7 @@ def test_the_command_line_parser_of_this_test_follows_the_rules_of_windows() -> 
     assert arguments(r'a "b c" "" d\"e "f\\" g\h') == ["a", "b c", "", 'd"e', "f\\", "g\\h"]
 
 
+@pytest.mark.slow
 def test_the_task_starts_daily_and_catches_up_on_a_missed_start() -> None:
     result = task(schedule(runs=RFM, folder=FOLDER, timeout=90))
     assert result["StartBoundary"] == "2026-01-02T03:30:00"

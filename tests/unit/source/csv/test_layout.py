@@ -228,6 +228,7 @@ def test_blank_continuation_lines_take_the_order_above(tmp_path: Path) -> None:
     assert sorted(row[6] or "" for row in result.rows) == ["", "", "10.00", "40.00"], "a total counts once"
 
 
+@pytest.mark.slow
 def test_continuation_lines_of_a_large_file_are_filled_in_order(tmp_path: Path) -> None:
     generator = random.Random(7)
     lines, expected = ["Order,Customer,Order Date,Item,Amount"], {}
