@@ -24,9 +24,9 @@ SLOW_FOLDERS: Final = tuple(
 """Folders whose tests need a browser, a container, a killed process, the BigQuery emulator or GoogleSQL."""
 SHARED_DATA_FIXTURES: Final = frozenset({"online_retail", "rfm_data_orders"})
 """Fixtures that skip where the data sets beside the checkout are absent."""
-EXAMPLES_FACTOR: Final = {"fast": 0.15, "ci": 0.5, "long": 40}
+EXAMPLES_FACTOR: Final = {"fast": 0.1, "ci": 0.5, "long": 40}
 """Profile -> examples of a property test, as a multiple of those that it names (100 without a number)."""
-LEAST_EXAMPLES: Final = 3
+LEAST_EXAMPLES: Final = 2
 SAMPLED: Final = 4
 """Of the cases of a test marked `matrix`, the fast lane runs one in so many."""
 GENERATION: Final = (Phase.explicit, Phase.reuse, Phase.generate)

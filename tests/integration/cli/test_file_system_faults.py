@@ -22,7 +22,6 @@ from rfm_pipeline.warehouse.duckdb import export
 from rfm_pipeline.warehouse.duckdb.errors import translate_duckdb_errors
 from support.bad_input import HEADER, Case, assert_error, case, check, make_shop
 from support.cli import Outcome, Rfm
-from support.databases import empty_database
 from support.orders import contents, published, refused
 
 pytestmark = pytest.mark.slow
@@ -188,7 +187,7 @@ def test_too_little_memory_is_reported_and_changes_nothing(
 
 def test_a_full_temporary_folder_is_not_reported_as_too_little_memory(tmp_path: Path) -> None:
     many = "CREATE TABLE texts AS SELECT md5(i::VARCHAR) AS text FROM range(5_000_000) AS numbers(i)"
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"SET temp_directory = '{tmp_path}'")
         connection.execute("SET max_temp_directory_size = '16MiB'")
         connection.execute("SET memory_limit = '64MiB'")

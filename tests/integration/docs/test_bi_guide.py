@@ -16,7 +16,6 @@ import pytest
 from rfm_pipeline.config.presets import load_preset
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, PublishedColumn
 from support.cli import Rfm
-from support.databases import empty_database
 from support.googlesql_engine import googlesql
 from support.markdown import blocks
 from support.orders import EXPECTED_ROWS, ORDERS
@@ -143,7 +142,7 @@ def destination(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.Duc
             marks = ", ".join("?" for _ in columns)
             values = [[_naive(row[column]) for column in columns] for row in ROWS[name]]
             connection.executemany(f"INSERT INTO {name} VALUES ({marks})", values)
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{file}' AS marketing (READ_ONLY)")
         yield connection
 
@@ -236,7 +235,7 @@ def test_customers_lost_at_a_date_that_was_rolled_back_are_left_out() -> None:
     (lost,) = (query for query in QUERIES if "- 7" in query)
     active, withdrawn = date(2026, 3, 1), date(2026, 3, 2)
     runs = (("run-1", "run", active), ("run-2", "run", withdrawn), ("run-3", "rollback", active))
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute("CREATE SCHEMA marketing")
         for name, columns in TABLES.items():
             types = ", ".join(
@@ -281,7 +280,7 @@ def test_the_queries_run_on_published_tables(rfm: Rfm, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS, encoding="utf-8")
     for as_of in ("2024-01-31", "2024-03-01"):
         assert rfm("run", "orders.csv", "--as-of", as_of, "--quiet").code == 0
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{tmp_path}/rfm.duckdb' AS marketing (READ_ONLY)")
         results = {query: on_duckdb(connection, query) for query in QUERIES if "DuckDB" in engines(query)}
     (headline,) = (rows for query, rows in results.items() if "revenue_per_order" in query)

@@ -22,7 +22,6 @@ from rfm_pipeline.sql.stored_rows import publish_rows_sql, view_sql
 from rfm_pipeline.warehouse.duckdb.destination import open_duckdb_destination
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
 from support.cli import Rfm
-from support.databases import empty_database
 from support.orders import refused
 from support.shops import (
     check_consistency,
@@ -118,7 +117,7 @@ def test_the_view_derives_what_the_run_computed(bins: int, tmp_path: Path, rfm: 
     frequency=st.integers(1, 10_000_000),
 )
 def test_an_average_is_derived_as_a_run_computes_it(monetary: Decimal, frequency: int) -> None:
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(
             "CREATE TABLE t_dates AS SELECT DATE '2024-01-01' AS as_of_date, 'a' AS run_id,"
             " '' AS score_separator, TRUE AS is_current"
@@ -281,7 +280,7 @@ def test_a_failed_change_leaves_two_tables_as_they_were(published: Path) -> None
 
 
 def test_tables_of_the_reader_do_not_come_before_those_of_the_file(published: Path) -> None:
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute("CREATE TABLE rfm_segments_rows AS SELECT 1 AS a")
         connection.execute(f"ATTACH '{published}' AS shop (READ_ONLY)")
         counted = connection.execute("SELECT COUNT(*) FROM shop.rfm_segments").fetchone()

@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from support.cli import Rfm
-from support.databases import database, empty_database
+from support.databases import database
 from support.orders import ORDERS, refused
 
 PARQUET_SCHEMA = pa.schema(
@@ -68,7 +68,7 @@ def test_an_output_has_the_types_of_the_published_table(rfm: Rfm, orders: Path, 
 
 
 def storage_version(file: Path) -> str:
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{file}' AS written (READ_ONLY)")
         ((tags,),) = connection.execute(
             "SELECT tags FROM duckdb_databases() WHERE database_name = 'written'"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 
@@ -25,7 +26,6 @@ from support.container_image import (
     skip_without_podman,
     start_process,
 )
-from support.databases import empty_database
 from support.orders import EXPECTED_ROWS, ORDERS, published
 from support.paths import ROOT
 
@@ -298,7 +298,7 @@ def test_the_container_exits_with_the_exit_code_of_the_run(
 @pytest.mark.guarantee("image")
 def test_a_container_that_receives_sigterm_stops_and_publishes_nothing(image: Image, volume: Path) -> None:
     lines = volume / "lines.parquet"
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(
             "COPY (SELECT i * 7919 % 2000000 AS customer_id, i AS order_id, (i % 100) / 4 AS amount,"
             " DATE '2024-01-01' + (i % 700)::INTEGER AS order_date FROM range(20_000_000) AS lines(i))"

@@ -16,7 +16,6 @@ from rfm_pipeline.warehouse.duckdb.partitioned import (
     required_partition_count,
 )
 from support.cli import Rfm
-from support.databases import empty_database
 
 LINES = 3_000_000
 
@@ -25,7 +24,7 @@ LINES = 3_000_000
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file of one-line orders, some without a customer, some returned; grouping takes 360 MB."""
     file = tmp_path_factory.mktemp("shop") / "lines.parquet"
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"""
             COPY (
               SELECT
@@ -59,7 +58,7 @@ def test_the_result_does_not_depend_on_the_memory_limit(
     assert partition_counts[0] > 3
     run_specific = dict.fromkeys(("run_id", "duration_s", "destination"))
     assert {**little.json, **run_specific} == {**much.json, **run_specific}
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(
             "ATTACH 'much.duckdb' AS much (READ_ONLY); ATTACH 'little.duckdb' AS little (READ_ONLY)"
         )
@@ -153,7 +152,7 @@ def test_a_later_step_is_sized_by_the_row_count_of_the_previous_step(
     rfm: Rfm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "lines.parquet"
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"""
             COPY (
               SELECT

@@ -13,7 +13,6 @@ from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import parse_source
 from rfm_pipeline.errors import LockedError
 from rfm_pipeline.source.open import open_source
-from support.databases import empty_database
 from support.source_reader import open_test_source, read, read_error, write
 
 
@@ -109,14 +108,14 @@ def test_a_view_of_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_opening_another_file_detaches_the_first(tmp_path: Path, shop: Path) -> None:
     with duckdb.connect(str(tmp_path / "two.duckdb")) as connection:
         connection.execute("CREATE TABLE other AS SELECT 9 AS id")
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         for text, expected in ((f"duckdb:{shop}#kept", 1), (f"duckdb:{tmp_path / 'two.duckdb'}", 9)):
             source = open_source(parse_source(text), SourceOptions(), connection, tmp_path)
             assert connection.execute(f"SELECT id FROM {source.relation}").fetchall() == [(expected,)]
 
 
 def test_an_attached_file_is_not_attached_again(tmp_path: Path, shop: Path) -> None:
-    with empty_database() as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{shop}' AS destination (READ_ONLY)")
         source = open_source(parse_source(f"duckdb:{shop}#orders"), SourceOptions(), connection, tmp_path)
         assert source.relation == '"destination"."main"."orders"'
