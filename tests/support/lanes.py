@@ -26,7 +26,8 @@ SHARED_DATA_FIXTURES: Final = frozenset({"online_retail", "rfm_data_orders"})
 """Fixtures that skip where the data sets beside the checkout are absent."""
 EXAMPLES_FACTOR: Final = {"fast": 0.1, "ci": 0.5, "long": 40}
 """Profile -> examples of a property test, as a multiple of those that it names (100 without a number)."""
-LEAST_EXAMPLES: Final = 2
+LEAST_EXAMPLES: Final = {"fast": 2, "ci": 3, "long": 3}
+"""Profile -> least number of examples of a property test that names a number."""
 SAMPLED: Final = 4
 """Of the cases of a test marked `matrix`, the fast lane runs one in so many."""
 GENERATION: Final = (Phase.explicit, Phase.reuse, Phase.generate)
@@ -61,8 +62,9 @@ def max_examples(count: int, **others: Any) -> settings:
 
     `others` are further arguments of `settings`.
     """
-    factor = EXAMPLES_FACTOR[settings.get_current_profile_name()]
-    return settings(max_examples=max(LEAST_EXAMPLES, round(count * factor)), **others)
+    profile = settings.get_current_profile_name()
+    examples = max(LEAST_EXAMPLES[profile], round(count * EXAMPLES_FACTOR[profile]))
+    return settings(max_examples=examples, **others)
 
 
 def sample_size(count: int) -> int:
@@ -72,8 +74,9 @@ def sample_size(count: int) -> int:
 
 def fuzz_examples(count: int) -> settings:
     """Return the settings of a test of `count` inputs of a grammar, or a fiftieth in profile `fast`."""
-    is_fast = settings.get_current_profile_name() == "fast"
-    return settings(max_examples=max(LEAST_EXAMPLES, count // 50) if is_fast else count, database=None)
+    profile = settings.get_current_profile_name()
+    examples = max(LEAST_EXAMPLES[profile], count // 50) if profile == "fast" else count
+    return settings(max_examples=examples, database=None)
 
 
 def is_deselected(path: Path, marker_expression: str) -> bool:
