@@ -32,6 +32,14 @@ def database(file: Path, *, read_only: bool = True) -> Iterator[duckdb.DuckDBPyC
         yield connection
 
 
+def shared_connection(threads: int, *, keeps_order: bool) -> duckdb.DuckDBPyConnection:
+    """Return a connection to the instance of this process with these settings; the caller closes it.
+
+    It is for queries of files: what it creates or attaches is there for all other tests.
+    """
+    return _instance(threads=threads, keeps_order=keeps_order).cursor()
+
+
 @contextmanager
 def _attached(path: str, options: str) -> Iterator[duckdb.DuckDBPyConnection]:
     name = f"database_{next(_numbers)}"
@@ -46,8 +54,15 @@ def _attached(path: str, options: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @cache
-def _instance() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 2})
+def _instance(threads: int = 2, keeps_order: bool = True) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
+        config={
+            "threads": threads,
+            "preserve_insertion_order": str(keeps_order).lower(),
+            # Tests write other files to the same paths.
+            "enable_external_file_cache": "false",
+        }
+    )
 
 
 # DuckDB reports a connection that exists when the interpreter ends as leaked.

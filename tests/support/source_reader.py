@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.config.source_location import parse_source
 from rfm_pipeline.errors import RfmError
 from rfm_pipeline.source.base import OpenedSource
+from rfm_pipeline.source.duckdb_table import ATTACHED_NAME
 from rfm_pipeline.source.errors import to_source_error
 from rfm_pipeline.source.open import open_source
+from support.databases import shared_connection
 
 Row = tuple[Any, ...]
 
@@ -44,10 +46,13 @@ def open_test_source(
 ) -> Iterator[tuple[OpenedSource, duckdb.DuckDBPyConnection]]:
     """Open a source; `options` are those of `[read]`, `threads` of DuckDB, and `columns` by role."""
     threads, columns = options.pop("threads", 2), options.pop("columns", None)
-    with duckdb.connect(config={"threads": threads, "preserve_insertion_order": "false"}) as connection:
+    with closing(shared_connection(threads, keeps_order=False)) as connection:
         settings = SourceOptions.of(options)
         location, scratch = parse_source(str(text)), temp_dir / "scratch"
-        yield open_source(location, settings, connection, scratch, columns=columns), connection
+        try:
+            yield open_source(location, settings, connection, scratch, columns=columns), connection
+        finally:
+            connection.execute(f"DETACH DATABASE IF EXISTS {ATTACHED_NAME}")
 
 
 def read(text: Path | str, temp_dir: Path, **options: Any) -> ReadResult:
