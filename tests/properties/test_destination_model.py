@@ -19,10 +19,10 @@ OPERATIONS = 8
 
 
 def seeds() -> Iterator[object]:
-    """Yield the seeds of 1,000 sequences: 5 are in the fast lane, and 15 in `make test-all`."""
+    """Yield the seeds of 1,000 sequences: 3 are in the fast lane, and 15 in `make test-all`."""
     for seed in range(1000):
         yield pytest.param(
-            seed, marks=() if seed < 5 else pytest.mark.slow if seed < 15 else pytest.mark.long
+            seed, marks=() if seed < 3 else pytest.mark.slow if seed < 15 else pytest.mark.long
         )
 
 

@@ -205,6 +205,7 @@ def test_an_invalid_variable_is_not_repeated(
 # Absence from all output
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("debug", [[], ["--debug"]])
 @pytest.mark.parametrize("log", ["text", "json"])
 @pytest.mark.parametrize("arguments", [["run", "orders.csv"], ["run", "missing.csv"], ["run", "-p", "bogus"]])
