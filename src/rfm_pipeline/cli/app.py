@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
@@ -75,7 +76,10 @@ def invoke(arguments: list[str]) -> int:
         Exception: Whatever the command raises.
     """
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
-    group = _group((called,) if called in COMMANDS else tuple(COMMANDS))
+    # Registering a command is slow; all of them are needed only to suggest a name for a mistyped one.
+    names = [called] if called in COMMANDS else list(COMMANDS)
+    modules = [import_module(f"rfm_pipeline.cli.commands.{name}") for name in names]
+    group = _group(tuple((name, getattr(module, name)) for name, module in zip(names, modules, strict=True)))
     raise_if_cancelled()
     if COMPLETION_VARIABLE in os.environ:
         # A shell asks for completions: typer prints them and exits.
@@ -94,14 +98,11 @@ def invoke(arguments: list[str]) -> int:
 
 
 @cache
-def _group(names: tuple[str, ...]) -> Any:
-    """Return the command line with the named commands.
-
-    Registering a command is slow; all of them are needed only to suggest a name for a mistyped one.
-    """
+def _group(commands: tuple[tuple[str, Callable[..., None]], ...]) -> Any:
+    """Return the command line with these commands, given by name and function."""
     app.registered_commands.clear()
-    for name in names:
-        app.command(name)(getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), name))
+    for name, function in commands:
+        app.command(name)(function)
     group: Any = typer.main.get_command(app)
     for command in group.commands.values():
         _format_help(command)
