@@ -1,4 +1,4 @@
-"""Random sequences of runs, faults and edits on a DuckDB file: readers see what a model in Python says."""
+"""Random sequences of runs, faults and edits on local destinations: readers see what a model in Python says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.cli import Rfm
-from support.destination_sequences import DuckDBSite, Player
+from support.destination_sequences import DuckDBSite, ParquetPlayer, ParquetSite, Player
 from support.fork_server import ForkServer
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
@@ -34,3 +34,16 @@ def test_readers_see_what_the_model_says(
     seed: int, tmp_path: Path, rfm: Rfm, fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Player(DuckDBSite(tmp_path, rfm, fork_server, monkeypatch), seed).play(OPERATIONS)
+
+
+@pytest.mark.guarantee(
+    "one-transaction", "rerun", "rollback", "backfill", "one-run-at-a-time", "previous-result-unchanged"
+)
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(seed, marks=pytest.mark.slow if seed < 1 else pytest.mark.long) for seed in range(1000)],
+)
+def test_readers_of_parquet_files_see_what_the_model_says(
+    seed: int, tmp_path: Path, rfm: Rfm, fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ParquetPlayer(ParquetSite(tmp_path, rfm, fork_server, monkeypatch), seed).play(OPERATIONS)

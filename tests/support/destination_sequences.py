@@ -507,3 +507,88 @@ def observe_tables(
         select = f"SELECT {RUN_COLUMNS} FROM {names['runs']} ORDER BY finished_at, run_id"
         records = [tuple(row.values()) for row in rows(select)]
     return Observed(current, history, records)
+
+
+@dataclass
+class ParquetSite(DuckDBSite):
+    """Parquet files in a folder, with a CSV file as the source.
+
+    A user's statement replaces the file whose rows it changes, so that the current result and the history
+    are files of their own afterwards.
+    """
+
+    has_views: bool = False
+    reports_alterations: bool = False
+    flags: Sequence[str] = ("--to", "rfm.parquet")
+
+    def execute(self, statement: str) -> None:
+        name = next(name for name in sorted(TABLES.values(), reverse=True) if name in statement)
+        files = {
+            "rfm_segments": [self.folder / "rfm.parquet"],
+            "rfm_segments_history": sorted(self.folder.glob("rfm_history/*.parquet")),
+            "rfm_segments_runs": [self.folder / "rfm_runs" / "runs.parquet"],
+        }
+        for file in files[name]:
+            change_parquet(file, name, statement)
+
+    def observe(self) -> Observed:
+        if not (self.folder / "rfm_runs" / "runs.parquet").exists():
+            return Observed(None, None, None)
+        with closing(duckdb.connect()) as connection:
+            connection.execute(f"SET file_search_path = '{self.folder}'")
+            for name, pattern in PARQUET_FILES.items():
+                if list(self.folder.glob(pattern)):
+                    connection.execute(f"CREATE VIEW {name} AS FROM read_parquet('{pattern}')")
+                else:
+                    columns = ", ".join(f"NULL AS {column}" for column in ("customer_id", "as_of_date"))
+                    connection.execute(f"CREATE VIEW {name} AS SELECT {columns} WHERE FALSE")
+
+            def rows(select: str) -> list[dict[str, Any]]:
+                cursor = connection.execute(select)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+            return observe_tables(set(TABLES.values()), rows, TABLES)
+
+    def leftovers(self, rejected: Sequence[str]) -> list[str]:
+        names = set(super().leftovers(rejected))
+        return sorted(
+            name
+            for name in names
+            if not name.startswith(("rfm_history", "rfm_runs")) and name != "rfm.parquet"
+        )
+
+
+PARQUET_FILES = {
+    "rfm_segments": "rfm.parquet",
+    "rfm_segments_history": "rfm_history/*.parquet",
+    "rfm_segments_runs": "rfm_runs/runs.parquet",
+}
+"""The files of the destination `rfm.parquet`, by the name that its tables have elsewhere."""
+
+
+class ParquetPlayer(Player):
+    """A player whose user drops no table: a file that is gone is another state than a table without rows."""
+
+    def _drop(self, world: World) -> str | None:
+        return None
+
+
+def change_parquet(file: Path, table: str, statement: str) -> None:
+    """Replace a Parquet file by the rows that a statement makes of them; its metadata stays.
+
+    Args:
+        file: The file.
+        table: Name of its table in the statement.
+        statement: DELETE or UPDATE statement.
+    """
+    with closing(duckdb.connect()) as connection:
+        connection.execute(f"CREATE TABLE {table} AS FROM read_parquet('{file}')")
+        connection.execute(statement)
+        pairs = connection.execute(
+            f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{file}')"
+        ).fetchall()
+        metadata = ", ".join(f"{key}: '{value}'" for key, value in pairs)
+        draft = file.with_suffix(".new")
+        connection.execute(f"COPY {table} TO '{draft}' (FORMAT parquet, KV_METADATA {{{metadata}}})")
+    draft.replace(file)

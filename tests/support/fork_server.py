@@ -26,6 +26,8 @@ TRACED = (
     "pipeline/output_files.py",
     "warehouse/duckdb/destination.py",
     "warehouse/duckdb/lease.py",
+    "warehouse/parquet/destination.py",
+    "warehouse/parquet/files.py",
     "results/recognition.py",
     "common/file_lock.py",
     "common/atomic_file.py",

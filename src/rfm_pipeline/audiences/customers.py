@@ -85,13 +85,13 @@ def stage_customers(
             stage_rows(connection, dataset.pages(_select(dataset, columns, choice)), columns, scratch)
         return current, choice
     from rfm_pipeline.common.duckdb_engine import execute_interruptibly
-    from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
+    from rfm_pipeline.warehouse.local_destination import local_destination
 
-    file = DuckDBDestination(connection, to.file, to.table, settings.duckdb)
-    with file.open_for_reading():
-        current = _read_current_result(file)
-        choice = choose(file, current)
-        execute_interruptibly(connection, f"CREATE TABLE customers AS\n{_select(file, columns, choice)}")
+    local = local_destination(connection, to, settings.duckdb)
+    with local.open_for_reading():
+        current = _read_current_result(local)
+        choice = choose(local, current)
+        execute_interruptibly(connection, f"CREATE TABLE customers AS\n{_select(local, columns, choice)}")
     return current, choice
 
 

@@ -242,8 +242,8 @@ FLAGS = (
         ("to",),
         str,
         ("--to",),
-        "Where the result is published, as duckdb:FILE or bigquery://project.dataset"
-        " (default: duckdb:rfm.duckdb).",
+        "Where the result is published: duckdb:FILE, FILE.parquet, a folder for Parquet files, or"
+        " bigquery://project.dataset (default: duckdb:rfm.duckdb).",
         _DESTINATION,
     ),
     Flag(

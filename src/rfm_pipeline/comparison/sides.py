@@ -14,10 +14,17 @@ from rfm_pipeline.config.destination_location import (
     BigQueryDestinationLocation,
     DestinationLocation,
     DuckDBDestinationLocation,
+    ParquetDestinationLocation,
     parse_destination,
 )
 from rfm_pipeline.config.settings import Settings
-from rfm_pipeline.config.source_location import BigQueryTable, DuckDBTable, SourceLocation, parse_source
+from rfm_pipeline.config.source_location import (
+    BigQueryTable,
+    DuckDBTable,
+    FileLocation,
+    SourceLocation,
+    parse_source,
+)
 from rfm_pipeline.errors import ConfigurationError, DestinationError, UsageError
 from rfm_pipeline.pipeline.run_records import new_run_id
 from rfm_pipeline.results.run_history import DestinationState, read_state
@@ -155,7 +162,7 @@ def _published(
     record = _record(state, day, text) if in_history else state.dates.get(day)
     return Side(
         f"{text} as of {day}",
-        _table(location, "history" if in_history else "current"),
+        _table(location, day if in_history else None),
         as_of=day,
         in_history=in_history,
         segments=_segments(record),
@@ -180,8 +187,15 @@ def _segments(record: RunRecord | None) -> tuple[str, ...]:
     return tuple(figures.segment for figures in record.statistics.segments)
 
 
-def _table(location: DestinationLocation, role: str) -> SourceLocation:
-    table = f"{location.table}{SUFFIXES[role]}"
+def _table(location: DestinationLocation, day: date | None) -> SourceLocation:
+    """Return the table with the rows as of a date; None for the current result."""
+    if isinstance(location, ParquetDestinationLocation):
+        from rfm_pipeline.warehouse.parquet.files import PublishedFiles
+
+        files = PublishedFiles(location.file)
+        file = files.dated().get(day) if day else files.find(files.current)
+        return FileLocation(str(file or files.history), str(location))
+    table = f"{location.table}{SUFFIXES['history' if day else 'current']}"
     if isinstance(location, BigQueryDestinationLocation):
         return BigQueryTable(location.project, location.dataset, table, str(location))
     return DuckDBTable(location.file, f"main.{table}", str(location))

@@ -17,6 +17,7 @@ DEFAULT_TABLE = "rfm_segments"
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _BIGQUERY = re.compile(rf"//{BIGQUERY_DATASET}(?:\.(?P<table>[^\W\d]\w{{0,200}}))?")
 _DUCKDB_SUFFIXES = (".duckdb", ".ddb", ".db")
+PARQUET_SUFFIX = ".parquet"
 
 
 class DuckDBDestinationLocation(Struct, frozen=True):
@@ -24,6 +25,22 @@ class DuckDBDestinationLocation(Struct, frozen=True):
 
     file: Path
     table: str = DEFAULT_TABLE
+    typed: str = ""
+
+    def __str__(self) -> str:
+        return self.typed
+
+
+class ParquetDestinationLocation(Struct, frozen=True):
+    """Parquet file of the current result; `typed` and `str()` are the text that the user typed.
+
+    Attributes:
+        file: The file.
+        folder: The folder that the user named in its place; None if the user named the file.
+    """
+
+    file: Path
+    folder: Path | None = None
     typed: str = ""
 
     def __str__(self) -> str:
@@ -42,11 +59,14 @@ class BigQueryDestinationLocation(Struct, frozen=True):
         return self.typed
 
 
-DestinationLocation = DuckDBDestinationLocation | BigQueryDestinationLocation
+DestinationLocation = DuckDBDestinationLocation | ParquetDestinationLocation | BigQueryDestinationLocation
 
 
 def parse_destination(text: str) -> DestinationLocation:
-    """Parse `duckdb:FILE`, `duckdb:FILE#table`, a path `FILE.duckdb`, or `bigquery://project.dataset[.table]`.
+    """Parse the location of a destination.
+
+    It is `duckdb:FILE`, `duckdb:FILE#table`, a path `FILE.duckdb`, a path `FILE.parquet`, a folder (an
+    existing one, or a path that ends with /), or `bigquery://project.dataset[.table]`.
 
     Raises:
         ConfigurationError: If the text has none of these forms.
@@ -71,10 +91,7 @@ def _parse(text: str) -> DestinationLocation:
         )
     if scheme != "duckdb" or not colon:
         if not text.casefold().endswith(_DUCKDB_SUFFIXES):
-            raise ConfigurationError(
-                f"The destination {text!r} is neither a DuckDB file nor a BigQuery table.",
-                "write --to duckdb:rfm.duckdb, or --to bigquery://project.dataset.",
-            )
+            return _parse_parquet(text)
         rest = text
     file, _, table = rest.partition("#")
     if is_address(file):
@@ -99,3 +116,27 @@ def _parse(text: str) -> DestinationLocation:
             f"The destination table {table!r} is not a plain name.", "use letters, digits and underscores."
         )
     return DuckDBDestinationLocation(Path(file).expanduser(), table or DEFAULT_TABLE)
+
+
+def _parse_parquet(text: str) -> ParquetDestinationLocation:
+    path = Path(text).expanduser()
+    is_file = text.endswith(PARQUET_SUFFIX)
+    # The separators of this system: on Windows two.
+    is_folder = not is_file and (text.endswith(tuple(filter(None, (os.sep, os.altsep)))) or _is_folder(path))
+    if is_address(text) and (is_file or is_folder):
+        raise ConfigurationError(
+            f"The destination {text!r} is an address, and Parquet files are written on this machine.",
+            "write --to segments.parquet, and copy the files afterwards.",
+        )
+    if is_folder:
+        return ParquetDestinationLocation(path / f"{DEFAULT_TABLE}{PARQUET_SUFFIX}", path)
+    if is_file and path.stem != PARQUET_SUFFIX:
+        return ParquetDestinationLocation(path)
+    raise ConfigurationError(
+        f"The destination {text!r} is no DuckDB file, no Parquet file, no folder and no BigQuery table.",
+        "write --to duckdb:rfm.duckdb, --to segments.parquet, --to FOLDER/ or --to bigquery://project.dataset.",
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - raises nothing

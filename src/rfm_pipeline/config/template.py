@@ -14,7 +14,7 @@ _TEXT = """\
 # Lines that begin with "# " and a name are settings, at their defaults or with an example.
 
 # source = "orders.csv"
-to = "duckdb:rfm.duckdb"            # or duckdb:FILE#table, bigquery://project.dataset
+to = "duckdb:rfm.duckdb"            # or FILE.parquet, FOLDER/, bigquery://project.dataset
 # output = ["segments.csv"]         # .csv, .parquet, .xlsx, .json
 # preset = ["classic"]              # segment maps and well-known exports: `rfm presets`
 

@@ -8,10 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 
 from rfm_pipeline.common.file_identity import file_key, is_same_file
-from rfm_pipeline.config.destination_location import BigQueryDestinationLocation, DuckDBDestinationLocation
+from rfm_pipeline.config.destination_location import (
+    DEFAULT_TABLE,
+    BigQueryDestinationLocation,
+    DestinationLocation,
+    DuckDBDestinationLocation,
+    ParquetDestinationLocation,
+)
 from rfm_pipeline.config.loader import CONFIG_FILE, Configuration
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.config.source_location import (
@@ -58,6 +65,7 @@ def refuse_overwriting(
     ]
     refuse_same_files(outputs, files)
     for what, path in outputs:
+        _refuse_folder_of_destination(what, path, settings.to)
         _refuse_part_of_source(what, path, settings.source)
         contacts = _contacts(settings)
         if isinstance(contacts, FileLocation) and reads_file(contacts.text, path):
@@ -104,6 +112,8 @@ def refuse_destination(configuration: Configuration) -> None:
             f"The source {source} is a table of the destination, which a run replaces.",
             "name the table of the orders, or choose another table with --to.",
         )
+    if isinstance(to, ParquetDestinationLocation):
+        _refuse_parquet_files(to, configuration)
     if not isinstance(to, DuckDBDestinationLocation):
         return
     read = [] if isinstance(source, DuckDBTable) else _inputs(configuration)
@@ -130,18 +140,59 @@ def _inputs(configuration: Configuration, *, writes_configuration: bool = False)
         yield "the file of the webhook URL", settings.notify.webhook.file
 
 
-def _destination_files(to: DuckDBDestinationLocation | BigQueryDestinationLocation) -> Iterator[Output]:
+def _destination_files(to: DestinationLocation) -> Iterator[Output]:
     """Yield the files of the destination."""
     if isinstance(to, BigQueryDestinationLocation):
         return
     from rfm_pipeline.warehouse.duckdb.siblings import kept_results, lease_path
 
     file = Path(os.path.realpath(to.file))
+    table = to.table if isinstance(to, DuckDBDestinationLocation) else DEFAULT_TABLE
     yield "the destination itself", to.file
-    yield "the write-ahead log of the destination", Path(f"{file}.wal")
-    yield "the lease of the destination", lease_path(file, to.table)
-    for kept in kept_results(file, to.table):
+    if isinstance(to, DuckDBDestinationLocation):
+        yield "the write-ahead log of the destination", Path(f"{file}.wal")
+    else:
+        yield from _parquet_files(to)
+    yield "the lease of the destination", lease_path(file, table)
+    for kept in kept_results(file, table):
         yield "a rejected result that was kept", kept
+
+
+def _parquet_files(to: ParquetDestinationLocation) -> Iterator[Output]:
+    """Yield the files beside that of the current result."""
+    from rfm_pipeline.warehouse.parquet.files import PublishedFiles
+
+    files = PublishedFiles(to.file)
+    yield "the file of the destination's runs", files.runs
+    # Of a date that no run publishes: the next run publishes another date.
+    for path in (files.history / f"{date.min}.parquet", *files.dated().values()):
+        yield "a file of the destination's history", path
+
+
+def _refuse_parquet_files(to: ParquetDestinationLocation, configuration: Configuration) -> None:
+    """Raise if a run would read a file of a Parquet destination, or one that it will publish.
+
+    Raises:
+        ConfigurationError: If it would.
+    """
+    source = configuration.settings.source
+    inputs = [] if isinstance(source, DuckDBTable) else list(_inputs(configuration))
+    refuse_same_files([("destination", to.file)], inputs)
+    files = [to.file, *(file for _, file in _parquet_files(to))]
+    if isinstance(source, FileLocation) and os.path.isdir(source.text):  # noqa: PTH112 - raises nothing
+        # Each folder of the destination is searched for as a whole.
+        files = list({file.parent: file for file in files}.values())
+    for file in files:
+        _refuse_part_of_source("destination", file, source)
+
+
+def _refuse_folder_of_destination(what: str, path: Path, to: DestinationLocation) -> None:
+    """Raise if an output is in a folder whose files all are of a Parquet destination."""
+    if not isinstance(to, ParquetDestinationLocation):
+        return
+    folders = {file_key(file.parent) for _, file in _parquet_files(to)}
+    if file_key(path.absolute().parent) in folders:
+        raise ConfigurationError(f"The {what} {path} is in a folder of the destination {to}.", _ELSEWHERE)
 
 
 def _contacts(settings: Settings) -> SourceLocation | None:
@@ -159,10 +210,10 @@ def _refuse_part_of_source(what: str, path: Path, source: SourceLocation | None)
     raise ConfigurationError(f"The {what} {path} is the source itself.", _ELSEWHERE)
 
 
-def _is_table_of(
-    source: SourceLocation | None, to: DuckDBDestinationLocation | BigQueryDestinationLocation
-) -> bool:
+def _is_table_of(source: SourceLocation | None, to: DestinationLocation) -> bool:
     """Return whether the source is one of the tables that the destination consists of."""
+    if isinstance(to, ParquetDestinationLocation):
+        return False
     engine = "duckdb" if isinstance(to, DuckDBDestinationLocation) else "bigquery"
     suffixes = LAYOUTS[engine].suffixes.values()
     names = {f"{to.table}{suffix}".casefold() for suffix in suffixes}

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from rfm_pipeline.errors import LockedError
+from rfm_pipeline.results.tables import Layout
 
 
 class Destination(Protocol):
@@ -15,6 +16,10 @@ class Destination(Protocol):
     @property
     def engine(self) -> str:
         """Name of the engine: `duckdb` or `bigquery`."""
+
+    @property
+    def layout(self) -> Layout:
+        """How the tables are stored."""
 
     @property
     def label(self) -> str:

@@ -11,7 +11,6 @@ from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.forgotten import Forgotten, forgotten_customers, renew_checksums
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.tables import (
-    LAYOUTS,
     PUBLISHED_STATUSES,
     RUN_COLUMNS,
     UNPUBLISHED_STATUSES,
@@ -78,7 +77,7 @@ def read_records(destination: Destination) -> tuple[RunRecord, ...]:
 
 def tables_of(destination: Destination) -> Tables:
     """Return the SQL identifiers of the tables of a destination."""
-    return Tables(**{role: destination.table(role) for role in LAYOUTS[destination.engine].suffixes})
+    return Tables(**{role: destination.table(role) for role in destination.layout.suffixes})
 
 
 def active_results_by_date(records: Iterable[RunRecord]) -> dict[date, RunRecord]:

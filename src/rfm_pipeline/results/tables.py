@@ -12,6 +12,9 @@ of each as-of date are stored once:
 
     rfm_segments_rows       rows      the columns that can't be derived, of each as-of date
     rfm_segments_dates      dates     one row per as-of date, one of which is current
+
+At a Parquet destination they are files, which DuckDB reads through views of these names. The table of the
+dates exists in memory only, and a publish is prepared in it.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ SUFFIXES: Mapping[str, str] = {"current": "", "history": "_history", "runs": "_r
 
 
 class Layout(Struct, frozen=True):
-    """How an engine stores the published tables.
+    """How a kind of destination stores the published tables.
 
     Attributes:
         format: Version of the layout, which the tables' marks state.
@@ -44,8 +47,12 @@ class Layout(Struct, frozen=True):
 LAYOUTS: Mapping[str, Layout] = {
     "bigquery": Layout(1, SUFFIXES, frozenset()),
     "duckdb": Layout(2, {**SUFFIXES, "rows": "_rows", "dates": "_dates"}, frozenset(("current", "history"))),
+    "parquet": Layout(1, {**SUFFIXES, "dates": "_dates"}, frozenset(("current", "history"))),
 }
-"""The layout of each engine. DuckDB's format 1 was that of BigQuery; the next change converts it."""
+"""The layout of each kind of destination.
+
+DuckDB's format 1 was that of BigQuery; the next change converts it.
+"""
 
 PUBLISHED_STATUSES = ("published", "history_only")
 """The statuses of runs that wrote a result, in the runs table."""
@@ -176,8 +183,8 @@ class Tables(Struct, frozen=True):
         current: The current result.
         history: The history.
         runs: The runs.
-        rows: The rows behind the views `current` and `history`; None if these are tables.
-        dates: The dates behind these views; None if these are tables.
+        rows: The rows behind the views `current` and `history`; None if these are tables or files.
+        dates: The dates behind these views or files; None if these are tables.
     """
 
     current: str

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rfm_pipeline.common.schema import Kind
 from rfm_pipeline.results.tables import Tables
 from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.stored_files import forget_in_files_sql
 
 
 def normalized_ids_sql(customers: Sequence[str], dialect: Dialect) -> str:
@@ -39,5 +40,7 @@ def are_customers(customer_ids: Sequence[str], dialect: Dialect) -> str:
 def forget_sql(tables: Tables, customer_ids: Sequence[str], dialect: Dialect) -> list[str]:
     """Return the statements that remove customers from the current result and the history."""
     condition = are_customers(customer_ids, dialect)
+    if tables.dates and not tables.rows:
+        return forget_in_files_sql(tables, condition, dialect)
     stored = (tables.rows,) if tables.rows else (tables.current, tables.history)
     return [f"DELETE FROM {table}\nWHERE {condition}" for table in stored]

@@ -11,6 +11,7 @@ from typing import Any
 
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, UNPUBLISHED_STATUSES, Tables
 from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.stored_files import publish_files_sql, restore_file_sql
 from rfm_pipeline.sql.stored_rows import publish_rows_sql, restore_date_sql
 
 PUBLISHED_MEANWHILE = "another run of rfm has published since this one began"
@@ -59,8 +60,9 @@ def publish_sql(
         history_from: Oldest as-of date that the history keeps; None keeps all.
         dialect: The SQL dialect.
     """
-    if tables.rows:
-        return publish_rows_sql(
+    if tables.dates:
+        publish = publish_rows_sql if tables.rows else publish_files_sql
+        return publish(
             tables,
             staged,
             as_of,
@@ -80,8 +82,9 @@ def publish_sql(
 
 def restore_sql(tables: Tables, as_of: date, dialect: Dialect) -> list[str]:
     """Return the statements that make the history's rows of an as-of date the current result."""
-    if tables.rows:
-        return restore_date_sql(tables, as_of, dialect)
+    if tables.dates:
+        restore = restore_date_sql if tables.rows else restore_file_sql
+        return restore(tables, as_of, dialect)
     insert = _insert(tables.current, tables.history)
     return [f"TRUNCATE TABLE {tables.current}", f"{insert}\nWHERE as_of_date = {dialect.literal(as_of)}"]
 

@@ -87,7 +87,7 @@ def _open_duckdb(opener: SourceOpener, settings: Settings, run_id: str) -> Wareh
 
     destination = settings.to
     assert not isinstance(destination, BigQueryDestinationLocation)  # files for BigQuery are staged there
-    return DuckDBWarehouse(opener, destination.file, destination.table, settings.duckdb, run_id=run_id)
+    return DuckDBWarehouse(opener, destination, settings.duckdb, run_id=run_id)
 
 
 def _open_bigquery(
@@ -127,7 +127,7 @@ def open_destination(settings: Settings, run_id: str | None = None) -> Iterator[
         with open_bigquery_destination(location, settings.bigquery, job_prefix) as dataset:
             yield dataset
         return
-    from rfm_pipeline.warehouse.duckdb.destination import open_duckdb_destination
+    from rfm_pipeline.warehouse.local_destination import open_local_destination
 
-    with open_duckdb_destination(location, settings.duckdb) as file:
-        yield file
+    with open_local_destination(location, settings.duckdb) as local:
+        yield local

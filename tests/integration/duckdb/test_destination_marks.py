@@ -13,7 +13,7 @@ from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.results.recognition import Mark, read_mark
 from rfm_pipeline.results.tables import LAYOUTS
-from rfm_pipeline.warehouse.duckdb.destination import open_duckdb_destination
+from rfm_pipeline.warehouse.local_destination import open_local_destination
 from support.cli import Rfm
 from support.orders import refused
 from support.shops import check_consistency, day, history, rows_of, store_in_tables, write_orders
@@ -195,7 +195,7 @@ def test_a_newer_format_is_refused(role: str, published: Path, rfm: Rfm) -> None
 
 def test_a_table_that_another_program_made_during_a_run_is_not_published_to(tmp_path: Path) -> None:
     file = tmp_path / "rfm.duckdb"
-    with open_duckdb_destination(DuckDBDestinationLocation(file), DuckDBSettings()) as destination:
+    with open_local_destination(DuckDBDestinationLocation(file), DuckDBSettings()) as destination:
         assert destination.existing_tables() == frozenset()
         change(file, "CREATE TABLE rfm_segments AS SELECT 1 AS a")
         with pytest.raises(DestinationError, match="is not a result of this pipeline: it lacks"):

@@ -19,7 +19,7 @@ from rfm_pipeline.results.run_history import tables_of
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.stored_rows import publish_rows_sql, view_sql
-from rfm_pipeline.warehouse.duckdb.destination import open_duckdb_destination
+from rfm_pipeline.warehouse.local_destination import open_local_destination
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
 from support.cli import Rfm
 from support.orders import refused
@@ -146,7 +146,7 @@ def test_retention_removes_the_rows_and_the_dates_that_are_older(published: Path
 
 
 def test_retention_never_removes_the_current_date(published: Path) -> None:
-    with open_duckdb_destination(DuckDBDestinationLocation(published), DuckDBSettings()) as destination:
+    with open_local_destination(DuckDBDestinationLocation(published), DuckDBSettings()) as destination:
         tables, later = tables_of(destination), date.fromisoformat(day(90))
         changes = publish_rows_sql(
             tables,
@@ -271,7 +271,7 @@ def test_a_database_that_was_exported_and_imported_is_the_same_destination(publi
 def test_a_failed_change_leaves_two_tables_as_they_were(published: Path) -> None:
     store_in_tables(published)
     before = seen(published)
-    with open_duckdb_destination(DuckDBDestinationLocation(published), DuckDBSettings()) as destination:
+    with open_local_destination(DuckDBDestinationLocation(published), DuckDBSettings()) as destination:
         tables = tables_of(destination)
         with pytest.raises(WarehouseError):
             destination.apply([f"DELETE FROM {tables.rows}", "DELETE FROM nowhere"], "publish")

@@ -24,8 +24,8 @@ def _option(text: str, *names: str) -> Any:
 A = Annotated[
     str | None,
     typer.Argument(
-        help="Side A: a destination (duckdb:FILE, bigquery://project.dataset), a table or file of segmented"
-        " customers, or with --with preset, bins or method a source of transaction lines.",
+        help="Side A: a destination (duckdb:FILE, FILE.parquet, bigquery://project.dataset), a table or file"
+        " of segmented customers, or with --with preset, bins or method a source of transaction lines.",
         show_default=False,
     ),
 ]

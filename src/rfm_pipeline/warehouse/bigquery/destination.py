@@ -33,6 +33,7 @@ class BigQueryDestination:
     """
 
     engine = "bigquery"
+    layout = LAYOUTS["bigquery"]
 
     def __init__(
         self, jobs: JobRunner, location: BigQueryDestinationLocation, settings: BigQuerySettings
@@ -119,7 +120,7 @@ class BigQueryDestination:
 
     def _create_or_mark_tables(self) -> None:
         """Create the missing tables, and mark those that an earlier version wrote."""
-        table, layout = self._location.table, LAYOUTS[self.engine]
+        table, layout = self._location.table, self.layout
         if len(self._is_marked) < len(SUFFIXES):
             labels = {**self._settings.labels, "created_by": "rfm-pipeline"}
             created = [

@@ -7,7 +7,6 @@ second run for the whole duration of a run.
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import threading
@@ -17,13 +16,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rfm_pipeline.common.atomic_file import DRAFT_PREFIX, AtomicFile
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.common.duckdb_engine import duckdb, fetch_dicts, lock_holder
 from rfm_pipeline.common.duckdb_quoting import qualified_name, text_literal
-from rfm_pipeline.common.file_lock import remove_orphaned_directories
-from rfm_pipeline.common.formatting import lower_first
-from rfm_pipeline.config.destination_location import DuckDBDestinationLocation
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.errors import DestinationError, RfmError, WarehouseError
 from rfm_pipeline.results.destination import published_meanwhile_error
@@ -34,20 +29,18 @@ from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.publish import PUBLISHED_MEANWHILE
 from rfm_pipeline.sql.stored_rows import convert_sql, view_sql
 from rfm_pipeline.warehouse.duckdb.catalog import DuckDBCatalog
-from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
 from rfm_pipeline.warehouse.duckdb.errors import (
     UNCHANGED,
     attach_error,
     file_locked_error,
     translate_duckdb_errors,
 )
+from rfm_pipeline.warehouse.duckdb.kept_results import KeptResults
 from rfm_pipeline.warehouse.duckdb.lease import hold_lease
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES, COLUMNS
-from rfm_pipeline.warehouse.duckdb.siblings import draft_path, drafts, kept_logs, kept_path, kept_results
+from rfm_pipeline.warehouse.duckdb.siblings import draft_path, drafts
 
 _CATALOG = "destination"
-_RETAINED_CATALOG = "retained"
-_RETENTION_DAYS = 7
 
 
 class DuckDBDestination:
@@ -61,6 +54,7 @@ class DuckDBDestination:
     """
 
     engine = "duckdb"
+    layout = LAYOUTS["duckdb"]
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, file: Path, table: str, settings: DuckDBSettings
@@ -71,6 +65,7 @@ class DuckDBDestination:
         self._file = Path(os.path.realpath(file)) if os.path.islink(file) else file  # noqa: PTH114 - never raises
         self._table = table
         self._settings = settings
+        self._kept = KeptResults(self._file, table, settings.storage_version)
         self._is_attached = False
 
     @property
@@ -81,7 +76,7 @@ class DuckDBDestination:
         return qualified_name(_CATALOG, "main", self._name(name))
 
     def _name(self, role: str) -> str:
-        return f"{self._table}{LAYOUTS[self.engine].suffixes[role]}"
+        return f"{self._table}{self.layout.suffixes[role]}"
 
     def existing_tables(self) -> frozenset[str]:
         self._check_is_file()
@@ -158,52 +153,16 @@ class DuckDBDestination:
 
     def retain_tables(self, run_id: str, tables: Sequence[str]) -> str:
         """Copy staged tables into a file beside the destination; return a clause that says where they are."""
-        file = kept_path(self._file, self._table, run_id)
-        draft = None
-        try:
-            # The name can be foreseen, and a link in its place would be followed.
-            draft = AtomicFile(file)
-            with self._attached(draft.path, read_only=False, catalog=_RETAINED_CATALOG):
-                for table in tables:
-                    copy = qualified_name(_RETAINED_CATALOG, table)
-                    self._connection.execute(f"CREATE TABLE {copy} AS FROM {table}")
-            if draft.path.with_name(f"{draft.path.name}.wal").exists():
-                # DuckDB could not move the rows from the log into the file.
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301
-            draft.path.chmod(0o600)
-            draft.move()
-        except OSError as error:
-            raise WarehouseError(
-                f"The staged tables can't be kept in {file}: {lower_first(error.strerror or str(error))}.",
-                f"check the disk's free space and the permissions; {UNCHANGED}",
-            ) from None
-        finally:
-            if draft is not None:
-                draft.cleanup()
-        return f"the staged tables are in {file} for {_RETENTION_DAYS} days"
+        return self._kept.keep(self._connection, run_id, tables)
 
     def remove_orphans(self, run_id: str, spared: Collection[str]) -> None:  # noqa: ARG002 - retained tables expire
-        oldest = time.time() - _RETENTION_DAYS * 24 * 60 * 60
-        remove_orphaned_directories(self._file.parent, DRAFT_PREFIX)
-        for orphan in (*drafts(self._file, self._table), *kept_logs(self._file, self._table)):
+        for orphan in drafts(self._file, self._table):
             with suppress(OSError):
                 orphan.unlink()
-        for retained in kept_results(self._file, self._table):
-            with suppress(OSError):
-                if retained.lstat().st_mtime < oldest:
-                    retained.unlink()
+        self._kept.remove_expired()
 
     def remove_retained(self, run_id: str) -> int:  # noqa: ARG002 - no file is of the current run
-        retained = tuple(kept_results(self._file, self._table))
-        for file in (*retained, *kept_logs(self._file, self._table)):
-            try:
-                file.unlink()
-            except OSError as error:
-                raise WarehouseError(
-                    f"The kept result {file} can't be removed: {lower_first(error.strerror or str(error))}.",
-                    f"remove it, and repeat the command; {UNCHANGED}",
-                ) from None
-        return len(retained)
+        return self._kept.remove_all()
 
     def close(self) -> None:
         self._connection.close()
@@ -272,7 +231,7 @@ class DuckDBDestination:
         Raises:
             DestinationError: If another program has made a table of one of the names.
         """
-        layout, catalog = LAYOUTS[self.engine], self._catalog()
+        layout, catalog = self.layout, self._catalog()
         is_marked = recognize_destination(self._table, catalog)
         to_convert = frozenset[str]()
         if "rows" not in is_marked:
@@ -327,20 +286,20 @@ class DuckDBDestination:
     # Attaching
 
     @contextmanager
-    def _attached(self, file: Path, *, read_only: bool, catalog: str = _CATALOG) -> Iterator[None]:
+    def _attached(self, file: Path, *, read_only: bool) -> Iterator[None]:
         # Without TYPE, DuckDB derives the type from the name: `md:shop` is a service, `a.csv` is in memory.
         options = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
         if not read_only and not file.exists():
             # DuckDB's default is a format that only its own version and later ones can read.
             options += f", STORAGE_VERSION {text_literal(self._settings.storage_version)}"
-        self._attach(f"ATTACH {text_literal(str(file))} AS {catalog} ({options})")
-        self._is_attached = catalog == _CATALOG
+        self._attach(f"ATTACH {text_literal(str(file))} AS {_CATALOG} ({options})")
+        self._is_attached = True
         try:
             yield
         finally:
             self._is_attached = False
             with suppress(duckdb.Error):
-                self._connection.execute(f"DETACH {catalog}")
+                self._connection.execute(f"DETACH {_CATALOG}")
 
     def _attach(self, statement: str) -> None:
         """Execute an ATTACH statement; wait up to the lock timeout while another process holds the file."""
@@ -360,22 +319,3 @@ class DuckDBDestination:
             threading.Event().wait(pause)
             raise_if_cancelled()
             pause = min(pause * 1.5, 1.0)
-
-
-@contextmanager
-def open_duckdb_destination(
-    location: DuckDBDestinationLocation, settings: DuckDBSettings
-) -> Iterator[DuckDBDestination]:
-    """Open a destination without a source.
-
-    Raises:
-        WarehouseError: If DuckDB can't start.
-    """
-    with SpillDirectory(settings.temp_directory) as temp_directory:
-        destination = DuckDBDestination(
-            connect(settings, temp_directory), location.file, location.table, settings
-        )
-        try:
-            yield destination
-        finally:
-            destination.close()

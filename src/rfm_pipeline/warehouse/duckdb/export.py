@@ -129,23 +129,38 @@ def _copy(options: str, *, plain_numbers: bool = False) -> Writer:
     return write
 
 
-def _write_parquet(options: str) -> Writer:
-    """Return a writer of Parquet files whose columns are all optional.
+def copy_to_parquet(
+    connection: duckdb.DuckDBPyConnection, select: str, path: Path, options: str = ""
+) -> None:
+    """Write the rows of a SELECT to a Parquet file whose columns are all optional.
 
     DuckDB 2.0 writes a column as required if its statistics say that the rows have no NULL, so that the
     files of two days would have two schemas. Without statistics it writes each column as optional.
-    """
-    # Each reader of Parquet knows Snappy; Zstandard makes files a third smaller, and takes a third longer.
-    copy = _copy(f"FORMAT parquet, COMPRESSION snappy{options}")
 
-    def write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, temp_directory: Path) -> None:
-        ((before,),) = connection.execute("SELECT current_setting('disabled_optimizers')").fetchall()
-        disabled = ",".join(filter(None, (before, "statistics_propagation")))
-        connection.execute(f"SET disabled_optimizers = {text_literal(disabled)}")
-        try:
-            copy(connection, select, path, temp_directory)
-        finally:
-            connection.execute(f"SET disabled_optimizers = {text_literal(before)}")
+    Args:
+        connection: Connection with the rows.
+        select: SELECT of the rows.
+        path: The file, which is replaced.
+        options: Further options of COPY, each after a comma.
+
+    Raises:
+        duckdb.Error: If the rows can't be computed or written.
+    """
+    ((before,),) = connection.execute("SELECT current_setting('disabled_optimizers')").fetchall()
+    disabled = ",".join(filter(None, (before, "statistics_propagation")))
+    connection.execute(f"SET disabled_optimizers = {text_literal(disabled)}")
+    try:
+        # Each reader knows Snappy; Zstandard makes files a third smaller, and takes a third longer.
+        connection.execute(
+            f"COPY ({select}) TO {text_literal(str(path))} (FORMAT parquet, COMPRESSION snappy{options})"
+        )
+    finally:
+        connection.execute(f"SET disabled_optimizers = {text_literal(before)}")
+
+
+def _write_parquet(options: str) -> Writer:
+    def write(connection: duckdb.DuckDBPyConnection, select: str, path: Path, _: Path) -> None:
+        copy_to_parquet(connection, select, path, options)
 
     return write
 

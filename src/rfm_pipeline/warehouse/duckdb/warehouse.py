@@ -1,6 +1,6 @@
 """The DuckDB warehouse, the default: an in-memory database that spills to a temporary directory.
 
-The destination file is attached only for moments, see `warehouse.duckdb.destination`.
+A DuckDB file as the destination is attached only for moments, see `warehouse.duckdb.destination`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from rfm_pipeline.source.base import OpenedSource, SourceOpener
 from rfm_pipeline.source.profile.sample import Sample, sample_relation
 from rfm_pipeline.warehouse.base import Progress, SourceTable
 from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
-from rfm_pipeline.warehouse.duckdb.destination import DuckDBDestination
 from rfm_pipeline.warehouse.duckdb.errors import (
     describe_condition_error,
     describe_non_boolean,
@@ -32,6 +31,7 @@ from rfm_pipeline.warehouse.duckdb.partitioned import (
     materialize_partitioned,
     required_partition_count,
 )
+from rfm_pipeline.warehouse.local_destination import LocalLocation, local_destination
 
 _MANY_FILES = 500
 _SMALL_FILE = 1 << 16
@@ -48,12 +48,11 @@ def _is_many_small_files(source: OpenedSource) -> bool:
 
 
 class DuckDBWarehouse:
-    """A source that DuckDB reads, tables staged in memory, and a DuckDB file as the destination.
+    """A source that DuckDB reads, tables staged in memory, and a destination on this machine.
 
     Args:
         opener: Opens the source.
-        file: Path of the destination file; the first publish creates it.
-        table: Name of the table of the current result.
+        location: Location of the destination; the first publish creates its files.
         settings: Limits of memory, threads and waiting time.
         run_id: Id of the run; retained tables are named after it.
     """
@@ -63,8 +62,7 @@ class DuckDBWarehouse:
     def __init__(
         self,
         opener: SourceOpener,
-        file: Path,
-        table: str,
+        location: LocalLocation,
         settings: DuckDBSettings,
         *,
         run_id: str,
@@ -80,7 +78,7 @@ class DuckDBWarehouse:
         except BaseException:
             self._temp_directory.cleanup()
             raise
-        self.destination = DuckDBDestination(self._connection, file, table, settings)
+        self.destination = local_destination(self._connection, location, settings)
 
     def open_source(self) -> SourceTable:
         with translate_duckdb_errors("read the source"):

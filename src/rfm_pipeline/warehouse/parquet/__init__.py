@@ -1,0 +1,1 @@
+"""Parquet files as a destination, which DuckDB reads and writes."""
