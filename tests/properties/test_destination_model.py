@@ -1,4 +1,4 @@
-"""Random sequences of runs, faults and edits on local destinations: readers see what a model in Python says."""
+"""Random sequences of runs, faults and edits on local destinations: readers see what a model says."""
 
 from __future__ import annotations
 

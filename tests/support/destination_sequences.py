@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,6 +25,7 @@ from support.destination_model import (
     differences,
 )
 from support.fork_server import ForkServer, Running
+from support.parquet_files import change_file, files_by_table
 
 TABLES = {"current": "rfm_segments", "history": "rfm_segments_history", "runs": "rfm_segments_runs"}
 RUN_COLUMNS = "run_id, kind, status, as_of_date, restored_run_id, history_from, customers"
@@ -522,26 +524,19 @@ class ParquetSite(DuckDBSite):
     flags: Sequence[str] = ("--to", "rfm.parquet")
 
     def execute(self, statement: str) -> None:
-        name = next(name for name in sorted(TABLES.values(), reverse=True) if name in statement)
-        files = {
-            "rfm_segments": [self.folder / "rfm.parquet"],
-            "rfm_segments_history": sorted(self.folder.glob("rfm_history/*.parquet")),
-            "rfm_segments_runs": [self.folder / "rfm_runs" / "runs.parquet"],
-        }
-        for file in files[name]:
-            change_parquet(file, name, statement)
+        table = next(name for name in sorted(TABLES.values(), reverse=True) if name in statement)
+        for file in files_by_table(self.folder / "rfm.parquet")[table]:
+            change_file(file, statement.replace(table, "rows"))
 
     def observe(self) -> Observed:
-        if not (self.folder / "rfm_runs" / "runs.parquet").exists():
+        files = files_by_table(self.folder / "rfm.parquet")
+        if not files[TABLES["runs"]]:
             return Observed(None, None, None)
         with closing(duckdb.connect()) as connection:
-            connection.execute(f"SET file_search_path = '{self.folder}'")
-            for name, pattern in PARQUET_FILES.items():
-                if list(self.folder.glob(pattern)):
-                    connection.execute(f"CREATE VIEW {name} AS FROM read_parquet('{pattern}')")
-                else:
-                    columns = ", ".join(f"NULL AS {column}" for column in ("customer_id", "as_of_date"))
-                    connection.execute(f"CREATE VIEW {name} AS SELECT {columns} WHERE FALSE")
+            for table, paths in files.items():
+                rows_of_files = f"read_parquet({[str(path) for path in paths]})"
+                nothing = "(SELECT NULL AS customer_id, NULL AS as_of_date WHERE FALSE)"
+                connection.execute(f"CREATE VIEW {table} AS FROM {rows_of_files if paths else nothing}")
 
             def rows(select: str) -> list[dict[str, Any]]:
                 cursor = connection.execute(select)
@@ -551,20 +546,8 @@ class ParquetSite(DuckDBSite):
             return observe_tables(set(TABLES.values()), rows, TABLES)
 
     def leftovers(self, rejected: Sequence[str]) -> list[str]:
-        names = set(super().leftovers(rejected))
-        return sorted(
-            name
-            for name in names
-            if not name.startswith(("rfm_history", "rfm_runs")) and name != "rfm.parquet"
-        )
-
-
-PARQUET_FILES = {
-    "rfm_segments": "rfm.parquet",
-    "rfm_segments_history": "rfm_history/*.parquet",
-    "rfm_segments_runs": "rfm_runs/runs.parquet",
-}
-"""The files of the destination `rfm.parquet`, by the name that its tables have elsewhere."""
+        own = re.compile(r"rfm\.parquet|rfm_history(/[\d-]+\.parquet)?|rfm_runs(/runs\.parquet)?")
+        return [name for name in super().leftovers(rejected) if not own.fullmatch(name)]
 
 
 class ParquetPlayer(Player):
@@ -572,23 +555,3 @@ class ParquetPlayer(Player):
 
     def _drop(self, world: World) -> str | None:
         return None
-
-
-def change_parquet(file: Path, table: str, statement: str) -> None:
-    """Replace a Parquet file by the rows that a statement makes of them; its metadata stays.
-
-    Args:
-        file: The file.
-        table: Name of its table in the statement.
-        statement: DELETE or UPDATE statement.
-    """
-    with closing(duckdb.connect()) as connection:
-        connection.execute(f"CREATE TABLE {table} AS FROM read_parquet('{file}')")
-        connection.execute(statement)
-        pairs = connection.execute(
-            f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{file}')"
-        ).fetchall()
-        metadata = ", ".join(f"{key}: '{value}'" for key, value in pairs)
-        draft = file.with_suffix(".new")
-        connection.execute(f"COPY {table} TO '{draft}' (FORMAT parquet, KV_METADATA {{{metadata}}})")
-    draft.replace(file)

@@ -19,8 +19,8 @@ from rfm_pipeline.results.run_history import tables_of
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.stored_rows import publish_rows_sql, view_sql
-from rfm_pipeline.warehouse.local_destination import open_local_destination
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
+from rfm_pipeline.warehouse.local_destination import open_local_destination
 from support.cli import Rfm
 from support.orders import refused
 from support.shops import (

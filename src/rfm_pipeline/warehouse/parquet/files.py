@@ -172,10 +172,11 @@ class PublishedFiles:
             target = self._place_of(name.removesuffix(_REMOVED))
             if name.endswith(_REMOVED):
                 target.unlink(missing_ok=True)
-                source.unlink()
             else:
                 target.parent.mkdir(exist_ok=True)
                 source.replace(target)
+            # Of two links to one file, POSIX lets a rename remove neither.
+            source.unlink(missing_ok=True)
         self._committed.rmdir()
 
     def remove_orphans(self) -> None:
