@@ -123,7 +123,7 @@ def compare(work: Work, contenders: Sequence[str], rounds: int, folder: Path) ->
                     totals[name] = totals_of(scratch / "result.parquet", contender.reads)
                 if turn:
                     measured[name].append(took)
-                    if contender.script is None:
+                    if name == "rfm":
                         steps.append(steps_of(said, took.wall_s))
             say(f"{work.name}, {f'round {turn}' if turn else 'warm-up'}: {name} {took.wall_s:.2f} s")
         if turn == first:

@@ -29,6 +29,7 @@ class Contender:
         reads: Its result's columns, as those that are compared: `customer_id`, `last_order_date`,
             `frequency`, `monetary`; NULL stands where it defines one in another way.
         settings: DuckDB's, where it is not to run as DuckDB does by itself.
+        to: Of `rfm`, the destination, beside the result: a DuckDB file, or `result.parquet` itself.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Contender:
     script: str | None
     reads: str = "customer_id, last_order_date, frequency, monetary"
     settings: tuple[str, ...] = ()
+    to: str = "rfm.duckdb"
 
 
 _FLOOR_SETTINGS = (
@@ -52,6 +54,12 @@ CONTENDERS = {
             "rfm",
             "`rfm run`: published to a DuckDB file, with history and record, and written to Parquet",
             None,
+        ),
+        Contender(
+            "rfm-parquet",
+            "`rfm run --to FILE.parquet`: published to Parquet files, with history and record",
+            None,
+            to="result.parquet",
         ),
         Contender(
             "floor",
@@ -84,7 +92,7 @@ CONTENDERS = {
         ),
     )
 }
-DUCKDB = ("rfm", "floor", "stored", "usual")
+DUCKDB = ("rfm", "floor", "stored", "usual", "rfm-parquet")
 # Parts of a run's work, which it therefore can't outrun.
 BOUNDS = ("floor", "stored")
 FRAMES = ("polars", "pandas", "pymc-marketing")
@@ -95,7 +103,8 @@ def command(contender: Contender, python: str, source: Path, folder: Path, memor
     result = folder / "result.parquet"
     if contender.script is None:
         rfm = Path(sys.executable).with_name("rfm")
-        to = ["--to", f"duckdb:{folder / 'rfm.duckdb'}", "--output", str(result)]
+        to = ["--to", str(folder / contender.to)]
+        to += [] if contender.to == result.name else ["--output", str(result)]
         return [str(rfm), "run", str(source), *to, "--log-format", "json"]
     script = SCRIPTS / contender.script
     if script.suffix == ".sql":
@@ -196,6 +205,10 @@ def _start_up(works: Mapping[str, Figures]) -> float:
     return float(took["rfm --help"]["wall_s"] / (3 * took["python -c pass"]["wall_s"] + 0.06))
 
 
+def _to_parquet(other: str) -> Callable[[Mapping[str, Figures]], float | None]:
+    return lambda works: works["10m"]["ratios"].get(f"rfm-parquet/{other}")
+
+
 def _growth(works: Mapping[str, Figures]) -> float | None:
     if "100m" not in works:
         return None
@@ -217,6 +230,8 @@ GOALS = (
     Goal("start-up", "`rfm --help` / (3 × `python -c pass` + 60 ms)", _start_up, 1.0),
     Goal("real", "time / the usual query's", "{}/usual", 1.0),
     Goal("10m", "time / the floor's", "{}/floor", 1.2),
+    Goal("10m", "to Parquet alone, time / the usual query's", _to_parquet("usual"), 0.9),
+    Goal("10m", "to Parquet alone, time / Polars'", _to_parquet("polars"), 0.95),
     Goal("10m", "times faster than the usual query", "usual/{}", 1.5, at_least=True),
     Goal("10m", "times faster than Polars", "polars/{}", 1.8, at_least=True),
     Goal("10m", "times faster than pandas", "pandas/{}", 6, at_least=True),
