@@ -113,6 +113,10 @@ A destination is recognised by the end of its tables' comments (on BigQuery: des
 `[rfm: history of rfm_segments, format {LAYOUTS["duckdb"].format}]`: the role of the table, the destination that it belongs to, and the version
 of its layout ({LAYOUTS["duckdb"].format} in DuckDB files, {LAYOUTS["bigquery"].format} in BigQuery). Tables that earlier versions wrote have no such mark: they are recognised by their columns if the runs table is
 among them, and the next publish marks them. Nothing is ever published to another table: exit code 2.
+
+At a Parquet destination (`--to segments.parquet`) the tables are files: `segments.parquet`, `segments_history/DATE.parquet` for
+each as-of date, and `segments_runs/runs.parquet`. They have DuckDB's types, and the mark under the key `rfm` of the file's
+metadata. The [guide](../guides/parquet.md) describes how they are published.
 """
     ]
     about = {
