@@ -21,7 +21,7 @@ from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.config.loader import load_configuration
 from rfm_pipeline.errors import LockedError
 from rfm_pipeline.pipeline.progress import NullObserver
-from rfm_pipeline.pipeline.run import run
+from rfm_pipeline.pipeline.run import execute_run, run, start_run
 from rfm_pipeline.results.recognition import read_mark
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS
 from rfm_pipeline.warehouse.duckdb.lease import hold_lease
@@ -456,6 +456,19 @@ def test_a_held_lease_is_exit_code_5_and_names_the_run(published: Path, rfm: Rfm
         for to in ("segments.parquet", "link.parquet"):
             message, _ = refused(rfm("run", "orders.csv", "--to", to), 5)
             assert "is held by the run another-run" in message
+
+
+def test_a_run_whose_lease_was_lost_publishes_nothing(published: Path, rfm: Rfm) -> None:
+    # A file with one name, which is not locked itself.
+    published.unlink()
+    published.write_bytes(dated(published, 20).read_bytes())
+    flags = {"source": str(published.parent / "orders.csv"), "to": str(published), "as_of": day(30)}
+    with start_run(load_configuration(flags), NullObserver(), kind="run") as (start, plan):
+        published.with_name("segments.parquet.rfm_segments.lease").unlink()
+        ok(rfm("run", "orders.csv", "--as-of", day(31), *TO))
+        with pytest.raises(LockedError, match="Another run has published"):
+            execute_run(start, plan, NullObserver())
+    assert current(as_database(published, published.with_name("copy.duckdb")))[0]["as_of_date"] == date_of(31)
 
 
 def test_a_rejected_result_is_kept_and_drafts_of_killed_runs_are_removed(published: Path, rfm: Rfm) -> None:

@@ -113,17 +113,17 @@ class ParquetDestination:
 
     @contextmanager
     def _unchanged(self) -> Iterator[None]:
-        """Raise if the files changed while they were read, or a file can't be read."""
-        before = self._files.state()
+        """Raise if a run has published while the files were read, or a file can't be read."""
+        before = self._files.last_publish()
         try:
             yield
         except duckdb.OutOfMemoryException:
             raise
         except (duckdb.Error, OSError) as error:
-            if self._files.state() != before:
+            if self._files.last_publish() != before:
                 raise self._changed_error() from error
             raise WarehouseError(f"{self.label} can't be read: {_reason(error)}.", _READ) from error
-        if self._files.state() != before:
+        if self._files.last_publish() != before:
             raise self._changed_error()
 
     def _changed_error(self) -> LockedError:

@@ -110,9 +110,13 @@ class PublishedFiles:
                 found.pop(day, None)
         return dict(sorted(found.items()))
 
-    def state(self) -> tuple[object, ...]:
+    def last_publish(self) -> tuple[object, ...]:
         """Return a value that is another one as soon as a publish is committed, and when it is complete."""
-        return tuple(_identity(path) for path in (self._committed, self.runs, self.current, self.history))
+        return _identity(self._committed), _identity(self.runs)
+
+    def state(self) -> tuple[object, ...]:
+        """Return a value that is another one after a publish, and after a file was added or removed."""
+        return (*self.last_publish(), _identity(self.current), _identity(self.history))
 
     def owner_of_folder(self) -> Path | None:
         """Return the destination whose history or runs are in the folder of `current`; None if it is free."""
