@@ -18,8 +18,9 @@ def files_by_table(file: Path) -> dict[str, list[Path]]:
         file: The file of the current result.
     """
     files = PublishedFiles(file)
-    found = [[files.find(files.current)], [*files.dated().values()], [files.find(files.runs)]]
-    return {table: [path for path in paths if path] for table, paths in zip(TABLES, found, strict=True)}
+    current, runs = files.find(files.current), files.find(files.runs)
+    found = ([current] if current else [], list(files.dated().values()), [runs] if runs else [])
+    return dict(zip(TABLES, found, strict=True))
 
 
 def as_database(file: Path, database: Path) -> Path:

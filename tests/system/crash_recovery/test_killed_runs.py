@@ -80,7 +80,9 @@ class KilledRun:
     def _check_files(self) -> None:
         """Assert that each Parquet file that others read is complete, of the old or the new result."""
         for file in (self.folder / "rfm.parquet", *self.folder.glob("rfm_history/*.parquet")):
-            rows = [row[:-1] for row in duckdb.sql(f"FROM '{file}' ORDER BY customer_id").fetchall()]
+            with duckdb.connect() as connection:
+                found = connection.execute(f"FROM '{file}' ORDER BY customer_id").fetchall()
+            rows = [row[:-1] for row in found]
             assert rows in [[tuple(row.values()) for row in result] for result in self._rows.values()]
 
     def sampled_lines(self, lines: int) -> range:

@@ -147,7 +147,7 @@ class PublishedFiles:
         """
         for file in draft.path.iterdir():
             _sync(file)
-        _sync(draft.path)
+        _sync_names(draft.path)
         try:
             # Not `replace`: if another run has committed, its folder is there, and has files.
             draft.path.rename(self._committed)
@@ -169,7 +169,7 @@ class PublishedFiles:
         """
         if not self._committed.exists():
             return
-        _sync(self._committed.parent)
+        _sync_names(self._committed.parent)
         # In the order of the names: files of dates, the current result, the runs.
         for name in _names(self._committed):
             source = self._committed / name
@@ -181,6 +181,8 @@ class PublishedFiles:
                 source.replace(target)
             # Of two links to one file, POSIX lets a rename remove neither.
             source.unlink(missing_ok=True)
+        for folder in (self.history, self.runs.parent, self.current.parent):
+            _sync_names(folder)
         self._committed.rmdir()
 
     def remove_orphans(self) -> None:
@@ -227,19 +229,28 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
 
 
+def _sync(file: Path) -> None:
+    """Write a file through to the disk."""
+    # Windows syncs only what is open for writing.
+    descriptor = os.open(file, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 if sys.platform == "win32":
 
-    def _sync(path: Path) -> None:
-        if path.is_file():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
+    def _sync_names(folder: Path) -> None:
+        """Do nothing: a folder can't be opened."""
 
 else:
 
-    def _sync(path: Path) -> None:
-        """Write a file, or the names in a folder, through to the disk."""
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    def _sync_names(folder: Path) -> None:
+        """Write the names in a folder through to the disk, where the file system can."""
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
