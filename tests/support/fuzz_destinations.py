@@ -14,6 +14,7 @@ PATHS = (
     "link.duckdb", "link.csv", "hard.csv",
     "hard.duckdb", "folder", "folder/", "folder/new.duckdb", "missing/new.duckdb", "new.duckdb", "new",
     "new.csv", "new.parquet", "new.xlsx",
+    "text.parquet", "new folder/", "missing/new.parquet", "rfm_runs/runs.parquet",
     "new.json", "new.html", "new.duckdb.wal", "rfm.duckdb.wal", "rfm.duckdb.rfm_segments.lease",
     "text.duckdb", "empty.duckdb", "loop.duckdb",
     "dangling.duckdb", "/dev/null", "/dev/full", "/proc/self/x", "/nowhere/x.duckdb", "x" * 300 + ".duckdb",
@@ -73,6 +74,11 @@ def inputs(draw: st.DrawFn) -> Input:
         command = ("run", "orders.csv", "--report", draw(paths))
     else:
         command = (kind, "--output", draw(paths))
-    files = {"text.duckdb": b"no database\n" * 9, "empty.duckdb": b"", "rfm.toml": b'source = "orders.csv"\n'}
+    files = {
+        "text.duckdb": b"no database\n" * 9,
+        "text.parquet": b"no rows\n" * 9,
+        "empty.duckdb": b"",
+        "rfm.toml": b'source = "orders.csv"\n',
+    }
     # A command may write its destination and output; the source and the configuration are never among them.
     return Input(tuple(command), files, {}, ("",))

@@ -16,6 +16,8 @@ from rfm_pipeline.errors import ConfigurationError
 DEFAULT_TABLE = "rfm_segments"
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _BIGQUERY = re.compile(rf"//{BIGQUERY_DATASET}(?:\.(?P<table>[^\W\d]\w{{0,200}}))?")
+_SCHEME = re.compile(r"\w{2,}:")
+"""One letter before a colon is a drive of Windows."""
 _DUCKDB_SUFFIXES = (".duckdb", ".ddb", ".db")
 PARQUET_SUFFIX = ".parquet"
 
@@ -119,19 +121,18 @@ def _parse(text: str) -> DestinationLocation:
 
 
 def _parse_parquet(text: str) -> ParquetDestinationLocation:
-    path = Path(text).expanduser()
-    is_file = text.endswith(PARQUET_SUFFIX)
-    # The separators of this system: on Windows two.
-    is_folder = not is_file and (text.endswith(tuple(filter(None, (os.sep, os.altsep)))) or _is_folder(path))
-    if is_address(text) and (is_file or is_folder):
+    if is_address(text) and text.endswith((PARQUET_SUFFIX, "/")):
         raise ConfigurationError(
             f"The destination {text!r} is an address, and Parquet files are written on this machine.",
             "write --to segments.parquet, and copy the files afterwards.",
         )
-    if is_folder:
-        return ParquetDestinationLocation(path / f"{DEFAULT_TABLE}{PARQUET_SUFFIX}", path)
-    if is_file and path.stem != PARQUET_SUFFIX:
+    path = Path(text).expanduser()
+    if text.endswith(PARQUET_SUFFIX) and path.stem != PARQUET_SUFFIX and not _SCHEME.match(text):
         return ParquetDestinationLocation(path)
+    # The separators of this system: on Windows two.
+    is_named_as_folder = text.endswith(tuple(filter(None, (os.sep, os.altsep))))
+    if text and (is_named_as_folder or _is_folder(path)) and not _SCHEME.match(text):
+        return ParquetDestinationLocation(path / f"{DEFAULT_TABLE}{PARQUET_SUFFIX}", path)
     raise ConfigurationError(
         f"The destination {text!r} is no DuckDB file, no Parquet file, no folder and no BigQuery table.",
         "write --to duckdb:rfm.duckdb, --to segments.parquet, --to FOLDER/ or --to bigquery://project.dataset.",
