@@ -208,6 +208,8 @@ def test_a_name_with_characters_of_patterns_is_a_name(tmp_path: Path, rfm: Rfm) 
 def test_commands_that_read_say_what_they_say_of_a_duckdb_file(published: Path, rfm: Rfm) -> None:
     for number in (10, 20):
         ok(rfm("run", "orders.csv", "--as-of", day(number)))
+    both = ("segments.parquet", "duckdb:rfm.duckdb")
+    records = {to: rfm("runs", "--json", "--to", to).json["runs"] for to in both}
     for arguments in (
         ("transitions",),
         ("movers",),
@@ -215,19 +217,19 @@ def test_commands_that_read_say_what_they_say_of_a_duckdb_file(published: Path, 
         ("check", "orders.csv"),
     ):
         said = []
-        for to in ("segments.parquet", "duckdb:rfm.duckdb"):
+        for to in both:
             text = ok(rfm(*arguments, "--json", "--to", to)).stdout
-            for record in rfm("runs", "--json", "--to", to).json["runs"]:
+            for record in records[to]:
                 text = text.replace(record["run_id"], f"the run of {record['as_of_date']}")
             said.append(json.loads(text.replace("duckdb:rfm.duckdb#rfm_segments", "segments.parquet")))
         assert said[0] == said[1]
     # A comparison reads each date from a file of its own.
     dates = ("--as-of", day(10), "--with", f"as_of={day(20)}", "--json")
-    compared = [ok(rfm("compare", to, *dates)).json for to in ("segments.parquet", "duckdb:rfm.duckdb")]
+    compared = [ok(rfm("compare", to, *dates)).json for to in both]
     assert compared[0]["customers"] == compared[1]["customers"]
-    both = ok(rfm("compare", "segments.parquet", "duckdb:rfm.duckdb", "--json")).json
-    assert both["a"]["name"] == f"segments.parquet as of {day(20)}"
-    assert both["a"]["revenue"] == both["b"]["revenue"]
+    sides = ok(rfm("compare", *both, "--json")).json
+    assert sides["a"]["name"] == f"segments.parquet as of {day(20)}"
+    assert sides["a"]["revenue"] == sides["b"]["revenue"]
 
 
 def test_reports_and_exports_read_the_files(published: Path, rfm: Rfm) -> None:
