@@ -4,7 +4,7 @@ Of Parquet files, other programs see each file complete; rfm, and the next run, 
 
 The run is killed at random moments, and at lines of the modules that publish (`support.fork_server.TRACED`).
 In the long lane that is 200 moments and every line, and the outcomes are appended to build/kills.tsv; in the
-other lanes it is 12 moments and every 60th line, and for Parquet five of the last lines.
+other lanes it is 12 moments and every 60th line, and for Parquet three of the last lines.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class KilledRun:
     def sampled_lines(self, lines: int) -> range:
         """Return the lines to kill the run at, of all that it has."""
         # Of a publish to Parquet, the lines before and after the commit; those of the run are the same.
-        return range(31, lines + 1, 60) if self._to == "rfm.duckdb" else range(lines - 190, lines + 1, 40)
+        return range(31, lines + 1, 60) if self._to == "rfm.duckdb" else range(lines - 190, lines, 65)
 
     def start(self) -> subprocess.Popen[str]:
         """Start the run in an interpreter of its own."""
