@@ -6,6 +6,7 @@ from rfm_pipeline.config.destination_location import (
     BigQueryDestinationLocation,
     DestinationLocation,
     DuckDBDestinationLocation,
+    ParquetDestinationLocation,
 )
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.results.tables import RESULT_COLUMNS
@@ -28,8 +29,8 @@ def compatible_view_sql(destination: DestinationLocation, names: str, view: str 
             the result with a suffix.
 
     Raises:
-        UsageError: If a pair is not valid, two columns would have one name, or the view has the result's
-            name.
+        UsageError: If a pair is not valid, two columns would have one name, the view has the result's
+            name, or the destination has no views.
     """
     old_names = _old_names(names)
     listed = [(column, old) for column in RESULT_COLUMNS for old in old_names.get(column, (column,))]
@@ -70,6 +71,11 @@ def _old_names(text: str) -> dict[str, tuple[str, ...]]:
 
 def _tables(destination: DestinationLocation, view: str | None) -> tuple[str, str, str]:
     """Return the names of the table and of the view, and the dialect."""
+    if isinstance(destination, ParquetDestinationLocation):
+        raise UsageError(
+            f"{destination} is a destination of Parquet files, which has no views.",
+            "give --to duckdb:FILE, or --to bigquery://project.dataset.",
+        )
     name = (view or f"{destination.table}{_SUFFIX}").replace("`", "")
     if isinstance(destination, DuckDBDestinationLocation):
         table, dialect = destination.table, "duckdb"

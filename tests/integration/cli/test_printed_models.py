@@ -122,6 +122,10 @@ def test_a_model_counts_from_the_configured_as_of_date(
 @pytest.mark.parametrize(
     ("arguments", "subject"),
     [
+        (
+            ["--compatible-view", "days=recency_days", "--to", "a.parquet"],
+            "a.parquet is a destination of Parquet files, which has no views.",
+        ),
         (["--compatible-view", "recency"], "--compatible-view takes OLD=COLUMN, not 'recency'."),
         (["--compatible-view", "x=recency"], "The result has no column 'recency'."),
         (["--compatible-view", "Segment=rfm_score"], "The view would have two columns 'segment'."),
