@@ -117,6 +117,7 @@ def test_a_configuration_equals_itself(changes: str, shop: Path, rfm: Rfm) -> No
     assert result["agreement"]["kappa"] == 1
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_method_is_said_of_side_b(shop: Path, rfm: Rfm) -> None:
     notes = rfm("compare", shop, "--with", "method=ntile", "--json").json["notes"]
     assert sum(note.startswith("ntile: ") for note in notes) == 1

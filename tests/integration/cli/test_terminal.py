@@ -172,7 +172,7 @@ def test_an_error_on_a_terminal_follows_the_erased_progress_line(orders: Path) -
     assert re.fullmatch(r"error: order.csv .+\nhint: .*orders.csv.*\n", message)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_output_fits_the_width_of_the_terminal(width: int, orders: Path) -> None:
     seen = on_terminals(orders.parent, "run", orders, COLUMNS=str(width), NO_COLOR="1")
@@ -256,7 +256,7 @@ def test_output_is_utf_8_in_any_locale(orders: Path) -> None:
 # Pipes
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [["presets"], ["presets", "--json"], ["--help"], ["sql", "orders.csv"], ["run", "orders.csv"]],

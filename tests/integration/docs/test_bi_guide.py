@@ -198,6 +198,7 @@ def test_the_guide_describes_every_column_of_the_result() -> None:
     assert described == set(RESULT_COLUMNS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", [query for query in QUERIES if "DuckDB" in engines(query)])
 def test_a_query_returns_rows_on_duckdb(destination: duckdb.DuckDBPyConnection, query: str) -> None:
     assert on_duckdb(destination, query)

@@ -55,6 +55,7 @@ def test_every_published_transaction_is_kept_or_excluded(
     assert totals(tmp_path / "rfm.duckdb") == (result["customers"], result["orders"], Decimal("2500315.63"))
 
 
+@pytest.mark.slow
 def test_without_an_order_id_each_transaction_is_an_order(cdnow_orders: Path, rfm: Rfm) -> None:
     result = rfm("run", cdnow_orders, "--order-id", "none", "--json").json
     assert result["orders"] == result["rows"]["kept"] == cdnow.MASTER_TRANSACTIONS - 80
@@ -169,7 +170,7 @@ def rows_from_csv(sample_csv: Path, rfm: Rfm, tmp_path: Path) -> list[tuple[Any,
     return published(tmp_path / "csv.duckdb", f"SELECT {COLUMNS}, rfm_score FROM rfm_segments ORDER BY 1")
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [

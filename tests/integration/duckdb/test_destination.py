@@ -100,7 +100,7 @@ def test_a_history_that_was_changed_is_not_gone_back_to(published: Path, rfm: Rf
     assert_segment_changes({as_of: rows for as_of, rows in history(published).items() if as_of == day(10)})
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "table", ["VIEW rfm_segments", "VIEW rfm_segments_history", "TABLE rfm_segments_runs"]
 )

@@ -179,7 +179,7 @@ def test_a_table_in_place_of_a_view_is_refused(published: Path, rfm: Rfm) -> Non
     assert sentence == "rfm_segments in rfm.duckdb is a table, not a view of rfm."
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize("role", LAYOUT.suffixes)
 def test_a_newer_format_is_refused(role: str, published: Path, rfm: Rfm) -> None:
     kind = "VIEW" if role in LAYOUT.views else "TABLE"

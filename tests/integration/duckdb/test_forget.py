@@ -56,7 +56,7 @@ def test_customers_leave_the_results_and_the_record_does_not_name_them(published
     assert restored.json["is_checked"]
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "flags",
     [

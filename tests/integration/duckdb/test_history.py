@@ -111,6 +111,7 @@ def test_a_backfill_writes_what_daily_runs_would_have_written(
     check_consistency(filled)
 
 
+@pytest.mark.slow
 def test_a_backfill_of_older_dates_leaves_the_current_result(orders: Path, rfm: Rfm) -> None:
     file = orders.parent / "rfm.duckdb"
     run_ok(rfm, "run", orders, "--as-of", day(LATER))
