@@ -305,6 +305,14 @@ REPORT_FILE = Flag(
     _DESTINATION,
 )
 """The option of a run for the path of its report."""
+INCREMENTAL = Flag(
+    ("incremental",),
+    bool,
+    ("--incremental/ ",),
+    "Keep the orders of each file beside the destination, and read only files that are new or have changed.",
+    _SOURCE,
+)
+"""The option of a run, and of a backfill, that keeps orders."""
 
 _DESTINATION_SETTINGS = {
     ("to",), ("duckdb", "memory_limit"), ("duckdb", "threads"),
@@ -329,6 +337,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
 _REPLACE = "Replace the result of another source, which is refused otherwise."
 ReplaceSource = Annotated[bool, typer.Option("--replace-source", help=_REPLACE, rich_help_panel=_DESTINATION)]
+_FULL = "Read all files in an incremental run, and check the kept orders."
+Full = Annotated[bool, typer.Option("--full", help=_FULL, rich_help_panel=_SOURCE)]
 LogFormat = Annotated[
     Literal["text", "json"],
     typer.Option("--log-format", envvar="RFM_LOG_FORMAT", help="Format of stderr: text, or JSON lines."),

@@ -11,6 +11,8 @@ class StagingTable(StrEnum):
     `Warehouse.table` maps a member to the SQL identifier of the table.
     """
 
+    PART_ORDERS = "part_orders"
+    """One row per order and part of the source; only filled by incremental runs, which keep them."""
     ORDER_DAYS = "order_days"
     """One row per order and date; only filled if the window ends on the newest order."""
     CUSTOMERS = "customers"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
@@ -235,6 +235,8 @@ _NOT_IN_HASH = {
     "notify",
     "export",
     "report",
+    "incremental",
+    "check_every",
 }
 """Settings that do not change the result of an as-of date, given the same lines."""
 
@@ -256,6 +258,7 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
         "skip": _named_conditions,
         "exclude": _named_conditions,
         "notify": require_notify_table,
+        "incremental": parse_bool,
     }
 
     source: _SourceLocation = None
@@ -275,6 +278,8 @@ class Settings(SettingsTable, frozen=True, kw_only=True):
     zero_customer: Literal["auto", "keep", "missing"] = "auto"
     window: Window | None = None
     since: date | None = None
+    incremental: bool = False
+    check_every: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 10
     columns: Columns = Columns()
     read: SourceOptions = SourceOptions()
     skip: dict[str, Condition] = msgspec.field(default_factory=dict)

@@ -25,6 +25,7 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
+from rfm_pipeline.pipeline.incremental import keeping_orders
 from rfm_pipeline.pipeline.output_paths import (
     Output,
     refuse_destination,
@@ -71,6 +72,7 @@ class Plan(Struct, frozen=True):
         frozen: The earlier run whose edges score the customers; None if edges are recomputed.
         replaces_source: Whether the run may replace the result of another source.
         source_state: The source's files before anything was read.
+        reads_all: Why an incremental run must read all parts, as a clause; None if it may use kept orders.
     """
 
     settings: Settings
@@ -86,6 +88,7 @@ class Plan(Struct, frozen=True):
     configured: frozenset[str] = frozenset()
     export_notes: tuple[str, ...] = ()
     source_state: SourceState = SourceState()
+    reads_all: str | None = None
 
     @property
     def mapping(self) -> ColumnMapping:
@@ -178,6 +181,7 @@ def open_plan(
     opens: SourceOpener | None = None,
     replace_source: bool = False,
     bounds_read: bool = False,
+    reads_all: str | None = None,
 ) -> Iterator[Plan]:
     """Plan a run, and keep its engine open inside the `with` block.
 
@@ -190,7 +194,8 @@ def open_plan(
         opens: As for `open_warehouse`.
         replace_source: Whether the result of another source may be replaced.
         bounds_read: Whether a window that ends on the newest order bounds the partitions that are read, as
-            `stage_result` checks.
+            `stage_result` checks; and whether an incremental run keeps orders.
+        reads_all: Why an incremental run must read all parts, as a clause; None if it may use kept orders.
 
     Raises:
         RfmError: If any check fails; the first one does.
@@ -212,7 +217,9 @@ def open_plan(
             plan = build_plan(
                 configuration, warehouse, segment_map, today, publishes=publishes, bounds_read=bounds_read
             )
-        plan = replace(plan, source_state=source_state)
+        plan = replace(plan, source_state=source_state, reads_all=reads_all)
+        if bounds_read:
+            plan = keeping_orders(plan)
         if publishes:
             plan = without_forgotten(replace(estimate(plan), replaces_source=replace_source))
             refuse_other_columns(plan)

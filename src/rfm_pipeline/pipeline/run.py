@@ -42,6 +42,7 @@ def run(
     kind: str = "run",
     today: date | None = None,
     replace_source: bool = False,
+    full: bool = False,
 ) -> RunResult:
     """Plan, stage, audit, publish and record one result.
 
@@ -51,15 +52,15 @@ def run(
         kind: `run`, or `calibration`, which publishes nothing but its record.
         today: As for `open_plan`.
         replace_source: As for `open_plan`.
+        full: Whether an incremental run reads all parts of the source.
 
     Raises:
         AuditError: If an audit failed; nothing was published.
         RfmError: If anything else failed; nothing was published either.
     """
-    with start_run(configuration, observer, kind=kind, today=today, replace_source=replace_source) as (
-        start,
-        plan,
-    ):
+    with start_run(
+        configuration, observer, kind=kind, today=today, replace_source=replace_source, full=full
+    ) as (start, plan):
         return execute_run(start, plan, observer)
 
 
@@ -71,6 +72,7 @@ def start_run(
     kind: str,
     today: date | None = None,
     replace_source: bool = False,
+    full: bool = False,
 ) -> Iterator[tuple[RunStart, Plan]]:
     """Plan a run, and hold the destination's lease inside the `with` block.
 
@@ -80,6 +82,7 @@ def start_run(
         kind: Kind of the run, as it is recorded: `run`, `backfill` or `calibration`.
         today: As for `open_plan`.
         replace_source: As for `open_plan`.
+        full: As for `run`.
 
     Raises:
         RfmError: If any check fails.
@@ -88,7 +91,12 @@ def start_run(
     observer.begin(start.run_id)
     observer.step("Looking at the source")
     with open_plan(
-        configuration, today=today, run_id=start.run_id, replace_source=replace_source, bounds_read=True
+        configuration,
+        today=today,
+        run_id=start.run_id,
+        replace_source=replace_source,
+        bounds_read=True,
+        reads_all="--full asks for it" if full else None,
     ) as plan:
         yield start, plan
 

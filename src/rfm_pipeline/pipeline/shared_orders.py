@@ -69,7 +69,7 @@ def refuse_different_orders(plan: Plan, excluded: Iterable[Excluded]) -> None:
     """
     if all(reason.reason != DIFFERENT_ORDER for reason in excluded):
         return
-    query = plan.pipeline.with_required_ctes(compared_orders_sql(plan.spec), ORDER_FILES, SHARED_ORDERS)
+    query = _pipeline(plan).with_required_ctes(compared_orders_sql(plan.spec), ORDER_FILES, SHARED_ORDERS)
     rows = {bool(row["is_equal"]): row for row in plan.warehouse.rows(query)}
     different, equal = rows[False], rows.get(True)
     orders = format_count(
@@ -96,9 +96,16 @@ def refuse_different_orders(plan: Plan, excluded: Iterable[Excluded]) -> None:
     )
 
 
+def _pipeline(plan: Plan) -> QueryPipeline:
+    """Return the query over the source, or over the staged orders of its parts."""
+    if not plan.spec.keeps_orders:
+        return plan.pipeline
+    return plan.pipeline.over_part_orders(plan.warehouse.table(StagingTable.PART_ORDERS))
+
+
 def _example(plan: Plan, order_id: str) -> str:
     """Return an order's money in each of its files."""
-    query = plan.pipeline.with_required_ctes(order_versions_sql(plan.spec, order_id), ORDER_FILES)
+    query = _pipeline(plan).with_required_ctes(order_versions_sql(plan.spec, order_id), ORDER_FILES)
     files = plan.spec.files
     assert files is not None  # because an order is in several
     versions = (

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
+from msgspec.structs import replace
+
 from rfm_pipeline.common.formatting import capitalize_first, format_count
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.questions import question
@@ -18,6 +20,7 @@ from rfm_pipeline.pipeline.audits.hints import audit_hint
 from rfm_pipeline.pipeline.audits.run import run_audits
 from rfm_pipeline.pipeline.audits.statistics import NO_SALES, AuditInput
 from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
+from rfm_pipeline.pipeline.incremental import describe_parts, kept_orders_audit, stage_part_orders
 from rfm_pipeline.pipeline.key_counts import refuse_scientific_ids
 from rfm_pipeline.pipeline.partition_bound import reading_all_partitions, reads_too_little
 from rfm_pipeline.pipeline.plan import Plan
@@ -44,6 +47,7 @@ from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
 
 STEP_NAMES = {
+    StagingTable.PART_ORDERS: "Reading, cleaning and measuring",
     StagingTable.ORDER_DAYS: "Reading, cleaning and measuring",
     StagingTable.CUSTOMERS: "Reading, cleaning and measuring",
     StagingTable.EDGES: "Finding the edges",
@@ -61,6 +65,10 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
     """
     warehouse = plan.warehouse
     with plan.source_state.checked():
+        parts = None
+        if plan.spec.keeps_orders:
+            observer.step(STEP_NAMES[StagingTable.PART_ORDERS])
+            parts = stage_part_orders(plan, observer)
         plan = stage_metrics(plan, observer)
     segments = plan.pipeline.steps(warehouse.table)[-1]
     observer.step("Scoring and segmenting")
@@ -72,7 +80,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
     refuse_unexpected_currencies(counts.lines, plan.spec.reading)
     refuse_different_orders(plan, counts.lines.excluded)
     is_other = has_other_customers(plan, counts.as_of, counts.customers, counts.lines.excluded)
-    statistics = collect_statistics(warehouse, plan.spec, counts, plan.frozen)
+    statistics = replace(collect_statistics(warehouse, plan.spec, counts, plan.frozen), parts=parts)
     audit_input = _audit_input(plan, statistics, counts, has_other_customers=is_other)
     return RunResult(
         run_id=start.run_id,
@@ -82,7 +90,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         source=plan.source.label,
         destination=warehouse.destination.label,
         statistics=statistics,
-        audits=run_audits(plan, audit_input, _current_result(plan)),
+        audits=(*run_audits(plan, audit_input, _current_result(plan)), *kept_orders_audit(parts)),
         usage=warehouse.usage(),
         columns={role: column.name for role, column in plan.mapping.roles().items()},
         notes=(
@@ -90,6 +98,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
             *plan.source_state.notes(),
             *rule_notes(plan),
             *counts.lines.keys.notes(plan.spec.reading),
+            *([describe_parts(parts)] if parts else []),
         ),
         drift=audit_input.drift,
     )
@@ -107,6 +116,8 @@ def stage_metrics(plan: Plan, observer: RunObserver) -> Plan:
     """
     warehouse = plan.warehouse
     for step in plan.pipeline.steps(warehouse.table)[:-1]:
+        if step.name == StagingTable.PART_ORDERS:
+            continue  # staged before, once
         observer.step(STEP_NAMES[step.name])
         warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
         if step.name == StagingTable.ORDER_DAYS and reads_too_little(plan):

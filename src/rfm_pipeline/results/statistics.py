@@ -119,6 +119,23 @@ def _masked(name: str, value: object) -> object:
     return value if value is None or is_measure else mask_customer(value)
 
 
+class PartsRead(Struct, frozen=True):
+    """What an incremental run read of the parts of its source, which are files.
+
+    Attributes:
+        read: Number of parts that were read.
+        kept: Number of parts whose orders were kept from earlier runs.
+        why_all: Why all parts were read, as a clause; None if those that changed were enough.
+        different: Number of unchanged parts whose kept orders were not those that are in the part; None if
+            they were not compared.
+    """
+
+    read: int
+    kept: int
+    why_all: str | None = None
+    different: int | None = None
+
+
 class RunStatistics(Struct, frozen=True):
     """What a run computed, as its result and its record hold it. The names are those of the runs table.
 
@@ -138,6 +155,7 @@ class RunStatistics(Struct, frozen=True):
         due: Customers who are longer without an order than their mean gap; None if the run is on record
             only, as for `revenue_at_risk`.
         revenue_at_risk: Sum of the monetary values of the customers who are due.
+        parts: What an incremental run read; None of other runs.
     """
 
     rows_read: int
@@ -154,6 +172,7 @@ class RunStatistics(Struct, frozen=True):
     repeated_total: Decimal | None = None
     due: int | None = None
     revenue_at_risk: Decimal | None = None
+    parts: PartsRead | None = None
 
 
 class Usage(Struct, frozen=True):

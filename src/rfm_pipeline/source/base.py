@@ -88,6 +88,7 @@ class OpenedSource(Struct, frozen=True):
         setup_statement: Complete SQL statement that another session must run before it can use `relation`.
         numbered_files: The files, if they are several; `relation` then has a column with each row's file.
         total_rows: Rows that are totals of other rows, and no orders: columns, each with its text.
+        reads: The calls that read the files, which can also be read one by one; empty for other sources.
     """
 
     label: str
@@ -102,3 +103,4 @@ class OpenedSource(Struct, frozen=True):
     setup_statement: str = ""
     numbered_files: SourceFiles | None = None
     total_rows: tuple[TotalRow, ...] = ()
+    reads: tuple[FileRead, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -43,7 +43,9 @@ def number_files(
     """
     numbers = {file: number for number, (file, _) in enumerate(files, start=1)}
     equal_to = {numbers[copy]: numbers[first] for copy, first in find_duplicate_files(files).items()}
-    relation, column = _numbered_relation(reads, numbers, {name.path[0].casefold() for name in schema})
+    names = {name.path[0].casefold() for name in schema}
+    column = next(name for name in ("rfm_file" + "_" * n for n in count()) if name not in names)
+    relation = numbered_relation(reads, numbers, names, column)
     return relation, SourceFiles(column, tuple(file.name for file, _ in files), equal_to)
 
 
@@ -66,17 +68,17 @@ def find_duplicate_files(files: Sequence[_TypedFile]) -> Mapping[SourceFile, Sou
     return {file: group[0][0] for group in groups if not _is_header_row(group[0]) for file, _ in group[1:]}
 
 
-def _numbered_relation(
-    reads: Sequence[FileRead], numbers: Mapping[SourceFile, int], names: set[str]
-) -> tuple[str, str]:
-    """Return the rows of some reads with the number of each row's file, and the name of that column.
+def numbered_relation(
+    reads: Sequence[FileRead], numbers: Mapping[SourceFile, int], names: Collection[str], column: str
+) -> str:
+    """Return the relation of the rows of some reads, with the number of each row's file.
 
     Args:
         reads: Calls that read files.
         numbers: Number of each file.
         names: Names of the files' columns in lower case.
+        column: Name of the column with the number.
     """
-    column = next(name for name in ("rfm_file" + "_" * n for n in count()) if name not in names)
     if "file_index" in names:
         # A column of that name hides DuckDB's virtual column, the position of a row's file in the call.
         reads = [
@@ -88,7 +90,7 @@ def _numbered_relation(
         f"SELECT *, {_number([numbers[file] for file in read.files])} AS {column} FROM {read.relation()}"
         for read in reads
     ]
-    return f"({' UNION ALL BY NAME '.join(selects)})", column
+    return f"({' UNION ALL BY NAME '.join(selects)})"
 
 
 def _number(numbers: Sequence[int]) -> str:

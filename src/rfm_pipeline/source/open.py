@@ -127,6 +127,7 @@ def _open_files(
         copies=copies,
         total_rows=scan.total_rows,
         numbered_files=numbered_files,
+        reads=() if spools else scan.reads,
     )
 
 

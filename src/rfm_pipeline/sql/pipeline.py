@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.common.partitioned_query import PARTITION_RELATION, PartitionedQuery
 from rfm_pipeline.common.staging_tables import StagingTable
@@ -14,10 +15,19 @@ from rfm_pipeline.sql.stages.clean import CLEAN, clean_ctes
 from rfm_pipeline.sql.stages.duplicates import ORDER_COPIES, duplicates_ctes
 from rfm_pipeline.sql.stages.metrics import ATTRIBUTED, WINDOWED, metrics_ctes
 from rfm_pipeline.sql.stages.order_totals import TOTALS_OF_LINES, order_totals_ctes
+from rfm_pipeline.sql.stages.part_orders import DATED_ORDERS, PART_ORDERS, part_orders_ctes
 from rfm_pipeline.sql.stages.scores import scores_ctes
 from rfm_pipeline.sql.stages.segments import segments_ctes
 
-STAGES = (clean_ctes, order_totals_ctes, duplicates_ctes, metrics_ctes, scores_ctes, segments_ctes)
+STAGES = (
+    clean_ctes,
+    part_orders_ctes,
+    order_totals_ctes,
+    duplicates_ctes,
+    metrics_ctes,
+    scores_ctes,
+    segments_ctes,
+)
 """The stages in their order; each is a function from the spec to its CTEs."""
 
 
@@ -51,17 +61,19 @@ class QueryPipeline(Struct, frozen=True):
         ctes: The CTEs; each reads only earlier ones.
         window_moves: Whether the time window ends on the newest order.
         dialect: Name of the SQL dialect.
+        keeps_orders: Whether the first step fills the orders of each part.
     """
 
     ctes: tuple[Cte, ...]
     window_moves: bool
     dialect: str
+    keeps_orders: bool = False
 
     @classmethod
     def of(cls, spec: QuerySpec) -> QueryPipeline:
         """Return the pipeline of `spec`."""
         ctes = tuple(cte for stage in STAGES for cte in stage(spec))
-        return cls(ctes, spec.window_moves, spec.dialect.name)
+        return cls(ctes, spec.window_moves, spec.dialect.name, spec.keeps_orders)
 
     @property
     def staging_tables(self) -> tuple[StagingTable, ...]:
@@ -70,7 +82,8 @@ class QueryPipeline(Struct, frozen=True):
         Only the first step reads the source; the others read the tables of earlier steps, so that the source
         is scanned once. A run computes the last step, `SEGMENTS`, as a part of its result.
         """
-        first = (StagingTable.ORDER_DAYS,) if self.window_moves else ()
+        first = (StagingTable.PART_ORDERS,) if self.keeps_orders else ()
+        first += (StagingTable.ORDER_DAYS,) if self.window_moves else ()
         return (*first, StagingTable.CUSTOMERS, StagingTable.EDGES, StagingTable.SEGMENTS)
 
     def query(self) -> str:
@@ -92,11 +105,17 @@ class QueryPipeline(Struct, frozen=True):
         Args:
             select: SELECT of the lines, with the columns of the CTE `clean`.
         """
+        lines = "One row per source line, cleaned before; NULL as reason means that it is kept."
+        return self._over(Cte(CLEAN, lines, select))
+
+    def over_part_orders(self, table: str) -> QueryPipeline:
+        """Return the pipeline over the orders of all parts, which a run that keeps orders has staged."""
+        return self._over(Cte(PART_ORDERS, "The orders of all parts.", f"SELECT *\nFROM {table}"))
+
+    def _over(self, input_: Cte) -> QueryPipeline:
+        """Return the pipeline with another CTE in place of one, and without those before it."""
         names = [cte.name for cte in self.ctes]
-        lines = Cte(
-            CLEAN, "One row per source line, cleaned before; NULL as reason means that it is kept.", select
-        )
-        return QueryPipeline((lines, *self.ctes[names.index(CLEAN) + 1 :]), self.window_moves, self.dialect)
+        return replace(self, ctes=(input_, *self.ctes[names.index(input_.name) + 1 :]))
 
     def steps(self, table_of: Callable[[str], str]) -> tuple[QueryStep, ...]:
         """Return one SELECT for each of `staging_tables`, over the tables of the steps before it.
@@ -126,7 +145,7 @@ class QueryPipeline(Struct, frozen=True):
             # A refund is a line without a customer: partitions by customer would separate it from its sale.
             return None
         over_order_days = self.window_moves and step.name == StagingTable.CUSTOMERS
-        lines = WINDOWED if over_order_days else CLEAN
+        lines = WINDOWED if over_order_days else DATED_ORDERS if self.keeps_orders else CLEAN
         kept = (
             "reason IS NULL AND late_reason IS NULL"
             if step.name == StagingTable.ORDER_DAYS
@@ -145,12 +164,14 @@ class QueryPipeline(Struct, frozen=True):
         if grouped.name in {ORDER_COPIES, *TOTALS_OF_LINES}:
             # Copies of an order are compared, and totals counted once, whether their lines are kept or not.
             key = "customer_id"
+        counted = StagingTable.PART_ORDERS if self.keeps_orders else None
+        counted = StagingTable.ORDER_DAYS if over_order_days else counted
         return PartitionedQuery(
             input_sql=over(before, f"SELECT *\nFROM {lines}", [lines]),
             partition_key=key,
             group_count_sql=over([partition, grouped], count, [grouped.name]),
             partition_sql=over([partition, *after], step.sql, step.reads),
-            row_count_table=table_of(StagingTable.ORDER_DAYS) if over_order_days else None,
+            row_count_table=table_of(counted) if counted else None,
         )
 
 

@@ -68,6 +68,8 @@ class QuerySpec(Struct, frozen=True):
         forgotten: The customers whose lines are excluded, because they were forgotten.
         run_dates: The dates of a query that another scheduler runs; None if `today` and `settings.as_of`
             hold.
+        keeps_orders: Whether lines are aggregated per part of the source first, as incremental runs keep
+            them.
     """
 
     settings: Settings
@@ -84,6 +86,7 @@ class QuerySpec(Struct, frozen=True):
     origin: date | None = None
     forgotten: Forgotten = Forgotten()
     run_dates: RunDates | None = None
+    keeps_orders: bool = False
 
     @property
     def mapping(self) -> ColumnMapping:
@@ -107,6 +110,11 @@ class QuerySpec(Struct, frozen=True):
         """SQL of the last date whose orders count: the as-of date, or else the date of the run."""
         today = self.run_dates.today if self.run_dates else self.dialect.literal(self.today)
         return self.as_of_sql or today
+
+    @property
+    def last_day(self) -> date:
+        """The last date on which an order counts; later ones are excluded as `future_dated`."""
+        return self.as_of or self.today
 
     @property
     def window_moves(self) -> bool:
@@ -158,7 +166,7 @@ class QuerySpec(Struct, frozen=True):
     @property
     def aggregates_lines(self) -> bool:
         """Whether the rows that are aggregated to orders are aggregates, with `lines` and `purchases`."""
-        return self.compares_files or self.counts_totals
+        return self.compares_files or self.counts_totals or self.keeps_orders
 
     @property
     def may_share_orders(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,8 @@ from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.common.schema import Partition, Schema
 from rfm_pipeline.common.source_files import SourceFiles
 from rfm_pipeline.results.destination import Destination
-from rfm_pipeline.results.statistics import Usage
+from rfm_pipeline.results.statistics import PartsRead, Usage
+from rfm_pipeline.source.parts import SourcePart
 from rfm_pipeline.source.profile.sample import Sample
 
 Progress = Callable[[float], None]
@@ -40,6 +41,40 @@ class Cost(Struct, frozen=True):
     accuracy: Accuracy = "about"
 
 
+class PartVersion(Struct, frozen=True):
+    """What tells whether a file is still the one that was read, and whether it is read the same way.
+
+    Attributes:
+        size: Size in bytes.
+        modified_ns: Time of the last change in nanoseconds since 1970.
+        tail: Checksum of the last bytes.
+        reading: Hash of the call that reads the file.
+    """
+
+    size: int
+    modified_ns: int
+    tail: int
+    reading: str
+
+
+class PartsRequest(Struct, frozen=True):
+    """The parts of a source whose orders a run needs.
+
+    Attributes:
+        parts: Each part as it is now, by its absolute path, in the order of the source.
+        numbers: Number of each part's file among those of the source.
+        key: What the orders depend on beside the parts.
+        full: Why all parts must be read, as a clause; None if kept orders may be used.
+        check_every: Every how many runs all parts are read, to check the kept orders.
+    """
+
+    parts: Mapping[Path, PartVersion]
+    numbers: Mapping[Path, int]
+    key: str
+    full: str | None
+    check_every: int
+
+
 class SourceTable(Struct, frozen=True):
     """A source that is ready to be queried.
 
@@ -57,6 +92,7 @@ class SourceTable(Struct, frozen=True):
         format: Format of the source's files, such as `CSV`; None for a table of BigQuery.
         files: The files of a source of several files; `relation` has a column with each row's file.
         total_rows: Rows that are totals of other rows, and no orders: columns, each with its text.
+        parts: The files that can be read one by one; empty for other sources.
     """
 
     label: str
@@ -72,6 +108,7 @@ class SourceTable(Struct, frozen=True):
     format: str | None = None
     files: SourceFiles | None = None
     total_rows: tuple[tuple[tuple[str, str], ...], ...] = ()
+    parts: tuple[SourcePart, ...] = ()
 
 
 class Warehouse(Protocol):
@@ -133,6 +170,27 @@ class Warehouse(Protocol):
             select: SELECT of its rows.
             progress: Receives the completed share.
             partitioned: The same step per partition, for an engine whose memory the whole step may exceed.
+        """
+
+    def stage_part_orders(
+        self,
+        request: PartsRequest,
+        select_of: Callable[[str], str],
+        column: str,
+        progress: Progress | None = None,
+    ) -> PartsRead:
+        """Stage the orders of all parts of the source as `part_orders`, from kept ones where possible.
+
+        Only for a source with parts.
+
+        Args:
+            request: The parts as they are now.
+            select_of: Returns the SELECT of the orders, given the relation of the lines.
+            column: Column of the relation with the number of each line's part.
+            progress: Receives the completed share.
+
+        Raises:
+            WarehouseError: If the orders can't be kept.
         """
 
     def copy_from_destination(self, name: str, select: str) -> None:

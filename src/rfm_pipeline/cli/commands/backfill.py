@@ -10,6 +10,7 @@ import typer
 
 from rfm_pipeline.cli.options import (
     FLAGS,
+    INCREMENTAL,
     Config,
     Json,
     LogFormat,
@@ -38,7 +39,7 @@ class EveryOption(StrEnum):
 _WITHOUT = {flag.parameter for flag in FLAGS if flag.setting[0] in {"as_of", "output"}}
 
 
-@takes_settings(*_WITHOUT)
+@takes_settings(*_WITHOUT, also=(INCREMENTAL,))
 def backfill(
     *,
     flags: dict[str, Any],

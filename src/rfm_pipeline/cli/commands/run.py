@@ -8,8 +8,10 @@ from threading import Thread
 from typing import Any
 
 from rfm_pipeline.cli.options import (
+    INCREMENTAL,
     REPORT_FILE,
     Config,
+    Full,
     Json,
     LogFormat,
     Quiet,
@@ -20,12 +22,13 @@ from rfm_pipeline.cli.options import (
 )
 
 
-@takes_settings(also=(REPORT_FILE,))
+@takes_settings(also=(REPORT_FILE, INCREMENTAL))
 def run(
     *,
     flags: dict[str, Any],
     source: Source = None,
     replace_source: ReplaceSource = False,
+    full: Full = False,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -42,6 +45,8 @@ def run(
 
       rfm run orders.csv --report report.html
 
+      rfm run exports/ --incremental
+
       zcat lines.csv.gz | rfm run - --to duckdb:shop.duckdb --json
     """
     from rfm_pipeline.cli.session import run_command
@@ -51,5 +56,5 @@ def run(
         # Import what prints the result while the engine computes it.
         Thread(target=import_module, args=("rfm_pipeline.cli.render.run_result",), daemon=True).start()
     settings = with_source(flags, source)
-    execute = partial(run_pipeline, replace_source=replace_source)
+    execute = partial(run_pipeline, replace_source=replace_source, full=full)
     run_command("run", execute, settings, config, as_json=as_json, quiet=quiet)

@@ -15,6 +15,8 @@ from rfm_pipeline.sql.exclusions import condition_sql
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 from rfm_pipeline.sql.stages import sale_rules
 
+PART_COLUMN = "rfm_part"
+"""Column of the relation of an incremental run with the part of each row."""
 AMBIGUOUS_DATE = "ambiguous_date"
 """Exclusion reason of a line whose text date can be read in two ways; a run that finds one fails."""
 DUPLICATE_FILE = "duplicate_file"
@@ -49,7 +51,8 @@ def clean_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
 
     The column `reason` of `clean` is NULL for a kept line. If the window moves with the newest order, the
     rules after `outside_window` are evaluated into a column of their own, `late_reason`, because the window
-    comes before them in the order of rules and is not known yet.
+    comes before them in the order of rules and is not known yet. If orders are kept, `reason` has only rules
+    before those on dates, too.
     """
     dates = _dates(spec)
     return (
@@ -99,9 +102,16 @@ def _source(spec: QuerySpec) -> str:
         ]
         if branches:
             columns.append(f"{case_expression(branches)} AS {name}")
-    if spec.files and spec.numbers_files:
+    if spec.keeps_orders:
+        columns.append(f"{dialect.quoted_name(PART_COLUMN)} AS part")
+    elif spec.files and spec.numbers_files:
         columns.append(f"{dialect.quoted_name(spec.files.column)} AS source_file")
     return select(columns, spec.relation)
+
+
+def _file_columns(spec: QuerySpec, *, is_numbered: bool) -> list[str]:
+    """Return the column with the file of a line, if it is needed: the part whose orders are kept."""
+    return ["part"] if spec.keeps_orders else ["source_file"] if is_numbered else []
 
 
 def _quick_date(spec: QuerySpec, text: str) -> str | None:
@@ -179,7 +189,7 @@ def _lines(spec: QuerySpec) -> str:
     columns += sale_rules.line_columns(spec)
     columns += ["skip_reason"] if settings.skip or spec.total_rows else []
     columns += ["exclude_reason"] if settings.exclude else []
-    columns += ["source_file"] if spec.numbers_files else []
+    columns += _file_columns(spec, is_numbered=spec.numbers_files)
     return select(columns, "dates" if quick else "source")
 
 
@@ -194,7 +204,7 @@ def _clean(spec: QuerySpec) -> str:
         refunded = " + ".join(_refunds(spec))
         columns.append(f"{sale_rules.converted(spec, _in_unit(spec, refunded))} AS refunded")
     columns += ["frequency"] if spec.mapping.frequency else []
-    if spec.window_moves:
+    if spec.window_moves or spec.keeps_orders:
         columns.append(f"{_first_reason(spec, _early_rules(spec))} AS reason")
         columns.append(f"{_first_reason(spec, _late_rules(spec))} AS late_reason")
     else:
@@ -202,7 +212,7 @@ def _clean(spec: QuerySpec) -> str:
         columns.append(f"{_first_reason(spec, rules)} AS reason")
     if written := _written(spec):
         columns.append(f"{case_expression(written)} AS written")
-    columns += ["source_file"] if spec.may_share_orders else []
+    columns += _file_columns(spec, is_numbered=spec.may_share_orders)
     return select(columns, "lines")
 
 
@@ -266,7 +276,7 @@ def _unreadable_amount(spec: QuerySpec) -> str:
 def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
     """Yield the exclusion rules up to the time window, in order: reason and SQL condition."""
     dialect, mapping, settings = spec.dialect, spec.mapping, spec.settings
-    if spec.files and spec.files.duplicates:
+    if spec.files and spec.files.duplicates and not spec.keeps_orders:
         yield DUPLICATE_FILE, f"source_file IN ({', '.join(map(str, spec.files.duplicates))})"
     if settings.skip or spec.total_rows:
         yield "", _SKIPPED
@@ -290,6 +300,13 @@ def _early_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
         )
     yield "invalid_date", "order_date IS NULL"
     yield "invalid_amount", _unreadable_amount(spec)
+    if not spec.keeps_orders:
+        yield from date_rules(spec)
+
+
+def date_rules(spec: QuerySpec) -> Iterator[tuple[str, str]]:
+    """Yield the exclusion rules on the dates of a run: reason and SQL condition on `order_date`."""
+    dialect, settings = spec.dialect, spec.settings
     yield "future_dated", f"order_date > {spec.last_day_sql}"
     if settings.since:
         yield "outside_window", f"order_date < {dialect.literal(settings.since)}"

@@ -93,16 +93,17 @@ def order_versions_sql(spec: QuerySpec, order_id: str) -> str:
 def _order_copies(spec: QuerySpec) -> str:
     keys = ["customer_id", "order_id", "source_file", "order_date", "reason"]
     keys += ["late_reason"] if spec.window_moves else []
+    counts = ["COUNT(*) AS lines", "COUNT(CASE WHEN amount > 0 THEN 1 END) AS purchases"]
+    if spec.counts_totals or spec.keeps_orders:
+        counts = ["SUM(lines) AS lines", "SUM(purchases) AS purchases"]
+    smallest, largest = ("smallest", "largest") if spec.keeps_orders else ("amount", "amount")
     columns = [
         *keys,
-        "SUM(lines) AS lines" if spec.counts_totals else "COUNT(*) AS lines",
-        "SUM(purchases) AS purchases"
-        if spec.counts_totals
-        else "COUNT(CASE WHEN amount > 0 THEN 1 END) AS purchases",
+        *counts,
         "SUM(amount) AS amount",
         *(["SUM(repeated) AS repeated"] if spec.counts_totals else []),
-        "MIN(amount) AS smallest",
-        "MAX(amount) AS largest",
+        f"MIN({smallest}) AS smallest",
+        f"MAX({largest}) AS largest",
         *(["MIN(written) AS written"] if has_example(spec) else []),
     ]
     return select(columns, clean_lines_cte(spec), group=len(keys))

@@ -70,12 +70,15 @@ def gap_ctes(spec: QuerySpec, orders: str) -> list[Cte]:
 
 def _customer_days(spec: QuerySpec, lines: str) -> str:
     kept = ("order_date", "customer_id")
+    purchases, count = "COUNT(CASE WHEN amount > 0 THEN 1 END)", "COUNT(*)"
+    if spec.aggregates_lines:
+        purchases, count = "SUM(purchases)", "SUM(lines)"
     columns = [
         "reason",
         *(f"CASE WHEN reason IS NULL THEN {name} END AS {name}" for name in kept),
-        "COUNT(CASE WHEN amount > 0 THEN 1 END) AS purchases",
+        f"{purchases} AS purchases",
         "SUM(amount) AS amount",
-        "COUNT(*) AS lines",
+        f"{count} AS lines",
         *(["MIN(written) AS written"] if has_example(spec) else []),
     ]
     return select(columns, lines, group=3)

@@ -234,7 +234,7 @@ def _customers(spec: QuerySpec, source: str) -> str:
         frequency = f"COUNT({_if_bought(spec, '1')})" if spec.nets_returns else "COUNT(*)"
         customer_id = customer
         reason = "CASE WHEN customer_id IS NULL THEN order_id END" if _reason_is_order(spec) else "reason"
-    elif spec.window_moves or spec.segment_map.uses_gap:
+    elif spec.window_moves or spec.segment_map.uses_gap or spec.keeps_orders:
         lines, frequency = "SUM(lines)", "SUM(purchases)"
         bought = "CASE WHEN purchases > 0 THEN order_date END" if spec.nets_returns else "order_date"
         dates = [bought, bought]

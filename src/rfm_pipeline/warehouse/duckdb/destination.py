@@ -72,6 +72,11 @@ class DuckDBDestination:
     def label(self) -> str:
         return f"duckdb:{self._named_file}#{self._table}"
 
+    @property
+    def orders_folder(self) -> Path:
+        """Path of the folder with the orders that incremental runs keep."""
+        return self._kept.orders_folder
+
     def table(self, name: str) -> str:
         return qualified_name(_CATALOG, "main", self._name(name))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from rfm_pipeline.common.file_lock import remove_orphaned_directories
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.warehouse.duckdb.errors import UNCHANGED
-from rfm_pipeline.warehouse.duckdb.siblings import kept_logs, kept_path, kept_results
+from rfm_pipeline.warehouse.duckdb.siblings import kept_logs, kept_path, kept_results, orders_folder
 
 _CATALOG = "retained"
 _RETENTION_DAYS = 7
@@ -75,12 +76,26 @@ class KeptResults:
                 if kept.lstat().st_mtime < oldest:
                     kept.unlink()
 
+    @property
+    def orders_folder(self) -> Path:
+        """Path of the folder with the orders that incremental runs keep."""
+        return orders_folder(self._file, self._table)
+
     def remove_all(self) -> int:
-        """Remove all kept results; return their number.
+        """Remove all kept results, and the kept orders; return the number of results.
 
         Raises:
             WarehouseError: If one can't be removed.
         """
+        try:
+            if self.orders_folder.is_dir():
+                shutil.rmtree(self.orders_folder)
+        except OSError as error:
+            raise WarehouseError(
+                f"The kept orders in {self.orders_folder} can't be removed:"
+                f" {lower_first(error.strerror or str(error))}.",
+                f"remove the folder, and repeat the command; {UNCHANGED}",
+            ) from None
         kept = tuple(kept_results(self._file, self._table))
         for file in (*kept, *kept_logs(self._file, self._table)):
             try:

@@ -86,8 +86,7 @@ def required_partition_count(
 
 def is_partitionable(connection: duckdb.DuckDBPyConnection, partitioned: PartitionedQuery) -> bool:
     """Return whether the lines survive a round trip through Parquet, and equal keys have equal hashes."""
-    types = [str(type_) for _, type_ in describe_columns(connection, partitioned.input_sql)]
-    if not all(type_ in _ROUND_TRIP_TYPES or type_.startswith("DECIMAL") for type_ in types):
+    if not all(keeps_values(str(type_)) for _, type_ in describe_columns(connection, partitioned.input_sql)):
         return False
     # Under a collation, equal texts can have different hashes. A column's type does not show its collation;
     # only the CREATE statements do.
@@ -97,6 +96,11 @@ def is_partitionable(connection: duckdb.DuckDBPyConnection, partitioned: Partiti
     return not connection.execute(
         f"FROM ({definitions}) WHERE CONTAINS(LOWER(sql), 'collate') LIMIT 1"
     ).fetchall()
+
+
+def keeps_values(type_: str) -> bool:
+    """Return whether the values of a type are unchanged after they are written to Parquet and read again."""
+    return type_ in _ROUND_TRIP_TYPES or type_.startswith("DECIMAL")
 
 
 def materialize_partitioned(

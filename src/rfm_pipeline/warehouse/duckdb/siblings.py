@@ -1,4 +1,4 @@
-"""Names of the files that lie beside a destination's database file: the lease, drafts and kept results.
+"""Names of what lies beside a destination's database file: the lease, drafts, kept results, kept orders.
 
 The table's part of a name is in lower case, because DuckDB's table names have no case.
 """
@@ -20,6 +20,14 @@ def lease_path(file: Path, table: str) -> Path:
         table: The destination's table.
     """
     return file.with_name(f"{file.name}.{table.casefold()}.lease")
+
+
+def orders_folder(file: Path, table: str) -> Path:
+    """Return the path of the folder with the orders that incremental runs keep.
+
+    It is hidden, so that a source that is the folder of the destination does not include it.
+    """
+    return file.with_name(f".{file.name}.{table.casefold()}.orders")
 
 
 def draft_path(file: Path, table: str, token: str) -> Path:

@@ -73,6 +73,11 @@ class ParquetDestination:
     def label(self) -> str:
         return str(self._named_file)
 
+    @property
+    def orders_folder(self) -> Path:
+        """Path of the folder with the orders that incremental runs keep."""
+        return self._kept.orders_folder
+
     def table(self, name: str) -> str:
         return qualified_name(_CATALOG, "main", f"{DEFAULT_TABLE}{self.layout.suffixes[name]}")
 

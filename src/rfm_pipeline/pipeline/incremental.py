@@ -1,0 +1,131 @@
+"""Incremental runs: which sources they can read, and what the orders that they keep depend on.
+
+Orders are kept for each part of the source, a file. They are the rows of the query over that file alone, in
+which nothing is decided by another file, the run's date or its window (`sql.stages.part_orders`). A later run
+asks the same query of the parts that are new or have changed, and computes all that follows from the orders
+of all parts. So its result is that of a run that reads everything, as long as the query of a part, the
+program and the engine are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from rfm_pipeline._version import __version__
+from rfm_pipeline.common.duckdb_engine import duckdb
+from rfm_pipeline.common.formatting import format_count
+from rfm_pipeline.common.staging_tables import StagingTable
+from rfm_pipeline.results.statistics import Audit, PartsRead
+from rfm_pipeline.sql.pipeline import QueryPipeline
+from rfm_pipeline.sql.stages.clean import PART_COLUMN
+from rfm_pipeline.warehouse.base import PartsRequest, PartVersion, SourceTable
+
+if TYPE_CHECKING:
+    from rfm_pipeline.pipeline.plan import Plan
+    from rfm_pipeline.pipeline.progress import RunObserver
+    from rfm_pipeline.sql.query_spec import QuerySpec
+
+KEPT_ORDERS_AUDIT = "kept_orders"
+"""Name of the audit that a run has if it compared the kept orders with the source."""
+
+
+def why_not_incremental(spec: QuerySpec, source: SourceTable, engine: str) -> str | None:
+    """Return why no orders can be kept, as a clause; None if they can.
+
+    Args:
+        spec: What the query computes.
+        source: The opened source.
+        engine: Name of the engine.
+    """
+    reasons = {
+        "BigQuery has no parts of a source yet": engine != "duckdb",
+        "the source is no file, folder or pattern of files": not source.parts,
+        "each line of the source is a customer": spec.mapping.frequency is not None,
+        "the amount is that of an order, which is found by comparing its lines": spec.counts_totals,
+        f"the source has a column {PART_COLUMN}": any(
+            column.path[0].casefold() == PART_COLUMN for column in spec.schema
+        ),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def keeping_orders(plan: Plan) -> Plan:
+    """Return the plan of a run that keeps orders, if the settings ask for it and the source allows it."""
+    if not plan.settings.incremental:
+        return plan
+    if why := why_not_incremental(plan.spec, plan.source, plan.warehouse.engine):
+        note = f"incremental: all lines are read, as {why}"
+        return replace(plan, export_notes=(*plan.export_notes, note))
+    spec = replace(plan.spec, keeps_orders=True)
+    return replace(plan, spec=spec, pipeline=QueryPipeline.of(spec))
+
+
+def stage_part_orders(plan: Plan, observer: RunObserver) -> PartsRead:
+    """Stage the orders of all parts: kept ones, and those of parts that are new or have changed.
+
+    Raises:
+        RfmError: If the source can't be read, or the orders can't be kept.
+    """
+    return plan.warehouse.stage_part_orders(
+        _request(plan), lambda relation: _select(plan.spec, relation), PART_COLUMN, observer.progress
+    )
+
+
+def describe_parts(parts: PartsRead) -> str:
+    """Return the note on what an incremental run read."""
+    if parts.why_all is not None:
+        return f"incremental: read all {format_count(parts.read, 'file')}, as {parts.why_all}"
+    return f"incremental: read {format_count(parts.read, 'file')}, and took {parts.kept:,} over unchanged"
+
+
+def kept_orders_audit(parts: PartsRead | None) -> tuple[Audit, ...]:
+    """Return the audit of the kept orders; none if they were not compared with the source."""
+    if parts is None or parts.different is None:
+        return ()
+    if not parts.different:
+        return (Audit(KEPT_ORDERS_AUDIT, "passed", "The kept orders are those of the source."),)
+    files = format_count(parts.different, "file that seemed", "files that seemed")
+    detail = f"Of {files} unchanged, the kept orders were not those of the source, and were read anew."
+    return (Audit(KEPT_ORDERS_AUDIT, "warning", detail),)
+
+
+def _request(plan: Plan) -> PartsRequest:
+    states = {path.absolute(): state for path, state in plan.source_state.files.items()}
+    versions = {
+        part.path: PartVersion(state.size, state.modified_ns, state.tail, part.reading)
+        for part in plan.source.parts
+        if (state := states[part.path])
+    }
+    return PartsRequest(versions, _file_numbers(plan), _key(plan), plan.reads_all, plan.settings.check_every)
+
+
+def _file_numbers(plan: Plan) -> Mapping[Path, int]:
+    """Return the number of each part's file among the files of the source, by which the query knows it."""
+    if plan.source.files is None:
+        return {part.path: 1 for part in plan.source.parts}
+    return {Path(os.path.abspath(name)): number for number, name in enumerate(plan.source.files.names, 1)}  # noqa: PTH100 - as `Path.absolute`, but with `..` resolved
+
+
+def _select(spec: QuerySpec, relation: str) -> str:
+    """Return the SELECT of the orders of the lines of a relation."""
+    pipeline = QueryPipeline.of(replace(spec, relation=relation))
+    first = pipeline.steps(str)[0]
+    assert first.name == StagingTable.PART_ORDERS  # because the orders are kept
+    return first.select
+
+
+def _key(plan: Plan) -> str:
+    """Return a hash of all that the orders of a part depend on, beside the part.
+
+    The text of the query has the columns, their formats and every rule. The types of the columns are in it
+    only as far as the query depends on them.
+    """
+    types = [f"{column.name}: {column.declared}" for column in plan.spec.schema]
+    key = "\n".join([__version__, duckdb.__version__, *types, _select(plan.spec, PART_COLUMN)])
+    return hashlib.sha256(key.encode()).hexdigest()

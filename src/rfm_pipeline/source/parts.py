@@ -1,0 +1,67 @@
+"""The parts of a source of files: each file with what tells whether it is read as it was before."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rfm_pipeline.source.base import FileRead, OpenedSource
+from rfm_pipeline.source.duplicates import numbered_relation
+
+
+class SourcePart(Struct, frozen=True):
+    """A file of a source.
+
+    Attributes:
+        path: Absolute path of the file.
+        reading: Hash (16 hex digits) of the call that reads it, without the path: the table function, the
+            separators, and the names of its columns.
+    """
+
+    path: Path
+    reading: str
+
+
+def source_parts(source: OpenedSource) -> tuple[SourcePart, ...]:
+    """Return the parts of an opened source, in the order of its files; none if it is no set of files."""
+    readings = {file.path: _reading(read) for read in source.reads for file in read.files}
+    if readings.keys() != set(source.files):
+        return ()
+    return tuple(SourcePart(path.absolute(), readings[path]) for path in source.files)
+
+
+def relation_of_parts(source: OpenedSource, ids: Mapping[Path, int], column: str) -> str:
+    """Return the rows of some parts as SQL text that can follow FROM, with the types of the whole source.
+
+    Args:
+        source: The opened source.
+        ids: Id of each part, by its absolute path.
+        column: Name of the column with the id of each row's part.
+    """
+    reads = [selected for read in source.reads if (selected := _only(read, ids)) is not None]
+    numbers = {file: ids[file.path.absolute()] for read in reads for file in read.files}
+    names = {field.path[0].casefold() for field in source.schema}
+    rows = numbered_relation(reads, numbers, names, column)
+    # The columns of one file may have narrower types than those of all files together.
+    return f"(SELECT * FROM {source.relation} WHERE FALSE UNION ALL BY NAME SELECT * FROM {rows})"
+
+
+def _only(read: FileRead, ids: Mapping[Path, int]) -> FileRead | None:
+    """Return a read of those of its files that have an id; None if none has."""
+    pairs = [
+        (path, file) for path, file in zip(read.paths, read.files, strict=True) if file.path.absolute() in ids
+    ]
+    if not pairs:
+        return None
+    paths: Sequence[Path]
+    paths, files = zip(*pairs, strict=True)
+    return replace(read, paths=tuple(paths), files=tuple(files))
+
+
+def _reading(read: FileRead) -> str:
+    call = "\n".join((read.function, *read.arguments))
+    return hashlib.sha256(call.encode()).hexdigest()[:16]

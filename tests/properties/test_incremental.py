@@ -1,0 +1,32 @@
+"""An incremental run publishes what a run that reads all files publishes, in every column and figure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.lanes import max_examples
+from support.part_histories import PartHistory, TwoDestinations, random_settings
+
+
+@max_examples(333)
+@given(st.integers(0, 2**32))
+def test_incremental_runs_publish_what_full_runs_publish(seed: int) -> None:
+    random = Random(seed)
+    with TemporaryDirectory() as folder:
+        source = Path(folder) / "source"
+        source.mkdir()
+        history = PartHistory(source, random, random.choice([".csv", ".parquet"]))
+        destinations = TwoDestinations(Path(folder), random_settings(random))
+        for _ in range(random.randrange(2, 5)):
+            history.change()
+            others = {}
+            if random.random() < 0.3:
+                others["as_of"] = history.today - timedelta(days=random.choice([0, 1, 10, 45]))
+            incremental, full = destinations.run(source, history.today, **others)
+            assert incremental == full
