@@ -1,6 +1,6 @@
-"""Random histories of a source of files: files come, change, go, and share orders, and a run follows each change.
+"""Random histories of a source of files, which come, change, go and share orders.
 
-A history is run twice, by incremental runs and by runs that read everything, into two destinations.
+A run follows each change, twice: an incremental run, and one that reads everything, into two destinations.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from support.shops import rows_of
 FIRST = date(2024, 1, 1)
 HEADER = ("customer", "order_no", "order_date", "amount")
 Line = tuple[str, str, date, str]
+AUDITS = {"mostly_excluded": "off", "customers_dropped": "off", "rows_dropped": "off"}
 SETTINGS: Mapping[str, tuple[Any, ...]] = {
     "returns": ("exclude", "exclude", "net"),
     "window": (None, None, "40 days"),
@@ -99,7 +100,9 @@ class PartHistory:
             csv.writer(file).writerows([HEADER, *lines])
         if text != path:
             types = "{'customer': 'VARCHAR', 'order_no': 'VARCHAR', 'order_date': 'DATE', 'amount': 'DECIMAL(9,2)'}"
-            duckdb.sql(f"FROM read_csv({text_literal(str(text))}, columns = {types})").write_parquet(str(path))
+            duckdb.sql(f"FROM read_csv({text_literal(str(text))}, columns = {types})").write_parquet(
+                str(path)
+            )
             text.unlink()
 
     def _add(self) -> None:
@@ -150,10 +153,18 @@ class TwoDestinations:
 
     def _outcome(self, source: Path, today: date, name: str, *, full: bool = False, **others: Any) -> Any:
         file = self.folder / f"{name}.duckdb"
-        flags = {**self.settings, "source": str(source), "to": f"duckdb:{file}", "duckdb": {"threads": 1}, **others}
+        flags = {
+            **self.settings,
+            "source": str(source),
+            "to": f"duckdb:{file}",
+            "duckdb": {"threads": 1},
+            **others,
+        }
         flags["audits"] = {"mostly_excluded": "off", "customers_dropped": "off", "rows_dropped": "off"}
         try:
-            result = run(Configuration(flags=flags), NullObserver(), today=today, replace_source=True, full=full)
+            result = run(
+                Configuration(flags=flags), NullObserver(), today=today, replace_source=True, full=full
+            )
         except RfmError as error:
             return type(error).__name__, error.message
         return figures(result), tables(file)
@@ -165,7 +176,11 @@ def figures(result: RunResult) -> dict[str, Any]:
     notes = [note for note in shown["notes"] if not note.startswith("incremental: ")]
     audits = [audit for audit in shown["audits"] if audit["name"] != "kept_orders"]
     own = ("run_id", "destination", "duration_s", "parts")
-    return {**{name: value for name, value in shown.items() if name not in own}, "notes": notes, "audits": audits}
+    return {
+        **{name: value for name, value in shown.items() if name not in own},
+        "notes": notes,
+        "audits": audits,
+    }
 
 
 def tables(file: Path) -> list[list[dict[str, Any]]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +21,13 @@ from msgspec.structs import replace
 from rfm_pipeline._version import __version__
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.formatting import format_count
+from rfm_pipeline.common.source_parts import PartsRequest, PartVersion
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.results.statistics import Audit, PartsRead
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.stages.clean import PART_COLUMN
-from rfm_pipeline.warehouse.base import PartsRequest, PartVersion, SourceTable
+from rfm_pipeline.sql.stages.kept_customers import can_take_over
+from rfm_pipeline.warehouse.base import KeptOrders, SourceTable
 
 if TYPE_CHECKING:
     from rfm_pipeline.pipeline.plan import Plan
@@ -35,16 +38,16 @@ KEPT_ORDERS_AUDIT = "kept_orders"
 """Name of the audit that a run has if it compared the kept orders with the source."""
 
 
-def why_not_incremental(spec: QuerySpec, source: SourceTable, engine: str) -> str | None:
+def why_not_incremental(spec: QuerySpec, source: SourceTable, keeps: KeptOrders | None) -> str | None:
     """Return why no orders can be kept, as a clause; None if they can.
 
     Args:
         spec: What the query computes.
         source: The opened source.
-        engine: Name of the engine.
+        keeps: What keeps orders; None if the warehouse can't.
     """
     reasons = {
-        "BigQuery has no parts of a source yet": engine != "duckdb",
+        "BigQuery reads tables, which are not kept": keeps is None,
         "the source is no file, folder or pattern of files": not source.parts,
         "each line of the source is a customer": spec.mapping.frequency is not None,
         "the amount is that of an order, which is found by comparing its lines": spec.counts_totals,
@@ -59,7 +62,7 @@ def keeping_orders(plan: Plan) -> Plan:
     """Return the plan of a run that keeps orders, if the settings ask for it and the source allows it."""
     if not plan.settings.incremental:
         return plan
-    if why := why_not_incremental(plan.spec, plan.source, plan.warehouse.engine):
+    if why := why_not_incremental(plan.spec, plan.source, plan.warehouse.kept_orders):
         note = f"incremental: all lines are read, as {why}"
         return replace(plan, export_notes=(*plan.export_notes, note))
     spec = replace(plan.spec, keeps_orders=True)
@@ -72,9 +75,36 @@ def stage_part_orders(plan: Plan, observer: RunObserver) -> PartsRead:
     Raises:
         RfmError: If the source can't be read, or the orders can't be kept.
     """
-    return plan.warehouse.stage_part_orders(
+    return _kept_orders(plan).update(
         _request(plan), lambda relation: _select(plan.spec, relation), PART_COLUMN, observer.progress
     )
+
+
+def taking_over(plan: Plan) -> Plan:
+    """Return the plan that takes over the customers of an earlier run whose orders are the same, if it can.
+
+    Raises:
+        RfmError: If the kept customers can't be read.
+    """
+    if not can_take_over(plan.spec):
+        return plan
+    take_over = _kept_orders(plan).kept_customers(_customers_key(plan.spec), plan.spec.last_day)
+    if take_over is None:
+        return plan
+    spec = replace(plan.spec, takes_over=take_over)
+    return replace(plan, spec=spec, pipeline=QueryPipeline.of(spec))
+
+
+def keep_customers(plan: Plan) -> None:
+    """Keep the staged customers for later runs, unless they were partly taken over themselves.
+
+    Raises:
+        RfmError: If they can't be kept.
+    """
+    if plan.spec.takes_over is None and can_take_over(plan.spec):
+        customers = plan.warehouse.table(StagingTable.CUSTOMERS)
+        select = f"SELECT *\nFROM {customers}\nWHERE customer_id IS NOT NULL"
+        _kept_orders(plan).keep_customers(_customers_key(plan.spec), plan.spec.last_day, select)
 
 
 def describe_parts(parts: PartsRead) -> str:
@@ -95,12 +125,26 @@ def kept_orders_audit(parts: PartsRead | None) -> tuple[Audit, ...]:
     return (Audit(KEPT_ORDERS_AUDIT, "warning", detail),)
 
 
+def _kept_orders(plan: Plan) -> KeptOrders:
+    kept = plan.warehouse.kept_orders
+    assert kept is not None  # else `why_not_incremental` has a reason
+    return kept
+
+
+def _customers_key(spec: QuerySpec) -> str:
+    """Return a hash of what customers depend on, beside the orders and the last day on which they count."""
+    spec = replace(spec, settings=replace(spec.settings, as_of="latest"), today=date.min)
+    steps = QueryPipeline.of(spec).steps(str)
+    (select,) = (step.select for step in steps if step.name == StagingTable.CUSTOMERS)
+    return hashlib.sha256(select.encode()).hexdigest()
+
+
 def _request(plan: Plan) -> PartsRequest:
     states = {path.absolute(): state for path, state in plan.source_state.files.items()}
     versions = {
         part.path: PartVersion(state.size, state.modified_ns, state.tail, part.reading)
         for part in plan.source.parts
-        if (state := states[part.path])
+        for state in [states[part.path]]
     }
     return PartsRequest(versions, _file_numbers(plan), _key(plan), plan.reads_all, plan.settings.check_every)
 

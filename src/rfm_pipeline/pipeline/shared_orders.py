@@ -36,7 +36,7 @@ one file has as a sale and the other as, say, cancelled, if no other order is in
 
 def comparing_files(plan: Plan) -> Plan:
     """Return the plan with a query that compares the orders of several files."""
-    spec = replace(plan.spec, compares_files=plan.spec.may_share_orders)
+    spec = replace(plan.spec, compares_files=plan.spec.may_share_orders, takes_over=None)
     return replace(plan, spec=spec, pipeline=QueryPipeline.of(spec))
 
 

@@ -20,7 +20,13 @@ from rfm_pipeline.pipeline.audits.hints import audit_hint
 from rfm_pipeline.pipeline.audits.run import run_audits
 from rfm_pipeline.pipeline.audits.statistics import NO_SALES, AuditInput
 from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
-from rfm_pipeline.pipeline.incremental import describe_parts, kept_orders_audit, stage_part_orders
+from rfm_pipeline.pipeline.incremental import (
+    describe_parts,
+    keep_customers,
+    kept_orders_audit,
+    stage_part_orders,
+    taking_over,
+)
 from rfm_pipeline.pipeline.key_counts import refuse_scientific_ids
 from rfm_pipeline.pipeline.partition_bound import reading_all_partitions, reads_too_little
 from rfm_pipeline.pipeline.plan import Plan
@@ -69,7 +75,9 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         if plan.spec.keeps_orders:
             observer.step(STEP_NAMES[StagingTable.PART_ORDERS])
             parts = stage_part_orders(plan, observer)
+            plan = taking_over(plan)
         plan = stage_metrics(plan, observer)
+        keep_customers(plan)
     segments = plan.pipeline.steps(warehouse.table)[-1]
     observer.step("Scoring and segmenting")
     _materialize_result(start, plan, f"(\n{segments.select}\n)", observer)

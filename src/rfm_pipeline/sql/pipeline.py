@@ -13,6 +13,7 @@ from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec
 from rfm_pipeline.sql.stages.clean import CLEAN, clean_ctes
 from rfm_pipeline.sql.stages.duplicates import ORDER_COPIES, duplicates_ctes
+from rfm_pipeline.sql.stages.kept_customers import changed_orders_ctes
 from rfm_pipeline.sql.stages.metrics import ATTRIBUTED, WINDOWED, metrics_ctes
 from rfm_pipeline.sql.stages.order_totals import TOTALS_OF_LINES, order_totals_ctes
 from rfm_pipeline.sql.stages.part_orders import DATED_ORDERS, PART_ORDERS, part_orders_ctes
@@ -22,6 +23,7 @@ from rfm_pipeline.sql.stages.segments import segments_ctes
 STAGES = (
     clean_ctes,
     part_orders_ctes,
+    changed_orders_ctes,
     order_totals_ctes,
     duplicates_ctes,
     metrics_ctes,
@@ -62,18 +64,20 @@ class QueryPipeline(Struct, frozen=True):
         window_moves: Whether the time window ends on the newest order.
         dialect: Name of the SQL dialect.
         keeps_orders: Whether the first step fills the orders of each part.
+        takes_over: Whether customers of an earlier run are taken over.
     """
 
     ctes: tuple[Cte, ...]
     window_moves: bool
     dialect: str
     keeps_orders: bool = False
+    takes_over: bool = False
 
     @classmethod
     def of(cls, spec: QuerySpec) -> QueryPipeline:
         """Return the pipeline of `spec`."""
         ctes = tuple(cte for stage in STAGES for cte in stage(spec))
-        return cls(ctes, spec.window_moves, spec.dialect.name, spec.keeps_orders)
+        return cls(ctes, spec.window_moves, spec.dialect.name, spec.keeps_orders, spec.takes_over is not None)
 
     @property
     def staging_tables(self) -> tuple[StagingTable, ...]:
@@ -82,9 +86,9 @@ class QueryPipeline(Struct, frozen=True):
         Only the first step reads the source; the others read the tables of earlier steps, so that the source
         is scanned once. A run computes the last step, `SEGMENTS`, as a part of its result.
         """
-        first = (StagingTable.PART_ORDERS,) if self.keeps_orders else ()
-        first += (StagingTable.ORDER_DAYS,) if self.window_moves else ()
-        return (*first, StagingTable.CUSTOMERS, StagingTable.EDGES, StagingTable.SEGMENTS)
+        parts = (StagingTable.PART_ORDERS,) if self.keeps_orders else ()
+        days = (StagingTable.ORDER_DAYS,) if self.window_moves else ()
+        return (*parts, *days, StagingTable.CUSTOMERS, StagingTable.EDGES, StagingTable.SEGMENTS)
 
     def query(self) -> str:
         """Return the whole as one query that runs without staging tables."""
@@ -140,6 +144,9 @@ class QueryPipeline(Struct, frozen=True):
     ) -> PartitionedQuery | None:
         """Return a step that aggregates lines, partitioned by customer; excluded lines form one partition."""
         if step.name not in {StagingTable.ORDER_DAYS, StagingTable.CUSTOMERS}:
+            return None
+        if self.takes_over:
+            # Few orders are left, and customers of an earlier run are joined to them.
             return None
         if any(cte.name == ATTRIBUTED for cte in self.ctes):
             # A refund is a line without a customer: partitions by customer would separate it from its sale.

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from rfm_pipeline.common.schema import NUMBERS, Kind, Schema
 from rfm_pipeline.common.source_files import SourceFiles
+from rfm_pipeline.common.source_parts import TakeOver
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.reading import Reading
 from rfm_pipeline.config.segment_map import SegmentMap
@@ -70,6 +71,7 @@ class QuerySpec(Struct, frozen=True):
             hold.
         keeps_orders: Whether lines are aggregated per part of the source first, as incremental runs keep
             them.
+        takes_over: The kept customers, which are taken over; None if all customers are computed.
     """
 
     settings: Settings
@@ -87,6 +89,7 @@ class QuerySpec(Struct, frozen=True):
     forgotten: Forgotten = Forgotten()
     run_dates: RunDates | None = None
     keeps_orders: bool = False
+    takes_over: TakeOver | None = None
 
     @property
     def mapping(self) -> ColumnMapping:

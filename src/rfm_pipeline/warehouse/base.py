@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.common.schema import Partition, Schema
 from rfm_pipeline.common.source_files import SourceFiles
+from rfm_pipeline.common.source_parts import PartsRequest, TakeOver
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.statistics import PartsRead, Usage
 from rfm_pipeline.source.parts import SourcePart
@@ -39,40 +40,6 @@ class Cost(Struct, frozen=True):
     bytes_processed: int
     dollars: Decimal | None
     accuracy: Accuracy = "about"
-
-
-class PartVersion(Struct, frozen=True):
-    """What tells whether a file is still the one that was read, and whether it is read the same way.
-
-    Attributes:
-        size: Size in bytes.
-        modified_ns: Time of the last change in nanoseconds since 1970.
-        tail: Checksum of the last bytes.
-        reading: Hash of the call that reads the file.
-    """
-
-    size: int
-    modified_ns: int
-    tail: int
-    reading: str
-
-
-class PartsRequest(Struct, frozen=True):
-    """The parts of a source whose orders a run needs.
-
-    Attributes:
-        parts: Each part as it is now, by its absolute path, in the order of the source.
-        numbers: Number of each part's file among those of the source.
-        key: What the orders depend on beside the parts.
-        full: Why all parts must be read, as a clause; None if kept orders may be used.
-        check_every: Every how many runs all parts are read, to check the kept orders.
-    """
-
-    parts: Mapping[Path, PartVersion]
-    numbers: Mapping[Path, int]
-    key: str
-    full: str | None
-    check_every: int
 
 
 class SourceTable(Struct, frozen=True):
@@ -111,6 +78,52 @@ class SourceTable(Struct, frozen=True):
     parts: tuple[SourcePart, ...] = ()
 
 
+class KeptOrders(Protocol):
+    """The orders of each part of a source, and the customers of the run that read all parts last."""
+
+    def update(
+        self,
+        request: PartsRequest,
+        select_of: Callable[[str], str],
+        column: str,
+        progress: Progress | None = None,
+    ) -> PartsRead:
+        """Read the parts that are new or have changed; stage the orders of all parts as `part_orders`.
+
+        All parts are read if the kept orders can't be used, and in every `request.check_every`-th run, which
+        compares the orders with the kept ones.
+
+        Args:
+            request: The parts as they are now.
+            select_of: Returns the SELECT of the orders, given the relation of the lines.
+            column: Column of the relation with the number of each line's part.
+            progress: Receives the completed share.
+
+        Raises:
+            RfmError: If the source can't be read, or the orders can't be kept.
+        """
+
+    def kept_customers(self, key: str, last_day: date) -> TakeOver | None:
+        """Stage the kept customers as `kept_customers`; None if there are none that can be taken over.
+
+        Args:
+            key: What the customers depend on beside the parts and the last day.
+            last_day: The last date on which an order counts.
+        """
+
+    def keep_customers(self, key: str, last_day: date, select: str) -> None:
+        """Keep customers, in place of those that were kept.
+
+        Args:
+            key: As for `kept_customers`.
+            last_day: As for `kept_customers`.
+            select: SELECT of the customers of all parts.
+
+        Raises:
+            RfmError: If they can't be kept.
+        """
+
+
 class Warehouse(Protocol):
     """An engine with one source, staged tables, and one destination."""
 
@@ -121,6 +134,10 @@ class Warehouse(Protocol):
     @property
     def destination(self) -> Destination:
         """The destination to publish to."""
+
+    @property
+    def kept_orders(self) -> KeptOrders | None:
+        """What incremental runs keep beside the destination; None if they read everything."""
 
     def open_source(self) -> SourceTable:
         """Find the source and its columns, without scanning all its rows.
@@ -170,27 +187,6 @@ class Warehouse(Protocol):
             select: SELECT of its rows.
             progress: Receives the completed share.
             partitioned: The same step per partition, for an engine whose memory the whole step may exceed.
-        """
-
-    def stage_part_orders(
-        self,
-        request: PartsRequest,
-        select_of: Callable[[str], str],
-        column: str,
-        progress: Progress | None = None,
-    ) -> PartsRead:
-        """Stage the orders of all parts of the source as `part_orders`, from kept ones where possible.
-
-        Only for a source with parts.
-
-        Args:
-            request: The parts as they are now.
-            select_of: Returns the SELECT of the orders, given the relation of the lines.
-            column: Column of the relation with the number of each line's part.
-            progress: Receives the completed share.
-
-        Raises:
-            WarehouseError: If the orders can't be kept.
         """
 
     def copy_from_destination(self, name: str, select: str) -> None:

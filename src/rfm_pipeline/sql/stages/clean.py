@@ -102,15 +102,15 @@ def _source(spec: QuerySpec) -> str:
         ]
         if branches:
             columns.append(f"{case_expression(branches)} AS {name}")
-    if spec.keeps_orders:
-        columns.append(f"{dialect.quoted_name(PART_COLUMN)} AS part")
-    elif spec.files and spec.numbers_files:
-        columns.append(f"{dialect.quoted_name(spec.files.column)} AS source_file")
+    number = PART_COLUMN if spec.keeps_orders else spec.files.column if spec.files else ""
+    columns += [
+        f"{dialect.quoted_name(number)} AS {name}" for name in _file_columns(spec, spec.numbers_files)
+    ]
     return select(columns, spec.relation)
 
 
-def _file_columns(spec: QuerySpec, *, is_numbered: bool) -> list[str]:
-    """Return the column with the file of a line, if it is needed: the part whose orders are kept."""
+def _file_columns(spec: QuerySpec, is_numbered: bool) -> list[str]:  # noqa: FBT001 - a property of the spec
+    """Return the name of the column with the part of a line, or its file, if that is needed."""
     return ["part"] if spec.keeps_orders else ["source_file"] if is_numbered else []
 
 
@@ -189,7 +189,7 @@ def _lines(spec: QuerySpec) -> str:
     columns += sale_rules.line_columns(spec)
     columns += ["skip_reason"] if settings.skip or spec.total_rows else []
     columns += ["exclude_reason"] if settings.exclude else []
-    columns += _file_columns(spec, is_numbered=spec.numbers_files)
+    columns += _file_columns(spec, spec.numbers_files)
     return select(columns, "dates" if quick else "source")
 
 
@@ -212,7 +212,7 @@ def _clean(spec: QuerySpec) -> str:
         columns.append(f"{_first_reason(spec, rules)} AS reason")
     if written := _written(spec):
         columns.append(f"{case_expression(written)} AS written")
-    columns += _file_columns(spec, is_numbered=spec.may_share_orders)
+    columns += _file_columns(spec, spec.may_share_orders)
     return select(columns, "lines")
 
 

@@ -12,6 +12,7 @@ from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 from rfm_pipeline.sql.stages.clean import has_example
 from rfm_pipeline.sql.stages.duplicates import lines_cte
 from rfm_pipeline.sql.stages.gaps import RANKED_GAPS, TWICE_MEDIAN_GAP, day_columns, gap_columns, gap_ctes
+from rfm_pipeline.sql.stages.kept_customers import with_kept_customers
 
 NO_POSITIVE_ORDER = "no_positive_order"
 """Exclusion reason for the lines of a customer without an order of a positive amount, net of returns."""
@@ -54,12 +55,11 @@ def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
         excluded.append(f"a customer without a positive order is excluded: {NO_POSITIVE_ORDER}")
     if excluded:
         description = f"One row per row of balances; {', '.join(excluded)}."
-        ctes += [
-            Cte("balances", _CUSTOMERS_ROW, _customers(spec, lines), reads=(lines,)),
-            Cte(StagingTable.CUSTOMERS, description, _buyers(spec), reads=("balances",)),
-        ]
+        ctes.append(Cte("balances", _CUSTOMERS_ROW, _customers(spec, lines), reads=(lines,)))
+        customers = Cte(StagingTable.CUSTOMERS, description, _buyers(spec), reads=("balances",))
     else:
-        ctes.append(Cte(StagingTable.CUSTOMERS, _CUSTOMERS_ROW, _customers(spec, lines), reads=(lines,)))
+        customers = Cte(StagingTable.CUSTOMERS, _CUSTOMERS_ROW, _customers(spec, lines), reads=(lines,))
+    ctes += with_kept_customers(spec, customers)
     if not spec.window_moves:
         ctes.append(_as_of_cte(spec))
     ctes.append(

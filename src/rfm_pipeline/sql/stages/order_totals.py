@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 from rfm_pipeline.sql.stages.clean import CLEAN, has_example
+from rfm_pipeline.sql.stages.kept_customers import CHANGED_ORDERS
 from rfm_pipeline.sql.stages.part_orders import DATED_ORDERS
 
 ORDER_TOTALS = "order_totals"
@@ -42,7 +43,7 @@ def order_totals_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
 def clean_lines_cte(spec: QuerySpec) -> str:
     """Return the name of the CTE of the cleaned lines, of the totals of their orders, or of kept orders."""
     if spec.keeps_orders:
-        return DATED_ORDERS
+        return CHANGED_ORDERS if spec.takes_over else DATED_ORDERS
     return ORDER_TOTALS if spec.counts_totals else CLEAN
 
 

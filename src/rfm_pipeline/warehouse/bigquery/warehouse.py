@@ -68,6 +68,7 @@ class BigQueryWarehouse:
     """
 
     engine = "bigquery"
+    kept_orders = None
 
     def __init__(
         self,

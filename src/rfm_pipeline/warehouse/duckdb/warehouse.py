@@ -5,8 +5,9 @@ A DuckDB file as the destination is attached only for moments, see `warehouse.du
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ from rfm_pipeline.common.duckdb_engine import duckdb, execute_interruptibly, fet
 from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.config.engines import DuckDBSettings
-from rfm_pipeline.results.statistics import PartsRead, Usage
+from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.source.base import OpenedSource, SourceOpener
-from rfm_pipeline.source.parts import relation_of_parts, source_parts
+from rfm_pipeline.source.parts import source_parts
 from rfm_pipeline.source.profile.sample import Sample, sample_relation
-from rfm_pipeline.warehouse.base import PartsRequest, Progress, SourceTable
+from rfm_pipeline.warehouse.base import Progress, SourceTable
 from rfm_pipeline.warehouse.duckdb.connection import SpillDirectory, connect
 from rfm_pipeline.warehouse.duckdb.errors import (
     describe_condition_error,
@@ -27,7 +28,7 @@ from rfm_pipeline.warehouse.duckdb.errors import (
     translate_duckdb_errors,
 )
 from rfm_pipeline.warehouse.duckdb.export import write_table
-from rfm_pipeline.warehouse.duckdb.kept_orders import KeptOrders
+from rfm_pipeline.warehouse.duckdb.kept_orders import DuckDBKeptOrders
 from rfm_pipeline.warehouse.duckdb.partitioned import (
     estimate_line_count,
     materialize_partitioned,
@@ -81,6 +82,11 @@ class DuckDBWarehouse:
             self._temp_directory.cleanup()
             raise
         self.destination = local_destination(self._connection, location, settings)
+
+    @cached_property
+    def kept_orders(self) -> DuckDBKeptOrders:
+        assert self._opened is not None  # the protocol: `open_source` comes first
+        return DuckDBKeptOrders(self._connection, self._opened, self.destination.orders_folder)
 
     def open_source(self) -> SourceTable:
         with translate_duckdb_errors("read the source"):
@@ -143,21 +149,6 @@ class DuckDBWarehouse:
             else:
                 statement = f"CREATE OR REPLACE TABLE {name} AS\n{select}"
                 execute_interruptibly(self._connection, statement, progress)
-
-    def stage_part_orders(
-        self,
-        request: PartsRequest,
-        select_of: Callable[[str], str],
-        column: str,
-        progress: Progress | None = None,
-    ) -> PartsRead:
-        opened = self._opened
-        assert opened is not None  # the protocol: `open_source` comes first
-        kept = KeptOrders(self._connection, self.destination.orders_folder)
-        with translate_duckdb_errors("compute the segments", opened):
-            return kept.update(
-                request, lambda ids: select_of(relation_of_parts(opened, ids, column)), progress
-            )
 
     def _partition_count(self, partitioned: PartitionedQuery) -> int:
         lines = self._count_input_lines(partitioned)

@@ -1,0 +1,55 @@
+"""The parts of a source, which are its files, and what an earlier run kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class PartVersion(Struct, frozen=True):
+    """What tells whether a file is still the one that was read, and whether it is read the same way.
+
+    Attributes:
+        size: Size in bytes.
+        modified_ns: Time of the last change in nanoseconds since 1970.
+        tail: Checksum of the last bytes.
+        reading: Hash of the call that reads the file.
+    """
+
+    size: int
+    modified_ns: int
+    tail: int
+    reading: str
+
+
+class PartsRequest(Struct, frozen=True):
+    """The parts of a source whose orders a run needs.
+
+    Attributes:
+        parts: Each part as it is now, by its absolute path, in the order of the source.
+        numbers: Number of each part's file among those of the source.
+        key: What the orders depend on beside the parts.
+        full: Why all parts must be read, as a clause; None if kept orders may be used.
+        check_every: Every how many runs all parts are read, to check the kept orders.
+    """
+
+    parts: Mapping[Path, PartVersion]
+    numbers: Mapping[Path, int]
+    key: str
+    full: str | None
+    check_every: int
+
+
+class TakeOver(Struct, frozen=True):
+    """The customers of an earlier run, which a later one takes over if no order of theirs is new.
+
+    Attributes:
+        last_part: The highest number of a part whose orders they have.
+        last_day: The last date on which an order counted.
+    """
+
+    last_part: int
+    last_day: date
