@@ -22,6 +22,7 @@ def test_incremental_runs_publish_what_full_runs_publish(seed: int) -> None:
         source = Path(folder) / "source"
         source.mkdir()
         history = PartHistory(source, random, random.choice([".csv", ".parquet"]))
+        history.is_steady = random.random() < 0.6
         destinations = TwoDestinations(Path(folder), random_settings(random))
         for _ in range(random.randrange(2, 5)):
             history.change()

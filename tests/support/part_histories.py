@@ -58,6 +58,7 @@ class PartHistory:
         suffix: `.csv` or `.parquet`.
         files: The lines of each file.
         today: Date of the next run.
+        is_steady: Whether files only come, and orders are rarely in two of them, as in a daily export.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class PartHistory:
     suffix: str
     files: dict[str, list[Line]] = field(default_factory=dict)
     today: date = FIRST + timedelta(days=20)
+    is_steady: bool = False
     _orders: int = 0
 
     def change(self) -> None:
@@ -72,9 +74,9 @@ class PartHistory:
         self.today += timedelta(days=self.random.choice([0, 1, 1, 7, 30]))
         for _ in range(self.random.choice([0, 1, 1, 2])):
             changes = [self._add, self._add]
-            if self.files:
+            if self.files and not self.is_steady:
                 changes += [self._append, self._cut, self._copy, self._share, self._rename]
-            if len(self.files) > 1:
+            if len(self.files) > 1 and not self.is_steady:
                 changes.append(self._remove)
             self.random.choice(changes)()
         if not self.files:
@@ -89,7 +91,8 @@ class PartHistory:
         when = self.today - timedelta(days=self.random.choice([-9, -1, 0, 0, 1, 2, 5, 30, 60]))
         amount = self.random.choice(["10.00", "25.50", "99.99", "0.00", "-5.25", "", "3.10"])
         # The lines of an order are in one file mostly, and of one customer.
-        number = self.random.choice([self._orders, self._orders, max(0, self._orders - 7)])
+        is_late = self.random.random() < (0.03 if self.is_steady else 0.3)
+        number = max(0, self._orders - 7) if is_late else self._orders
         return (customer if self.random.random() < 0.3 else f"c{number % 12}", f"o{number}", when, amount)
 
     def _write(self, name: str, lines: list[Line]) -> None:

@@ -49,7 +49,9 @@ class TakeOver(Struct, frozen=True):
     Attributes:
         last_part: The highest number of a part whose orders they have.
         last_day: The last date on which an order counted.
+        new_ids: The smallest and the largest order id of later parts; None if unknown, or if there is none.
     """
 
     last_part: int
     last_day: date
+    new_ids: tuple[str | int, str | int] | None = None

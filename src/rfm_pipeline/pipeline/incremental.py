@@ -26,7 +26,7 @@ from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.results.statistics import Audit, PartsRead
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.stages.clean import PART_COLUMN
-from rfm_pipeline.sql.stages.kept_customers import can_take_over
+from rfm_pipeline.sql.stages.kept_customers import can_take_over, excluded_sql
 from rfm_pipeline.warehouse.base import KeptOrders, SourceTable
 
 if TYPE_CHECKING:
@@ -103,8 +103,12 @@ def keep_customers(plan: Plan) -> None:
     """
     if plan.spec.takes_over is None and can_take_over(plan.spec):
         customers = plan.warehouse.table(StagingTable.CUSTOMERS)
-        select = f"SELECT *\nFROM {customers}\nWHERE customer_id IS NOT NULL"
-        _kept_orders(plan).keep_customers(_customers_key(plan.spec), plan.spec.last_day, select)
+        _kept_orders(plan).keep_customers(
+            _customers_key(plan.spec),
+            plan.spec.last_day,
+            f"SELECT *\nFROM {customers}\nWHERE customer_id IS NOT NULL",
+            excluded_sql(plan.spec),
+        )
 
 
 def describe_parts(parts: PartsRead) -> str:

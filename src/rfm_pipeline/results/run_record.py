@@ -60,7 +60,8 @@ class RunRecord(Struct, frozen=True):
         rules: `scoring` and `segments` as configured, `scoring_version` and `checksum`, in plain values.
         identity: What identifies the source; stored with the rules. None if an earlier version recorded the
             run.
-        statistics: What was computed; None if the run failed.
+        statistics: What was computed; None if the run failed. What an incremental run read is stored with
+            the rules.
         audits: The audits without the rows that they found.
         usage: What the run cost.
         restored_run_id: Of a rollback, the run whose result it restored.
@@ -141,6 +142,7 @@ class RunRecord(Struct, frozen=True):
         rules = dict(values["rules"])
         # Statistics that only the audits of the run itself need are no columns.
         statistics = {name: values.pop(name) for name in RunStatistics.__struct_fields__ if name in values}
+        statistics["parts"] = rules.pop("parts", None)
         usage = {name: values.pop(name) for name in Usage.__struct_fields__}
         return msgspec.convert(
             {
@@ -160,8 +162,10 @@ class RunRecord(Struct, frozen=True):
 
     def _nested(self) -> dict[str, Any]:
         statistics = self.statistics
+        parts = statistics.parts if statistics else None
+        beside = {"source": self.identity, "parts": parts}
         nested = {
-            "rules": {**self.rules, **({"source": to_plain(self.identity)} if self.identity else {})},
+            "rules": {**self.rules, **{name: to_plain(value) for name, value in beside.items() if value}},
             "exclusions": to_plain(statistics.exclusions) if statistics else [],
             "edges": [scores.to_json() for scores in self.edges],
             "segments": to_plain(statistics.segments) if statistics else [],

@@ -77,6 +77,7 @@ class RunResult(Struct, frozen=True):
                 },
                 "repeated_total": to_plain(statistics.repeated_total),
             },
+            "parts": to_plain(statistics.parts),
             "customers": statistics.customers,
             "orders": statistics.orders,
             "revenue": money(statistics.revenue),

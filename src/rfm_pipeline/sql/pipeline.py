@@ -136,7 +136,8 @@ class QueryPipeline(Struct, frozen=True):
             name = StagingTable(cte.name)
             select = with_ctes(_required(earlier, cte.reads), cte.sql, self.dialect)
             steps.append(QueryStep(name, select, self._partitioned(earlier, cte, table_of)))
-            earlier.append(Cte(name, f"The rows of the table {name}.", f"SELECT *\nFROM {table_of(name)}"))
+            if (table := table_of(name)) != name:
+                earlier.append(Cte(name, f"The rows of the table {name}.", f"SELECT *\nFROM {table}"))
         return tuple(steps)
 
     def _partitioned(

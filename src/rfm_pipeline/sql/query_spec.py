@@ -172,6 +172,11 @@ class QuerySpec(Struct, frozen=True):
         return self.compares_files or self.counts_totals or self.keeps_orders
 
     @property
+    def keeps_extremes(self) -> bool:
+        """Whether kept orders have their smallest and largest amounts, to compare copies of an order."""
+        return self.mapping.order_id is not None and self.settings.same_order != "both"
+
+    @property
     def may_share_orders(self) -> bool:
         """Whether an order can be in several files, and then counts once."""
         several = self.files is not None and self.files.distinct > 1

@@ -104,20 +104,23 @@ class KeptOrders(Protocol):
         """
 
     def kept_customers(self, key: str, last_day: date) -> TakeOver | None:
-        """Stage the kept customers as `kept_customers`; None if there are none that can be taken over.
+        """Stage the kept customers as `kept_customers`, and the excluded lines as `kept_excluded`.
+
+        Returns None if there are none that can be taken over.
 
         Args:
             key: What the customers depend on beside the parts and the last day.
             last_day: The last date on which an order counts.
         """
 
-    def keep_customers(self, key: str, last_day: date, select: str) -> None:
-        """Keep customers, in place of those that were kept.
+    def keep_customers(self, key: str, last_day: date, customers: str, excluded: str) -> None:
+        """Keep customers, and the excluded lines beside them, in place of those that were kept.
 
         Args:
             key: As for `kept_customers`.
             last_day: As for `kept_customers`.
-            select: SELECT of the customers of all parts.
+            customers: SELECT of the customers of all parts.
+            excluded: SELECT of the excluded lines of all parts.
 
         Raises:
             RfmError: If they can't be kept.

@@ -162,6 +162,9 @@ def _facts(record: RunRecord) -> dict[str, str]:
         facts["restored"] = record.restored_run_id
     if statistics := record.statistics:
         facts["lines"] = f"{statistics.rows_read:,} read, {statistics.rows_kept:,} kept"
+        if parts := statistics.parts:
+            facts["files"] = f"{parts.read:,} read, {parts.kept:,} taken over"
+            facts["files"] += f" (all read, as {parts.why_all})" if parts.why_all else ""
         customers = formatting.format_count(statistics.customers, "customer")
         orders = formatting.format_count(statistics.orders, "order")
         revenue = formatting.format_amount(statistics.revenue)

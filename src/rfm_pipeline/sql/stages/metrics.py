@@ -53,13 +53,13 @@ def metrics_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
     excluded = [f"a forgotten customer is excluded: {FORGOTTEN}"] if _forgets_customers(spec) else []
     if spec.nets_returns:
         excluded.append(f"a customer without a positive order is excluded: {NO_POSITIVE_ORDER}")
+    name = "balances" if excluded else StagingTable.CUSTOMERS
+    columns = _customer_columns(spec)
+    customers = Cte(name, _CUSTOMERS_ROW, select(columns, lines, group=2), reads=(lines,))
+    ctes += with_kept_customers(spec, customers, [column.rpartition(" AS ")[2] for column in columns])
     if excluded:
         description = f"One row per row of balances; {', '.join(excluded)}."
-        ctes.append(Cte("balances", _CUSTOMERS_ROW, _customers(spec, lines), reads=(lines,)))
-        customers = Cte(StagingTable.CUSTOMERS, description, _buyers(spec), reads=("balances",))
-    else:
-        customers = Cte(StagingTable.CUSTOMERS, _CUSTOMERS_ROW, _customers(spec, lines), reads=(lines,))
-    ctes += with_kept_customers(spec, customers)
+        ctes.append(Cte(StagingTable.CUSTOMERS, description, _buyers(spec), reads=(name,)))
     if not spec.window_moves:
         ctes.append(_as_of_cte(spec))
     ctes.append(
@@ -225,7 +225,8 @@ def _attributed(spec: QuerySpec) -> str:
     return select(columns, "orders")
 
 
-def _customers(spec: QuerySpec, source: str) -> str:
+def _customer_columns(spec: QuerySpec) -> list[str]:
+    """Return the columns of the customers; the first two are the keys to group by."""
     dialect, reason = spec.dialect, "reason"
     customer = dialect.id_text("customer_id", spec.kind_of("customer_id"))
     if spec.mapping.order_id:
@@ -245,7 +246,7 @@ def _customers(spec: QuerySpec, source: str) -> str:
             frequency = _sum_of_frequency(spec)
         dates = [_if_bought(spec, "order_date")] * 2
         customer_id = f"CASE WHEN reason IS NULL THEN {customer} END"
-    columns = [
+    return [
         f"{customer_id} AS customer_id",
         "reason" if reason == "reason" else f"{reason} AS reason",
         f"MIN({dates[0]}) AS first_order_date",
@@ -262,7 +263,6 @@ def _customers(spec: QuerySpec, source: str) -> str:
             else []
         ),
     ]
-    return select(columns, source, group=2)
 
 
 def _buyers(spec: QuerySpec) -> str:

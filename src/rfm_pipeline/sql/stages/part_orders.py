@@ -36,7 +36,7 @@ def part_orders_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
         Cte(
             DATED_ORDERS,
             "One row per row of part_orders; those outside the dates that count are excluded.",
-            _dated_orders(spec),
+            dated_orders(spec, PART_ORDERS),
             reads=(PART_ORDERS,),
         ),
     )
@@ -56,17 +56,12 @@ def _part_orders(spec: QuerySpec) -> str:
     return select(columns, CLEAN, group=len(keys))
 
 
-def _keeps_extremes(spec: QuerySpec) -> bool:
-    """Return whether an order may come to be in several files, whose lines are then compared."""
-    return spec.mapping.order_id is not None and spec.settings.same_order != "both"
-
-
 def _kept_extremes(spec: QuerySpec) -> list[str]:
     """Return the smallest and the largest amount of the lines; NULL where they follow from the other columns.
 
     The amount of an order of one line, and the larger one of two, take a third of the space of all orders.
     """
-    if not _keeps_extremes(spec):
+    if not spec.keeps_extremes:
         return []
     larger = "CASE WHEN MIN(amount) = SUM(amount) THEN SUM(amount) ELSE SUM(amount) - MIN(amount) END"
     return [
@@ -77,13 +72,14 @@ def _kept_extremes(spec: QuerySpec) -> list[str]:
 
 def _extremes(spec: QuerySpec) -> list[str]:
     """Return the smallest and the largest amount, of which `_kept_extremes` has left out what follows."""
-    if not _keeps_extremes(spec):
+    if not spec.keeps_extremes:
         return []
     larger = "CASE WHEN smallest IS NULL THEN amount ELSE amount - smallest END"
     return ["COALESCE(smallest, amount) AS smallest", f"COALESCE(largest, {larger}) AS largest"]
 
 
-def _dated_orders(spec: QuerySpec) -> str:
+def dated_orders(spec: QuerySpec, part_orders: str) -> str:
+    """Return the SELECT of the rows of `part_orders` with the rules on dates applied."""
     literal = spec.dialect.literal
     rules = [("reason IS NOT NULL", "reason")]
     if spec.files and spec.files.duplicates:
@@ -103,4 +99,4 @@ def _dated_orders(spec: QuerySpec) -> str:
         *(["written"] if has_example(spec) else []),
         *(["source_file"] if spec.may_share_orders else []),
     ]
-    return select(columns, PART_ORDERS)
+    return select(columns, part_orders)

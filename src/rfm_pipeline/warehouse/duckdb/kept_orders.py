@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -40,10 +40,16 @@ from rfm_pipeline.warehouse.duckdb.partitioned import keeps_values
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
-_MOST_FILES = 24
-"""Number of files from which they are merged into one: opening one takes as long as reading 10,000 orders."""
-_ORDERS, _NUMBERS, _CUSTOMERS = "part_orders", "part_numbers", "kept_customers"
-"""Names of the views of the orders and of the customers, and of the table that numbers the files."""
+_BATCHES = 16
+"""Most files that a run writes. Orders of few parts, which are of a short time, are near each other in a
+file, so that the engine finds those with given ids without reading all; and aggregating takes less memory.
+"""
+_MOST_FILES = 64
+"""Number of files from which the small ones are merged: opening one takes as long as reading 10,000 rows."""
+_ORDERS, _CUSTOMERS, _EXCLUDED = "part_orders", "kept_customers", "kept_excluded"
+"""Names of the views of what is kept."""
+_NUMBERS = "part_numbers"
+"""Table with the number of each part's file among those of the source."""
 
 # Zstd at its first level takes a tenth more CPU time to write than Snappy, and two thirds of the space.
 _OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
@@ -75,13 +81,13 @@ class KeptCustomers(Struct, frozen=True):
 
     Attributes:
         key: What they depend on beside the parts and the last day.
-        file: The file with their rows.
+        files: The file with their rows, and the file with the excluded lines beside them.
         parts: Number of parts, whose orders they have.
         take_over: The highest number of these parts, and the last date on which an order counted.
     """
 
     key: str
-    file: KeptFile
+    files: tuple[KeptFile, KeptFile]
     parts: int
     take_over: TakeOver
 
@@ -110,7 +116,7 @@ class Manifest(Struct, frozen=True):
     @property
     def all_files(self) -> tuple[KeptFile, ...]:
         """The files of the orders and of the customers."""
-        return (*self.files, self.customers.file) if self.customers else self.files
+        return (*self.files, *self.customers.files) if self.customers else self.files
 
 
 class DuckDBKeptOrders:
@@ -163,21 +169,32 @@ class DuckDBKeptOrders:
         if sum(part.id <= kept.take_over.last_part for part in manifest.parts) != kept.parts:
             return None
         with self._written():
-            file = paths_literal([self._folder / kept.file.name])
-            self._connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {_CUSTOMERS} AS\nFROM read_parquet({file})"
-            )
-        return kept.take_over
+            for view, file in zip((_CUSTOMERS, _EXCLUDED), kept.files, strict=True):
+                path = paths_literal([self._folder / file.name])
+                self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS\nFROM read_parquet({path})")
+            return replace(kept.take_over, new_ids=self._new_ids(kept.take_over))
 
-    def keep_customers(self, key: str, last_day: date, select: str) -> None:
-        """Keep the customers of a SELECT, in place of those that were kept."""
+    def keep_customers(self, key: str, last_day: date, customers: str, excluded: str) -> None:
+        """Keep customers, and the excluded lines beside them, in place of those that were kept."""
         manifest = self._manifest
         assert manifest is not None  # the protocol: `update` comes first
         with self._written():
-            file = self._write(select, None)
+            files = self._write(customers, None), self._write(excluded, None)
             take_over = TakeOver(manifest.last_id, last_day)
-            customers = KeptCustomers(key, file, len(manifest.parts), take_over)
-            self._save(replace(manifest, customers=customers))
+            kept = KeptCustomers(key, files, len(manifest.parts), take_over)
+            self._save(replace(manifest, customers=kept))
+
+    def _new_ids(self, take_over: TakeOver) -> tuple[str | int, str | int] | None:
+        """Return the smallest and the largest order id of the parts that the kept customers do not have."""
+        late = (f"part > {take_over.last_part}", f"order_date > DATE '{take_over.last_day.isoformat()}'")
+        names = [name for name, _ in describe_columns(self._connection, f"SELECT * FROM {_ORDERS}")]
+        if "order_id" not in names:
+            return None
+        ids = " UNION ALL ".join(f"SELECT order_id FROM {_ORDERS} WHERE {each}" for each in late)
+        row = self._connection.execute(f"SELECT MIN(order_id), MAX(order_id) FROM ({ids})").fetchone()
+        assert row is not None  # an aggregate always has a row
+        first, last = row
+        return (first, last) if isinstance(first, str | int) else None
 
     def _load(self) -> Manifest | None:
         """Return the manifest; None if there is none, it is damaged, or a file that it names is."""
@@ -208,10 +225,13 @@ class DuckDBKeptOrders:
         progress: Progress | None,
     ) -> tuple[Manifest, PartsRead]:
         ids = {path: number for number, path in enumerate(request.parts, start=1)}
-        file = self._write(select_of(ids), progress)
-        manifest = Manifest(
-            _FORMAT, request.key, 0, tuple(_kept_parts(ids, request.parts)), (file,), last_id=len(ids)
-        )
+        batches = _batches(request.parts)
+        files = [
+            self._write(select_of({path: ids[path] for path in batch}), _share(progress, index, len(batches)))
+            for index, batch in enumerate(batches)
+        ]
+        parts = tuple(_kept_parts(ids, request.parts))
+        manifest = Manifest(_FORMAT, request.key, 0, parts, tuple(files), last_id=len(ids))
         different = None
         if before is not None and before.key == request.key:
             different = self._count_differences(before, manifest)
@@ -239,7 +259,7 @@ class DuckDBKeptOrders:
             last_id=before.last_id + len(ids),
         )
         if len(files) >= _MOST_FILES:
-            manifest = replace(manifest, files=(self._write(self._select_kept(manifest), None),))
+            manifest = replace(manifest, files=self._merged(manifest))
         return manifest, PartsRead(len(ids), len(unchanged))
 
     def _write(self, select: str, progress: Progress | None) -> KeptFile:
@@ -261,12 +281,16 @@ class DuckDBKeptOrders:
                     f"set incremental = false; {UNCHANGED}",
                 )
 
-    def _select_kept(self, manifest: Manifest) -> str:
+    def _merged(self, manifest: Manifest) -> tuple[KeptFile, ...]:
+        """Merge the small files into one, without the orders of parts that are gone; return the files."""
+        size = sum(file.size for file in manifest.files)
+        small = [file for file in manifest.files if file.size * _MOST_FILES < 2 * size]
         ids = ", ".join(str(part.id) for part in manifest.parts)
-        return f"SELECT *\nFROM {self._relation(manifest)}\nWHERE part IN ({ids})"
+        merged = self._write(f"SELECT *\nFROM {self._relation(small)}\nWHERE part IN ({ids})", None)
+        return (*(file for file in manifest.files if file not in small), merged)
 
-    def _relation(self, manifest: Manifest) -> str:
-        return f"read_parquet({paths_literal(self._folder / file.name for file in manifest.files)})"
+    def _relation(self, files: Iterable[KeptFile]) -> str:
+        return f"read_parquet({paths_literal(self._folder / file.name for file in files)})"
 
     def _count_differences(self, before: Manifest, now: Manifest) -> int:
         """Count the parts that have not changed, but whose kept orders differ from those read now."""
@@ -281,7 +305,7 @@ class DuckDBKeptOrders:
 
     def _checksums(self, manifest: Manifest) -> dict[int, tuple[int, ...]]:
         """Return an order-free checksum of the rows of each part."""
-        rows = f"SELECT part, HASH(COLUMNS(* EXCLUDE (part))) FROM {self._relation(manifest)}"
+        rows = f"SELECT part, HASH(COLUMNS(* EXCLUDE (part))) FROM {self._relation(manifest.files)}"
         names = [name for name, _ in describe_columns(self._connection, rows)][1:]
         row = ", ".join(f'"{name}"' for name in names)
         checksums = self._connection.execute(
@@ -295,7 +319,7 @@ class DuckDBKeptOrders:
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {_NUMBERS} AS FROM (VALUES {pairs}) AS t(part, source_file);"
             f"CREATE OR REPLACE TEMP VIEW {_ORDERS} AS\n"
-            f"SELECT *\nFROM {self._relation(manifest)}\nJOIN {_NUMBERS} USING (part)"
+            f"SELECT *\nFROM {self._relation(manifest.files)}\nJOIN {_NUMBERS} USING (part)"
         )
 
     def _save(self, manifest: Manifest) -> None:
@@ -327,6 +351,24 @@ class DuckDBKeptOrders:
                 f" {lower_first(error.strerror or str(error)).rstrip('.')}.",
                 f"check the disk's free space and the permissions, or set incremental = false; {UNCHANGED}",
             ) from error
+
+
+def _batches(parts: Mapping[Path, PartVersion]) -> list[list[Path]]:
+    """Return the parts in batches of similar size, in their order."""
+    limit = sum(version.size for version in parts.values()) / _BATCHES
+    batches: list[list[Path]] = [[]]
+    size = 0
+    for path, version in parts.items():
+        if batches[-1] and size + version.size / 2 > limit * len(batches):
+            batches.append([])
+        batches[-1].append(path)
+        size += version.size
+    return batches
+
+
+def _share(progress: Progress | None, index: int, count: int) -> Progress | None:
+    """Return a callback for the progress of one of several equal steps."""
+    return None if progress is None else lambda done: progress((index + done) / count)
 
 
 def _is_unchanged(part: KeptPart, parts: Mapping[Path, PartVersion]) -> bool:
