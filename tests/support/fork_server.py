@@ -25,6 +25,7 @@ TRACED = (
     "pipeline/rollback.py",
     "pipeline/output_files.py",
     "warehouse/duckdb/destination.py",
+    "warehouse/duckdb/kept_orders.py",
     "warehouse/duckdb/lease.py",
     "warehouse/parquet/destination.py",
     "warehouse/parquet/files.py",

@@ -27,6 +27,10 @@ PROMISES: Final[Mapping[str, str]] = {
         "**Every line is accounted for**: lines read = lines kept + lines excluded, by reason, with their"
         " amounts."
     ),
+    "incremental": (
+        "With `--incremental`, a run reads only the files that are new or have changed, and publishes what a run"
+        " that reads everything publishes"
+    ),
     "audited": "**No result is published that fails an audit.**",
     "previous-result-unchanged": "A failed audit leaves the previous result unchanged.",
     "one-transaction": "All three tables change in one transaction.",

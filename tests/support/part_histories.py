@@ -102,10 +102,9 @@ class PartHistory:
         with text.open("w", newline="") as file:
             csv.writer(file).writerows([HEADER, *lines])
         if text != path:
-            types = "{'customer': 'VARCHAR', 'order_no': 'VARCHAR', 'order_date': 'DATE', 'amount': 'DECIMAL(9,2)'}"
-            duckdb.sql(f"FROM read_csv({text_literal(str(text))}, columns = {types})").write_parquet(
-                str(path)
-            )
+            types = dict(zip(HEADER, ("VARCHAR", "VARCHAR", "DATE", "DECIMAL(9,2)"), strict=True))
+            rows = f"read_csv({text_literal(str(text))}, columns = {types})"
+            duckdb.execute(f"COPY (FROM {rows}) TO {text_literal(str(path))} (FORMAT parquet)")
             text.unlink()
 
     def _add(self) -> None:

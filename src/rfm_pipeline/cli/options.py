@@ -297,21 +297,11 @@ REPORT_FLAGS = (
 )
 """The options for the appearance of a report."""
 
-REPORT_FILE = Flag(
-    ("report", "file"),
-    Path,
-    ("--report",),
-    "Also write the report, an HTML page, after the publish.",
-    _DESTINATION,
-)
+_REPORT_HELP = "Also write the report, an HTML page, after the publish."
+REPORT_FILE = Flag(("report", "file"), Path, ("--report",), _REPORT_HELP, _DESTINATION)
 """The option of a run for the path of its report."""
-INCREMENTAL = Flag(
-    ("incremental",),
-    bool,
-    ("--incremental/ ",),
-    "Keep the orders of each file beside the destination, and read only files that are new or have changed.",
-    _SOURCE,
-)
+_KEEP = "Keep the orders of each file beside the destination, and read only files that are new or have changed."
+INCREMENTAL = Flag(("incremental",), bool, ("--incremental/ ",), _KEEP, _SOURCE)
 """The option of a run, and of a backfill, that keeps orders."""
 
 _DESTINATION_SETTINGS = {

@@ -199,3 +199,45 @@ def test_a_kill_at_any_line_of_a_publish_leaves_a_complete_result(
         record(f"lines, of {lines}", killed_run.outcomes)
     assert killed_run.outcomes["old"]
     assert killed_run.outcomes["new"]
+
+
+@pytest.mark.guarantee("incremental")
+@sample_and_all
+def test_a_kill_at_any_line_of_an_incremental_run_leaves_right_orders(
+    every: bool, tmp_path: Path, rfm: Rfm, fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ("run", "orders", "--incremental", "--as-of", AFTER, "-q")
+    folder, backup = tmp_path / "shop", tmp_path / "backup"
+    (folder / "orders").mkdir(parents=True)
+    write_orders(folder / "orders")
+    monkeypatch.chdir(folder)
+    assert rfm(*run[:-2], BEFORE, "-q").code == 0
+    more = f"customer_id,order_id,date,amount\nc001,new,{BEFORE},5\nnew,new2,{AFTER},7\n"
+    (folder / "orders" / "more.csv").write_text(more, encoding="utf-8")
+    shutil.copytree(folder, backup)
+
+    def restore() -> None:
+        shutil.rmtree(folder)
+        shutil.copytree(backup, folder)
+        monkeypatch.chdir(folder)
+
+    whole_run = fork_server.start(run, folder, {}, kill_at=sys.maxsize)
+    assert whole_run.wait() == (0, "")
+    file = folder / "rfm.duckdb"
+    expected = current(file)
+    names = len(list(folder.rglob("*")))
+    outcomes: Counter[str] = Counter()
+    step = 1 if every else 150
+    for line in range(1 + step // 2, whole_run.lines() + 1, step):
+        restore()
+        code, err = fork_server.start(run, folder, {}, kill_at=line).wait()
+        assert code in {-signal.SIGKILL, 0}, err
+        as_of = check_consistency(file)[0]
+        outcomes["new" if as_of == AFTER else "old"] += 1
+        assert rfm(*run).code == 0
+        assert current(file) == expected
+        assert len(list(folder.rglob("*"))) == names
+    if every:
+        record(f"lines of an incremental run, of {whole_run.lines()}", outcomes)
+    assert outcomes["old"]
+    assert outcomes["new"]

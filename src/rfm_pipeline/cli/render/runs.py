@@ -160,17 +160,8 @@ def _facts(record: RunRecord) -> dict[str, str]:
     }
     if record.restored_run_id:
         facts["restored"] = record.restored_run_id
-    if statistics := record.statistics:
-        facts["lines"] = f"{statistics.rows_read:,} read, {statistics.rows_kept:,} kept"
-        if parts := statistics.parts:
-            facts["files"] = f"{parts.read:,} read, {parts.kept:,} taken over"
-            facts["files"] += f" (all read, as {parts.why_all})" if parts.why_all else ""
-        customers = formatting.format_count(statistics.customers, "customer")
-        orders = formatting.format_count(statistics.orders, "order")
-        revenue = formatting.format_amount(statistics.revenue)
-        facts["result"] = f"{customers}, {orders}, revenue {revenue}"
-        if statistics.newest_order_date:
-            facts["newest order"] = str(statistics.newest_order_date)
+    if record.statistics:
+        facts |= _statistics_facts(record.statistics)
     if forgotten := forget_entry(record):
         dates = formatting.format_count(forgotten.dates, "date")
         facts["customers"] = f"{len(forgotten.hashes):,} {record.status}"
@@ -186,6 +177,19 @@ def _facts(record: RunRecord) -> dict[str, str]:
         facts["jobs"] = ", ".join(record.usage.jobs)
     if record.error:
         facts["error"] = record.error
+    return facts
+
+
+def _statistics_facts(statistics: RunStatistics) -> dict[str, str]:
+    facts = {"lines": f"{statistics.rows_read:,} read, {statistics.rows_kept:,} kept"}
+    if parts := statistics.parts:
+        why = f" (all read, as {parts.why_all})" if parts.why_all else ""
+        facts["files"] = f"{parts.read:,} read, {parts.kept:,} taken over{why}"
+    customers = formatting.format_count(statistics.customers, "customer")
+    orders = formatting.format_count(statistics.orders, "order")
+    facts["result"] = f"{customers}, {orders}, revenue {formatting.format_amount(statistics.revenue)}"
+    if statistics.newest_order_date:
+        facts["newest order"] = str(statistics.newest_order_date)
     return facts
 
 

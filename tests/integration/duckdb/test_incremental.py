@@ -1,0 +1,267 @@
+"""Incremental runs on DuckDB: which files are read, and what becomes of kept orders that are wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from support.cli import Outcome, Rfm
+from support.shops import current, day, write_orders
+
+KEPT = ".rfm.duckdb.rfm_segments.orders"
+MANIFEST = f"{KEPT}/manifest.json"
+RUN = ("run", "orders", "--incremental", "--json")
+
+
+def add_day(number: int, *lines: str) -> Path:
+    """Write the file of a day, with an order of two customers besides the given lines."""
+    path = Path("orders") / f"{number:03}.csv"
+    own = [f"c00{customer},{number}-{customer},{day(number)},9.5" for customer in (1, 2)]
+    path.write_text("\n".join(["customer_id,order_id,date,amount", *own, *lines, ""]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def shop(tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files of a shop, and a result of an incremental run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "orders").mkdir()
+    write_orders(tmp_path / "orders").rename(tmp_path / "orders" / "000.csv")
+    for number in (40, 41):
+        add_day(number)
+    assert parts(rfm(*RUN)) == (3, 0, "no orders are kept yet")
+    return tmp_path
+
+
+def parts(ended: Outcome) -> tuple[int, int, str | None]:
+    """Return the numbers of files that a run read and took over, and why it read all."""
+    assert ended.code == 0, ended.stderr
+    read = ended.json["parts"]
+    return read["read"], read["kept"], read["why_all"]
+
+
+def full_result(rfm: Rfm, *flags: str) -> list[dict[str, Any]]:
+    """Return the rows of a run that reads everything, without what follows from earlier results."""
+    assert rfm("run", "orders", "--to", "duckdb:full.duckdb", *flags, "-q").code == 0
+    return without_history(current(Path("full.duckdb")))
+
+
+def without_history(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {name: value for name, value in row.items() if name not in {"previous_segment", "segment_since"}}
+        for row in rows
+    ]
+
+
+def is_right(rfm: Rfm, *flags: str) -> bool:
+    return without_history(current(Path("rfm.duckdb"))) == full_result(rfm, *flags)
+
+
+@pytest.mark.guarantee("incremental")
+def test_a_run_reads_new_and_changed_files_only(shop: Path, rfm: Rfm) -> None:
+    add_day(42)
+    assert parts(rfm(*RUN)) == (1, 3, None)
+    assert is_right(rfm)
+    add_day(41, f"c003,new,{day(41)},20")
+    assert parts(rfm(*RUN)) == (1, 3, None)
+    (shop / "orders" / "040.csv").unlink()
+    assert parts(rfm(*RUN)) == (0, 3, None)
+    assert is_right(rfm)
+    assert parts(rfm(*RUN)) == (0, 3, None)
+    shown = rfm("runs", rfm(*RUN).json["run_id"]).stdout
+    assert "0 read, 3 taken over" in shown
+
+
+def test_files_that_did_not_change_are_not_opened_for_their_lines(shop: Path, rfm: Rfm) -> None:
+    """A file is not read: another one of the same size, end and time gives the orders that were kept."""
+    path = shop / "orders" / "040.csv"
+    before, text = path.stat(), path.read_text(encoding="utf-8")
+    padded = text.replace(",9.5\n", ",8.5\n", 1)
+    # The end of the file is compared.
+    path.write_text(padded.replace("\n", "\n", 1), encoding="utf-8")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert parts(rfm(*RUN)) == (1, 2, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("--returns", "net"), "the settings"),
+        (("--exclude", "own=customer_id = 'c001'"), "the settings"),
+        (("--full",), "--full asks for it"),
+    ],
+)
+def test_all_files_are_read_if_the_orders_may_be_others(
+    shop: Path, rfm: Rfm, flags: tuple[str, ...], why: str
+) -> None:
+    add_day(42)
+    read, kept, because = parts(rfm(*RUN, *flags))
+    assert (read, kept) == (4, 0)
+    assert because is not None
+    assert because.startswith(why)
+    assert is_right(rfm, *(flag for flag in flags if flag != "--full"))
+
+
+@pytest.mark.parametrize(
+    "flags", [("--as-of", day(39)), ("--window", "20 days"), ("--since", day(10)), ("--preset", "grid")]
+)
+def test_dates_windows_and_scores_need_no_other_orders(shop: Path, rfm: Rfm, flags: tuple[str, ...]) -> None:
+    add_day(42)
+    assert parts(rfm(*RUN, *flags)) == (1, 3, None)
+    rows = "FROM rfm_segments_history WHERE as_of_date = (SELECT MIN(as_of_date) FROM rfm_segments_history)"
+    with duckdb.connect("rfm.duckdb", read_only=True) as kept:
+        published = kept.execute(f"SELECT COUNT(*), SUM(monetary), SUM(recency_days) {rows}").fetchall()
+    assert rfm("run", "orders", "--to", "duckdb:full.duckdb", *flags, "-q").code == 0
+    with duckdb.connect("full.duckdb", read_only=True) as full:
+        expected = full.execute(f"SELECT COUNT(*), SUM(monetary), SUM(recency_days) {rows}").fetchall()
+    if flags[0] == "--as-of":
+        assert published == expected
+    else:
+        assert is_right(rfm, *flags)
+
+
+def test_another_column_is_another_query(shop: Path, rfm: Rfm) -> None:
+    path = add_day(42)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{lines[0]},note", *(f"{line},x" for line in lines[1:])]), encoding="utf-8")
+    assert parts(rfm(*RUN))[:2] == (4, 0)
+
+
+def damage(text: str) -> None:
+    Path(MANIFEST).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "what", ["no manifest", "no JSON", "another format", "a file is gone", "a file is cut"]
+)
+def test_a_damaged_folder_is_read_anew(shop: Path, rfm: Rfm, what: str) -> None:
+    manifest = json.loads(Path(MANIFEST).read_text(encoding="utf-8"))
+    file = Path(KEPT) / manifest["files"][0]["name"]
+    if what == "no manifest":
+        Path(MANIFEST).unlink()
+    elif what == "no JSON":
+        damage("{")
+    elif what == "another format":
+        damage(json.dumps({**manifest, "format": 99}))
+    elif what == "a file is gone":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-9])
+    add_day(42)
+    assert parts(rfm(*RUN))[:2] == (4, 0)
+    assert is_right(rfm)
+    assert parts(rfm(*RUN)) == (0, 4, None)
+
+
+@pytest.mark.guarantee("incremental")
+def test_the_kept_orders_are_checked_and_healed(
+    shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RFM_CHECK_EVERY", "2")
+    manifest = json.loads(Path(MANIFEST).read_text(encoding="utf-8"))
+    edited = Path(KEPT) / manifest["files"][-1]["name"]
+    rows = f"SELECT * REPLACE (amount + 1 AS amount) FROM read_parquet('{edited}')"
+    duckdb.execute(f"COPY ({rows}) TO 'edited' (FORMAT parquet)")
+    Path("edited").replace(edited)
+    manifest["files"][-1]["size"] = edited.stat().st_size
+    damage(json.dumps(manifest))
+    assert parts(rfm(*RUN)) == (0, 3, None)
+    checked = rfm(*RUN)
+    assert parts(checked)[:2] == (3, 0)
+    assert checked.json["parts"]["different"] == 1
+    (audit,) = (audit for audit in checked.json["audits"] if audit["name"] == "kept_orders")
+    assert audit["status"] == "warning"
+    assert is_right(rfm)
+    again = [rfm(*RUN) for _ in range(2)][-1]
+    assert again.json["parts"]["different"] == 0
+    assert "kept_orders" in {audit["name"] for audit in again.json["audits"] if audit["status"] == "passed"}
+
+
+def test_kept_orders_are_for_their_owner_and_no_part_of_a_source(shop: Path, rfm: Rfm) -> None:
+    assert stat.S_IMODE(Path(KEPT).stat().st_mode) == 0o700
+    ended = rfm("run", ".", "--incremental", "--json")
+    assert parts(ended) == (0, 3, None), "neither the destination nor what lies beside it is read"
+
+
+def test_forgotten_customers_leave_no_kept_orders(shop: Path, rfm: Rfm) -> None:
+    assert rfm("forget", "c001").code == 0
+    assert not Path(KEPT).exists()
+    assert parts(rfm(*RUN))[:2] == (3, 0)
+    add_day(42)
+    assert parts(rfm(*RUN)) == (1, 3, None)
+    assert "c001" not in {row["customer_id"] for row in current(shop / "rfm.duckdb")}
+
+
+def test_a_rejected_run_keeps_what_it_read(shop: Path, rfm: Rfm) -> None:
+    add_day(42)
+    assert rfm(*RUN, "--config", _blocking(shop)).code == 3
+    assert parts(rfm(*RUN)) == (0, 4, None)
+    assert is_right(rfm)
+
+
+def _blocking(folder: Path) -> Path:
+    path = folder / "blocking.toml"
+    path.write_text("[audits]\ncustomers_dropped = 'off'\nmax_age = '1 day'\n", encoding="utf-8")
+    return path
+
+
+def test_a_folder_that_cannot_be_written_is_named(shop: Path, rfm: Rfm) -> None:
+    before = current(shop / "rfm.duckdb")
+    add_day(42)
+    for path in Path(KEPT).iterdir():
+        path.unlink()
+    Path(KEPT).rmdir()
+    Path(KEPT).write_text("", encoding="utf-8")
+    ended = rfm(*RUN)
+    assert ended.code == 4
+    assert "can't be kept in" in ended.stderr
+    assert "incremental = false" in ended.stderr
+    assert current(shop / "rfm.duckdb") == before
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("duckdb:shop.duckdb#lines", "the source is no file, folder or pattern of files"),
+        ("customers.csv", "each line of the source is a customer"),
+    ],
+)
+def test_sources_without_parts_are_read_whole_and_say_why(
+    tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch, source: str, why: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    orders = write_orders(tmp_path)
+    with duckdb.connect("shop.duckdb") as connection:
+        connection.execute(f"CREATE TABLE lines AS FROM read_csv('{orders}')")
+    rows = [f"c{number},{number % 5 + 1},{number}.5,{day(number % 9)}" for number in range(60)]
+    header = "customer_id,number_of_orders,total_spent,last_order"
+    Path("customers.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    ended = rfm("run", source, "--incremental", "--json")
+    assert ended.code == 0, ended.stderr
+    assert ended.json["parts"] is None
+    assert f"incremental: all lines are read, as {why}" in ended.json["notes"]
+    assert not Path(KEPT).exists()
+
+
+def test_a_backfill_reads_the_files_once(shop: Path, rfm: Rfm) -> None:
+    ended = rfm("backfill", "orders", "--incremental", "--from", day(20), "--until", day(22), "--json")
+    assert ended.code == 0, ended.stderr
+    runs = json.loads(rfm("runs", "--json").stdout)
+    read = [run["rules"].get("parts") for run in runs["runs"] if run["kind"] == "backfill"]
+    assert [(part["read"], part["kept"]) for part in read] == [(0, 3)] * 3
+
+
+def test_many_small_files_are_merged(shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.kept_orders._MOST_FILES", 4)
+    for number in range(42, 46):
+        add_day(number)
+        assert parts(rfm(*RUN))[0] == 1
+        files = [path for path in Path(KEPT).iterdir() if path.name != "manifest.json"]
+        assert len(files) <= 6
+        assert is_right(rfm)
