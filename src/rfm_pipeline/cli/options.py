@@ -300,7 +300,7 @@ REPORT_FLAGS = (
 _REPORT_HELP = "Also write the report, an HTML page, after the publish."
 REPORT_FILE = Flag(("report", "file"), Path, ("--report",), _REPORT_HELP, _DESTINATION)
 """The option of a run for the path of its report."""
-_KEEP = "Keep the orders of each file beside the destination, and read only files that are new or have changed."
+_KEEP = "Keep the orders of each file beside the destination; read only files that are new or changed."
 INCREMENTAL = Flag(("incremental",), bool, ("--incremental/ ",), _KEEP, _SOURCE)
 """The option of a run, and of a backfill, that keeps orders."""
 

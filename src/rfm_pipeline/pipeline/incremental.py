@@ -10,7 +10,6 @@ program and the engine are the same.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -157,7 +156,7 @@ def _file_numbers(plan: Plan) -> Mapping[Path, int]:
     """Return the number of each part's file among the files of the source, by which the query knows it."""
     if plan.source.files is None:
         return {part.path: 1 for part in plan.source.parts}
-    return {Path(os.path.abspath(name)): number for number, name in enumerate(plan.source.files.names, 1)}  # noqa: PTH100 - as `Path.absolute`, but with `..` resolved
+    return {Path(name).absolute(): number for number, name in enumerate(plan.source.files.names, 1)}
 
 
 def _select(spec: QuerySpec, relation: str) -> str:

@@ -144,7 +144,7 @@ def _destination_files(to: DestinationLocation) -> Iterator[Output]:
     """Yield the files of the destination."""
     if isinstance(to, BigQueryDestinationLocation):
         return
-    from rfm_pipeline.warehouse.duckdb.siblings import kept_results, lease_path
+    from rfm_pipeline.warehouse.duckdb.siblings import kept_results, lease_path, orders_folder
 
     file = Path(os.path.realpath(to.file))
     table = to.table if isinstance(to, DuckDBDestinationLocation) else DEFAULT_TABLE
@@ -156,6 +156,9 @@ def _destination_files(to: DestinationLocation) -> Iterator[Output]:
     yield "the lease of the destination", lease_path(file, table)
     for kept in kept_results(file, table):
         yield "a rejected result that was kept", kept
+    with suppress(OSError):
+        for kept in orders_folder(file, to.table).iterdir():
+            yield "a file of the orders that incremental runs keep", kept
 
 
 def _parquet_files(to: ParquetDestinationLocation) -> Iterator[Output]:

@@ -257,6 +257,34 @@ def test_a_backfill_reads_the_files_once(shop: Path, rfm: Rfm) -> None:
     assert [(part["read"], part["kept"]) for part in read] == [(0, 3)] * 3
 
 
+@pytest.mark.parametrize("command", ["run", "report", "export"])
+def test_kept_orders_are_not_overwritten_by_an_output(shop: Path, rfm: Rfm, command: str) -> None:
+    before = {path.name: path.read_bytes() for path in Path(KEPT).iterdir()}
+    name = f"{KEPT}/{next(name for name in before if name != 'manifest.json')}"
+    linked = Path("linked.csv" if command != "report" else "linked.html")
+    linked.symlink_to(name)
+    flags = {
+        "run": (*RUN, "--output", linked),
+        "report": ("report", "-o", linked),
+        "export": ("export", "--segment", "Champions", "-o", linked),
+    }
+    ended = rfm(*flags[command])
+    assert ended.code == 2
+    assert "a file of the orders that incremental runs keep" in ended.stderr
+    assert {path.name: path.read_bytes() for path in Path(KEPT).iterdir()} == before
+
+
+def test_a_source_may_be_named_from_another_folder(
+    shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_day(42)
+    (shop / "job").mkdir()
+    monkeypatch.chdir(shop / "job")
+    run = ("run", "../orders", "--incremental", "--json", "--to", "duckdb:../rfm.duckdb")
+    assert parts(rfm(*run))[:2] == (4, 0), "the paths are others"
+    assert parts(rfm(*run)) == (0, 4, None)
+
+
 def test_many_small_files_are_merged(shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.kept_orders._MOST_FILES", 4)
     for number in range(42, 46):
