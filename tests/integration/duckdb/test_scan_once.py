@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,6 +231,28 @@ def test_files_that_need_a_reader_each_are_scanned_once_each(
     scans = source_scans(profiled)
     assert [scan.what for scan in scans] == ["READ_CSV"] * 3
     assert sum(scan.rows for scan in scans) == LINES
+
+
+@pytest.mark.guarantee("incremental")
+def test_an_incremental_run_scans_new_files_only(
+    shop: Path, tmp_path: Path, rfm: Rfm, profiled: list[Profiled]
+) -> None:
+    """Each file is scanned in one run; what is kept is Parquet."""
+    (tmp_path / "orders").mkdir()
+    files = sorted((shop / "csv").iterdir())
+    lines = [path.read_bytes().count(b"\n") - 1 for path in files]
+    scanned = []
+    for number, path in enumerate([*files[:2], files[2], None]):
+        if path:
+            shutil.copy(path, tmp_path / "orders")
+        if number == 0:
+            continue
+        ended = rfm("run", tmp_path / "orders", "--incremental", "--json")
+        assert ended.code == 0, ended.stderr
+        scans = source_scans([profiled.pop()])
+        scanned.append(sum(scan.rows for scan in scans if scan.what == "READ_CSV"))
+    assert scanned == [lines[0] + lines[1], lines[2], 0]
+    assert ended.json["rows"]["read"] == LINES
 
 
 @pytest.mark.slow
