@@ -157,7 +157,7 @@ def _destination_files(to: DestinationLocation) -> Iterator[Output]:
     for kept in kept_results(file, table):
         yield "a rejected result that was kept", kept
     with suppress(OSError):
-        for kept in orders_folder(file, to.table).iterdir():
+        for kept in orders_folder(file, table).iterdir():
             yield "a file of the orders that incremental runs keep", kept
 
 

@@ -285,6 +285,15 @@ def test_a_source_may_be_named_from_another_folder(
     assert parts(rfm(*run)) == (0, 4, None)
 
 
+def test_a_destination_of_parquet_files_keeps_orders_too(shop: Path, rfm: Rfm) -> None:
+    run = (*RUN, "--to", "segments/")
+    assert parts(rfm(*run))[0] == 3
+    add_day(42)
+    assert parts(rfm(*run)) == (1, 3, None)
+    assert rfm("forget", "c001", "--to", "segments/").code == 0
+    assert parts(rfm(*run))[:2] == (4, 0)
+
+
 def test_many_small_files_are_merged(shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.kept_orders._MOST_FILES", 4)
     for number in range(42, 46):
