@@ -87,12 +87,12 @@ def overview() -> str:
 
 def _panel(title: str, rows: Mapping[str, str], width: int) -> list[str]:
     """Return the lines of a framed two-column table: names and descriptions."""
-    names_width = max(map(len, COMMANDS))
+    names_width = max(map(len, (*COMMANDS, *rows)))
     lines = [_styled(f"╭─ {title} {'─' * (width - len(title) - 5)}╮", "dim")]
     side = _styled("│", "dim")
     for name, description in rows.items():
         first = _styled(name.ljust(names_width), "name")
-        for line in textwrap.wrap(description, max(width - names_width - 6, 20)):
+        for line in textwrap.wrap(description, max(width - names_width - 6, 10)):
             lines.append(f"{side} {first}  {line.ljust(width - names_width - 6)} {side}")
             first = " " * names_width
     return [*lines, _styled(f"╰{'─' * (width - 2)}╯", "dim")]
