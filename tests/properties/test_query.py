@@ -321,6 +321,7 @@ def usual(window: str) -> Published:
     return run(shop(7), since=date(2023, 12, 1), **WINDOWS[window])
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("reason", EXCLUDED)
 @pytest.mark.parametrize("window", WINDOWS)
 def test_an_excluded_line_changes_no_customer(reason: str, window: str) -> None:

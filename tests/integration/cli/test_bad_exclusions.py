@@ -149,6 +149,7 @@ HARMLESS = [
 ]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("condition", HARMLESS, ids=range(len(HARMLESS)))
 def test_a_valid_condition_with_suspicious_characters_in_its_values_is_applied(
     condition: str, tmp_path: Path, rfm: Rfm

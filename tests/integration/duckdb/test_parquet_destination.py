@@ -95,6 +95,7 @@ STEPS: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...] = (
 """Commands with their environment variables."""
 
 
+@pytest.mark.slow
 def test_each_command_leaves_the_rows_that_a_duckdb_file_has(
     tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +206,7 @@ def test_a_name_with_characters_of_patterns_is_a_name(tmp_path: Path, rfm: Rfm) 
 # Commands that read
 
 
+@pytest.mark.slow
 def test_commands_that_read_say_what_they_say_of_a_duckdb_file(published: Path, rfm: Rfm) -> None:
     for number in (10, 20):
         ok(rfm("run", "orders.csv", "--as-of", day(number)))
