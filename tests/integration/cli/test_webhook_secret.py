@@ -274,6 +274,8 @@ def test_a_traceback_never_shows_the_webhook_url(orders: Path) -> None:
 
 # Schedules
 
+ACCOUNT = "rfm@shop-prod.iam.gserviceaccount.com"
+
 
 @pytest.mark.parametrize("target", [target for target in TARGETS if target != "windows"])
 def test_a_schedule_contains_the_reference_and_not_the_secret(
@@ -282,7 +284,7 @@ def test_a_schedule_contains_the_reference_and_not_the_secret(
     monkeypatch.setenv(WEBHOOK_VARIABLE, ADDRESS)
     reference = "/srv/keys/chat" if target in ("cron", "systemd", "airflow") else "CHAT"
     reference = "rfm-chat" if target == "kubernetes" else reference
-    google = ["--project", "shop", "--region", "europe-west1", "--service-account", "rfm@shop.example"]
+    google = ["--project", "shop", "--region", "europe-west1", "--service-account", ACCOUNT]
     image = ["--image", "shop/rfm:1"] if target not in ("cron", "systemd") else []
     outcome = rfm("schedule", target, *image, *google, "--secret", f"{WEBHOOK_VARIABLE}={reference}")
     assert outcome.code == 0, outcome.stderr

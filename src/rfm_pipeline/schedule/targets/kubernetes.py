@@ -150,7 +150,7 @@ def _check_names(schedule: Schedule) -> None:
     if account is not None and not _GOOGLE_ACCOUNT.fullmatch(account):
         raise UsageError(
             "--service-account is not the address of a service account of Google.",
-            "for example --service-account rfm@shop.iam.gserviceaccount.com.",
+            "`gcloud iam service-accounts list` prints the addresses.",
         )
 
 
