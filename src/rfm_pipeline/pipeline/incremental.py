@@ -50,11 +50,15 @@ def why_not_incremental(spec: QuerySpec, source: SourceTable, keeps: KeptOrders 
         "the source is no file, folder or pattern of files": not source.parts,
         "each line of the source is a customer": spec.mapping.frequency is not None,
         "the amount is that of an order, which is found by comparing its lines": spec.counts_totals,
+        "the orders of forgotten customers must not be kept": bool(spec.forgotten.hashes),
         f"the source has a column {PART_COLUMN}": any(
             column.path[0].casefold() == PART_COLUMN for column in spec.schema
         ),
     }
-    return next((reason for reason, holds in reasons.items() if holds), None)
+    if (reason := next((reason for reason, holds in reasons.items() if holds), None)) or keeps is None:
+        return reason
+    lines = f"(SELECT *, 1 AS {PART_COLUMN} FROM {spec.relation})"
+    return keeps.why_not_kept(_select(replace(spec, keeps_orders=True), lines))
 
 
 def keeping_orders(plan: Plan) -> Plan:
@@ -94,8 +98,8 @@ def taking_over(plan: Plan) -> Plan:
     return replace(plan, spec=spec, pipeline=QueryPipeline.of(spec))
 
 
-def keep_customers(plan: Plan) -> None:
-    """Keep the staged customers for later runs, unless they were partly taken over themselves.
+def keep_staged(plan: Plan) -> None:
+    """Keep the orders, and the staged customers unless they were partly taken over themselves.
 
     Raises:
         RfmError: If they can't be kept.
@@ -108,6 +112,8 @@ def keep_customers(plan: Plan) -> None:
             f"SELECT *\nFROM {customers}\nWHERE customer_id IS NOT NULL",
             excluded_sql(plan.spec),
         )
+    if plan.spec.keeps_orders:
+        _kept_orders(plan).save()
 
 
 def describe_parts(parts: PartsRead) -> str:
@@ -124,7 +130,10 @@ def kept_orders_audit(parts: PartsRead | None) -> tuple[Audit, ...]:
     if not parts.different:
         return (Audit(KEPT_ORDERS_AUDIT, "passed", "The kept orders are those of the source."),)
     files = format_count(parts.different, "file that seemed", "files that seemed")
-    detail = f"Of {files} unchanged, the kept orders were not those of the source, and were read anew."
+    detail = (
+        f"Of {files} unchanged, the kept orders were not those of the source. They were read anew; results of"
+        " earlier runs may be wrong, which `rfm backfill --every stored` computes again."
+    )
     return (Audit(KEPT_ORDERS_AUDIT, "warning", detail),)
 
 
@@ -171,8 +180,10 @@ def _key(plan: Plan) -> str:
     """Return a hash of all that the orders of a part depend on, beside the part.
 
     The text of the query has the columns, their formats and every rule. The types of the columns are in it
-    only as far as the query depends on them.
+    only as far as the query depends on them. A workbook, and text in another encoding, is read from a copy,
+    which the settings of `[read]` and `[columns]` decide.
     """
     types = [f"{column.name}: {column.declared}" for column in plan.spec.schema]
-    key = "\n".join([__version__, duckdb.__version__, *types, _select(plan.spec, PART_COLUMN)])
+    copies = repr((plan.settings.read, plan.settings.columns))
+    key = "\n".join([__version__, duckdb.__version__, copies, *types, _select(plan.spec, PART_COLUMN)])
     return hashlib.sha256(key.encode()).hexdigest()

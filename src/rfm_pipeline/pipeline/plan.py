@@ -181,6 +181,7 @@ def open_plan(
     opens: SourceOpener | None = None,
     replace_source: bool = False,
     bounds_read: bool = False,
+    keeps_orders: bool = False,
     reads_all: str | None = None,
 ) -> Iterator[Plan]:
     """Plan a run, and keep its engine open inside the `with` block.
@@ -194,7 +195,8 @@ def open_plan(
         opens: As for `open_warehouse`.
         replace_source: Whether the result of another source may be replaced.
         bounds_read: Whether a window that ends on the newest order bounds the partitions that are read, as
-            `stage_result` checks; and whether an incremental run keeps orders.
+            `stage_result` checks.
+        keeps_orders: Whether an incremental run may keep orders beside the destination, whose lease it holds.
         reads_all: Why an incremental run must read all parts, as a clause; None if it may use kept orders.
 
     Raises:
@@ -218,11 +220,11 @@ def open_plan(
                 configuration, warehouse, segment_map, today, publishes=publishes, bounds_read=bounds_read
             )
         plan = replace(plan, source_state=source_state, reads_all=reads_all)
-        if bounds_read:
-            plan = keeping_orders(plan)
         if publishes:
             plan = without_forgotten(replace(estimate(plan), replaces_source=replace_source))
             refuse_other_columns(plan)
+        if keeps_orders:
+            plan = keeping_orders(plan)
         yield comparing_files(plan) if expects_shared_orders(plan) else plan
 
 

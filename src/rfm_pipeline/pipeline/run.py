@@ -15,7 +15,14 @@ from rfm_pipeline.common.cancellation import received_signals
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.config.loader import Configuration
-from rfm_pipeline.errors import AuditError, ConfigurationError, OtherSourceError, OutputError, RfmError
+from rfm_pipeline.errors import (
+    AuditError,
+    ConfigurationError,
+    OtherSourceError,
+    OutputError,
+    RfmError,
+    UsageError,
+)
 from rfm_pipeline.pipeline.checksums import compute_checksums
 from rfm_pipeline.pipeline.output_files import OutputFiles
 from rfm_pipeline.pipeline.plan import Plan, open_plan
@@ -58,6 +65,11 @@ def run(
         AuditError: If an audit failed; nothing was published.
         RfmError: If anything else failed; nothing was published either.
     """
+    if full and not configuration.settings.incremental:
+        raise UsageError(
+            "--full is about incremental runs, and this run is none: it reads all files anyway.",
+            "leave --full out, or add --incremental.",
+        )
     with start_run(
         configuration, observer, kind=kind, today=today, replace_source=replace_source, full=full
     ) as (start, plan):
@@ -96,6 +108,7 @@ def start_run(
         run_id=start.run_id,
         replace_source=replace_source,
         bounds_read=True,
+        keeps_orders=True,
         reads_all="--full asks for it" if full else None,
     ) as plan:
         yield start, plan

@@ -22,7 +22,7 @@ from rfm_pipeline.pipeline.audits.statistics import NO_SALES, AuditInput
 from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
 from rfm_pipeline.pipeline.incremental import (
     describe_parts,
-    keep_customers,
+    keep_staged,
     kept_orders_audit,
     stage_part_orders,
     taking_over,
@@ -77,7 +77,6 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
             parts = stage_part_orders(plan, observer)
             plan = taking_over(plan)
         plan = stage_metrics(plan, observer)
-        keep_customers(plan)
     segments = plan.pipeline.steps(warehouse.table)[-1]
     observer.step("Scoring and segmenting")
     _materialize_result(start, plan, f"(\n{segments.select}\n)", observer)
@@ -88,6 +87,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
     refuse_unexpected_currencies(counts.lines, plan.spec.reading)
     refuse_different_orders(plan, counts.lines.excluded)
     is_other = has_other_customers(plan, counts.as_of, counts.customers, counts.lines.excluded)
+    keep_staged(plan)
     statistics = replace(collect_statistics(warehouse, plan.spec, counts, plan.frozen), parts=parts)
     audit_input = _audit_input(plan, statistics, counts, has_other_customers=is_other)
     return RunResult(

@@ -34,20 +34,42 @@ def source_parts(source: OpenedSource) -> tuple[SourcePart, ...]:
     return tuple(SourcePart(path.absolute(), readings[path]) for path in source.files)
 
 
-def relation_of_parts(source: OpenedSource, ids: Mapping[Path, int], column: str) -> str:
-    """Return the rows of some parts as SQL text that can follow FROM, with the types of the whole source.
+class PartRelations(Struct, frozen=True):
+    """The rows of some parts, as SQL text that can follow FROM.
+
+    Attributes:
+        alone: Read together, with the common types of these parts.
+        together: Read together, and then cast to the types of the whole source: exact if the types of `alone`
+            are these types already.
+        one_by_one: Each part is cast to the types of the whole source on its own.
+    """
+
+    alone: str
+    together: str
+    one_by_one: str
+
+
+def relations_of_parts(source: OpenedSource, ids: Mapping[Path, int], column: str) -> PartRelations:
+    """Return the rows of some parts.
 
     Args:
         source: The opened source.
         ids: Id of each part, by its absolute path.
         column: Name of the column with the id of each row's part.
     """
-    reads = [selected for read in source.reads if (selected := _only(read, ids)) is not None]
-    numbers = {file: ids[file.path.absolute()] for read in reads for file in read.files}
     names = {field.path[0].casefold() for field in source.schema}
-    rows = numbered_relation(reads, numbers, names, column)
-    # The columns of one file may have narrower types than those of all files together.
-    return f"(SELECT * FROM {source.relation} WHERE FALSE UNION ALL BY NAME SELECT * FROM {rows})"
+    reads = [selected for read in source.reads if (selected := _only(read, ids)) is not None]
+    single = [
+        replace(read, paths=(path,), files=(file,))
+        for read in reads
+        for path, file in zip(read.paths, read.files, strict=True)
+    ]
+    numbers = {file: ids[file.path.absolute()] for read in reads for file in read.files}
+    together, one_by_one = (numbered_relation(each, numbers, names, column) for each in (reads, single))
+    typed = f"SELECT * FROM {source.relation} WHERE FALSE UNION ALL BY NAME "
+    return PartRelations(
+        together, f"({typed}SELECT * FROM {together})", f"({typed}{one_by_one.removeprefix('(')}"
+    )
 
 
 def _only(read: FileRead, ids: Mapping[Path, int]) -> FileRead | None:

@@ -79,7 +79,10 @@ class SourceTable(Struct, frozen=True):
 
 
 class KeptOrders(Protocol):
-    """The orders of each part of a source, and the customers of the run that read all parts last."""
+    """The orders of each part of a source, and the customers of the run that last computed all customers."""
+
+    def why_not_kept(self, select: str) -> str | None:
+        """Return why the rows of a SELECT can't be kept, as a clause; None if they can."""
 
     def update(
         self,
@@ -91,7 +94,7 @@ class KeptOrders(Protocol):
         """Read the parts that are new or have changed; stage the orders of all parts as `part_orders`.
 
         All parts are read if the kept orders can't be used, and in every `request.check_every`-th run, which
-        compares the orders with the kept ones.
+        compares the orders with the kept ones. Later runs find what was read after `save` only.
 
         Args:
             request: The parts as they are now.
@@ -124,6 +127,13 @@ class KeptOrders(Protocol):
 
         Raises:
             RfmError: If they can't be kept.
+        """
+
+    def save(self) -> None:
+        """Replace what was kept by what this run has read and kept.
+
+        Raises:
+            RfmError: If it can't be written.
         """
 
 

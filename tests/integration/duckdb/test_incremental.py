@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import zlib
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import xlsxwriter
 
 from support.cli import Outcome, Rfm
 from support.shops import current, day, write_orders
@@ -78,15 +81,25 @@ def test_a_run_reads_new_and_changed_files_only(shop: Path, rfm: Rfm) -> None:
     assert "0 read, 3 taken over" in shown
 
 
-def test_files_that_did_not_change_are_not_opened_for_their_lines(shop: Path, rfm: Rfm) -> None:
-    """A file is not read: another one of the same size, end and time gives the orders that were kept."""
-    path = shop / "orders" / "040.csv"
-    before, text = path.stat(), path.read_text(encoding="utf-8")
-    padded = text.replace(",9.5\n", ",8.5\n", 1)
-    # The end of the file is compared.
-    path.write_text(padded.replace("\n", "\n", 1), encoding="utf-8")
+def test_an_edit_without_a_trace_is_found_by_a_check(shop: Path, rfm: Rfm) -> None:
+    """A file of the same size, time and end is taken for unchanged, until all files are read."""
+    path = add_day(42, *(f"c1{number:03},{number},{day(42)},7.5" for number in range(400)))
+    assert parts(rfm(*RUN)) == (1, 3, None)
+    before = path.stat()
+    path.write_text(path.read_text(encoding="utf-8").replace(",9.5", ",8.5", 1), encoding="utf-8")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert parts(rfm(*RUN)) == (1, 2, None)
+    assert parts(rfm(*RUN)) == (0, 4, None)
+    checked = rfm(*RUN, "--full")
+    assert checked.json["parts"]["different"] == 1
+    (audit,) = (audit for audit in checked.json["audits"] if audit["name"] == "kept_orders")
+    assert audit["status"] == "warning"
+    assert is_right(rfm)
+
+
+def test_full_is_about_incremental_runs(shop: Path, rfm: Rfm) -> None:
+    ended = rfm("run", "orders", "--full")
+    assert ended.code == 2
+    assert "--full is about incremental runs" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -151,8 +164,10 @@ def test_a_damaged_folder_is_read_anew(shop: Path, rfm: Rfm, what: str) -> None:
         damage(json.dumps({**manifest, "format": 99}))
     elif what == "a file is gone":
         file.unlink()
-    else:
+    elif what == "a file is cut":
         file.write_bytes(file.read_bytes()[:-9])
+    else:
+        file.write_bytes(file.read_bytes()[:-9] + b"123456789")
     add_day(42)
     assert parts(rfm(*RUN))[:2] == (4, 0)
     assert is_right(rfm)
@@ -170,6 +185,7 @@ def test_the_kept_orders_are_checked_and_healed(
     duckdb.execute(f"COPY ({rows}) TO 'edited' (FORMAT parquet)")
     Path("edited").replace(edited)
     manifest["files"][-1]["size"] = edited.stat().st_size
+    manifest["files"][-1]["checksum"] = zlib.crc32(edited.read_bytes())
     damage(json.dumps(manifest))
     assert parts(rfm(*RUN)) == (0, 3, None)
     checked = rfm(*RUN)
@@ -189,25 +205,136 @@ def test_kept_orders_are_for_their_owner_and_no_part_of_a_source(shop: Path, rfm
     assert parts(ended) == (0, 3, None), "neither the destination nor what lies beside it is read"
 
 
-def test_forgotten_customers_leave_no_kept_orders(shop: Path, rfm: Rfm) -> None:
+def test_forgotten_customers_are_not_kept(shop: Path, rfm: Rfm) -> None:
     assert rfm("forget", "c001").code == 0
     assert not Path(KEPT).exists()
-    assert parts(rfm(*RUN))[:2] == (3, 0)
+    ended = rfm(*RUN)
+    assert ended.json["parts"] is None
+    assert (
+        "incremental: all lines are read, as the orders of forgotten customers must not be kept"
+        in (ended.json["notes"])
+    )
+    assert not Path(KEPT).exists()
+    assert "c001" not in {row["customer_id"] for row in current(shop / "rfm.duckdb")}
+
+
+def test_a_check_keeps_nothing(shop: Path, rfm: Rfm) -> None:
+    before = {path: path.read_bytes() for path in Path(KEPT).iterdir()}
+    add_day(42)
+    assert rfm("check", "orders", "--config", _settings(shop, "incremental = true")).code == 0
+    assert {path: path.read_bytes() for path in Path(KEPT).iterdir()} == before
+
+
+def test_another_source_that_is_refused_changes_no_kept_orders(shop: Path, rfm: Rfm) -> None:
+    (shop / "other").mkdir()
+    rows = [f"x{number},{number},{day(number % 30)},5" for number in range(60)]
+    text = "\n".join(["customer_id,order_id,date,amount", *rows])
+    (shop / "other" / "1.csv").write_text(text, encoding="utf-8")
+    assert rfm("run", "other", "--incremental").code == 2
+    assert parts(rfm(*RUN)) == (0, 3, None)
+
+
+def test_files_of_others_stay_and_links_are_not_followed(shop: Path, rfm: Rfm) -> None:
+    (Path(KEPT) / "thesis.txt").write_text("years of work", encoding="utf-8")
     add_day(42)
     assert parts(rfm(*RUN)) == (1, 3, None)
-    assert "c001" not in {row["customer_id"] for row in current(shop / "rfm.duckdb")}
+    assert (Path(KEPT) / "thesis.txt").exists()
+    shutil.rmtree(KEPT)
+    (shop / "precious").mkdir()
+    Path(KEPT).symlink_to("precious")
+    ended = rfm(*RUN)
+    assert ended.code == 4
+    assert "it is a link" in ended.stderr
+    assert not list((shop / "precious").iterdir())
+    assert rfm("forget", "c001").code == 0
+    assert (shop / "precious").is_dir()
+
+
+@pytest.mark.slow
+def test_another_sheet_or_encoding_is_read_again(
+    tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    workbook = xlsxwriter.Workbook("x.xlsx")
+    for name, factor in (("One", 1), ("Two", 100)):
+        sheet = workbook.add_worksheet(name)
+        sheet.write_row(0, 0, ("customer_id", "order_id", "date", "amount"))
+        for number in range(30):
+            sheet.write_row(number + 1, 0, (f"c{number}", f"o{number}", day(number), factor * (number + 1)))
+    workbook.close()
+    for name, revenue in (("One", "465.00"), ("Two", "46500.00"), ("One", "465.00")):
+        ended = rfm("run", "x.xlsx", "--sheet", name, "--incremental", "--json")
+        assert ended.json["revenue"] == revenue
+    lines = [f"Zoë{number % 3},{number},{day(number)},5" for number in range(30)]
+    text = "\n".join(["customer_id,order_id,date,amount", *lines])
+    Path("x.csv").write_text(text, encoding="latin-1")
+    to = ("--to", "duckdb:csv.duckdb", "--replace-source", "--json")
+    for encoding, expected in (("latin-1", "Zoë"), ("cp437", "Zoδ"), ("latin-1", "Zoë")):
+        assert rfm("run", "x.csv", "--incremental", "--encoding", encoding, *to).code == 0
+        assert {row["customer_id"][:3] for row in current(Path("csv.duckdb"))} == {expected}
+
+
+@pytest.mark.slow
+def test_files_of_other_types_are_cast_as_in_a_full_run(
+    tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ids are BIGINT, DOUBLE and text: a DOUBLE does not hold each BIGINT."""
+    monkeypatch.chdir(tmp_path)
+    Path("o").mkdir()
+
+    def write(name: str, type_: str, first: int) -> None:
+        ids = f"CAST(9007199254740992 + {first} + i AS {type_}) AS order_id"
+        others = "'c' || (i % 9) AS customer_id, DATE '2024-01-01' + i::INTEGER AS date, 5.0 AS amount"
+        duckdb.execute(
+            f"COPY (SELECT {ids}, {others} FROM range(40) AS t(i)) TO 'o/{name}.parquet' (FORMAT parquet)"
+        )
+
+    for name, type_, first in (("1", "BIGINT", 1), ("2", "DOUBLE", 100), ("3", "VARCHAR", 200)):
+        write(name, type_, first)
+    assert rfm("run", "o", "--incremental").code == 0
+    write("4", "BIGINT", 301)
+    write("5", "DOUBLE", 400)
+    ended = rfm("run", "o", "--incremental", "--json")
+    assert parts(ended) == (2, 3, None)
+    full = rfm("run", "o", "--to", "duckdb:full.duckdb", "--json")
+    assert (ended.json["orders"], ended.json["revenue"]) == (full.json["orders"], full.json["revenue"])
+
+
+@pytest.mark.slow
+def test_types_that_can_not_be_kept_are_read_whole(
+    tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "SELECT i % 9 AS customer_id, TIMESTAMP '2024-01-01' + to_hours(i::INTEGER) AS order_id"
+    duckdb.execute(
+        f"COPY ({rows}, DATE '2024-01-01' + i::INTEGER AS date, 5.0 AS amount FROM range(40) AS t(i))"
+        " TO 'x.parquet' (FORMAT parquet)"
+    )
+    ended = rfm("run", "x.parquet", "--incremental", "--json")
+    assert ended.code == 0, ended.stderr
+    assert "incremental: all lines are read, as the order_id has the type TIMESTAMP" in ended.json["notes"]
+
+
+def test_an_audit_that_compared_nothing_is_none(shop: Path, rfm: Rfm) -> None:
+    for path in (shop / "orders").iterdir():
+        path.write_text(
+            f"{path.read_text(encoding='utf-8').rstrip()}\nc009,late,{day(40)},3\n", encoding="utf-8"
+        )
+    ended = rfm(*RUN)
+    assert parts(ended) == (3, 0, "no file is as it was")
+    assert "kept_orders" not in {audit["name"] for audit in ended.json["audits"]}
 
 
 def test_a_rejected_run_keeps_what_it_read(shop: Path, rfm: Rfm) -> None:
     add_day(42)
-    assert rfm(*RUN, "--config", _blocking(shop)).code == 3
+    assert rfm(*RUN, "--config", _settings(shop, "audits.max_age = '1 day'")).code == 3
     assert parts(rfm(*RUN)) == (0, 4, None)
     assert is_right(rfm)
 
 
-def _blocking(folder: Path) -> Path:
-    path = folder / "blocking.toml"
-    path.write_text("[audits]\ncustomers_dropped = 'off'\nmax_age = '1 day'\n", encoding="utf-8")
+def _settings(folder: Path, text: str) -> Path:
+    path = folder / "settings.toml"
+    path.write_text(f"{text}\n", encoding="utf-8")
     return path
 
 
@@ -221,7 +348,7 @@ def test_a_folder_that_cannot_be_written_is_named(shop: Path, rfm: Rfm) -> None:
     ended = rfm(*RUN)
     assert ended.code == 4
     assert "can't be kept in" in ended.stderr
-    assert "incremental = false" in ended.stderr
+    assert "run without incremental" in ended.stderr
     assert current(shop / "rfm.duckdb") == before
 
 
@@ -290,8 +417,9 @@ def test_a_destination_of_parquet_files_keeps_orders_too(shop: Path, rfm: Rfm) -
     assert parts(rfm(*run))[0] == 3
     add_day(42)
     assert parts(rfm(*run)) == (1, 3, None)
+    assert Path("segments/.rfm_segments.parquet.rfm_segments.orders").is_dir()
     assert rfm("forget", "c001", "--to", "segments/").code == 0
-    assert parts(rfm(*run))[:2] == (4, 0)
+    assert not Path("segments/.rfm_segments.parquet.rfm_segments.orders").exists()
 
 
 def test_many_small_files_are_merged(shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:

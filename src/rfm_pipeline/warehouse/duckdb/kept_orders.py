@@ -8,15 +8,16 @@ each moment what was read from the parts as they were, whether the run that read
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from rfm_pipeline.common.atomic_file import replace_file
@@ -28,7 +29,7 @@ from rfm_pipeline.common.source_parts import PartsRequest, PartVersion, TakeOver
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.results.statistics import PartsRead
 from rfm_pipeline.source.base import OpenedSource
-from rfm_pipeline.source.parts import relation_of_parts
+from rfm_pipeline.source.parts import relations_of_parts
 from rfm_pipeline.warehouse.base import Progress
 from rfm_pipeline.warehouse.duckdb.errors import (
     UNCHANGED,
@@ -36,10 +37,18 @@ from rfm_pipeline.warehouse.duckdb.errors import (
     system_reason,
     translate_duckdb_errors,
 )
+from rfm_pipeline.warehouse.duckdb.kept_manifest import (
+    FORMAT,
+    KeptCustomers,
+    KeptFile,
+    KeptPart,
+    Manifest,
+    describe_file,
+)
 from rfm_pipeline.warehouse.duckdb.partitioned import keeps_values
 
-_FORMAT = 1
 _MANIFEST = "manifest.json"
+_FILE_NAME = re.compile("[0-9a-f]{16}")
 _BATCHES = 16
 """Most files that a run writes. Orders of few parts, which are of a short time, are near each other in a
 file, so that the engine finds those with given ids without reading all; and aggregating takes less memory.
@@ -53,70 +62,6 @@ _NUMBERS = "part_numbers"
 
 # Zstd at its first level takes a tenth more CPU time to write than Snappy, and two thirds of the space.
 _OPTIONS = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
-
-
-class KeptPart(Struct, frozen=True):
-    """A part whose orders are kept.
-
-    Attributes:
-        id: Number of the part in the column `part` of the kept orders.
-        path: Absolute path of the file.
-        version: What tells whether the file is still the one that was read.
-    """
-
-    id: int
-    path: str
-    version: PartVersion
-
-
-class KeptFile(Struct, frozen=True):
-    """A file with kept orders: its name, and its size in bytes."""
-
-    name: str
-    size: int
-
-
-class KeptCustomers(Struct, frozen=True):
-    """The customers of a run.
-
-    Attributes:
-        key: What they depend on beside the parts and the last day.
-        files: The file with their rows, and the file with the excluded lines beside them.
-        parts: Number of parts, whose orders they have.
-        take_over: The highest number of these parts, and the last date on which an order counted.
-    """
-
-    key: str
-    files: tuple[KeptFile, KeptFile]
-    parts: int
-    take_over: TakeOver
-
-
-class Manifest(Struct, frozen=True):
-    """What the folder holds.
-
-    Attributes:
-        format: Version of this layout.
-        key: What the orders depend on beside the parts: the query, the program and the engine.
-        runs: Number of runs since the last one that read all parts.
-        parts: The parts whose orders are kept. Orders of other parts are left over in the files.
-        files: The files with the orders.
-        last_id: The highest number that a part ever had.
-        customers: The customers of the last run that computed all; None if none are kept.
-    """
-
-    format: int
-    key: str
-    runs: int
-    parts: tuple[KeptPart, ...]
-    files: tuple[KeptFile, ...]
-    last_id: int
-    customers: KeptCustomers | None = None
-
-    @property
-    def all_files(self) -> tuple[KeptFile, ...]:
-        """The files of the orders and of the customers."""
-        return (*self.files, *self.customers.files) if self.customers else self.files
 
 
 class DuckDBKeptOrders:
@@ -144,20 +89,29 @@ class DuckDBKeptOrders:
         """Read the parts that are new or have changed; stage the orders of all parts as `part_orders`."""
 
         def select(ids: Mapping[Path, int]) -> str:
-            return select_of(relation_of_parts(self._source, ids, column))
+            return select_of(self._lines_of(ids, column))
 
-        before = self._load()
-        why = request.full or self._why_all(before, request)
         with self._written(reads_source=True):
-            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._open_folder()
+            before = self._load()
+            why = request.full or self._why_all(before, request)
             if before is None or why is not None:
                 manifest, read = self._read_all(before, request, select, progress)
                 read = replace(read, why_all=why)
             else:
                 manifest, read = self._read_changes(before, request, select, progress)
-            self._save(manifest)
+            self._manifest = manifest
             self._create_view(manifest, request.numbers)
         return read
+
+    def why_not_kept(self, select: str) -> str | None:
+        """Return why the rows of a SELECT can't be kept, as a clause; None if they can."""
+        with self._written(reads_source=True):
+            columns = describe_columns(self._connection, select)
+        reasons = (
+            f"the {name} has the type {type_}" for name, type_ in columns if not keeps_values(str(type_))
+        )
+        return next(reasons, None)
 
     def kept_customers(self, key: str, last_day: date) -> TakeOver | None:
         """Stage the kept customers as `kept_customers`; None if there are none that can be taken over."""
@@ -166,7 +120,7 @@ class DuckDBKeptOrders:
         kept = manifest.customers
         if kept is None or kept.key != key or kept.take_over.last_day > last_day:
             return None
-        if sum(part.id <= kept.take_over.last_part for part in manifest.parts) != kept.parts:
+        if not self._are_current(kept):
             return None
         with self._written():
             for view, file in zip((_CUSTOMERS, _EXCLUDED), kept.files, strict=True):
@@ -178,11 +132,27 @@ class DuckDBKeptOrders:
         """Keep customers, and the excluded lines beside them, in place of those that were kept."""
         manifest = self._manifest
         assert manifest is not None  # the protocol: `update` comes first
+        kept = manifest.customers
+        if kept and kept.key == key and self._are_current(kept) and kept.take_over.last_day > last_day:
+            # A run as of an earlier date would leave later orders for each later run to add.
+            return
         with self._written():
             files = self._write(customers, None), self._write(excluded, None)
             take_over = TakeOver(manifest.last_id, last_day)
-            kept = KeptCustomers(key, files, len(manifest.parts), take_over)
-            self._save(replace(manifest, customers=kept))
+            customers_kept = KeptCustomers(key, files, len(manifest.parts), take_over)
+        self._manifest = replace(manifest, customers=customers_kept)
+
+    def save(self) -> None:
+        """Replace the manifest, and remove the files that it does not name."""
+        manifest = self._manifest
+        assert manifest is not None  # the protocol: `update` comes first
+        with self._written():
+            replace_file(self._folder / _MANIFEST, msgspec.json.encode(manifest))
+            named = {file.name for file in manifest.all_files}
+            for path in self._folder.iterdir():
+                if _FILE_NAME.fullmatch(path.name) and path.name not in named:
+                    with suppress(OSError):
+                        path.unlink()
 
     def _new_ids(self, take_over: TakeOver) -> tuple[str | int, str | int] | None:
         """Return the smallest and the largest order id of the parts that the kept customers do not have."""
@@ -200,18 +170,18 @@ class DuckDBKeptOrders:
         """Return the manifest; None if there is none, it is damaged, or a file that it names is."""
         try:
             manifest = msgspec.json.decode((self._folder / _MANIFEST).read_bytes(), type=Manifest)
-            sizes = [(self._folder / file.name).stat().st_size for file in manifest.all_files]
+            found = tuple(describe_file(self._folder / file.name) for file in manifest.all_files)
         except (OSError, msgspec.MsgspecError):
             return None
-        return manifest if sizes == [file.size for file in manifest.all_files] else None
+        return manifest if found == manifest.all_files else None
 
     def _why_all(self, before: Manifest | None, request: PartsRequest) -> str | None:
         """Return why all parts are read, as a clause; None if those that changed are enough."""
         if before is None:
             return "no orders are kept yet"
-        if (before.format, before.key) != (_FORMAT, request.key):
-            return "the settings, the columns or their formats, or the version of rfm are others"
-        if before.runs + 1 >= request.check_every:
+        if (before.format, before.key) != (FORMAT, request.key):
+            return "the settings, the columns, their formats, or the versions of rfm and DuckDB are others"
+        if before.runs_since_check + 1 >= request.check_every:
             return f"every {request.check_every} runs the kept orders are checked"
         if not any(_is_unchanged(part, request.parts) for part in before.parts):
             return "no file is as it was"
@@ -231,7 +201,7 @@ class DuckDBKeptOrders:
             for index, batch in enumerate(batches)
         ]
         parts = tuple(_kept_parts(ids, request.parts))
-        manifest = Manifest(_FORMAT, request.key, 0, parts, tuple(files), last_id=len(ids))
+        manifest = Manifest(FORMAT, request.key, 0, parts, tuple(files), last_id=len(ids))
         different = None
         if before is not None and before.key == request.key:
             different = self._count_differences(before, manifest)
@@ -253,7 +223,7 @@ class DuckDBKeptOrders:
             files = (*files, self._write(select_of(ids), progress))
         manifest = replace(
             before,
-            runs=before.runs + 1,
+            runs_since_check=before.runs_since_check + 1,
             parts=(*unchanged, *_kept_parts(ids, request.parts)),
             files=files,
             last_id=before.last_id + len(ids),
@@ -265,21 +235,40 @@ class DuckDBKeptOrders:
     def _write(self, select: str, progress: Progress | None) -> KeptFile:
         """Write the rows of a SELECT to a new file, and flush it to the disk."""
         path = self._folder / secrets.token_hex(8)
-        self._check_types(select)
         statement = f"COPY (\n{select}\n) TO {text_literal(str(path))} ({_OPTIONS})"
         execute_interruptibly(self._connection, statement, progress)
         with path.open("rb+") as file:
             os.fsync(file.fileno())
-        return KeptFile(path.name, path.stat().st_size)
+        return describe_file(path)
 
-    def _check_types(self, select: str) -> None:
-        """Raise if Parquet can't keep the values of a column."""
-        for name, type_ in describe_columns(self._connection, select):
-            if not keeps_values(str(type_)):
-                raise WarehouseError(
-                    f"Orders whose {name} has the type {type_} can't be kept for later runs.",
-                    f"set incremental = false; {UNCHANGED}",
-                )
+    def _open_folder(self) -> None:
+        """Create the folder, or check that it is no link; only its owner can read it.
+
+        Raises:
+            OSError: If it can't be created, or is a link or no folder.
+        """
+        if self._folder.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link")
+        self._folder.mkdir(exist_ok=True)
+        self._folder.chmod(0o700)
+
+    def _lines_of(self, ids: Mapping[Path, int], column: str) -> str:
+        """Return the relation of the lines of some parts, which have the types of the whole source."""
+        relations = relations_of_parts(self._source, ids, column)
+        whole, alone = (
+            {
+                name: str(type_)
+                for name, type_ in describe_columns(self._connection, f"SELECT * FROM {relation}")
+            }
+            for relation in (self._source.relation, relations.alone)
+        )
+        are_equal = all(whole.get(name, type_) == type_ for name, type_ in alone.items())
+        return relations.together if are_equal else relations.one_by_one
+
+    def _are_current(self, kept: KeptCustomers) -> bool:
+        """Return whether the parts whose orders kept customers have are all there, as they were."""
+        assert self._manifest is not None  # the protocol: `update` comes first
+        return sum(part.id <= kept.take_over.last_part for part in self._manifest.parts) == kept.parts
 
     def _merged(self, manifest: Manifest) -> tuple[KeptFile, ...]:
         """Merge the small files into one, without the orders of parts that are gone; return the files."""
@@ -292,14 +281,19 @@ class DuckDBKeptOrders:
     def _relation(self, files: Iterable[KeptFile]) -> str:
         return f"read_parquet({paths_literal(self._folder / file.name for file in files)})"
 
-    def _count_differences(self, before: Manifest, now: Manifest) -> int:
-        """Count the parts that have not changed, but whose kept orders differ from those read now."""
+    def _count_differences(self, before: Manifest, now: Manifest) -> int | None:
+        """Count the parts that have not changed, but whose kept orders differ from those read now.
+
+        None if all parts have changed.
+        """
         versions = {part.path: part for part in now.parts}
         pairs = [
             (old.id, new.id)
             for old in before.parts
             if (new := versions.get(old.path)) and new.version == old.version
         ]
+        if not pairs:
+            return None
         earlier, later = self._checksums(before), self._checksums(now)
         return sum(earlier.get(old) != later.get(new) for old, new in pairs)
 
@@ -322,13 +316,6 @@ class DuckDBKeptOrders:
             f"SELECT *\nFROM {self._relation(manifest.files)}\nJOIN {_NUMBERS} USING (part)"
         )
 
-    def _save(self, manifest: Manifest) -> None:
-        """Replace the manifest, and remove the files that it does not name."""
-        replace_file(self._folder / _MANIFEST, msgspec.json.encode(manifest))
-        self._manifest = manifest
-        named = {_MANIFEST, *(file.name for file in manifest.all_files)}
-        _remove_others(self._folder, named)
-
     @contextmanager
     def _written(self, *, reads_source: bool = False) -> Iterator[None]:
         """Translate the errors of a block that reads or writes the folder.
@@ -349,7 +336,8 @@ class DuckDBKeptOrders:
             raise WarehouseError(
                 f"The orders for later runs can't be kept in {self._folder}:"
                 f" {lower_first(error.strerror or str(error)).rstrip('.')}.",
-                f"check the disk's free space and the permissions, or set incremental = false; {UNCHANGED}",
+                "check the disk's free space and the permissions, remove what is in its place, or run without"
+                f" incremental; {UNCHANGED}",
             ) from error
 
 
@@ -377,10 +365,3 @@ def _is_unchanged(part: KeptPart, parts: Mapping[Path, PartVersion]) -> bool:
 
 def _kept_parts(ids: Mapping[Path, int], parts: Mapping[Path, PartVersion]) -> Sequence[KeptPart]:
     return [KeptPart(number, str(path), parts[path]) for path, number in ids.items()]
-
-
-def _remove_others(folder: Path, named: Collection[str]) -> None:
-    for path in folder.iterdir():
-        if path.name not in named and path.is_file():
-            with suppress(OSError):
-                path.unlink()

@@ -88,7 +88,9 @@ class KeptResults:
             WarehouseError: If one can't be removed.
         """
         try:
-            if self.orders_folder.is_dir():
+            if self.orders_folder.is_symlink():
+                self.orders_folder.unlink()
+            elif self.orders_folder.is_dir():
                 shutil.rmtree(self.orders_folder)
         except OSError as error:
             raise WarehouseError(
