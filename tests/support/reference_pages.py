@@ -264,6 +264,9 @@ level or a limit in `[audits]`, or by variables such as `RFM_AUDITS__EXCLUDED_SH
 {_table(("audit", "default", "limit", "what has to hold"), rows)}
 An audit of your own is a query over `segments` (the staged result) and `previous` (the current one) that returns the rows
 that are wrong: `[audits.queries]`.
+
+An [incremental run](../guides/incremental.md) that reads all files compares their orders with the kept ones, and has the audit
+`kept_orders` besides. It warns of files that seemed unchanged, and were not.
 """
 
 
