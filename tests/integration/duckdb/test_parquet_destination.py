@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rfm_pipeline.common.installation import upgrade_hint
 from rfm_pipeline.config.destination_location import ParquetDestinationLocation
 from rfm_pipeline.config.engines import DuckDBSettings
 from rfm_pipeline.config.loader import load_configuration
@@ -331,7 +332,7 @@ def test_a_newer_version_and_other_columns_are_named(published: Path, rfm: Rfm) 
     change_file(published.parent / "segments_runs" / "runs.parquet", "UPDATE rows SET version = '999.1.0'")
     message, hint = refused(rfm("run", "orders.csv", *TO))
     assert "was written by rfm 999.1.0" in message
-    assert hint == "upgrade: pip install 'rfm-pipeline>=999.1.0'."
+    assert hint == upgrade_hint()
 
 
 def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path, rfm: Rfm) -> None:

@@ -11,6 +11,7 @@ from rfm_pipeline._version import __version__
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import paths_literal
 from rfm_pipeline.common.duckdb_types import describe_columns
+from rfm_pipeline.common.installation import upgrade_hint
 from rfm_pipeline.errors import DestinationError, WarehouseError
 from rfm_pipeline.results.recognition import read_mark
 from rfm_pipeline.results.tables import LAYOUTS, newer_version
@@ -108,7 +109,7 @@ def _check_mark(file: Path, role: str, text: str | None) -> None:
     if mark.format > LAYOUTS["parquet"].format:
         raise DestinationError(
             f"{file} was written by a version of rfm that is newer than this one, {__version__}.",
-            "install a newer version of rfm-pipeline.",
+            upgrade_hint(),
         )
 
 
@@ -120,7 +121,7 @@ def _check_columns(connection: duckdb.DuckDBPyConnection, file: Path, role: str,
     if newer := newer_version(_last_version(connection, runs)):
         raise DestinationError(
             f"{file} was written by rfm {newer}, which is newer than this one, {__version__}.",
-            f"upgrade: pip install 'rfm-pipeline>={newer}'.",
+            upgrade_hint(),
         )
     raise DestinationError(f"{file} is not a result of this pipeline: it {differences}.", _ANOTHER_FILE)
 
