@@ -16,7 +16,7 @@ from support.lanes import max_examples
 from support.part_histories import PartHistory, TwoDestinations, random_settings
 
 
-@max_examples(50)
+@max_examples(30)
 @given(st.integers(0, 2**32))
 def test_incremental_runs_publish_what_full_runs_publish(seed: int) -> None:
     random = Random(seed)
