@@ -39,6 +39,7 @@ from rfm_pipeline.pipeline.staging import audit_error, stage_result
 from rfm_pipeline.results.run_history import read_state, tables_of
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
+from rfm_pipeline.sql.publication import Publication
 from rfm_pipeline.sql.publish import publish_sql, record_sql, unchanged_sql
 
 
@@ -201,14 +202,13 @@ def _publish(plan: Plan, record: RunRecord) -> None:
     tables, changes = tables_of(destination), []
     if record.status != "calibrated":
         assert record.as_of_date is not None  # an empty result does not pass the audits
-        changes = publish_sql(
-            tables,
+        publication = Publication(
             plan.warehouse.table(StagingTable.RESULT),
             record.as_of_date,
             replaces_current=record.status == "published",
             history_from=record.history_from,
-            dialect=dialect,
         )
+        changes = publish_sql(tables, publication, dialect)
     unchanged = unchanged_sql(tables, record.run_id, plan.state.published_runs, dialect)
     destination.apply([unchanged, *changes, *record_sql(tables, record.to_row(), dialect)], "publish")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from rfm_pipeline.results.tables import RESULT_COLUMNS, RUN_COLUMNS, UNPUBLISHED_STATUSES, Tables
 from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.publication import Publication
 from rfm_pipeline.sql.stored_files import publish_files_sql, restore_file_sql
 from rfm_pipeline.sql.stored_rows import publish_rows_sql, restore_date_sql
 
@@ -41,42 +42,25 @@ def unchanged_sql(tables: Tables, run_id: str, published_runs: int, dialect: Dia
     )
 
 
-def publish_sql(
-    tables: Tables,
-    staged: str,
-    as_of: date,
-    *,
-    replaces_current: bool,
-    history_from: date | None,
-    dialect: Dialect,
-) -> list[str]:
+def publish_sql(tables: Tables, publication: Publication, dialect: Dialect) -> list[str]:
     """Return the statements that publish a staged result.
 
     Args:
         tables: The published tables.
-        staged: The staged result as SQL that can follow FROM.
-        as_of: Its as-of date; rows of that date in the history are replaced.
-        replaces_current: Whether the result becomes the current one; else it is added to the history only.
-        history_from: Oldest as-of date that the history keeps; None keeps all.
+        publication: The result, and its place among those of other dates.
         dialect: The SQL dialect.
     """
     if tables.dates:
         publish = publish_rows_sql if tables.rows else publish_files_sql
-        return publish(
-            tables,
-            staged,
-            as_of,
-            replaces_current=replaces_current,
-            history_from=history_from,
-            dialect=dialect,
-        )
-    statements = []
-    if replaces_current:
+        return publish(tables, publication, dialect)
+    staged, statements = publication.staged, []
+    if publication.replaces_current:
         statements += [f"TRUNCATE TABLE {tables.current}", _insert(tables.current, staged)]
-    statements.append(f"DELETE FROM {tables.history}\nWHERE as_of_date = {dialect.literal(as_of)}")
-    statements.append(_insert(tables.history, staged))
-    if history_from:
-        statements.append(f"DELETE FROM {tables.history}\nWHERE as_of_date < {dialect.literal(history_from)}")
+    day = dialect.literal(publication.as_of)
+    statements += [f"DELETE FROM {tables.history}\nWHERE as_of_date = {day}", _insert(tables.history, staged)]
+    if publication.history_from:
+        oldest = dialect.literal(publication.history_from)
+        statements.append(f"DELETE FROM {tables.history}\nWHERE as_of_date < {oldest}")
     return statements
 
 

@@ -12,31 +12,25 @@ from datetime import date
 
 from rfm_pipeline.results.tables import RESULT_COLUMNS, Tables
 from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.publication import Publication
 
 _NAMES = ", ".join(RESULT_COLUMNS)
 
 
-def publish_files_sql(
-    tables: Tables,
-    staged: str,
-    as_of: date,
-    *,
-    replaces_current: bool,
-    history_from: date | None,
-    dialect: Dialect,
-) -> list[str]:
-    """Return the statements that publish a staged result; the arguments are those of `publish_sql`."""
-    day, new_rows = dialect.literal(as_of), dialect.literal(f"SELECT {_NAMES}\nFROM {staged}")
+def publish_files_sql(tables: Tables, publication: Publication, dialect: Dialect) -> list[str]:
+    """Return the statements that publish a staged result."""
+    day = dialect.literal(publication.as_of)
+    new_rows = dialect.literal(f"SELECT {_NAMES}\nFROM {publication.staged}")
     columns = "as_of_date, is_current, becomes_current, new_rows"
     statements = [
         f"DELETE FROM {tables.dates}\nWHERE as_of_date = {day}",
         f"INSERT INTO {tables.dates} ({columns})\nVALUES ({day}, FALSE, FALSE, {new_rows})",
     ]
-    if replaces_current:
-        statements += restore_file_sql(tables, as_of, dialect)
-    if history_from:
+    if publication.replaces_current:
+        statements += restore_file_sql(tables, publication.as_of, dialect)
+    if publication.history_from:
         # Retention never removes the current date.
-        older = f"as_of_date < {dialect.literal(history_from)}"
+        older = f"as_of_date < {dialect.literal(publication.history_from)}"
         statements.append(f"DELETE FROM {tables.dates}\nWHERE {older} AND NOT is_current")
     return statements
 

@@ -11,6 +11,7 @@ from datetime import date
 
 from rfm_pipeline.results.tables import RESULT_COLUMNS, STORED_COLUMNS, Tables
 from rfm_pipeline.sql.dialects.base import Dialect
+from rfm_pipeline.sql.publication import Publication
 
 _NAMES = ", ".join(STORED_COLUMNS["rows"])
 
@@ -43,28 +44,20 @@ def view_sql(role: str, rows: str, dates: str, dialect: Dialect) -> str:
     )
 
 
-def publish_rows_sql(
-    tables: Tables,
-    staged: str,
-    as_of: date,
-    *,
-    replaces_current: bool,
-    history_from: date | None,
-    dialect: Dialect,
-) -> list[str]:
-    """Return the statements that publish a staged result; the arguments are those of `publish_sql`."""
-    day = dialect.literal(as_of)
+def publish_rows_sql(tables: Tables, publication: Publication, dialect: Dialect) -> list[str]:
+    """Return the statements that publish a staged result."""
+    staged, day = publication.staged, dialect.literal(publication.as_of)
     statements = [
         f"DELETE FROM {tables.rows}\nWHERE as_of_date = {day}",
         f"INSERT INTO {tables.rows} ({_NAMES})\nSELECT {_NAMES}\nFROM {staged}",
         f"DELETE FROM {tables.dates}\nWHERE as_of_date = {day}",
         _insert_dates(tables, staged, "FALSE"),
     ]
-    if replaces_current:
-        statements += restore_date_sql(tables, as_of, dialect)
-    if history_from:
+    if publication.replaces_current:
+        statements += restore_date_sql(tables, publication.as_of, dialect)
+    if publication.history_from:
         # Retention never removes the current date.
-        older = f"as_of_date < {dialect.literal(history_from)}"
+        older = f"as_of_date < {dialect.literal(publication.history_from)}"
         current = f"SELECT as_of_date FROM {tables.dates} WHERE is_current"
         statements += [
             f"DELETE FROM {tables.rows}\nWHERE {older} AND as_of_date NOT IN ({current})",

@@ -18,6 +18,7 @@ from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.results.run_history import tables_of
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from rfm_pipeline.sql.publication import Publication
 from rfm_pipeline.sql.stored_rows import publish_rows_sql, view_sql
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
 from rfm_pipeline.warehouse.local_destination import open_local_destination
@@ -148,15 +149,9 @@ def test_retention_removes_the_rows_and_the_dates_that_are_older(published: Path
 def test_retention_never_removes_the_current_date(published: Path) -> None:
     with open_local_destination(DuckDBDestinationLocation(published), DuckDBSettings()) as destination:
         tables, later = tables_of(destination), date.fromisoformat(day(90))
-        changes = publish_rows_sql(
-            tables,
-            f"(FROM {tables.history} WHERE FALSE) AS staged",
-            later,
-            replaces_current=False,
-            history_from=later,
-            dialect=dialect_of("duckdb"),
-        )
-        destination.apply(changes, "publish")
+        staged = f"(FROM {tables.history} WHERE FALSE) AS staged"
+        publication = Publication(staged, later, replaces_current=False, history_from=later)
+        destination.apply(publish_rows_sql(tables, publication, dialect_of("duckdb")), "publish")
     assert list(history(published)) == [day(20)]
     assert {row["as_of_date"].isoformat() for row in current(published)} == {day(20)}
 

@@ -19,6 +19,7 @@ from rfm_pipeline.results.statistics import Usage
 from rfm_pipeline.results.tables import LAYOUTS, RESULT_COLUMNS, RUN_COLUMNS, SUFFIXES, Tables
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.partition_pruning import describe_pruning, prune_partitions
+from rfm_pipeline.sql.publication import Publication
 from rfm_pipeline.sql.publish import publish_sql, record_sql, restore_sql, unchanged_sql
 from rfm_pipeline.sql.report_queries import cells_sql, lapsed_sql, moves_sql, top_sql, values_sql
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
@@ -76,10 +77,8 @@ def test_the_published_tables(name: str) -> None:
 @pytest.mark.parametrize("replaces_current", [True, False])
 @pytest.mark.parametrize("history_from", [None, date(2024, 1, 1)])
 def test_the_statements_of_a_publish(replaces_current: bool, history_from: date | None) -> None:
-    changes = publish_sql(
-        PUBLISHED, STAGED, DAY,
-        replaces_current=replaces_current, history_from=history_from, dialect=BIGQUERY,
-    )  # fmt: skip
+    publication = Publication(STAGED, DAY, replaces_current, history_from)
+    changes = publish_sql(PUBLISHED, publication, BIGQUERY)
     assert len(changes) == 2 + 2 * replaces_current + (history_from is not None)
     unchanged = unchanged_sql(PUBLISHED, "20260101T000000-abc123", 3, BIGQUERY)
     for statement in [unchanged, *changes, *record_sql(PUBLISHED, record().to_row(), BIGQUERY)]:
@@ -104,9 +103,8 @@ def test_a_staged_column_has_the_published_type() -> None:
         **TABLES,
         "shop.sales.rfm_segments__20260101T000000_abc123__result": {**RESULT, "monetary": "DATE"},
     }
-    (_, insert, *_) = publish_sql(
-        PUBLISHED, STAGED, DAY, replaces_current=True, history_from=None, dialect=BIGQUERY
-    )
+    publication = Publication(STAGED, DAY, replaces_current=True)
+    (_, insert, *_) = publish_sql(PUBLISHED, publication, BIGQUERY)
     with pytest.raises(AssertionError):
         GoogleSql.load().analyse(insert, wrong)
 
