@@ -120,7 +120,7 @@ def describe_parts(parts: PartsRead) -> str:
     """Return the note on what an incremental run read."""
     if parts.why_all is not None:
         return f"incremental: read all {format_count(parts.read, 'file')}, as {parts.why_all}"
-    return f"incremental: read {format_count(parts.read, 'file')}, and took {parts.kept:,} over unchanged"
+    return f"incremental: read {format_count(parts.read, 'file')}; {parts.kept:,} did not change"
 
 
 def kept_orders_audit(parts: PartsRead | None) -> tuple[Audit, ...]:

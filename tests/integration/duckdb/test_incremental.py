@@ -78,7 +78,7 @@ def test_a_run_reads_new_and_changed_files_only(shop: Path, rfm: Rfm) -> None:
     assert is_right(rfm)
     assert parts(rfm(*RUN)) == (0, 3, None)
     shown = rfm("runs", rfm(*RUN).json["run_id"]).stdout
-    assert "0 read, 3 taken over" in shown
+    assert "0 read, 3 unchanged" in shown
 
 
 def test_an_edit_without_a_trace_is_found_by_a_check(shop: Path, rfm: Rfm) -> None:

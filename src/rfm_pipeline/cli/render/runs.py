@@ -184,7 +184,7 @@ def _statistics_facts(statistics: RunStatistics) -> dict[str, str]:
     facts = {"lines": f"{statistics.rows_read:,} read, {statistics.rows_kept:,} kept"}
     if parts := statistics.parts:
         why = f" (all read, as {parts.why_all})" if parts.why_all else ""
-        facts["files"] = f"{parts.read:,} read, {parts.kept:,} taken over{why}"
+        facts["files"] = f"{parts.read:,} read, {parts.kept:,} unchanged{why}"
     customers = formatting.format_count(statistics.customers, "customer")
     orders = formatting.format_count(statistics.orders, "order")
     facts["result"] = f"{customers}, {orders}, revenue {formatting.format_amount(statistics.revenue)}"
