@@ -4,8 +4,7 @@
 # Expected: the compiled query is the query of the file. BigQuery allows apostrophes in column names (Google, "Specify a
 # schema", flexible column names), and reads `customer's id` as a name.
 # Seen: from the name on, Dataform takes texts for SQL. Two hyphens in a text then begin a comment, in which backslashes are
-# lost: the regular expression r'^(--|\d+)$' behind such a name becomes r'^(--|d+)$', without an error. `js {` and
-# `config {` in a text begin a block.
+# lost: the regular expression r'^(--|\d+)$' behind such a name becomes r'^(--|d+)$', without an error.
 # In rfm: sql/models/dataform.py writes such names as texts of JavaScript.
 set -euo pipefail
 folder=$(mktemp -d)

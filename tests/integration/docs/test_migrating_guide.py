@@ -34,7 +34,7 @@ LOCAL = {
     "bigquery://shop.marketing.customer_rfm": "duckdb:marketing.duckdb#customer_rfm",
     "shop.marketing.customer_rfm": "customer_rfm",
 }
-"""What stands for BigQuery's names here: files, which the same commands take."""
+"""Files by the names of BigQuery that the page has: the same commands take them."""
 TABLE = {
     "CustomerID": "INT64", "InvoiceNo": "STRING", "InvoiceDate": "DATE", "Quantity": "INT64",
     "UnitPrice": "NUMERIC",
