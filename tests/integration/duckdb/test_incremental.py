@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,11 @@ def add_day(number: int, *lines: str) -> Path:
 
 @pytest.fixture
 def shop(tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files of a shop, and a result of an incremental run."""
+    """A folder with the files of a shop, and a result of an incremental run.
+
+    Else a source as small as this one compares the orders of its files at once, and takes no customers over.
+    """
+    monkeypatch.setattr("rfm_pipeline.pipeline.shared_orders._ALWAYS_COMPARED_BYTES", 0)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "orders").mkdir()
     write_orders(tmp_path / "orders").rename(tmp_path / "orders" / "000.csv")
@@ -79,6 +84,40 @@ def test_a_run_reads_new_and_changed_files_only(shop: Path, rfm: Rfm) -> None:
     assert parts(rfm(*RUN)) == (0, 3, None)
     shown = rfm("runs", rfm(*RUN).json["run_id"]).stdout
     assert "0 read, 3 unchanged" in shown
+
+
+def copy_of_a_day() -> None:
+    shutil.copy("orders/040.csv", "orders/040 (1).csv")
+
+
+CHANGES: Mapping[str, Callable[[], object]] = {
+    "a file is gone": lambda: Path("orders/040.csv").unlink(),
+    "a file has another line": lambda: add_day(40, f"c003,new,{day(40)},20"),
+    "a file is there twice": copy_of_a_day,
+    "an order of an earlier file": lambda: add_day(42, f"c001,40-1,{day(42)},20"),
+    "a refund of an earlier file's order": lambda: add_day(42, f"c001,40-1,{day(42)},-9.5"),
+    "an order without a customer": lambda: add_day(42, f",none,{day(42)},20"),
+    "an order of tomorrow": lambda: add_day(42, "c001,late,2999-01-01,20"),
+}
+"""Changes of the shop's files by their names."""
+
+
+@pytest.mark.guarantee("incremental")
+@pytest.mark.parametrize("returns", ["exclude", "net"])
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.matrix
+def test_each_line_is_accounted_for_as_in_a_full_run(shop: Path, rfm: Rfm, change: str, returns: str) -> None:
+    """In the run after a change, and in those after it, which take its customers over."""
+    run = (*RUN, "--returns", returns, "--same-order", "last")
+    assert rfm(*run).code == 0
+    CHANGES[change]()
+    for number in (43, 44):
+        kept = rfm(*run)
+        full = rfm("run", "orders", *run[3:], "--to", "duckdb:full.duckdb")
+        assert kept.code == full.code == 0, kept.stderr + full.stderr
+        for name in ("rows", "amount", "customers", "orders", "revenue", "segments", "edges"):
+            assert kept.json[name] == full.json[name], name
+        add_day(number)
 
 
 def test_an_edit_without_a_trace_is_found_by_a_check(shop: Path, rfm: Rfm) -> None:
