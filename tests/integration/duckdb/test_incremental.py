@@ -102,13 +102,22 @@ CHANGES: Mapping[str, Callable[[], object]] = {
 """Changes of the shop's files by their names."""
 
 
+RULES = {
+    "plain": (),
+    "net": ("--returns", "net"),
+    "window": ("--window", "25 days"),
+    "gaps": ("--preset", "lifecycle"),
+}
+"""Flags of rules that decide whether customers can be taken over, and how new orders are added to theirs."""
+
+
 @pytest.mark.guarantee("incremental")
-@pytest.mark.parametrize("returns", ["exclude", "net"])
+@pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.matrix
-def test_each_line_is_accounted_for_as_in_a_full_run(shop: Path, rfm: Rfm, change: str, returns: str) -> None:
+def test_each_line_is_accounted_for_as_in_a_full_run(shop: Path, rfm: Rfm, change: str, rules: str) -> None:
     """In the run after a change, and in those after it, which take its customers over."""
-    run = (*RUN, "--returns", returns, "--same-order", "last")
+    run = (*RUN, *RULES[rules], "--same-order", "last")
     assert rfm(*run).code == 0
     CHANGES[change]()
     for number in (43, 44):
@@ -117,7 +126,18 @@ def test_each_line_is_accounted_for_as_in_a_full_run(shop: Path, rfm: Rfm, chang
         assert kept.code == full.code == 0, kept.stderr + full.stderr
         for name in ("rows", "amount", "customers", "orders", "revenue", "segments", "edges"):
             assert kept.json[name] == full.json[name], name
-        add_day(number)
+        add_day(number, f"c002,40-2,{day(number)},7")
+
+
+def test_an_order_with_other_lines_in_another_file_is_a_question(shop: Path, rfm: Rfm) -> None:
+    """The copies have equal totals, and only their smallest and largest lines differ."""
+    add_day(42, f"c003,twice,{day(42)},10", f"c003,twice,{day(42)},20", f"c003,twice,{day(42)},30")
+    assert parts(rfm(*RUN))[0] == 1
+    add_day(43, f"c003,twice,{day(42)},15", f"c003,twice,{day(42)},20", f"c003,twice,{day(42)},25")
+    kept, full = rfm(*RUN), rfm("run", "orders", "--to", "duckdb:full.duckdb")
+    assert kept.code == full.code == 2
+    assert kept.stderr == full.stderr
+    assert "1 order is in several files with different lines" in kept.stderr
 
 
 def test_an_edit_without_a_trace_is_found_by_a_check(shop: Path, rfm: Rfm) -> None:
