@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from rfm_pipeline.config.base import SettingsTable
+from rfm_pipeline.config.base import SettingsTable, strip_text
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -32,14 +32,23 @@ class ReportSettings(SettingsTable, frozen=True):
     """Content and number format of the report.
 
     Attributes:
+        shop: Name of the shop at the top of the report; None for none.
+        title: Title of the report.
         currency: Three-letter currency code (ISO 4217); None to show amounts without a currency.
         locale: BCP 47 language tag by which the browser formats numbers; None for the format 1,234.50.
         top_customers: Number of customers listed for each segment; 0 for none.
         file: Path to which a run writes the report; None for no report.
     """
 
-    PARSERS: ClassVar = {"currency": _currency, "locale": _locale}
+    PARSERS: ClassVar = {
+        "currency": _currency,
+        "locale": _locale,
+        "shop": strip_text,
+        "title": strip_text,
+    }
 
+    shop: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    title: Annotated[str, Meta(min_length=1, max_length=100)] = "Customer segments"
     currency: str | None = None
     locale: str | None = None
     top_customers: Annotated[int, Meta(ge=0, le=50)] = 10

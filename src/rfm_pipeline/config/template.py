@@ -125,6 +125,8 @@ to = "duckdb:rfm.duckdb"            # or FILE.parquet, FOLDER/, bigquery://proje
 # [export.read]                     # how the contacts are read; as [read] for the source
 
 # [report]                          # the page that `rfm report` writes
+# shop = "Gift Shop Ltd"            # name at the top of the page
+# title = "Customer segments"
 # currency = "GBP"                  # without it, money is a plain number
 # locale = "en-GB"                  # how browsers write numbers
 # top_customers = 10                # customers listed per segment, by id; 0 lists none

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from msgspec import Struct
 
 from rfm_pipeline.common import formatting
-from rfm_pipeline.config.base import SettingsError
-from rfm_pipeline.config.scoring import Scoring
-from rfm_pipeline.config.segment_map import SegmentMap, SegmentsConfig
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.checksums import refuse_edited
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.run_history import DestinationState, previous_date
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.sql.dialects.registry import dialect_of
+from rfm_pipeline.sql.scored_snapshot import scored_snapshot
 from rfm_pipeline.sql.transitions import ScoredSnapshot
 
 _NEAREST = 4
@@ -121,35 +117,7 @@ def compare_dates(
             f"give --from a date before {last}.",
         )
     before, now = dates[first], dates[last]
-    return ComparedDates(before, now, _scored_snapshot(before), _scored_snapshot(now))
-
-
-def _scored_snapshot(record: RunRecord) -> ScoredSnapshot:
-    """Return the scoring and the segment map of a run, as its record has them."""
-    assert record.as_of_date is not None  # an active result has a date
-    try:
-        scoring = Scoring.of(_without_none(record.rules["scoring"]))
-        segments = SegmentsConfig.of(_without_none(record.rules["segments"]))
-    except SettingsError:
-        raise UsageError(
-            f"The rules of the run {record.run_id}, as of {record.as_of_date}, were recorded by another"
-            " version of rfm, and this one can't read them.",
-            f"compute the result again: rfm run --as-of {record.as_of_date}.",
-        ) from None
-    return ScoredSnapshot(
-        record.as_of_date,
-        scoring.dimensions,
-        {scores.name: scores.edges for scores in record.edges},
-        SegmentMap.from_config(segments, scoring.bins_by_dimension),
-        record.scoring_version if scoring.depends_on_rule else None,
-    )
-
-
-def _without_none(value: Any) -> Any:
-    """Return plain values without None: a configuration leaves out settings that are not set."""
-    if isinstance(value, Mapping):
-        return {name: _without_none(inner) for name, inner in value.items() if inner is not None}
-    return [_without_none(inner) for inner in value] if isinstance(value, list) else value
+    return ComparedDates(before, now, scored_snapshot(before), scored_snapshot(now))
 
 
 def _refuse_other_totals(record: RunRecord, customers: int, revenue: Decimal) -> None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.errors import DestinationError
+from rfm_pipeline.report.changes import Changes, collect_changes
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.run_history import DestinationState, previous_date
 from rfm_pipeline.results.run_record import RunRecord
@@ -32,6 +33,7 @@ class ReportSource(Struct, frozen=True):
         result: Quoted SQL name of the result's table.
         history: Quoted SQL name of the table of earlier results; None if there is no such table.
         runs: The runs of the active results by as-of date, ascending, with the result's own run.
+        to: The destination in the form that `--to` takes; None if the result is at none.
     """
 
     label: str
@@ -40,6 +42,7 @@ class ReportSource(Struct, frozen=True):
     result: str
     history: str | None
     runs: Mapping[date, RunRecord]
+    to: str | None = None
 
 
 class CustomerGroup(Struct, frozen=True):
@@ -53,6 +56,7 @@ class CustomerGroup(Struct, frozen=True):
         recency_days: Sum of their days since the last order.
         due: Number of customers who are due: longer without an order than their mean gap.
         revenue_at_risk: Sum of the monetary values of the customers who are due.
+        due_days: Sum of the days since the last order of the customers who are due.
     """
 
     segment: str
@@ -65,6 +69,7 @@ class CustomerGroup(Struct, frozen=True):
     recency_days: int
     due: int = 0
     revenue_at_risk: Decimal = Decimal(0)
+    due_days: int = 0
 
 
 class ValueGroup(Struct, frozen=True):
@@ -118,6 +123,8 @@ class ReportData(Struct, frozen=True):
         values: Distribution of each dimension's values, by segment.
         moves: Moves since the previous result; empty without one.
         top_customers: The customers listed by id, by segment, highest spend first.
+        changes: What changed since the previous result; None without one.
+        to: The destination in the form that `--to` takes; None if the result is at none.
     """
 
     label: str
@@ -130,6 +137,8 @@ class ReportData(Struct, frozen=True):
     values: tuple[ValueGroup, ...]
     moves: tuple[SegmentMove, ...]
     top_customers: tuple[TopCustomer, ...]
+    changes: Changes | None = None
+    to: str | None = None
 
     @property
     def customers(self) -> int:
@@ -170,6 +179,7 @@ def report_source(destination: Destination, state: DestinationState) -> ReportSo
         destination.table("current"),
         destination.table("history") if "history" in state.tables else None,
         state.dates,
+        destination.label,
     )
 
 
@@ -217,6 +227,8 @@ def collect_report_data(source: ReportSource, top_customers: int) -> ReportData:
         values,
         _moves(source, previous_as_of) if previous_as_of else (),
         listed,
+        _changes(source, previous_as_of, run) if previous_as_of else None,
+        source.to,
     )
 
 
@@ -232,6 +244,7 @@ def _score_group(row: Mapping[str, Any]) -> CustomerGroup:
         int(row["recency_days"]),
         int(row["due"]),
         Decimal(row["revenue_at_risk"]),
+        int(row["due_days"]),
     )
 
 
@@ -245,6 +258,12 @@ def _moves(source: ReportSource, previous_as_of: date) -> tuple[SegmentMove, ...
         ),
         *(SegmentMove(row["segment"], None, row["customers"], row["revenue"]) for row in source.rows(lapsed)),
     )
+
+
+def _changes(source: ReportSource, previous_as_of: date, run: RunRecord) -> Changes:
+    assert source.history is not None  # it holds the previous result
+    before = source.runs[previous_as_of]
+    return collect_changes(source.rows, source.history, before, run, dialect_of(source.engine))
 
 
 def _spend_thresholds(values: Sequence[ValueGroup], limit: int) -> dict[str, Decimal]:

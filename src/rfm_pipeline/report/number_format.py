@@ -14,6 +14,7 @@ from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.results.json_values import money
 
 _CURRENCY_SIGNS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
+_WHOLE = 1000
 _UNITS = ((Decimal(10**12), "T"), (Decimal(10**9), "B"), (Decimal(10**6), "M"), (Decimal(10**3), "k"))
 
 
@@ -24,7 +25,7 @@ def escape_html(text: str) -> str:
     '&lt;b title=&quot;x&quot;&gt;'
     """
     # XML has no form for control characters: an SVG file with one could not be opened.
-    return html.escape(replace_unprintable(text))
+    return html.escape(replace_unprintable(text, "\u00a0"))
 
 
 class FormattedNumber(Struct, frozen=True):
@@ -32,7 +33,8 @@ class FormattedNumber(Struct, frozen=True):
 
     Attributes:
         text: Text shown without JavaScript or a locale, not escaped.
-        kind: `money`, `short` (money in few characters), `count`, `share`; empty if the text is final.
+        kind: `money`, `whole` (money without decimals), `short` (money in few characters), `count`, `share`;
+            empty if the text is final.
         value: The exact value as a decimal string; empty if `kind` is.
     """
 
@@ -52,6 +54,26 @@ class FormattedNumber(Struct, frozen=True):
         return f"<span{self.attributes}>{text}</span>" if self.kind else text
 
 
+class Phrase(Struct, frozen=True):
+    """Text with numbers in it, which the page's script formats in the reader's locale.
+
+    >>> Phrase(("Revenue is ", NumberFormatter().count(1200), ".")).text
+    'Revenue is 1,200.'
+    """
+
+    parts: tuple[str | FormattedNumber, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text as shown without JavaScript or a locale, not escaped."""
+        return "".join(part if isinstance(part, str) else part.text for part in self.parts)
+
+    @property
+    def html(self) -> str:
+        """The text as HTML."""
+        return "".join(escape_html(part) if isinstance(part, str) else part.html for part in self.parts)
+
+
 class NumberFormatter(Struct, frozen=True):
     """Formats numbers with the currency of the report's settings.
 
@@ -66,6 +88,13 @@ class NumberFormatter(Struct, frozen=True):
         return FormattedNumber(
             self._signed(formatting.format_amount(abs(value)), value), "money", money(value)
         )
+
+    def whole(self, value: Decimal) -> FormattedNumber:
+        """Format an amount without decimals, or with two below 1,000, for sentences and totals."""
+        if abs(value) < _WHOLE:
+            return self.money(value)
+        digits = f"{abs(value).quantize(Decimal(1), ROUND_HALF_UP, WIDE):,}"
+        return FormattedNumber(self._signed(digits, value), "whole", money(value))
 
     def short(self, value: Decimal) -> FormattedNumber:
         """Format an amount in few characters, for a label: `8.9M`."""
@@ -92,9 +121,10 @@ class NumberFormatter(Struct, frozen=True):
         if not whole:
             return FormattedNumber("–")
         exact = WIDE.divide(Decimal(part), Decimal(whole)).quantize(Decimal("0.000001"), ROUND_HALF_UP, WIDE)
-        return FormattedNumber(formatting.format_percent(part, whole), "share", f"{exact:f}")
+        text = formatting.format_percent(part, whole).replace(" ", "\u00a0").replace("-", "−")
+        return FormattedNumber(text, "share", f"{exact:f}")
 
     def _signed(self, digits: str, value: Decimal) -> str:
         currency = self.settings.currency
-        sign = "" if currency is None else _CURRENCY_SIGNS.get(currency, f"{currency} ")
+        sign = "" if currency is None else _CURRENCY_SIGNS.get(currency, f"{currency}\u00a0")
         return f"{'−' if value < 0 and digits.strip('0.,') else ''}{sign}{digits}"

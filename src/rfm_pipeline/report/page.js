@@ -19,6 +19,7 @@
     try {
       return {
         money: numberFormat(money),
+        whole: numberFormat({ ...money, minimumFractionDigits: 0, maximumFractionDigits: 0 }),
         short: numberFormat(short),
         count: numberFormat({ maximumFractionDigits: 0 }),
         share: numberFormat({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }),

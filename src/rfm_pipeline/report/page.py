@@ -17,8 +17,10 @@ from string import Template
 from rfm_pipeline.common import formatting
 from rfm_pipeline.report.charts.svg import DARK, LIGHT, chart_css
 from rfm_pipeline.report.data import ReportData
+from rfm_pipeline.report.first_screen import dates_line
 from rfm_pipeline.report.number_format import NumberFormatter, escape_html
-from rfm_pipeline.report.sections import run_facts, sections
+from rfm_pipeline.report.run_facts import run_facts
+from rfm_pipeline.report.sections import sections
 from rfm_pipeline.report.segment_view import SegmentView
 
 # Keeps the whole page below two megabytes, so that it can be sent.
@@ -32,7 +34,8 @@ def render_page(data: ReportData, formatter: NumberFormatter) -> str:
         data: Data of the report.
         formatter: Formatter of its numbers.
     """
-    whole = SegmentView(data)
+    whole, settings = SegmentView(data), formatter.settings
+    shop = f"{settings.shop}: " if settings.shop else ""
     style, script = _style(), _file("page.js")
     whole_html = "".join(sections(whole, formatter))
     views = _segment_views(data, formatter, _VIEWS_BYTE_LIMIT - len(whole_html.encode()))
@@ -45,18 +48,18 @@ def render_page(data: ReportData, formatter: NumberFormatter) -> str:
         if name in views
     )
     return Template(_file("page.html")).substitute(
-        title=f"Customer segments as of {data.as_of}",
+        title=escape_html(f"{shop}{settings.title} as of {data.as_of}"),
+        shop=escape_html(settings.shop or "Recency, frequency, monetary"),
+        heading=escape_html(settings.title),
+        dates=dates_line(whole),
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)};"
         " base-uri 'none'; form-action 'none'",
         style=style,
         script=script,
-        as_of=str(data.as_of),
-        customers=formatter.count(whole.totals.customers).html,
-        revenue=formatter.money(whole.totals.revenue).html,
         source=escape_html(data.run.source or data.label),
         summary=_customer_count(whole),
-        locale=escape_html(formatter.settings.locale or ""),
-        currency=escape_html(formatter.settings.currency or ""),
+        locale=escape_html(settings.locale or ""),
+        currency=escape_html(settings.currency or ""),
         options=options,
         view=whole_html,
         templates=templates,

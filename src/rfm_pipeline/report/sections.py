@@ -1,107 +1,25 @@
-"""HTML of the page's sections that the filter changes, and of the facts about the run."""
+"""HTML of the page's sections that the filter changes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rfm_pipeline.common import formatting
 from rfm_pipeline.common.customer_mask import mask_address
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.report.charts import segments as charts
 from rfm_pipeline.report.charts.distribution import UNITS, bucket_label, count_buckets, distribution_chart
 from rfm_pipeline.report.charts.movements import after_name, before_name, move_direction, movements_chart
-from rfm_pipeline.report.charts.svg import SvgChart
 from rfm_pipeline.report.data import SegmentMove, TopCustomer
+from rfm_pipeline.report.first_screen import first_screen
 from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, escape_html
 from rfm_pipeline.report.segment_view import SegmentView
+from rfm_pipeline.report.tables import DASH, TableCell, chart_card, html_table
 from rfm_pipeline.results import descriptions
-from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.statistics import DimensionScores
 
-TableCell = str | FormattedNumber
-"""Content of a table cell: text, which is escaped, or a number, which is aligned right."""
 _TOP_MOVES = 5
 _LATEST_RESULTS = 12
 _LISTED_MOVES = 100
-_DASH = FormattedNumber("–")
-
-
-def html_table(
-    caption: str, headings: Sequence[str], rows: Sequence[Sequence[TableCell]], css_class: str = ""
-) -> str:
-    """Return a table in a box that scrolls; the first cell of each row is its row heading.
-
-    Args:
-        caption: Caption, also read by screen readers without the section's heading.
-        headings: Column headings.
-        rows: Cells by row; the first row decides which columns are numbers.
-        css_class: Class of the table.
-    """
-    first = rows[0] if rows else ()
-    number_columns = {index for index, cell in enumerate(first) if isinstance(cell, FormattedNumber)}
-    columns = "".join(
-        f'<th scope="col"{" class=n" if index in number_columns else ""}>{escape_html(heading)}</th>'
-        for index, heading in enumerate(headings)
-    )
-    body = "".join(f"<tr>{''.join(_cell(i, cell) for i, cell in enumerate(row))}</tr>" for row in rows)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape_html(caption)}">'
-        f'<table class="{css_class}"><caption>{escape_html(caption)}</caption>'
-        f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _cell(column: int, cell: TableCell) -> str:
-    is_number = isinstance(cell, FormattedNumber)
-    inner = cell.html if isinstance(cell, FormattedNumber) else escape_html(cell)
-    if column == 0:
-        return f'<th scope="row">{inner}</th>'
-    return f'<td class="n">{inner}</td>' if is_number else f"<td>{inner}</td>"
-
-
-def headline(view: SegmentView, formatter: NumberFormatter) -> str:
-    """Return the tiles with the view's totals and averages."""
-    totals, data = view.totals, view.data
-    per_order = formatter.money(totals.revenue / totals.orders) if totals.orders else _DASH
-    orders = f"{totals.orders / totals.customers:.1f}" if totals.customers else "–"
-    days = f"{totals.recency_days / totals.customers:.0f} days" if totals.customers else "–"
-    customer_share = formatter.share(totals.customers, data.customers).text
-    revenue_share = formatter.share(totals.revenue, data.revenue).text
-    risk_share = formatter.share(totals.revenue_at_risk, totals.revenue).text
-    due = formatting.format_count(totals.due, "customer is", "customers are")
-    tiles: list[tuple[str, FormattedNumber, str]] = [
-        ("Customers", formatter.count(totals.customers), f"{customer_share} of all"),
-        ("Revenue", formatter.money(totals.revenue), f"{revenue_share} of all"),
-        ("Orders", formatter.count(totals.orders), f"{orders} per customer"),
-        ("Per order", per_order, "revenue / orders"),
-        ("Last order", FormattedNumber(days), "ago, on average"),
-        ("At risk", formatter.money(totals.revenue_at_risk), f"{risk_share} of the revenue: {due} due"),
-    ]
-    inner = "".join(
-        f'<div><dt>{name}</dt><dd>{number.html}<span class="note">{escape_html(note)}</span></dd></div>'
-        for name, number, note in tiles
-    )
-    return f'<dl class="tiles">{inner}</dl>'
-
-
-def chart_card(chart: SvgChart, table: str, *, layout: str = "", beside: str = "") -> str:
-    """Return a card with a chart, its summary, and its data as a table.
-
-    Args:
-        chart: The chart.
-        table: HTML of a table that is collapsed at first; empty if `beside` contains it.
-        layout: Class of the card: `wide`, `tall`, or empty.
-        beside: HTML beside the chart.
-    """
-    title = escape_html(chart.title)
-    summary = f'Data table<span class="unseen"> of: {title}</span>'
-    details = f"<details><summary>{summary}</summary>{table}</details>" if table else ""
-    inner = f"{chart.inline()}<div>{beside}</div>" if beside else chart.inline()
-    return (
-        f'<section class="card {layout}" data-part="{chart.name}"><h3>{title}</h3>'
-        f'<p class="summary">{escape_html(chart.summary)}</p>'
-        f'<div class="parts">{inner}</div>{details}</section>'
-    )
 
 
 def segments_table(view: SegmentView, formatter: NumberFormatter) -> str:
@@ -118,7 +36,7 @@ def segments_table(view: SegmentView, formatter: NumberFormatter) -> str:
                 formatter.money(totals.revenue),
                 formatter.share(totals.revenue, data.revenue),
                 formatter.count(totals.orders),
-                formatter.money(totals.revenue / totals.customers) if totals.customers else _DASH,
+                formatter.money(totals.revenue / totals.customers) if totals.customers else DASH,
             ]
         )
     headings = ("Segment", "Customers", "Share", "Revenue", "Share", "Orders", "Per customer")
@@ -250,7 +168,7 @@ def _top_customers_table(customers: Sequence[TopCustomer], segment: str, formatt
 def sections(view: SegmentView, formatter: NumberFormatter) -> Iterator[str]:
     """Yield the HTML of all sections that the filter changes, in the order of the page."""
     lists_customers = bool(view.data.top_customers)
-    yield headline(view, formatter)
+    yield first_screen(view, formatter)
     yield '<h2 id="segments">Segments</h2><div class="cards lead-row">'
     overview = charts.segments_chart(view, formatter)
     yield chart_card(overview, "", layout="tall", beside=segments_table(view, formatter))
@@ -279,57 +197,3 @@ def sections(view: SegmentView, formatter: NumberFormatter) -> Iterator[str]:
     for segment in view.segments:
         yield segment_card(view, segment, formatter, lists_customers=lists_customers)
     yield "</div>"
-
-
-def run_facts(view: SegmentView, formatter: NumberFormatter) -> str:
-    """Return what the run excluded, its facts and its audits; the filter does not change this section."""
-    run = view.data.run
-    facts = [
-        ("As of", str(view.data.as_of)),
-        ("Source", run.source or "–"),
-        ("Result", view.data.label),
-        ("Run", f"{run.run_id}, finished {run.finished_at:%Y-%m-%d %H:%M} UTC"),
-        ("Computed by", f"{run.engine}, rfm-pipeline {run.version}, in {_seconds(run):.1f} s"),
-        ("Segment map", str((run.rules.get("segments") or {}).get("name") or "–")),
-        ("Bytes read", _bytes(run.usage.bytes_processed)),
-    ]
-    if run.usage.bytes_billed is not None:
-        facts.append(("Bytes billed", _bytes(run.usage.bytes_billed)))
-    listed = "".join(f"<div><dt>{name}</dt><dd>{escape_html(value)}</dd></div>" for name, value in facts)
-    audits: list[list[TableCell]] = [
-        [audit.name, audit.status.replace("_", " "), audit.detail] for audit in run.audits
-    ]
-    audits_table = html_table("Audits", ("Audit", "Status", "Finding"), audits)
-    return (
-        f'<div class="cards"><section class="card"><h3>Excluded lines</h3>{_lines(run, formatter)}</section>'
-        f'<section class="card"><h3>The run</h3><dl class="facts">{listed}</dl></section>'
-        f'<section class="card wide"><h3>Audits</h3>{audits_table}</section></div>'
-    )
-
-
-def _lines(run: RunRecord, formatter: NumberFormatter) -> str:
-    """Return the table of the source's lines by exclusion reason, followed by those that counted."""
-    statistics = run.statistics
-    assert statistics is not None  # an active result has statistics
-    read, kept = statistics.rows_read, statistics.rows_kept
-    rows: list[list[TableCell]] = [
-        [
-            excluded.reason,
-            formatter.count(excluded.lines),
-            formatter.share(excluded.lines, read),
-            FormattedNumber("not readable") if excluded.amount is None else formatter.money(excluded.amount),
-        ]
-        for excluded in statistics.exclusions
-    ]
-    counted = formatter.money(statistics.amount_kept)
-    rows.append(["counted", formatter.count(kept), formatter.share(kept, read), counted])
-    note = "" if statistics.exclusions else '<p class="summary">No line was excluded.</p>'
-    return note + html_table("Lines of the source", ("Reason", "Lines", "Share", "Money"), rows)
-
-
-def _seconds(run: RunRecord) -> float:
-    return (run.finished_at - run.started_at).total_seconds()
-
-
-def _bytes(number: int | None) -> str:
-    return "–" if number is None else formatting.format_bytes(number)

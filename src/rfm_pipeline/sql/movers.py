@@ -108,6 +108,23 @@ def mover_ids_sql(
     return with_ctes(ctes, "SELECT customer_id\nFROM movers\nWHERE is_chosen", dialect.name)
 
 
+def mover_groups_sql(history: str, earlier: ScoredSnapshot, later: ScoredSnapshot, dialect: Dialect) -> str:
+    """Return the SELECT of the totals of the customers of the later date by move, cause and reasons.
+
+    The other arguments are those of `movers_sql`. `from_segment` is NULL for new customers, and for moves
+    with the cause `rules`.
+    """
+    groups = ["from_segment", "segment", "cause", *REASONS]
+    totals = [
+        "COUNT(*) AS customers",
+        "SUM(frequency) AS orders",
+        "SUM(recency_days) AS recency_days",
+        "SUM(monetary) AS revenue",
+    ]
+    ctes = movers_ctes(history, earlier, later, MoverFilter(), dialect)
+    return with_ctes(ctes, select([*groups, *totals], "movers", group=len(groups)), dialect.name)
+
+
 def movers_ctes(
     history: str, earlier: ScoredSnapshot, later: ScoredSnapshot, chosen: MoverFilter, dialect: Dialect
 ) -> tuple[Cte, ...]:

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 
 from rfm_pipeline.sql.dialects.base import Dialect, case_expression
-from rfm_pipeline.sql.mean_gap import at_risk_columns
+from rfm_pipeline.sql.mean_gap import at_risk_columns, is_due
 
 _MAX_ORDERS = 1000
 # Money is grouped by its three leading digits: below each of these amounts in steps of a thousandth of it.
@@ -32,6 +32,7 @@ SELECT
   SUM(monetary) AS revenue,
   SUM(recency_days) AS recency_days,
   {at_risk},
+  SUM(CASE WHEN {is_due(dialect)} THEN recency_days ELSE 0 END) AS due_days,
   MIN(as_of_date) AS as_of_date,
   MIN(run_id) AS run_id
 FROM {result}
@@ -112,6 +113,18 @@ WHERE h.as_of_date = {dialect.literal(before)}
   AND c.customer_id IS NULL
 GROUP BY h.segment
 ORDER BY h.segment"""
+
+
+def earlier_totals_sql(history: str, day: date, dialect: Dialect) -> str:
+    """Return the SELECT of the totals of all customers of an earlier date, and of those who were due."""
+    at_risk = ",\n  ".join(at_risk_columns(dialect))
+    return f"""\
+SELECT
+  COUNT(*) AS customers,
+  SUM(monetary) AS revenue,
+  {at_risk}
+FROM {history}
+WHERE as_of_date = {dialect.literal(day)}"""
 
 
 def top_sql(result: str, at_least: Mapping[str, Decimal], limit: int, dialect: Dialect) -> str:

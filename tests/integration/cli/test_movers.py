@@ -115,9 +115,11 @@ def test_a_run_states_the_revenue_at_risk(published: Path, rfm: Rfm) -> None:
     assert ran["at_risk"] == {"customers": 2, "revenue": "50.00"}
     assert rfm("report", "--quiet").code == 0
     # The first tiles are those of all customers; the others are of single segments.
-    tile, *_ = re.findall(r"<dt>At risk</dt><dd>.*?</dd>", Path("report.html").read_text(encoding="utf-8"))
+    tile, *_ = re.findall(
+        r"<dt>Revenue at risk</dt><dd>.*?</dd>", Path("report.html").read_text(encoding="utf-8")
+    )
     assert "50.00" in tile
-    assert "38.5 % of the revenue: 2 customers are due" in tile
+    assert "38.5\u00a0%</span>: 2 customers are due" in tile
 
 
 @pytest.mark.slow

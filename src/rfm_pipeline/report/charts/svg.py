@@ -20,7 +20,7 @@ WIDTH = 440
 
 LIGHT = {
     "bg": "#ffffff", "ink": "#14213d", "soft": "#55607a", "line": "#d5dae5",
-    "one": "#0072b2", "two": "#c2410c", "off": "#8a94a8",
+    "one": "#0072b2", "two": "#c2410c", "up": "#1a7f5a", "off": "#8a94a8",
     "h0": "#eef3f9", "h1": "#cfe1f2", "h2": "#9cc4e4", "h3": "#3272aa", "h4": "#1f5a92", "h5": "#0b3a66",
     "on-low": "#14213d", "on-high": "#ffffff",
 }  # fmt: skip
@@ -31,7 +31,7 @@ distinguishable with any kind of colour blindness. The heat map uses one hue, fr
 """
 DARK = {
     "bg": "#171e2e", "ink": "#eef2fa", "soft": "#aab4c8", "line": "#37415a",
-    "one": "#56b4e9", "two": "#f0a35e", "off": "#76819a",
+    "one": "#56b4e9", "two": "#f0a35e", "up": "#4cc29a", "off": "#76819a",
     "h0": "#1f2a40", "h1": "#21405f", "h2": "#24587f", "h3": "#5fa6d6", "h4": "#8fc5e8", "h5": "#c7e4f7",
     "on-low": "#eef2fa", "on-high": "#0e1626",
 }  # fmt: skip

@@ -1,0 +1,63 @@
+"""HTML of the facts about the run: excluded lines, source, cost and audits."""
+
+from __future__ import annotations
+
+from rfm_pipeline.common import formatting
+from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, escape_html
+from rfm_pipeline.report.segment_view import SegmentView
+from rfm_pipeline.report.tables import TableCell, html_table
+from rfm_pipeline.results.run_record import RunRecord
+
+
+def run_facts(view: SegmentView, formatter: NumberFormatter) -> str:
+    """Return what the run excluded, its facts and its audits; the filter does not change this section."""
+    run = view.data.run
+    facts = [
+        ("As of", str(view.data.as_of)),
+        ("Source", run.source or "–"),
+        ("Result", view.data.label),
+        ("Run", f"{run.run_id}, finished {run.finished_at:%Y-%m-%d %H:%M} UTC"),
+        ("Computed by", f"{run.engine}, rfm-pipeline {run.version}, in {_seconds(run):.1f} s"),
+        ("Segment map", str((run.rules.get("segments") or {}).get("name") or "–")),
+        ("Bytes read", _bytes(run.usage.bytes_processed)),
+    ]
+    if run.usage.bytes_billed is not None:
+        facts.append(("Bytes billed", _bytes(run.usage.bytes_billed)))
+    listed = "".join(f"<div><dt>{name}</dt><dd>{escape_html(value)}</dd></div>" for name, value in facts)
+    audits: list[list[TableCell]] = [
+        [audit.name, audit.status.replace("_", " "), audit.detail] for audit in run.audits
+    ]
+    audits_table = html_table("Audits", ("Audit", "Status", "Finding"), audits)
+    return (
+        f'<div class="cards"><section class="card"><h3>Excluded lines</h3>{_lines(run, formatter)}</section>'
+        f'<section class="card"><h3>The run</h3><dl class="facts">{listed}</dl></section>'
+        f'<section class="card wide"><h3>Audits</h3>{audits_table}</section></div>'
+    )
+
+
+def _lines(run: RunRecord, formatter: NumberFormatter) -> str:
+    """Return the table of the source's lines by exclusion reason, followed by those that counted."""
+    statistics = run.statistics
+    assert statistics is not None  # an active result has statistics
+    read, kept = statistics.rows_read, statistics.rows_kept
+    rows: list[list[TableCell]] = [
+        [
+            excluded.reason,
+            formatter.count(excluded.lines),
+            formatter.share(excluded.lines, read),
+            FormattedNumber("not readable") if excluded.amount is None else formatter.money(excluded.amount),
+        ]
+        for excluded in statistics.exclusions
+    ]
+    counted = formatter.money(statistics.amount_kept)
+    rows.append(["counted", formatter.count(kept), formatter.share(kept, read), counted])
+    note = "" if statistics.exclusions else '<p class="summary">No line was excluded.</p>'
+    return note + html_table("Lines of the source", ("Reason", "Lines", "Share", "Money"), rows)
+
+
+def _seconds(run: RunRecord) -> float:
+    return (run.finished_at - run.started_at).total_seconds()
+
+
+def _bytes(number: int | None) -> str:
+    return "–" if number is None else formatting.format_bytes(number)
