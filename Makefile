@@ -36,7 +36,7 @@ export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-long test-versions lint format bench build release clean
+.PHONY: help setup demo test test-all test-long test-versions lint format docs bench build release clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -77,6 +77,9 @@ lint: $(NEEDS) ## Check style, formatting and types
 format: $(NEEDS) ## Format the code and apply the safe fixes
 	@$(RUN) --all-extras ruff check --fix-only
 	@$(RUN) --all-extras ruff format
+
+docs: $(NEEDS) ## Build the documentation into build/site, and check its links
+	@UV_PROJECT_ENVIRONMENT=build/tools/docs $(RUN) --only-group docs python docs/site/build_site.py
 
 bench: $(NEEDS) ## Time a run in comparison with a lower bound and other tools; ARGS="10m" narrows it
 	@$(RUN) --all-extras python benchmarks/run.py $(ARGS)
