@@ -25,7 +25,7 @@ def test_many(case, expected): ...
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("row", [1, 2])
-@pytest.mark.parametrize("column", "abcdef")
+@pytest.mark.parametrize("column", "abcdefgh")
 def test_table(row, column): ...
 
 @pytest.mark.parametrize("case", "abc")
@@ -35,13 +35,13 @@ def test_of_shared_data(online_retail): ...
 """
 
 
-def test_the_fast_lane_has_one_in_four_cases_of_a_matrix(pytester: pytest.Pytester) -> None:
+def test_the_fast_lane_has_a_sample_of_the_cases_of_a_matrix(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nmarkers = matrix\n  slow")
     items = pytester.getitems(TESTS)
     lanes.mark_slow(items)
     fast = [item.name for item in items if item.get_closest_marker("slow") is None]
     assert [name for name in fast if name.startswith("test_many")] == [
-        "test_many[a-a]", "test_many[e-e]", "test_many[i-i]",
+        "test_many[a-a]", "test_many[g-g]",
     ]  # fmt: skip
     assert len([name for name in fast if name.startswith("test_table")]) == 3
     assert [name for name in fast if name.startswith("test_whole")] == [

@@ -164,6 +164,7 @@ def test_predicted_orders_lead_to_the_segment(
 
 @max_examples(8)
 @given(seeds, rules(), scorings(methods=("quantile", "quantile", "fixed")))
+@pytest.mark.slow
 def test_segments_without_orders_are_reached_on_the_predicted_date(
     seed: int, flags: dict[str, Any], scoring: dict[str, Any]
 ) -> None:
@@ -182,6 +183,7 @@ def test_segments_without_orders_are_reached_on_the_predicted_date(
 
 @max_examples(4)
 @given(seeds, rules(), scorings(methods=("quantile",)))
+@pytest.mark.slow
 def test_a_cent_less_does_not_lead_to_the_segment(
     seed: int, flags: dict[str, Any], scoring: dict[str, Any]
 ) -> None:

@@ -99,6 +99,7 @@ MULTISETS = [values for size in range(1, 6) for values in combinations_with_repl
 
 
 @pytest.mark.parametrize("bins", BINS)
+@pytest.mark.matrix
 def test_small_multisets_are_scored_as_defined(bins: int) -> None:
     for values in Random(bins).sample(MULTISETS, sample_size(40)):
         r, f, m = best_first(bins, values)

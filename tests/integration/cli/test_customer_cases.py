@@ -94,6 +94,7 @@ def test_ids_that_a_spreadsheet_ruined_stop_the_run(rfm: Rfm, name: str) -> None
     assert "01235E" not in outcome.stderr
 
 
+@pytest.mark.slow
 def test_ruined_ids_beyond_the_first_lines_stop_the_run_too(rfm: Rfm, tmp_path: Path) -> None:
     lines = [f"c{line},o{line},2026-01-{line % 28 + 1:02d},5.5" for line in range(2_500)]
     header = "customer_id,order_id,order_date,amount"

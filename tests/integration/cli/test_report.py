@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import stat
 import struct
 import sys
@@ -18,10 +19,20 @@ from support.orders import contents, published, refused
 from support.report_shop import HOSTILE, write_hostile_shop, write_orders
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder; the first test that needs a published shop fills it for the others."""
+    return tmp_path_factory.mktemp("template")
+
+
 @pytest.fixture
-def shop(rfm: Rfm, tmp_path: Path) -> Path:
-    finished = rfm("run", write_orders(tmp_path / "orders.csv"), "--quiet")
-    assert finished.code == 0, finished.stderr
+def shop(rfm: Rfm, tmp_path: Path, template: Path) -> Path:
+    """The folder of a shop whose result is published, a copy of its own for each test."""
+    if not any(template.iterdir()):
+        finished = rfm("run", write_orders(tmp_path / "orders.csv"), "--quiet")
+        assert finished.code == 0, finished.stderr
+        shutil.copytree(tmp_path, template, dirs_exist_ok=True)
+    shutil.copytree(template, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 

@@ -140,6 +140,7 @@ def test_an_order_with_other_lines_in_another_file_is_a_question(shop: Path, rfm
     assert "1 order is in several files with different lines" in kept.stderr
 
 
+@pytest.mark.slow
 def test_an_edit_without_a_trace_is_found_by_a_check(shop: Path, rfm: Rfm) -> None:
     """A file of the same size, time and end is taken for unchanged, until all files are read."""
     path = add_day(42, *(f"c1{number:03},{number},{day(42)},7.5" for number in range(400)))
@@ -169,6 +170,7 @@ def test_full_is_about_incremental_runs(shop: Path, rfm: Rfm) -> None:
         (("--full",), "--full asks for it"),
     ],
 )
+@pytest.mark.matrix
 def test_all_files_are_read_if_the_orders_may_be_others(
     shop: Path, rfm: Rfm, flags: tuple[str, ...], why: str
 ) -> None:
@@ -183,6 +185,7 @@ def test_all_files_are_read_if_the_orders_may_be_others(
 @pytest.mark.parametrize(
     "flags", [("--as-of", day(39)), ("--window", "20 days"), ("--since", day(10)), ("--preset", "grid")]
 )
+@pytest.mark.matrix
 def test_dates_windows_and_scores_need_no_other_orders(shop: Path, rfm: Rfm, flags: tuple[str, ...]) -> None:
     add_day(42)
     assert parts(rfm(*RUN, *flags)) == (1, 3, None)
@@ -198,6 +201,7 @@ def test_dates_windows_and_scores_need_no_other_orders(shop: Path, rfm: Rfm, fla
         assert is_right(rfm, *flags)
 
 
+@pytest.mark.slow
 def test_another_column_is_another_query(shop: Path, rfm: Rfm) -> None:
     path = add_day(42)
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -212,6 +216,7 @@ def damage(text: str) -> None:
 @pytest.mark.parametrize(
     "what", ["no manifest", "no JSON", "another format", "a file is gone", "a file is cut"]
 )
+@pytest.mark.matrix
 def test_a_damaged_folder_is_read_anew(shop: Path, rfm: Rfm, what: str) -> None:
     manifest = json.loads(Path(MANIFEST).read_text(encoding="utf-8"))
     file = Path(KEPT) / manifest["files"][0]["name"]
@@ -284,6 +289,7 @@ def test_a_check_keeps_nothing(shop: Path, rfm: Rfm) -> None:
     assert {path: path.read_bytes() for path in Path(KEPT).iterdir()} == before
 
 
+@pytest.mark.slow
 def test_another_source_that_is_refused_changes_no_kept_orders(shop: Path, rfm: Rfm) -> None:
     (shop / "other").mkdir()
     rows = [f"x{number},{number},{day(number % 30)},5" for number in range(60)]
@@ -384,6 +390,7 @@ def test_an_audit_that_compared_nothing_is_none(shop: Path, rfm: Rfm) -> None:
     assert "kept_orders" not in {audit["name"] for audit in ended.json["audits"]}
 
 
+@pytest.mark.slow
 def test_a_rejected_run_keeps_what_it_read(shop: Path, rfm: Rfm) -> None:
     add_day(42)
     assert rfm(*RUN, "--config", _settings(shop, "audits.max_age = '1 day'")).code == 3
@@ -397,6 +404,7 @@ def _settings(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_named(shop: Path, rfm: Rfm) -> None:
     before = current(shop / "rfm.duckdb")
     add_day(42)
@@ -418,6 +426,7 @@ def test_a_folder_that_cannot_be_written_is_named(shop: Path, rfm: Rfm) -> None:
         ("customers.csv", "each line of the source is a customer"),
     ],
 )
+@pytest.mark.matrix
 def test_sources_without_parts_are_read_whole_and_say_why(
     tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch, source: str, why: str
 ) -> None:
@@ -435,6 +444,7 @@ def test_sources_without_parts_are_read_whole_and_say_why(
     assert not Path(KEPT).exists()
 
 
+@pytest.mark.slow
 def test_a_backfill_reads_the_files_once(shop: Path, rfm: Rfm) -> None:
     ended = rfm("backfill", "orders", "--incremental", "--from", day(20), "--until", day(22), "--json")
     assert ended.code == 0, ended.stderr
@@ -444,6 +454,7 @@ def test_a_backfill_reads_the_files_once(shop: Path, rfm: Rfm) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "report", "export"])
+@pytest.mark.matrix
 def test_kept_orders_are_not_overwritten_by_an_output(shop: Path, rfm: Rfm, command: str) -> None:
     before = {path.name: path.read_bytes() for path in Path(KEPT).iterdir()}
     name = f"{KEPT}/{next(name for name in before if name != 'manifest.json')}"
@@ -460,6 +471,7 @@ def test_kept_orders_are_not_overwritten_by_an_output(shop: Path, rfm: Rfm, comm
     assert {path.name: path.read_bytes() for path in Path(KEPT).iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_source_may_be_named_from_another_folder(
     shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -471,6 +483,7 @@ def test_a_source_may_be_named_from_another_folder(
     assert parts(rfm(*run)) == (0, 4, None)
 
 
+@pytest.mark.slow
 def test_a_destination_of_parquet_files_keeps_orders_too(shop: Path, rfm: Rfm) -> None:
     run = (*RUN, "--to", "segments/")
     assert parts(rfm(*run))[0] == 3
@@ -481,6 +494,7 @@ def test_a_destination_of_parquet_files_keeps_orders_too(shop: Path, rfm: Rfm) -
     assert not Path("segments/.rfm_segments.parquet.rfm_segments.orders").exists()
 
 
+@pytest.mark.slow
 def test_many_small_files_are_merged(shop: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rfm_pipeline.warehouse.duckdb.kept_orders._MOST_FILES", 4)
     for number in range(42, 46):

@@ -306,6 +306,7 @@ def test_other_files_are_refused_and_stay(
         (f"segments_history/{day(10)}.parquet", f"{day(10)}.parquet is no Parquet file, or it is damaged."),
     ],
 )
+@pytest.mark.matrix
 def test_a_damaged_file_is_named(place: str, sentence: str, published: Path, rfm: Rfm) -> None:
     file = published.parent / place
     draft = file.with_suffix(".new")

@@ -146,6 +146,7 @@ def test_retention_removes_the_rows_and_the_dates_that_are_older(published: Path
     check_consistency(published)
 
 
+@pytest.mark.slow
 def test_retention_never_removes_the_current_date(published: Path) -> None:
     with open_local_destination(DuckDBDestinationLocation(published), DuckDBSettings()) as destination:
         tables, later = tables_of(destination), date.fromisoformat(day(90))
@@ -274,6 +275,7 @@ def test_a_failed_change_leaves_two_tables_as_they_were(published: Path) -> None
     assert not is_stored_once(published)
 
 
+@pytest.mark.slow
 def test_tables_of_the_reader_do_not_come_before_those_of_the_file(published: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE rfm_segments_rows AS SELECT 1 AS a")

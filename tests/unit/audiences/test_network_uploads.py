@@ -326,6 +326,7 @@ def test_of_several_addresses_the_most_frequent_wins_in_any_row_order(
     assert outcome.json["contacts"]["several_addresses"] == 2
 
 
+@pytest.mark.slow
 def test_no_personal_data_is_in_a_hashed_file_or_on_the_terminal(shop: Rfm, tmp_path: Path) -> None:
     for format_ in ("google", "meta", "klaviyo", "mailchimp"):
         for quiet in ((), ("--json",)):

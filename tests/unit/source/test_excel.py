@@ -62,6 +62,7 @@ def test_cells_are_read_as_text_in_plain_notation(tmp_path: Path) -> None:
     assert result.source.files == (path,)
 
 
+@pytest.mark.slow
 def test_workbooks_are_read_without_pyarrow(tmp_path: Path) -> None:
     rows: list[list[Any]] = [["customer", "date", "Total_1"], ["ann", "2025-01-02", 5]]
     path = workbook(tmp_path / "orders.xlsx", ("Orders", rows))
