@@ -14,6 +14,8 @@ RUN := $(UV) run --locked
 NEEDS := $(filter $(BOOTSTRAPPED),$(UV))
 
 PYTEST = pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
+# One test of every fault or kill takes far longer than the seven minutes after which a test counts as hanging.
+HOURS = -o faulthandler_timeout=14400
 FAST = -m "not slow and not long" --hypothesis-profile=fast
 
 # Dependencies other than the locked ones: an environment of their own, as uv would write them into uv.lock otherwise.
@@ -55,7 +57,7 @@ test-all: $(NEEDS) ## Run all tests, with a sample of the faults and kills, as C
 	@$(RUN) --all-extras $(PYTEST) --hypothesis-profile=ci --randomly-seed=1 $(ARGS)
 
 test-long: $(NEEDS) ## Run every fault, every kill and many random examples of each property; takes hours
-	@$(RUN) --all-extras $(PYTEST) -m "long or hypothesis" --hypothesis-profile=long $(ARGS)
+	@$(RUN) --all-extras $(PYTEST) -m "long or hypothesis" --hypothesis-profile=long $(HOURS) $(ARGS)
 
 test-versions: $(addprefix version-,$(VERSIONS)) ## Run the fast tests with the VERSIONS of dependencies and Python
 
