@@ -24,6 +24,7 @@ def evaluate(
     horizon: str = "90d",
     as_of: date | str | Sequence[date | str] = (),
     compare: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]] = (),
+    stability: bool = False,
     settings: Mapping[str, Any] | None = None,
     config: str | PathLike[str] | None = None,
     **arguments: Any,
@@ -37,6 +38,8 @@ def evaluate(
             other up to the newest order.
         compare: Another configuration for the same customers, or several: `"preset=grid,bins=5"`, or a
             mapping of `preset`, `bins` and `method`.
+        stability: Whether to measure how many customers would keep their segment with other customers, or
+            a day earlier or later; `Evaluation.stability` has it.
         settings: Other settings, in the structure of `rfm.toml`; the arguments take precedence.
         config: Path of an `rfm.toml`, which has the lowest precedence.
         arguments: Other arguments of `segment`, such as `customer_id`, `window` or `preset`.
@@ -59,7 +62,7 @@ def evaluate(
         configuration, opens = with_source(
             source, configuration, "evaluate", "use `rfm evaluate`, which computes in BigQuery."
         )
-        request = Request(parse_horizon(horizon), _dates(as_of), _choices(compare))
+        request = Request(parse_horizon(horizon), _dates(as_of), _choices(compare), stability)
         return evaluate_scores(configuration, request, NullObserver(), opens=opens)
 
 

@@ -35,3 +35,7 @@ class StagingTable(StrEnum):
     """One row per customer and day with an order: what `rfm evaluate` takes outcomes from."""
     EVALUATED = "evaluated"
     """One row per customer scored on a date in the past: scores, segments, and what was bought afterwards."""
+    DRAWS = "draws"
+    """One row per replicate of a bootstrap and group of customers that it draws: how often it draws it."""
+    RESAMPLED_EDGES = "resampled_edges"
+    """One row per replicate of a bootstrap: the edges that its customers give."""

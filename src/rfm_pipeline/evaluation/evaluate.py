@@ -32,6 +32,7 @@ from rfm_pipeline.evaluation.figures import (
 )
 from rfm_pipeline.evaluation.origins import OrderSpan, choose_origins
 from rfm_pipeline.evaluation.result import Comparison, DateEvaluation, Evaluation, Outcome
+from rfm_pipeline.evaluation.stability import ScoredDate, Stability, measure_stability
 from rfm_pipeline.pipeline.access import needs_destination
 from rfm_pipeline.pipeline.configurations import Choice, configurations, label_of, staging_spec
 from rfm_pipeline.pipeline.currencies import refuse_unexpected_currencies
@@ -64,11 +65,13 @@ class Request(Struct, frozen=True):
         horizon_days: Length of the horizon after each origin.
         as_of: The origins; empty for the default, up to four that follow each other.
         compare: Configurations to compare with that of the run, as in `preset=grid,bins=5`.
+        stability: Whether to measure the stability of the segments on the newest origin.
     """
 
     horizon_days: int = 90
     as_of: tuple[date, ...] = ()
     compare: tuple[str | Mapping[str, Any], ...] = ()
+    stability: bool = False
 
 
 def evaluate(
@@ -108,8 +111,10 @@ def evaluate(
         observer.step("Collecting the days of the orders")
         select = queries.buying_days_sql(plan.spec, plan.warehouse.table(StagingTable.ORDER_DAYS))
         plan.warehouse.materialize(StagingTable.BUYING_DAYS, select, observer.progress)
-        work = _Work(plan, choices, request.horizon_days, observer)
+        weights = draw_weights(queries.HASH_GROUPS)
+        work = _Work(plan, choices, request.horizon_days, observer, weights)
         dates, comparisons = work.evaluate(origins, span)
+        stability = work.stability(origins[-1]) if request.stability else []
         return Evaluation(
             source=plan.source.label,
             engine=plan.warehouse.engine,
@@ -119,8 +124,12 @@ def evaluate(
             newest_order_date=span.newest,
             dates=tuple(dates),
             comparisons=tuple(comparisons),
-            conclusions=conclusions(dates, comparisons),
+            conclusions=(
+                *conclusions(dates, comparisons),
+                *(sentence for one in stability for sentence in one.sentences()),
+            ),
             notes=(*plan.notes, *_notes(dates)),
+            stability=tuple(stability),
         )
 
 
@@ -180,12 +189,14 @@ class _Work(Struct):
         choices: The configurations that are compared with that of the run.
         horizon_days: Length of the horizon.
         observer: Receives the progress.
+        weights: The replicates of the bootstrap.
     """
 
     plan: Plan
     choices: Sequence[Choice]
     horizon_days: int
     observer: RunObserver
+    weights: Sequence[Sequence[int]]
 
     def evaluate(
         self, origins: Sequence[date], span: OrderSpan
@@ -195,7 +206,7 @@ class _Work(Struct):
         The segments of a map are ordered by what is known on the origin, so the date that lies a horizon
         before is scored, too.
         """
-        horizon, weights = timedelta(days=self.horizon_days), draw_weights(queries.HASH_GROUPS)
+        horizon = timedelta(days=self.horizon_days)
         days = sorted({*origins, *(origin - horizon for origin in origins if origin - horizon >= span.first)})
         known: dict[date, Sequence[Rates]] = {}
         dates: list[DateEvaluation] = []
@@ -211,9 +222,21 @@ class _Work(Struct):
             ]
             if day in origins:
                 before = known.get(day - horizon)
-                dates += self._figures(day, evaluated, before, weights)
+                dates += self._figures(day, evaluated, before)
                 comparisons += self._comparisons(day, evaluated, before)
         return dates, comparisons
+
+    def stability(self, newest: date) -> list[Stability]:
+        """Return the stability of each configuration on the newest origin, which must be staged."""
+        warehouse = self.plan.warehouse
+        names = [_scored_name(number) for number in range(len(self._specs))]
+        scored = ScoredDate(
+            newest, warehouse.table(StagingTable.EVALUATED), [warehouse.table(name) for name in names]
+        )
+        named = list(zip(self._labels, self._specs, strict=True))
+        return measure_stability(
+            warehouse, named, scored, self._score, weights=self.weights, observer=self.observer
+        )
 
     def _rows(self, select: str) -> Sequence[dict[str, Any]]:
         return self.plan.warehouse.rows(select)
@@ -228,6 +251,15 @@ class _Work(Struct):
 
     def _stage(self, origin: date) -> str:
         """Score the customers of a date by each configuration; return the identifier of `evaluated`."""
+        scored, warehouse = self._score(origin), self.plan.warehouse
+        days = warehouse.table(StagingTable.BUYING_DAYS)
+        end = origin + timedelta(days=self.horizon_days)
+        select = queries.evaluated_sql(scored, days, origin, end, self.plan.spec.dialect)
+        warehouse.materialize(StagingTable.EVALUATED, select, self.observer.progress)
+        return warehouse.table(StagingTable.EVALUATED)
+
+    def _score(self, origin: date) -> list[str]:
+        """Score the customers of a date; return the identifier of `segments` for each configuration."""
         warehouse, progress = self.plan.warehouse, self.observer.progress
         steps = queries.OriginSteps(self.plan.spec, warehouse.table)
         customers, _, _ = steps.score(staging_spec(self.plan.spec, self.choices), origin)
@@ -236,14 +268,9 @@ class _Work(Struct):
         for number, spec in enumerate(self._specs):
             _, edges, segments = steps.score(spec, origin)
             warehouse.materialize(edges.name, edges.select, progress)
-            name = f"{segments.name}_{number}"
-            warehouse.materialize(name, segments.select, progress)
-            scored.append(warehouse.table(name))
-        days = warehouse.table(StagingTable.BUYING_DAYS)
-        end = origin + timedelta(days=self.horizon_days)
-        select = queries.evaluated_sql(scored, days, origin, end, self.plan.spec.dialect)
-        warehouse.materialize(StagingTable.EVALUATED, select, progress)
-        return warehouse.table(StagingTable.EVALUATED)
+            warehouse.materialize(_scored_name(number), segments.select, progress)
+            scored.append(warehouse.table(_scored_name(number)))
+        return scored
 
     def _refuse_unlikely_zero(self) -> None:
         columns = zero_columns(self.plan.spec)
@@ -253,9 +280,7 @@ class _Work(Struct):
             (row,) = self._rows(f"SELECT {selected} FROM {table} WHERE reason IS NULL")
             refuse_unlikely_zero(row, self.plan.spec.reading)
 
-    def _figures(
-        self, origin: date, evaluated: str, before: Sequence[Rates] | None, weights: Sequence[Sequence[int]]
-    ) -> list[DateEvaluation]:
+    def _figures(self, origin: date, evaluated: str, before: Sequence[Rates] | None) -> list[DateEvaluation]:
         """Return the evaluation of each configuration on an origin."""
         dialect, days = self.plan.spec.dialect, self.plan.warehouse.table(StagingTable.BUYING_DAYS)
         end = origin + timedelta(days=self.horizon_days)
@@ -278,7 +303,7 @@ class _Work(Struct):
                 ties,
                 segments=[segment.name for segment in spec.segment_map.segments],
                 rates=before[number] if before else None,
-                weights=weights,
+                weights=self.weights,
             )
             newcomers = Outcome(
                 orders=int(horizon["orders"]) - everyone.orders,
@@ -322,6 +347,11 @@ class _Work(Struct):
             )
             for number, choice in enumerate(self.choices, start=1)
         ]
+
+
+def _scored_name(number: int) -> str:
+    """Return the name of the staging table `segments` of a configuration, counted from 0."""
+    return f"{StagingTable.SEGMENTS}_{number}"
 
 
 def _refuse_few_customers(origin: date, everyone: Outcome) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from rfm_pipeline.evaluation.bgnbd import Model
 from rfm_pipeline.evaluation.bootstrap import SegmentIntervals
+from rfm_pipeline.evaluation.stability import Stability
 from rfm_pipeline.evaluation.statistics import Auc, AucDifference, Interval, wilson_interval
 from rfm_pipeline.results.json_values import money
 
@@ -212,6 +213,8 @@ class Evaluation(Struct, frozen=True):
         comparisons: Differences between the first configuration and each other one, by date.
         conclusions: What the intervals show, one sentence each.
         notes: Facts about the source and the figures, one phrase each.
+        stability: How stable the segments are on the newest date, by configuration; empty if that was not
+            asked for.
     """
 
     source: str
@@ -224,6 +227,7 @@ class Evaluation(Struct, frozen=True):
     comparisons: tuple[Comparison, ...]
     conclusions: tuple[str, ...]
     notes: tuple[str, ...]
+    stability: tuple[Stability, ...] = ()
 
     @property
     def configurations(self) -> Sequence[str]:
@@ -252,6 +256,7 @@ class Evaluation(Struct, frozen=True):
             "newest_order_date": self.newest_order_date.isoformat(),
             "evaluations": [one.to_json() for one in self.dates],
             "comparisons": [comparison.to_json() for comparison in self.comparisons],
+            "stability": [one.to_json() for one in self.stability],
             "conclusions": list(self.conclusions),
             "notes": list(self.notes),
         }

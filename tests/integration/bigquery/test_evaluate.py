@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.xdist_group("bigquery"), pytest.mark.usefixtures("few_
 COLUMNS = {"customer_id": "STRING", "order_id": "STRING", "order_date": "DATE", "amount": "NUMERIC"}
 QUESTIONS = {
     "plain, compared": ("--compare", "preset=grid", "--compare", "preset=klaviyo"),
+    "stability": ("--as-of", "2024-06-30", "--compare", "preset=lifecycle", "--stability"),
     "net, in a window": ("--returns", "net", "--window", "120 days", "--horizon", "30d"),
     "each line an order": ("--order-id", "none", "--as-of", "2024-06-30", "--horizon", "60d"),
     "totals of orders": ("--amount-of", "order", "--as-of", "2024-06-30"),

@@ -52,8 +52,9 @@ def test_json_has_the_shape_that_the_guide_describes(shop: Path, rfm: Rfm, tmp_p
     assert (ended.code, ended.stderr) == (0, "")
     assert list(ended.json) == [
         "source", "engine", "rows", "first_order_date", "newest_order_date", "evaluations", "comparisons",
-        "conclusions", "notes",
+        "stability", "conclusions", "notes",
     ]  # fmt: skip
+    assert ended.json["stability"] == []
     assert len(ended.json["evaluations"]) == 4
     for one in ended.json["evaluations"]:
         assert one["horizon_days"] == 60
@@ -170,6 +171,84 @@ def test_a_compared_preset_has_its_own_scoring_whatever_the_run_has(
     (tmp_path / "rfm.toml").unlink()
     (alone,) = rfm(*asked, "--preset", "klaviyo").json["evaluations"]
     assert evaluations[1]["segments"] == alone["segments"]
+
+
+# Stability
+
+
+def test_a_day_earlier_and_later_is_a_run_as_of_that_day(shop: Path) -> None:
+    first_orders = pd.read_csv(shop).groupby("customer_id").date.min()
+    day = date.fromisoformat(first_orders[first_orders < "2024-10-01"].max())
+    asked: dict[str, Any] = {"preset": "grid", "window": "180 days"}
+    before, own, after = (
+        {
+            row["customer_id"]: row["segment"]
+            for row in rfm_pipeline.segment(shop, as_of=day + timedelta(days=days), **asked)
+            .to_arrow()
+            .to_pylist()
+        }
+        for days in (-1, 0, 1)
+    )
+    assert own.keys() - before.keys(), "some ordered for the first time"
+    (stability,) = rfm_pipeline.evaluate(shop, horizon="30d", as_of=day, stability=True, **asked).stability
+    assert (stability.as_of, stability.replicates) == (day, 50)
+
+    def shares(segments: set[str]) -> list[float | None]:
+        members = [customer for customer, segment in own.items() if segment in segments]
+        stay = []
+        for other in (before, after):
+            known = [customer for customer in members if customer in other]
+            kept = sum(own[customer] == other[customer] for customer in known)
+            stay.append(kept / len(known) if known else None)
+        return stay
+
+    for segment in stability.segments:
+        assert [segment.day_earlier, segment.day_later] == shares({segment.segment})
+        assert segment.customers == list(own.values()).count(segment.segment)
+    everyone = stability.everyone
+    assert [everyone.day_earlier, everyone.day_later] == shares(set(own.values()))
+    total = sum(one.customers * one.resampled for one in stability.segments if one.resampled is not None)
+    assert everyone.resampled == pytest.approx(total / len(own))
+    assert everyone.resampled is not None
+    assert 0.5 < everyone.resampled < 1
+
+
+def test_too_many_bins_are_told_with_the_number_that_would_do(rfm: Rfm, tmp_path: Path) -> None:
+    """Of 300 customers, 60 have two orders and the others one."""
+    lines = [
+        f"c{number},{START + timedelta(days=(7 * number + 90 * again) % 200)},{number}.{again + 1}"
+        for number in range(300)
+        for again in range(1 + (number % 5 == 0))
+    ]
+    lines.append(f"c0,{START + timedelta(days=240)},5")
+    (tmp_path / "o.csv").write_text("\n".join(["customer_id,date,amount", *lines]), encoding="utf-8")
+    flags = ("--as-of", "2024-07-15", "--horizon", "40d", "--preset", "grid", "--stability")
+    output = rfm("evaluate", "o.csv", *flags, "--json").json
+    (stability,) = output["stability"]
+    recency, frequency, monetary = stability["dimensions"]
+    assert not recency["too_many_bins"]
+    assert not monetary["too_many_bins"]
+    assert frequency["empty_scores"] == [2, 3, 4]
+    assert (frequency["too_many_bins"], frequency["enough_bins"]) == (True, 2)
+    sentence = "5 bins are too many for frequency: no customer scores 2, 3 or 4; 2 would do."
+    assert output["conclusions"][-1] == f"grid, 5 bins: {sentence}"
+    shown = " ".join(rfm("evaluate", "o.csv", *flags).stdout.split())
+    assert sentence in shown
+    assert "Segment Customers Resampled Day earlier Day later" in shown
+
+
+def test_fixed_edges_do_not_depend_on_the_customers_and_ntile_is_not_resampled(
+    shop: Path, tmp_path: Path
+) -> None:
+    asked: dict[str, Any] = {"horizon": "30d", "as_of": "2024-09-01", "stability": True}
+    fixed = {"method": "fixed", "recency": {"edges": [30, 90, 180]}, "frequency": {"edges": [1, 2, 4]}}
+    scoring = {"scoring": {**fixed, "monetary": {"edges": [50, 100, 200]}}}
+    (stability,) = rfm_pipeline.evaluate(shop, **asked, settings=scoring).stability
+    assert (stability.replicates, stability.dimensions) == (0, ())
+    assert {one.resampled for one in stability.segments if one.customers} == {1.0}
+    (stability,) = rfm_pipeline.evaluate(shop, **asked, method="ntile").stability
+    assert {one.resampled for one in stability.segments} == {None}
+    assert stability.everyone.day_later is not None
 
 
 # Wrong inputs

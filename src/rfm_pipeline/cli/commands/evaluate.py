@@ -36,6 +36,14 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    stability: Annotated[
+        bool,
+        typer.Option(
+            "--stability",
+            help="Also show how many customers would keep their segment with other customers, or a day"
+            " earlier or later.",
+        ),
+    ] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -51,6 +59,8 @@ def evaluate(
       rfm evaluate orders.parquet --horizon 30d --as-of 2025-06-30 --as-of 2025-09-30
 
       rfm evaluate orders.parquet --compare preset=grid --compare preset=shopify --json
+
+      rfm evaluate orders.parquet --bins 5 --preset grid --stability
     """
     from rfm_pipeline.cli.date_options import as_of_date
     from rfm_pipeline.cli.progress import show_progress
@@ -63,6 +73,7 @@ def evaluate(
         parse_horizon(horizon),
         tuple(as_of_date("--as-of", text) for text in as_of or ()),
         tuple(compare or ()),
+        stability,
     )
     # A configured output is neither written nor validated.
     configuration = load_configuration({**with_source(flags, source), "output": ()}, config=config)

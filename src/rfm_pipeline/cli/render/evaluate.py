@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
+from rfm_pipeline.cli.render.stability import stability_table
 from rfm_pipeline.common import formatting
 from rfm_pipeline.evaluation.result import (
     SCORES,
@@ -37,6 +38,9 @@ def print_evaluation(evaluation: Evaluation) -> None:
     if evaluation.comparisons:
         title = "Difference in AUC of the map, by date"
         parts += [_by_date(title, first, _comparisons(evaluation), out.width)]
+    parts += [
+        stability_table(one, is_named=len(evaluation.configurations) > 1) for one in evaluation.stability
+    ]
     parts += [Text(), *map(Text, evaluation.conclusions), Text(), _explanation()]
     out.print(Group(*parts))
 

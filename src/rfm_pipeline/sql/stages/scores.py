@@ -85,16 +85,25 @@ def _quantile_ctes(spec: QuerySpec, dimension: DimensionScoring) -> list[Cte]:
     ctes = _refined(spec, dimension, value) if name == "monetary" else _counted(name, value)
     steps, cumulative = f"{name}_steps", f"{name}_cumulative"
     description = f"One row per {name} value, with the number of thresholds below it."
-    ctes.append(Cte(steps, description, _steps(spec, dimension.bins, cumulative), reads=(cumulative,)))
-    columns = recomputed_edge_names(spec, dimension)
+    select_steps = steps_sql(spec.dialect, dimension.bins, cumulative)
+    ctes.append(Cte(steps, description, select_steps, reads=(cumulative,)))
+    edges = select(edge_aggregates(name, recomputed_edge_names(spec, dimension)), steps)
+    ctes.append(Cte(f"{name}_edges", f"One row: the edges of {name}.", edges, reads=(steps,)))
+    return ctes
+
+
+def edge_aggregates(dimension: str, names: Sequence[str]) -> list[str]:
+    """Return the aggregates of values with their steps that are a dimension's edges, with their names.
+
+    Args:
+        dimension: Name of the dimension.
+        names: Names of the edges, from the worst score up.
+    """
     # The columns are in the order of the scores; the fewest days have the best score.
-    ordered = reversed(columns) if name == "recency" else columns
-    edges = [
+    ordered = reversed(names) if dimension == "recency" else names
+    return [
         f"MAX(CASE WHEN step < {k} THEN value END) AS {column}" for k, column in enumerate(ordered, start=1)
     ]
-    description = f"One row: the edges of {name}."
-    ctes.append(Cte(f"{name}_edges", description, select(edges, steps), reads=(steps,)))
-    return ctes
 
 
 def _counted(name: str, value: str) -> list[Cte]:
@@ -126,9 +135,17 @@ def _running_sums(order: str) -> list[str]:
     ]
 
 
-def _steps(spec: QuerySpec, bins: int, cumulative: str) -> str:
-    below, up_to = _threshold_counts(spec, bins)
-    middle = spec.dialect.floor_divide(f"({bins} * (below + up_to) - 1)", "(2 * customers)")
+def steps_sql(dialect: Dialect, bins: int, cumulative: str, keys: Sequence[str] = ()) -> str:
+    """Return the SELECT of each value's step, the number of thresholds below it with the rules for ties.
+
+    Args:
+        dialect: The SQL dialect.
+        bins: Number of bins.
+        cumulative: Relation with `value`, the customers `below` and `up_to` it, and all `customers`.
+        keys: Other columns to select.
+    """
+    below, up_to = _threshold_counts(dialect, bins)
+    middle = dialect.floor_divide(f"({bins} * (below + up_to) - 1)", "(2 * customers)")
     step = (
         "CASE\n"
         "    WHEN below = 0 THEN 0\n"
@@ -137,12 +154,12 @@ def _steps(spec: QuerySpec, bins: int, cumulative: str) -> str:
         f"    ELSE {below}\n"
         "  END"
     )
-    return select(["value", f"{step} AS step"], cumulative)
+    return select([*keys, "value", f"{step} AS step"], cumulative)
 
 
-def _threshold_counts(spec: QuerySpec, bins: int) -> tuple[str, str]:
+def _threshold_counts(dialect: Dialect, bins: int) -> tuple[str, str]:
     """Return the number of thresholds below a value, and up to it."""
-    divide = spec.dialect.floor_divide
+    divide = dialect.floor_divide
     return divide(f"({bins} * below)", "customers"), divide(f"({bins} * up_to)", "customers")
 
 
@@ -154,7 +171,7 @@ def _refined(spec: QuerySpec, dimension: DimensionScoring, value: str) -> list[C
     the highest exact value matters. No window function sorts many rows.
     """
     name, coarse = dimension.name, spec.dialect.coarse(value)
-    below, up_to = _threshold_counts(spec, dimension.bins)
+    below, up_to = _threshold_counts(spec.dialect, dimension.bins)
     has_threshold = f"{up_to} > {below}"
     counted = [f"{coarse} AS coarse", f"MAX({value}) AS highest", "COUNT(*) AS customers_here"]
     values = [
@@ -201,7 +218,7 @@ def _edges(spec: QuerySpec) -> str:
     columns, sources = [], []
     for dimension in spec.settings.scoring.dimensions:
         fixed = dimension.edges if dimension.method == "fixed" else spec.frozen.get(dimension.name, ())
-        columns += _edge_columns(spec, dimension, fixed)
+        columns += fixed_edge_columns(spec, dimension, fixed)
         if dimension.method == "quantile":
             columns += recomputed_edge_names(spec, dimension)
             sources.append(f"{dimension.name}_edges")
@@ -210,7 +227,7 @@ def _edges(spec: QuerySpec) -> str:
     return select(columns, "\nCROSS JOIN ".join(sources))
 
 
-def _edge_columns(spec: QuerySpec, dimension: DimensionScoring, edges: Sequence[Decimal]) -> list[str]:
+def fixed_edge_columns(spec: QuerySpec, dimension: DimensionScoring, edges: Sequence[Decimal]) -> list[str]:
     """Return columns with edges that the settings or an earlier run fixed; none if `edges` is empty."""
     if not edges:
         return []
