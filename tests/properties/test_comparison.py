@@ -56,7 +56,7 @@ def compared(a: Rows, b: Rows) -> OpenComparison:
         ("a", "b"),
         (None, None),
         ("segment", "monetary", "r_score"),
-        (),
+        ((), ()),
         (),
     )
     return compare_sides(sides, {})

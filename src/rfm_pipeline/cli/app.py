@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from rfm_pipeline.cli import json_log
-from rfm_pipeline.cli.help import ABOUT, COMMANDS, COMPLETION_VARIABLE, OPTIONS
+from rfm_pipeline.cli.help import ABOUT, COMMANDS, COMPLETION_VARIABLE, MAX_WIDTH, OPTIONS
 from rfm_pipeline.cli.streams import print_message
 from rfm_pipeline.common.cancellation import raise_if_cancelled
 from rfm_pipeline.errors import UsageError
@@ -81,6 +82,8 @@ def invoke(arguments: list[str]) -> int:
     modules = [import_module(f"rfm_pipeline.cli.commands.{name}") for name in names]
     group = _group(tuple((name, getattr(module, name)) for name, module in zip(names, modules, strict=True)))
     raise_if_cancelled()
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        _limit_help_width()
     if COMPLETION_VARIABLE in os.environ:
         # A shell asks for completions: typer prints them and exits.
         app(prog_name="rfm")
@@ -95,6 +98,13 @@ def invoke(arguments: list[str]) -> int:
     except _ArgumentError as error:
         raise _usage_error(error) from error
     return 0
+
+
+def _limit_help_width() -> None:
+    """Print the help of a command as wide as `overview` is, and not as wide as any terminal."""
+    from typer import rich_utils
+
+    rich_utils.MAX_WIDTH = min(shutil.get_terminal_size().columns, MAX_WIDTH)
 
 
 @cache

@@ -57,13 +57,14 @@ EPILOG = (
     " failed, 4 the warehouse failed, 5 the destination is locked, 6 over the cost limit."
 )
 
-_MAX_WIDTH = 100
+MAX_WIDTH = 100
+"""Columns of the help on a wider terminal."""
 _STYLES = {"dim": "2", "bold": "1", "name": "1;36", "flag": "33"}
 
 
 def overview() -> str:
     """Return the list of commands and options, as wide as the terminal and coloured if it shows colours."""
-    width = min(shutil.get_terminal_size().columns, _MAX_WIDTH)
+    width = min(shutil.get_terminal_size().columns, MAX_WIDTH)
     usage = f"{_styled('Usage:', 'flag')} {_styled('rfm [OPTIONS] COMMAND [ARGS]...', 'bold')}"
     return "\n".join(
         [

@@ -17,7 +17,7 @@ from itertools import pairwise
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Literal
 
-from rfm_pipeline.cli.streams import print_message
+from rfm_pipeline.cli.streams import print_labelled
 from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.untrusted_text import replace_unprintable
 
@@ -79,7 +79,7 @@ def warn(text: str) -> None:
     if is_enabled():
         _write("WARNING", "warning", text)
     else:
-        print_message(f"warning: {' '.join(text.split())}")
+        print_labelled("warning", " ".join(text.split()))
 
 
 def log_error(sentence: str, hint: str | None, code: int, trace: str) -> None:

@@ -19,6 +19,7 @@ from rfm_pipeline.cli.streams import (
     StdoutError,
     discard_stdout,
     open_missing_streams,
+    print_labelled,
     print_message,
     use_utf8,
 )
@@ -169,7 +170,11 @@ def _failed(message: str, hint: str | None, code: int, error: BaseException | No
     if json_log.is_enabled():
         json_log.log_error(sentence, hint, code, "".join(trace))
         return code
-    print_message("".join([*trace, f"error: {sentence}", f"\nhint: {hint}" if hint else ""]))
+    if trace:
+        print_message("".join(trace), end="")
+    print_labelled("error", sentence)
+    if hint:
+        print_labelled("hint", hint)
     return code
 
 

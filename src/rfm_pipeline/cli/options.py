@@ -48,6 +48,11 @@ class Flag(NamedTuple):
         return Annotated[self.kind | None, option]
 
 
+def quiet_option(text: str) -> Any:
+    """Return the option `--quiet`; the help says what a command still prints."""
+    return typer.Option("--quiet", "-q", help=text)
+
+
 def _column(role: str, contents: str) -> Flag:
     return Flag(("columns", role), str, (f"--{role.replace('_', '-')}",), f"Column of {contents}.", _COLUMNS)
 
@@ -319,12 +324,10 @@ Source = Annotated[
         show_default=False,
     ),
 ]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="Configuration file (default: rfm.toml).", show_default=False),
-]
+_CONFIG = "Configuration file (default: rfm.toml)."
+Config = Annotated[Path | None, typer.Option("--config", "-c", help=_CONFIG, show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
+Quiet = Annotated[bool, quiet_option("Print only errors.")]
 _REPLACE = "Replace the result of another source, which is refused otherwise."
 ReplaceSource = Annotated[bool, typer.Option("--replace-source", help=_REPLACE, rich_help_panel=_DESTINATION)]
 _FULL = "Read all files in an incremental run, and check the kept orders."

@@ -76,8 +76,8 @@ def run_command(
     *,
     as_json: bool,
     quiet: bool,
-) -> None:
-    """Run a command that computes one result, and print the result.
+) -> RunResult:
+    """Run a command that computes one result, print the result, and return it.
 
     Args:
         command: Name of the command, for the notification.
@@ -90,6 +90,7 @@ def run_command(
     with open_session(command, quiet=quiet) as session:
         result = session.add_result(execute(session.load(flags, config), session.observer))
     print_run_result(result, as_json=as_json, quiet=quiet)
+    return result
 
 
 def print_run_result(result: RunResult, *, as_json: bool, quiet: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,11 @@ from typing import Any, TextIO
 
 from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.untrusted_text import replace_unprintable
+
+_LABEL_STYLES = {"error": "1;31", "warning": "1;33", "hint": "36", "note": "36", "next": "32"}
+_DEFAULT_WIDTH = 80
+# Words, and commands in backticks, which are copied and so never broken over lines.
+_WORD = re.compile(r"[^\s`]*(?:`[^`]*`[^\s`]*)+|\S+")
 
 
 def open_missing_streams() -> None:
@@ -86,9 +92,56 @@ def print_message(text: str, end: str = "\n") -> None:
     A stderr that is closed or full must not change the outcome of the command.
     """
     with suppress(OSError, ValueError):
-        shown = text if sys.stderr.isatty() else mask_addresses(text)
-        sys.stderr.write(f"{replace_unprintable(shown, keep=chr(10))}{end}")
+        _write(text, end)
+
+
+def print_labelled(label: str, text: str) -> None:
+    """Print a sentence on stderr behind a label: wrapped on a terminal, and coloured if it shows colours.
+
+    Args:
+        label: `error`, `hint`, `warning`, `note` or `next`.
+        text: The sentence.
+    """
+    with suppress(OSError, ValueError):
+        if not sys.stderr.isatty():
+            _write(f"{label}: {text}", "\n")
+            return
+        indent = " " * (len(label) + 2)
+        lines = _wrap(replace_unprintable(text, keep="\n"), _stderr_width() - len(indent))
+        shows_colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        shown = f"\x1b[{_LABEL_STYLES[label]}m{label}:\x1b[0m" if shows_colours else f"{label}:"
+        sys.stderr.write(f"{shown} " + f"\n{indent}".join(lines) + "\n")
         sys.stderr.flush()
+
+
+def _write(text: str, end: str) -> None:
+    shown = text if sys.stderr.isatty() else mask_addresses(text)
+    sys.stderr.write(f"{replace_unprintable(shown, keep=chr(10))}{end}")
+    sys.stderr.flush()
+
+
+def _stderr_width() -> int:
+    """Return the columns of the terminal on stderr; `COLUMNS` takes precedence, as for all output."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _DEFAULT_WIDTH
+    return _DEFAULT_WIDTH
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Return the lines of a text, each at most `width` columns wide unless it is a single word."""
+    from rich.cells import cell_len
+
+    lines = [""]
+    for word in _WORD.findall(text):
+        line = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and cell_len(line) > width:
+            lines.append(word)
+        else:
+            lines[-1] = line
+    return lines
 
 
 def shows_customers() -> bool:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from rfm_pipeline.common.customer_mask import mask_addresses
 from rfm_pipeline.common.date_formats import parse_iso_date
+from rfm_pipeline.common.merged_order import merge_orders
 from rfm_pipeline.comparison.agreement import names_on_side_a
 from rfm_pipeline.comparison.columns import COMPARED
 from rfm_pipeline.comparison.configurations import open_configurations
@@ -169,7 +170,7 @@ def _open_tables(
             names=(a.name, b.name),
             as_of=(a.as_of, b.as_of),
             columns=tuple(sorted(common, key=lambda name: name != "segment")),
-            order=(*a.segments, *b.segments),
+            orders=(a.segments, b.segments),
             notes=(*opened[0].notes, *opened[1].notes),
         )
 
@@ -229,7 +230,8 @@ def compare_sides(sides: ComparedSides, renamed: Mapping[str, str]) -> OpenCompa
     pairs = sides.engine.rows(pairs_sql(sides.selects, values, dialect))
     segments = [{row[side] for row in pairs if row[side] is not None} for side in ("segment_a", "segment_b")]
     names = names_on_side_a(segments[0], segments[1], renamed)
-    flows, order = combine_flows(pairs, names, sides.order)
+    order_b = tuple(dict.fromkeys(names.get(name, name) for name in sides.orders[1]))
+    flows, order = combine_flows(pairs, names, merge_orders(sides.orders[0], order_b))
     totals = [
         SideTotals(
             sides.names[number],

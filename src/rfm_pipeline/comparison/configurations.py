@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.comparison.sides import ComparedSides
 from rfm_pipeline.config.loader import Configuration
+from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.access import needs_destination
 from rfm_pipeline.pipeline.configurations import configurations, label_of, staging_spec
@@ -81,14 +82,16 @@ def open_configurations(
             names=(label_of(plan.settings), choice.label),
             as_of=(row["as_of"], row["as_of"]),
             columns=COMPARED,
-            order=tuple(
-                dict.fromkeys(segment.name for spec in specs for segment in spec.segment_map.segments)
-            ),
+            orders=(_names(specs[0].segment_map), _names(specs[1].segment_map)),
             notes=(
                 f"{plan.source.label}: {read} read, {lines.kept:,} kept",
                 *dict.fromkeys([*plan.notes, *replace(plan, spec=specs[1]).notes]),
             ),
         )
+
+
+def _names(segment_map: SegmentMap) -> tuple[str, ...]:
+    return tuple(segment.name for segment in segment_map.segments)
 
 
 def _count_lines(plan: Plan) -> LineCounts:

@@ -91,7 +91,7 @@ class SegmentComparison(Struct, frozen=True):
     Attributes:
         a, b: The two sides.
         engine: The engine that compared them: `duckdb` or `bigquery`.
-        segments: The segments of side A, then those that only side B has.
+        segments: The segments of both sides, as far as their maps are known from best to worst.
         flows: The flows in the order of the segments; customers of one side only come last.
         columns: Number of customers of both sides whose values differ, by column.
         notes: Facts about the sides, one phrase each.
@@ -247,7 +247,8 @@ def combine_flows(
     Args:
         pairs: Rows of `pairs_sql`.
         names: Segments of side B that have another name on side A, each with that name.
-        order: Known names in their order; others follow, those with the most money per customer first.
+        order: Known names, each once, in their order; others follow, those with the most money per customer
+            first.
     """
     flows: dict[tuple[str | None, str | None], Flow] = {}
     for row in pairs:
@@ -263,7 +264,9 @@ def combine_flows(
             )
         flows[a, b] = flow
     sides = [_ordered([(pair[side], flow) for pair, flow in flows.items()], side, order) for side in (0, 1)]
-    segments = tuple(dict.fromkeys([*sides[0], *sides[1]]))
+    last = {name: len(order) for name in (*sides[0], *sides[1])}
+    positions = {**last, **{name: position for position, name in enumerate(order)}}
+    segments = tuple(sorted(last, key=lambda name: positions[name]))
     place: dict[str | None, int] = {name: number for number, name in enumerate(segments)}
     place[None] = len(place)
     ordered = sorted(flows, key=lambda pair: (None in pair, place[pair[0]], place[pair[1]]))

@@ -62,7 +62,7 @@ class ComparedSides(Struct, frozen=True):
         names: Their names.
         as_of: Their as-of dates; None if unknown.
         columns: Names of the columns to compare, the first of which is `segment`.
-        order: Known names of segments in their order.
+        orders: Names of the segments of each side from best to worst; empty if unknown.
         notes: Facts about the sides, one phrase each.
     """
 
@@ -71,7 +71,7 @@ class ComparedSides(Struct, frozen=True):
     names: tuple[str, str]
     as_of: tuple[date | None, date | None]
     columns: tuple[str, ...]
-    order: tuple[str, ...]
+    orders: tuple[tuple[str, ...], tuple[str, ...]]
     notes: tuple[str, ...]
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.merged_order import merge_orders
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.pipeline.checksums import refuse_edited
 from rfm_pipeline.results.destination import Destination
@@ -36,9 +37,9 @@ class ComparedDates(Struct, frozen=True):
 
     @property
     def segments(self) -> tuple[str, ...]:
-        """The segments of the later map from best to worst, then those that only the earlier map has."""
-        maps = (self.now.segment_map, self.before.segment_map)
-        return tuple(dict.fromkeys(segment.name for known in maps for segment in known.segments))
+        """The segments of both maps from best to worst; those of the later map have its order."""
+        now, before = self.now.segment_map, self.before.segment_map
+        return merge_orders(*([segment.name for segment in known.segments] for known in (now, before)))
 
     @property
     def unchecked(self) -> tuple[date, ...]:

@@ -79,7 +79,7 @@ class Transitions(Struct, frozen=True):
     Attributes:
         destination: Label of the destination.
         earlier, later: The results of the two dates.
-        segments: The segments of the later map in its order, then those that only the earlier map has.
+        segments: The segments of both maps from best to worst.
         flows: The flows in the order of the segments; new and lapsed customers come last.
         unchecked: The dates without a checksum, which an earlier version published.
     """

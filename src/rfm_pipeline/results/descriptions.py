@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from rfm_pipeline.common.formatting import format_amount, format_count, format_percent
 from rfm_pipeline.results.statistics import DimensionScores, Drift
+
+_MAX_DECIMALS = 9
+"""Decimals of a monetary value."""
 
 
 def describe_edges(scores: DimensionScores) -> list[tuple[int, str]]:
@@ -14,6 +18,8 @@ def describe_edges(scores: DimensionScores) -> list[tuple[int, str]]:
 
     >>> describe_edges(DimensionScores("recency", "fixed", (Decimal(180), Decimal(365)), (1, 1, 1)))
     [(3, 'up to 180 days'), (2, '181 to 365 days'), (1, '366 days and more')]
+    >>> describe_edges(DimensionScores("monetary", "quantile", (Decimal(7), Decimal(30)), (1, 1, 1)))
+    [(3, 'above 30.00'), (2, 'above 7.00 to 30.00'), (1, 'up to 7.00')]
     """
     if scores.edges is None:
         share = f"a {_ordinal(len(scores.customers))} of the customers"
@@ -22,7 +28,7 @@ def describe_edges(scores: DimensionScores) -> list[tuple[int, str]]:
     limits = list(scores.edges)
     if scores.name == "recency":
         return _from_best(limits)
-    return list(reversed(_ascending(limits, scores.name)))
+    return list(reversed(_amounts(limits) if scores.name == "monetary" else _orders(limits)))
 
 
 def _from_best(limits: list[Decimal]) -> list[tuple[int, str]]:
@@ -43,24 +49,17 @@ def _days(low: int, high: int) -> str:
     return f"up to {format_count(high, 'day')}" if low == 0 else f"{low:,} to {format_count(high, 'day')}"
 
 
-def _ascending(limits: list[Decimal], name: str) -> list[tuple[int, str]]:
+def _orders(limits: list[Decimal]) -> list[tuple[int, str]]:
     ranges: list[tuple[int, str]] = []
-    below = None
-    for score, limit in enumerate(limits, start=1):
-        ranges.append((score, _range(below, limit, name)))
-        below = limit
-    assert below is not None  # there are at least two bins
-    return [*ranges, (len(limits) + 1, _above(below, name))]
-
-
-def _range(below: Decimal | None, limit: Decimal, name: str) -> str:
-    if below is not None and limit <= below:
-        return "no customer"
-    if name == "monetary":
-        return f"up to {format_amount(limit)}"
     # Each customer has at least one order.
-    low = 1 if below is None else max(1, int(below) + 1)
-    high = int(limit)
+    low = 1
+    for score, high in enumerate((int(limit) for limit in limits), start=1):
+        ranges.append((score, _order_range(low, high)))
+        low = max(low, high + 1)
+    return [*ranges, (len(limits) + 1, f"{format_count(low, 'order')} and more")]
+
+
+def _order_range(low: int, high: int) -> str:
     if high < low:
         return "no customer"
     if low == high:
@@ -68,10 +67,21 @@ def _range(below: Decimal | None, limit: Decimal, name: str) -> str:
     return f"up to {format_count(high, 'order')}" if low == 1 else f"{low:,} to {format_count(high, 'order')}"
 
 
-def _above(below: Decimal, name: str) -> str:
-    if name == "monetary":
-        return f"above {format_amount(below)}"
-    return f"{format_count(int(below) + 1, 'order')} and more"
+def _amounts(limits: list[Decimal]) -> list[tuple[int, str]]:
+    texts = _distinct_amounts(limits)
+    ranges = [(1, f"up to {texts[0]}")]
+    for score, (below, limit) in enumerate(pairwise(texts), start=2):
+        ranges.append((score, "no customer" if limit == below else f"above {below} to {limit}"))
+    return [*ranges, (len(limits) + 1, f"above {texts[-1]}")]
+
+
+def _distinct_amounts(limits: list[Decimal]) -> list[str]:
+    """Return the limits with two decimals, or with as many as tell different limits apart."""
+    for decimals in range(2, _MAX_DECIMALS):
+        texts = [format_amount(limit) if decimals == 2 else f"{limit:,.{decimals}f}" for limit in limits]
+        if len(set(texts)) == len(set(limits)):
+            return texts
+    return [f"{limit:,.{_MAX_DECIMALS}f}" for limit in limits]
 
 
 def describe_drift(drift: Drift, dimensions: Sequence[DimensionScores], customers: int) -> str:

@@ -403,7 +403,7 @@ def test_python_compares_results_frames_files_and_configurations(
         assert rfm_pipeline.compare("classic.csv", classic).is_equal
         frames = rfm_pipeline.compare(classic.to_polars(), frame[["customer_id", "segment"]])
     assert len(result.customers) == result.moved > 0
-    assert result.segments[:2] == ("Champions", "Potential Loyalists"), "in the order of the map"
+    assert result.segments[:2] == ("Champions", "Loyal Customers"), "from best to worst"
     asked = rfm_pipeline.compare(lines, {"preset": "grid"}, customer_id="Kunde")
     assert asked.kappa == result.kappa == frames.kappa
     assert sum(row["customers"] for row in asked.rows()) == 80

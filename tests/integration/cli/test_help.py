@@ -145,15 +145,25 @@ def test_a_commands_help_prints_every_text_in_full(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     function = getattr(import_module(f"rfm_pipeline.cli.commands.{command}"), command)
-    printed = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", rfm(command, "--help").stdout).split())
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", rfm(command, "--help").stdout).splitlines()
+    # As wide as `rfm --help`, however wide the terminal is.
+    assert max(len(line.rstrip()) for line in lines) == 100
+    printed = " ".join(re.sub(r"[│╭╮╰╯─]", "", " ".join(lines)).split())
     assert " ".join(function.__doc__.split()) in printed
+    # An example is one line, which can be copied.
+    examples = [line.strip() for line in function.__doc__.partition("Examples:")[2].splitlines()]
+    assert set(examples) <= {line.strip() for line in lines}
+    assert "--quiet -q" in printed
     options = [
         option.help
         for parameter in inspect.signature(function, eval_str=True).parameters.values()
         for option in getattr(parameter.annotation, "__metadata__", ())
     ]
     assert len(options) >= 2
-    assert [text for text in options if text not in printed] == []
+    assert [text for text in options if " ".join(text.split()) not in printed] == []
+    monkeypatch.setenv("COLUMNS", "80")
+    # The ellipsis of a word that does not fit into its column.
+    assert "…" not in rfm(command, "--help").stdout
 
 
 def test_rich_markup_in_a_help_text_is_printed_literally(rfm: Rfm, monkeypatch: pytest.MonkeyPatch) -> None:

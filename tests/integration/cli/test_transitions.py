@@ -79,7 +79,7 @@ def test_a_changed_segment_map_has_the_cause_rules(shop: Path, rfm: Rfm) -> None
     assert flow("Recent", "Fresh", 1, 10, 20, rules=1) in result["flows"]
     assert flow("Best", "Fresh", 2, 40, 30, rules=2) in result["flows"]
     assert flow("Gone", "Best", 1, 10, 40, behaviour=1) in result["flows"]
-    assert result["segments"] == ["Best", "Fresh", "Slipping", "Gone", "Recent"]
+    assert result["segments"] == ["Best", "Fresh", "Recent", "Slipping", "Gone"]
 
 
 @pytest.mark.slow
@@ -121,20 +121,32 @@ def test_with_ntile_every_move_has_a_cause(shop: Path, rfm: Rfm) -> None:
 
 
 @pytest.mark.slow
-def test_the_terminal_shows_segments_causes_and_moves(published: Path, rfm: Rfm) -> None:
+def test_the_terminal_shows_segments_causes_and_moves(
+    published: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lines = rfm("transitions").stdout.splitlines()
     assert lines[0].startswith(f"{EARLIER} → {LATER}  duckdb:rfm.duckdb")
     assert re.findall(r"\d+", lines[1]) == ["6", "1", "1", "6", "4"]
-    assert [line.split() for line in lines[3:8]] == [
+    assert [line.split() for line in lines[3:9]] == [
         ["Segment", "Before", "Came", "New", "Left", "Lapsed", "Now", "Revenue"],
         ["Best", "3", "+1", "0", "−3", "0", "1", "40.00"],
         ["Recent", "1", "+2", "+1", "0", "0", "4", "60.00"],
         ["Slipping", "0", "+1", "0", "0", "0", "1", "30.00"],
         ["Gone", "2", "0", "0", "−1", "−1", "0", "0.00"],
+        ["Total", "6", "+4", "+1", "−4", "−1", "6", "130.00"],
     ]
-    assert re.findall(r"[\d.]+", lines[9]) == ["4", "2", "50.0", "1", "25.0", "1", "25.0"]
-    assert [line.split("  ")[0] for line in lines[12:]] == ["Gone → Best", "Best → Recent", "Best → Slipping"]
-    assert lines[13].endswith("1 by time passing, 1 by moved edges")
+    assert re.findall(r"[\d.]+", lines[10]) == ["4", "2", "50.0", "1", "25.0", "1", "25.0"]
+    assert [re.split(r" {2,}", line) for line in lines[12:]] == [
+        ["Move", "Customers", "Revenue", "Time", "Behaviour", "Edges", "Rules"],
+        ["Gone → Best", "1", "40.00", "·", "1", "·", "·"],
+        ["Best → Recent", "2", "30.00", "1", "·", "1", "·"],
+        ["Best → Slipping", "1", "30.00", "1", "·", "·", "·"],
+        ["Total", "4", "100.00", "2", "1", "1", "·"],
+    ]
+    monkeypatch.setenv("COLUMNS", "60")
+    # A narrow terminal drops the causes that no customer has.
+    narrow = rfm("transitions").stdout.splitlines()[12].split()
+    assert narrow == ["Move", "Customers", "Revenue", "Time", "Behaviour", "Edges"]
 
 
 def test_csv_has_every_movement(published: Path, rfm: Rfm) -> None:

@@ -71,9 +71,15 @@ def test_each_frequency_is_in_the_description_of_its_score_only(edges: list[int]
         ("frequency", [1, 2, 5], ["6 orders and more", "3 to 5 orders", "2 orders", "1 order"]),
         ("frequency", [1, 1, 1], ["2 orders and more", "no customer", "no customer", "1 order"]),
         ("frequency", [0, 3], ["4 orders and more", "up to 3 orders", "no customer"]),
-        ("monetary", ["255", "381.5"], ["above 381.50", "up to 381.50", "up to 255.00"]),
+        ("monetary", ["255", "381.5"], ["above 381.50", "above 255.00 to 381.50", "up to 255.00"]),
         ("monetary", ["9.99", "9.99"], ["above 9.99", "no customer", "up to 9.99"]),
-        ("monetary", ["-5", "1234567.895"], ["above 1,234,567.90", "up to 1,234,567.90", "up to -5.00"]),
+        (
+            "monetary",
+            ["-5", "1234567.895"],
+            ["above 1,234,567.90", "above -5.00 to 1,234,567.90", "up to -5.00"],
+        ),
+        # More decimals where two would make different edges look equal.
+        ("monetary", ["7.001", "7.004"], ["above 7.004", "above 7.001 to 7.004", "up to 7.001"]),
     ],
 )
 def test_edges_are_described_from_the_best_score_down(

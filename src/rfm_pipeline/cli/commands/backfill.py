@@ -68,7 +68,7 @@ def backfill(
     Examples:
       rfm backfill orders.parquet --from 2025-01-01 --until 2025-12-31
 
-      rfm backfill orders.parquet --from 2024-01-31 --until 2025-12-31 --every month --to duckdb:shop.duckdb
+      rfm backfill orders.parquet --from 2024-01-31 --until 2025-12-31 --every month --to shop.parquet
 
       rfm backfill orders.parquet --every stored
     """

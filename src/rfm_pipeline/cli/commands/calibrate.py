@@ -26,7 +26,7 @@ def calibrate(
     Examples:
       rfm calibrate orders.csv
 
-      rfm calibrate bigquery://shop.sales.raw_transactions --to bigquery://shop.marketing --as-of 2025-12-31
+      rfm calibrate bigquery://shop.sales.orders --to bigquery://shop.crm --as-of 2025-12-31
     """
     from rfm_pipeline.cli.session import run_command
     from rfm_pipeline.pipeline.calibrate import calibrate as run_calibration

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rfm_pipeline.cli.options import Config, Json, Source, takes_settings, with_source
+from rfm_pipeline.cli.options import Config, Json, Quiet, Source, takes_settings, with_source
 
 
 @takes_settings()
@@ -13,6 +13,7 @@ def check(
     source: Source = None,
     config: Config = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Validate everything that a run needs and show what it would do. Nothing is written.
 
@@ -38,15 +39,15 @@ def check(
 
     configuration = load_configuration(with_source(flags, source), config=config)
     permissions = access(configuration.settings)
-    if permissions and not as_json:
+    if permissions and not (as_json or quiet):
         print_access(permissions)
     if permissions:
         permissions.raise_if_missing()
     with open_plan(configuration, bounds_read=True) as plan:
-        with show_progress(quiet=False) as observer:
+        with show_progress(quiet=quiet) as observer:
             notes = rehearse(plan, observer)
         if as_json:
             about = {"notes": [*plan.notes, *notes], "access": permissions.to_json() if permissions else None}
             print_json({**plan.to_json(), **about})
-        else:
+        elif not quiet:
             print_plan(plan, notes)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import Config, Json, takes_settings
+from rfm_pipeline.cli.options import Config, Json, Quiet, takes_settings
 from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 
@@ -76,6 +76,7 @@ def compare(
     as_csv: Csv = False,
     config: Config = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare two segmentations of the same customers. Nothing is published.
 
@@ -108,7 +109,7 @@ def compare(
     columns = {role: named[role] for role in ("customer_id", "segment", "monetary") if role in named}
     request = Request(a, b, changes, columns, _renamed(rename or ()))
     with (
-        show_progress(quiet=as_json or as_csv) as observer,
+        show_progress(quiet=quiet or as_json or as_csv) as observer,
         open_comparison(configuration, request, observer) as comparison,
     ):
         if as_csv:
@@ -119,7 +120,7 @@ def compare(
         )
     if as_json:
         print_json(comparison.result.to_json())
-    else:
+    elif not quiet:
         from rfm_pipeline.cli.render.compare import print_comparison
 
         print_comparison(comparison.result, customers, listed)

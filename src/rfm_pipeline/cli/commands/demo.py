@@ -49,6 +49,7 @@ def demo(
     """
     from msgspec.structs import replace
 
+    from rfm_pipeline.cli.next_step import print_next_step
     from rfm_pipeline.cli.progress import show_progress
     from rfm_pipeline.cli.session import print_run_result
     from rfm_pipeline.config.loader import Configuration, load_configuration
@@ -80,3 +81,5 @@ def demo(
         write_shop(source, lines=line_count, seed=seed)
         result = run_pipeline(configuration, observer, replace_source=True)
     print_run_result(result, as_json=as_json, quiet=quiet)
+    if not (as_json or quiet):
+        print_next_step(result, flags, config, is_demo=True)

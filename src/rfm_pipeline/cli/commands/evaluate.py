@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import Config, Json, Source, takes_settings, with_source
+from rfm_pipeline.cli.options import Config, Json, Quiet, Source, takes_settings, with_source
 from rfm_pipeline.cli.render.json import print_json
 
 
@@ -46,6 +46,7 @@ def evaluate(
     ] = False,
     config: Config = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show what customers scored on dates in the past bought afterwards. Nothing is published.
 
@@ -77,11 +78,11 @@ def evaluate(
     )
     # A configured output is neither written nor validated.
     configuration = load_configuration({**with_source(flags, source), "output": ()}, config=config)
-    with show_progress(quiet=as_json) as observer:
+    with show_progress(quiet=quiet or as_json) as observer:
         evaluation = evaluate_scores(configuration, request, observer)
     if as_json:
         print_json(evaluation.to_json())
-    else:
+    elif not quiet:
         from rfm_pipeline.cli.render.evaluate import print_evaluation
 
         print_evaluation(evaluation)

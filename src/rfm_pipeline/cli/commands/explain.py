@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import Config, Json, Source, takes_settings, with_source
+from rfm_pipeline.cli.options import Config, Json, Quiet, Source, takes_settings, with_source
 from rfm_pipeline.cli.render.json import print_json
 
 
@@ -20,6 +20,7 @@ def explain(
     *,
     config: Config = None,
     as_json: Json = False,
+    quiet: Quiet = False,
     list_all: Annotated[
         bool, typer.Option("--all", help="List all orders of the customer, not only the newest 20.")
     ] = False,
@@ -42,11 +43,11 @@ def explain(
 
     # A configured output is neither written nor validated.
     configuration = load_configuration({**with_source(flags, source), "output": ()}, config=config)
-    with show_progress(quiet=as_json) as observer:
+    with show_progress(quiet=quiet or as_json) as observer:
         explanation = explain_customer(configuration, customer, observer, newest=None if list_all else NEWEST)
     if as_json:
         print_json(explanation.to_json())
-    else:
+    elif not quiet:
         from rfm_pipeline.cli.render.explain import print_explanation
 
         print_explanation(explanation)

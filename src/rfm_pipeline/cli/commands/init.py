@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import FLAGS, Source, takes_settings
+from rfm_pipeline.cli.options import FLAGS, Quiet, Source, takes_settings
 
 # Options that help to read the source, and answer its questions; other settings are edited in the file.
 _SOURCE_SETTINGS = {
@@ -25,6 +25,8 @@ def init(
     source: Source = None,
     config: Annotated[Path, typer.Option("--config", "-c", help="File to write.")] = _DEFAULT_FILE,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    *,
+    quiet: Quiet = False,
 ) -> None:
     """Write a configuration file with every setting, and with the columns of a source.
 
@@ -58,5 +60,7 @@ def init(
         raise UsageError(
             f"{config} can't be written: {error.strerror}.", "choose another file with --config."
         ) from None
+    if quiet:
+        return
     check, run = (shlex.join(["rfm", command, *config_option]) for command in ("check", "run"))
     print(replace_unprintable(f"Wrote {config}. Next: {check}, then {run}."))

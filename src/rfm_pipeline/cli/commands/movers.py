@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, takes_settings
+from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, Quiet, takes_settings
 from rfm_pipeline.cli.render.json import print_json
 
 _LISTED = 20
@@ -62,6 +62,7 @@ def movers(
     clear: Clear = False,
     config: Config = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """List the customers to write to: who slipped, woke up, is new at the top, or is due.
 
@@ -96,7 +97,7 @@ def movers(
         result = find_movers(configuration, conditions, first, last, limit=top or _LISTED)
     if as_json:
         print_json({**result.to_json(), "output": str(output) if output else None})
-    else:
+    elif not quiet:
         from rfm_pipeline.cli.render.movers import print_movers
 
         print_movers(result, output)

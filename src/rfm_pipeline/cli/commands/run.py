@@ -49,6 +49,7 @@ def run(
 
       zcat lines.csv.gz | rfm run - --to duckdb:shop.duckdb --json
     """
+    from rfm_pipeline.cli.next_step import print_next_step
     from rfm_pipeline.cli.session import run_command
     from rfm_pipeline.pipeline.run import run as run_pipeline
 
@@ -57,4 +58,6 @@ def run(
         Thread(target=import_module, args=("rfm_pipeline.cli.render.run_result",), daemon=True).start()
     settings = with_source(flags, source)
     execute = partial(run_pipeline, replace_source=replace_source, full=full)
-    run_command("run", execute, settings, config, as_json=as_json, quiet=quiet)
+    result = run_command("run", execute, settings, config, as_json=as_json, quiet=quiet)
+    if not (as_json or quiet):
+        print_next_step(result, settings, config)

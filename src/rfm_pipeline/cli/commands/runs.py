@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, takes_settings
+from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, quiet_option, takes_settings
 from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
+
+Ids = Annotated[bool, quiet_option("Print only the ids of the runs, one per line.")]
 
 
 @takes_settings(*SOURCE_PARAMETERS)
@@ -23,6 +25,7 @@ def runs(
     ] = 20,
     config: Config = None,
     as_json: Json = False,
+    quiet: Ids = False,
 ) -> None:
     """List the recorded runs, or show one: lines, result, exclusions, audits and cost.
 
@@ -57,6 +60,9 @@ def runs(
         else:
             listed = [record.to_json() for record in reversed(records[-limit:])]
             print_json({"destination": label, "runs": listed})
+        return
+    if quiet:
+        print("\n".join(one.run_id for one in ([record] if record else reversed(records[-limit:]))))
         return
     from rfm_pipeline.cli.render.runs import print_run, print_runs
 

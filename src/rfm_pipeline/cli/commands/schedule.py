@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from rfm_pipeline.cli.options import Json
+from rfm_pipeline.cli.options import Json, quiet_option
 from rfm_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ IdentityProvider = Annotated[
     str | None,
     _unset(
         _CLOUD,
-        "For github-actions: workload identity provider of Google, projects/NUMBER/locations/global/"
-        "workloadIdentityPools/POOL/providers/PROVIDER, in place of a key.",
+        "For github-actions: workload identity provider of Google by its full name, projects/NUMBER/"
+        " ... /providers/PROVIDER, in place of a key.",
     ),
 ]
 PullSecret = Annotated[
@@ -89,11 +89,15 @@ PullSecret = Annotated[
 ]
 OperatorOption = Annotated[
     Literal["docker", "kubernetes", "cloud-run"],
-    _option(
-        _CLOUD,
-        "For airflow: a container on the worker, a pod, or a Cloud Run job; Composer has the latter two.",
+    typer.Option(
+        help="For airflow: 'docker', a container on the worker, 'kubernetes', a pod, or 'cloud-run', a job;"
+        " Composer has the latter two.",
+        metavar="<name>",
+        rich_help_panel=_CLOUD,
     ),
 ]
+
+FilesOnly = Annotated[bool, quiet_option("Print only the files and errors: no notes, and no next steps.")]
 
 
 def schedule(
@@ -143,6 +147,7 @@ def schedule(
     ] = False,
     yes: Annotated[bool, _option(_OUTPUT, "Install or remove without asking.", "--yes", "-y")] = False,
     as_json: Json = False,
+    quiet: FilesOnly = False,
 ) -> None:
     """Print the configuration that starts a run every day, for the scheduler of your choice.
 
@@ -169,12 +174,12 @@ def schedule(
     from rfm_pipeline.schedule.spec import Cloud, Identity
 
     if remove:
-        confirm_and_execute(removal_steps(target, name), yes=yes)
+        confirm_and_execute(removal_steps(target, name), yes=yes, quiet=quiet)
         return
     when = _when(target, at, timezone)
     words = _command(arguments)
     if target == "wait":
-        _wait(when["at"], timezone, words)
+        _wait(when["at"], timezone, words, quiet=quiet)
     what = _what_to_run(
         target, image=image, program=program, folder=folder, config=config, env=env, secret=secret,
         pull_secret=pull_secret, on_machine=target != "airflow" or operator == "docker",
@@ -193,15 +198,16 @@ def schedule(
                 "write the units with --write, and copy them to /etc/systemd/system.",
             )
         steps = install_steps(target, name, rendered)
-        print_notes(rendered.notes)
-        confirm_and_execute(steps, yes=yes)
+        if not quiet:
+            print_notes(rendered.notes)
+        confirm_and_execute(steps, yes=yes, quiet=quiet)
     elif as_json:
         print_rendered_json(rendered)
     elif write:
         _refuse_overwriting(write, [file.name for file in rendered.files], daily)
-        write_rendered(rendered, write)
+        write_rendered(rendered, write, quiet=quiet)
     else:
-        print_rendered(rendered)
+        print_rendered(rendered, quiet=quiet)
 
 
 def _refuse_overwriting(folder: Path, names: list[str], daily: Schedule) -> None:
@@ -291,7 +297,7 @@ def _command(arguments: list[str] | None) -> tuple[str, ...]:
     return words
 
 
-def _wait(at: Any, timezone: str | None, words: tuple[str, ...]) -> NoReturn:
+def _wait(at: Any, timezone: str | None, words: tuple[str, ...], *, quiet: bool) -> NoReturn:
     import os
     import subprocess
     import sys
@@ -301,7 +307,8 @@ def _wait(at: Any, timezone: str | None, words: tuple[str, ...]) -> NoReturn:
     from rfm_pipeline.schedule.wait import next_start, wait_until
 
     start = next_start(datetime.now(UTC), at, ZoneInfo(timezone) if timezone else None)
-    print(f"Waiting until {start:%Y-%m-%d %H:%M %Z}.", file=sys.stderr, flush=True)
+    if not quiet:
+        print(f"Waiting until {start:%Y-%m-%d %H:%M %Z}.", file=sys.stderr, flush=True)
     wait_until(start)
     command = [sys.executable, "-m", "rfm_pipeline", *words]
     if sys.platform == "win32":

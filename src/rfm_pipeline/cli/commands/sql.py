@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import Config, Flag, Source, takes_settings, with_source
+from rfm_pipeline.cli.options import Config, Flag, Source, quiet_option, takes_settings, with_source
 from rfm_pipeline.errors import UsageError
 
 _MODEL, _VIEW = "A model for the warehouse's own tools", "A view for readers of an older table"
@@ -61,6 +61,10 @@ _TO = Flag(
     ("to",), str, ("--to",), "Destination of the view, as duckdb:FILE or bigquery://project.dataset.", _VIEW
 )
 
+Unlisted = Annotated[
+    bool, quiet_option("Do not list the files that --output writes; a query is printed all the same.")
+]
+
 
 @takes_settings("output", "to", "duckdb_memory_limit", "duckdb_threads", also=(_TO,))
 def sql(
@@ -75,6 +79,7 @@ def sql(
     history: History = False,
     output: Output = None,
     compatible_view: CompatibleView = None,
+    quiet: Unlisted = False,
 ) -> None:
     """Print the whole computation as one query, to read or to run elsewhere.
 
@@ -124,5 +129,7 @@ def sql(
     if output is None:
         print_sql(files[0].alone.rstrip("\n"))
         return
-    for path in write_files(files, output):
-        print(f"Wrote {path}.")
+    written = write_files(files, output)
+    if not quiet:
+        for path in written:
+            print(f"Wrote {path}.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, takes_settings
+from rfm_pipeline.cli.options import SOURCE_PARAMETERS, Config, Json, Quiet, takes_settings
 from rfm_pipeline.cli.render.json import print_json
 from rfm_pipeline.errors import UsageError
 
@@ -28,6 +28,7 @@ def transitions(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print all movements as CSV.")] = False,
     config: Config = None,
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show which customers moved between segments from one as-of date to another, and why.
 
@@ -57,7 +58,7 @@ def transitions(
         import sys
 
         csv.writer(sys.stdout, lineterminator="\n").writerows(result.to_csv())
-    else:
+    elif not quiet:
         from rfm_pipeline.cli.render.transitions import print_transitions
 
         print_transitions(result)

@@ -16,7 +16,7 @@ from rfm_pipeline.cli.streams import shows_customers
 from rfm_pipeline.common import formatting
 from rfm_pipeline.common.customer_mask import mask_addresses, mask_customer
 from rfm_pipeline.common.untrusted_text import replace_unprintable_in
-from rfm_pipeline.comparison.result import Flow, SegmentComparison
+from rfm_pipeline.comparison.result import Flow, SegmentComparison, count_customers, total
 from rfm_pipeline.results.json_values import plain
 
 _DASH = "–"
@@ -119,6 +119,10 @@ def _segments(comparison: SegmentComparison) -> Table:
             cells.append(f"{side.customers:,}" if side.customers else _DASH)
             cells += [_amount(side.revenue)] * shown
         table.add_row(*cells)
+    cells = ["", "Total"]
+    for totals, shown in zip((comparison.a, comparison.b), has_money, strict=True):
+        cells += [f"{totals.customers:,}", *[_amount(totals.revenue)] * shown]
+    table.add_row(*cells, style="bold")
     return table
 
 
@@ -155,6 +159,8 @@ def _moves(moves: Sequence[Flow]) -> Group:
     for flow in moves[:_MAX_MOVES]:
         name = f"{flow.a or 'not on side A'} → {flow.b or 'not on side B'}"
         table.add_row(Text(name), f"{flow.customers:,}", *[_amount(flow.revenue)] * has_money)
+    revenue = _amount(total(flow.revenue for flow in moves))
+    table.add_row("Total", f"{count_customers(moves):,}", *[revenue] * has_money, style="bold")
     more = len(moves) - _MAX_MOVES
     if more <= 0:
         return Group(table)

@@ -84,7 +84,7 @@ _DROPPED_FIRST = (8, 6, 9, 3, 5, 4)
 
 
 def _segments(one: DateEvaluation, width: int) -> Table:
-    rows = [_cells(segment) for segment in one.segments]
+    rows = [*(_cells(segment) for segment in one.segments), _total_cells(one)]
     left = (0, 3, 6, 8)
     shown = list(range(len(_HEADINGS)))
     for dropped in _DROPPED_FIRST:
@@ -99,10 +99,27 @@ def _segments(one: DateEvaluation, width: int) -> Table:
             no_wrap=index > 0,
             style="dim" if index in left[1:] else "",
         )
-    for segment, row in zip(one.segments, rows, strict=True):
-        style = "" if segment.outcome.customers else "dim"
+    styles = ["" if segment.outcome.customers else "dim" for segment in one.segments]
+    for style, row in zip([*styles, "bold"], rows, strict=True):
         table.add_row(*(Text(row[index]) for index in shown), style=style)
     return table
+
+
+def _total_cells(one: DateEvaluation) -> list[str]:
+    everyone = one.everyone
+    orders, revenue = per_customer(everyone.orders, everyone), per_customer(everyone.revenue, everyone)
+    return [
+        "Total",
+        f"{everyone.customers:,}",
+        _share(everyone.share),
+        _shares_interval(everyone.share_interval),
+        "1.00" if everyone.bought_again else _DASH,
+        _DASH if orders is None else f"{orders:.2f}",
+        "",
+        _DASH if revenue is None else f"{revenue:,.2f}",
+        "",
+        _share(1.0 if everyone.revenue else None),
+    ]
 
 
 def _width(rows: Sequence[Sequence[str]]) -> int:

@@ -187,8 +187,10 @@ def _segments(result: RunResult, width: int) -> Table:
         )
         for segment in statistics.segments
     ]
+    revenue = formatting.format_amount(statistics.revenue)
+    total = ("Total", f"{statistics.customers:,}", "", revenue, "")
     headings = ("Segment", "Customers", "Share", "Revenue", "Share")
-    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
+    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, total, strict=True)]
     # The bar gets the width that names and figures leave; on a narrow terminal, the shares are dropped.
     bar_width = min(_BAR_WIDTH, width - sum(widths) - 2 * len(widths))
     shown = (0, 1, 2, 3, 4) if sum(widths) + 2 * (len(widths) - 1) <= width else (0, 1, 3)
@@ -211,6 +213,7 @@ def _segments(result: RunResult, width: int) -> Table:
         bar = [Text(_bar(share, bar_width), style="cyan")] if bar_width > 0 else []
         cells = [Text(row[index]) for index in shown]
         table.add_row(*cells, *bar, style="" if segment.customers else "dim")
+    table.add_row(*(total[index] for index in shown), style="bold")
     return table
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.pipeline.backfill import Backfilled
 from rfm_pipeline.pipeline.forget import Forgot
@@ -198,6 +199,9 @@ def _exclusions(statistics: RunStatistics) -> Table:
     for excluded in statistics.exclusions:
         amount = "–" if excluded.amount is None else formatting.format_amount(excluded.amount)
         table.add_row(excluded.reason, f"{excluded.lines:,}", amount)
+    amounts = [excluded.amount for excluded in statistics.exclusions if excluded.amount is not None]
+    total = formatting.format_amount(exact_sum(amounts)) if amounts else "–"
+    table.add_row("Total", f"{statistics.rows_read - statistics.rows_kept:,}", total, style="bold")
     return table
 
 
@@ -221,6 +225,13 @@ def _segments(statistics: RunStatistics) -> Table:
             f"{segment.orders:,}",
             formatting.format_amount(segment.revenue),
         )
+    table.add_row(
+        "Total",
+        f"{statistics.customers:,}",
+        f"{statistics.orders:,}",
+        formatting.format_amount(statistics.revenue),
+        style="bold",
+    )
     return table
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rfm_pipeline.cli.render.json import print_json
-from rfm_pipeline.cli.streams import print_message, printable
+from rfm_pipeline.cli.streams import print_labelled, print_message, printable
 from rfm_pipeline.common.atomic_file import replace_file
 from rfm_pipeline.common.untrusted_text import replace_unprintable
 from rfm_pipeline.config.base import is_address
@@ -16,13 +16,14 @@ from rfm_pipeline.schedule import Rendered
 from rfm_pipeline.schedule.install import InstallStep, execute_steps
 
 
-def print_rendered(rendered: Rendered) -> None:
-    """Print the files on stdout, which can be redirected, and the notes and next commands on stderr."""
+def print_rendered(rendered: Rendered, *, quiet: bool) -> None:
+    """Print the files on stdout, and unless `quiet` is set the notes and next commands on stderr."""
     for number, file in enumerate(rendered.files):
         if len(rendered.files) > 1:
             print(f"{'' if number == 0 else chr(10)}# {file.name}")
         print(printable(file.text), end="")
-    _print_notes_and_next(rendered)
+    if not quiet:
+        _print_notes_and_next(rendered)
 
 
 def print_rendered_json(rendered: Rendered) -> None:
@@ -36,7 +37,7 @@ def print_rendered_json(rendered: Rendered) -> None:
     )
 
 
-def write_rendered(rendered: Rendered, folder: Path) -> None:
+def write_rendered(rendered: Rendered, folder: Path, *, quiet: bool) -> None:
     """Write the files into a folder, each in the encoding that its scheduler reads.
 
     Raises:
@@ -48,28 +49,33 @@ def write_rendered(rendered: Rendered, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for file in rendered.files:
             replace_file(folder / file.name, file.encoded())
-            print(replace_unprintable(f"Wrote {folder / file.name}."))
+            if not quiet:
+                print(replace_unprintable(f"Wrote {folder / file.name}."))
     except OSError as error:
         raise UsageError(
             f"{folder} can't be written to: {error.strerror}.", "choose another folder with --write."
         ) from None
-    _print_notes_and_next(rendered)
+    if not quiet:
+        _print_notes_and_next(rendered)
 
 
 def print_notes(notes: Sequence[str]) -> None:
     """Print notes on stderr."""
     for note in notes:
-        print_message(f"note: {note}")
+        print_labelled("note", note)
 
 
-def confirm_and_execute(steps: Sequence[InstallStep], *, yes: bool) -> None:
+def confirm_and_execute(steps: Sequence[InstallStep], *, yes: bool, quiet: bool) -> None:
     """Print the steps, ask for confirmation unless `yes` is set, and execute the steps.
+
+    With `quiet`, only a question is printed, with the steps that it asks about.
 
     Raises:
         UsageError: If stdin is no terminal and `yes` is not set, or if a step failed.
     """
-    for step in steps:
-        print(printable(str(step)), end="")
+    if not (yes and quiet):
+        for step in steps:
+            print(printable(str(step)), end="")
     if not yes:
         sys.stdout.flush()
         if not sys.stdin.isatty():
@@ -78,8 +84,10 @@ def confirm_and_execute(steps: Sequence[InstallStep], *, yes: bool) -> None:
         if sys.stdin.readline().strip().casefold() not in {"y", "yes"}:
             print("Nothing was changed.")
             return
-    print_notes(execute_steps(steps))
-    print("Done.")
+    notes = execute_steps(steps)
+    if not quiet:
+        print_notes(notes)
+        print("Done.")
 
 
 def _print_notes_and_next(rendered: Rendered) -> None:

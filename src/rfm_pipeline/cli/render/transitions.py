@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.common import formatting
+from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.pipeline.transitions import Flow, Transitions
 from rfm_pipeline.sql.transitions import CAUSES
 
 _MAX_MOVES = 12
-_ZERO = Decimal(0)
+_NONE = "·"
 _CAUSE_TEXTS = {
     "time": "by time passing",
     "behaviour": "by their behaviour",
@@ -26,11 +28,11 @@ _CAUSE_TEXTS = {
 
 def print_transitions(transitions: Transitions) -> None:
     """Print the changes of each segment, the causes of the moves, and the moves with the most revenue."""
-    transitions = replace_unprintable_in(transitions)
+    out, transitions = console(), replace_unprintable_in(transitions)
     parts: list[RenderableType] = [_heading(transitions), Text(), _segments(transitions)]
     moves = sorted((flow for flow in transitions.flows if flow.is_move), key=_by_revenue, reverse=True)
     if moves:
-        parts += [Text(), _causes(transitions), Text(), _moves(moves)]
+        parts += [Text(), _causes(transitions), Text(), _moves(moves, out.width)]
     if len(moves) > _MAX_MOVES:
         parts.append(
             Text(
@@ -41,7 +43,7 @@ def print_transitions(transitions: Transitions) -> None:
     if transitions.unchecked:
         dates = " and ".join(map(str, transitions.unchecked))
         parts.append(Text(f"No checksum: an earlier version of rfm published {dates}.", style="dim"))
-    console().print(Group(*parts))
+    out.print(Group(*parts))
 
 
 def _by_revenue(flow: Flow) -> tuple[object, ...]:
@@ -60,11 +62,12 @@ def _heading(transitions: Transitions) -> Text:
 
 
 def _segments(transitions: Transitions) -> Table:
-    """Return a row per segment, in which Before + Came + New − Left − Lapsed = Now."""
+    """Return a row per segment, in which Before + Came + New − Left − Lapsed = Now, and their totals."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("Segment", no_wrap=True)
     for heading in ("Before", "Came", "New", "Left", "Lapsed", "Now", "Revenue"):
         table.add_column(heading, justify="right", no_wrap=True)
+    totals = [0] * len(_SIGNS)
     for name in transitions.segments:
         before = [flow for flow in transitions.flows if flow.earlier == name]
         now = [flow for flow in transitions.flows if flow.later == name]
@@ -74,11 +77,18 @@ def _segments(transitions: Transitions) -> Table:
         new = [flow for flow in now if flow.earlier is None]
         lapsed = [flow for flow in before if flow.later is None]
         counts = [sum(flow.customers for flow in flows) for flows in (before, came, new, left, lapsed, now)]
-        revenue = formatting.format_amount(sum((flow.revenue for flow in now), start=_ZERO))
-        signs = ("", "+", "+", "−", "−", "")
-        cells = [f"{sign if count else ''}{count:,}" for sign, count in zip(signs, counts, strict=True)]
-        table.add_row(Text(name), *cells, revenue)
+        totals = [total + count for total, count in zip(totals, counts, strict=True)]
+        table.add_row(Text(name), *_signed(counts), _revenue(now))
+    revenue = formatting.format_amount(transitions.later.revenue)
+    table.add_row("Total", *_signed(totals), revenue, style="bold")
     return table
+
+
+_SIGNS = ("", "+", "+", "−", "−", "")
+
+
+def _signed(counts: Sequence[int]) -> list[str]:
+    return [f"{sign if count else ''}{count:,}" for sign, count in zip(_SIGNS, counts, strict=True)]
 
 
 def _causes(transitions: Transitions) -> Text:
@@ -91,21 +101,35 @@ def _causes(transitions: Transitions) -> Text:
     return Text(f"{formatting.format_count(moved, 'customer')} moved: {', '.join(causes)}")
 
 
-def _moves(moves: list[Flow]) -> Table:
+def _moves(moves: Sequence[Flow], width: int) -> Table:
+    """Return the moves with the most revenue, with a column for each cause, and the totals of all moves."""
+    shown = moves[:_MAX_MOVES]
+    rows = [*(_move(f"{flow.earlier} → {flow.later}", [flow]) for flow in shown), _move("Total", moves)]
+    headings = ["Move", "Customers", "Revenue", *map(str.capitalize, CAUSES)]
+    if _width([headings, *rows]) > width:
+        # A narrow terminal drops the causes that no customer has; the sentence above names the others.
+        kept = [index for index, cell in enumerate(rows[-1]) if cell != _NONE]
+        headings, *rows = ([row[index] for index in kept] for row in (headings, *rows))
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("Move", no_wrap=True)
-    for heading in ("Customers", "Revenue"):
+    table.add_column("Move", overflow="fold")
+    for heading in headings[1:]:
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", overflow="fold", style="dim")
-    for flow in moves[:_MAX_MOVES]:
-        causes = [
-            f"{number:,} {_CAUSE_TEXTS[cause]}" for cause in CAUSES if (number := flow.causes.get(cause))
-        ]
-        cause = causes[0].partition(" ")[2] if len(causes) == 1 else ", ".join(causes)
-        table.add_row(
-            Text(f"{flow.earlier} → {flow.later}"),
-            f"{flow.customers:,}",
-            formatting.format_amount(flow.revenue),
-            Text(cause),
-        )
+    for row in rows[:-1]:
+        table.add_row(*(Text(cell, style="dim" if cell == _NONE else "") for cell in row))
+    table.add_row(*map(Text, rows[-1]), style="bold")
     return table
+
+
+def _move(name: str, flows: Sequence[Flow]) -> list[str]:
+    causes = [sum(flow.causes.get(cause, 0) for flow in flows) for cause in CAUSES]
+    customers = sum(flow.customers for flow in flows)
+    return [name, f"{customers:,}", _revenue(flows), *(f"{count:,}" if count else _NONE for count in causes)]
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    """Return the width of a table with two blanks between its columns."""
+    return sum(max(map(cell_len, column)) + 2 for column in zip(*rows, strict=True)) - 2
+
+
+def _revenue(flows: Sequence[Flow]) -> str:
+    return formatting.format_amount(exact_sum(flow.revenue for flow in flows))
