@@ -13,7 +13,7 @@ from rfm_pipeline.config.vocabulary import LANGUAGES, load
 from rfm_pipeline.errors import ConfigurationError
 
 MEANINGS = ("no_sale", "refunded", "partly_refunded", "sale", "pending")
-MONEY = ("tax", "shipping", "tip", "fee", "discount", "refund")
+MONEY = ("tax", "shipping", "tip", "fee", "discount", "refund", "no_sale")
 
 
 def settings(**tables: Any) -> Any:

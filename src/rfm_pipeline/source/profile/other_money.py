@@ -20,7 +20,9 @@ from rfm_pipeline.source.profile.own_exclusions import exclusions_of
 from rfm_pipeline.source.profile.status_words import fold, name_words
 
 _KINDS = ("tax", "shipping", "tip", "fee", "discount", "refund")
-_NO_GOODS = frozenset({"tax", "shipping", "tip", "fee"})
+_NO_GOODS = frozenset({"no_sale", "tax", "shipping", "tip", "fee"})
+_KINDS_OF_LINES = ("no_sale", "tax", "shipping", "tip", "fee", "refund", "discount")
+"""A credit note is a refund, though a credit is a discount."""
 _NO_MONEY = frozenset(
     {
         "address", "applied", "at", "city", "class", "code", "company", "count", "country",
@@ -92,7 +94,7 @@ def read_other_lines(lines: SampledLines) -> tuple[RefundLines | None, tuple[str
         ColumnError: If lines of tax or shipping are among those of goods, or lines of refunds without a minus
             sign, and the settings don't say if they count; the error shows the total of each type.
     """
-    subtracted = None
+    subtracted, notes = None, list[str]()
     if lines.settings.line_types == "all":
         return None, ()
     nets = lines.settings.line_types == "net"
@@ -114,15 +116,28 @@ def read_other_lines(lines: SampledLines) -> tuple[RefundLines | None, tuple[str
         others = [*no_goods, *([] if nets else refunds)]
         if others and not has_exclusions and len({*others, *refunds}) < len(by_type) <= _MOST_TYPES:
             raise _question(column, lines, by_type, no_goods, refunds)
+        unknown = {value: by_type[value] for value, kind in kinds.items() if kind is None}
+        if len(unknown) > 1 and _names_documents(column):
+            notes.append(_unknown_types_note(column, unknown, lines))
         if nets and refunds and subtracted is None:
             subtracted = RefundLines(column, tuple(sorted({value.strip().lower() for value in refunds})))
             of_refunds = [line for value in refunds for line in by_type[value]]
             money = sum((abs(lines.amounts[line] or Decimal(0)) for line in of_refunds), Decimal(0))
-            note = (
+            notes.append(
                 f"lines of refunds by `{column.name}` are subtracted:"
                 f" {format_count(len(of_refunds), 'line')}, {format_amount(money)}{lines.scope}"
             )
-    return (subtracted, (note,)) if subtracted else (None, ())
+    return subtracted, tuple(notes)
+
+
+def _names_documents(column: Column) -> bool:
+    return fold(column.name) in load("money_words")["line_types"]["documents"]
+
+
+def _unknown_types_note(column: Column, by_type: Mapping[str, Sequence[int]], lines: SampledLines) -> str:
+    shown = [f"{value} ({format_count(len(by_type[value]), 'line')})" for value in by_type]
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return f"`{column.name}` is {', '.join(shown[:_SHOWN])}{more}{lines.scope}, which all count"
 
 
 def _type_columns(schema: Schema) -> Iterator[Column]:
@@ -132,7 +147,7 @@ def _type_columns(schema: Schema) -> Iterator[Column]:
 
 def _kind_of(value: str) -> str | None:
     words = name_words(value)
-    return next((kind for kind in _KINDS if _has(words, kind)), None)
+    return next((kind for kind in _KINDS_OF_LINES if _has(words, kind)), None)
 
 
 def _question(

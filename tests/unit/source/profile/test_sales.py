@@ -579,10 +579,18 @@ def test_lines_without_goods_and_taxes_side_by_side_are_read(column: str, values
         ("Type", ["charge", "refund"]), ("Positionsart", ["Artikel", "Versand"]),
         ("tipo", ["producto", "envío"]),
         ("item_type", ["line_item", "tax"]),
+        ("document_type", ["Invoice", "Quote"]), ("Belegart", ["Rechnung", "Angebot"]),
+        ("Document Type", ["Invoice", "Credit Note"]), ("Belegart", ["Rechnung", "Stornorechnung"]),
     ],
 )  # fmt: skip
 def test_lines_of_other_money_are_asked_about_in_any_language(column: str, values: list[str]) -> None:
     assert f"`{column}`" in ask(orders(column, *values)).message
+
+
+def test_types_of_documents_without_a_known_meaning_are_stated() -> None:
+    note = "`Document Type` is Invoice (1 line), Sales Order (1 line), which all count"
+    assert note in read(orders("Document Type", "Invoice", "Sales Order")).notes
+    assert not any("which all count" in note for note in read(orders("type", "shoes", "shirts")).notes)
 
 
 def test_lines_of_refunds_with_negative_amounts_are_read() -> None:
