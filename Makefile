@@ -38,7 +38,7 @@ export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-long test-versions lint format docs bench build release clean
+.PHONY: help setup demo test test-all test-long test-versions lint format docs pictures bench build release clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -82,6 +82,9 @@ format: $(NEEDS) ## Format the code and apply the safe fixes
 
 docs: $(NEEDS) ## Build the documentation into build/site, and check its links
 	@UV_PROJECT_ENVIRONMENT=build/tools/docs $(RUN) --only-group docs python docs/site/build_site.py
+
+pictures: $(NEEDS) ## Draw the pictures of README.md anew, with Chromium
+	@RFM_UPDATE_GOLDEN=1 $(RUN) --all-extras pytest -q -n 0 tests/system/browser/test_pictures.py
 
 bench: $(NEEDS) ## Time a run in comparison with a lower bound and other tools; ARGS="10m" narrows it
 	@$(RUN) --all-extras python benchmarks/run.py $(ARGS)

@@ -169,8 +169,8 @@ def test_presets_that_documents_name_exist() -> None:
         assert f"`{name}`" in CHANGELOG
 
 
-def test_the_readmes_example_is_what_a_run_prints(rfm: Rfm, online_retail: Path, tmp_path: Path) -> None:
-    (shown,) = (block for block in blocks("text") if block.startswith("orders export.csv"))
+def test_the_output_in_getting_started_is_of_a_run(rfm: Rfm, online_retail: Path, tmp_path: Path) -> None:
+    (shown,) = (block for block in blocks("text", GETTING_STARTED) if block.startswith("orders export.csv"))
     with empty_database() as connection:
         connection.execute(
             f"COPY (FROM read_parquet('{online_retail}')) TO '{tmp_path}/orders export.csv' (HEADER)"
