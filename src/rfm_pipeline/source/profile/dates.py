@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from rfm_pipeline.common.date_formats import EPOCH_DIGITS, ISO, has_month_name, regexes_of
-from rfm_pipeline.common.formatting import truncate
+from rfm_pipeline.common.formatting import format_count, truncate
 from rfm_pipeline.common.schema import Kind, Schema
 from rfm_pipeline.config.column_mapping import ColumnMapping, normalize_name
 from rfm_pipeline.config.month_names import month_keys
@@ -40,7 +40,7 @@ from rfm_pipeline.source.profile.date_questions import (
     no_dates,
     suggestions,
 )
-from rfm_pipeline.source.profile.date_values import readings_of, without_time
+from rfm_pipeline.source.profile.date_values import read_date, readings_of, without_time
 from rfm_pipeline.source.profile.date_zones import fits_zones
 from rfm_pipeline.source.profile.sample import Sample
 
@@ -56,6 +56,8 @@ _EXPLANATIONS = {
     "excel_serial": "days of a spreadsheet",
 }
 _ANY = "any"
+_MISSING_DATES = {"0001": "0001-01-01", "1899": "1899-12-30", "1900": "1900-01-01", "1970": "1970-01-01"}
+"""Year -> date that programs write for a missing one: day 0 or 1 of their calendars."""
 ZONE_NAMES = frozenset(
     {"timezone", "tz", "zeitzone", "fuseauhoraire", "zonahoraria", "fusoorario", "tijdzone"}
 )
@@ -97,7 +99,8 @@ def read_dates(schema: Schema, mapping: ColumnMapping, sample: Sample, settings:
     values = sample.of(column)
     notes = _unused_times(schema, mapping, sample, values)
     if column.kind in {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}:
-        return DateDecision(configured, may_be_ambiguous=False, notes=notes)
+        missing = _missing_date_notes(column.name, values, (ISO,))
+        return DateDecision(configured, may_be_ambiguous=False, notes=(*missing, *notes))
     is_unseen = not any(values) and (not values or not sample.is_whole)
     if is_unseen and column.kind is not Kind.TEXT and configured == (ISO,):
         raise question("dates_that_are_numbers", column=column.name, type=column.declared)
@@ -116,7 +119,22 @@ def read_dates(schema: Schema, mapping: ColumnMapping, sample: Sample, settings:
         count=count_column if count else None,
         files=sample.files,
     )
-    return replace(decision, notes=(*decision.notes, *notes))
+    missing = _missing_date_notes(column.name, values, decision.formats)
+    return replace(decision, notes=(*decision.notes, *missing, *notes))
+
+
+def _missing_date_notes(column: str, values: Iterable[str | None], formats: Sequence[str]) -> Iterator[str]:
+    """Yield a note for each of `_MISSING_DATES` among the sampled values."""
+    dates = Counter[str]()
+    for value in values:
+        missing = next((date for year, date in _MISSING_DATES.items() if value and year in value), None)
+        if value and missing:
+            is_written = value.startswith(missing) and ISO in formats
+            if is_written or missing in {str(read_date(value, date_format)) for date_format in formats}:
+                dates[missing] += 1
+    for date, number in dates.items():
+        lines = f"{format_count(number, 'line')}, which {'count' if number > 1 else 'counts'}"
+        yield f"`{column}` is {date} on {lines}; --exclude leaves it out if it is written for a missing date"
 
 
 def _zones(schema: Schema, sample: Sample) -> Sequence[str | None]:

@@ -355,3 +355,21 @@ def test_values_of_other_kinds_are_no_months() -> None:
     for values in (["Jan 2025", "never"], ["Order 2025 A"], ["2025-13"]):
         with pytest.raises(ColumnError, match="are no dates"):
             detect_date_formats(values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "date"),
+    [
+        (Kind.TEXT, ["2026-01-05", "1970-01-01", "1970-01-01 00:00:00"], "1970-01-01"),
+        (Kind.TEXT, ["25/01/2024", "01/01/1900", "01/01/1900"], "1900-01-01"),
+        (Kind.TIMESTAMP, ["2026-01-05 10:00:00", "0001-01-01 00:00:00", "0001-01-01 00:00:00"], "0001-01-01"),
+        (Kind.DATE, ["2026-01-05", "1899-12-30", "1899-12-30"], "1899-12-30"),
+    ],
+)
+def test_dates_that_may_be_missing_ones_are_stated(kind: Kind, values: Sequence[str], date: str) -> None:
+    stated = f"`Date` is {date} on 2 lines, which count"
+    assert any(note.startswith(stated) for note in read({"Date": values}, kind).notes)
+
+
+def test_the_days_beside_those_of_missing_dates_are_not_stated() -> None:
+    assert read({"Date": ["1970-01-02", "1900-02-01", "2026-01-05"]}).notes == ()
