@@ -13,6 +13,7 @@ from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.report.changes import Changes, collect_changes
+from rfm_pipeline.report.periods import Periods, collect_periods
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.run_history import DestinationState, previous_date
 from rfm_pipeline.results.run_record import RunRecord
@@ -116,7 +117,7 @@ class ReportData(Struct, frozen=True):
         label: Name of the result, shown to users.
         as_of: As-of date of the result.
         run: The run that published the result.
-        trend: The active results up to this one, oldest first.
+        periods: The periods between the active results up to this one.
         previous_as_of: As-of date that `moves` compare with; None without an earlier result.
         segments: The segments of the run's map, followed by others that the result has.
         score_groups: Customers by segment and scores.
@@ -130,7 +131,7 @@ class ReportData(Struct, frozen=True):
     label: str
     as_of: date
     run: RunRecord
-    trend: tuple[RunRecord, ...]
+    periods: Periods
     previous_as_of: date | None
     segments: tuple[Segment, ...]
     score_groups: tuple[CustomerGroup, ...]
@@ -205,6 +206,7 @@ def collect_report_data(source: ReportSource, top_customers: int) -> ReportData:
             f"The run that made the result at {source.label}, as of {as_of}, is not on record.",
             "`rfm run` publishes a result with its record.",
         )
+    runs = {day: record for day, record in source.runs.items() if day <= as_of}
     score_groups = tuple(map(_score_group, rows))
     values = tuple(
         ValueGroup(row["dimension"], row["segment"], row["low"], row["customers"], Decimal(row["revenue"]))
@@ -220,7 +222,7 @@ def collect_report_data(source: ReportSource, top_customers: int) -> ReportData:
         source.label,
         as_of,
         run,
-        tuple(record for day, record in source.runs.items() if day <= as_of),
+        collect_periods(source.rows, source.history, runs, dialect),
         previous_as_of,
         _segments(run, score_groups),
         score_groups,

@@ -29,6 +29,7 @@ def headline(view: SegmentView, formatter: NumberFormatter) -> str:
     totals, data = view.totals, view.data
     per_order = formatter.money(totals.revenue / totals.orders) if totals.orders else DASH
     orders = f"{totals.orders / totals.customers:.1f}" if totals.customers else "–"
+    median_orders, median_days = (_median(view, name) for name in ("frequency", "recency"))
     days = f"{totals.recency_days / totals.customers:.0f}\u00a0days" if totals.customers else "–"
     due = formatting.format_count(totals.due, "customer is due", "customers are due")
     tiles: list[tuple[str, FormattedNumber, Phrase]] = [
@@ -43,15 +44,24 @@ def headline(view: SegmentView, formatter: NumberFormatter) -> str:
             formatter.whole(totals.revenue_at_risk),
             Phrase((formatter.share(totals.revenue_at_risk, totals.revenue), f": {due}")),
         ),
-        ("Orders", formatter.count(totals.orders), Phrase((f"{orders} per customer",))),
+        (
+            "Orders",
+            formatter.count(totals.orders),
+            Phrase((f"{orders} per customer, median {median_orders}",)),
+        ),
         ("Per order", per_order, Phrase(("revenue / orders",))),
-        ("Last order", FormattedNumber(days), Phrase(("ago, on average",))),
+        ("Last order", FormattedNumber(days), Phrase((f"ago on average, median {median_days}",))),
     ]
     inner = "".join(
         f'<div><dt>{name}</dt><dd>{number.html}<span class="note">{note.html}</span></dd></div>'
         for name, number, note in tiles
     )
     return f'<dl class="tiles">{inner}</dl>'
+
+
+def _median(view: SegmentView, dimension: str) -> str:
+    median = view.median(dimension)
+    return "–" if median is None else f"{median.normalize():f}"
 
 
 def _of_all(part: Decimal | int, whole: Decimal | int, formatter: NumberFormatter) -> Phrase:

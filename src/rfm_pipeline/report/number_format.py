@@ -33,7 +33,8 @@ class FormattedNumber(Struct, frozen=True):
 
     Attributes:
         text: Text shown without JavaScript or a locale, not escaped.
-        kind: `money`, `whole` (money without decimals), `short` (money in few characters), `count`, `share`;
+        kind: `money`, `whole` (money without decimals), `short` (money in few characters), `count`, `share`,
+            `percent` (without decimals);
             empty if the text is final.
         value: The exact value as a decimal string; empty if `kind` is.
     """
@@ -115,6 +116,10 @@ class NumberFormatter(Struct, frozen=True):
     def count(self, number: int) -> FormattedNumber:
         """Format a whole number with thousands separators."""
         return FormattedNumber(f"{number:,}", "count", str(number))
+
+    def percent(self, number: int) -> FormattedNumber:
+        """Format a whole number of percent."""
+        return FormattedNumber(f"{number}\u00a0%", "percent", f"{number / 100:.2f}")
 
     def share(self, part: Decimal | int, whole: Decimal | int) -> FormattedNumber:
         """Format `part / whole` in percent, to one decimal; a dash if `whole` is 0."""

@@ -22,6 +22,7 @@
         whole: numberFormat({ ...money, minimumFractionDigits: 0, maximumFractionDigits: 0 }),
         short: numberFormat(short),
         count: numberFormat({ maximumFractionDigits: 0 }),
+        percent: numberFormat({ style: "percent" }),
         share: numberFormat({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }),
       };
     } catch {

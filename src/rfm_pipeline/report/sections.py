@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from rfm_pipeline.common.customer_mask import mask_address
+from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.report.charts import segments as charts
 from rfm_pipeline.report.charts.distribution import UNITS, bucket_label, count_buckets, distribution_chart
 from rfm_pipeline.report.charts.movements import after_name, before_name, move_direction, movements_chart
+from rfm_pipeline.report.charts.treemap import treemap_chart
+from rfm_pipeline.report.charts.trend import trend_chart
 from rfm_pipeline.report.data import SegmentMove, TopCustomer
 from rfm_pipeline.report.first_screen import first_screen
 from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, escape_html
@@ -18,16 +22,17 @@ from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.statistics import DimensionScores
 
 _TOP_MOVES = 5
-_LATEST_RESULTS = 12
 _LISTED_MOVES = 100
+_LISTED_MOVES_OF_SEGMENT = 30
 
 
 def segments_table(view: SegmentView, formatter: NumberFormatter) -> str:
-    """Return the table of the view's segments: customers, revenue, orders, and revenue per customer."""
+    """Return the table of the view's segments: customers, revenue, orders, mean and median per customer."""
     data = view.data
     rows: list[list[TableCell]] = []
     for segment in view.segments:
         totals = view.totals_by_segment[segment.name]
+        median = SegmentView(data, segment.name).median("monetary")
         rows.append(
             [
                 segment.name,
@@ -37,23 +42,30 @@ def segments_table(view: SegmentView, formatter: NumberFormatter) -> str:
                 formatter.share(totals.revenue, data.revenue),
                 formatter.count(totals.orders),
                 formatter.money(totals.revenue / totals.customers) if totals.customers else DASH,
+                DASH if median is None else formatter.money(median),
+                formatter.money(totals.revenue_at_risk),
             ]
         )
-    headings = ("Segment", "Customers", "Share", "Revenue", "Share", "Orders", "Per customer")
+    headings = (
+        "Segment", "Customers", "of all", "Revenue", "of all", "Orders", "Mean each",
+        "Median each", "At risk",
+    )  # fmt: skip
     return html_table("Segments by customers and revenue", headings, rows, "segments")
 
 
 def _grid_table(view: SegmentView, formatter: NumberFormatter) -> str:
+    segments = charts.cell_segments(view)
     rows: list[list[TableCell]] = [
         [
             f"R {r}, F {f}",
+            ", ".join(name for name, _ in segments[r, f]),
             formatter.count(totals.customers),
             formatter.money(totals.revenue),
             FormattedNumber(f"{totals.mean_score(2):.2f}"),
         ]
         for (r, f), totals in sorted(charts.grid_cells(view).items(), reverse=True)
     ]
-    headings = ("Cell", "Customers", "Revenue", "Mean M")
+    headings = ("Cell", "Segments", "Customers", "Revenue", "Mean M")
     return html_table("Customers by recency and frequency score", headings, rows)
 
 
@@ -67,12 +79,22 @@ def _concentration_table(view: SegmentView, formatter: NumberFormatter) -> str:
 
 
 def _trend_table(view: SegmentView, formatter: NumberFormatter) -> str:
+    def total(values: Mapping[str, Decimal] | None) -> FormattedNumber:
+        if values is None:
+            return DASH
+        return formatter.money(exact_sum(value for name, value in values.items() if view.includes(name)))
+
     rows: list[list[TableCell]] = [
-        [str(record.as_of_date), formatter.count(customers), formatter.money(revenue), record.run_id]
-        for record, customers, revenue in view.trend()
+        [
+            str(period.as_of),
+            formatter.count(sum(n for name, n in period.customers.items() if view.includes(name))),
+            total(period.revenue),
+        ]
+        for period in reversed(view.data.periods.periods)
     ]
-    headings = ("As of", "Customers", "Revenue", "Run")
-    return html_table("The newest results", headings, rows[::-1][:_LATEST_RESULTS])
+    has_window = view.data.periods.has_window
+    headings = ("As of", "Customers", "Revenue in the window" if has_window else "Revenue of the period")
+    return html_table("Customers and revenue by period", headings, rows)
 
 
 def _moves_tables(view: SegmentView, formatter: NumberFormatter) -> tuple[str, str]:
@@ -91,13 +113,17 @@ def _moves_tables(view: SegmentView, formatter: NumberFormatter) -> tuple[str, s
         ]
 
     largest = "".join(
-        html_table(caption, headings[:4], [row(move)[:4] for move in matching[:_TOP_MOVES]])
+        html_table(caption, headings[:4], [row(move)[:4] for move in _by_money(matching)[:_TOP_MOVES]])
         for caption, directions in (("Biggest wins", {"up"}), ("Biggest losses", {"down", "gone"}))
         if (matching := [move for move in moves if move_direction(view, move) in directions])
     )
-    listed = moves[:_LISTED_MOVES]
+    listed = moves[: _LISTED_MOVES if view.segment is None else _LISTED_MOVES_OF_SEGMENT]
     caption = "All moves" if listed == moves else f"The {len(listed)} largest of {len(moves)} moves"
     return largest, html_table(caption, headings, [row(move) for move in listed])
+
+
+def _by_money(moves: Sequence[SegmentMove]) -> list[SegmentMove]:
+    return sorted(moves, key=lambda move: (-move.revenue, -move.customers))
 
 
 def edges_table(view: SegmentView, scores: DimensionScores, formatter: NumberFormatter) -> str:
@@ -169,11 +195,13 @@ def sections(view: SegmentView, formatter: NumberFormatter) -> Iterator[str]:
     """Yield the HTML of all sections that the filter changes, in the order of the page."""
     lists_customers = bool(view.data.top_customers)
     yield first_screen(view, formatter)
-    yield '<h2 id="segments">Segments</h2><div class="cards lead-row">'
-    overview = charts.segments_chart(view, formatter)
-    yield chart_card(overview, "", layout="tall", beside=segments_table(view, formatter))
+    yield '<h2 id="segments">Segments</h2><div class="cards">'
     yield chart_card(charts.grid_chart(view, formatter), _grid_table(view, formatter))
+    yield chart_card(treemap_chart(view, formatter), "")
+    overview = charts.segments_chart(view, formatter)
+    yield chart_card(overview, "")
     yield chart_card(charts.concentration_chart(view, formatter), _concentration_table(view, formatter))
+    yield f'<section class="card wide">{segments_table(view, formatter)}</section>'
     yield '</div><h2 id="changes">What changed</h2><div class="cards">'
     chart = movements_chart(view, formatter)
     largest_moves, moves = _moves_tables(view, formatter)
@@ -182,7 +210,7 @@ def sections(view: SegmentView, formatter: NumberFormatter) -> Iterator[str]:
         yield f'<section class="card" data-part="movements">{inner}</section>'
     else:
         yield chart_card(chart, moves, layout="wide", beside=largest_moves)
-    trend = charts.trend_chart(view, formatter)
+    trend = trend_chart(view, formatter)
     yield chart_card(trend, "", layout="wide", beside=_trend_table(view, formatter))
     yield '</div><h2 id="values">Recency, frequency, monetary</h2><div class="cards three">'
     for scores in view.data.run.edges:

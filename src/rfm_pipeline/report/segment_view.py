@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 from functools import cached_property
 
@@ -10,8 +9,8 @@ from msgspec import Struct
 
 from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.config.segment_map import Segment
+from rfm_pipeline.report.charts.svg import SEGMENT_COLOURS
 from rfm_pipeline.report.data import CustomerGroup, ReportData, SegmentMove, TopCustomer, ValueGroup
-from rfm_pipeline.results.run_record import RunRecord
 
 
 class SegmentTotals(Struct, frozen=True):
@@ -94,6 +93,24 @@ class SegmentView(Struct, frozen=True, dict=True):
             groups[group.segment].append(group)
         return {name: SegmentTotals.of(members) for name, members in groups.items()}
 
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        return {segment.name: index for index, segment in enumerate(self.data.segments)}
+
+    def position(self, segment: str | None) -> int | None:
+        """Return the position of a segment, 0 for the best; None if the result's map does not have it."""
+        return self._positions.get(segment) if segment is not None else None
+
+    def colour_class(self, segment: str) -> str:
+        """Return the CSS class of a segment's colour; that of other segments if the view is filtered."""
+        position = self.position(segment)
+        if position is None or not self.includes(segment):
+            return "off"
+        last = len(self.data.segments) - 1
+        # More segments than colours share the colours of their neighbours.
+        steps = max(last, SEGMENT_COLOURS - 1)
+        return f"s{round(position * (SEGMENT_COLOURS - 1) / (last if last >= SEGMENT_COLOURS else steps))}"
+
     @property
     def segments(self) -> list[Segment]:
         """The segments in the view, from best to worst."""
@@ -107,6 +124,26 @@ class SegmentView(Struct, frozen=True, dict=True):
             if value.dimension == dimension and self.includes(value.segment)
         ]
 
+    def median(self, dimension: str) -> Decimal | None:
+        """Return the median of a dimension over the customers in the view; None without customers.
+
+        It is exact for days and for up to 1,000 orders; money is that of a customer within 1 % of the median.
+        """
+        values = sorted(self.values(dimension), key=lambda value: value.low)
+        customers = sum(value.customers for value in values)
+        if not customers:
+            return None
+        middle = [self._value_at(values, rank) for rank in ((customers - 1) // 2, customers // 2)]
+        return exact_sum(middle) / 2
+
+    @staticmethod
+    def _value_at(values: list[ValueGroup], rank: int) -> Decimal:
+        for value in values:
+            rank -= value.customers
+            if rank < 0:
+                return value.low
+        raise AssertionError(rank)
+
     @property
     def moves(self) -> list[SegmentMove]:
         """The moves into or out of the view's segment, and those within it."""
@@ -115,18 +152,6 @@ class SegmentView(Struct, frozen=True, dict=True):
     def top_customers(self, segment: str) -> list[TopCustomer]:
         """Return the customers of a segment that the report lists by id, highest spend first."""
         return [customer for customer in self.data.top_customers if customer.segment == segment]
-
-    def trend(self) -> Iterator[tuple[RunRecord, int, Decimal]]:
-        """Yield each active result, oldest first, with the customers in the view and their revenue."""
-        for record in self.data.trend:
-            statistics = record.statistics
-            assert statistics is not None  # an active result has statistics
-            if self.segment is None:
-                yield record, statistics.customers, statistics.revenue
-                continue
-            own = [totals for totals in statistics.segments if totals.segment == self.segment]
-            customers = sum(totals.customers for totals in own)
-            yield record, customers, exact_sum(totals.revenue for totals in own)
 
     @cached_property
     def mean_score_sums(self) -> dict[str | None, float]:

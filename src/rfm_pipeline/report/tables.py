@@ -38,11 +38,12 @@ def html_table(
 
 
 def _cell(column: int, cell: TableCell) -> str:
-    is_number = isinstance(cell, FormattedNumber)
     inner = cell.html if isinstance(cell, FormattedNumber) else escape_html(cell)
     if column == 0:
         return f'<th scope="row">{inner}</th>'
-    return f'<td class="n">{inner}</td>' if is_number else f"<td>{inner}</td>"
+    if isinstance(cell, FormattedNumber):
+        return f'<td class="n"{cell.attributes}>{escape_html(cell.text)}</td>'
+    return f"<td>{inner}</td>"
 
 
 def chart_card(chart: SvgChart, table: str, *, layout: str = "", beside: str = "") -> str:
@@ -60,6 +61,6 @@ def chart_card(chart: SvgChart, table: str, *, layout: str = "", beside: str = "
     inner = f"{chart.inline()}<div>{beside}</div>" if beside else chart.inline()
     return (
         f'<section class="card {layout}" data-part="{chart.name}"><h3>{title}</h3>'
-        f'<p class="summary">{escape_html(chart.summary)}</p>'
+        f'<p class="summary">{chart.summary.html}</p>'
         f'<div class="parts">{inner}</div>{details}</section>'
     )

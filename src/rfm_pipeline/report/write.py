@@ -17,6 +17,8 @@ from rfm_pipeline.report.charts import segments as charts
 from rfm_pipeline.report.charts.distribution import distribution_chart
 from rfm_pipeline.report.charts.movements import movements_chart
 from rfm_pipeline.report.charts.svg import SvgChart
+from rfm_pipeline.report.charts.treemap import treemap_chart
+from rfm_pipeline.report.charts.trend import trend_chart
 from rfm_pipeline.report.data import ReportData, ReportSource, collect_report_data
 from rfm_pipeline.report.number_format import NumberFormatter
 from rfm_pipeline.report.page import render_page
@@ -24,9 +26,10 @@ from rfm_pipeline.report.segment_view import SegmentView
 
 CHARTS: dict[str, Callable[[SegmentView, NumberFormatter], SvgChart]] = {
     "segments": charts.segments_chart,
+    "treemap": treemap_chart,
     "grid": charts.grid_chart,
     "movements": movements_chart,
-    "trend": charts.trend_chart,
+    "trend": trend_chart,
     "recency": lambda view, formatter: distribution_chart(view, "recency", formatter),
     "frequency": lambda view, formatter: distribution_chart(view, "frequency", formatter),
     "monetary": lambda view, formatter: distribution_chart(view, "monetary", formatter),

@@ -41,7 +41,16 @@ def test_the_report_data_are_those_of_duckdb(
     on_bigquery, on_duckdb = (report_data(to) for _, to in runs)
     assert on_duckdb.moves
     assert len(on_duckdb.top_customers) == on_duckdb.customers
-    for part in ("as_of", "previous_as_of", "segments", "score_groups", "moves", "top_customers", "values"):
+    for part in (
+        "as_of",
+        "previous_as_of",
+        "segments",
+        "score_groups",
+        "moves",
+        "top_customers",
+        "values",
+        "periods",
+    ):
         assert getattr(on_bigquery, part) == getattr(on_duckdb, part), part
     # Decimals of different scales are equal.
     assert on_bigquery.revenue == on_duckdb.revenue

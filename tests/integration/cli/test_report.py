@@ -142,7 +142,7 @@ def test_hostile_names_are_escaped_in_svg(rfm: Rfm, tmp_path: Path) -> None:
             "is in a folder that does not exist.",
             "name a file in an existing folder.",
         ),
-        (["--chart", "pie", "--svg", "a.svg"], "There is no chart 'pie'.", "choose one of segments, grid"),
+        (["--chart", "pie", "--svg", "a.svg"], "There is no chart 'pie'.", "choose one of segments, treemap"),
         (
             ["--chart", "grid"],
             "The chart grid has no file to be written to.",

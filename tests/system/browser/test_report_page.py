@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rfm_pipeline.report.charts.svg import DARK, LIGHT, LOW_TINTS, TINTS
+from rfm_pipeline.report.charts.svg import DARK, LIGHT, LOW_TINTS, OPACITIES, SEGMENT_COLOURS, TINTS
 from rfm_pipeline.report.write import CHARTS
 from support.browser import launch_chromium, open_page
 from support.cli import Rfm
@@ -231,11 +231,19 @@ def test_colours_have_enough_contrast(theme: dict[str, str]) -> None:
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
     def contrast(one: str, other: str) -> float:
-        low, high = sorted((luminance(theme[one]), luminance(theme[other])))
+        low, high = sorted((luminance(theme.get(one, one)), luminance(theme.get(other, other))))
         return (high + 0.05) / (low + 0.05)
+
+    def tinted(name: str, opacity: float) -> str:
+        channels = [[int(theme[colour][at : at + 2], 16) for at in (1, 3, 5)] for colour in (name, "bg")]
+        mixed = [round(opacity * over + (1 - opacity) * under) for over, under in zip(*channels, strict=True)]
+        return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
     assert min(contrast("ink", "bg"), contrast("soft", "bg")) >= 4.5
     # WCAG asks for 4.5 for text and 3 for graphics.
     assert min(contrast(name, "bg") for name in ("one", "two", "off")) >= 3
+    for name in (f"s{number}" for number in range(SEGMENT_COLOURS)):
+        assert contrast(name, "bg") >= 3, name
+        assert min(contrast("ink", tinted(name, opacity)) for opacity in OPACITIES) >= 4.5, name
     for tint in range(TINTS):
         assert contrast("on-low" if tint < LOW_TINTS else "on-high", f"h{tint}") >= 4.5, tint

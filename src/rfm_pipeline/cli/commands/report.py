@@ -32,7 +32,8 @@ Output = Annotated[
 Chart = Annotated[
     str | None,
     _chart_option(
-        "Chart to draw: segments, grid, movements, trend, recency, frequency, monetary or concentration.",
+        "Chart to draw: segments, treemap, grid, movements, trend, recency, frequency, monetary or"
+        " concentration.",
         "--chart",
     ),
 ]

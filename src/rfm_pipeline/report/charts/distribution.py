@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from rfm_pipeline.common import formatting
 from rfm_pipeline.report.charts.svg import WIDTH, SvgChart, line_element, rect_element, text_element
-from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter
+from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, Phrase
 from rfm_pipeline.report.segment_view import SegmentView
 
 UNITS = {"recency": "days since the last order", "frequency": "orders", "monetary": "money"}
@@ -115,12 +115,11 @@ def distribution_chart(view: SegmentView, dimension: str, formatter: NumberForma
         x = left + position * bar_width
         shapes.append(line_element([(x, top - 6), (x, bottom)], "edge"))
     peak, customers = max(buckets, key=lambda item: item[1])
-    summary = "No customers."
+    summary = Phrase(("No customers.",))
     if customers:
         peak_label = f"{bucket_label(dimension, peak, formatter)} ({UNITS[dimension]})"
-        summary = (
-            f"The most frequent range is {peak_label}: {formatting.format_count(customers, 'customer')}."
-        )
+        noun = " customer." if customers == 1 else " customers."
+        summary = Phrase((f"The most frequent range is {peak_label}: ", formatter.count(customers), noun))
     return SvgChart(dimension, dimension.capitalize(), summary, bottom + 42, shapes)
 
 

@@ -11,12 +11,13 @@ from rfm_pipeline.report.charts.svg import (
     WIDTH,
     SvgChart,
     format_coordinate,
+    mark_element,
     rect_element,
     text_element,
     truncate_label,
 )
 from rfm_pipeline.report.data import SegmentMove
-from rfm_pipeline.report.number_format import NumberFormatter, escape_html
+from rfm_pipeline.report.number_format import NumberFormatter, Phrase, escape_html
 from rfm_pipeline.report.segment_view import SegmentView
 
 NEW, LAPSED = "New to the result", "No longer in it"
@@ -77,7 +78,7 @@ def _stack(names: Sequence[str], customers: dict[str, int], scale: float) -> _Si
 
 def movements_chart(
     view: SegmentView,
-    formatter: NumberFormatter,  # noqa: ARG001 - every chart function has the same parameters
+    formatter: NumberFormatter,
 ) -> SvgChart:
     """Draw the flows between segments, from the previous result on the left to this one on the right."""
     title, moves = "Movements between segments", [move for move in view.moves if move.customers]
@@ -85,7 +86,7 @@ def movements_chart(
         reason = (
             "No customers." if view.data.previous_as_of else "There is no earlier result to compare with."
         )
-        return SvgChart("movements", title, reason, 50, [text_element(0, 26, reason, "soft")])
+        return SvgChart("movements", title, Phrase((reason,)), 50, [text_element(0, 26, reason, "soft")])
     order = [NEW, *(segment.name for segment in view.data.segments), LAPSED]
     order += sorted({before_name(move) for move in moves} - set(order))
     lefts, rights = dict[str, int](), dict[str, int]()
@@ -99,8 +100,8 @@ def movements_chart(
         text_element(0, 12, f"as of {view.data.previous_as_of}", "soft"),
         text_element(WIDTH, 12, f"as of {view.data.as_of}", "soft", "end"),
         *_flows(view, moves, left, right),
-        *_nodes(left, 0, _LABEL_WIDTH, ""),
-        *_nodes(right, WIDTH, WIDTH - _LABEL_WIDTH, "end"),
+        *_nodes(view, left, 0, _LABEL_WIDTH, ""),
+        *_nodes(view, right, WIDTH, WIDTH - _LABEL_WIDTH, "end"),
     ]
     bottom = max(
         side.tops[side.names[-1]] + max(_MIN_GAP, side.height(side.names[-1])) for side in (left, right)
@@ -109,27 +110,36 @@ def movements_chart(
     for x, colour, label in legend:
         shapes.append(rect_element(x, bottom + 12, 11, 11, f"{colour} flow"))
         shapes.append(text_element(x + 16, bottom + 22, label, "soft"))
-    return SvgChart("movements", title, _summary(view, moves), bottom + 30, shapes)
+    return SvgChart("movements", title, _summary(view, moves, formatter), bottom + 30, shapes)
 
 
-def _summary(view: SegmentView, moves: Sequence[SegmentMove]) -> str:
+def _summary(view: SegmentView, moves: Sequence[SegmentMove], formatter: NumberFormatter) -> Phrase:
     by_direction = dict.fromkeys(_CSS_CLASSES, 0)
     for move in moves:
         by_direction[move_direction(view, move)] += move.customers
-    return (
-        f"Since {view.data.previous_as_of}, {formatting.format_count(by_direction['up'], 'customer')} went to"
-        f" a better segment, {by_direction['down']:,} to a worse one, {by_direction['same']:,} stayed,"
-        f" {by_direction['new']:,} are new, and {by_direction['gone']:,} are no longer in the result."
+    up, down, same, new, gone = (
+        formatter.count(by_direction[way]) for way in ("up", "down", "same", "new", "gone")
     )
+    went = " customer went" if by_direction["up"] == 1 else " customers went"
+    return Phrase(
+        (f"Since {view.data.previous_as_of}, ", up,
+         f"{went} to a better segment, ", down, " to a worse one, ",
+         same, " stayed, ", new, " are new, and ", gone, " are no longer in the result.")
+    )  # fmt: skip
 
 
-def _nodes(side: _Side, label_x: float, bar_x: float, anchor: str) -> list[str]:
+def _nodes(view: SegmentView, side: _Side, label_x: float, bar_x: float, anchor: str) -> list[str]:
     shapes = []
     for name in side.names:
         y, height = side.tops[name], side.height(name)
-        shapes.append(rect_element(bar_x - (6 if not anchor else 0), y, 6, height, "off"))
+        is_shown = view.includes(name)
+        tooltip = f"{name}: {formatting.format_count(side.customers[name], 'customer')}" if is_shown else ""
         label = truncate_label(name, 17)
-        shapes.append(text_element(label_x, y + min(height, 14) / 2 + 5, label, "small", anchor))
+        marks = [
+            rect_element(bar_x - (6 if not anchor else 0), y, 6, height, view.colour_class(name), tooltip),
+            text_element(label_x, y + min(height, 14) / 2 + 5, label, "small", anchor),
+        ]
+        shapes.append(mark_element(marks, view.position(name)))
     return shapes
 
 
@@ -152,8 +162,11 @@ def _flows(view: SegmentView, moves: Sequence[SegmentMove], left: _Side, right: 
         a, b, c, d = (format_coordinate(y) for y in (left_y, right_y, right_y + size, left_y + size))
         x1, x2, x3 = (format_coordinate(x) for x in (start, middle, end))
         tooltip = escape_html(f"{before} → {after}: {formatting.format_count(move.customers, 'customer')}")
+        segment = view.position(move.after if move.after is not None else move.before)
+        attribute = "" if segment is None else f' data-s="{segment}"'
+        css_class = _CSS_CLASSES[move_direction(view, move)]
         shapes.append(
-            f'<path class="{_CSS_CLASSES[move_direction(view, move)]}" d="M{x1} {a}C{x2} {a} {x2} {b} {x3}'
+            f'<path{attribute} class="{css_class}" d="M{x1} {a}C{x2} {a} {x2} {b} {x3}'
             f' {b}V{c}C{x2} {c} {x2} {d} {x1} {d}Z"><title>{tooltip}</title></path>'
         )
     return shapes

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from rfm_pipeline.report.number_format import FormattedNumber, escape_html
+from rfm_pipeline.report.number_format import FormattedNumber, Phrase, escape_html
 
 WIDTH = 440
 """Width of every chart in SVG user units: about the width of a phone, so that text stays readable there."""
@@ -21,24 +21,32 @@ WIDTH = 440
 LIGHT = {
     "bg": "#ffffff", "ink": "#14213d", "soft": "#55607a", "line": "#d5dae5",
     "one": "#0072b2", "two": "#c2410c", "up": "#1a7f5a", "off": "#8a94a8",
+    "s0": "#1b4f9c", "s1": "#2f7fc1", "s2": "#1c919f", "s3": "#23925f", "s4": "#6f8f22",
+    "s5": "#a07f0c", "s6": "#c8720c", "s7": "#cf4f26", "s8": "#a83253", "s9": "#6d4a8c",
     "h0": "#eef3f9", "h1": "#cfe1f2", "h2": "#9cc4e4", "h3": "#3272aa", "h4": "#1f5a92", "h5": "#0b3a66",
     "on-low": "#14213d", "on-high": "#ffffff",
 }  # fmt: skip
 """Colours of the light theme.
 
 `one` and `two` are the blue and a darker variant of the vermilion of Okabe and Ito's palette, which remain
-distinguishable with any kind of colour blindness. The heat map uses one hue, from light to dark.
+distinguishable with any kind of colour blindness. `s0` to `s9` are segments from best to worst; a
+segment's name is beside its colour or in its tooltip. The table of cohorts uses one hue, from light to dark.
 """
 DARK = {
     "bg": "#171e2e", "ink": "#eef2fa", "soft": "#aab4c8", "line": "#37415a",
     "one": "#56b4e9", "two": "#f0a35e", "up": "#4cc29a", "off": "#76819a",
+    "s0": "#6ea8ff", "s1": "#56c1f0", "s2": "#48cfc8", "s3": "#57d39b", "s4": "#b5d25a",
+    "s5": "#e3c94b", "s6": "#f5a94f", "s7": "#f58564", "s8": "#ee7fa5", "s9": "#b99be0",
     "h0": "#1f2a40", "h1": "#21405f", "h2": "#24587f", "h3": "#5fa6d6", "h4": "#8fc5e8", "h5": "#c7e4f7",
     "on-low": "#eef2fa", "on-high": "#0e1626",
 }  # fmt: skip
-"""Colours of the dark theme, from the same palette; the heat map runs from dark to light."""
+"""Colours of the dark theme, the table of cohorts runs from dark to light."""
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 LOW_TINTS, TINTS = 3, 6
-"""Number of heat map tints with text in `on-low`, and of all tints; the others have text in `on-high`."""
+"""Number of tints of one hue with text in `on-low`, and of all of them; the others have text in `on-high`."""
+SEGMENT_COLOURS = 10
+OPACITIES = (0.12, 0.22, 0.32, 0.42)
+"""Opacities of a segment's colour below text."""
 
 
 def chart_css(colour_pattern: str) -> str:
@@ -69,10 +77,11 @@ def chart_css(colour_pattern: str) -> str:
         "svg .empty": f"fill:{colour('h0')}",
         "svg .area": f"fill:{colour('one')};fill-opacity:.14",
     }
-    for tint in range(TINTS):
-        text_colour = "on-low" if tint < LOW_TINTS else "on-high"
-        rules[f"svg .h{tint} rect"] = f"fill:{colour(f'h{tint}')}"
-        rules[f"svg .h{tint} text"] = f"fill:{colour(text_colour)}"
+    for number in range(SEGMENT_COLOURS):
+        rules[f"svg .s{number}"] = f"fill:{colour(f's{number}')}"
+    rules["svg .tint"] = f"fill-opacity:{OPACITIES[1]}"
+    for number, opacity in enumerate(OPACITIES):
+        rules[f"svg .t{number}"] = f"fill-opacity:{opacity}"
     return "\n".join(f"{selector}{{{rule}}}" for selector, rule in rules.items())
 
 
@@ -89,13 +98,13 @@ class SvgChart(Struct, frozen=True):
 
     name: str
     title: str
-    summary: str
+    summary: Phrase
     height: float
     shapes: Sequence[str]
 
     def inline(self) -> str:
         """Return the `<svg>` element for an HTML page that has the chart's CSS rules."""
-        label = escape_html(f"{self.title}. {self.summary}")
+        label = escape_html(f"{self.title}. {self.summary.text}")
         return (
             f'<svg class="chart" role="img" aria-label="{label}"'
             f' viewBox="0 0 {WIDTH} {format_coordinate(self.height)}">{"".join(self.shapes)}</svg>'
@@ -114,7 +123,7 @@ class SvgChart(Struct, frozen=True):
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{width * 2}"'
             f' height="{format_coordinate(height * 2)}" viewBox="0 0 {width} {format_coordinate(height)}">'
-            f"<title>{escape_html(self.title)}</title><desc>{escape_html(self.summary)}</desc><style>{css}"
+            f"<title>{escape_html(self.title)}</title><desc>{escape_html(self.summary.text)}</desc><style>{css}"
             f"svg .title{{font-size:17px;font-weight:700}}</style>"
             f'<rect class="bg" width="{width}" height="{format_coordinate(height)}"/>'
             f"{text_element(20, 34, self.title, 'title')}{text_element(20, 54, subtitle, 'soft')}"
@@ -151,6 +160,23 @@ def rect_element(  # noqa: PLR0917 - position, size, class and tooltip
     classes = f' class="{css_class}"' if css_class else ""
     title = f"<title>{escape_html(tooltip)}</title>" if tooltip else ""
     return f'<rect {position} {size} rx="2"{classes}>{title}</rect>'
+
+
+def cell_path(x: float, y: float, width: float, height: float) -> str:
+    """Return the path commands of a rectangle with a gap around it; one path draws many."""
+    left, top = format_coordinate(x + 1), format_coordinate(y + 1)
+    return f"M{left} {top}h{format_coordinate(width - 2)}v{format_coordinate(height - 2)}H{left}z"
+
+
+def mark_element(shapes: Sequence[str], segment: int | None) -> str:
+    """Return a group of shapes that stands for a segment, which a click chooses.
+
+    Args:
+        shapes: The shapes.
+        segment: Position of the segment in the filter; None if the shapes stand for none.
+    """
+    attribute = "" if segment is None else f' data-s="{segment}"'
+    return f"<g{attribute}>{''.join(shapes)}</g>"
 
 
 def line_element(points: Sequence[tuple[float, float]], css_class: str) -> str:
