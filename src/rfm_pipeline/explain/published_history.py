@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from rfm_pipeline.pipeline.checksums import edited_results
 from rfm_pipeline.results.run_history import DestinationState
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.explain_queries import row_sql
 
 if TYPE_CHECKING:
     from rfm_pipeline.results.destination import Destination
+
+
+CHECKED_DATES = 10
+"""Most dates whose rows are compared with their checksums, which reads all rows of a date."""
 
 
 class PastSegment(Struct, frozen=True):
@@ -34,6 +39,8 @@ class PublishedHistory(Struct, frozen=True):
         current: The customer in the current result; None if the result lacks the customer.
         config_hash: Config hash of the run that published the result; None if it is not on record.
         history: The customer's segments at the active as-of dates, oldest first.
+        edited: Sentences on the dates whose rows are not those that a run published: somebody edited them.
+            The newest `CHECKED_DATES` are checked.
         read_error: Why the destination could not be read; None if it could.
     """
 
@@ -42,6 +49,7 @@ class PublishedHistory(Struct, frozen=True):
     current: PastSegment | None = None
     config_hash: str | None = None
     history: tuple[PastSegment, ...] = ()
+    edited: tuple[str, ...] = ()
     read_error: str | None = None
 
     def differences(self, row: Mapping[str, Any], config_hash: str) -> Iterator[str]:
@@ -51,6 +59,7 @@ class PublishedHistory(Struct, frozen=True):
             row: The customer's row as a run would publish it now.
             config_hash: Config hash of that run.
         """
+        yield from self.edited
         if self.as_of is None:
             return
         if self.current is None:
@@ -91,12 +100,16 @@ def published_history(
     active_runs = state.dates
     with destination.open_for_reading():
         current, history = read_rows("current"), read_rows("history")
+        active_history = [past for past in history if past.as_of in active_runs]
+        shown = {past.as_of for past in active_history}
+        shown |= {day for day in active_runs if day == state.as_of}
+        edited = edited_results(destination, state, sorted(shown)[-CHECKED_DATES:])
     publisher = active_runs.get(state.as_of) if state.as_of else None
-    active_history = [past for past in history if past.as_of in active_runs]
     return PublishedHistory(
         label=destination.label,
         as_of=state.as_of,
         current=current[0] if current else None,
         config_hash=publisher.config_hash if publisher else None,
         history=tuple(sorted(active_history, key=lambda past: past.as_of)),
+        edited=tuple(edited.values()),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.results.destination import Destination
+from rfm_pipeline.results.run_history import DestinationState, previous_date
 from rfm_pipeline.results.run_record import Checksum, RunRecord
 from rfm_pipeline.sql.checksums import checksums_sql
 from rfm_pipeline.sql.dialects.base import Dialect
@@ -35,14 +36,17 @@ def compute_checksums(
     return {row["as_of_date"]: Checksum(row["customers"], row["checksum"]) for row in rows(select)}
 
 
-def edited_dates(destination: Destination, records: Iterable[RunRecord]) -> dict[date, str]:
-    """Return the as-of dates whose rows in the history were edited, each with a sentence that says so.
+def edited_dates(
+    destination: Destination, records: Iterable[RunRecord], table: str = "history"
+) -> dict[date, str]:
+    """Return the as-of dates whose rows were edited, each with a sentence that says so.
 
     Results without a checksum, which an earlier version published, are not checked.
 
     Args:
-        destination: The destination, whose history exists.
+        destination: The destination.
         records: Runs that wrote the rows of an as-of date each.
+        table: The existing table that has the rows: `history` or `current`.
     """
     checked = {
         record.as_of_date: (record.run_id, record.checksum)
@@ -52,18 +56,19 @@ def edited_dates(destination: Destination, records: Iterable[RunRecord]) -> dict
     if not checked:
         return {}
     dialect = dialect_of(destination.engine)
-    found = compute_checksums(destination.rows, destination.table("history"), dialect, checked)
+    found = compute_checksums(destination.rows, destination.table(table), dialect, checked)
+    name = {"history": "history", "current": "current result"}[table]
     edited = {}
     for day, (run_id, before) in checked.items():
         now = found.get(day, Checksum(0, ""))
         if now.customers != before.customers:
             edited[day] = (
-                f"The history has {format_count(now.customers, 'row')} as of {day}, and the run {run_id}"
+                f"The {name} has {format_count(now.customers, 'row')} as of {day}, and the run {run_id}"
                 f" wrote {before.customers:,}: the rows were edited."
             )
         elif now.rows != before.rows:
             edited[day] = (
-                f"The checksum of the history's {format_count(now.customers, 'row')} as of {day} is not that"
+                f"The checksum of the {name}'s {format_count(now.customers, 'row')} as of {day} is not that"
                 f" of the run {run_id}: the rows were edited."
             )
     return edited
@@ -79,5 +84,42 @@ def refuse_edited(destination: Destination, records: Iterable[RunRecord]) -> Non
     Raises:
         UsageError: If the rows of a date are not those that its run published.
     """
-    for day, sentence in edited_dates(destination, records).items():
+    _refuse(edited_dates(destination, records))
+
+
+def edited_results(
+    destination: Destination, state: DestinationState, days: Iterable[date]
+) -> dict[date, str]:
+    """Return the active as-of dates whose rows readers see edited: in the current result or in the history.
+
+    Args:
+        destination: The destination.
+        state: Its state.
+        days: Active as-of dates.
+    """
+    records = {day: state.dates[day] for day in days}
+    current = [record for day, record in records.items() if day == state.as_of]
+    others = [record for day, record in records.items() if day != state.as_of]
+    found = edited_dates(destination, current, "current") if "current" in state.tables else {}
+    return found | (edited_dates(destination, others) if "history" in state.tables else {})
+
+
+def refuse_edited_results(destination: Destination, state: DestinationState) -> None:
+    """Raise if somebody edited the current result, or the one before it in the history.
+
+    Args:
+        destination: The destination.
+        state: Its state.
+
+    Raises:
+        UsageError: If the rows of a date are not those that its run published.
+    """
+    if state.as_of not in state.dates:
+        return
+    before = previous_date(state.dates, state.as_of)
+    _refuse(edited_results(destination, state, [state.as_of, *([before] if before else [])]))
+
+
+def _refuse(edited: Mapping[date, str]) -> None:
+    for day, sentence in edited.items():
         raise UsageError(sentence, f"compute them again: rfm run --as-of {day}.")

@@ -552,6 +552,10 @@ def test_an_edited_history_is_neither_restored_nor_compared(
         sentence, hint = refused(rfm(command, *to))
         assert sentence.startswith("The checksum of the history's 3 rows as of 2024-02-25 is not that of ")
         assert hint == "compute them again: rfm run --as-of 2024-02-25."
+    sentence, _ = refused(rfm("report", *to))
+    assert "rows as of 2024-02-25 is not that of " in sentence
+    explained = rfm("explain", "007", source, *to, "--json").json
+    assert explained["differences"] == [sentence]
     assert bigquery_shop.published_rows() == before
     assert rfm("run", source, *to, "--as-of", "2024-02-25").code == 0
     restored = rfm("rollback", *to, "--json")

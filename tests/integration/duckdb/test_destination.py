@@ -94,8 +94,10 @@ def test_a_history_that_was_changed_is_not_gone_back_to(published: Path, rfm: Rf
     sentence, hint = refused(rfm("rollback"))
     assert sentence.endswith("the rows were edited.")
     assert hint == f"compute them again: rfm run --as-of {day(10)}."
+    assert refused(rfm("report")) == (sentence, hint)
     assert published.read_bytes() == kept
     assert rfm("run", "orders.csv", "--as-of", day(10)).code == 0
+    assert rfm("report").code == 0
     assert rfm("rollback").code == 0
     assert_segment_changes({as_of: rows for as_of, rows in history(published).items() if as_of == day(10)})
 

@@ -388,6 +388,9 @@ def test_an_edited_file_is_found_by_its_checksum(published: Path, rfm: Rfm) -> N
     message, _ = refused(rfm("rollback", *TO))
     assert message.endswith("the rows were edited.")
     assert "the rows were edited." in refused(rfm("transitions", *TO))[0]
+    assert "the rows were edited." in refused(rfm("report", *TO))[0]
+    explained = rfm("explain", "c003", "orders.csv", *TO, "--json").json
+    assert [text for text in explained["differences"] if text.endswith("the rows were edited.")] == [message]
 
 
 def test_a_removed_current_result_is_restored_by_the_next_run(published: Path, rfm: Rfm) -> None:

@@ -125,6 +125,7 @@ def report(
 
 def _write_page(configuration: Configuration, files: _Files) -> ReportData:
     """Read the data of the current result, and write the page if one was requested."""
+    from rfm_pipeline.pipeline.checksums import refuse_edited_results
     from rfm_pipeline.report.data import collect_report_data, report_source
     from rfm_pipeline.report.write import write_report
     from rfm_pipeline.results.run_history import read_state
@@ -135,6 +136,7 @@ def _write_page(configuration: Configuration, files: _Files) -> ReportData:
         state = read_state(destination)
         with destination.open_for_reading():
             source = report_source(destination, state)
+            refuse_edited_results(destination, state)
             if files.page:
                 return write_report(source, settings.report, files.page)
             return collect_report_data(source, top_customers=0)
