@@ -8,6 +8,7 @@ to a folder or a glob is named in a note, and the next run reads it.
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,13 +50,17 @@ class FileState(Struct, frozen=True):
     def of(cls, path: Path) -> FileState | None:
         """Return the state of a file; None if it does not exist, or is no regular file."""
         try:
-            if not path.is_file():
+            # Not by `Path`: four states of each file of a source are compared. Opening a pipe would block.
+            if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
                 return None
-            with path.open("rb") as stream:
-                status = os.fstat(stream.fileno())
-                stream.seek(max(0, status.st_size - _TAIL_SIZE))
-                tail = zlib.crc32(stream.read(_TAIL_SIZE))
-        except OSError:
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                status = os.fstat(descriptor)
+                os.lseek(descriptor, max(0, status.st_size - _TAIL_SIZE), os.SEEK_SET)
+                tail = zlib.crc32(os.read(descriptor, _TAIL_SIZE))
+            finally:
+                os.close(descriptor)
+        except (OSError, ValueError):
             return None
         return cls((status.st_dev, status.st_ino), status.st_size, status.st_mtime_ns, tail)
 

@@ -49,6 +49,7 @@ from rfm_pipeline.results.run_history import previous_date
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.results.statistics import Excluded, RunStatistics
 from rfm_pipeline.results.tables import RESULT_COLUMNS
+from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.result_rows import previous_sql, result_sql
 from rfm_pipeline.sql.stages.clean import AMBIGUOUS_DATE
 
@@ -76,6 +77,9 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
             observer.step(STEP_NAMES[StagingTable.PART_ORDERS])
             parts = stage_part_orders(plan, observer)
             plan = taking_over(plan)
+        elif plan.source.packed_relation and plan.spec.relation == plan.source.relation:
+            spec = replace(plan.spec, relation=plan.source.packed_relation)
+            plan = replace(plan, spec=spec, pipeline=QueryPipeline.of(spec))
         plan = stage_metrics(plan, observer)
     segments = plan.pipeline.steps(warehouse.table)[-1]
     observer.step("Scoring and segmenting")

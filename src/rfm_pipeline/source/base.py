@@ -20,6 +20,20 @@ SourceOpener = Callable[[Any, Path], "OpenedSource"]
 """Open a source on a DuckDB connection; the path is a directory for temporary copies."""
 
 
+class PlainLines(Struct, frozen=True):
+    """The records of a small CSV file without quotes, each a line with a value for every column.
+
+    Attributes:
+        text: The lines in UTF-8, each with a line feed; not the header row.
+        delimiter: Character between values.
+        columns: Column names in the order of the values.
+    """
+
+    text: bytes
+    delimiter: str
+    columns: tuple[str, ...]
+
+
 class FileRead(Struct, frozen=True):
     """A call of DuckDB's table function that reads files.
 
@@ -28,12 +42,14 @@ class FileRead(Struct, frozen=True):
         paths: Paths to read.
         files: The user's file of each path.
         arguments: Further arguments of the call.
+        plain_lines: The records of those files that are small and plain.
     """
 
     function: str
     paths: tuple[Path, ...]
     files: tuple[SourceFile, ...]
     arguments: tuple[str, ...] = ()
+    plain_lines: Mapping[SourceFile, PlainLines] = field(default_factory=dict)
 
     def relation(self) -> str:
         """Return the call as SQL."""
@@ -89,6 +105,8 @@ class OpenedSource(Struct, frozen=True):
         numbered_files: The files, if they are several; `relation` then has a column with each row's file.
         total_rows: Rows that are totals of other rows, and no orders: columns, each with its text.
         reads: The calls that read the files, which can also be read one by one; empty for other sources.
+        packed_relation: The rows of `relation` from copies of the files that are faster to scan, and exist as
+            long as the temporary directory; None without such copies.
     """
 
     label: str
@@ -104,3 +122,4 @@ class OpenedSource(Struct, frozen=True):
     numbered_files: SourceFiles | None = None
     total_rows: tuple[TotalRow, ...] = ()
     reads: tuple[FileRead, ...] = ()
+    packed_relation: str | None = None

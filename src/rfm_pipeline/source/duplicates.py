@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from rfm_pipeline.source.base import FileRead
 from rfm_pipeline.source.file_suffix import FileFormat
 from rfm_pipeline.source.file_type import FileType, open_decompressed
 from rfm_pipeline.source.files import SourceFile, translate_os_errors
+from rfm_pipeline.source.packed import pack_files
 
 _TypedFile = tuple[SourceFile, FileType]
 _HEAD_SIZE = 1 << 16
@@ -25,18 +27,19 @@ _GZIP_MIN_SIZE, _GZIP_SIZE_BYTES = 18, 4
 
 
 def number_files(
-    files: Sequence[_TypedFile], reads: Sequence[FileRead], schema: Schema
-) -> tuple[str, SourceFiles]:
+    files: Sequence[_TypedFile], reads: Sequence[FileRead], schema: Schema, temp_dir: Path
+) -> tuple[str, str | None, SourceFiles]:
     """Number the files of a source, and find those of equal content.
 
     Args:
         files: The files with their types, in the order of their names.
         reads: The calls that read them.
         schema: Columns of the files.
+        temp_dir: Directory for copies.
 
     Returns:
-        The relation: SQL text that can follow FROM, of all rows, each with the number of its file; and the
-        files.
+        The relation: SQL text that can follow FROM, of all rows, each with the number of its file; the same
+        rows from copies that are faster to scan, or None; and the files.
 
     Raises:
         SourceError: If a file can't be read.
@@ -46,7 +49,9 @@ def number_files(
     names = {name.path[0].casefold() for name in schema}
     column = next(name for name in ("rfm_file" + "_" * n for n in count()) if name not in names)
     relation = numbered_relation(reads, numbers, names, column)
-    return relation, SourceFiles(column, tuple(file.name for file, _ in files), equal_to)
+    others, packed = pack_files(reads, numbers, column, temp_dir)
+    packed_relation = numbered_relation(others, numbers, names, column, packed) if packed else None
+    return relation, packed_relation, SourceFiles(column, tuple(file.name for file, _ in files), equal_to)
 
 
 def find_duplicate_files(files: Sequence[_TypedFile]) -> Mapping[SourceFile, SourceFile]:
@@ -69,7 +74,11 @@ def find_duplicate_files(files: Sequence[_TypedFile]) -> Mapping[SourceFile, Sou
 
 
 def numbered_relation(
-    reads: Sequence[FileRead], numbers: Mapping[SourceFile, int], names: Collection[str], column: str
+    reads: Sequence[FileRead],
+    numbers: Mapping[SourceFile, int],
+    names: Collection[str],
+    column: str,
+    numbered: Iterable[str] = (),
 ) -> str:
     """Return the relation of the rows of some reads, with the number of each row's file.
 
@@ -78,6 +87,7 @@ def numbered_relation(
         numbers: Number of each file.
         names: Names of the files' columns in lower case.
         column: Name of the column with the number.
+        numbered: Further relations, which have the column.
     """
     if "file_index" in names:
         # A column of that name hides DuckDB's virtual column, the position of a row's file in the call.
@@ -90,6 +100,7 @@ def numbered_relation(
         f"SELECT *, {_number([numbers[file] for file in read.files])} AS {column} FROM {read.relation()}"
         for read in reads
     ]
+    selects += [f"SELECT * FROM {relation}" for relation in numbered]
     return f"({' UNION ALL BY NAME '.join(selects)})"
 
 
@@ -117,6 +128,8 @@ def _content_size(typed: _TypedFile) -> tuple[int, str | None, tuple[str, ...]]:
     # Spark's directories such as `day=1` and `day=2` are a column: equal files in them have other rows.
     is_parquet = file_type.format is FileFormat.PARQUET
     partition = tuple(part for part in file.path.parent.parts if is_parquet and "=" in part)
+    if file_type.content is not None:
+        return len(file_type.content), None, partition
     with translate_os_errors(file.name), file.path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         if file_type.compression == "gzip" and size >= _GZIP_MIN_SIZE:
@@ -128,12 +141,16 @@ def _content_size(typed: _TypedFile) -> tuple[int, str | None, tuple[str, ...]]:
 
 def _head(typed: _TypedFile) -> bytes:
     file, file_type = typed
+    if file_type.content is not None:
+        return file_type.content[:_HEAD_SIZE]
     with open_decompressed(file, file.path, file_type.compression) as stream:
         return stream.read(_HEAD_SIZE)
 
 
 def _content_hash(typed: _TypedFile) -> bytes:
     file, file_type = typed
+    if file_type.content is not None:
+        return hashlib.blake2b(file_type.content).digest()
     content = hashlib.blake2b()
     with open_decompressed(file, file.path, file_type.compression) as stream:
         while block := stream.read(_BLOCK_SIZE):

@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rfm_pipeline.errors import SourceError
 from rfm_pipeline.source.file_suffix import FileFormat, format_by_suffix
 from rfm_pipeline.source.files import SourceFile, translate_os_errors
 
 _HEAD_SIZE = 64 * 1024
+# A source of many small files opens each of them once in place of five times.
+_MAX_KEPT_CONTENT = 64 * 1024 * 1024
 # A zstd frame, or a skippable frame, which pzstd writes first (RFC 8878, section 3.1).
 _ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
 
@@ -48,11 +51,13 @@ class FileType(Struct, frozen=True):
         format: Format of the table, after decompression.
         compression: `gzip`, `zstd`, or None.
         is_empty: Whether the file, or its decompressed content, has no bytes.
+        content: All bytes of a small file of text that is not compressed; None if they were not kept.
     """
 
     format: FileFormat
     compression: str | None = None
     is_empty: bool = False
+    content: bytes | None = None
 
 
 def detect_file_type(file: SourceFile) -> FileType:
@@ -77,7 +82,8 @@ def detect_file_type(file: SourceFile) -> FileType:
         return _workbook_in_zip(file)
     if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return FileType(FileFormat.EXCEL)
-    return FileType(_text_format(head, suffix_format, file))
+    content = head if len(head) < _HEAD_SIZE else None
+    return FileType(_text_format(head, suffix_format, file), content=content)
 
 
 def detect_file_types(
@@ -91,7 +97,13 @@ def detect_file_types(
     Raises:
         SourceError: If the files have different formats, or all of them are empty.
     """
-    detected = [(file, detect_file_type(file)) for file in files]
+    detected, kept_bytes = list[tuple[SourceFile, FileType]](), 0
+    for file in files:
+        file_type = detect_file_type(file)
+        kept_bytes += len(file_type.content or b"")
+        detected.append(
+            (file, file_type if kept_bytes <= _MAX_KEPT_CONTENT else replace(file_type, content=None))
+        )
     non_empty = [(file, file_type) for file, file_type in detected if not file_type.is_empty]
     if not non_empty:
         raise SourceError(

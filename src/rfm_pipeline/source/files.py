@@ -178,7 +178,15 @@ def _expand_glob(pattern: str) -> MatchedFiles:
 
 
 def _search_folder(folder: Path, name: str) -> MatchedFiles:
-    paths = sorted(path for path in _walk(folder) if not path.name.startswith((".", "~$")))
+    paths = sorted(
+        (
+            Path(parent, name)
+            for parent, names in _walk_folders(folder)
+            for name in names
+            if not name.startswith((".", "~$"))
+        ),
+        key=_sort_key,
+    )
     files = tuple(SourceFile(path, str(path)) for path in paths if _is_data(path.name))
     # Marker files such as `_SUCCESS` are not worth a note; a skipped `_orders.csv` is.
     skipped = [
@@ -194,6 +202,11 @@ def _search_folder(folder: Path, name: str) -> MatchedFiles:
         )
     notes = (f"skipped in {name}: {_abbreviated(skipped)}",) if skipped else ()
     return MatchedFiles(files, _label(files, name), notes, name)
+
+
+def _sort_key(path: Path) -> list[str]:
+    """Return what paths are sorted by: as they compare themselves, which takes several times as long."""
+    return [os.path.normcase(part) for part in path.parts]
 
 
 def _label(files: Sequence[SourceFile], folder: str) -> str:

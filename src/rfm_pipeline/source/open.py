@@ -112,9 +112,9 @@ def _open_files(
     copies = {**spools, **scan.copies}
     with translate_read_errors(format_, copies, matched.label):
         schema = _with_inexact(schema_of(connection, scan.relation), scan.inexact)
-    relation, numbered_files = scan.relation, None
+    relation, packed_relation, numbered_files = scan.relation, None, None
     if files[1:] and scan.reads:
-        relation, numbered_files = number_files(files, scan.reads, schema)
+        relation, packed_relation, numbered_files = number_files(files, scan.reads, schema, temp_dir)
     return OpenedSource(
         label=matched.label,
         relation=relation,
@@ -128,6 +128,7 @@ def _open_files(
         total_rows=scan.total_rows,
         numbered_files=numbered_files,
         reads=() if spools else scan.reads,
+        packed_relation=packed_relation,
     )
 
 

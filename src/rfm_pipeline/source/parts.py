@@ -28,7 +28,9 @@ class SourcePart(Struct, frozen=True):
 
 def source_parts(source: OpenedSource) -> tuple[SourcePart, ...]:
     """Return the parts of an opened source, in the order of its files; none if it is no set of files."""
-    readings = {file.path: _reading(read) for read in source.reads for file in read.files}
+    readings = dict[Path, str]()
+    for read in source.reads:
+        readings |= dict.fromkeys((file.path for file in read.files), _reading(read))
     if readings.keys() != set(source.files):
         return ()
     return tuple(SourcePart(path.absolute(), readings[path]) for path in source.files)

@@ -66,8 +66,16 @@ def _footer_words() -> re.Pattern[str]:
     return re.compile(rf"record\(s\)|\b({'|'.join(map(re.escape, sorted(words)))})\b", re.IGNORECASE)
 
 
+@cache
+def _last_characters() -> frozenset[str]:
+    return frozenset(label[-1] for label in _labels("totals") | _labels("grand_totals"))
+
+
 def is_total_label(cell: str) -> bool:
     """Return whether a cell is the label of a total row, such as `Grand Total:` or `Summe`."""
+    last = cell[-1:]
+    if last.isascii() and last.isalnum() and last.lower() not in _last_characters():
+        return False  # most values: this takes a fifth of the time of what follows
     if cell.lstrip(" *=-")[:1].casefold() not in _initials() or len(cell) > _MAX_LABEL_LENGTH:
         return False
     label = normalize_name(cell)
@@ -151,7 +159,7 @@ def find_header(rows: Sequence[Row]) -> int | None:
         rows: First rows of the table.
     """
     for index, row in enumerate(rows[: _MAX_TITLE_ROWS + 1]):
-        if not _is_header(row, rows[index + 1 :]) or _names_groups_of_next(rows, index):
+        if not is_header(row, rows[index + 1 :]) or _names_groups_of_next(rows, index):
             continue
         above = [title for title in rows[:index] if filled_columns(title)]
         wide = [title for title in above if not _is_title(title, row) and not _names_groups(title, row)]
@@ -163,7 +171,13 @@ def find_header(rows: Sequence[Row]) -> int | None:
     return None
 
 
-def _is_header(row: Row, below: Sequence[Row]) -> bool:
+def is_header(row: Row, below: Sequence[Row]) -> bool:
+    """Return whether a row has names, at least three, and the rows below it values.
+
+    Args:
+        row: A row of the table.
+        below: The rows below it.
+    """
     named = filled_columns(row)
     if len(named) < MIN_COLUMNS or not all(_is_name(row[column]) for column in named):
         return False
@@ -192,7 +206,7 @@ def _names_groups_of_next(rows: Sequence[Row], index: int) -> bool:
     return (
         below is not None
         and _names_groups(rows[index], rows[below])
-        and _is_header(rows[below], rows[below + 1 :])
+        and is_header(rows[below], rows[below + 1 :])
     )
 
 

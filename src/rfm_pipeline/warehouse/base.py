@@ -60,6 +60,8 @@ class SourceTable(Struct, frozen=True):
         files: The files of a source of several files; `relation` has a column with each row's file.
         total_rows: Rows that are totals of other rows, and no orders: columns, each with its text.
         parts: The files that can be read one by one; empty for other sources.
+        packed_relation: The rows of `relation`, faster to scan until the warehouse is closed; None if there
+            is only `relation`.
     """
 
     label: str
@@ -76,6 +78,7 @@ class SourceTable(Struct, frozen=True):
     files: SourceFiles | None = None
     total_rows: tuple[tuple[tuple[str, str], ...], ...] = ()
     parts: tuple[SourcePart, ...] = ()
+    packed_relation: str | None = None
 
 
 class KeptOrders(Protocol):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 import os
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -140,6 +141,12 @@ def _is_utf8(
     return True
 
 
+@cache
+def _other_bytes(quote: bytes) -> bytes:
+    """Return all bytes that are neither a quote nor part of a line end."""
+    return bytes(byte for byte in range(256) if byte not in quote + b"\r\n")
+
+
 class _LineBreaks:
     """Incremental detection of line breaks inside and outside of quoted values.
 
@@ -154,7 +161,7 @@ class _LineBreaks:
         self._is_inside = False
         self._pending_return = False
         self._has_lf = self._has_cr = self._has_crlf = False
-        self._other_bytes = bytes(byte for byte in range(256) if byte not in quote + b"\r\n")
+        self._other_bytes = _other_bytes(quote)
 
     def feed(self, chunk: bytes) -> None:
         has_quotes = self._is_inside or bool(self._quote and self._quote in chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,9 +18,10 @@ from rfm_pipeline.common.duckdb_engine import connect_in_memory
 from rfm_pipeline.common.duckdb_quoting import columns_literal, identifier, paths_literal, text_literal
 from rfm_pipeline.config.column_mapping import normalize_name
 from rfm_pipeline.config.source import SourceOptions
-from rfm_pipeline.source.base import FileRead, Scan, union_by_name
+from rfm_pipeline.source.base import FileRead, PlainLines, Scan, union_by_name
 from rfm_pipeline.source.csv.aligned import detect_separator, write_with_tabs
 from rfm_pipeline.source.csv.dialect import TABS_NOTE, CsvDialect, detect_dialect
+from rfm_pipeline.source.csv.known_header import KnownHeader
 from rfm_pipeline.source.csv.layout import cut_file, detect_layout, write_filled
 from rfm_pipeline.source.csv.prescan import PrescanResult, locate_byte, prescan
 from rfm_pipeline.source.csv.quoting import has_well_formed_quotes
@@ -54,6 +56,7 @@ class _PreparedFile(Struct, frozen=True):
         arguments: Arguments of `read_csv`; files with equal arguments are read by one call.
         notes: Notes for the user.
         total_rows: Total rows among the records.
+        plain_lines: The records, if the header row of an earlier file decides how to read the file.
     """
 
     file: SourceFile
@@ -62,6 +65,7 @@ class _PreparedFile(Struct, frozen=True):
     arguments: tuple[str, ...]
     notes: tuple[str, ...]
     total_rows: tuple[TotalRow, ...] = ()
+    plain_lines: PlainLines | None = None
 
     def with_names(self, names: tuple[str, ...]) -> _PreparedFile:
         """Return the file with other column names."""
@@ -77,6 +81,7 @@ class _PreparedFile(Struct, frozen=True):
             dialect=replace(self.dialect, column_names=names),
             arguments=arguments,
             total_rows=total_rows,
+            plain_lines=self.plain_lines and replace(self.plain_lines, columns=names),
         )
 
 
@@ -102,8 +107,9 @@ def scan_csv(
         SourceError: If a file can't be read.
     """
     prepared_files, copies = [], {}
+    preparations = _Preparations(options, temp_dir, configured or {})
     for file, file_type in files:
-        prepared = _FilePreparation(file, file_type, options, temp_dir, configured or {}).run()
+        prepared = preparations.run(file, file_type)
         prepared_files.append(prepared)
         if prepared.path != file.path:
             copies[str(prepared.path)] = file.name
@@ -122,6 +128,7 @@ def scan_csv(
             tuple(prepared.path for prepared in group),
             tuple(prepared.file for prepared in group),
             arguments,
+            {prepared.file: prepared.plain_lines for prepared in group if prepared.plain_lines},
         )
         for arguments, group in groups.items()
     )
@@ -148,6 +155,8 @@ def _find_prose(prepared_files: Sequence[_PreparedFile]) -> list[_PreparedFile]:
         for prepared in prepared_files
         if len(prepared.dialect.column_names) == 1 or ".txt" in Path(prepared.file.path.name.lower()).suffixes
     ]
+    if not candidates:
+        return []
     headers = Counter(prepared.dialect.column_names for prepared in prepared_files)
     tables = [prepared for prepared in prepared_files if prepared not in candidates] or [
         prepared
@@ -177,6 +186,41 @@ def _common_notes(prepared_files: Sequence[_PreparedFile]) -> list[str]:
     ]
 
 
+class _Preparations:
+    """Preparations of the files of a source, which detect what is in a file only if it is not known."""
+
+    def __init__(self, options: SourceOptions, temp_dir: Path, configured: Mapping[str, str | None]) -> None:
+        self._options = options
+        self._temp_dir = temp_dir
+        self._configured = configured
+        # The suffix, by which DuckDB guesses the compression, is part of the key.
+        self._known: dict[tuple[bytes, str], tuple[KnownHeader, _PreparedFile]] = {}
+
+    def run(self, file: SourceFile, file_type: FileType) -> _PreparedFile:
+        """Return a file that DuckDB can read.
+
+        Raises:
+            SourceError: If it can't be read.
+        """
+        content = file_type.content
+        if content is None:
+            return self._detect(file, file_type)
+        key = (content[: content.find(b"\n") + 1], file.path.suffix.lower())
+        known, earlier = self._known.get(key, (None, None))
+        if known and earlier and known.decides(content):
+            lines = known.plain_lines(content, earlier.dialect.column_names)
+            return replace(earlier, file=file, path=file.path, plain_lines=lines)
+        prepared = self._detect(file, file_type)
+        if not known and (
+            header := KnownHeader.of(content, prepared.dialect, self._options, self._configured)
+        ):
+            self._known[key] = header, prepared
+        return prepared
+
+    def _detect(self, file: SourceFile, file_type: FileType) -> _PreparedFile:
+        return _FilePreparation(file, file_type, self._options, self._temp_dir, self._configured).run()
+
+
 class _FilePreparation:
     """Checks of one file before DuckDB reads it, with a copy where DuckDB could not read the file."""
 
@@ -193,6 +237,7 @@ class _FilePreparation:
         self._compression = file_type.compression
         self._options = options
         self._temp_dir = temp_dir
+        self._content = file_type.content
         self._path = file.path
         self._notes: list[str] = []
 
@@ -331,6 +376,8 @@ class _FilePreparation:
             raise unclosed_quote_error(f"{self._file.name}, record {row[0] + 1 + dialect.has_header:,}")
 
     def _open(self) -> AbstractContextManager[BinaryIO]:
+        if self._content is not None and self._path == self._file.path:
+            return io.BytesIO(self._content)
         return open_decompressed(self._file, self._path, self._compression)
 
     def _read_head(self) -> tuple[bytes, bool]:

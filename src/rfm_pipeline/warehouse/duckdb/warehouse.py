@@ -107,6 +107,7 @@ class DuckDBWarehouse:
             files=opened.numbered_files,
             total_rows=opened.total_rows,
             parts=source_parts(opened),
+            packed_relation=opened.packed_relation,
         )
 
     def sample(self) -> Sample:
