@@ -63,6 +63,11 @@ def _file(name: str) -> Path:
     return Path(str(distribution("lifetimes").locate_file(f"lifetimes/datasets/{name}")))
 
 
+def sample_file() -> Path:
+    """Return the file of the sample: both ids of the customer, day, discs and amount, separated by blanks."""
+    return _file("CDNOW_sample.txt")
+
+
 def master() -> list[Transaction]:
     """Return all transactions, in the order of the file."""
     _, *lines = _file("CDNOW_master.txt").read_text(encoding="ascii").splitlines()
@@ -71,7 +76,7 @@ def master() -> list[Transaction]:
 
 def sample() -> list[Transaction]:
     """Return the transactions of the sample, with the customer ids that the summary uses ('1' to '2357')."""
-    lines = _file("CDNOW_sample.txt").read_text(encoding="ascii").splitlines()
+    lines = sample_file().read_text(encoding="ascii").splitlines()
     transactions = [_transaction(*line.split()[1:]) for line in lines]
     return [
         Transaction(str(int(one.customer_id)), one.ordered_on, one.discs, one.amount) for one in transactions

@@ -38,6 +38,8 @@ _FLAG = re.compile(
 
 def _argument(flag: re.Match[str]) -> str:
     name, value = (flag[1] or flag[3]).replace("-", "_"), flag[2] or flag[4]
+    if name.startswith("no_"):
+        return f"{name.removeprefix('no_')}=False"
     if value is None:
         return name
     return f"{name}={value}" if value.startswith("'") else f"{name}='{value}'"

@@ -25,7 +25,10 @@ _TABLES: Mapping[str, tuple[str, ...]] = {
         "unit_price",
         "discount",
         "refund",
+        "frequency",
+        "monetary",
     ),
+    "read": ("delimiter", "encoding", "sheet", "skip_lines", "header"),
     "scoring": ("bins", "method"),
     "duckdb": ("memory_limit", "threads"),
 }
@@ -36,6 +39,27 @@ _SETTINGS = {
     "status_column": ("status", "column"),
 }
 """Table and setting of arguments that are not named like their setting."""
+
+NOT_SETTINGS = {"thresholds", "frames", "settings", "config"}
+"""Keyword arguments of `segment` that are no settings of their own."""
+
+
+def check_names(function: str, arguments: Mapping[str, Any]) -> None:
+    """Raise unless each argument is a setting that `segment` takes as an argument.
+
+    Args:
+        function: Name of the Python function that got the arguments.
+        arguments: The arguments by name.
+
+    Raises:
+        TypeError: If there is another one.
+    """
+    from rfm_pipeline.api.segment import segment
+
+    names = (segment.__kwdefaults__ or {}).keys() - NOT_SETTINGS
+    for name in arguments:
+        if name not in names:
+            raise TypeError(f"{function}() got an unexpected keyword argument '{name}'")
 
 
 def configuration_of(

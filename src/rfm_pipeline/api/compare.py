@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from rfm_pipeline.api.argument_hints import hints_as_arguments
-from rfm_pipeline.api.arguments import configuration_of, with_source
+from rfm_pipeline.api.arguments import check_names, configuration_of, with_source
 from rfm_pipeline.api.segmentation import Segmentation
 from rfm_pipeline.comparison.compare import Request, open_comparison
 from rfm_pipeline.comparison.result import SegmentComparison
@@ -59,11 +59,7 @@ def compare(  # noqa: D417 - arguments that belong together are described togeth
         TypeError: If `segment` has no such argument.
         RfmError: If a side can't be read, or has several rows of a customer.
     """
-    from rfm_pipeline.api.segment import segment as segment_lines
-
-    for name in arguments:
-        if name not in (segment_lines.__kwdefaults__ or {}):
-            raise TypeError(f"compare() got an unexpected keyword argument '{name}'")
+    check_names("compare", arguments)
     chosen = {"customer_id": customer_id, "segment": segment, "monetary": monetary}
     columns = {role: name for role, name in chosen.items() if name is not None}
     named = {name: value for name, value in arguments.items() if value is not None}

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import Any
 
 from rfm_pipeline.api.argument_hints import hints_as_arguments
-from rfm_pipeline.api.arguments import configuration_of, with_source
+from rfm_pipeline.api.arguments import check_names, configuration_of, with_source
 from rfm_pipeline.common.date_formats import parse_iso_date
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.evaluation.evaluate import Request
@@ -51,11 +51,7 @@ def evaluate(
         TypeError: If `segment` has no such argument.
         RfmError: If the orders do not cover the horizon, or `segment` would fail.
     """
-    from rfm_pipeline.api.segment import segment
-
-    for name in arguments:
-        if name not in (segment.__kwdefaults__ or {}):
-            raise TypeError(f"evaluate() got an unexpected keyword argument '{name}'")
+    check_names("evaluate", arguments)
     named = {name: value for name, value in arguments.items() if value is not None}
     configuration = configuration_of(named, settings, config)
     with hints_as_arguments():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from os import PathLike
@@ -15,22 +14,44 @@ from typing import TYPE_CHECKING, Any, Self
 from msgspec.structs import replace
 
 from rfm_pipeline.api.argument_hints import hints_as_arguments
+from rfm_pipeline.api.chart import Chart
+from rfm_pipeline.api.frames import (
+    FrameKind,
+    create_table,
+    select_ordered,
+    to_arrow,
+    to_frame,
+    to_pandas,
+    to_polars,
+)
 from rfm_pipeline.api.notebook_html import result_html
+from rfm_pipeline.api.result_tables import (
+    ResultTable,
+    audits_table,
+    exclusions_table,
+    segments_table,
+    thresholds_table,
+)
 from rfm_pipeline.api.segment_summary import SegmentSummary
 from rfm_pipeline.common import formatting
-from rfm_pipeline.common.installation import package_hint
 from rfm_pipeline.config.loader import Configuration, merge
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
-from rfm_pipeline.results.statistics import Audit, Excluded
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
 
+    from rfm_pipeline.config.report import ReportSettings
+    from rfm_pipeline.report.data import ReportSource
+
+_RESULT = "result ORDER BY customer_id"
+_CHARTS_OF_A_HISTORY = {"movements", "trend"}
+_read_by_relations: set[Segmentation] = set()
+"""Results whose customers a relation may still read: a relation, or one derived from it, has no reference."""
 SEGMENTATION_COLUMNS = (
     "customer_id", "recency_days", "frequency", "monetary", "avg_order_value", "first_order_date",
     "last_order_date", "r_score", "f_score", "m_score", "rfm_score", "segment", "as_of_date",
@@ -42,11 +63,16 @@ class Segmentation:
     """Customers with their scores and segments, which any consumer of Arrow streams reads as a table.
 
     The rows stay in DuckDB until they are read, sorted by `customer_id`. They are freed by `close`, at the
-    end of a `with` block, or by the garbage collector.
+    end of a `with` block, or by the garbage collector. `len` is the number of customers.
+
+    The properties `customers`, `segments`, `thresholds`, `exclusions` and `audits` are frames of the kind of
+    the source: of pandas, Polars or pyarrow; of a path or another source, relations of DuckDB. Each access
+    builds a new frame. Segments are ordered from worst to best: an ordered Categorical of pandas, an Enum of
+    Polars, an ordered dictionary of Arrow, an ENUM of DuckDB.
 
     Attributes:
         as_of: As-of date of the recency.
-        customers: Number of customers; equal to `len`.
+        record: Record of the result, by which `segment(..., thresholds=result)` scores.
         orders: Number of orders.
         revenue: Sum of the monetary values.
     """
@@ -58,18 +84,19 @@ class Segmentation:
         segment_map: SegmentMap,
         configuration: Configuration,
         *,
+        kind: FrameKind,
         connection: Any,
         close: Callable[[], object],
     ) -> None:
         self._result = result
-        self._record = record
+        self.record = record
         self._segment_map = segment_map
         self._configuration = configuration
+        self._kind = kind
         self._connection = connection
         self._close = weakref.finalize(self, close)
         assert result.as_of is not None  # a built-in audit rejects an empty result
         self.as_of: date = result.as_of
-        self.customers: int = result.statistics.customers
         self.orders: int = result.statistics.orders
         self.revenue: Decimal = result.statistics.revenue
 
@@ -106,14 +133,40 @@ class Segmentation:
         return {name: scores.edges for name, scores in zip(names, self._result.statistics.edges, strict=True)}
 
     @property
-    def exclusions(self) -> tuple[Excluded, ...]:
-        """Excluded lines by reason, most frequent reason first."""
-        return self._result.statistics.exclusions
+    def segments(self) -> Any:
+        """A frame with a row per segment of the map, including empty ones, from best to worst.
+
+        Columns: `segment`, `customers`, `customers_share` (0 to 1), `orders`, `revenue`, `revenue_share`
+        (None if the revenue is zero), `description`, `action`.
+        """
+        return self._frame(segments_table(self.summary))
 
     @property
-    def audits(self) -> tuple[Audit, ...]:
-        """Results of all audits, which passed or gave a warning."""
-        return self._result.audits
+    def thresholds(self) -> Any:
+        """A frame with a row per dimension and score, from the best score down.
+
+        A value v has the score if `above` < v <= `up_to`; None is no limit, and both are None for `ntile`.
+        Columns: `dimension` (`recency_days`, `frequency`, `monetary`), `score`, `above`, `up_to`, `range` (in
+        words), `customers`.
+        """
+        return self._frame(thresholds_table(self._result.statistics.edges))
+
+    @property
+    def exclusions(self) -> Any:
+        """A frame with a row per reason for which lines were excluded, most frequent reason first.
+
+        Columns: `reason`, `lines`, `amount` (None if none could be read), `example` (a value that could not
+        be read, as the source has it; None if the reason is another).
+        """
+        return self._frame(exclusions_table(self._result.statistics.exclusions))
+
+    @property
+    def audits(self) -> Any:
+        """A frame with a row per audit; none has failed, as there would be no result.
+
+        Columns: `audit`, `status` (`passed`, `warning` or `not_compared`), `detail` (one sentence).
+        """
+        return self._frame(audits_table(self._result.audits))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -135,27 +188,34 @@ class Segmentation:
 
     # The customers
 
+    @property
+    def customers(self) -> Any:
+        """A frame with a row per customer, sorted by `customer_id`.
+
+        A relation of DuckDB reads the customers when it is used, so that only `close` frees them.
+
+        Raises:
+            UsageError: If the segmentation was closed, or the package of the frame is not installed.
+        """
+        rows = self._ordered_rows()
+        if self._kind == "duckdb":
+            _read_by_relations.add(self)
+        return to_frame(rows, self._kind, self._segment_names())
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the customers as a pandas data frame. Money is a float there; all other forms are exact."""
-        with _needs("pandas"):
-            return self._rows().df()
+        return to_pandas(self._ordered_rows())
 
     def to_polars(self) -> pl.DataFrame:
         """Return the customers as a Polars data frame."""
-        with _needs("polars"):
-            import polars as pl
-
-            return pl.DataFrame(self)
+        return to_polars(self._ordered_rows(), self._segment_names())
 
     def to_arrow(self) -> pa.Table:
         """Return the customers as a pyarrow table."""
-        with _needs("pyarrow"):
-            import pyarrow as pa
-
-            return pa.table(self)
+        return to_arrow(self._ordered_rows())
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
-        """Return the customers as an Arrow stream; needs no other package."""
+        """Return the customers as an Arrow stream, with segments as text; needs no other package."""
         return self._rows().__arrow_c_stream__(requested_schema)
 
     def report(
@@ -179,19 +239,52 @@ class Segmentation:
             RfmError: If the file can't be written, or a setting is invalid.
         """
         from rfm_pipeline.pipeline.output_paths import refuse_overwriting
-        from rfm_pipeline.report.data import ReportSource
         from rfm_pipeline.report.write import check_report_path, write_report
 
-        options = {"currency": currency, "locale": locale, "top_customers": top_customers}
-        report_settings = {name: value for name, value in options.items() if value is not None}
-        runs = {self.as_of: self._record}
-        report_source = ReportSource(self._result.source, self._fetch, "duckdb", "result", None, runs)
         with hints_as_arguments():
-            flags = merge([self._configuration.flags, {"report": report_settings}])
-            settings = replace(self._configuration, flags=flags).settings.report
+            settings = self._report_settings(currency=currency, locale=locale, top_customers=top_customers)
             check_report_path(Path(path))
             refuse_overwriting([("report", Path(path))], self._configuration)
-            write_report(report_source, settings, Path(path))
+            write_report(self._report_source(), settings, Path(path))
+
+    def chart(
+        self, name: str, *, segment: str | None = None, currency: str | None = None, locale: str | None = None
+    ) -> Chart:
+        """Return a chart of `rfm report`, which a notebook shows.
+
+        Args:
+            name: `"segments"`, `"grid"`, `"recency"`, `"frequency"`, `"monetary"` or `"concentration"`.
+            segment: Name of the segment to draw; None for all customers.
+            currency: Currency code, such as `"GBP"`.
+            locale: Locale of the number format, such as `"en-GB"`.
+
+        Raises:
+            UsageError: If there is no such chart or segment, or the segmentation was closed.
+            RfmError: If a setting is invalid.
+        """
+        from rfm_pipeline.pipeline.segment_names import resolve_segments
+        from rfm_pipeline.report.data import collect_report_data
+        from rfm_pipeline.report.write import CHARTS, render_chart
+
+        with hints_as_arguments():
+            names = [known for known in CHARTS if known not in _CHARTS_OF_A_HISTORY]
+            if name not in names:
+                raise UsageError(f"There is no chart '{name}'.", f"choose one of {', '.join(names)}.")
+            settings = self._report_settings(currency=currency, locale=locale)
+            (charted,) = resolve_segments((segment,), self._segment_names()) if segment else (None,)
+            data = collect_report_data(self._report_source(), top_customers=0)
+            return Chart(name, render_chart(data, settings, name, charted))
+
+    def _report_settings(self, **options: Any) -> ReportSettings:
+        given = {name: value for name, value in options.items() if value is not None}
+        flags = merge([self._configuration.flags, {"report": given}])
+        return replace(self._configuration, flags=flags).settings.report
+
+    def _report_source(self) -> ReportSource:
+        from rfm_pipeline.report.data import ReportSource
+
+        runs = {self.as_of: self.record}
+        return ReportSource(self._result.source, self._fetch, "duckdb", "result", None, runs)
 
     def _fetch(self, select: str) -> list[dict[str, Any]]:
         self._check_open()
@@ -206,20 +299,41 @@ class Segmentation:
             )
 
     def _rows(self) -> Any:
+        return self._select(f"SELECT {', '.join(SEGMENTATION_COLUMNS)} FROM {_RESULT}")
+
+    def _ordered_rows(self) -> Any:
+        return self._select(select_ordered(_RESULT, SEGMENTATION_COLUMNS, self._segment_names()))
+
+    def _select(self, query: str) -> Any:
         self._check_open()
         # The package duckdb adds relations and Arrow streams to the engine module _duckdb.
         import duckdb as _bridges  # noqa: F401
 
         # One cursor per relation, so that two streams can be read at the same time.
-        columns = ", ".join(SEGMENTATION_COLUMNS)
-        return self._connection.cursor().sql(f"SELECT {columns} FROM result ORDER BY customer_id")
+        return self._connection.cursor().sql(query)
+
+    def _segment_names(self) -> list[str]:
+        """Return the names of all segments of the map from best to worst."""
+        return [segment.name for segment in self._segment_map.segments]
+
+    def _frame(self, table: ResultTable) -> Any:
+        import duckdb as _bridges  # noqa: F401
+
+        from rfm_pipeline.common.duckdb_engine import connect_in_memory
+
+        # A database of its own, as the statistics stay available after `close`.
+        connection = connect_in_memory({"threads": "1"})
+        create_table(connection, table.name, table.columns, table.rows)
+        query = select_ordered(f"{table.name} ORDER BY position", list(table.columns), self._segment_names())
+        return to_frame(connection.sql(query), self._kind, self._segment_names())
 
     def __len__(self) -> int:
         """Return the number of customers."""
-        return self.customers
+        return self._result.statistics.customers
 
     def close(self) -> None:
         """Free the customers; the statistics stay available."""
+        _read_by_relations.discard(self)
         self._close()
 
     def __enter__(self) -> Self:
@@ -238,7 +352,7 @@ class Segmentation:
 
     def _headline(self) -> str:
         customers, orders = (
-            formatting.format_count(self.customers, "customer"),
+            formatting.format_count(len(self), "customer"),
             formatting.format_count(self.orders, "order"),
         )
         return f"{customers}, {orders}, revenue {formatting.format_amount(self.revenue)}"
@@ -246,14 +360,3 @@ class Segmentation:
     def _repr_html_(self) -> str:
         """Return the segments as an HTML table for notebooks."""
         return result_html(self._result, self.summary, self._headline())
-
-
-@contextmanager
-def _needs(package: str) -> Iterator[None]:
-    """Raise an error with an installation hint if the body can't import `package`."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"{package} is not installed.", f"{package_hint(package)}, or use another to_... method."
-        ) from error

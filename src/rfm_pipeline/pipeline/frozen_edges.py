@@ -60,6 +60,41 @@ def frozen_edges(records: Sequence[RunRecord], settings: Settings) -> FrozenEdge
     return FrozenEdges(record.run_id, record.as_of_date, edges)
 
 
+def edges_of_result(record: RunRecord, settings: Settings) -> FrozenEdges | None:
+    """Return the edges of an earlier result; None if all of them are fixed, and thus in the settings.
+
+    Args:
+        record: The record of the result.
+        settings: The settings of the result that is scored by these edges.
+
+    Raises:
+        ConfigurationError: If the result was scored with other bins, methods or fixed edges, or by `ntile`.
+    """
+    earlier = {scores.name: scores for scores in record.edges}
+    for dimension in settings.scoring.dimensions:
+        scores = earlier[dimension.name]
+        wanted = (dimension.bins, dimension.method)
+        given = (len(scores.customers), scores.method)
+        if wanted != given:
+            raise ConfigurationError(
+                f"The thresholds of the earlier result don't fit: it scored {dimension.name} in {given[0]}"
+                f" bins by {given[1]}, and this call scores it in {wanted[0]} bins by {wanted[1]}.",
+                "give the bins and methods of the earlier call, or leave `thresholds` out.",
+            )
+        if scores.edges is None:
+            raise ConfigurationError(
+                f"The earlier result has no thresholds: it scored {dimension.name} by ntile.",
+                'score the earlier result by method="quantile".',
+            )
+        if dimension.method == "fixed" and scores.edges != dimension.edges:
+            raise ConfigurationError(
+                f"The fixed edges of {dimension.name} are not those of the earlier result.",
+                "give the same edges to both calls, or leave `thresholds` out.",
+            )
+    edges = {name: scores.edges or () for name, scores in earlier.items() if scores.method == "quantile"}
+    return FrozenEdges(record.run_id, record.as_of_date, edges) if edges else None
+
+
 def _newest_calibration(records: Sequence[RunRecord], settings: Settings) -> RunRecord:
     calibrations = [record for record in _newest_first(records) if record.status == "calibrated"]
     if not calibrations:

@@ -24,7 +24,7 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ExpressionError
-from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, frozen_edges
+from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, edges_of_result, frozen_edges
 from rfm_pipeline.pipeline.incremental import keeping_orders
 from rfm_pipeline.pipeline.output_paths import (
     Output,
@@ -38,6 +38,7 @@ from rfm_pipeline.pipeline.source_identity import refuse_other_columns
 from rfm_pipeline.pipeline.source_query import source_query
 from rfm_pipeline.pipeline.source_state import SourceState
 from rfm_pipeline.results.run_history import DestinationState, read_state
+from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.source.profile.profile import profile_source
 from rfm_pipeline.sql.audit_queries import audit_sql
 from rfm_pipeline.sql.dialects.registry import dialect_of
@@ -183,6 +184,7 @@ def open_plan(
     bounds_read: bool = False,
     keeps_orders: bool = False,
     reads_all: str | None = None,
+    thresholds_of: RunRecord | None = None,
 ) -> Iterator[Plan]:
     """Plan a run, and keep its engine open inside the `with` block.
 
@@ -198,6 +200,7 @@ def open_plan(
             `stage_result` checks.
         keeps_orders: Whether an incremental run may keep orders beside the destination, whose lease it holds.
         reads_all: Why an incremental run must read all parts, as a clause; None if it may use kept orders.
+        thresholds_of: The result whose edges score the customers; None for the edges that the settings name.
 
     Raises:
         RfmError: If any check fails; the first one does.
@@ -217,7 +220,13 @@ def open_plan(
         source_state = SourceState.observe(settings, query)
         with source_state.checked():
             plan = build_plan(
-                configuration, warehouse, segment_map, today, publishes=publishes, bounds_read=bounds_read
+                configuration,
+                warehouse,
+                segment_map,
+                today,
+                publishes=publishes,
+                bounds_read=bounds_read,
+                thresholds_of=thresholds_of,
             )
         plan = replace(plan, source_state=source_state, reads_all=reads_all)
         if publishes:
@@ -269,6 +278,7 @@ def build_plan(
     *,
     publishes: bool,
     bounds_read: bool,
+    thresholds_of: RunRecord | None = None,
 ) -> Plan:
     """Open the source, and build the query that fits its columns.
 
@@ -280,7 +290,10 @@ def build_plan(
     configuration = configuration.for_source(column.name for column in source.schema)
     settings, recognised = configuration.settings, configuration.source_preset
     configuration.check_export()
-    frozen = _frozen_edges(settings, warehouse, publishes=publishes)
+    if thresholds_of is None:
+        frozen = _frozen_edges(settings, warehouse, publishes=publishes)
+    else:
+        frozen = edges_of_result(thresholds_of, settings)
     reading = profile_source(source.schema, warehouse.sample(), settings, source.format)
     today = today or datetime.now(ZoneInfo(settings.timezone)).date()
     source = with_filtered_view(source, warehouse, reading.mapping, settings)
