@@ -7,6 +7,7 @@ runs the generator, and checks every link, anchor and asset of the HTML.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -110,9 +111,18 @@ def _file_page(source: str) -> str:
     """Return the page that shows a file of the repository, which the search leaves out."""
     path = ROOT / source
     text = path.read_text(encoding="utf-8").rstrip()
+    if path.suffix == ".ipynb":
+        return _notebook_page(text)
     language = _LANGUAGES.get(path.suffix, "text")
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
     return f"---\nsearch:\n  exclude: true\n---\n\n# {source}\n\n{fence}{language}\n{text}\n{fence}\n"
+
+
+def _notebook_page(text: str) -> str:
+    """Return the page that shows the cells of a notebook."""
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(text)["cells"]]
+    shown = (source if kind == "markdown" else f"```python\n{source}\n```" for kind, source in cells)
+    return "\n\n".join(shown) + "\n"
 
 
 class _Html(HTMLParser):

@@ -27,4 +27,4 @@ def test_the_guide_runs(
     assert "<Segmentation: 3 customers, 4 orders, revenue 184.00, as of 2025-02-11>\n" in output
     assert "Nothing was published, because an audit failed: All 5 lines were excluded, " in output
     assert names["best"] == []
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["grid.svg", "report.html"]
