@@ -28,7 +28,7 @@ def headline(view: SegmentView, formatter: NumberFormatter) -> str:
     """Return the tiles with the view's totals and averages."""
     totals, data = view.totals, view.data
     per_order = formatter.money(totals.revenue / totals.orders) if totals.orders else DASH
-    orders = f"{totals.orders / totals.customers:.1f}" if totals.customers else "–"
+    orders = formatter.decimal(totals.orders / totals.customers) if totals.customers else DASH
     median_orders, median_days = (_median(view, name) for name in ("frequency", "recency"))
     days = f"{totals.recency_days / totals.customers:.0f}\u00a0days" if totals.customers else "–"
     due = formatting.format_count(totals.due, "customer is due", "customers are due")
@@ -47,7 +47,7 @@ def headline(view: SegmentView, formatter: NumberFormatter) -> str:
         (
             "Orders",
             formatter.count(totals.orders),
-            Phrase((f"{orders} per customer, median {median_orders}",)),
+            Phrase((orders, f" per customer, median {median_orders}")),
         ),
         ("Per order", per_order, Phrase(("revenue / orders",))),
         ("Last order", FormattedNumber(days), Phrase((f"ago on average, median {median_days}",))),

@@ -34,7 +34,7 @@ class FormattedNumber(Struct, frozen=True):
     Attributes:
         text: Text shown without JavaScript or a locale, not escaped.
         kind: `money`, `whole` (money without decimals), `short` (money in few characters), `count`, `share`,
-            `percent` (without decimals);
+            `percent` (without decimals), `decimal` (one of them);
             empty if the text is final.
         value: The exact value as a decimal string; empty if `kind` is.
     """
@@ -116,6 +116,10 @@ class NumberFormatter(Struct, frozen=True):
     def count(self, number: int) -> FormattedNumber:
         """Format a whole number with thousands separators."""
         return FormattedNumber(f"{number:,}", "count", str(number))
+
+    def decimal(self, value: float) -> FormattedNumber:
+        """Format a mean with one decimal."""
+        return FormattedNumber(f"{value:,.1f}", "decimal", f"{value:.6f}")
 
     def percent(self, number: int) -> FormattedNumber:
         """Format a whole number of percent."""

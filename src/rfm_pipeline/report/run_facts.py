@@ -25,14 +25,19 @@ def run_facts(view: SegmentView, formatter: NumberFormatter) -> str:
         facts.append(("Bytes billed", _bytes(run.usage.bytes_billed)))
     listed = "".join(f"<div><dt>{name}</dt><dd>{escape_html(value)}</dd></div>" for name, value in facts)
     audits: list[list[TableCell]] = [
-        [audit.name, audit.status.replace("_", " "), audit.detail] for audit in run.audits
+        [_plain(audit.name), audit.status.replace("_", " "), audit.detail] for audit in run.audits
     ]
     audits_table = html_table("Audits", ("Audit", "Status", "Finding"), audits)
     return (
         f'<div class="cards"><section class="card"><h3>Excluded lines</h3>{_lines(run, formatter)}</section>'
-        f'<section class="card"><h3>The run</h3><dl class="facts">{listed}</dl></section>'
-        f'<section class="card wide"><h3>Audits</h3>{audits_table}</section></div>'
+        f'<section class="card"><h3>Facts</h3><dl class="facts">{listed}</dl></section>'
+        f'<section class="card wide">{audits_table}</section></div>'
     )
+
+
+def _plain(name: str) -> str:
+    """Return the name of an exclusion or of an audit in words."""
+    return formatting.capitalize_first(name.replace("_", " "))
 
 
 def _lines(run: RunRecord, formatter: NumberFormatter) -> str:
@@ -42,7 +47,7 @@ def _lines(run: RunRecord, formatter: NumberFormatter) -> str:
     read, kept = statistics.rows_read, statistics.rows_kept
     rows: list[list[TableCell]] = [
         [
-            excluded.reason,
+            _plain(excluded.reason),
             formatter.count(excluded.lines),
             formatter.share(excluded.lines, read),
             FormattedNumber("not readable") if excluded.amount is None else formatter.money(excluded.amount),
@@ -50,7 +55,7 @@ def _lines(run: RunRecord, formatter: NumberFormatter) -> str:
         for excluded in statistics.exclusions
     ]
     counted = formatter.money(statistics.amount_kept)
-    rows.append(["counted", formatter.count(kept), formatter.share(kept, read), counted])
+    rows.append(["Counted", formatter.count(kept), formatter.share(kept, read), counted])
     note = "" if statistics.exclusions else '<p class="summary">No line was excluded.</p>'
     return note + html_table("Lines of the source", ("Reason", "Lines", "Share", "Money"), rows)
 

@@ -220,6 +220,8 @@ def sections(view: SegmentView, formatter: NumberFormatter) -> Iterator[str]:
         yield (
             '<p class="private"><b>Personal data:</b> this page contains customer ids. Share it only with'
             " people who may see them.</p>"
+            '<p class="search" hidden><label for="find">Find a listed customer</label>'
+            '<input id="find" type="search" autocomplete="off"><output for="find"></output></p>'
         )
     yield '<div class="cards">'
     for segment in view.segments:

@@ -9,6 +9,7 @@ from rfm_pipeline.report.number_format import FormattedNumber, escape_html
 
 TableCell = str | FormattedNumber
 """Content of a table cell: text, which is escaped, or a number, which is aligned right."""
+_NARROW, _PRINTED_ROWS = 3, 12
 DASH = FormattedNumber("–")
 
 
@@ -24,6 +25,11 @@ def html_table(
         css_class: Class of the table.
     """
     first = rows[0] if rows else ()
+    if len(headings) > _NARROW:
+        # On a phone, each cell is a line of its own.
+        css_class = f"{css_class} many".strip()
+    if len(rows) > _PRINTED_ROWS:
+        css_class = f"{css_class} long".strip()
     number_columns = {index for index, cell in enumerate(first) if isinstance(cell, FormattedNumber)}
     columns = "".join(
         f'<th scope="col"{" class=n" if index in number_columns else ""}>{escape_html(heading)}</th>'

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -24,6 +27,8 @@ pytestmark = pytest.mark.xdist_group("browser")
 _ROWS = """[...document.querySelectorAll('#view table.segments tbody tr')].map((row) => [
   row.querySelector('th').textContent, row.querySelector('[data-count]').dataset.count,
   row.querySelector('[data-money]').dataset.money])"""
+_CUT_TABLES = """[...document.querySelectorAll('.scroll')].filter(
+  (box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.ariaLabel)"""
 _TILES = """[...document.querySelectorAll('.tiles dd > span:first-child')].slice(0, 2).map(
   (tile) => tile.dataset.count || tile.dataset.whole || tile.dataset.money)"""
 
@@ -114,11 +119,13 @@ def test_axe_finds_no_violation(chromium: Browser, report: Path, scheme: Any, wi
             assert opened.axe_violations() == []
 
 
-@pytest.mark.parametrize("width", [320, 375, 768, 1240])
+@pytest.mark.parametrize("width", [320, 375, 768, 1280, 1920])
 def test_the_page_fits_the_screen_width(chromium: Browser, report: Path, width: int) -> None:
     with open_page(chromium, report, viewport={"width": width, "height": 800}) as opened:
         opened.open_all()
         assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+        if width >= 1280:
+            assert opened.page.evaluate(_CUT_TABLES) == []
 
 
 def test_the_printed_page_fits_the_paper_width(chromium: Browser, report: Path) -> None:
@@ -144,15 +151,86 @@ def test_the_theme_follows_the_system_and_the_button(chromium: Browser, report: 
         assert opened.page.evaluate(colour) == "rgb(255, 255, 255)"
 
 
-def test_printing_opens_collapsed_tables(chromium: Browser, report: Path) -> None:
-    closed = "document.querySelectorAll('details:not([open])').length"
+def test_print_is_a_summary_of_two_pages(chromium: Browser, report: Path) -> None:
     with open_page(chromium, report) as opened:
-        before = opened.page.evaluate(closed)
-        assert before > 5
-        opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-        assert opened.page.evaluate(closed) == 0
-        opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
-        assert opened.page.evaluate(closed) == before
+        pages = re.findall(rb"/Type\s*/Page(?!s)", opened.page.pdf(format="A4"))
+    assert len(pages) == 2
+
+
+def test_marks_explain_themselves_and_choose_their_segment(chromium: Browser, report: Path) -> None:
+    with open_page(chromium, report) as opened:
+        page, tip = opened.page, opened.page.locator("#tip")
+        mark = page.locator("[data-part=segments] [data-s='1'] rect").first
+        expected = page.locator("#segment option").nth(2).inner_text()
+        mark.hover()
+        assert tip.inner_text().startswith(f"{expected}: ")
+        assert page.locator("svg title").count() == 0  # else browsers would show a second tooltip
+        mark.click()
+        assert opened.status.startswith(f"{expected}: ")
+        assert page.evaluate("decodeURIComponent(location.hash)") == f"#show={expected}"
+        page.go_back()
+        page.wait_for_function("document.querySelector('#segment').value === 'all'")
+        assert opened.status.startswith("All customers: ")
+        page.focus("[data-part=segments] svg")
+        page.keyboard.press("ArrowRight")
+        assert tip.inner_text().startswith(f"{opened.segments[0]}: ")
+        page.keyboard.press("Escape")
+        assert not tip.is_visible()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        assert opened.status.startswith(f"{opened.segments[0]}: ")
+        assert page.evaluate("document.activeElement.id") == "segment"
+        assert opened.messages == []
+
+
+def test_an_address_with_a_choice_opens_it(chromium: Browser, report: Path) -> None:
+    with open_page(chromium, report) as opened:
+        name = opened.segments[1]
+        opened.page.goto(f"{report.resolve().as_uri()}#show={quote(name)}")
+        opened.page.reload()
+        assert opened.status.startswith(f"{name}: ")
+        opened.page.goto(f"{report.resolve().as_uri()}#show=no%20such%ZZ")
+        assert opened.status.startswith(f"{name}: ")
+
+
+def test_tables_sort_and_are_saved_as_csv(chromium: Browser, report: Path, tmp_path: Path) -> None:
+    with open_page(chromium, report) as opened:
+        rows = "[...document.querySelectorAll('table.segments tbody tr')]"
+        column = f"{rows}.map((row) => row.cells[3].dataset.money)"
+        opened.page.click("table.segments thead th:nth-child(4) button")
+        values = [float(value) for value in opened.page.evaluate(column)]
+        assert values == sorted(values, reverse=True)
+        opened.page.click("table.segments thead th:nth-child(4) button")
+        assert opened.page.evaluate(column) == opened.page.evaluate(f"({column}).toSorted((a, b) => a - b)")
+        with opened.page.expect_download() as started:
+            opened.page.click(".scroll:has(table.segments) + .tool")
+        started.value.save_as(tmp_path / "saved.csv")
+        exact = opened.page.evaluate(column)
+        assert opened.messages == []
+    with (tmp_path / "saved.csv").open(encoding="utf-8-sig", newline="") as file:
+        lines = list(csv.reader(file))
+    assert [line[3] for line in lines[1:]] == exact
+    assert lines[0][:2] == ["Segment", "Customers"]
+
+
+def test_a_command_is_copied_and_a_customer_found(chromium: Browser, report: Path) -> None:
+    with open_page(chromium, report) as opened:
+        command = opened.page.locator(".command").first
+        copy = opened.page.locator(".command + .tool").first
+        copy.click()
+        opened.page.wait_for_function(
+            "document.querySelector('.command + .tool').textContent !== 'Copy command'"
+        )
+        if copy.inner_text() != "Copied":  # the browser refused its clipboard
+            assert opened.page.evaluate("getSelection().toString()") == command.inner_text()
+        rows = opened.page.locator(".named tbody tr")
+        wanted = rows.first.locator("th").text_content()
+        assert wanted is not None
+        opened.page.fill("#find", f" {wanted.upper()} ")
+        visible = [row.text_content() for row in rows.all() if row.is_visible()]
+        assert len(visible) == 1
+        assert str(visible[0]).startswith(wanted)
+        assert opened.page.inner_text(".search output") == "1 listed"
 
 
 def test_the_page_works_by_keyboard(chromium: Browser, report: Path) -> None:
