@@ -16,7 +16,7 @@ from functools import partial
 from html.parser import HTMLParser
 from os.path import normpath, relpath
 from pathlib import Path
-from shutil import copy2, copytree, rmtree
+from shutil import copy2, rmtree
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -57,8 +57,6 @@ def stage() -> None:
         _write(target, _with_links_of_the_site(text, partial(_linked, source, target, pages, files)))
     for source, target in files.items():
         _write(target, _file_page(source))
-    if (ROOT / "docs" / "pictures").exists():
-        copytree(ROOT / "docs" / "pictures", STAGED / "pictures")
     (STAGED / "assets").mkdir()
     copy2(Path(__file__).with_name("site.css"), STAGED / "assets")
     # The generator writes beneath the folder of its configuration only.
@@ -98,10 +96,13 @@ def _linked(
         linked = "docs/README.md"
     if not (ROOT / linked).exists():
         raise FileNotFoundError(f"{source} links to {link[1]}, which does not exist")
-    if linked.startswith("docs/pictures/"):
-        place = linked.removeprefix("docs/")
-    elif linked in pages:
+    if linked in pages:
         place = pages[linked]
+    elif linked.startswith("docs/"):
+        # A picture, or a file to download.
+        place = linked.removeprefix("docs/")
+        (STAGED / place).parent.mkdir(parents=True, exist_ok=True)
+        copy2(ROOT / linked, STAGED / place)
     else:
         place = files.setdefault(linked, f"code/{linked}.md")
     return relpath(place, Path(target).parent) + (f"#{anchor}" if anchor else "")

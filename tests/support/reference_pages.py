@@ -22,12 +22,23 @@ from rfm_pipeline.config.template import render_template
 from rfm_pipeline.pipeline.audits.builtin import AUDITS
 from rfm_pipeline.results.tables import LAYOUTS, PUBLISHED_COLUMNS, STORED_COLUMNS, SUFFIXES
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES
+from support import message_page, settings_schema
 from support.guarantees import PROMISES, guarantees
 
 GENERATED = (
     "This page is generated from the code: `RFM_UPDATE_GOLDEN=1 uv run pytest"
     " tests/integration/docs/test_reference.py`.\n"
 )
+ADVICE: Mapping[str, str] = {
+    "classic": "you begin, have some hundred customers or more, and want names that most people know",
+    "grid": "you have some thousand customers, and do not want large orders to decide who is loyal",
+    "lifecycle": "customers buy at very different intervals, or a name such as New Customers has to hold literally",
+    "shopify": "colleagues read the report in Shopify's admin, and both should use the same names",
+    "klaviyo": "campaigns are sent with Klaviyo, and both should use the same names",
+    "r-rfm": "you continue an analysis that was made with the R package rfm",
+    "pymc": "you continue an analysis that was made with pymc-marketing",
+}
+"""When to take each segment map, in the order of the page."""
 _TYPES = {
     "text": ("VARCHAR", "STRING"),
     "integer": ("BIGINT", "INT64"),
@@ -93,6 +104,10 @@ its name in capitals, tables joined by two underscores: `RFM_SCORING__BINS=5`, `
 
 `rfm init` writes this file; `rfm init FILE` sets the columns of a file in it. Each line that begins with `# ` and a name
 is a setting, at its default or with an example.
+
+Editors complete and check the names with [a JSON Schema](rfm.schema.json). Save it beside `rfm.toml`, and make
+`#:schema ./rfm.schema.json` the first line of `rfm.toml`: Taplo and Even Better TOML read it. The values of settings that have
+short forms are checked by `rfm check`.
 
 ```toml
 {render_template({}, {}).rstrip()}
@@ -214,6 +229,12 @@ def preset_pages() -> str:
 
 {GENERATED}
 `--preset NAME` chooses one; `rfm presets NAME --toml` prints its file.
+
+## Which map to take
+
+{_table(("map", "take it if"), ((f"`{name}`", advice) for name, advice in ADVICE.items()))}
+`rfm compare SOURCE --with preset=NAME` shows who would be in another segment, and `rfm evaluate SOURCE --compare preset=NAME`
+which map separates the customers who buy again better. Change a map rarely: every change moves customers who did nothing.
 
 ## Segment maps
 """
@@ -352,5 +373,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "audits.md": audits,
     "exit-codes.md": exit_codes,
     "questions.md": question_page,
+    "messages.md": lambda: message_page.page(GENERATED),
+    "rfm.schema.json": settings_schema.text,
     "guarantees.md": guarantee_page,
 }
