@@ -11,6 +11,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rfm_pipeline.api.chart import Chart
     from rfm_pipeline.api.compare import compare
     from rfm_pipeline.api.evaluate import evaluate
     from rfm_pipeline.api.segment import segment
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 from rfm_pipeline._version import __version__
 
 __all__ = [
-    "AuditError", "Evaluation", "RfmError", "SegmentComparison", "SegmentSummary", "Segmentation",
+    "AuditError", "Chart", "Evaluation", "RfmError", "SegmentComparison", "SegmentSummary", "Segmentation",
     "__version__", "compare", "evaluate", "segment",
 ]  # fmt: skip
 
 # Where each name is: the command line loads this package too, and none of these.
 _ROOMS = {
     "AuditError": "errors",
+    "Chart": "api.chart",
     "Evaluation": "evaluation.result",
     "RfmError": "errors",
     "SegmentComparison": "comparison.result",

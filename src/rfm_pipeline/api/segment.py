@@ -149,7 +149,7 @@ def _segment(
     )
     start = RunStart(new_run_id(), "run")
     with ExitStack() as stack:
-        record = thresholds.record if thresholds else None
+        record = thresholds.record if thresholds is not None else None
         plan = stack.enter_context(
             open_plan(configuration, publishes=False, opens=opens, thresholds_of=record)
         )

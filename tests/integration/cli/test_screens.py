@@ -45,6 +45,7 @@ COMMANDS = {
     "export": (LATER, "rfm export --output customers.csv"),
     "presets": ("rfm presets",),
     "presets-classic": ("rfm presets classic",),
+    "presets-klaviyo": ("rfm presets klaviyo",),
     "schedule": ("rfm schedule cron --program /opt/rfm --folder /srv/shop -- run orders.csv",),
     "error-audit": ("rfm run orders.csv --as-of 2001-01-01",),
     "error-usage": ("rfm run order.csv",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Group
@@ -13,6 +14,8 @@ from rfm_pipeline.cli.render.run_result import console
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.segment_map import SegmentMap, cell_text
+from rfm_pipeline.results.descriptions import describe_edges
+from rfm_pipeline.results.statistics import DimensionScores
 
 _COLOURS = ("green", "cyan", "blue", "magenta", "yellow", "red", "bright_green", "bright_cyan", "bright_blue",
             "bright_magenta", "bright_yellow", "bright_red")  # fmt: skip
@@ -75,7 +78,7 @@ def print_preset(name: str) -> None:
     out.print(Group(Text(info.title, style="bold"), Text(info.description), Text()))
     if info.kind == "segments":
         validated = segment_map(name)
-        shown = _rules(validated) if validated.uses_days else _grid(validated)
+        shown = _rules(validated) if validated.uses_days else _grid(validated, _fixed_ranges(name))
         notes = [Text(f"\n{note}") for note in info.notes]
         out.print(Group(shown, Text(), _segments(validated), *notes))
     else:
@@ -87,21 +90,40 @@ def _colours(validated: SegmentMap) -> dict[str, str]:
     return {segment.name: _COLOURS[i % len(_COLOURS)] for i, segment in enumerate(validated.segments)}
 
 
-def _grid(validated: SegmentMap) -> Table:
-    """Return a grid of recency (rows) by frequency; cells list segments by monetary score if these differ."""
+def _fixed_ranges(name: str) -> dict[str, dict[int, str]]:
+    """Return the range of values of each score, for the dimensions that a preset scores by fixed edges."""
+    dimensions = Configuration(flags={"preset": [name]}).settings.scoring.dimensions
+    return {
+        one.name: dict(describe_edges(DimensionScores(one.name, one.method, one.edges, (0,) * one.bins)))
+        for one in dimensions
+        if one.method == "fixed"
+    }
+
+
+def _grid(validated: SegmentMap, ranges: Mapping[str, Mapping[int, str]]) -> Table:
+    """Return a grid of recency (rows) by frequency; cells list segments by monetary score if these differ.
+
+    Args:
+        validated: The segment map.
+        ranges: Range of values of each score, by dimension, where it is fixed.
+    """
     colours, cells = _colours(validated), validated.cells()
     recency, frequency, monetary = validated.bins
     table = Table(show_lines=True, title_justify="left", padding=(0, 1))
     table.add_column("", style="dim", no_wrap=True)
     for f in range(1, frequency + 1):
-        table.add_column(f"f {f}", overflow="fold")
+        table.add_column(_with_range(f"f {f}", ranges.get("frequency", {}).get(f)), overflow="fold")
     for r in range(recency, 0, -1):
-        row: list[Text | str] = [f"r {r}"]
+        row: list[Text | str] = [_with_range(f"r {r}", ranges.get("recency", {}).get(r))]
         row += [
             _cell([cells[r, f, m] for m in range(1, monetary + 1)], colours) for f in range(1, frequency + 1)
         ]
         table.add_row(*row)
     return table
+
+
+def _with_range(score: str, values: str | None) -> str:
+    return f"{score}\n{values}" if values else score
 
 
 def _rules(validated: SegmentMap) -> Table:
