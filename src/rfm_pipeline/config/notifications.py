@@ -16,6 +16,7 @@ WEBHOOK_VARIABLE = "RFM_NOTIFY__WEBHOOK"
 """Environment variable that contains the webhook URL."""
 
 On = Literal["failure", "warning", "always"]
+Digest = Literal["weekly"]
 
 _VARIABLE_REFERENCE = re.compile(r"env:\s*([A-Za-z_][A-Za-z0-9_]*)")
 _LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
@@ -145,6 +146,12 @@ def _on(value: object) -> object:
     return value
 
 
+def _digest(value: object) -> object:
+    if value is not None and value not in get_args(Digest):
+        raise ValueError("the setting `notify.digest` must be 'weekly'")
+    return value
+
+
 class NotifySettings(SettingsTable, frozen=True):
     """Messages about the outcome of a run.
 
@@ -152,12 +159,15 @@ class NotifySettings(SettingsTable, frozen=True):
         webhook: Webhook that receives the messages, in Slack's format; None to send none.
         on: Outcomes to send a message about: `failure`, `warning` (a failure, or a result with a warning), or
             `always`.
+        digest: `weekly` to send three sentences about the result of the first run of each week; None for
+            none.
     """
 
-    PARSERS: ClassVar = {"webhook": _webhook, "on": _on}
+    PARSERS: ClassVar = {"webhook": _webhook, "on": _on, "digest": _digest}
 
     webhook: WebhookSetting | None = None
     on: On = "warning"
+    digest: Digest | None = None
 
     def webhook_url(self, environ: Mapping[str, str]) -> WebhookUrl | None:
         """Return the URL that receives the messages; None to send none.

@@ -159,6 +159,7 @@ to = "duckdb:rfm.duckdb"            # or FILE.parquet, FOLDER/, bigquery://proje
 # [notify]                          # notifications about the outcome of a run
 # webhook = "env:SLACK_WEBHOOK"     # variable that holds the webhook URL, a secret; or the path of a file
 # on = "warning"                    # or "failure", "always"
+# digest = "weekly"                 # also three sentences about the first result of a week
 """
 
 

@@ -136,6 +136,13 @@ def success_message(command: str, results: Sequence[RunResult]) -> str:
     return _format([f"{text}."], [*details, lines, "exit code: 0", *_facts(context)])
 
 
+def digest_message(result: RunResult) -> str:
+    """Return the message with the digest of a published result: counts and money, no customers."""
+    sentences = [_escape(sentence, 600) for sentence in result.digest]
+    facts = _facts(RunContext("run", destination=result.destination, run_id=result.run_id))
+    return _format([f"The week in customer segments, as of {result.as_of}:"], [*sentences, *facts])
+
+
 def distinct_warnings(results: Iterable[RunResult]) -> list[Audit]:
     """Return the audits with warnings, without duplicates of name and detail."""
     warnings = (audit for result in results for audit in result.audits if audit.status == "warning")

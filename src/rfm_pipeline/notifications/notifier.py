@@ -86,11 +86,13 @@ class Notifier:
             return message.cancellation_message(self._context(), len(self._results), text)
         if isinstance(error, Exception):
             return message.failure_message(error, self._context(), len(self._results))
-        if error is not None or not self._results or self._on == "failure":
+        if error is not None or not self._results:
             return None
-        if self._on == "warning" and not message.distinct_warnings(self._results):
-            return None
-        return message.success_message(self._command, self._results)
+        digests = [message.digest_message(result) for result in self._results if result.digest]
+        has_warning = bool(message.distinct_warnings(self._results))
+        if self._on == "always" or (self._on == "warning" and has_warning):
+            digests.insert(0, message.success_message(self._command, self._results))
+        return "\n\n".join(digests) or None
 
     def _context(self) -> message.RunContext:
         if self._configuration is None:

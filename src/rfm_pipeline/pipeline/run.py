@@ -24,6 +24,7 @@ from rfm_pipeline.errors import (
     UsageError,
 )
 from rfm_pipeline.pipeline.checksums import compute_checksums
+from rfm_pipeline.pipeline.digest import weekly_digest
 from rfm_pipeline.pipeline.output_files import OutputFiles
 from rfm_pipeline.pipeline.plan import Plan, open_plan
 from rfm_pipeline.pipeline.progress import RunObserver
@@ -139,9 +140,11 @@ def execute_run(start: RunStart, plan: Plan, observer: RunObserver) -> RunResult
         with _after_commit():
             outputs.move()
             reports = _write_report(plan) if start.kind == "run" else ()
+            digest = weekly_digest(plan, start.started_at) if start.kind == "run" else ()
         return replace(
             result,
             outputs=(*outputs.names, *reports),
+            digest=digest,
             duration_s=(now() - start.started_at).total_seconds(),
             usage=plan.warehouse.usage(),
         )

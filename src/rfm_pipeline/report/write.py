@@ -20,6 +20,7 @@ from rfm_pipeline.report.charts.svg import SvgChart
 from rfm_pipeline.report.charts.treemap import treemap_chart
 from rfm_pipeline.report.charts.trend import trend_chart
 from rfm_pipeline.report.data import ReportData, ReportSource, collect_report_data
+from rfm_pipeline.report.markdown import render_markdown
 from rfm_pipeline.report.number_format import NumberFormatter
 from rfm_pipeline.report.page import render_page
 from rfm_pipeline.report.segment_view import SegmentView
@@ -37,6 +38,7 @@ CHARTS: dict[str, Callable[[SegmentView, NumberFormatter], SvgChart]] = {
 }
 """Functions that draw the charts of a report, by the charts' names."""
 PAGE_SUFFIXES = (".html", ".htm")
+MARKDOWN_SUFFIXES = (".md",)
 
 
 def check_report_path(path: Path, suffixes: tuple[str, ...] = PAGE_SUFFIXES) -> None:
@@ -62,6 +64,25 @@ def check_report_path(path: Path, suffixes: tuple[str, ...] = PAGE_SUFFIXES) -> 
         )
     if path.suffix.casefold() == ".png":
         _import_vl_convert()
+
+
+def write_markdown(source: ReportSource, settings: ReportSettings, path: Path) -> ReportData:
+    """Write the report of a result in short, as Markdown, which lists no customer.
+
+    Args:
+        source: The result.
+        settings: Shop, title and currency.
+        path: File to write; an existing one is replaced.
+
+    Returns:
+        The data of the report.
+
+    Raises:
+        RfmError: If the result can't be read or the file can't be written; an existing file is unchanged.
+    """
+    data = collect_report_data(source, top_customers=0)
+    write_atomically(path, render_markdown(data, NumberFormatter(settings)).encode(), is_private=False)
+    return data
 
 
 def write_report(source: ReportSource, settings: ReportSettings, path: Path) -> ReportData:

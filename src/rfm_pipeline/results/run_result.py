@@ -31,6 +31,7 @@ class RunResult(Struct, frozen=True):
         columns: Name of the column for each role.
         notes: Facts about the source worth knowing, one sentence each.
         drift: How far frozen edges are from today's; None if no edges are frozen.
+        digest: Sentences about the result for a chat, if it is the first one of a week and they are wanted.
     """
 
     run_id: str
@@ -47,6 +48,7 @@ class RunResult(Struct, frozen=True):
     columns: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     drift: Drift | None = None
+    digest: tuple[str, ...] = ()
 
     @property
     def is_rejected(self) -> bool:

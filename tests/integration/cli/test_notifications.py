@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from rfm_pipeline import errors
@@ -78,6 +79,33 @@ def test_a_failure_message_has_the_error_and_the_facts_of_the_run(rfm: Rfm, chat
     }
     assert chat.paths == [f"/services/{WEBHOOK_PATH}"]
     assert chat.headers[0]["Content-Type"] == "application/json; charset=utf-8"
+
+
+def test_the_first_result_of_a_week_is_told_in_three_sentences(
+    rfm: Rfm, chat: Chat, calm: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "rfm.toml").write_text(
+        '[notify]\ndigest = "weekly"\non = "failure"\n[report]\ncurrency = "EUR"\n', encoding="utf-8"
+    )
+    assert rfm("run", calm, "--quiet").code == 0
+    lines = chat.message.splitlines()
+    assert lines[0] == "The week in customer segments, as of 2025-01-16:"
+    assert [line.partition(":")[0].partition(" ")[2][:24] for line in lines[2:5]] == [
+        "This is the first result",
+        "Champions are 25.0 % of ",
+        "€0.00 of the revenue (0.",
+    ]
+    assert "16 customers have bought for €1,496." in lines[2]
+    assert set(facts(chat.message)) >= {"destination", "run"}
+    assert not re.search(r"\bc\d+\b", chat.message)
+    # A second run in the same week tells nothing again; one in another week does.
+    assert rfm("run", calm, "--quiet").code == 0
+    assert len(chat.paths) == 1
+    change = "UPDATE rfm_segments_runs SET finished_at = finished_at - INTERVAL 7 DAY"
+    with duckdb.connect(str(tmp_path / "rfm.duckdb")) as connection:
+        connection.execute(change)
+    assert rfm("run", calm, "--quiet").code == 0
+    assert len(chat.paths) == 2
 
 
 def test_a_success_message_has_the_warnings_of_the_audits(rfm: Rfm, chat: Chat, orders: Path) -> None:

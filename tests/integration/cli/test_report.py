@@ -66,6 +66,31 @@ def test_the_page_contains_all_amounts_of_the_run(rfm: Rfm, shop: Path) -> None:
     assert expected <= set(re.findall(r'data-money="([^"]+)"', text))
 
 
+def test_markdown_has_the_sentences_and_commands_and_no_customer(rfm: Rfm, shop: Path) -> None:
+    for flags, name in ((("--format", "md"), "report.md"), (("-o", "week.md"), "week.md")):
+        output = rfm("report", *flags, "--currency", "GBP", "--json").json
+        assert (output["written"], output["named_customers"]) == ([name], 0)
+    text = (shop / "week.md").read_text(encoding="utf-8")
+    assert text == (shop / "report.md").read_text(encoding="utf-8")
+    assert text.startswith("# Customer segments\n\nAs of ")
+    assert len(re.findall(r"^- ", text, re.MULTILINE)) == 3
+    assert "    rfm export --reason due --segment " in text
+    assert re.search(r"^\| Champions \| \d+ \| [\d.]+\u00a0% \| £", text, re.MULTILINE)
+    assert not re.search(r"\bc\d{3}\b", text)
+    assert mode(shop / "week.md") != 0o600
+    assert not (shop / "report.html").exists()
+
+
+def test_names_with_markup_are_text_in_markdown(rfm: Rfm, tmp_path: Path) -> None:
+    write_hostile_shop(tmp_path)
+    assert rfm("run", "--quiet").code == 0
+    assert rfm("report", "--format", "md", "--quiet").code == 0
+    lines = (tmp_path / "report.md").read_text(encoding="utf-8").splitlines()
+    # Markup is code, which begins with four blanks, or is escaped.
+    assert not [line for line in lines if re.search(r"(?<!\\)<", line) and not line.startswith("    ")]
+    assert any(line.startswith("| \\</script") for line in lines)
+
+
 @pytest.mark.slow
 def test_the_command_prints_the_files_it_wrote(rfm: Rfm, shop: Path) -> None:
     finished = rfm("report")
@@ -155,6 +180,8 @@ def test_hostile_names_are_escaped_in_svg(rfm: Rfm, tmp_path: Path) -> None:
             "There is no segment 'Champion'.",
             "did you mean 'Champions'?",
         ),
+        (["--format", "pdf"], "There is no format 'pdf' of a report.", "give html or md."),
+        (["--format", "md", "-o", "a.html"], "a.html does not end in .md.", "name it like report.md."),
         (["--currency", "pounds"], "'POUNDS' is not a currency such as GBP", ""),
         (["--locale", "en GB"], "'en GB' is not a locale such as en-GB", ""),
         (["--top-customers", "51"], "at most 50", ""),

@@ -25,7 +25,16 @@ Output = Annotated[
     typer.Option(
         "--output",
         "-o",
-        help="File of the page (default: report.html, or none with --chart).",
+        help="File of the report (default: report.html or report.md, or none with --chart).",
+        show_default=False,
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        "-f",
+        help="html, or md: Markdown in short, without customers (default: by the file's suffix).",
         show_default=False,
     ),
 ]
@@ -48,6 +57,26 @@ class _Files(NamedTuple):
     page: Path | None
     svg: Path | None
     png: Path | None
+    is_markdown: bool = False
+
+    @classmethod
+    def choose(
+        cls, output: Path | None, svg: Path | None, png: Path | None, *, format_: str | None, has_chart: bool
+    ) -> _Files:
+        """Return the files of the command's options.
+
+        Raises:
+            UsageError: If there is no such format.
+        """
+        if format_ not in {None, "html", "md"}:
+            raise UsageError(f"There is no format '{format_}' of a report.", "give html or md.")
+        is_markdown = format_ == "md" or (
+            format_ is None and output is not None and output.suffix.casefold() == ".md"
+        )
+        page = output or (
+            None if has_chart and not format_ else Path("report.md" if is_markdown else "report.html")
+        )
+        return cls(page, svg, png, is_markdown)
 
     def check(self, configuration: Configuration) -> None:
         """Raise if a path has another suffix than its format, or leads to a file that rfm needs.
@@ -56,10 +85,10 @@ class _Files(NamedTuple):
             RfmError: If there is such a path.
         """
         from rfm_pipeline.pipeline.output_paths import refuse_overwriting
-        from rfm_pipeline.report.write import check_report_path
+        from rfm_pipeline.report.write import MARKDOWN_SUFFIXES, PAGE_SUFFIXES, check_report_path
 
         formats: tuple[tuple[str, Path | None, tuple[str, ...]], ...] = (
-            ("report", self.page, (".html", ".htm")),
+            ("report", self.page, MARKDOWN_SUFFIXES if self.is_markdown else PAGE_SUFFIXES),
             ("chart", self.svg, (".svg",)),
             ("chart", self.png, (".png",)),
         )
@@ -78,6 +107,7 @@ def report(
     *,
     flags: dict[str, Any],
     output: Output = None,
+    format_: Format = None,
     chart: Chart = None,
     svg: Svg = None,
     png: Png = None,
@@ -96,12 +126,14 @@ def report(
 
       rfm report --to duckdb:shop.duckdb -o segments.html --currency GBP --locale en-GB
 
+      rfm report --format md -o week.md
+
       rfm report --chart movements --png movements.png
     """
     from rfm_pipeline.config.loader import load_configuration
 
     configuration = load_configuration(flags, config=config)
-    files = _Files(output or (None if chart else Path("report.html")), svg, png)
+    files = _Files.choose(output, svg, png, format_=format_, has_chart=chart is not None)
     _check_chart(chart, files, segment)
     files.check(configuration)
     data = _write_page(configuration, files)
@@ -127,7 +159,7 @@ def _write_page(configuration: Configuration, files: _Files) -> ReportData:
     """Read the data of the current result, and write the page if one was requested."""
     from rfm_pipeline.pipeline.checksums import refuse_edited_results
     from rfm_pipeline.report.data import collect_report_data, report_source
-    from rfm_pipeline.report.write import write_report
+    from rfm_pipeline.report.write import write_markdown, write_report
     from rfm_pipeline.results.run_history import read_state
     from rfm_pipeline.warehouse.factory import open_destination
 
@@ -138,7 +170,8 @@ def _write_page(configuration: Configuration, files: _Files) -> ReportData:
             source = report_source(destination, state)
             refuse_edited_results(destination, state)
             if files.page:
-                return write_report(source, settings.report, files.page)
+                write = write_markdown if files.is_markdown else write_report
+                return write(source, settings.report, files.page)
             return collect_report_data(source, top_customers=0)
 
 
