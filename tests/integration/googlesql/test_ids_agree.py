@@ -29,7 +29,8 @@ IDS = (
     "NULL" + " " * 40, "x" * 60, "C-7", "C 7 ", "c-7.0", "😀", "a\u0301", "\u0085x", "\u200bx", "\x1fx", "",
     "C-70", "C7\u3000", "C7\t", "C7\u0085", "c70 ", "C70.0", "170.0", "170", "5\u0665", "B@x.5\u00a0",
     "B@x.\u0665", "B@x.…", "C7\u00a0B@x", "E-3f9A", "\u00a0C7", "   ", "6.01235E+12", "6.01235E+12 ",
-    "5,49e+4", "1234e567", "12E12", "+3E+4", None,
+    "5,49e+4", "1234e567", "12E12", "+3E+4", "A@x5\u0301", "1\u20e3", "C9\u007f", "9", "C-.0", "C:", "a@\tb",
+    "Ann@x.co\u200b", "Ann@x\x00z", "\u0661", None,
 )  # fmt: skip
 PLACEHOLDERS = ((), ("0", "-1"), (*known_placeholders(), "0", "0.0", "-1"), ("till 9", "a@", "C-7"))
 
@@ -38,10 +39,16 @@ PLACEHOLDERS = ((), ("0", "-1"), (*known_placeholders(), "0", "0.0", "-1"), ("ti
 def test_both_engines_read_equal_ids(placeholders: tuple[str, ...]) -> None:
     def query(name: str) -> str:
         dialect = dialect_of(name)
-        customer = dialect.customer_key("id", Kind.TEXT, placeholders)
+        reversed_text = dialect.reversed_text("id") or "NULL"
+        keys = [
+            f"{dialect.customer_key('id', Kind.TEXT, placeholders, column)} AS {name}"
+            for name, column in (("customer", None), ("quick_customer", "reversed_id"))
+        ]
         scientific = f"CASE WHEN {is_scientific(dialect, 'id')} THEN 1 ELSE 0 END"
         order = dialect.order_key("id", Kind.TEXT)
-        return f"SELECT n, {customer} AS customer, {order} AS order_id, {scientific} AS scientific FROM ids"
+        columns = ["n", *keys, f"{order} AS order_id", f"{scientific} AS scientific"]
+        ids = f"(SELECT n, id, {reversed_text} AS reversed_id FROM ids) AS reversed"
+        return f"SELECT {', '.join(columns)} FROM {ids}"
 
     rows = [{"n": number, "id": text} for number, text in enumerate(IDS)]
     google = GoogleSql.load().execute(
@@ -54,6 +61,7 @@ def test_both_engines_read_equal_ids(placeholders: tuple[str, ...]) -> None:
         names = [column[0] for column in cursor.description]
         local = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     assert sorted(google, key=itemgetter("n")) == sorted(local, key=itemgetter("n"))
+    assert [row["quick_customer"] for row in local] == [row["customer"] for row in local]
 
 
 LINES = {

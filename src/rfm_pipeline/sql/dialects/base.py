@@ -22,7 +22,7 @@ from rfm_pipeline.common.number_format import (
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
 from rfm_pipeline.sql.dialects.dates import date_branches
-from rfm_pipeline.sql.dialects.ids import customer_branches, placeholder_regex
+from rfm_pipeline.sql.dialects.ids import Branch, customer_branches, placeholder_regex
 
 QUICK_DATES = (date(1900, 1, 2), date(2999, 12, 31))
 """First and last date that a quick expression reads. STRPTIME of DuckDB reads `infinity` as 1900-01-01."""
@@ -35,7 +35,7 @@ def exponent_regex(decimal: str) -> str:
     return _EXPONENT.replace(r"\.", f"[{decimal}]")
 
 
-def case_expression(branches: Sequence[tuple[str, str]], otherwise: str | None = None) -> str:
+def case_expression(branches: Sequence[Branch], otherwise: str | None = None) -> str:
     """Return a CASE expression, one line per branch of condition and value; None for no ELSE."""
     lines = [f"    WHEN {condition} THEN {value}" for condition, value in branches]
     lines += [] if otherwise is None else [f"    ELSE {otherwise}"]
@@ -107,24 +107,24 @@ class Dialect(ABC):
             return f"({expression} IS NULL)"
         return f"({expression} IS NULL OR {self.is_whitespace(expression)})"
 
-    def customer_key(self, expression: str, kind: Kind, placeholders: Sequence[str] = ()) -> str:
+    def customer_key(
+        self, expression: str, kind: Kind, placeholders: Sequence[str] = (), reversed_text: str | None = None
+    ) -> str:
         """Return a customer id as the grouping key of lines; NULL if it is missing.
 
         Args:
             expression: The id.
             kind: Its kind.
             placeholders: Ids that are no customer: text in any case, and numbers.
+            reversed_text: Column with the value of `reversed_text` for the id, if there is one.
         """
         if kind is Kind.TEXT:
-            branches = customer_branches(self, expression, placeholders)
+            branches = customer_branches(self, expression, placeholders, reversed_text)
             return case_expression(branches, self.trimmed_quickly(expression))
-        value = expression
-        for number in placeholders:
-            if number.removeprefix("-").isdigit():
-                value = f"NULLIF({value}, {number})"
-        if kind is Kind.FLOAT:
-            return f"CASE WHEN {self.is_finite(expression)} THEN {value} END"
-        return value
+        numbers = [number for number in placeholders if number.removeprefix("-").isdigit()]
+        conditions = [self.is_finite(expression)] if kind is Kind.FLOAT else []
+        conditions += [f"{expression} NOT IN ({', '.join(numbers)})"] if numbers else []
+        return f"CASE WHEN {' AND '.join(conditions)} THEN {expression} END" if conditions else expression
 
     def order_key(self, expression: str, kind: Kind) -> str:
         """Return an order id as the grouping key of lines; NULL if it is missing.
@@ -212,7 +212,7 @@ class Dialect(ABC):
             return self.cast(self.finite_moment(expression), "date")
         if kind is Kind.TIMESTAMPTZ:
             return self.date_in_zone(self.finite_moment(expression), timezone)
-        branches: list[tuple[str, str]] = []
+        branches: list[Branch] = []
         for date_format in formats:
             branches += date_branches(self, expression, date_format, timezone)
         return case_expression(branches)
@@ -247,9 +247,14 @@ class Dialect(ABC):
         """Return the condition that text is blank or a placeholder, in any case."""
         return self.matches(text, placeholder_regex(placeholders))
 
-    def quick_customer_branches(self, text: str, placeholders: Sequence[str]) -> list[tuple[str, str]]:
+    def reversed_text(self, expression: str) -> str | None:
+        """Return text of ASCII in reverse, NULL for other text; None if no id is quicker to read by it."""
+        del expression
+        return None
+
+    def quick_customer_branches(self, text: str, reversed_text: str, words: Sequence[str]) -> list[Branch]:
         """Return branches that read most customer ids at a lower cost, with the same values as the others."""
-        del text, placeholders
+        del text, reversed_text, words
         return []
 
     @abstractmethod

@@ -10,7 +10,7 @@ from rfm_pipeline.common.date_formats import ISO
 from rfm_pipeline.common.schema import Column, Kind
 from rfm_pipeline.config.window import Window
 from rfm_pipeline.sql.dialects.base import Dialect, case_expression, exponent_regex
-from rfm_pipeline.sql.dialects.ids import SPACE
+from rfm_pipeline.sql.dialects.ids import SPACE, Branch
 
 # Blanks of ASCII, and the no-break space that web pages and workbooks leave around values.
 _TRIMMED = r"E' \t\n\x0B\f\r' || CHR(160)"
@@ -48,18 +48,20 @@ class DuckDB(Dialect):
     def trimmed(self, expression: str) -> str:
         return f"REGEXP_REPLACE({expression}, {self.literal(_OUTER_SPACE)}, '', 'g')"
 
-    def quick_customer_branches(self, text: str, placeholders: Sequence[str]) -> list[tuple[str, str]]:
-        # Text that ends in a digit is no address, and no usual placeholder. The last character takes most of
-        # the time of these conditions, and BETWEEN would take it twice; most addresses end in .com.
-        if any("@" in word or (word[-1:].isdigit() and word[:1] > "0") for word in placeholders):
+    def reversed_text(self, expression: str) -> str:
+        # Of other text, REVERSE reverses graphemes, which takes fifteen times as long.
+        return f"CASE WHEN STRLEN({expression}) = LENGTH({expression}) THEN REVERSE({expression}) END"
+
+    def quick_customer_branches(self, text: str, reversed_text: str, words: Sequence[str]) -> list[Branch]:
+        # Text that ends in a digit is no address, and no usual placeholder. Comparisons of whole texts take a
+        # fourth of the time of a look at the last character. Other branches read text that ends in `.0`.
+        if any("@" in word or (word[-1:].isdigit() and word[:1] > "0") for word in words):
             return []
-        number = f"{text} BETWEEN '1' AND '~' AND CONTAINS('0123456789', {text}[-1])"
-        is_address = f"{self.contains(text, '@')} AND {text} BETWEEN '!' AND '~'"
+        address = f"{reversed_text} BETWEEN 'a' AND 'z~' AND {self.contains(text, '@')}"
         return [
-            (f"{number} AND NOT {self.ends_with(text, '.0')}", text),
+            (f"{text} BETWEEN '1' AND '~' AND {reversed_text} BETWEEN '0/' AND '9~'", text),
             (f"{text} IS NULL", "NULL"),
-            (f"{self.ends_with(text, '.com')} AND {is_address}", self.lower(text)),
-            (f"{is_address} AND {text}[-1] BETWEEN 'a' AND 'z'", self.lower(text)),
+            (f"{address} AND {text} BETWEEN '!' AND '~'", self.lower(text)),
         ]
 
     def is_placeholder(self, text: str, placeholders: Sequence[str]) -> str:

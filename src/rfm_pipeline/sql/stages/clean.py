@@ -40,6 +40,8 @@ _NUMBER_TYPES = {
     "adjusted_total": (30, 9),
     "frequency": (12, 3),
 }
+_REVERSED = "reversed_customer"
+"""Column of `source` with customer ids in reverse, whose ends are quick to compare."""
 _DATES_ROW = (
     "One row per source line: dates in a usual form, and the text of others without blanks around it."
 )
@@ -90,6 +92,8 @@ def _source(spec: QuerySpec) -> str:
         elif role in {"order_id", "refund_of"} and spec.has_refund_lines:
             value = dialect.plain_text(value, column.kind)
         columns.append(f"{value} AS {role}")
+        if role == "customer_id" and (reversed_text := _reversed_customer(spec)):
+            columns.append(f"{reversed_text} AS {_REVERSED}")
     columns += sale_rules.source_columns(spec)
     total_rows = [(_is_total_row(spec, cells), dialect.literal(TOTAL_ROW)) for cells in spec.total_rows]
     for name, conditions, before in (
@@ -193,8 +197,18 @@ def _lines(spec: QuerySpec) -> str:
     return select(columns, "dates" if quick else "source")
 
 
+def _reversed_customer(spec: QuerySpec) -> str | None:
+    """Return the text of a customer's column in reverse; None if there is a fallback, or ids are no text."""
+    column = spec.mapping.customer_id
+    if column.kind is not Kind.TEXT or spec.mapping.customer_fallback:
+        return None
+    return spec.dialect.reversed_text(spec.dialect.column(column))
+
+
 def _customer_key(spec: QuerySpec) -> str:
-    return spec.dialect.customer_key("customer_id", spec.kind_of("customer_id"), spec.reading.placeholders)
+    kind, placeholders = spec.kind_of("customer_id"), spec.reading.placeholders
+    reversed_text = _REVERSED if _reversed_customer(spec) else None
+    return spec.dialect.customer_key("customer_id", kind, placeholders, reversed_text)
 
 
 def _clean(spec: QuerySpec) -> str:

@@ -44,7 +44,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -94,7 +94,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -154,7 +154,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN order_id < ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -209,7 +209,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN order_id < ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -272,7 +272,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN order_id < ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -325,7 +325,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN order_id < ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -355,7 +355,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -382,7 +382,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -416,7 +416,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -440,7 +440,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -471,7 +471,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2024-12-31' THEN 'future_dated'
@@ -497,7 +497,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2024-12-31' THEN 'future_dated'
@@ -529,7 +529,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -555,7 +555,7 @@ clean AS (
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
+      WHEN order_id < ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -587,6 +587,7 @@ WITH
 source AS (
   SELECT
     "email" AS customer_id,
+    CASE WHEN STRLEN("email") = LENGTH("email") THEN REVERSE("email") END AS reversed_customer,
     "order_id" AS order_id,
     CASE
       WHEN LENGTH("order_date") = 19 THEN CAST(TRY_STRPTIME("order_date", ['%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S']) AS DATE)
@@ -619,10 +620,9 @@ dates AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN '1' AND '~' AND CONTAINS('0123456789', customer_id[-1]) AND NOT SUFFIX(customer_id, '.0') THEN customer_id
+      WHEN customer_id BETWEEN '1' AND '~' AND reversed_customer BETWEEN '0/' AND '9~' THEN customer_id
       WHEN customer_id IS NULL THEN NULL
-      WHEN SUFFIX(customer_id, '.com') AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
-      WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN 'a' AND 'z' THEN LOWER(customer_id)
+      WHEN reversed_customer BETWEEN 'a' AND 'z~' AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
       WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
       WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*[^\x{0}-@\[-`\x{7b}-\x{a0}\p{Z}][\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
       WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
@@ -675,8 +675,8 @@ clean AS (
       WHEN skip_reason IS NOT NULL THEN skip_reason
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
-      WHEN CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN customer_id < ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
+      WHEN order_id < ':' AND CONTAINS(order_id, '+') AND REGEXP_MATCHES(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -769,8 +769,8 @@ clean AS (
       WHEN skip_reason IS NOT NULL THEN skip_reason
       WHEN customer_id IS NULL THEN 'missing_customer'
       WHEN order_id IS NULL THEN 'missing_order'
-      WHEN STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
-      WHEN STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
+      WHEN customer_id < ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_customer'
+      WHEN order_id < ':' AND STRPOS(order_id, '+') > 0 AND REGEXP_CONTAINS(order_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') AND exclude_reason IS NULL THEN 'scientific_order'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL OR (refund IS NULL AND NOT no_refund) THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -798,6 +798,7 @@ WITH
 source AS (
   SELECT
     "customer_id" AS customer_id,
+    CASE WHEN STRLEN("customer_id") = LENGTH("customer_id") THEN REVERSE("customer_id") END AS reversed_customer,
     "ordered_at" AS ordered_at,
     "quantity" AS quantity,
     "price" AS unit_price
@@ -808,10 +809,9 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN '1' AND '~' AND CONTAINS('0123456789', customer_id[-1]) AND NOT SUFFIX(customer_id, '.0') THEN customer_id
+      WHEN customer_id BETWEEN '1' AND '~' AND reversed_customer BETWEEN '0/' AND '9~' THEN customer_id
       WHEN customer_id IS NULL THEN NULL
-      WHEN SUFFIX(customer_id, '.com') AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
-      WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN 'a' AND 'z' THEN LOWER(customer_id)
+      WHEN reversed_customer BETWEEN 'a' AND 'z~' AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
       WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
       WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*[^\x{0}-@\[-`\x{7b}-\x{a0}\p{Z}][\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
       WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
@@ -845,7 +845,7 @@ clean AS (
     CAST(quantity AS DECIMAL(38, 3)) * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN customer_id < ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -911,7 +911,7 @@ clean AS (
     quantity * unit_price AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN customer_id < ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN quantity IS NULL OR unit_price IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -941,6 +941,7 @@ WITH
 source AS (
   SELECT
     "customer_id" AS customer_id,
+    CASE WHEN STRLEN("customer_id") = LENGTH("customer_id") THEN REVERSE("customer_id") END AS reversed_customer,
     "ordered_at" AS ordered_at,
     "amount" AS amount
   FROM "source"
@@ -950,10 +951,9 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN '1' AND '~' AND CONTAINS('0123456789', customer_id[-1]) AND NOT SUFFIX(customer_id, '.0') THEN customer_id
+      WHEN customer_id BETWEEN '1' AND '~' AND reversed_customer BETWEEN '0/' AND '9~' THEN customer_id
       WHEN customer_id IS NULL THEN NULL
-      WHEN SUFFIX(customer_id, '.com') AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
-      WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN 'a' AND 'z' THEN LOWER(customer_id)
+      WHEN reversed_customer BETWEEN 'a' AND 'z~' AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
       WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
       WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*[^\x{0}-@\[-`\x{7b}-\x{a0}\p{Z}][\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
       WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
@@ -979,7 +979,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN customer_id < ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -1034,7 +1034,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN customer_id < ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -1059,6 +1059,7 @@ WITH
 source AS (
   SELECT
     "customer_id" AS customer_id,
+    CASE WHEN STRLEN("customer_id") = LENGTH("customer_id") THEN REVERSE("customer_id") END AS reversed_customer,
     "ordered_at" AS ordered_at,
     "amount" AS amount
   FROM "source"
@@ -1068,10 +1069,9 @@ source AS (
 lines AS (
   SELECT
     CASE
-      WHEN customer_id BETWEEN '1' AND '~' AND CONTAINS('0123456789', customer_id[-1]) AND NOT SUFFIX(customer_id, '.0') THEN customer_id
+      WHEN customer_id BETWEEN '1' AND '~' AND reversed_customer BETWEEN '0/' AND '9~' THEN customer_id
       WHEN customer_id IS NULL THEN NULL
-      WHEN SUFFIX(customer_id, '.com') AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
-      WHEN CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN 'a' AND 'z' THEN LOWER(customer_id)
+      WHEN reversed_customer BETWEEN 'a' AND 'z~' AND CONTAINS(customer_id, '@') AND customer_id BETWEEN '!' AND '~' THEN LOWER(customer_id)
       WHEN (LENGTH(customer_id) <= 19 OR NOT (customer_id BETWEEN '!' AND '~' AND customer_id[-1] BETWEEN '!' AND '~')) AND REGEXP_MATCHES(customer_id, '^[\t-\r\x{85}\p{Z}]*(?i:|null|nan|none|nil|na|n/a|n\.a\.|nat|undefined|missing|blank|empty|not set|not available|\(not set\)|\(none\)|\(null\)|\(blank\)|\(empty\)|<null>|<na>|\[null\]|\\n|#n/a|#null!|#ref!|#value!|#name\?|-|--|---|–|—|_|\.|\.\.\.|\?|\?\?|\?\?\?|/|\*|guest|guest user|guest customer|guest checkout|visitor|anonymous|anonymous user|anonymous customer|unknown|unknown customer|not registered|not logged in|walk-in|walk in|walk-in customer|no customer|cash customer|cash sale|gast|gastkunde|gastbestellung|anonym|unbekannt|unbekannter kunde|kein kunde|keine angabe|k\.a\.|laufkunde|laufkundschaft|invité|client invité|anonyme|client anonyme|inconnu|client inconnu|client de passage|sans client|non renseigné|invitado|anónimo|anonimo|desconocido|cliente desconocido|sin cliente|consumidor final|público en general|convidado|anônimo|desconhecido|sem cliente|não informado|ospite|sconosciuto|nessun cliente|cliente occasionale|anoniem|onbekend|geen klant|gość|anonim|anonimowy|nieznany|nieznany klient|brak|brak danych)[\t-\r\x{85}\p{Z}]*$') THEN NULL
       WHEN CONTAINS(customer_id, '@') AND REGEXP_MATCHES(customer_id, '(?s)@.*[^\x{0}-@\[-`\x{7b}-\x{a0}\p{Z}][\t-\r\x{85}\p{Z}]*$') THEN LOWER(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'))
       WHEN CONTAINS(customer_id, '.0') THEN REGEXP_REPLACE(REGEXP_REPLACE(customer_id, '^[\t-\r\x{85}\p{Z}]+|[\t-\r\x{85}\p{Z}]+$', '', 'g'), '^([0-9]+)\.0$', '\1')
@@ -1090,7 +1090,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN customer_id < ':' AND CONTAINS(customer_id, '+') AND REGEXP_MATCHES(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
@@ -1135,7 +1135,7 @@ clean AS (
     amount AS amount,
     CASE
       WHEN customer_id IS NULL THEN 'missing_customer'
-      WHEN STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
+      WHEN customer_id < ':' AND STRPOS(customer_id, '+') > 0 AND REGEXP_CONTAINS(customer_id, '^[0-9]{1,3}([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$') THEN 'scientific_customer'
       WHEN order_date IS NULL THEN 'invalid_date'
       WHEN amount IS NULL THEN 'invalid_amount'
       WHEN order_date > DATE '2025-01-01' THEN 'future_dated'
