@@ -17,7 +17,7 @@ _INTRODUCTION = """\
 
 Written by `make bench`; [README.md](README.md) says how it measures. Times are medians of whole processes,
 from start to end. Read the ratios, which compare contenders within one round: × is the time beside that of
-`rfm`.
+`rfm`, or of the first contender where `rfm` takes no part.
 """
 _GOALS = """\
 ## Goals

@@ -17,12 +17,14 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from measure import Measurement, fresh_folder, interpreter_of, measure, plain_environment, say
+from next_day import DayBefore, day_before
 from report import figures_of, goals_table, save, saved, steps_of, steps_table, table_of
 from suite import CONTENDERS, HERE, ONLINE_RETAIL, WORKS, Work, command
 
@@ -113,21 +115,27 @@ def compare(work: Work, contenders: Sequence[str], rounds: int, folder: Path) ->
     totals: dict[str, dict[str, Any]] = {}
     steps = []
     first = 0 if work.is_warmed_up else 1
-    for turn in range(first, rounds + 1):
-        for name in contenders:
-            contender = CONTENDERS[name]
-            with fresh_folder(folder) as scratch:
-                arguments = command(contender, pythons[name], source, scratch, work.memory)
-                took, said = measure(arguments, scratch, environ)
-                if turn == first:
-                    totals[name] = totals_of(scratch / "result.parquet", contender.reads)
-                if turn:
-                    measured[name].append(took)
-                    if name == "rfm":
-                        steps.append(steps_of(said, took.wall_s))
-            say(f"{work.name}, {f'round {turn}' if turn else 'warm-up'}: {name} {took.wall_s:.2f} s")
-        if turn == first:
-            check_agreement(totals)
+    with ExitStack() as stack:
+        before = DayBefore(source, {})
+        if work.adds_day:
+            before = stack.enter_context(day_before(source, pythons, folder, environ, work.memory))
+        for turn in range(first, rounds + 1):
+            for name in contenders:
+                contender = CONTENDERS[name]
+                with fresh_folder(folder) as scratch:
+                    before.restore(name, scratch)
+                    arguments = command(contender, pythons[name], before.source, scratch, work.memory)
+                    took, said = measure(arguments, scratch, environ)
+                    if turn == first:
+                        totals[name] = totals_of(scratch / "result.parquet", contender.reads)
+                    if turn:
+                        measured[name].append(took)
+                        # The steps of the first contender are told, if it has some.
+                        if contender.script is None and name == contenders[0]:
+                            steps.append(steps_of(said, took.wall_s))
+                say(f"{work.name}, {f'round {turn}' if turn else 'warm-up'}: {name} {took.wall_s:.2f} s")
+            if turn == first:
+                check_agreement(totals)
     return figures_of(work.name, measured, steps, next(iter(totals.values())), machine())
 
 
@@ -180,7 +188,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options."""
     parser = argparse.ArgumentParser(description="Times rfm run beside its peers.")
     parser.add_argument(
-        "works", nargs="*", metavar="WORK", help=f"some of {', '.join(WORKS)}; all but 1b unless given"
+        "works",
+        nargs="*",
+        metavar="WORK",
+        help=f"some of {', '.join(WORKS)}; all but next-day-100m and 1b unless given",
     )
     parser.add_argument("--rounds", type=int, metavar="N", help="after the warm-up, for each work")
     parser.add_argument(

@@ -30,6 +30,7 @@ class Contender:
             `frequency`, `monetary`; NULL stands where it defines one in another way.
         settings: DuckDB's, where it is not to run as DuckDB does by itself.
         to: Of `rfm`, the destination, beside the result: a DuckDB file, or `result.parquet` itself.
+        options: Of `rfm`, further options.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Contender:
     reads: str = "customer_id, last_order_date, frequency, monetary"
     settings: tuple[str, ...] = ()
     to: str = "rfm.duckdb"
+    options: tuple[str, ...] = ()
 
 
 _FLOOR_SETTINGS = (
@@ -60,6 +62,13 @@ CONTENDERS = {
             "`rfm run --to FILE.parquet`: published to Parquet files, with history and record",
             None,
             to="result.parquet",
+        ),
+        Contender(
+            "rfm-incremental",
+            "`rfm run --incremental --to FILE.parquet`: reads new files only, and keeps the orders of all",
+            None,
+            to="result.parquet",
+            options=("--incremental",),
         ),
         Contender(
             "floor",
@@ -95,17 +104,22 @@ CONTENDERS = {
 DUCKDB = ("rfm", "floor", "stored", "usual", "rfm-parquet")
 # Parts of a run's work, which it therefore can't outrun.
 BOUNDS = ("floor", "stored")
+NEXT_DAY = ("rfm-incremental", "rfm-parquet", "floor", "usual", "polars")
 FRAMES = ("polars", "pandas", "pymc-marketing")
 
 
 def command(contender: Contender, python: str, source: Path, folder: Path, memory: str | None) -> list[str]:
-    """The command line of a contender that reads `source` and leaves `result.parquet` in `folder`."""
+    """The command line of a contender that reads `source` and leaves `result.parquet` in `folder`.
+
+    `source` is a file, or a folder of Parquet files, which all but `rfm` are given as a pattern.
+    """
     result = folder / "result.parquet"
     if contender.script is None:
         rfm = Path(sys.executable).with_name("rfm")
         to = ["--to", str(folder / contender.to)]
         to += [] if contender.to == result.name else ["--output", str(result)]
-        return [str(rfm), "run", str(source), *to, "--log-format", "json"]
+        return [str(rfm), "run", str(source), *to, *contender.options, "--log-format", "json"]
+    source = source / "*.parquet" if source.is_dir() else source
     script = SCRIPTS / contender.script
     if script.suffix == ".sql":
         settings = [*contender.settings, *([f"memory_limit={memory}"] if memory else [])]
@@ -127,6 +141,7 @@ class Work:
         memory: DuckDB's limit, for all who use it.
         file: The kind of file.
         is_warmed_up: Whether each contender runs once before the rounds.
+        adds_day: Whether `rfm` has published the lines of all days but the newest, whose file is then added.
         by_default: Whether it is done unless others are named.
     """
 
@@ -139,6 +154,7 @@ class Work:
     memory: str | None = None
     file: str = "parquet"
     is_warmed_up: bool = True
+    adds_day: bool = False
     by_default: bool = True
 
 
@@ -152,6 +168,25 @@ WORKS = {
         Work("wholesale", "10 million lines, 21 an order", (*DUCKDB, *FRAMES), "wholesale", 10_000_000),
         Work("csv", "10 million lines of CSV", ("rfm", "floor", "stored"), "shop", 10_000_000, file="csv"),
         Work("100m", "100 million lines", (*DUCKDB, "polars"), "shop", 100_000_000, 3, memory="5500MB"),
+        Work(
+            "next-day-10m",
+            "a day's file is added to 10 million lines",
+            NEXT_DAY,
+            "shop",
+            10_000_000,
+            adds_day=True,
+        ),
+        Work(
+            "next-day-100m",
+            "a day's file is added to 100 million lines",
+            NEXT_DAY,
+            "shop",
+            100_000_000,
+            rounds=3,
+            memory="5500MB",
+            adds_day=True,
+            by_default=False,
+        ),
         Work(
             "1b",
             "1 billion lines",
@@ -196,8 +231,8 @@ class Goal:
         return self.figure(works) if contender == "rfm" else None
 
 
-def _peak_gb(work: str) -> Callable[[Mapping[str, Figures]], float | None]:
-    return lambda works: works[work]["contenders"]["rfm"]["peak_mb"] / 1000
+def _peak_gb(work: str, contender: str = "rfm") -> Callable[[Mapping[str, Figures]], float | None]:
+    return lambda works: works[work]["contenders"][contender]["peak_mb"] / 1000
 
 
 def _start_up(works: Mapping[str, Figures]) -> float:
@@ -205,8 +240,9 @@ def _start_up(works: Mapping[str, Figures]) -> float:
     return float(took["rfm --help"]["wall_s"] / (3 * took["python -c pass"]["wall_s"] + 0.06))
 
 
-def _to_parquet(other: str) -> Callable[[Mapping[str, Figures]], float | None]:
-    return lambda works: works["10m"]["ratios"].get(f"rfm-parquet/{other}")
+def _ratio(work: str, ratio: str) -> Callable[[Mapping[str, Figures]], float | None]:
+    """The ratio of two contenders that are not compared with the bounds."""
+    return lambda works: works[work]["ratios"].get(ratio)
 
 
 def _growth(works: Mapping[str, Figures]) -> float | None:
@@ -230,8 +266,8 @@ GOALS = (
     Goal("start-up", "`rfm --help` / (3 × `python -c pass` + 60 ms)", _start_up, 1.0),
     Goal("real", "time / the usual query's", "{}/usual", 1.0),
     Goal("10m", "time / the floor's", "{}/floor", 1.2),
-    Goal("10m", "to Parquet alone, time / the usual query's", _to_parquet("usual"), 0.9),
-    Goal("10m", "to Parquet alone, time / Polars'", _to_parquet("polars"), 0.95),
+    Goal("10m", "to Parquet alone, time / the usual query's", _ratio("10m", "rfm-parquet/usual"), 0.9),
+    Goal("10m", "to Parquet alone, time / Polars'", _ratio("10m", "rfm-parquet/polars"), 0.95),
     Goal("10m", "times faster than the usual query", "usual/{}", 1.5, at_least=True),
     Goal("10m", "times faster than Polars", "polars/{}", 1.8, at_least=True),
     Goal("10m", "times faster than pandas", "pandas/{}", 6, at_least=True),
@@ -241,6 +277,15 @@ GOALS = (
     Goal("100m", "time / the floor's", "{}/floor", 1.2),
     Goal("100m", "times faster than the usual query", "usual/{}", 1.7, at_least=True),
     Goal("100m", "peak memory, GB", _peak_gb("100m"), 6),
+    Goal("next-day-10m", "time / the usual query's", _ratio("next-day-10m", "rfm-incremental/usual"), 0.4),
+    Goal("next-day-100m", "time / the usual query's", _ratio("next-day-100m", "rfm-incremental/usual"), 0.2),
+    Goal(
+        "next-day-100m",
+        "time / that of a run that reads everything",
+        _ratio("next-day-100m", "rfm-incremental/rfm-parquet"),
+        0.15,
+    ),
+    Goal("next-day-100m", "peak memory, GB", _peak_gb("next-day-100m", "rfm-incremental"), 4),
     Goal("1b", "time / ten times that of 100 million lines", _growth, 1.3),
     Goal("1b", "peak memory, GB", _peak_gb("1b"), 8),
 )

@@ -77,6 +77,59 @@ def test_contenders_arrive_at_the_same_customers(
     assert stored["rfm_segments_rows"] == ours["rfm_segments_rows"]
 
 
+@pytest.mark.slow
+def test_contenders_arrive_at_the_same_customers_when_a_day_is_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, suite, next_day = script("run"), script("suite"), script("next_day")
+    contenders = ("rfm-incremental", "rfm-parquet", "floor", "usual")
+    work = suite.Work("days", "", contenders, "shop", 20_000, is_warmed_up=False, adds_day=True)
+    parts = []
+
+    def measure(arguments: list[str], folder: Path, environ: dict[str, str]) -> Any:
+        measured = script("measure").measure(arguments, folder, environ)
+        if "--incremental" in arguments:
+            parts.append(parts_of(folder))
+        return measured
+
+    monkeypatch.setattr(runner, "measure", measure)
+    figures = runner.compare(work, contenders, 1, tmp_path)
+    assert [(found["read"], found["kept"]) for found in parts] == [(1, 3)]
+    assert list(figures["contenders"]) == list(contenders)
+    # The totals are those of all lines, as each contender counts them in one file.
+    lines = tmp_path / "shop-20000.parquet"
+    (one_file,) = {totals_of("usual", lines, tmp_path)["fingerprint"]}
+    assert figures["result"]["fingerprint"] == one_file
+    assert "Reading, cleaning and measuring" in figures["steps"]
+    # The day's file is there for the next day only, and what `rfm` left behind is gone.
+    source, day = next_day.split_source(lines)
+    assert sorted(file.name for file in source.iterdir()) == ["2022.parquet", "2023.parquet", "2024.parquet"]
+    assert day.exists()
+    assert not list(tmp_path.glob("run-*"))
+
+
+def test_a_contender_begins_with_what_it_left_behind(tmp_path: Path) -> None:
+    next_day = script("next_day")
+    state, scratch = tmp_path / "state", tmp_path / "scratch"
+    (state / ".orders").mkdir(parents=True)
+    (state / ".orders" / "kept.parquet").write_bytes(b"kept")
+    scratch.mkdir()
+    before = next_day.DayBefore(tmp_path, {"rfm-incremental": state})
+    before.restore("usual", scratch)
+    assert not list(scratch.iterdir())
+    before.restore("rfm-incremental", scratch)
+    assert (scratch / ".orders" / "kept.parquet").read_bytes() == b"kept"
+
+
+def parts_of(folder: Path) -> dict[str, Any]:
+    """Which files the last run read whose destination is in a folder."""
+    with duckdb.connect() as connection:
+        runs = connection.read_parquet(str(folder / "result_runs" / "runs.parquet"))
+        ((rules,),) = runs.order("finished_at DESC").limit(1).select("rules").fetchall()
+    found: dict[str, Any] = json.loads(rules)["parts"]
+    return found
+
+
 def columns_of(file: Path) -> list[tuple[str, str]]:
     with duckdb.connect() as connection:
         connection.execute("SELECT name, duckdb_type FROM parquet_schema(?)", [str(file)])
