@@ -71,10 +71,11 @@ version-locked-%: $(NEEDS)
 	@echo "== locked-$*"
 	@UV_PROJECT_ENVIRONMENT=build/versions/locked-$* $(RUN) --python $* --all-extras $(PYTEST) $(FAST) $(ARGS)
 
-lint: $(NEEDS) ## Check style, formatting and types
+lint: $(NEEDS) ## Check style, formatting, types and prose
 	@$(RUN) --all-extras ruff check
 	@$(RUN) --all-extras ruff format --check
 	@$(RUN) --all-extras mypy
+	@$(RUN) --all-extras python .ci/prose.py
 
 format: $(NEEDS) ## Format the code and apply the safe fixes
 	@$(RUN) --all-extras ruff check --fix-only
