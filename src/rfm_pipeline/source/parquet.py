@@ -28,7 +28,7 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
     """
     paths = paths_literal(file.path for file in files)
     with translate_read_errors(FileFormat.PARQUET, {}, files[0].name):
-        trees = _column_trees(files, paths, connection)
+        trees, without_zone = _column_trees(files, paths, connection)
         row_count = connection.execute(
             f"SELECT SUM(num_rows)::BIGINT FROM parquet_file_metadata({paths})"
         ).fetchone()
@@ -42,6 +42,12 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
         ["hive_partitioning = true", "hive_types_autocast = false"] if keys else ["hive_partitioning = false"]
     )
     notes = [f"column {key!r} is taken from the folder names" for key in keys]
+    # The type has no flag that tells an instant from a local time, and each writer has its own convention.
+    notes += [
+        f"the times of `{name}` are taken as local ones, but Spark and Hive write this type (INT96) in UTC:"
+        " let Spark write TIMESTAMP_MICROS if they are instants"
+        for name in without_zone
+    ]
     assert row_count is not None  # an aggregate always has a row
     read = FileRead("read_parquet", tuple(file.path for file in files), tuple(files), tuple(arguments))
     return Scan(
@@ -60,8 +66,10 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
 
 def _column_trees(
     files: Sequence[SourceFile], paths: str, connection: duckdb.DuckDBPyConnection
-) -> dict[SourceFile, list[tuple[_Path, str | None]]]:
+) -> tuple[dict[SourceFile, list[tuple[_Path, str | None]]], list[str]]:
     """Return the paths of each file's columns and their fields, each with its type if that is inexact.
+
+    The second value is the names of the columns and fields of the type INT96.
 
     DuckDB reads a decimal of more than 38 digits as a DOUBLE, which may differ from it in the 16th digit, and
     a float of 16 bits as one of 32, whose text has more digits than the value: 1.0996094 for 1.1.
@@ -69,12 +77,13 @@ def _column_trees(
     rows = connection.execute(
         "SELECT file_name, name, COALESCE(num_children, 0),"
         f" CASE WHEN precision > {_MOST_DIGITS} THEN format('DECIMAL({{}},{{}})', precision, scale)"
-        f" WHEN logical_type = 'Float16Type()' THEN 'FLOAT16' END FROM parquet_schema({paths})"
+        f" WHEN logical_type = 'Float16Type()' THEN 'FLOAT16' END, type FROM parquet_schema({paths})"
     ).fetchall()
     nodes: dict[str, list[tuple[str, int, str | None]]] = {}
     for file_name, *node in rows:
         nodes.setdefault(file_name, []).append((node[0], node[1], node[2]))
-    return {file: list(_columns_below((), iter(nodes[str(file.path)]))) for file in files}
+    trees = {file: list(_columns_below((), iter(nodes[str(file.path)]))) for file in files}
+    return trees, list(dict.fromkeys(name for _, name, *_, type_ in rows if type_ == "INT96"))
 
 
 def _columns_below(

@@ -16,6 +16,7 @@ import pytest
 
 import rfm_pipeline as rfm
 from rfm_pipeline.errors import ColumnError
+from support.source_reader import open_test_source
 
 DAYS = [date(2024, 1, 1), date(2024, 2, 2), date(2024, 3, 3)]
 TIMES = [datetime(2024, 1, 1, 23, 30), datetime(2024, 2, 2, 23, 30), datetime(2024, 3, 3, 23, 30)]  # noqa: DTZ001
@@ -80,6 +81,18 @@ def test_timestamps_of_spark_in_96_bits_are_read(tmp_path: Path) -> None:
     """They have no zone, but hold instants in UTC by Spark's convention; DuckDB takes them as they are."""
     rows = segmented(tmp_path, {"ordered_at": pa.array(TIMES)}, use_deprecated_int96_timestamps=True)
     assert [row["last_order_date"] for row in rows] == DAYS
+
+
+def test_it_is_said_that_timestamps_in_96_bits_are_taken_as_local(tmp_path: Path) -> None:
+    table = pa.table({"ordered_at": pa.array(TIMES), "at": pa.array(TIMES).cast(pa.timestamp("us"))})
+    for name, is_old in (("old.parquet", True), ("new.parquet", False)):
+        pq.write_table(table, tmp_path / name, use_deprecated_int96_timestamps=is_old)
+    note = "the times of `{}` are taken as local ones, but Spark and Hive write this type (INT96) in UTC"
+    with open_test_source(tmp_path / "old.parquet", tmp_path) as (source, _):
+        for name in ("ordered_at", "at"):
+            assert any(found.startswith(note.format(name)) for found in source.notes)
+    with open_test_source(tmp_path / "new.parquet", tmp_path) as (source, _):
+        assert source.notes == ()
 
 
 @pytest.mark.parametrize(
