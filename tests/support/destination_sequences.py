@@ -34,6 +34,23 @@ RUN_COLUMNS = "run_id, kind, status, as_of_date, restored_run_id, history_from, 
 # Few dates, so that operations meet: reruns, dates before the current one, dates that retention removes.
 DAYS = tuple(date(2024, 1, number) for number in (8, 12, 13, 17, 20, 24, 30))
 KILLED = -9
+DIRECTED: Mapping[str, Sequence[str]] = {
+    "a later date after a rollback": ("run 0", "run 2", "run 4", "rollback 0", "run 6", "rollback"),
+    "a rollback of a rollback": ("run 0", "run 2", "run 4", "rollback", "rollback", "run 6"),
+    "a date between after a rollback": ("run 0", "run 4", "rollback 0", "run 2", "run 6"),
+    "a date that was rolled back, again": ("run 0", "run 4", "rollback", "run 4", "rollback", "run 6"),
+    "a backfill after a rollback": ("run 1", "run 4", "rollback 1", "backfill 2 4", "run 6", "rollback 4"),
+    "retention after a rollback": (
+        "run 0",
+        "run 3",
+        "run 5",
+        "rollback 3",
+        "run-keep 4",
+        "run 6",
+        "rollback",
+    ),
+}
+"""Sequences that show which dates are active: commands, each with the numbers of its dates in `DAYS`."""
 CONFIG = """\
 duckdb.temp_directory = "scratch"
 duckdb.threads = 1
@@ -165,6 +182,17 @@ class Player:
         for _ in range(length):
             ((_, choice),) = self.random.choices(choices, weights)
             choice()
+
+    def play_directed(self, steps: Sequence[str]) -> None:
+        """Carry out the steps of a sequence of `DIRECTED`, each with a comparison as in `play`."""
+        for step in steps:
+            command, *numbers = step.split()
+            days = [DAYS[int(number)] for number in numbers]
+            if command == "rollback":
+                self.one_command(self._rollback(self.world.active()[days[0]].token if days else None))
+            else:
+                keep = 12 if command == "run-keep" else None
+                self.one_command(self._run(command.partition("-")[0], days[0], Options(keep=keep), days[1:]))
 
     # Operations
 
@@ -330,16 +358,22 @@ class Player:
             return self._rollback(self.random.choice([None, None, *self.tokens.values()]))
         return self._run(kind, self.random.choice(DAYS))
 
-    def _run(self, kind: str, first: date) -> Operation:
+    def _run(
+        self, kind: str, first: date, options: Options | None = None, until: Sequence[date] = ()
+    ) -> Operation:
         """Return a run, a calibration, or a backfill of two or three weeks.
 
         Args:
             kind: `run`, `calibrate` or `backfill`.
             first: The as-of date, or the first one of a backfill.
+            options: Settings; drawn if None.
+            until: The last date of a backfill; drawn if empty.
         """
-        count = self.random.randrange(2, 4) if kind == "backfill" else 1
+        count = 1
+        if kind == "backfill":
+            count = (until[0] - first).days // 7 + 1 if until else self.random.randrange(2, 4)
         days = [first + timedelta(7 * number) for number in range(count)]
-        options = self._options()
+        options = options or self._options()
         dates = ["--as-of", str(days[0])]
         if kind == "backfill":
             dates = ["--from", str(days[0]), "--until", str(days[-1]), "--every", "week"]

@@ -11,7 +11,7 @@ from support.bigquery_proxy import Proxy
 from support.bigquery_shop import Shop
 from support.bigquery_site import BigQuerySite
 from support.cli import Rfm
-from support.destination_sequences import Player
+from support.destination_sequences import DIRECTED, Player
 from support.fork_server import ForkServer
 
 pytestmark = pytest.mark.xdist_group("bigquery")
@@ -36,7 +36,12 @@ def site(
     "one-transaction", "rerun", "rollback", "backfill", "one-run-at-a-time", "previous-result-unchanged"
 )
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=() if seed < 1 else pytest.mark.long) for seed in range(100)]
+    "seed", [pytest.param(seed, marks=() if seed < 5 else pytest.mark.long) for seed in range(100)]
 )
 def test_readers_see_what_the_model_says(seed: int, site: BigQuerySite) -> None:
     Player(site, seed).play(OPERATIONS)
+
+
+@pytest.mark.guarantee("rerun", "rollback", "backfill")
+def test_readers_see_the_active_dates_only(site: BigQuerySite) -> None:
+    Player(site, 0).play_directed(DIRECTED["a later date after a rollback"])
