@@ -9,7 +9,7 @@ from typing import Any
 from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.errors import UsageError
 from rfm_pipeline.results.destination import Destination
-from rfm_pipeline.results.run_history import DestinationState, previous_date
+from rfm_pipeline.results.run_history import DestinationState
 from rfm_pipeline.results.run_record import Checksum, RunRecord
 from rfm_pipeline.sql.checksums import checksums_sql
 from rfm_pipeline.sql.dialects.base import Dialect
@@ -104,20 +104,18 @@ def edited_results(
     return found | (edited_dates(destination, others) if "history" in state.tables else {})
 
 
-def refuse_edited_results(destination: Destination, state: DestinationState) -> None:
-    """Raise if somebody edited the current result, or the one before it in the history.
+def refuse_edited_results(destination: Destination, state: DestinationState, days: Iterable[date]) -> None:
+    """Raise if somebody edited the rows of active as-of dates, in the current result or in the history.
 
     Args:
         destination: The destination.
         state: Its state.
+        days: Active as-of dates.
 
     Raises:
         UsageError: If the rows of a date are not those that its run published.
     """
-    if state.as_of not in state.dates:
-        return
-    before = previous_date(state.dates, state.as_of)
-    _refuse(edited_results(destination, state, [state.as_of, *([before] if before else [])]))
+    _refuse(edited_results(destination, state, days))
 
 
 def _refuse(edited: Mapping[date, str]) -> None:

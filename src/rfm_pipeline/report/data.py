@@ -13,7 +13,7 @@ from rfm_pipeline.common.decimals import exact_sum
 from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.report.changes import Changes, collect_changes
-from rfm_pipeline.report.periods import Periods, collect_periods
+from rfm_pipeline.report.periods import Periods, choose_dates, collect_periods
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.run_history import DestinationState, previous_date
 from rfm_pipeline.results.run_record import RunRecord
@@ -182,6 +182,19 @@ def report_source(destination: Destination, state: DestinationState) -> ReportSo
         state.dates,
         destination.label,
     )
+
+
+def dates_read(source: ReportSource, as_of: date | None) -> tuple[date, ...]:
+    """Return the active as-of dates whose rows a report reads, ascending.
+
+    Args:
+        source: The result.
+        as_of: Its as-of date.
+    """
+    if as_of is None or as_of not in source.runs:
+        return ()
+    days = [day for day in source.runs if day <= as_of]
+    return tuple(sorted({*choose_dates(days), *days[-2:]}))
 
 
 def collect_report_data(source: ReportSource, top_customers: int) -> ReportData:

@@ -158,7 +158,7 @@ def report(
 def _write_page(configuration: Configuration, files: _Files) -> ReportData:
     """Read the data of the current result, and write the page if one was requested."""
     from rfm_pipeline.pipeline.checksums import refuse_edited_results
-    from rfm_pipeline.report.data import collect_report_data, report_source
+    from rfm_pipeline.report.data import collect_report_data, dates_read, report_source
     from rfm_pipeline.report.write import write_markdown, write_report
     from rfm_pipeline.results.run_history import read_state
     from rfm_pipeline.warehouse.factory import open_destination
@@ -168,7 +168,7 @@ def _write_page(configuration: Configuration, files: _Files) -> ReportData:
         state = read_state(destination)
         with destination.open_for_reading():
             source = report_source(destination, state)
-            refuse_edited_results(destination, state)
+            refuse_edited_results(destination, state, dates_read(source, state.as_of))
             if files.page:
                 write = write_markdown if files.is_markdown else write_report
                 return write(source, settings.report, files.page)
