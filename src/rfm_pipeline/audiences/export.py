@@ -29,10 +29,11 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.pipeline.movers import Movers, find_audience
-from rfm_pipeline.pipeline.output_paths import refuse_overwriting
+from rfm_pipeline.pipeline.output_paths import refuse_overwriting, refuse_recorded_sources
 from rfm_pipeline.pipeline.progress import RunObserver
 from rfm_pipeline.pipeline.segment_names import resolve_segments
 from rfm_pipeline.results.destination import Destination
+from rfm_pipeline.results.run_history import recorded_sources
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def export(configuration: Configuration, request: ExportRequest, observer: RunOb
         observer.step("Reading the result")
 
         def choose(destination: Destination, current: CurrentResult) -> Choice:
+            refuse_recorded_sources([("output", request.path)], recorded_sources(destination))
             segments = resolve_segments(request.segments, _segment_names(settings, current))
             if request.conditions.is_empty:
                 return Choice(segments)

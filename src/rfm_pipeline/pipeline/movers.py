@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -15,6 +16,7 @@ from rfm_pipeline.config.loader import Configuration
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.pipeline.compared_dates import ComparedDates, compare_dates
 from rfm_pipeline.pipeline.mover_filter import MoverConditions, move_text
+from rfm_pipeline.pipeline.output_paths import refuse_recorded_sources
 from rfm_pipeline.pipeline.run_records import new_run_id
 from rfm_pipeline.pipeline.scoring_rule import rescore_command
 from rfm_pipeline.results.destination import Destination
@@ -166,6 +168,7 @@ def movers(
     later: date | None = None,
     *,
     limit: int | None = None,
+    output: Path | None = None,
 ) -> Movers:
     """Find the customers to write to.
 
@@ -175,16 +178,22 @@ def movers(
         earlier: The earlier date; None for the active date before the later one.
         later: The later date; None for that of the current result.
         limit: Maximum number of listed customers; None for all.
+        output: File that the list is going to be written to.
 
     Raises:
+        ConfigurationError: If the output is a source of a run on record.
         UsageError: If a date has no result, its rows were edited, the dates are in the wrong order, or there
             is no such segment.
         RfmError: If the destination can't be read.
     """
     settings = configuration.settings
     with open_destination(settings, new_run_id()) as destination:
+        state = read_state(destination)
+        refuse_recorded_sources(
+            [("output", output)] if output else [], (record.source for record in state.records)
+        )
         dates = compare_dates(
-            read_state(destination),
+            state,
             earlier,
             later,
             destination.label,

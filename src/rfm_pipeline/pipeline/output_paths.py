@@ -6,7 +6,7 @@ Paths are compared by the files that they lead to, before anything is opened or 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -29,7 +29,7 @@ from rfm_pipeline.config.source_location import (
     SqlFile,
     parse_source,
 )
-from rfm_pipeline.errors import ConfigurationError, UsageError
+from rfm_pipeline.errors import ConfigurationError, SourceError, UsageError
 from rfm_pipeline.results.tables import LAYOUTS
 from rfm_pipeline.source.file_suffix import format_by_suffix
 from rfm_pipeline.source.files import reads_file
@@ -70,6 +70,28 @@ def refuse_overwriting(
         contacts = _contacts(settings)
         if isinstance(contacts, FileLocation) and reads_file(contacts.text, path):
             raise ConfigurationError(f"The {what} {path} is among the contacts.", _ELSEWHERE)
+
+
+def refuse_recorded_sources(outputs: Sequence[Output], sources: Iterable[str | None]) -> None:
+    """Raise if an output is a file that a run on record read, or would be part of such a source.
+
+    Args:
+        outputs: The files that a command writes.
+        sources: The sources of runs as the user typed them; None for data frames.
+
+    Raises:
+        ConfigurationError: If it is.
+    """
+    for text in dict.fromkeys(filter(None, sources)):
+        location = None
+        with suppress(UsageError):
+            location = parse_source(text)
+        for what, path in outputs:
+            # A folder is searched for files of known formats only.
+            is_read = not os.path.isdir(text) or format_by_suffix(path.name) is not None  # noqa: PTH112
+            with suppress(SourceError):
+                if is_read:
+                    _refuse_part_of_source(what, path, location)
 
 
 def refuse_same_files(outputs: Sequence[Output], files: Sequence[Output]) -> None:

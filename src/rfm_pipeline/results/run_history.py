@@ -75,6 +75,14 @@ def read_records(destination: Destination) -> tuple[RunRecord, ...]:
     return renew_checksums(map(RunRecord.from_row, rows))
 
 
+def recorded_sources(destination: Destination) -> list[str]:
+    """Return the distinct sources of the runs on record, as users typed them; none without a runs table."""
+    if "runs" not in destination.existing_tables():
+        return []
+    select = f"SELECT DISTINCT source FROM {destination.table('runs')} WHERE source IS NOT NULL"
+    return [row["source"] for row in destination.rows(select)]
+
+
 def tables_of(destination: Destination) -> Tables:
     """Return the SQL identifiers of the tables of a destination."""
     return Tables(**{role: destination.table(role) for role in destination.layout.suffixes})

@@ -43,6 +43,30 @@ def test_init_names_the_given_file_in_its_hints(folder: Path, rfm: Rfm) -> None:
     assert rfm("init", "a b.csv").stdout.rstrip().endswith("Next: rfm check, then rfm run.")
 
 
+def test_no_file_is_written_over_the_source_of_a_run_on_record(folder: Path, rfm: Rfm) -> None:
+    (folder / "days").mkdir()
+    orders = folder / "days" / "orders.csv"
+    orders.write_text("customer_id,ordered_at,amount\na,2025-01-01,5\nb,2025-01-02,7\n", encoding="utf-8")
+    (folder / "link.csv").symlink_to(orders)
+    before = orders.read_bytes()
+    assert rfm("run", "days/*.csv").code == 0
+    for command in (
+        ("export", "-o", "days/orders.csv"),
+        ("movers", "-o", "link.csv"),
+        ("export", "-o", "days/b.csv"),
+    ):
+        sentence, hint = refused(rfm(*command))
+        assert sentence == f"The output {command[-1]} would be part of the source days/*.csv."
+        assert hint == "write it somewhere else."
+    assert rfm("export", "-o", "b.csv").code == 0
+    assert rfm("run", "days", "--replace-source").code == 0
+    assert rfm("report", "-o", "days/report.html").code == 0, "no file of a folder that a run reads"
+    assert (orders.read_bytes(), sorted(path.name for path in orders.parent.iterdir())) == (
+        before,
+        ["orders.csv", "report.html"],
+    )
+
+
 @pytest.mark.slow
 def test_a_demo_can_be_cancelled_while_it_generates_the_shop(folder: Path) -> None:
     start = "from rfm_pipeline.cli import main; main()"

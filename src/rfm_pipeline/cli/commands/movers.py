@@ -91,7 +91,7 @@ def movers(
         from rfm_pipeline.audiences.movers_file import check_movers_path, write_movers
 
         check_movers_path(output, configuration)
-        result = find_movers(configuration, conditions, first, last, limit=top)
+        result = find_movers(configuration, conditions, first, last, limit=top, output=output)
         write_movers(result.listed, output, configuration, clear=clear)
     else:
         result = find_movers(configuration, conditions, first, last, limit=top or _LISTED)

@@ -92,10 +92,15 @@ class _Files(NamedTuple):
             ("chart", self.svg, (".svg",)),
             ("chart", self.png, (".png",)),
         )
-        outputs = [(what, path, suffixes) for what, path, suffixes in formats if path]
-        for _, path, suffixes in outputs:
-            check_report_path(path, suffixes)
-        refuse_overwriting([(what, path) for what, path, _ in outputs], configuration)
+        for _, path, suffixes in formats:
+            if path:
+                check_report_path(path, suffixes)
+        refuse_overwriting(self.outputs(), configuration)
+
+    def outputs(self) -> list[tuple[str, Path]]:
+        """Return the files that were requested, each with what it is."""
+        files = (("report", self.page), ("chart", self.svg), ("chart", self.png))
+        return [(what, path) for what, path in files if path]
 
     def names(self) -> list[str]:
         """Return the paths that were requested."""
@@ -158,6 +163,7 @@ def report(
 def _write_page(configuration: Configuration, files: _Files) -> ReportData:
     """Read the data of the current result, and write the page if one was requested."""
     from rfm_pipeline.pipeline.checksums import refuse_edited_results
+    from rfm_pipeline.pipeline.output_paths import refuse_recorded_sources
     from rfm_pipeline.report.data import collect_report_data, dates_read, report_source
     from rfm_pipeline.report.write import write_markdown, write_report
     from rfm_pipeline.results.run_history import read_state
@@ -167,6 +173,7 @@ def _write_page(configuration: Configuration, files: _Files) -> ReportData:
     with open_destination(settings) as destination:
         state = read_state(destination)
         with destination.open_for_reading():
+            refuse_recorded_sources(files.outputs(), (record.source for record in state.records))
             source = report_source(destination, state)
             refuse_edited_results(destination, state, dates_read(source, state.as_of))
             if files.page:
