@@ -1,7 +1,7 @@
 """Check the prose of README.md and docs: the length of sentences, and words that the style guide replaces.
 
-Prints one line for each problem, `file:line: message`, and exits with 1 if there is one. Code, tables, headings,
-quotations and generated pages are not checked.
+Prints one line for each problem, `file:line: message`, and exits with 1 if there is one. Code, tables,
+headings and generated pages are not checked.
 """
 
 from __future__ import annotations
