@@ -13,6 +13,7 @@ def assert_as_expected(answer: Answer, question: Question) -> None:
     """Assert that an engine excluded the same lines and published the same customers as the reference."""
     wanted = expected(question.columns, question.rows, question.settings, question.today, question.frozen)
     assert answer.excluded == wanted.excluded
+    assert answer.unscored == wanted.unscored
     assert _by_id(answer.segments) == _by_id(wanted.segments)
     assert len(answer.segments) == len(wanted.segments)
 
@@ -22,6 +23,7 @@ def assert_equal(one: Answer, other: Answer) -> None:
     for name in one.tables.keys() & other.tables.keys():
         assert one.tables[name] == other.tables[name]
         assert _types(one.tables[name]) == _types(other.tables[name])
+    assert one.unscored == other.unscored
 
 
 def roles(columns: Sequence[str]) -> dict[str, str]:

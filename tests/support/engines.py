@@ -26,6 +26,8 @@ from rfm_pipeline.source.profile.sample import Sample
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.pipeline import QueryPipeline, QueryStep
 from rfm_pipeline.sql.query_spec import QuerySpec
+from rfm_pipeline.sql.stages.metrics import NO_POSITIVE_ORDER
+from rfm_pipeline.sql.stages.unscored import no_amount_reasons, unscored_sql
 from support.databases import empty_database
 from support.googlesql_engine import googlesql
 
@@ -111,9 +113,15 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """An engine's answer: the rows of staging tables by name; always those of `segments` and `customers`."""
+    """An engine's answer.
+
+    Attributes:
+        tables: The rows of staging tables by name; always those of `segments` and `customers`.
+        unscored: Number of customers without an order of a positive amount.
+    """
 
     tables: Mapping[str, list[Row]]
+    unscored: int
 
     @property
     def segments(self) -> list[Row]:
@@ -257,7 +265,16 @@ def _answer(
     }
     if not steps:
         made["segments"] = in_order(rows_of(execute(pipeline.query())))
-    return Answer(made)
+    return Answer(made, _unscored(question.spec(dialect), made["customers"], table, execute))
+
+
+def _unscored(
+    spec: QuerySpec, customers: Sequence[Row], table: Callable[[str], str], execute: Callable[[str], Any]
+) -> int:
+    if not no_amount_reasons(spec):
+        return sum(row["reason"] == NO_POSITIVE_ORDER for row in customers)
+    (row,) = rows_of(execute(unscored_sql(spec, lambda name: table(f"stage_{name}"))))
+    return int(row["customers"])
 
 
 def rows_of(result: Any) -> list[Row]:

@@ -24,6 +24,9 @@ from support.written_numbers import written_number
 
 Row = dict[str, Any]
 
+NO_AMOUNT = {
+    "no_positive_order", "non_positive_amount", "non_positive_price", "non_positive_quantity",
+}  # fmt: skip
 BILLIONTH = Decimal("0.000000001")
 ISO_DATE = re.compile(
     r"([12]\d{3}-\d{2}-\d{2})"
@@ -85,6 +88,8 @@ class Expected:
     between two scores."""
     customers_rescored: list[str]
     """Ids of the customers whose scores would differ by the recomputed edges."""
+    unscored: int
+    """Number of customers without an order of a positive amount."""
 
 
 def expected(
@@ -133,7 +138,8 @@ def expected(
             for row, other in zip(segments, fresh[0], strict=True)
             if any(row[name] != other[name] for name in names)
         ]
-        return Expected(segments, _excluded(lines), fresh[1], moved)
+        unscored = {line.customer for line in lines if line.reason in NO_AMOUNT} - buyers
+        return Expected(segments, _excluded(lines), fresh[1], moved, len(unscored))
 
 
 class _Reader:

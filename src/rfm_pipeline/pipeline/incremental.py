@@ -26,6 +26,7 @@ from rfm_pipeline.results.statistics import Audit, PartsRead
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.stages.clean import PART_COLUMN
 from rfm_pipeline.sql.stages.kept_customers import can_take_over, excluded_sql
+from rfm_pipeline.sql.stages.unscored import no_amount_reasons
 from rfm_pipeline.warehouse.base import KeptOrders, SourceTable
 
 if TYPE_CHECKING:
@@ -106,10 +107,12 @@ def keep_staged(plan: Plan) -> None:
     """
     if plan.spec.takes_over is None and can_take_over(plan.spec):
         customers = plan.warehouse.table(StagingTable.CUSTOMERS)
+        # Where returns are netted, later orders decide whether a customer has a positive one.
+        is_kept = "reason IS NULL" if no_amount_reasons(plan.spec) else "customer_id IS NOT NULL"
         _kept_orders(plan).keep_customers(
             _customers_key(plan.spec),
             plan.spec.last_day,
-            f"SELECT *\nFROM {customers}\nWHERE customer_id IS NOT NULL",
+            f"SELECT *\nFROM {customers}\nWHERE {is_kept}",
             excluded_sql(plan.spec),
         )
     if plan.spec.keeps_orders:

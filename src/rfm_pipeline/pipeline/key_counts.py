@@ -21,7 +21,8 @@ from rfm_pipeline.results.statistics import Excluded
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.query_spec import QuerySpec
 from rfm_pipeline.sql.stages.clean import SCIENTIFIC_IDS
-from rfm_pipeline.sql.stages.metrics import MONTH, counted_in_customers
+from rfm_pipeline.sql.stages.metrics import MONTH, NO_POSITIVE_ORDER, counted_in_customers
+from rfm_pipeline.sql.stages.unscored import no_amount_reasons, unscored_sql
 from rfm_pipeline.warehouse.base import Warehouse
 
 _ZERO_IDS = ("0", "-1")
@@ -37,6 +38,8 @@ class KeyCounts(Struct, frozen=True):
         refunds: Orders of a negative amount, where a window cuts off the orders that they may refund; else 0.
         negative_customers: Customers with a negative monetary value.
         repeated_total: Money of repeated totals that was not counted again; None if each line counts.
+        unscored: Customers none of whose orders has a positive amount; None if they are not counted, because
+            refunds are lines of their own.
     """
 
     shared_orders: int = 0
@@ -45,6 +48,7 @@ class KeyCounts(Struct, frozen=True):
     refunds: int = 0
     negative_customers: int = 0
     repeated_total: Decimal | None = None
+    unscored: int | None = 0
 
     def notes(self, reading: Reading) -> tuple[str, ...]:
         """Return what the user should know, one phrase each; without values of customers."""
@@ -77,6 +81,9 @@ class KeyCounts(Struct, frozen=True):
                 f"{refunds}, as returns are netted: refunds of orders from before the window come off, too;"
                 f" {negative} a negative monetary value"
             )
+        if self.unscored:
+            unscored = format_count(self.unscored, "customer has", "customers have")
+            notes.append(f"{unscored} no order with a positive amount, and so no scores and no segment")
         if amount and self.repeated_total:
             money = format_amount(self.repeated_total)
             notes.append(f"repeats of `{amount.name}` on the lines of an order not counted again: {money}")
@@ -120,7 +127,7 @@ def key_counts(warehouse: Warehouse, spec: QuerySpec, rows: Sequence[Mapping[str
     kept = next((row for row in rows if row["reason"] is None), None)
     repeated = [row["repeated"] for row in rows if row.get("repeated") is not None]
     if kept is None:
-        return KeyCounts()
+        return KeyCounts(unscored=_unscored(warehouse, spec, rows))
     return KeyCounts(
         shared_orders=kept["owners"] - kept["order_ids"] if "owners" in kept else 0,
         long_orders=int(kept.get("long_orders") or 0),
@@ -128,7 +135,20 @@ def key_counts(warehouse: Warehouse, spec: QuerySpec, rows: Sequence[Mapping[str
         refunds=int(kept.get("refunds") or 0),
         negative_customers=kept["negative_customers"],
         repeated_total=sum(map(Decimal, repeated), Decimal(0)) if spec.counts_totals else None,
+        unscored=_unscored(warehouse, spec, rows),
     )
+
+
+def _unscored(warehouse: Warehouse, spec: QuerySpec, rows: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return how many customers are not scored, as none of their orders has a positive amount."""
+    reasons = no_amount_reasons(spec)
+    if not reasons:
+        netted = (row["customers"] for row in rows if row["reason"] == NO_POSITIVE_ORDER)
+        return None if spec.has_refund_lines else next(netted, 0)
+    if all(row["reason"] not in reasons for row in rows):
+        return 0
+    (row,) = warehouse.rows(unscored_sql(spec, warehouse.table))
+    return int(row["customers"])
 
 
 def _may_be_near(kept: Mapping[str, Any]) -> bool:

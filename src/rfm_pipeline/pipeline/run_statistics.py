@@ -73,11 +73,11 @@ def count_lines(warehouse: Warehouse, spec: QuerySpec) -> LineCounts:
         for row in rows
         if row["reason"] is not None
     )
+    counts = key_counts(warehouse, spec, rows)
     for row in rows:
         if row["reason"] is None:
-            counts = key_counts(warehouse, spec, rows)
             return LineCounts(row["customers"], int(row["lines"]), Decimal(row["amount"]), excluded, counts)
-    return LineCounts(0, 0, Decimal(0), excluded)
+    return LineCounts(0, 0, Decimal(0), excluded, counts)
 
 
 class ScoreCell(Struct, frozen=True):
@@ -193,6 +193,7 @@ def collect_statistics(
         segments=segment_figures(spec.segment_map, cells),
         largest_customer=counts.largest_customer,
         repeated_total=lines.keys.repeated_total,
+        unscored=lines.keys.unscored,
         due=sum(cell.due for cell in cells),
         revenue_at_risk=exact_sum(cell.revenue_at_risk for cell in cells),
     )

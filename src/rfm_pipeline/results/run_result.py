@@ -81,6 +81,7 @@ class RunResult(Struct, frozen=True):
             },
             "parts": to_plain(statistics.parts),
             "customers": statistics.customers,
+            "unscored_customers": statistics.unscored,
             "orders": statistics.orders,
             "revenue": money(statistics.revenue),
             "at_risk": {"customers": statistics.due, "revenue": to_plain(statistics.revenue_at_risk)},

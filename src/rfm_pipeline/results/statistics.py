@@ -156,6 +156,8 @@ class RunStatistics(Struct, frozen=True):
             only, as for `revenue_at_risk`.
         revenue_at_risk: Sum of the monetary values of the customers who are due.
         parts: What an incremental run read; None of other runs.
+        unscored: Customers none of whose orders has a positive amount, so that they are not scored; None if
+            they are not counted, or the run is on record only.
     """
 
     rows_read: int
@@ -173,6 +175,7 @@ class RunStatistics(Struct, frozen=True):
     due: int | None = None
     revenue_at_risk: Decimal | None = None
     parts: PartsRead | None = None
+    unscored: int | None = None
 
 
 class Usage(Struct, frozen=True):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from rfm_pipeline.common.partitioned_query import PARTITION_RELATION, PartitionedQuery
@@ -19,6 +19,7 @@ from rfm_pipeline.sql.stages.order_totals import TOTALS_OF_LINES, order_totals_c
 from rfm_pipeline.sql.stages.part_orders import DATED_ORDERS, PART_ORDERS, part_orders_ctes
 from rfm_pipeline.sql.stages.scores import scores_ctes
 from rfm_pipeline.sql.stages.segments import segments_ctes
+from rfm_pipeline.sql.stages.unscored import has_customer, has_customer_on_day
 
 STAGES = (
     clean_ctes,
@@ -65,6 +66,7 @@ class QueryPipeline(Struct, frozen=True):
         dialect: Name of the SQL dialect.
         keeps_orders: Whether the first step fills the orders of each part.
         takes_over: Whether customers of an earlier run are taken over.
+        has_customer: Condition on the lines of each step that aggregates lines that they have a customer.
     """
 
     ctes: tuple[Cte, ...]
@@ -72,12 +74,24 @@ class QueryPipeline(Struct, frozen=True):
     dialect: str
     keeps_orders: bool = False
     takes_over: bool = False
+    has_customer: Mapping[StagingTable, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, spec: QuerySpec) -> QueryPipeline:
         """Return the pipeline of `spec`."""
         ctes = tuple(cte for stage in STAGES for cte in stage(spec))
-        return cls(ctes, spec.window_moves, spec.dialect.name, spec.keeps_orders, spec.takes_over is not None)
+        conditions = {
+            StagingTable.ORDER_DAYS: has_customer_on_day(spec),
+            StagingTable.CUSTOMERS: has_customer(spec),
+        }
+        return cls(
+            ctes,
+            spec.window_moves,
+            spec.dialect.name,
+            spec.keeps_orders,
+            spec.takes_over is not None,
+            conditions,
+        )
 
     @property
     def staging_tables(self) -> tuple[StagingTable, ...]:
@@ -154,16 +168,11 @@ class QueryPipeline(Struct, frozen=True):
             return None
         over_order_days = self.window_moves and step.name == StagingTable.CUSTOMERS
         lines = WINDOWED if over_order_days else DATED_ORDERS if self.keeps_orders else CLEAN
-        kept = (
-            "reason IS NULL AND late_reason IS NULL"
-            if step.name == StagingTable.ORDER_DAYS
-            else "reason IS NULL"
-        )
         names = [cte.name for cte in earlier]
         before, after = earlier[: names.index(lines) + 1], earlier[names.index(lines) + 1 :]
         partition = Cte(lines, "One row per line of the partition.", f"SELECT *\nFROM {PARTITION_RELATION}")
         grouped = [*after, step][0]
-        key = f"CASE WHEN {kept} THEN customer_id END"
+        key = f"CASE WHEN {self.has_customer[StagingTable(step.name)]} THEN customer_id END"
         count = f"SELECT COUNT(*) AS groups\nFROM {grouped.name}\nWHERE customer_id IS NOT NULL"
 
         def over(ctes: Sequence[Cte], select: str, reads: Sequence[str]) -> str:

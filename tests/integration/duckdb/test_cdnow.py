@@ -132,6 +132,19 @@ def days(weeks: Decimal) -> timedelta:
     return timedelta(days=round(weeks * 7))
 
 
+@pytest.mark.parametrize(
+    "flags", [(), ("--returns", "net"), ("--preset", "lifecycle", "--window", "900d"), ("--incremental",)]
+)
+def test_customers_who_paid_for_nothing_are_told(flags: tuple[str, ...], sample_csv: Path, rfm: Rfm) -> None:
+    transactions = cdnow.sample()
+    paid = {one.customer_id for one in transactions if one.amount > 0}
+    free = {one.customer_id for one in transactions} - paid
+    result = rfm("run", sample_csv, *flags, "--json").json
+    assert (result["customers"], result["unscored_customers"]) == (len(paid), len(free)) == (2_349, 8)
+    told = "8 customers have no order with a positive amount, and so no scores and no segment"
+    assert told in result["notes"]
+
+
 # The same lines from other kinds of files
 
 

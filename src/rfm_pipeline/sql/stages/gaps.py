@@ -9,6 +9,7 @@ from __future__ import annotations
 from rfm_pipeline.errors import ConfigurationError
 from rfm_pipeline.sql.query_spec import Cte, QuerySpec, select
 from rfm_pipeline.sql.stages.clean import has_example
+from rfm_pipeline.sql.stages.unscored import has_customer, no_amount_reasons
 
 RANKED_GAPS = "ranked_gaps"
 """Name of the CTE that ranks the gaps of each customer, with the rows and columns that `gap_ctes` is over."""
@@ -36,7 +37,8 @@ def gap_ctes(spec: QuerySpec, orders: str) -> list[Cte]:
         day, bought, kept = "last_order_date", "amount > 0", "customer_id IS NOT NULL"
     else:
         day, bought, kept = "order_date", "purchases > 0", "reason IS NULL"
-        customer = f"{customer}, reason"
+    if no_amount_reasons(spec) or not spec.mapping.order_id:
+        kept, customer = "reason IS NULL", f"{customer}, reason"
     if spec.nets_returns:
         description = f"One row per row of {orders}, with the day of a purchase; NULL for what was returned."
         days = ["*", f"CASE WHEN {bought} THEN {day} END AS order_day"]
@@ -69,13 +71,13 @@ def gap_ctes(spec: QuerySpec, orders: str) -> list[Cte]:
 
 
 def _customer_days(spec: QuerySpec, lines: str) -> str:
-    kept = ("order_date", "customer_id")
     purchases, count = "COUNT(CASE WHEN amount > 0 THEN 1 END)", "COUNT(*)"
     if spec.aggregates_lines:
         purchases, count = "SUM(purchases)", "SUM(lines)"
     columns = [
         "reason",
-        *(f"CASE WHEN reason IS NULL THEN {name} END AS {name}" for name in kept),
+        "CASE WHEN reason IS NULL THEN order_date END AS order_date",
+        f"CASE WHEN {has_customer(spec)} THEN customer_id END AS customer_id",
         f"{purchases} AS purchases",
         "SUM(amount) AS amount",
         f"{count} AS lines",

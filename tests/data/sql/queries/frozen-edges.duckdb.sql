@@ -47,8 +47,12 @@ clean AS (
 -- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
-    COALESCE(reason, order_id) AS order_id,
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN order_id
+      WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN ' ' || reason
+      ELSE reason
+    END AS order_id,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
     SUM(amount) AS amount,
@@ -57,11 +61,17 @@ orders AS (
   GROUP BY 1, 2
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
     CAST(customer_id AS VARCHAR) AS customer_id,
-    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    CASE
+      WHEN customer_id IS NULL THEN order_id
+      WHEN order_id < '!' THEN CASE
+        WHEN order_id = ' non_positive_quantity' THEN 'non_positive_quantity'
+        WHEN order_id = ' non_positive_price' THEN 'non_positive_price'
+      END
+    END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS BIGINT) AS frequency,

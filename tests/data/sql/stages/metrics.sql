@@ -12,8 +12,12 @@ WITH
 -- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
-    COALESCE(reason, order_id) AS order_id,
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN order_id
+      WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN ' ' || reason
+      ELSE reason
+    END AS order_id,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
     SUM(amount) AS amount,
@@ -22,11 +26,17 @@ orders AS (
   GROUP BY 1, 2
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
     CAST(customer_id AS VARCHAR) AS customer_id,
-    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    CASE
+      WHEN customer_id IS NULL THEN order_id
+      WHEN order_id < '!' THEN CASE
+        WHEN order_id = ' non_positive_quantity' THEN 'non_positive_quantity'
+        WHEN order_id = ' non_positive_price' THEN 'non_positive_price'
+      END
+    END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS BIGINT) AS frequency,
@@ -70,11 +80,17 @@ FROM metrics;
 
 -- bigquery; as in duckdb: orders, as_of
 WITH
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
     CAST(customer_id AS STRING) AS customer_id,
-    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    CASE
+      WHEN customer_id IS NULL THEN order_id
+      WHEN order_id < '!' THEN CASE
+        WHEN order_id = ' non_positive_quantity' THEN 'non_positive_quantity'
+        WHEN order_id = ' non_positive_price' THEN 'non_positive_price'
+      END
+    END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS INT64) AS frequency,
@@ -126,7 +142,7 @@ orders AS (
   GROUP BY 1, 2
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason.
 balances AS (
   SELECT
     CAST(customer_id AS VARCHAR) AS customer_id,
@@ -162,7 +178,7 @@ FROM metrics;
 
 -- bigquery; as in the first case: as_of, metrics; as in duckdb: orders, customers
 WITH
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason.
 balances AS (
   SELECT
     CAST(customer_id AS STRING) AS customer_id,
@@ -195,7 +211,7 @@ order_days AS (
     reason,
     CASE WHEN reason IS NULL THEN late_reason END AS late_reason,
     CASE WHEN reason IS NULL THEN order_date END AS order_date,
-    CASE WHEN reason IS NULL AND late_reason IS NULL THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL AND (late_reason IS NULL OR late_reason IN ('non_positive_quantity', 'non_positive_price')) THEN customer_id END AS customer_id,
     CASE WHEN reason IS NULL AND late_reason IS NULL THEN order_id END AS order_id,
     COUNT(1) AS purchases,
     SUM(amount) AS amount,
@@ -232,8 +248,12 @@ windowed AS (
 -- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
-    COALESCE(reason, order_id) AS order_id,
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN order_id
+      WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN ' ' || reason
+      ELSE reason
+    END AS order_id,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
     SUM(amount) AS amount,
@@ -335,7 +355,7 @@ orders AS (
   GROUP BY 1, 2
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason.
 balances AS (
   SELECT
     CAST(customer_id AS VARCHAR) AS customer_id,
@@ -391,7 +411,7 @@ windowed AS (
   CROSS JOIN as_of
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason.
 balances AS (
   SELECT
     CAST(customer_id AS STRING) AS customer_id,
@@ -459,7 +479,7 @@ windowed AS (
   CROSS JOIN as_of
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason.
 balances AS (
   SELECT
     CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
@@ -508,7 +528,7 @@ windowed AS (
   CROSS JOIN as_of
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason.
 balances AS (
   SELECT
     CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
@@ -560,8 +580,12 @@ WITH
 -- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
-    COALESCE(reason, order_id) AS order_id,
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_amount') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN order_id
+      WHEN reason IN ('non_positive_amount') THEN ' ' || reason
+      ELSE reason
+    END AS order_id,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
     SUM(amount) AS amount,
@@ -571,11 +595,16 @@ orders AS (
   GROUP BY 1, 2
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
     customer_id AS customer_id,
-    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    CASE
+      WHEN customer_id IS NULL THEN order_id
+      WHEN order_id < '!' THEN CASE
+        WHEN order_id = ' non_positive_amount' THEN 'non_positive_amount'
+      END
+    END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS BIGINT) AS frequency,
@@ -593,11 +622,16 @@ FROM metrics;
 
 -- bigquery; as in the first case: as_of, metrics; as in duckdb: orders
 WITH
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
     customer_id AS customer_id,
-    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    CASE
+      WHEN customer_id IS NULL THEN order_id
+      WHEN order_id < '!' THEN CASE
+        WHEN order_id = ' non_positive_amount' THEN 'non_positive_amount'
+      END
+    END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS INT64) AS frequency,
@@ -619,10 +653,10 @@ columns = { customer_id = "STRING", ordered_at = "DATE", quantity = "STRING", pr
 */
 -- duckdb; as in the first case: as_of, metrics
 WITH
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
-    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
     reason,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
@@ -639,10 +673,10 @@ FROM metrics;
 
 -- bigquery; as in the first case: as_of, metrics
 WITH
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
-    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
     reason,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
@@ -663,10 +697,10 @@ columns = { customer_id = "STRING", ordered_at = "DATE", amount = "NUMERIC" }
 */
 -- duckdb; as in the first case: as_of, metrics
 WITH
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
-    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_amount') THEN customer_id END AS customer_id,
     reason,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
@@ -682,10 +716,10 @@ FROM metrics;
 
 -- bigquery; as in the first case: as_of, metrics
 WITH
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
-    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_amount') THEN customer_id END AS customer_id,
     reason,
     MIN(order_date) AS first_order_date,
     MAX(order_date) AS last_order_date,
@@ -708,7 +742,7 @@ WITH
 -- One row per order; excluded lines have one row per reason.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_amount') THEN customer_id END AS customer_id,
     CASE WHEN reason IS NULL THEN order_id END AS order_id,
     reason,
     MIN(order_date) AS first_order_date,
@@ -719,7 +753,7 @@ orders AS (
   GROUP BY 1, 2, 3
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
     customer_id AS customer_id,
@@ -740,7 +774,7 @@ FROM metrics;
 
 -- bigquery; as in the first case: as_of, metrics; as in duckdb: orders
 WITH
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
     customer_id AS customer_id,
@@ -763,13 +797,27 @@ FROM metrics;
 name = "gaps between orders"
 preset = "lifecycle"
 */
--- duckdb; as in the first case: orders, as_of
+-- duckdb; as in the first case: as_of
 WITH
+-- One row per order; excluded lines have one row per reason.
+orders AS (
+  SELECT
+    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
+    CASE WHEN reason IS NULL THEN order_id END AS order_id,
+    reason,
+    MIN(order_date) AS first_order_date,
+    MAX(order_date) AS last_order_date,
+    SUM(amount) AS amount,
+    COUNT(*) AS lines
+  FROM clean
+  GROUP BY 1, 2, 3
+),
+
 -- One row per row of orders, with the days since the customer's order day before it.
 gaps AS (
   SELECT
     *,
-    CASE WHEN customer_id IS NOT NULL THEN NULLIF((last_order_date - LAG(last_order_date) OVER (PARTITION BY customer_id ORDER BY last_order_date)), 0) END AS gap
+    CASE WHEN reason IS NULL THEN NULLIF((last_order_date - LAG(last_order_date) OVER (PARTITION BY customer_id, reason ORDER BY last_order_date)), 0) END AS gap
   FROM orders
 ),
 
@@ -777,16 +825,16 @@ gaps AS (
 ranked_gaps AS (
   SELECT
     *,
-    COUNT(gap) OVER (PARTITION BY customer_id) AS gaps_of_customer,
-    COUNT(gap) OVER (PARTITION BY customer_id ORDER BY gap ROWS UNBOUNDED PRECEDING) AS gap_rank
+    COUNT(gap) OVER (PARTITION BY customer_id, reason) AS gaps_of_customer,
+    COUNT(gap) OVER (PARTITION BY customer_id, reason ORDER BY gap ROWS UNBOUNDED PRECEDING) AS gap_rank
   FROM gaps
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
     CAST(customer_id AS VARCHAR) AS customer_id,
-    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS BIGINT) AS frequency,
@@ -827,21 +875,21 @@ metrics AS (
 SELECT *
 FROM metrics;
 
--- bigquery; as in the first case: orders, as_of; as in duckdb: ranked_gaps
+-- bigquery; as in the first case: as_of; as in duckdb: orders, ranked_gaps
 WITH
 -- One row per row of orders, with the days since the customer's order day before it.
 gaps AS (
   SELECT
     *,
-    CASE WHEN customer_id IS NOT NULL THEN NULLIF(DATE_DIFF(last_order_date, LAG(last_order_date) OVER (PARTITION BY customer_id ORDER BY last_order_date), DAY), 0) END AS gap
+    CASE WHEN reason IS NULL THEN NULLIF(DATE_DIFF(last_order_date, LAG(last_order_date) OVER (PARTITION BY customer_id, reason ORDER BY last_order_date), DAY), 0) END AS gap
   FROM orders
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason, and per customer for want of a positive amount.
 customers AS (
   SELECT
     CAST(customer_id AS STRING) AS customer_id,
-    CASE WHEN customer_id IS NULL THEN order_id END AS reason,
+    reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
     CAST(COUNT(*) AS INT64) AS frequency,
@@ -923,7 +971,7 @@ ranked_gaps AS (
   FROM gaps
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason.
 balances AS (
   SELECT
     CASE WHEN reason IS NULL THEN CAST(customer_id AS VARCHAR) END AS customer_id,
@@ -990,7 +1038,7 @@ gaps AS (
   FROM order_dates
 ),
 
--- One row per customer; excluded lines have one row per reason, with customer_id NULL.
+-- One row per customer; excluded lines have one row per reason.
 balances AS (
   SELECT
     CASE WHEN reason IS NULL THEN CAST(customer_id AS STRING) END AS customer_id,
