@@ -210,6 +210,7 @@ of `rfm run --json`:
 | `rows` | `read`, `kept`, and `excluded` with the number of lines by reason |
 | `amount` | `kept`, and `excluded` with the amount by reason; null if no amount could be read |
 | `customers`, `orders`, `revenue` | totals of the result |
+| `unscored_customers` | customers without an order of a positive amount, who are not among `customers`; null if refunds are lines of their own |
 | `at_risk` | the `customers` who are due, and their `revenue`: the [revenue at risk](../guides/movers.md) |
 | `edges` | the edges of `recency_days`, `frequency` and `monetary`; null for `ntile` |
 | `edges_from`, `recomputed_edges`, `customers_rescored` | with frozen edges: the run that they come from, today's edges, and how many customers would get other scores |

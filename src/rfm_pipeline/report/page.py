@@ -18,6 +18,7 @@ from rfm_pipeline.common import formatting
 from rfm_pipeline.report.charts.svg import DARK, LIGHT, chart_css
 from rfm_pipeline.report.cohorts import cohorts_card
 from rfm_pipeline.report.data import ReportData
+from rfm_pipeline.report.evaluation import EvaluationFile, evaluation_section
 from rfm_pipeline.report.first_screen import dates_line
 from rfm_pipeline.report.number_format import NumberFormatter, escape_html
 from rfm_pipeline.report.run_facts import run_facts
@@ -28,12 +29,15 @@ from rfm_pipeline.report.segment_view import SegmentView
 _VIEWS_BYTE_LIMIT = 1_900_000
 
 
-def render_page(data: ReportData, formatter: NumberFormatter) -> str:
+def render_page(
+    data: ReportData, formatter: NumberFormatter, evaluation: EvaluationFile | None = None
+) -> str:
     """Return the report as an HTML document.
 
     Args:
         data: Data of the report.
         formatter: Formatter of its numbers.
+        evaluation: The evaluation to show; None for no such section.
     """
     whole, settings = SegmentView(data), formatter.settings
     shop = f"{settings.shop}: " if settings.shop else ""
@@ -64,6 +68,7 @@ def render_page(data: ReportData, formatter: NumberFormatter) -> str:
         options=options,
         view=whole_html,
         templates=templates,
+        evaluation=evaluation_section(evaluation, formatter),
         cohorts=cohorts_card(data.periods, formatter),
         run=run_facts(whole, formatter),
         run_id=escape_html(data.run.run_id),

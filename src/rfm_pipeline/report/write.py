@@ -20,6 +20,7 @@ from rfm_pipeline.report.charts.svg import SvgChart
 from rfm_pipeline.report.charts.treemap import treemap_chart
 from rfm_pipeline.report.charts.trend import trend_chart
 from rfm_pipeline.report.data import ReportData, ReportSource, collect_report_data
+from rfm_pipeline.report.evaluation import EvaluationFile
 from rfm_pipeline.report.markdown import render_markdown
 from rfm_pipeline.report.number_format import NumberFormatter
 from rfm_pipeline.report.page import render_page
@@ -85,13 +86,16 @@ def write_markdown(source: ReportSource, settings: ReportSettings, path: Path) -
     return data
 
 
-def write_report(source: ReportSource, settings: ReportSettings, path: Path) -> ReportData:
+def write_report(
+    source: ReportSource, settings: ReportSettings, path: Path, evaluation: EvaluationFile | None = None
+) -> ReportData:
     """Write the report of a result as an HTML page.
 
     Args:
         source: The result.
         settings: Currency, locale, and the number of customers to list by id.
         path: File to write; an existing one is replaced.
+        evaluation: The evaluation to show; None for no such section.
 
     Returns:
         The data of the page.
@@ -100,7 +104,7 @@ def write_report(source: ReportSource, settings: ReportSettings, path: Path) -> 
         RfmError: If the result can't be read or the file can't be written; an existing file is unchanged.
     """
     data = collect_report_data(source, settings.top_customers)
-    html = render_page(data, NumberFormatter(settings))
+    html = render_page(data, NumberFormatter(settings), evaluation)
     write_atomically(path, html.encode(), is_private=bool(data.top_customers))
     return data
 

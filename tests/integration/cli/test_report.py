@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import stat
@@ -17,6 +19,8 @@ from rfm_pipeline.report.write import CHARTS
 from support.cli import Rfm
 from support.orders import contents, published, refused
 from support.report_shop import HOSTILE, write_hostile_shop, write_orders
+
+EVALUATED = ("--horizon", "30d")
 
 
 @pytest.fixture(scope="module")
@@ -256,3 +260,54 @@ def test_only_run_writes_the_configured_report(command: list[str], rfm: Rfm, sho
     finished = rfm(*command, "--quiet")
     assert finished.code == 0, finished.stderr
     assert not (shop / "daily.html").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_replicates")
+def test_an_evaluation_is_a_section_of_the_page(rfm: Rfm, shop: Path) -> None:
+    ended = rfm("evaluate", "orders.csv", *EVALUATED, "--stability", "--json")
+    assert ended.code == 0, ended.stderr
+    (shop / "evaluation.json").write_text(ended.stdout, encoding="utf-8")
+    assert rfm("report", "--evaluation", "evaluation.json", "--quiet").code == 0
+    page = (shop / "report.html").read_text(encoding="utf-8")
+    newest = ended.json["evaluations"][-1]
+    assert f"customers scored as of {newest['as_of']}" in page
+    assert "Keep their segment" in page
+    _, _, section = page.partition("What segments are worth")
+    for segment in newest["segments"]:
+        if segment["customers"]:
+            assert f"{100 * segment['bought_again_share']:.1f} %" in section
+    for sentence in ended.json["conclusions"]:
+        assert sentence in html.unescape(section)
+    assert rfm("report", "--quiet").code == 0
+    assert "What segments are worth" not in (shop / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("few_replicates")
+def test_text_of_an_evaluation_is_escaped(rfm: Rfm, shop: Path) -> None:
+    evaluation = rfm("evaluate", "orders.csv", *EVALUATED, "--json").json
+    hostile = "<script>alert(1)</script>"
+    evaluation |= {"source": hostile, "conclusions": [hostile], "notes": [hostile]}
+    evaluation["evaluations"][0] |= {"configuration": hostile}
+    evaluation["evaluations"][0]["segments"][0]["segment"] = hostile
+    (shop / "evaluation.json").write_text(json.dumps(evaluation), encoding="utf-8")
+    assert rfm("report", "--evaluation", "evaluation.json", "--quiet").code == 0
+    page = (shop / "report.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert page.count(html.escape(hostile)) >= 5
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"source": 1}', None])
+def test_what_is_no_evaluation_is_one_sentence_with_a_hint(content: str | None, rfm: Rfm, shop: Path) -> None:
+    if content is not None:
+        (shop / "e.json").write_text(content, encoding="utf-8")
+    sentence, hint = refused(rfm("report", "--evaluation", "e.json"))
+    what = "The evaluation e.json can't be read: no such file or directory."
+    assert sentence == (what if content is None else "e.json is not an evaluation.")
+    assert hint == "`rfm evaluate SOURCE --json > evaluation.json` writes one."
+
+
+def test_an_evaluation_needs_a_page(rfm: Rfm, shop: Path) -> None:
+    for flags in (("--chart", "grid", "--svg", "g.svg"), ("--format", "md")):
+        sentence, _ = refused(rfm("report", *flags, "--evaluation", "e.json"))
+        assert sentence == "--evaluation is for a section of the HTML page, which is not written."

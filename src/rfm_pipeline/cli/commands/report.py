@@ -14,6 +14,7 @@ from rfm_pipeline.errors import UsageError
 if TYPE_CHECKING:
     from rfm_pipeline.config.loader import Configuration
     from rfm_pipeline.report.data import ReportData
+    from rfm_pipeline.report.evaluation import EvaluationFile
 
 
 def _chart_option(text: str, *names: str) -> Any:
@@ -117,6 +118,14 @@ def report(
     svg: Svg = None,
     png: Png = None,
     segment: OneSegment = None,
+    evaluation: Annotated[
+        Path | None,
+        typer.Option(
+            "--evaluation",
+            help="File that `rfm evaluate --json` printed, for a section of the HTML page.",
+            show_default=False,
+        ),
+    ] = None,
     config: Config = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -134,6 +143,8 @@ def report(
       rfm report --format md -o week.md
 
       rfm report --chart movements --png movements.png
+
+      rfm report --evaluation evaluation.json
     """
     from rfm_pipeline.config.loader import load_configuration
 
@@ -141,7 +152,7 @@ def report(
     files = _Files.choose(output, svg, png, format_=format_, has_chart=chart is not None)
     _check_chart(chart, files, segment)
     files.check(configuration)
-    data = _write_page(configuration, files)
+    data = _write_page(configuration, files, _read_evaluation(evaluation, files))
     if chart:
         _write_chart(data, configuration, files, chart, segment)
     if as_json:
@@ -160,7 +171,25 @@ def report(
         print_written(data, files.names())
 
 
-def _write_page(configuration: Configuration, files: _Files) -> ReportData:
+def _read_evaluation(path: Path | None, files: _Files) -> EvaluationFile | None:
+    """Return the evaluation to show.
+
+    Raises:
+        UsageError: If there is no page to show it on, or the file is no evaluation.
+    """
+    from rfm_pipeline.report.evaluation import read_evaluation
+
+    if path is None:
+        return None
+    if files.page is None or files.is_markdown:
+        raise UsageError(
+            "--evaluation is for a section of the HTML page, which is not written.",
+            "name the page, as in --output report.html.",
+        )
+    return read_evaluation(path)
+
+
+def _write_page(configuration: Configuration, files: _Files, evaluation: EvaluationFile | None) -> ReportData:
     """Read the data of the current result, and write the page if one was requested."""
     from rfm_pipeline.pipeline.checksums import refuse_edited_results
     from rfm_pipeline.pipeline.output_paths import refuse_recorded_sources
@@ -177,8 +206,9 @@ def _write_page(configuration: Configuration, files: _Files) -> ReportData:
             source = report_source(destination, state)
             refuse_edited_results(destination, state, dates_read(source, state.as_of))
             if files.page:
-                write = write_markdown if files.is_markdown else write_report
-                return write(source, settings.report, files.page)
+                if files.is_markdown:
+                    return write_markdown(source, settings.report, files.page)
+                return write_report(source, settings.report, files.page, evaluation)
             return collect_report_data(source, top_customers=0)
 
 
