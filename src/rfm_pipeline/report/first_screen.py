@@ -32,13 +32,16 @@ def headline(view: SegmentView, formatter: NumberFormatter) -> str:
     median_orders, median_days = (_median(view, name) for name in ("frequency", "recency"))
     days = f"{totals.recency_days / totals.customers:.0f}\u00a0days" if totals.customers else "–"
     due = formatting.format_count(totals.due, "customer is due", "customers are due")
+    customers = _of_all(totals.customers, data.customers, formatter)
+    revenue = _of_all(totals.revenue, data.revenue, formatter)
+    median = view.median("monetary")
+    if view.segment is None and totals.customers and median is not None:
+        customers = Phrase((f"in {len(view.segments)} segments",))
+        mean = formatter.whole(totals.revenue / totals.customers)
+        revenue = Phrase((mean, " each, median ", formatter.whole(median)))
     tiles: list[tuple[str, FormattedNumber, Phrase]] = [
-        (
-            "Customers",
-            formatter.count(totals.customers),
-            _of_all(totals.customers, data.customers, formatter),
-        ),
-        ("Revenue", formatter.whole(totals.revenue), _of_all(totals.revenue, data.revenue, formatter)),
+        ("Customers", formatter.count(totals.customers), customers),
+        ("Revenue", formatter.whole(totals.revenue), revenue),
         (
             "Revenue at risk",
             formatter.whole(totals.revenue_at_risk),

@@ -60,12 +60,16 @@
     return node;
   };
 
-  // Exact value of a cell, without the number format of the page.
+  // Exact value of a cell that is one number, or else its text.
+  const NUMBERS = "[data-money],[data-count],[data-share],[data-whole]";
   const valueOf = (cell) => {
-    const { dataset } = cell.matches("[data-money],[data-count],[data-share],[data-whole]")
-      ? cell
-      : (cell.querySelector("[data-money],[data-count],[data-share],[data-whole]") ?? cell);
-    return dataset.money ?? dataset.whole ?? dataset.count ?? dataset.share ?? cell.textContent;
+    const numbers = cell.matches(NUMBERS) ? [cell] : [...cell.querySelectorAll(NUMBERS)];
+    if (numbers.length === 1 && numbers[0].textContent === cell.textContent) {
+      const { money, whole: amount, count, share } = numbers[0].dataset;
+      return money ?? amount ?? count ?? share;
+    }
+    const isStacked = cell.querySelector("br") !== null;
+    return isStacked ? [...cell.childNodes].map((node) => node.textContent).filter(Boolean).join(" ") : cell.textContent;
   };
   const isNumber = (text) => /^-?\d+(\.\d+)?$/.test(text);
 

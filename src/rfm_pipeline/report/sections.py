@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
@@ -15,15 +16,16 @@ from rfm_pipeline.report.charts.treemap import treemap_chart
 from rfm_pipeline.report.charts.trend import trend_chart
 from rfm_pipeline.report.data import SegmentMove, TopCustomer
 from rfm_pipeline.report.first_screen import first_screen
-from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, escape_html
+from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, Phrase, escape_html
 from rfm_pipeline.report.segment_view import SegmentView
 from rfm_pipeline.report.tables import DASH, TableCell, chart_card, html_table
 from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.statistics import DimensionScores
 
+_AMOUNT = re.compile(r"(?<![\d.,])(\d[\d,]*\.\d{2})(?!\d)")
 _TOP_MOVES = 5
 _LISTED_MOVES = 100
-_LISTED_MOVES_OF_SEGMENT = 30
+_LISTED_MOVES_OF_SEGMENT = 24
 
 
 def segments_table(view: SegmentView, formatter: NumberFormatter) -> str:
@@ -135,7 +137,7 @@ def edges_table(view: SegmentView, scores: DimensionScores, formatter: NumberFor
     rows: list[list[TableCell]] = [
         [
             f"{scores.name[0].upper()} {score}",
-            value_range,
+            _money_range(value_range, formatter) if scores.name == "monetary" else value_range,
             formatter.count(customers[score]),
             formatter.share(customers[score], view.totals.customers),
         ]
@@ -144,6 +146,18 @@ def edges_table(view: SegmentView, scores: DimensionScores, formatter: NumberFor
     from_run = f", edges of run {scores.edges_from}" if scores.edges_from else ""
     caption = f"{scores.name.capitalize()} scores, by {scores.method}{from_run}"
     return html_table(caption, ("Score", "Range", "Customers", "Share"), rows, "brief")
+
+
+def _money_range(value_range: str, formatter: NumberFormatter) -> Phrase:
+    """Return a range of amounts with the currency; amounts with more than two decimals stay as they are."""
+    parts = _AMOUNT.split(value_range)
+    # Every second part is an amount.
+    return Phrase(
+        tuple(
+            formatter.money(Decimal(part.replace(",", ""))) if index % 2 else part
+            for index, part in enumerate(parts)
+        )
+    )
 
 
 def _distribution_card(view: SegmentView, scores: DimensionScores, formatter: NumberFormatter) -> str:
@@ -160,15 +174,20 @@ def _distribution_card(view: SegmentView, scores: DimensionScores, formatter: Nu
 def segment_card(
     view: SegmentView, segment: Segment, formatter: NumberFormatter, *, lists_customers: bool
 ) -> str:
-    """Return the card of one segment: description, action, and its top customers if the report lists any."""
+    """Return the card of one segment: who is due, description, action, and its top customers if listed."""
     totals = view.totals_by_segment[segment.name]
-    customers, revenue = formatter.count(totals.customers).html, formatter.money(totals.revenue).html
+    customers, revenue = formatter.count(totals.customers).html, formatter.whole(totals.revenue).html
+    noun = "customer" if totals.customers == 1 else "customers"
+    due = ""
+    if totals.due:
+        at_risk = formatter.whole(totals.revenue_at_risk).html
+        due = f"; {formatter.count(totals.due).html} due, {at_risk} at risk"
     parts = [f"<h3>{escape_html(segment.name)}</h3>"]
-    parts.append(f'<p class="summary">{customers} customers · {revenue}</p>')
+    parts.append(f'<p class="summary">{customers} {noun} · {revenue}{due}</p>')
     if segment.description:
         parts.append(f"<p>{escape_html(segment.description)}</p>")
     if segment.action:
-        parts.append(f'<p class="action"><b>What to do:</b> {escape_html(segment.action)}</p>')
+        parts.append(f'<p class="action"><b>In general:</b> {escape_html(segment.action)}</p>')
     if lists_customers and totals.customers:
         parts.append(_top_customers_table(view.top_customers(segment.name), segment.name, formatter))
     return f'<section class="card segment">{"".join(parts)}</section>'
@@ -215,7 +234,7 @@ def sections(view: SegmentView, formatter: NumberFormatter) -> Iterator[str]:
     yield '</div><h2 id="values">Recency, frequency, monetary</h2><div class="cards three">'
     for scores in view.data.run.edges:
         yield _distribution_card(view, scores, formatter)
-    yield '</div><h2 id="actions">Recommended actions</h2>'
+    yield '</div><h2 id="actions">Segments in words</h2>'
     if lists_customers:
         yield (
             '<p class="private"><b>Personal data:</b> this page contains customer ids. Share it only with'

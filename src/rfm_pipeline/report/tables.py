@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rfm_pipeline.report.charts.svg import SvgChart
-from rfm_pipeline.report.number_format import FormattedNumber, escape_html
+from rfm_pipeline.report.number_format import FormattedNumber, Phrase, escape_html
 
-TableCell = str | FormattedNumber
+TableCell = str | FormattedNumber | Phrase
 """Content of a table cell: text, which is escaped, or a number, which is aligned right."""
 _NARROW, _PRINTED_ROWS = 3, 12
 DASH = FormattedNumber("–")
@@ -44,7 +44,7 @@ def html_table(
 
 
 def _cell(column: int, cell: TableCell) -> str:
-    inner = cell.html if isinstance(cell, FormattedNumber) else escape_html(cell)
+    inner = escape_html(cell) if isinstance(cell, str) else cell.html
     if column == 0:
         return f'<th scope="row">{inner}</th>'
     if isinstance(cell, FormattedNumber):

@@ -206,11 +206,16 @@ def test_tables_sort_and_are_saved_as_csv(chromium: Browser, report: Path, tmp_p
             opened.page.click(".scroll:has(table.segments) + .tool")
         started.value.save_as(tmp_path / "saved.csv")
         exact = opened.page.evaluate(column)
+        with opened.page.expect_download() as ranges:
+            opened.page.click("[data-part=monetary] .scroll + .tool")
+        ranges.value.save_as(tmp_path / "ranges.csv")
         assert opened.messages == []
     with (tmp_path / "saved.csv").open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.reader(file))
     assert [line[3] for line in lines[1:]] == exact
     assert lines[0][:2] == ["Segment", "Customers"]
+    # A cell with several numbers keeps all of them.
+    assert re.search(r"above [\d.]+ to [\d.]+,", (tmp_path / "ranges.csv").read_text(encoding="utf-8"))
 
 
 def test_a_command_is_copied_and_a_customer_found(chromium: Browser, report: Path) -> None:

@@ -94,7 +94,7 @@ def distribution_chart(view: SegmentView, dimension: str, formatter: NumberForma
     bar_width = chart_width / len(buckets)
     highest = max(1, *(customers for _, customers in buckets), 1)
     bottom = top + height
-    shapes = []
+    shapes = [text_element(left, 12, "customers", "small soft")]
     for index, (bucket, customers) in enumerate(buckets):
         if customers:
             range_label = bucket_label(dimension, bucket, formatter)

@@ -252,15 +252,16 @@ def concentration_chart(view: SegmentView, formatter: NumberFormatter) -> SvgCha
     tenth, fifth = (_revenue_of_top(points, Decimal(customers) * part / 100) for part in (10, 20))
     tenth_share, fifth_share = (formatter.share(part, revenue) for part in (tenth, fifth))
     x, y = point(0.2, fifth)
-    legend = "share of the customers, highest spend first; dashed: equal spend"
+    legend = "across: share of the customers, highest spend first"
     shapes += [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" class="one"/>',
         text_element(x + 10, y + 15, "of the best fifth", "soft"),
         text_element(x + 10, y + 30, fifth_share, "strong"),
         text_element(left, bottom + 36, legend, "soft"),
+        text_element(left, bottom + 52, "up: share of the revenue; dashed: equal spend", "soft"),
     ]
     summary = Phrase(
         ("The top ", formatter.percent(10), " of the customers by spend bring ", tenth_share,
          " of the revenue, the top ", formatter.percent(20), " bring ", fifth_share, ".")
     )  # fmt: skip
-    return SvgChart("concentration", title, summary, bottom + 44, shapes)
+    return SvgChart("concentration", title, summary, bottom + 60, shapes)
