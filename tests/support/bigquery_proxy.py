@@ -15,7 +15,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -114,6 +114,7 @@ class Proxy:
         requests: Requests so far, in order.
         fault_for: Returns the fault of a request; by default none.
         bytes_processed: Bytes that every query reports.
+        rewrites: Patterns in statements, and what the emulator gets in their place, besides its own.
         on_request: Called with each request before it is forwarded.
         never_ends: Selects job ids that run until they are cancelled, and then have no effect.
         ends_on_cancel: Selects job ids that run until they are cancelled, and have taken effect by then.
@@ -129,6 +130,7 @@ class Proxy:
     never_ends: Callable[[str], bool] = lambda _: False
     ends_on_cancel: Callable[[str], bool] = lambda _: False
     bytes_processed: int = 0
+    rewrites: list[tuple[str, str]] = field(default_factory=list)
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     is_closing: threading.Event = field(default_factory=threading.Event, repr=False)
     _sessions: dict[str, tuple[dict[str, Any], int]] = field(default_factory=dict, repr=False)
@@ -256,7 +258,7 @@ class Proxy:
         try:
             dropped = {"host", "content-length"}
             headers = {name: value for name, value in request.headers.items() if name.lower() not in dropped}
-            body = _for_emulator(request, emulator_at(self.upstream))
+            body = _for_emulator(request, emulator_at(self.upstream), self.rewrites)
             headers |= {"Accept-Encoding": "identity", "Connection": "close"}
             headers |= {"Content-Length": str(len(body))} if body else {}
             connection.request(request.method, request.path, body, headers)
@@ -274,12 +276,12 @@ class Proxy:
 _KEPT = {"content-type", "location", "x-goog-upload-status", "range"}
 
 
-def _for_emulator(request: Request, emulator: Emulator) -> bytes:
+def _for_emulator(request: Request, emulator: Emulator, rewrites: Sequence[tuple[str, str]]) -> bytes:
     """Return the body of a request with its statement as an emulator reads it like BigQuery."""
     if request.kind in {"insert", "dry-run"} and request.sql:
         value = request.json
         sql = request.sql
-        for pattern, replacement in emulator.rewrites:
+        for pattern, replacement in (*emulator.rewrites, *rewrites):
             sql = re.sub(pattern, replacement, sql)
         value["configuration"]["query"]["query"] = sql
         return json.dumps(value).encode()

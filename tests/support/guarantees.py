@@ -28,8 +28,8 @@ PROMISES: Final[Mapping[str, str]] = {
         " amounts."
     ),
     "incremental": (
-        "With `--incremental`, a run reads only the files that are new or have changed, and publishes what a"
-        " run that reads everything publishes"
+        "With `--incremental`, a run reads only the files or partitions that are new or have changed, and"
+        " publishes what a run that reads everything publishes"
     ),
     "audited": "**No result is published that fails an audit.**",
     "previous-result-unchanged": "A failed audit leaves the previous result unchanged.",

@@ -305,7 +305,7 @@ REPORT_FLAGS = (
 _REPORT_HELP = "Also write the report, an HTML page, after the publish."
 REPORT_FILE = Flag(("report", "file"), Path, ("--report",), _REPORT_HELP, _DESTINATION)
 """The option of a run for the path of its report."""
-_KEEP = "Keep the orders of each file beside the destination; read only files that are new or changed."
+_KEEP = "Keep the orders of each file or partition; read only those that are new or changed."
 INCREMENTAL = Flag(("incremental",), bool, ("--incremental/ ",), _KEEP, _SOURCE)
 """The option of a run, and of a backfill, that keeps orders."""
 
@@ -330,7 +330,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON
 Quiet = Annotated[bool, quiet_option("Print only errors.")]
 _REPLACE = "Replace the result of another source, which is refused otherwise."
 ReplaceSource = Annotated[bool, typer.Option("--replace-source", help=_REPLACE, rich_help_panel=_DESTINATION)]
-_FULL = "Read all files in an incremental run, and check the kept orders."
+_FULL = "Read everything in an incremental run, and check the kept orders."
 Full = Annotated[bool, typer.Option("--full", help=_FULL, rich_help_panel=_SOURCE)]
 LogFormat = Annotated[
     Literal["text", "json"],

@@ -1,4 +1,4 @@
-"""The parts of a source, which are its files, and what an earlier run kept of them."""
+"""The parts of a source, which are files or partitions, and what an earlier run kept of them."""
 
 from __future__ import annotations
 
@@ -29,18 +29,22 @@ class PartsRequest(Struct, frozen=True):
     """The parts of a source whose orders a run needs.
 
     Attributes:
-        parts: Each part as it is now, by its absolute path, in the order of the source.
-        numbers: Number of each part's file among those of the source.
+        parts: Each file as it is now, by its absolute path, in the order of the source; none of a table,
+            whose partitions the warehouse lists.
+        numbers: Number of each file among those of the source.
         key: What the orders depend on beside the parts.
         full: Why all parts must be read, as a clause; None if kept orders may be used.
-        check_every: Every how many runs all parts are read, to check the kept orders.
+        check_every: Every how many runs all parts are read, to check the kept orders; None for a run that
+            neither checks nor counts, such as one of a backfill.
+        first_day: First day whose partition counts; None if all do.
     """
 
     parts: Mapping[Path, PartVersion]
     numbers: Mapping[Path, int]
     key: str
     full: str | None
-    check_every: int
+    check_every: int | None
+    first_day: date | None = None
 
 
 class TakeOver(Struct, frozen=True):

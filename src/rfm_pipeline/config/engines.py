@@ -150,3 +150,7 @@ class BigQuerySettings(SettingsTable, frozen=True):
         number, unit = re.findall(r"[\d.]+|[A-Z]+", self.max_bytes.upper())
         base = 1024 if "I" in unit else 1000
         return int(Decimal(number) * base ** "BKMGT".index(unit[0]))
+
+    def price(self, size: int) -> Decimal | None:
+        """Return the price of reading `size` bytes, in US dollars; None if the project pays for capacity."""
+        return Decimal(size) * self.price_per_tib / 2**40 if self.pricing == "on-demand" else None

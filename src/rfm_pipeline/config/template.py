@@ -32,8 +32,8 @@ to = "duckdb:rfm.duckdb"            # or FILE.parquet, FOLDER/, bigquery://proje
 # same_order = "last"               # of an order in several files, the "first", the "last" or "both" count
 # window = "24 months"              # count only orders of the last 24 months
 # since = 2024-01-01                # or only orders from this day on
-# incremental = true                # keep the orders of each file, and read only new and changed files
-# check_every = 10                  # read all files in every tenth incremental run, to check what is kept
+# incremental = true                # keep orders of each file or partition; read only new and changed ones
+# check_every = 10                  # read everything in every tenth incremental run, to check what is kept
 
 # The column of each role; roles that are left out are detected by the names of columns.
 [columns]

@@ -195,6 +195,9 @@ def _check_cost(plan: Plan, remaining_dates: int) -> None:
         CostLimitError: If they would.
     """
     limit = plan.settings.bigquery.byte_limit
+    if plan.preview:
+        # The source is read once for all dates, and the plan has compared that with the limit.
+        return
     if plan.cost and (total := plan.cost.bytes_processed * remaining_dates) > limit:
         raise CostLimitError(
             f"The backfill would read {format_bytes(total)} for {format_count(remaining_dates, 'date')},"

@@ -1,10 +1,10 @@
 """Incremental runs: which sources they can read, and what the orders that they keep depend on.
 
-Orders are kept for each part of the source, a file. They are the rows of the query over that file alone, in
-which nothing is decided by another file, the run's date or its window (`sql.stages.part_orders`). A later run
-asks the same query of the parts that are new or have changed, and computes all that follows from the orders
-of all parts. So its result is that of a run that reads everything, as long as the query of a part, the
-program and the engine are the same.
+Orders are kept for each part of the source, a file or a partition of a table. They are the rows of the query
+over that part alone, in which nothing is decided by another part, the run's date or its window
+(`sql.stages.part_orders`). A later run asks the same query of the parts that are new or have changed, and
+computes all that follows from the orders of all parts. So its result is that of a run that reads everything,
+as long as the query of a part, the program and the engine are the same.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,13 @@ from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.formatting import format_count
 from rfm_pipeline.common.source_parts import PartsRequest, PartVersion
 from rfm_pipeline.common.staging_tables import StagingTable
-from rfm_pipeline.results.statistics import Audit, PartsRead
+from rfm_pipeline.results.statistics import PART_NOUNS, Audit, PartsRead
+from rfm_pipeline.sql.partition_pruning import first_partition
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.stages.clean import PART_COLUMN
 from rfm_pipeline.sql.stages.kept_customers import can_take_over, excluded_sql
 from rfm_pipeline.sql.stages.unscored import no_amount_reasons
-from rfm_pipeline.warehouse.base import KeptOrders, SourceTable
+from rfm_pipeline.warehouse.base import Cost, KeptOrders
 
 if TYPE_CHECKING:
     from rfm_pipeline.pipeline.plan import Plan
@@ -38,17 +40,14 @@ KEPT_ORDERS_AUDIT = "kept_orders"
 """Name of the audit that a run has if it compared the kept orders with the source."""
 
 
-def why_not_incremental(spec: QuerySpec, source: SourceTable, keeps: KeptOrders | None) -> str | None:
+def why_not_incremental(spec: QuerySpec, keeps: KeptOrders) -> str | None:
     """Return why no orders can be kept, as a clause; None if they can.
 
     Args:
         spec: What the query computes.
-        source: The opened source.
-        keeps: What keeps orders; None if the warehouse can't.
+        keeps: What keeps orders.
     """
     reasons = {
-        "BigQuery reads tables, which are not kept": keeps is None,
-        "the source is no file, folder or pattern of files": not source.parts,
         "each line of the source is a customer": spec.mapping.frequency is not None,
         "the amount is that of an order, which is found by comparing its lines": spec.counts_totals,
         "the orders of forgotten customers must not be kept": bool(spec.forgotten.hashes),
@@ -56,7 +55,8 @@ def why_not_incremental(spec: QuerySpec, source: SourceTable, keeps: KeptOrders 
             column.path[0].casefold() == PART_COLUMN for column in spec.schema
         ),
     }
-    if (reason := next((reason for reason, holds in reasons.items() if holds), None)) or keeps is None:
+    held = next((reason for reason, holds in reasons.items() if holds), None)
+    if (reason := held or keeps.why_no_parts()) is not None:
         return reason
     lines = f"(SELECT *, 1 AS {PART_COLUMN} FROM {spec.relation})"
     return keeps.why_not_kept(_select(replace(spec, keeps_orders=True), lines))
@@ -66,11 +66,35 @@ def keeping_orders(plan: Plan) -> Plan:
     """Return the plan of a run that keeps orders, if the settings ask for it and the source allows it."""
     if not plan.settings.incremental:
         return plan
-    if why := why_not_incremental(plan.spec, plan.source, plan.warehouse.kept_orders):
+    if why := why_not_incremental(plan.spec, plan.warehouse.kept_orders):
         note = f"incremental: all lines are read, as {why}"
         return replace(plan, export_notes=(*plan.export_notes, note))
     spec = replace(plan.spec, keeps_orders=True)
     return replace(plan, spec=spec, pipeline=QueryPipeline.of(spec))
+
+
+def with_preview(plan: Plan, *, beside_full: bool) -> Plan:
+    """Return the plan of a run that keeps orders with what it will read, and what that costs.
+
+    Args:
+        plan: The plan.
+        beside_full: Whether to add the cost of reading everything.
+
+    Raises:
+        CostLimitError: If it would read more than the configured limit.
+        RfmError: If the kept orders can't be read.
+    """
+    preview = plan.warehouse.kept_orders.preview(
+        _request(plan), lambda relation: _select(plan.spec, relation), PART_COLUMN
+    )
+    if preview is None:
+        return plan
+    full = None
+    if beside_full:
+        pipeline = QueryPipeline.of(replace(plan.spec, keeps_orders=False))
+        full = plan.warehouse.estimate(pipeline.steps(plan.warehouse.table)[0].select, limited=False)
+    cost = plan.warehouse.estimate(preview.select) if preview.select else Cost(0, Decimal(0))
+    return replace(plan, cost=cost, preview=preview, full_cost=full)
 
 
 def stage_part_orders(plan: Plan, observer: RunObserver) -> PartsRead:
@@ -79,7 +103,7 @@ def stage_part_orders(plan: Plan, observer: RunObserver) -> PartsRead:
     Raises:
         RfmError: If the source can't be read, or the orders can't be kept.
     """
-    return _kept_orders(plan).update(
+    return plan.warehouse.kept_orders.update(
         _request(plan), lambda relation: _select(plan.spec, relation), PART_COLUMN, observer.progress
     )
 
@@ -92,7 +116,7 @@ def taking_over(plan: Plan) -> Plan:
     """
     if not can_take_over(plan.spec):
         return plan
-    take_over = _kept_orders(plan).kept_customers(_customers_key(plan.spec), plan.spec.last_day)
+    take_over = plan.warehouse.kept_orders.kept_customers(_customers_key(plan.spec), plan.spec.last_day)
     if take_over is None:
         return plan
     spec = replace(plan.spec, takes_over=take_over)
@@ -109,41 +133,47 @@ def keep_staged(plan: Plan) -> None:
         customers = plan.warehouse.table(StagingTable.CUSTOMERS)
         # Where returns are netted, later orders decide whether a customer has a positive one.
         is_kept = "reason IS NULL" if no_amount_reasons(plan.spec) else "customer_id IS NOT NULL"
-        _kept_orders(plan).keep_customers(
+        plan.warehouse.kept_orders.keep_customers(
             _customers_key(plan.spec),
             plan.spec.last_day,
             f"SELECT *\nFROM {customers}\nWHERE {is_kept}",
             excluded_sql(plan.spec),
         )
     if plan.spec.keeps_orders:
-        _kept_orders(plan).save()
+        plan.warehouse.kept_orders.save()
 
 
-def describe_parts(parts: PartsRead) -> str:
-    """Return the note on what an incremental run read."""
+def describe_parts(parts: PartsRead, engine: str) -> str:
+    """Return the note on what an incremental run read.
+
+    Args:
+        parts: What the run read.
+        engine: Name of the engine.
+    """
+    read = format_count(parts.read, PART_NOUNS[engine])
     if parts.why_all is not None:
-        return f"incremental: read all {format_count(parts.read, 'file')}, as {parts.why_all}"
-    return f"incremental: read {format_count(parts.read, 'file')}; {parts.kept:,} did not change"
+        return f"incremental: read all {read}, as {parts.why_all}"
+    return f"incremental: read {read}; {parts.kept:,} did not change"
 
 
-def kept_orders_audit(parts: PartsRead | None) -> tuple[Audit, ...]:
-    """Return the audit of the kept orders; none if they were not compared with the source."""
+def kept_orders_audit(parts: PartsRead | None, engine: str) -> tuple[Audit, ...]:
+    """Return the audit of the kept orders; none if they were not compared with the source.
+
+    Args:
+        parts: What the run read; None if it keeps no orders.
+        engine: Name of the engine.
+    """
     if parts is None or parts.different is None:
         return ()
     if not parts.different:
         return (Audit(KEPT_ORDERS_AUDIT, "passed", "The kept orders are those of the source."),)
-    files = format_count(parts.different, "file that seemed", "files that seemed")
+    noun = PART_NOUNS[engine]
+    seemed = format_count(parts.different, f"{noun} that seemed", f"{noun}s that seemed")
     detail = (
-        f"Of {files} unchanged, the kept orders were not those of the source. They were read anew; results of"
-        " earlier runs may be wrong, which `rfm backfill --every stored` computes again."
+        f"Of {seemed} unchanged, the kept orders were not those of the source. They were read anew; results"
+        " of earlier runs may be wrong, which `rfm backfill --every stored` computes again."
     )
     return (Audit(KEPT_ORDERS_AUDIT, "warning", detail),)
-
-
-def _kept_orders(plan: Plan) -> KeptOrders:
-    kept = plan.warehouse.kept_orders
-    assert kept is not None  # else `why_not_incremental` has a reason
-    return kept
 
 
 def _customers_key(spec: QuerySpec) -> str:
@@ -161,7 +191,14 @@ def _request(plan: Plan) -> PartsRequest:
         for part in plan.source.parts
         for state in [states[part.path]]
     }
-    return PartsRequest(versions, _file_numbers(plan), _key(plan), plan.reads_all, plan.settings.check_every)
+    return PartsRequest(
+        versions,
+        _file_numbers(plan),
+        _key(plan),
+        plan.reads_all,
+        plan.settings.check_every if plan.checks_kept_orders else None,
+        first_partition(plan.source.partition, plan.mapping, plan.settings),
+    )
 
 
 def _file_numbers(plan: Plan) -> Mapping[Path, int]:
@@ -184,9 +221,10 @@ def _key(plan: Plan) -> str:
 
     The text of the query has the columns, their formats and every rule. The types of the columns are in it
     only as far as the query depends on them. A workbook, and text in another encoding, is read from a copy,
-    which the settings of `[read]` and `[columns]` decide.
+    which the settings of `[read]` and `[columns]` decide. Of a table, the name counts.
     """
     types = [f"{column.name}: {column.declared}" for column in plan.spec.schema]
     copies = repr((plan.settings.read, plan.settings.columns))
-    key = "\n".join([__version__, duckdb.__version__, copies, *types, _select(plan.spec, PART_COLUMN)])
+    engine = duckdb.__version__ if plan.warehouse.engine == "duckdb" else plan.source.label
+    key = "\n".join([__version__, engine, copies, *types, _select(plan.spec, PART_COLUMN)])
     return hashlib.sha256(key.encode()).hexdigest()

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +24,7 @@ from rfm_pipeline.config.segment_map import SegmentMap
 from rfm_pipeline.config.settings import Settings
 from rfm_pipeline.errors import ExpressionError
 from rfm_pipeline.pipeline.frozen_edges import FrozenEdges, edges_of_result, frozen_edges
-from rfm_pipeline.pipeline.incremental import keeping_orders
+from rfm_pipeline.pipeline.incremental import keeping_orders, with_preview
 from rfm_pipeline.pipeline.output_paths import (
     Output,
     refuse_destination,
@@ -47,7 +46,7 @@ from rfm_pipeline.sql.partition_pruning import describe_pruning, prune_partition
 from rfm_pipeline.sql.pipeline import QueryPipeline
 from rfm_pipeline.sql.query_spec import QuerySpec
 from rfm_pipeline.sql.stages.scores import NTILE_WARNINGS
-from rfm_pipeline.warehouse.base import Cost, SourceTable, Warehouse
+from rfm_pipeline.warehouse.base import Cost, Preview, SourceTable, Warehouse
 from rfm_pipeline.warehouse.duckdb.export import check_output
 from rfm_pipeline.warehouse.factory import open_destination, open_warehouse
 
@@ -69,11 +68,15 @@ class Plan(Struct, frozen=True):
         pipeline: The query.
         state: What the destination holds now.
         warehouse: The engine.
-        cost: What the run would read, and its price; None if reading is free, or no estimate was requested.
+        cost: What the run would read of the source, and its price; None if reading is free, or no estimate
+            was requested.
         frozen: The earlier run whose edges score the customers; None if edges are recomputed.
         replaces_source: Whether the run may replace the result of another source.
         source_state: The source's files before anything was read.
         reads_all: Why an incremental run must read all parts, as a clause; None if it may use kept orders.
+        checks_kept_orders: Whether the run counts among those of which every tenth, say, checks kept orders.
+        preview: What an incremental run would read; None if it reads everything, or where reading is free.
+        full_cost: What a run that is not incremental would read; None if that was not asked for.
     """
 
     settings: Settings
@@ -90,6 +93,9 @@ class Plan(Struct, frozen=True):
     export_notes: tuple[str, ...] = ()
     source_state: SourceState = SourceState()
     reads_all: str | None = None
+    checks_kept_orders: bool = True
+    preview: Preview | None = None
+    full_cost: Cost | None = None
 
     @property
     def mapping(self) -> ColumnMapping:
@@ -160,16 +166,26 @@ class Plan(Struct, frozen=True):
                 "customers": self.state.customers,
             },
             "outputs": [str(path) for path in self.settings.output],
-            "cost": None
-            if self.cost is None
-            else {
-                "bytes_processed": self.cost.bytes_processed,
-                "dollars": None
-                if self.cost.dollars is None
-                else str(self.cost.dollars.quantize(Decimal("0.0001"))),
-                "accuracy": self.cost.accuracy,
-            },
+            "cost": self.cost.to_json() if self.cost else None,
+            **({"incremental": self._plain_preview(self.preview)} if self.preview else {}),
         }
+
+    def _plain_preview(self, preview: Preview) -> dict[str, Any]:
+        return {
+            "read": preview.read,
+            "kept": preview.kept,
+            "why_all": preview.why_all,
+            "kept_orders": self.kept_cost.to_json() if self.kept_cost else None,
+            "full_read": self.full_cost.to_json() if self.full_cost else None,
+        }
+
+    @property
+    def kept_cost(self) -> Cost | None:
+        """What an incremental run reads of the kept orders at most; None if it reads none, or it is free."""
+        if self.preview is None:
+            return None
+        size = self.preview.kept_bytes
+        return Cost(size, self.settings.bigquery.price(size), "at most")
 
 
 @contextmanager
@@ -185,6 +201,7 @@ def open_plan(
     keeps_orders: bool = False,
     reads_all: str | None = None,
     thresholds_of: RunRecord | None = None,
+    checks_kept_orders: bool = True,
 ) -> Iterator[Plan]:
     """Plan a run, and keep its engine open inside the `with` block.
 
@@ -198,9 +215,11 @@ def open_plan(
         replace_source: Whether the result of another source may be replaced.
         bounds_read: Whether a window that ends on the newest order bounds the partitions that are read, as
             `stage_result` checks.
-        keeps_orders: Whether an incremental run may keep orders beside the destination, whose lease it holds.
+        keeps_orders: Whether an incremental run may keep orders beside the destination, whose lease it holds;
+            without a lease, only the cost is that of such a run.
         reads_all: Why an incremental run must read all parts, as a clause; None if it may use kept orders.
         thresholds_of: The result whose edges score the customers; None for the edges that the settings name.
+        checks_kept_orders: As for `Plan`.
 
     Raises:
         RfmError: If any check fails; the first one does.
@@ -228,12 +247,24 @@ def open_plan(
                 bounds_read=bounds_read,
                 thresholds_of=thresholds_of,
             )
-        plan = replace(plan, source_state=source_state, reads_all=reads_all)
+        plan = replace(
+            plan,
+            source_state=source_state,
+            replaces_source=replace_source,
+            reads_all=reads_all,
+            checks_kept_orders=checks_kept_orders,
+        )
+        is_incremental = keeps_orders and settings.incremental
         if publishes:
-            plan = without_forgotten(replace(estimate(plan), replaces_source=replace_source))
+            # Before the state is read, as that may be a query that costs something.
+            plan = plan if is_incremental else with_cost(plan)
+            plan = without_forgotten(replace(plan, state=read_state(plan.warehouse.destination)))
             refuse_other_columns(plan)
-        if keeps_orders:
+        if is_incremental:
             plan = keeping_orders(plan)
+            plan = (
+                with_preview(plan, beside_full=run_id is None) if plan.spec.keeps_orders else with_cost(plan)
+            )
         yield comparing_files(plan) if expects_shared_orders(plan) else plan
 
 
@@ -328,16 +359,13 @@ def build_plan(
     )
 
 
-def estimate(plan: Plan) -> Plan:
-    """Return the plan with its cost and with the state of the destination.
+def with_cost(plan: Plan) -> Plan:
+    """Return the plan with the cost of reading the source.
 
     Raises:
         CostLimitError: If the run would cost more than the configured limit.
-        RfmError: If the destination can't be read.
     """
-    cost = plan.warehouse.estimate(plan.pipeline.steps(plan.warehouse.table)[0].select)
-    # After the estimate, as reading the state may be a query that costs something.
-    return replace(plan, cost=cost, state=read_state(plan.warehouse.destination))
+    return replace(plan, cost=plan.warehouse.estimate(plan.pipeline.steps(plan.warehouse.table)[0].select))
 
 
 def without_forgotten(plan: Plan) -> Plan:

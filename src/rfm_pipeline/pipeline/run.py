@@ -112,6 +112,7 @@ def start_run(
         bounds_read=True,
         keeps_orders=True,
         reads_all="--full asks for it" if full else None,
+        checks_kept_orders=kind != "backfill",
     ) as plan:
         yield start, plan
 

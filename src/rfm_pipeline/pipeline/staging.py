@@ -102,7 +102,10 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
         source=plan.source.label,
         destination=warehouse.destination.label,
         statistics=statistics,
-        audits=(*run_audits(plan, audit_input, _current_result(plan)), *kept_orders_audit(parts)),
+        audits=(
+            *run_audits(plan, audit_input, _current_result(plan)),
+            *kept_orders_audit(parts, warehouse.engine),
+        ),
         usage=warehouse.usage(),
         columns={role: column.name for role, column in plan.mapping.roles().items()},
         notes=(
@@ -110,7 +113,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
             *plan.source_state.notes(),
             *rule_notes(plan),
             *counts.lines.keys.notes(plan.spec.reading),
-            *([describe_parts(parts)] if parts else []),
+            *([describe_parts(parts, warehouse.engine)] if parts else []),
         ),
         drift=audit_input.drift,
     )
@@ -133,7 +136,10 @@ def stage_metrics(plan: Plan, observer: RunObserver) -> Plan:
         observer.step(STEP_NAMES[step.name])
         warehouse.materialize(step.name, step.select, observer.progress, step.partitioned)
         if step.name == StagingTable.ORDER_DAYS and reads_too_little(plan):
-            return stage_metrics(reading_all_partitions(plan), observer)
+            plan = reading_all_partitions(plan)
+            if plan.spec.keeps_orders:
+                stage_part_orders(plan, observer)
+            return stage_metrics(plan, observer)
         is_counted = step.name == StagingTable.CUSTOMERS and plan.spec.counts_shared_orders
         if is_counted and has_shared_orders(warehouse):
             return stage_metrics(comparing_files(plan), observer)

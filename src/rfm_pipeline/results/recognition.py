@@ -17,12 +17,15 @@ from rfm_pipeline.common.installation import upgrade_hint
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.results.tables import SUFFIXES, Layout, newer_version
 
+KEPT_ORDERS = "orders"
+"""Role of the table with the orders that incremental runs keep."""
 _DESCRIPTIONS: Mapping[str, str] = {
     "current": "RFM segments: one row per customer, replaced by each run.",
     "history": "RFM segments as of each date: one row per customer and date.",
     "runs": "The runs that made the RFM segments beside this table, one row each.",
     "rows": "Rows behind the views of the RFM segments, stored once for each date.",
     "dates": "As-of dates of the RFM segments, one of which is current.",
+    KEPT_ORDERS: "Orders of each partition of the source, which incremental runs of rfm keep.",
 }
 _HOLDS: Mapping[str, str] = {
     "current": "the current result",
@@ -30,6 +33,7 @@ _HOLDS: Mapping[str, str] = {
     "runs": "the runs",
     "rows": "the stored rows",
     "dates": "the stored dates",
+    KEPT_ORDERS: "the kept orders",
 }
 _MARK = re.compile(r"\[rfm: (?P<role>[a-z]+) of (?P<destination>\w+), format (?P<format>\d{1,9})\]$")
 
@@ -38,7 +42,7 @@ class Mark(Struct, frozen=True):
     """The mark of a published table.
 
     Attributes:
-        role: `current`, `history`, `runs`, `rows` or `dates`.
+        role: `current`, `history`, `runs`, `rows`, `dates` or `orders`.
         destination: Name of the table of the current result.
         format: Version of the tables' layout.
     """
@@ -154,6 +158,10 @@ def published_by(table: str, catalog: Catalog) -> str | None:
         destination = table.removesuffix(suffix)
         if table == f"{destination}{suffix}" and destination and _is_destination(destination, catalog):
             return destination
+    kept = catalog.layout.kept_suffix
+    if kept and table.endswith(kept) and (found := catalog.find(table, KEPT_ORDERS)) is not None:
+        mark, destination = read_mark(found.comment), table.removesuffix(kept)
+        return destination if mark and mark.is_of(KEPT_ORDERS, destination) else None
     return None
 
 

@@ -119,8 +119,12 @@ def _masked(name: str, value: object) -> object:
     return value if value is None or is_measure else mask_customer(value)
 
 
+PART_NOUNS: Mapping[str, str] = {"duckdb": "file", "bigquery": "partition"}
+"""What a part of a source is, by the name of the engine."""
+
+
 class PartsRead(Struct, frozen=True):
-    """What an incremental run read of the parts of its source, which are files.
+    """What an incremental run read of the parts of its source, which are files or partitions.
 
     Attributes:
         read: Number of parts that were read.

@@ -7,8 +7,8 @@
 The user chooses the first name, and the others are derived from it, so that pipelines can share a dataset or
 a file.
 
-In BigQuery all three are tables. In a DuckDB file the first two are views over two tables, in which the rows
-of each as-of date are stored once:
+In BigQuery all three are tables, and incremental runs keep orders in a fourth one, `rfm_segments_orders`. In
+a DuckDB file the first two are views over two tables, in which the rows of each as-of date are stored once:
 
     rfm_segments_rows       rows      the columns that can't be derived, of each as-of date
     rfm_segments_dates      dates     one row per as-of date, one of which is current
@@ -30,6 +30,10 @@ SUFFIXES: Mapping[str, str] = {"current": "", "history": "_history", "runs": "_r
 """The suffix of each table's name, after the name of the current result."""
 
 
+KEPT_SUFFIX = "_orders"
+"""Suffix of the table in BigQuery with the orders that incremental runs keep; no reader needs it."""
+
+
 class Layout(Struct, frozen=True):
     """How a kind of destination stores the published tables.
 
@@ -37,15 +41,17 @@ class Layout(Struct, frozen=True):
         format: Version of the layout, which the tables' marks state.
         suffixes: The suffix of the name of each table and view, by role.
         views: Roles that are views.
+        kept_suffix: Suffix of the table with the orders that incremental runs keep; None if they keep files.
     """
 
     format: int
     suffixes: Mapping[str, str]
     views: frozenset[str]
+    kept_suffix: str | None = None
 
 
 LAYOUTS: Mapping[str, Layout] = {
-    "bigquery": Layout(1, SUFFIXES, frozenset()),
+    "bigquery": Layout(1, SUFFIXES, frozenset(), KEPT_SUFFIX),
     "duckdb": Layout(2, {**SUFFIXES, "rows": "_rows", "dates": "_dates"}, frozenset(("current", "history"))),
     "parquet": Layout(1, {**SUFFIXES, "dates": "_dates"}, frozenset(("current", "history"))),
 }

@@ -75,6 +75,11 @@ def describe_pruning(
     return (f"only partitions of {_label(partition)} from {oldest} on are read",)
 
 
+def first_partition(partition: Partition | None, mapping: ColumnMapping, settings: Settings) -> date | None:
+    """Return the first day of the first partition that is read; None if all are read."""
+    return _oldest(partition, mapping, settings) if partition else None
+
+
 def is_bounded_by_newest(partition: Partition | None, mapping: ColumnMapping, settings: Settings) -> bool:
     """Return whether the newest partition would tell which partitions a run has to read.
 
@@ -104,10 +109,8 @@ def _oldest(partition: Partition, mapping: ColumnMapping, settings: Settings) ->
 
 def _first_day_of_partition(day: date, partition: Partition) -> date:
     """Return the day on which the partition of a day begins."""
-    if isinstance(partition.column, Pseudocolumn):
-        day = day.replace(day=1) if partition.unit in {"MONTH", "YEAR"} else day
-        day = day.replace(month=1) if partition.unit == "YEAR" else day
-    return day
+    day = day.replace(day=1) if partition.unit in {"MONTH", "YEAR"} else day
+    return day.replace(month=1) if partition.unit == "YEAR" else day
 
 
 def _moving_bounds(

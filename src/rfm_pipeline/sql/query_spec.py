@@ -173,8 +173,9 @@ class QuerySpec(Struct, frozen=True):
 
     @property
     def keeps_extremes(self) -> bool:
-        """Whether kept orders have their smallest and largest amounts, to compare copies of an order."""
-        return self.mapping.order_id is not None and self.settings.same_order != "both"
+        """Whether kept orders have their smallest and largest amounts, to compare copies in other files."""
+        can_have_copies = self.dialect.name == "duckdb" and self.settings.same_order != "both"
+        return can_have_copies and self.mapping.order_id is not None
 
     @property
     def may_share_orders(self) -> bool:

@@ -41,6 +41,11 @@ class Cost(Struct, frozen=True):
     dollars: Decimal | None
     accuracy: Accuracy = "about"
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the cost as plain values."""
+        dollars = None if self.dollars is None else str(self.dollars.quantize(Decimal("0.0001")))
+        return {"bytes_processed": self.bytes_processed, "dollars": dollars, "accuracy": self.accuracy}
+
 
 class SourceTable(Struct, frozen=True):
     """A source that is ready to be queried.
@@ -81,11 +86,39 @@ class SourceTable(Struct, frozen=True):
     packed_relation: str | None = None
 
 
+class Preview(Struct, frozen=True):
+    """What an incremental run would read.
+
+    Attributes:
+        read: Number of parts that it would read.
+        kept: Number of parts whose kept orders it would use.
+        why_all: Why it would read all parts, as a clause; None if those that changed are enough.
+        select: SELECT of the orders of the parts that it would read; None if it would read none.
+        kept_bytes: Size in bytes of the kept orders that it would read at most.
+    """
+
+    read: int
+    kept: int
+    why_all: str | None
+    select: str | None
+    kept_bytes: int
+
+
 class KeptOrders(Protocol):
     """The orders of each part of a source, and the customers of the run that last computed all customers."""
 
+    def why_no_parts(self) -> str | None:
+        """Return why the source has no parts that can be read one by one, as a clause; None if it has."""
+
     def why_not_kept(self, select: str) -> str | None:
         """Return why the rows of a SELECT can't be kept, as a clause; None if they can."""
+
+    def preview(self, request: PartsRequest, select_of: Callable[[str], str], column: str) -> Preview | None:
+        """Return what `update` would read; None where reading is free.
+
+        Raises:
+            RfmError: If the kept orders can't be read.
+        """
 
     def update(
         self,
@@ -152,8 +185,8 @@ class Warehouse(Protocol):
         """The destination to publish to."""
 
     @property
-    def kept_orders(self) -> KeptOrders | None:
-        """What incremental runs keep beside the destination; None if they read everything."""
+    def kept_orders(self) -> KeptOrders:
+        """What incremental runs keep beside the destination."""
 
     def open_source(self) -> SourceTable:
         """Find the source and its columns, without scanning all its rows.
@@ -176,11 +209,15 @@ class Warehouse(Protocol):
             up_to: Partitions after this day are not considered.
         """
 
-    def estimate(self, select: str) -> Cost | None:
+    def estimate(self, select: str, *, limited: bool = True) -> Cost | None:
         """Return the cost of a SELECT over the source; None if reading is free.
 
+        Args:
+            select: The SELECT.
+            limited: Whether the configured limit holds.
+
         Raises:
-            CostLimitError: If the SELECT would read more than the configured limit.
+            CostLimitError: If the SELECT would read more than the limit.
         """
 
     def usage(self) -> Usage:

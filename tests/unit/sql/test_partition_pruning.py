@@ -42,9 +42,10 @@ def test_the_ingestion_time_is_compared_with_the_first_moment_of_a_partition(uni
     assert bound == f"(_PARTITIONTIME >= TIMESTAMP '{first}' OR _PARTITIONTIME IS NULL)"
 
 
-def test_a_column_is_compared_with_the_first_day_whatever_its_partitions_are() -> None:
+def test_a_column_is_compared_with_the_first_day_of_a_partition() -> None:
+    """BigQuery reads a partition as a whole, and an incremental run keeps the orders of all its lines."""
     bound = condition(Partition("day", Kind.DATE, unit="MONTH"), settings(since="2024-03-15"))
-    assert bound == "(`day` >= DATE '2024-03-14' OR `day` IS NULL)"
+    assert bound == "(`day` >= DATE '2024-03-01' OR `day` IS NULL)"
 
 
 @pytest.mark.parametrize(("unit", "first"), [("DAY", "20240314"), ("MONTH", "202403"), ("YEAR", "2024")])

@@ -43,7 +43,7 @@ def check(
         print_access(permissions)
     if permissions:
         permissions.raise_if_missing()
-    with open_plan(configuration, bounds_read=True) as plan:
+    with open_plan(configuration, bounds_read=True, keeps_orders=permissions is not None) as plan:
         with show_progress(quiet=quiet) as observer:
             notes = rehearse(plan, observer)
         if as_json:

@@ -12,6 +12,7 @@ from rfm_pipeline.cli.render.run_result import MAX_WIDTH, console
 from rfm_pipeline.common import formatting
 from rfm_pipeline.common.untrusted_text import replace_unprintable_in
 from rfm_pipeline.pipeline.plan import Plan
+from rfm_pipeline.warehouse.base import Cost
 from rfm_pipeline.warehouse.bigquery.permissions import Access
 
 _GRANTED = {True: ("yes", "green"), False: ("NO", "bold red"), None: ("unknown", "dim")}
@@ -92,4 +93,14 @@ def _outcome(plan: Plan) -> Text:
         text.append(f",\nand read {bound}{read}")
         if plan.cost.dollars is not None:
             text.append(f", for {plan.cost.accuracy} ${formatting.format_amount(plan.cost.dollars)}")
+        for what, cost in (("of kept orders", plan.kept_cost), ("in a full read", plan.full_cost)):
+            text.append(f",\n{_beside(what, cost)}" if cost else "")
     return text.append(".")
+
+
+def _beside(what: str, cost: Cost) -> str:
+    """Return what else is read, or would be, in words."""
+    read = formatting.format_bytes(cost.bytes_processed)
+    price = "" if cost.dollars is None else f", for ${formatting.format_amount(cost.dollars)}"
+    joined = "and" if what == "of kept orders" else "in place of"
+    return f"{joined} {read} {what}{price}"

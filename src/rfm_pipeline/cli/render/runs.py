@@ -20,7 +20,7 @@ from rfm_pipeline.results import descriptions
 from rfm_pipeline.results.forgotten import forget_entry
 from rfm_pipeline.results.run_history import DestinationState
 from rfm_pipeline.results.run_record import RunRecord
-from rfm_pipeline.results.statistics import RunStatistics
+from rfm_pipeline.results.statistics import PART_NOUNS, RunStatistics
 
 _STYLES: Mapping[str, str] = {
     "published": "green",
@@ -162,7 +162,7 @@ def _facts(record: RunRecord) -> dict[str, str]:
     if record.restored_run_id:
         facts["restored"] = record.restored_run_id
     if record.statistics:
-        facts |= _statistics_facts(record.statistics)
+        facts |= _statistics_facts(record.statistics, record.engine)
     if forgotten := forget_entry(record):
         dates = formatting.format_count(forgotten.dates, "date")
         facts["customers"] = f"{len(forgotten.hashes):,} {record.status}"
@@ -181,11 +181,11 @@ def _facts(record: RunRecord) -> dict[str, str]:
     return facts
 
 
-def _statistics_facts(statistics: RunStatistics) -> dict[str, str]:
+def _statistics_facts(statistics: RunStatistics, engine: str) -> dict[str, str]:
     facts = {"lines": f"{statistics.rows_read:,} read, {statistics.rows_kept:,} kept"}
     if parts := statistics.parts:
         why = f" (all read, as {parts.why_all})" if parts.why_all else ""
-        facts["files"] = f"{parts.read:,} read, {parts.kept:,} unchanged{why}"
+        facts[f"{PART_NOUNS[engine]}s"] = f"{parts.read:,} read, {parts.kept:,} unchanged{why}"
     customers = formatting.format_count(statistics.customers, "customer")
     orders = formatting.format_count(statistics.orders, "order")
     facts["result"] = f"{customers}, {orders}, revenue {formatting.format_amount(statistics.revenue)}"

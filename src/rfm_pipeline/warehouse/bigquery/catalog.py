@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from rfm_pipeline.errors import DestinationError
-from rfm_pipeline.results.recognition import ExistingTable, published_by
+from rfm_pipeline.results.recognition import KEPT_ORDERS, ExistingTable, published_by
 from rfm_pipeline.results.tables import LAYOUTS
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
 from rfm_pipeline.warehouse.bigquery.schema import published_schema_differences
@@ -40,7 +40,10 @@ class BigQueryCatalog:
         if found is None:
             return None
         kind = str(found.table_type or "TABLE").lower().replace("_", " ")
-        return ExistingTable(kind, found.description, published_schema_differences(role, found.schema))
+        # The columns of kept orders depend on those of the source.
+        is_kept = role == KEPT_ORDERS
+        differences = None if is_kept else published_schema_differences(role, found.schema)
+        return ExistingTable(kind, found.description, differences)
 
     def describe(self, table: str) -> str:
         """Return a table's full name."""

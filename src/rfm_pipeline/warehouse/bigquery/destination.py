@@ -18,6 +18,7 @@ from rfm_pipeline.warehouse.bigquery import statements
 from rfm_pipeline.warehouse.bigquery.catalog import BigQueryCatalog, refuse_temporary_name
 from rfm_pipeline.warehouse.bigquery.connection import open_job_runner
 from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
+from rfm_pipeline.warehouse.bigquery.kept_orders import drop_kept_orders
 from rfm_pipeline.warehouse.bigquery.lease import Lease
 from rfm_pipeline.warehouse.bigquery.retry import UnreachableError
 from rfm_pipeline.warehouse.bigquery.tables import dataset_location, describe_table, drop_table, list_tables
@@ -92,6 +93,7 @@ class BigQueryDestination:
         self._drop_staged_tables(run_id, spared)
 
     def remove_retained(self, run_id: str) -> int:
+        drop_kept_orders(self._jobs, self.full_name("current"))
         return self._drop_staged_tables(run_id, ())
 
     def _drop_staged_tables(self, run_id: str, spared: Collection[str]) -> int:

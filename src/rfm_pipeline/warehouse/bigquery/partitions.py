@@ -55,7 +55,7 @@ def newest_partition(jobs: JobRunner, table: Table, up_to: date) -> date | None:
     except WarehouseError:
         # The role on a single table does not include the list of its partitions. All are read then.
         return None
-    return _day_of(str(row["partition_id"])[:8]) if row["partition_id"] else None
+    return day_of(str(row["partition_id"])[:8]) if row["partition_id"] else None
 
 
 def newest_partition_sql(table: Table, up_to: date) -> str:
@@ -108,7 +108,7 @@ def shards_of(wildcard: str, tables: Sequence[str], settings: BigQuerySettings) 
     if length is None or settings.wildcard == "all":
         return Shards(notes=(f"all tables that begin with {prefix}",))
     unit, _ = _FORMATS[length]
-    dated = [suffix for suffix in suffixes if len(suffix) == length and _day_of(suffix)]
+    dated = [suffix for suffix in suffixes if len(suffix) == length and day_of(suffix)]
     others = [suffix for suffix in suffixes if suffix not in set(dated)]
     unknown = [f"{prefix}{suffix}" for suffix in others if not _UNFINISHED.fullmatch(suffix)]
     if unknown and settings.wildcard is None:
@@ -123,7 +123,7 @@ def shards_of(wildcard: str, tables: Sequence[str], settings: BigQuerySettings) 
             ' bigquery.wildcard = "all" reads them as well'
         )
     condition = f"REGEXP_CONTAINS({Pseudocolumn.SHARD}, r'^[0-9]{{{length}}}$')"
-    days = tuple(day for suffix in dated if (day := _day_of(suffix)))
+    days = tuple(day for suffix in dated if (day := day_of(suffix)))
     return Shards(
         days, Partition(Pseudocolumn.SHARD, Kind.TEXT, unit=unit, condition=condition), tuple(notes)
     )
@@ -131,14 +131,14 @@ def shards_of(wildcard: str, tables: Sequence[str], settings: BigQuerySettings) 
 
 def _dated_length(suffixes: Sequence[str]) -> int | None:
     """Return the number of digits of the dates that tables are named after; None if there are none."""
-    dated = {len(suffix) for suffix in suffixes if _day_of(suffix)}
+    dated = {len(suffix) for suffix in suffixes if day_of(suffix)}
     return max(dated, default=None)
 
 
-def _day_of(text: str) -> date | None:
+def day_of(text: str) -> date | None:
     """Return the first day of `20240131`, `202401` or `2024`; None if the text is no such date.
 
-    >>> str(_day_of("202401")), _day_of("intraday_20240131"), _day_of("20240230")
+    >>> str(day_of("202401")), day_of("intraday_20240131"), day_of("20240230")
     ('2024-01-01', None, None)
     """
     if len(text) not in _FORMATS or not text.isascii() or not text.isdigit():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 
 from rfm_pipeline.results.tables import PUBLISHED_COLUMNS
 from rfm_pipeline.warehouse.bigquery.schema import COLUMN_TYPES
@@ -91,6 +91,43 @@ def keep_published_table_sql(name: str, table: str) -> str:
     if "PARTITION BY" in _LAYOUTS[name]:
         options.append("partition_expiration_days = NULL")
     return f"ALTER TABLE {table} SET OPTIONS ({', '.join(options)})"
+
+
+def create_kept_orders_sql(
+    table: str, columns: Mapping[str, str], comment: str, labels: Mapping[str, str], clustered_by: str | None
+) -> str:
+    """Return statements that make the table of kept orders anew, without rows, and which never expires.
+
+    Args:
+        table: Quoted name of the table.
+        columns: Type of each column of the orders, by its name.
+        comment: Description of the table, with its mark.
+        labels: Labels of the table.
+        clustered_by: Column by which the table is clustered; None if its type does not allow it.
+    """
+    typed = ",\n".join(f"  {name} {type_}" for name, type_ in {**columns, "manifest": "STRING"}.items())
+    layout = "PARTITION BY part" + (f"\nCLUSTER BY {clustered_by}" if clustered_by else "")
+    # A table can't be replaced by one with other partitions or clusters.
+    return (
+        f"DROP TABLE IF EXISTS {table};\n"
+        f"CREATE TABLE {table} (\n{typed}\n)\n{layout}\n"
+        f"OPTIONS (description = {string_literal(comment)}, labels = [{_labels(labels)}]);\n"
+        f"ALTER TABLE {table} SET OPTIONS (expiration_timestamp = NULL, partition_expiration_days = NULL)"
+    )
+
+
+def date_literal(day: date) -> str:
+    """Return a date as a literal.
+
+    >>> date_literal(date(2024, 1, 31))
+    "DATE '2024-01-31'"
+    """
+    return f"DATE '{day.isoformat()}'"
+
+
+def date_list(days: Iterable[date]) -> str:
+    """Return dates as literals, separated by commas."""
+    return ", ".join(map(date_literal, days))
 
 
 def transaction_sql(statements: Sequence[str]) -> str:

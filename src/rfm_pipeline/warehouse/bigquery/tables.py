@@ -111,7 +111,7 @@ def first_rows(jobs: JobRunner, table: Table, columns: Schema) -> Sample:
 
     if table.table_type != "TABLE":
         return Sample()
-    readable = [field for field in table.schema if not _is_protected(field)]
+    readable = [field for field in table.schema if not is_protected(field)]
     doing = f"read the first rows of {table.full_table_id}"
     for fields in filter(None, (list(table.schema), readable)):
         names = {field.name for field in fields}
@@ -138,9 +138,10 @@ def first_rows(jobs: JobRunner, table: Table, columns: Schema) -> Sample:
     return Sample()
 
 
-def _is_protected(field: SchemaField) -> bool:
-    """Return whether a column, or a field in it, has a policy tag."""
-    return field.policy_tags is not None or any(map(_is_protected, field.fields))
+def is_protected(field: SchemaField) -> bool:
+    """Return whether a column, or a field in it, has a policy tag or a data policy."""
+    has_policy = field.policy_tags is not None or bool(field.to_api_repr().get("dataPolicies"))
+    return has_policy or any(map(is_protected, field.fields))
 
 
 def _text_at(row: Any, path: Sequence[str]) -> str | None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from rfm_pipeline.warehouse.bigquery.errors import (
 )
 from rfm_pipeline.warehouse.bigquery.export import write_pages
 from rfm_pipeline.warehouse.bigquery.job_options import label_value
+from rfm_pipeline.warehouse.bigquery.kept_orders import BigQueryKeptOrders
 from rfm_pipeline.warehouse.bigquery.load import load_parquet
 from rfm_pipeline.warehouse.bigquery.local_files import LocalFiles
 from rfm_pipeline.warehouse.bigquery.partitions import Shards, newest_partition, partition_of, shards_of
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from google.cloud.bigquery import Table
 
 _STAGING_LIFETIME = timedelta(hours=24)
-_TIB = 2**40
 _CLOSE_TIMEOUT_S = 10.0
 _LINES_TABLE = "lines"
 
@@ -68,7 +68,6 @@ class BigQueryWarehouse:
     """
 
     engine = "bigquery"
-    kept_orders = None
 
     def __init__(
         self,
@@ -93,6 +92,15 @@ class BigQueryWarehouse:
         self._shards = Shards()
         self._query_count = 0
         self._times_staged = Counter[str]()
+
+    @cached_property
+    def kept_orders(self) -> BigQueryKeptOrders:
+        return BigQueryKeptOrders(self, self.jobs, self._source_info, self.destination.full_name("current"))
+
+    @property
+    def labels_of_published(self) -> dict[str, str]:
+        """Labels of tables that outlive the run."""
+        return {**self._settings.labels, "created_by": "rfm-pipeline"}
 
     def open_source(self) -> SourceTable:
         # The destination of a command that publishes nothing is the dataset of the source.
@@ -154,7 +162,7 @@ class BigQueryWarehouse:
 
     def _load(self, files: LocalFiles) -> None:
         path, rows = files.write_parquet()
-        name = self._staged[_LINES_TABLE] = self._staged_name(_LINES_TABLE)
+        name = self._staged[_LINES_TABLE] = self.staged_name(_LINES_TABLE)
         create_table(self.jobs, name, files.table_fields, self._labels, expires=self._expires)
         load_parquet(self.jobs, "load", path, name, rows, replaces=True, fields=files.table_fields)
         self._is_loaded = True
@@ -169,13 +177,12 @@ class BigQueryWarehouse:
         )
         return select.replace(self._staged_table(_LINES_TABLE), f"(SELECT {columns} LIMIT 0)")
 
-    def estimate(self, select: str) -> Cost:
+    def estimate(self, select: str, *, limited: bool = True) -> Cost:
         with translate_bigquery_errors("estimate the cost"):
             result = self.jobs.dry_run(self._without_unloaded_files(select), "estimate")
         size, limit = result.bytes_processed, self._settings.byte_limit
-        is_priced = self._settings.pricing == "on-demand"
-        dollars = Decimal(size) * self._settings.price_per_tib / _TIB if is_priced else None
-        if size > limit:
+        dollars = self._settings.price(size)
+        if limited and size > limit:
             # 10 % more than needed now, because tables grow.
             sufficient = format_bytes(max(size + size // 10, 2**20))
             bound = "" if result.accuracy == "about" else f"{result.accuracy} "
@@ -212,7 +219,8 @@ class BigQueryWarehouse:
         again = self._times_staged[name]
         job = f"{name}-again{again if again > 1 else ''}" if again else name
         self._times_staged[name] += 1
-        self._staged[name] = self._staged_name(name)
+        self._staged[name] = self.staged_name(name)
+        self._views.pop(name, None)
         self.jobs.query(
             job, statements.create_staging_table_sql(table, select, self._expires, self._labels), progress
         )
@@ -245,7 +253,7 @@ class BigQueryWarehouse:
     def retain_staged_tables(self) -> str:
         self._is_retained = True
         hours = int(_STAGING_LIFETIME.total_seconds() // 3600)
-        return f"the staged tables are in {self._staged_name('*')} for {hours} hours"
+        return f"the staged tables are in {self.staged_name('*')} for {hours} hours"
 
     def close(self) -> None:
         # Tables that can't be dropped now expire later.
@@ -258,12 +266,13 @@ class BigQueryWarehouse:
 
     # Tables
 
-    def _staged_name(self, name: str) -> str:
+    def staged_name(self, name: str) -> str:
+        """Return the full name `project.dataset.table` of the staged table `name`."""
         to = self._location
         return f"{to.project}.{to.dataset}.{statements.staging_table_name(to.table, self._run_id, name)}"
 
     def _staged_table(self, name: str) -> str:
-        return statements.qualified_name(*self._staged_name(name).rsplit(".", 2))
+        return statements.qualified_name(*self.staged_name(name).rsplit(".", 2))
 
     def _set_location(self, dataset: str | None, source: str | None, label: str) -> None:
         if source and dataset and source.casefold() != dataset.casefold():

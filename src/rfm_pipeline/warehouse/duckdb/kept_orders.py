@@ -29,7 +29,7 @@ from rfm_pipeline.common.source_parts import PartsRequest, PartVersion, TakeOver
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.results.statistics import PartsRead
 from rfm_pipeline.source.base import OpenedSource
-from rfm_pipeline.source.parts import relations_of_parts
+from rfm_pipeline.source.parts import relations_of_parts, source_parts
 from rfm_pipeline.warehouse.base import Progress
 from rfm_pipeline.warehouse.duckdb.errors import (
     UNCHANGED,
@@ -103,6 +103,13 @@ class DuckDBKeptOrders:
             self._manifest = manifest
             self._create_view(manifest, request.numbers)
         return read
+
+    def why_no_parts(self) -> str | None:
+        """Return why the source has no parts, as a clause; None if it is a set of files."""
+        return None if source_parts(self._source) else "the source is no file, folder or pattern of files"
+
+    def preview(self, request: PartsRequest, select_of: Callable[[str], str], column: str) -> None:
+        """Return None: reading files is free."""
 
     def why_not_kept(self, select: str) -> str | None:
         """Return why the rows of a SELECT can't be kept, as a clause; None if they can."""
@@ -181,7 +188,7 @@ class DuckDBKeptOrders:
             return "no orders are kept yet"
         if (before.format, before.key) != (FORMAT, request.key):
             return "the settings, the columns, their formats, or the versions of rfm and DuckDB are others"
-        if before.runs_since_check + 1 >= request.check_every:
+        if request.check_every is not None and before.runs_since_check + 1 >= request.check_every:
             return f"every {request.check_every} runs the kept orders are checked"
         if not any(_is_unchanged(part, request.parts) for part in before.parts):
             return "no file is as it was"
@@ -223,7 +230,7 @@ class DuckDBKeptOrders:
             files = (*files, self._write(select_of(ids), progress))
         manifest = replace(
             before,
-            runs_since_check=before.runs_since_check + 1,
+            runs_since_check=before.runs_since_check + (request.check_every is not None),
             parts=(*unchanged, *_kept_parts(ids, request.parts)),
             files=files,
             last_id=before.last_id + len(ids),

@@ -123,7 +123,7 @@ class DuckDBWarehouse:
     def newest_partition(self, up_to: date) -> None:  # noqa: ARG002 - files have no partitions
         return None
 
-    def estimate(self, select: str) -> None:  # noqa: ARG002 - reading is free
+    def estimate(self, select: str, *, limited: bool = True) -> None:  # noqa: ARG002 - reading is free
         return None
 
     def usage(self) -> Usage:

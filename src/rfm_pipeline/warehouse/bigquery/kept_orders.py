@@ -1,0 +1,407 @@
+"""Kept orders of BigQuery: a table beside the result, with the orders of each partition of the source.
+
+    rfm_segments_orders     orders    one row per partition, customer, order, date and exclusion reason
+
+The table is partitioned by the first day of the source's partition, so that orders of one partition are
+replaced without reading those of others. One more row, in a partition of its own, has the manifest: which
+partitions the orders are of, how these were when they were read, and what the orders depend on. A run changes
+the table in one transaction. If it makes the table anew, there is no manifest until the orders are complete.
+So at each moment the table holds what was read from partitions as the manifest describes them, or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from rfm_pipeline.common.source_parts import PartsRequest, TakeOver
+from rfm_pipeline.common.staging_tables import StagingTable
+from rfm_pipeline.errors import WarehouseError
+from rfm_pipeline.results.recognition import KEPT_ORDERS, read_mark, table_comment
+from rfm_pipeline.results.statistics import PartsRead
+from rfm_pipeline.results.tables import KEPT_SUFFIX, LAYOUTS
+from rfm_pipeline.sql.query_spec import select
+from rfm_pipeline.warehouse.base import Preview, Progress
+from rfm_pipeline.warehouse.bigquery import statements
+from rfm_pipeline.warehouse.bigquery.partitions import partition_of
+from rfm_pipeline.warehouse.bigquery.schema import type_name
+from rfm_pipeline.warehouse.bigquery.source_partitions import (
+    PartitionList,
+    PartitionVersion,
+    list_partitions,
+    why_not_listed,
+)
+from rfm_pipeline.warehouse.bigquery.tables import drop_table, find_table
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Table
+
+    from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
+    from rfm_pipeline.warehouse.bigquery.warehouse import BigQueryWarehouse
+
+FORMAT = 1
+"""Version of the table's layout."""
+_MANIFEST_DAY = date(1, 1, 1)
+"""Partition of the row with the manifest."""
+_NOT_CLUSTERED = {"FLOAT64", "STRUCT", "JSON", "BYTES"}
+
+
+class KeptManifest(Struct, frozen=True):
+    """What the table of kept orders holds.
+
+    Attributes:
+        format: Version of this layout.
+        key: What the orders depend on beside the partitions: the table, the query and the program.
+        columns: Hash of the names and types of the columns.
+        runs_since_check: Number of runs since the last one that read all partitions.
+        parts: First day and version of each partition whose orders are kept.
+    """
+
+    format: int
+    key: str
+    columns: str
+    runs_since_check: int
+    parts: tuple[tuple[date, str], ...]
+
+    @property
+    def versions(self) -> dict[date, str]:
+        """The version of each partition, by its first day."""
+        return dict(self.parts)
+
+
+class _Decision(Struct, frozen=True):
+    """What a run reads.
+
+    Attributes:
+        parts: The partitions that count.
+        before: The manifest; None if the kept orders depend on something else, or there are none.
+        why_all: Why all partitions are read, as a clause; None if those that changed are enough.
+        kept: Days of the partitions whose kept orders are used.
+        request: What the run asked for.
+    """
+
+    parts: tuple[PartitionVersion, ...]
+    before: KeptManifest | None
+    why_all: str | None
+    kept: frozenset[date]
+    request: PartsRequest
+
+    @property
+    def read(self) -> tuple[PartitionVersion, ...]:
+        """The partitions that are read."""
+        return tuple(part for part in self.parts if part.day not in self.kept)
+
+
+class BigQueryKeptOrders:
+    """The table with the orders of a destination; see `warehouse.base.KeptOrders`.
+
+    Args:
+        warehouse: The warehouse with the opened source.
+        jobs: Job runner.
+        source: Metadata of the source; None if it is no single table.
+        name: Full name `project.dataset.table` of the table of the current result.
+    """
+
+    def __init__(
+        self, warehouse: BigQueryWarehouse, jobs: JobRunner, source: Table | None, name: str
+    ) -> None:
+        self._warehouse = warehouse
+        self._jobs = jobs
+        self._source = source
+        self._name = kept_name(name)
+        self._destination = name.rsplit(".", 1)[-1]
+        self._partitions: PartitionList | None = None
+        self._decision: _Decision | None = None
+        self._columns: dict[str, str] = {}
+        self._staged: str | None = None
+        self._is_misread = False
+        self._times_staged = 0
+
+    @property
+    def _table(self) -> str:
+        return statements.qualified_name(*self._name.rsplit(".", 2))
+
+    @cached_property
+    def _existing(self) -> Table | None:
+        return find_table(self._jobs, self._name)
+
+    def why_no_parts(self) -> str | None:
+        """Return why the partitions do not tell what has changed, as a clause; None if they do."""
+        partition = partition_of(self._source) if self._source else None
+        if reason := why_not_listed(self._source, partition):
+            return reason
+        if self._existing is not None and not is_kept_table(self._existing, self._destination):
+            return f"{self._name}, the name of the table for its orders, is another program's"
+        assert self._source is not None  # else there is a reason
+        listed = list_partitions(self._jobs, self._source, partition)
+        if isinstance(listed, str):
+            return listed
+        self._partitions = listed
+        return None
+
+    def why_not_kept(self, select: str) -> None:  # noqa: ARG002 - as the protocol has it
+        """Return None: a table holds rows of all types."""
+        return
+
+    def preview(self, request: PartsRequest, select_of: Callable[[str], str], column: str) -> Preview:
+        """Return what `update` would read."""
+        decision = self._decide(request)
+        kept = self._existing.num_bytes if self._existing and decision.why_all is None else 0
+        select = select_of(self._lines_of(decision, column)) if self._reads(decision) else None
+        return Preview(len(decision.read), len(decision.kept), decision.why_all, select, kept or 0)
+
+    def update(
+        self,
+        request: PartsRequest,
+        select_of: Callable[[str], str],
+        column: str,
+        progress: Progress | None = None,
+    ) -> PartsRead:
+        """Read the partitions that are new or have changed; stage the orders of all as `part_orders`."""
+        decision = self._decide(request)
+        read = self._stage(decision, select_of, column, progress)
+        if self._is_misread and decision.why_all is None:
+            why = "partitions have other lines than they were listed with"
+            everything = replace(decision, why_all=why, kept=frozenset())
+            read = self._stage(everything, select_of, column, progress)
+        return read
+
+    def _stage(
+        self,
+        decision: _Decision,
+        select_of: Callable[[str], str],
+        column: str,
+        progress: Progress | None,
+    ) -> PartsRead:
+        """Stage the orders of all partitions, of which those that the decision names are read."""
+        name = StagingTable.PART_ORDERS
+        staged = None
+        self._times_staged += 1
+        if self._reads(decision):
+            self._warehouse.materialize(name, select_of(self._lines_of(decision, column)), progress)
+            staged = self._warehouse.staged_name(name)
+        self._staged = statements.qualified_name(*staged.rsplit(".", 2)) if staged else None
+        self._columns = self._staged_columns(staged)
+        self._is_misread = staged is not None and self._differs_from_list(decision)
+        different = self._count_differences(decision) if decision.why_all else None
+        if decision.why_all is None:
+            self._warehouse.copy_from_destination(name, self._all_orders(decision))
+        self._decision = decision
+        return PartsRead(len(decision.read), len(decision.kept), decision.why_all, different)
+
+    def kept_customers(self, key: str, last_day: date) -> TakeOver | None:  # noqa: ARG002
+        """Return None: all customers are computed from the kept orders."""
+        return None
+
+    def keep_customers(self, key: str, last_day: date, customers: str, excluded: str) -> None:
+        """Keep nothing: all customers are computed from the kept orders."""
+
+    def save(self) -> None:
+        """Replace the orders of partitions that were read, and the manifest, in one transaction."""
+        decision = self._decision
+        assert decision is not None  # the protocol: `update` comes first
+        changes = statements.transaction_sql(self._changes(decision))
+        if decision.why_all is None:
+            self._jobs.query("keep-orders", changes)
+            return
+        # An earlier table can have other columns. Until the transaction, the new one has no manifest.
+        is_clustered = self._columns["customer_id"] not in _NOT_CLUSTERED
+        labels = self._warehouse.labels_of_published
+        comment = table_comment(KEPT_ORDERS, self._destination, LAYOUTS["bigquery"])
+        create = statements.create_kept_orders_sql(
+            self._table, self._columns, comment, labels, "customer_id" if is_clustered else None
+        )
+        self._jobs.query("keep-orders", f"{create};\n{changes}")
+
+    def _decide(self, request: PartsRequest) -> _Decision:
+        assert self._partitions is not None  # the protocol: `why_no_parts` comes first
+        first = request.first_day
+        parts = tuple(part for part in self._partitions.parts if first is None or part.day >= first)
+        before = self._before
+        why = request.full or _why_all(before, request, parts)
+        versions = before.versions if before is not None and why is None else {}
+        kept = frozenset(part.day for part in parts if versions.get(part.day) == part.version)
+        is_comparable = before is not None and before.key == request.key
+        return _Decision(parts, before if is_comparable else None, why, kept, request)
+
+    @cached_property
+    def _before(self) -> KeptManifest | None:
+        """The manifest at the start of the run; None if there is none, or it does not describe the table."""
+        if self._existing is None:
+            return None
+        found = _columns_of(self._existing)
+        if found.get("part") != "DATE" or not found.keys() >= {"manifest", "lines"}:
+            return None
+        rows = self._jobs.rows(self._jobs.query("load-orders", manifest_sql(self._table)))
+        try:
+            (row,) = rows
+            manifest = msgspec.json.decode(row["manifest"], type=KeptManifest)
+        except (ValueError, msgspec.MsgspecError):
+            return None
+        found.pop("manifest")
+        is_whole = row["described"] + 1 == row["found"] and manifest.columns == _hash_of(found)
+        return manifest if manifest.format == FORMAT and is_whole else None
+
+    def _step(self, name: str) -> str:
+        """Return the name of a job, which a job of orders that were staged before does not have."""
+        return name if self._times_staged == 1 else f"{name}-{self._times_staged}"
+
+    def _reads(self, decision: _Decision) -> bool:
+        assert self._partitions is not None  # the protocol: `why_no_parts` comes first
+        return bool(decision.read) or self._partitions.has_null
+
+    def _lines_of(self, decision: _Decision, column: str) -> str:
+        assert self._partitions is not None  # the protocol: `why_no_parts` comes first
+        if decision.why_all is not None:
+            return self._partitions.all_lines(column, decision.request.first_day)
+        return self._partitions.lines_of([part.day for part in decision.read], column)
+
+    def _staged_columns(self, staged: str | None) -> dict[str, str]:
+        """Return the columns of the orders with their types."""
+        if staged is None:
+            assert self._existing is not None  # else a partition would have been read
+            columns = _columns_of(self._existing)
+            columns.pop("manifest")
+            return columns
+        table = find_table(self._jobs, staged)
+        if table is None:
+            raise WarehouseError(f"{staged} was dropped during the run.", "run again.")
+        return _columns_of(table)
+
+    def _all_orders(self, decision: _Decision) -> str:
+        """Return the SELECT of the orders of all partitions."""
+        names = [name for name in self._columns if name != "part"]
+        is_kept = "manifest IS NULL"
+        if dropped := self._dropped(decision):
+            is_kept += f" AND part NOT IN ({statements.date_list(dropped)})"
+        kept = f"{select(names, self._table)}\nWHERE {is_kept}"
+        return f"{kept}\nUNION ALL\n{select(names, self._staged)}" if self._staged else kept
+
+    def _dropped(self, decision: _Decision) -> list[date]:
+        """Return the days whose kept orders are not used."""
+        before = decision.before.versions if decision.before else {}
+        return sorted(before.keys() - decision.kept)
+
+    def _differs_from_list(self, decision: _Decision) -> bool:
+        """Return whether partitions that were read have other numbers of lines than they were listed with."""
+        dated = f"{self._staged}\nWHERE part IS NOT NULL"
+        lines = select(["part", "SUM(lines) AS lines_read"], dated, group=1)
+        rows = self._jobs.rows(self._jobs.query(self._step("count-orders"), lines))
+        listed = {part.day: part.rows for part in decision.read if part.rows}
+        return {row["part"]: row["lines_read"] for row in rows} != listed
+
+    def _count_differences(self, decision: _Decision) -> int | None:
+        """Count the partitions that have not changed, but whose kept orders differ from those read now.
+
+        None if all partitions have changed.
+        """
+        before = decision.before.versions if decision.before else {}
+        days = [part.day for part in decision.read if before.get(part.day) == part.version]
+        if not days or self._staged is None:
+            return None
+        sides = [
+            f"{select(list(self._columns), table)}\nWHERE part IN ({statements.date_list(days)})"
+            for table in (self._table, self._staged)
+        ]
+        compared = " UNION ALL ".join(
+            f"(\n{first}\nEXCEPT DISTINCT\n{second}\n)" for first, second in (sides, sides[::-1])
+        )
+        count = f"SELECT COUNT(DISTINCT part) AS different\nFROM ({compared})"
+        (row,) = self._jobs.rows(self._jobs.query(self._step("compare-orders"), count))
+        return int(row["different"])
+
+    def _changes(self, decision: _Decision) -> list[str]:
+        """Return the statements of the transaction after which the table has this run's orders."""
+        changes = []
+        if decision.why_all is None:
+            dropped = [_MANIFEST_DAY, *self._dropped(decision)]
+            changes.append(f"DELETE FROM {self._table}\nWHERE part IN ({statements.date_list(dropped)})")
+        # If one is not as it was listed, it is unknown which others are not.
+        stored = [part for part in decision.read if part.is_settled and not self._is_misread]
+        if stored:
+            names = list(self._columns)
+            left_out = sorted({part.day for part in decision.read} - {part.day for part in stored})
+            is_stored = "part IS NOT NULL"
+            if left_out:
+                is_stored += f" AND part NOT IN ({statements.date_list(left_out)})"
+            rows = f"{select(names, str(self._staged))}\nWHERE {is_stored}"
+            changes.append(f"INSERT INTO {self._table} ({', '.join(names)})\n{rows}")
+        runs = 0
+        if decision.why_all is None:
+            assert decision.before is not None  # else all partitions are read
+            runs = decision.before.runs_since_check + (decision.request.check_every is not None)
+        kept = [part for part in decision.parts if part.day in decision.kept]
+        manifest = KeptManifest(
+            FORMAT,
+            decision.request.key,
+            _hash_of(self._columns),
+            runs,
+            tuple((part.day, part.version) for part in (*kept, *stored)),
+        )
+        text = statements.string_literal(msgspec.json.encode(manifest).decode())
+        changes.append(
+            f"INSERT INTO {self._table} (part, manifest, lines)\n"
+            f"SELECT {statements.date_literal(_MANIFEST_DAY)}, {text}, (SELECT COUNT(*) FROM {self._table})"
+        )
+        return changes
+
+
+def kept_name(name: str) -> str:
+    """Return the name of the table of kept orders, given that of the current result."""
+    return f"{name}{KEPT_SUFFIX}"
+
+
+def is_kept_table(table: Table, destination: str) -> bool:
+    """Return whether a table has the mark of a destination's kept orders."""
+    mark = read_mark(table.description)
+    return mark is not None and mark.is_of(KEPT_ORDERS, destination)
+
+
+def drop_kept_orders(jobs: JobRunner, name: str) -> None:
+    """Drop the kept orders of a destination, if there are any, given the name of the current result.
+
+    Raises:
+        RfmError: If the table can't be dropped.
+    """
+    table = find_table(jobs, kept_name(name))
+    if table is not None and is_kept_table(table, name.rsplit(".", 1)[-1]):
+        drop_table(jobs, kept_name(name))
+
+
+def manifest_sql(table: str) -> str:
+    """Return the SELECT of the manifest, with the number of rows that it describes, and that of the table."""
+    return (
+        f"SELECT manifest, lines AS described, (SELECT COUNT(*) FROM {table}) AS found\n"
+        f"FROM {table}\nWHERE part = {statements.date_literal(_MANIFEST_DAY)} AND manifest IS NOT NULL"
+    )
+
+
+def _why_all(
+    before: KeptManifest | None, request: PartsRequest, parts: Sequence[PartitionVersion]
+) -> str | None:
+    """Return why all partitions are read, as a clause; None if those that changed are enough."""
+    if before is None:
+        return "no orders are kept yet"
+    if before.key != request.key:
+        return "the table, the settings, the columns, their formats, or the version of rfm are others"
+    if request.check_every is not None and before.runs_since_check + 1 >= request.check_every:
+        return f"every {request.check_every} runs the kept orders are checked"
+    if not any(before.versions.get(part.day) == part.version for part in parts):
+        return "no partition is as it was"
+    return None
+
+
+def _columns_of(table: Table) -> dict[str, str]:
+    return {field.name: type_name(field) for field in table.schema}
+
+
+def _hash_of(columns: Mapping[str, str]) -> str:
+    text = "\n".join(f"{name} {type_}" for name, type_ in columns.items())
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,322 @@
+"""Incremental runs on a table of BigQuery: which partitions are read, and that the result is a full run's."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from rfm_pipeline.results.tables import PUBLISHED_COLUMNS, SUFFIXES
+from support.bigquery_parts import Line, PartitionedOrders
+from support.bigquery_proxy import Proxy, Request
+from support.bigquery_shop import Shop
+from support.billed_bytes import billed_bytes, created_columns
+from support.cli import Outcome, Rfm
+from support.paths import ROOT
+
+pytestmark = pytest.mark.xdist_group("bigquery")
+
+FIRST = date(2024, 1, 1)
+EQUAL = ("as_of", "rows", "amount", "customers", "orders", "revenue", "edges", "segments")
+TERABYTE = 1e12
+LINE_BYTES, PARTITIONS, CUSTOMERS = 48, 1_000, 50_000_000
+COLUMNS = "* EXCLUDE (previous_segment, segment_since, run_id)"
+
+
+def day(number: int) -> date:
+    return FIRST + timedelta(days=number)
+
+
+def lines_of(number: int) -> list[Line]:
+    """The lines of a day: four orders, one of them of two lines, and one without a customer."""
+    when = day(number)
+    return [
+        (f"c{number % 5}", f"{number}-a", when, "10.50"),
+        (f"c{number % 5}", f"{number}-a", when, "2.25"),
+        (f"c{number % 3}", f"{number}-b", when, f"{number + 1}.00"),
+        (f"d{number % 7}", f"{number}-c", when, "-7.00" if number % 4 == 3 else "7.00"),
+        (None, f"{number}-d", when, "5.00"),
+    ]
+
+
+@pytest.fixture
+def orders(bigquery_shop: Shop, proxy: Proxy) -> PartitionedOrders:
+    table = PartitionedOrders(bigquery_shop, proxy)
+    table.replace({day(number): lines_of(number) for number in range(5)})
+    return table
+
+
+def run(rfm: Rfm, orders: PartitionedOrders, *flags: object) -> Outcome:
+    ended = rfm("run", orders.source, "--to", orders.shop.destination, "--incremental", "--json", *flags)
+    assert ended.code == 0, ended.stderr
+    return ended
+
+
+def parts(ended: Outcome) -> tuple[int, int, str | None]:
+    read = ended.json["parts"]
+    return read["read"], read["kept"], read["why_all"]
+
+
+def assert_is_full(rfm: Rfm, orders: PartitionedOrders, ended: Outcome, *flags: object) -> None:
+    """Hold a run equal to one of DuckDB that reads all lines, but for what depends on earlier runs."""
+    with Path("all.csv").open("w", newline="", encoding="utf-8") as file:
+        lines = [line for each in orders.lines.values() for line in each]
+        csv.writer(file).writerows([("customer", "order_no", "day", "amount"), *lines])
+    Path("all.duckdb").unlink(missing_ok=True)
+    full = rfm("run", "all.csv", "--to", "duckdb:all.duckdb", "--json", *flags)
+    assert full.code == 0, full.stderr
+    assert {name: ended.json[name] for name in EQUAL} == {name: full.json[name] for name in EQUAL}
+    with duckdb.connect("all.duckdb", read_only=True) as connection:
+        expected = connection.execute(f"SELECT {COLUMNS} FROM rfm_segments").fetchall()
+    columns = COLUMNS.replace("EXCLUDE", "EXCEPT")
+    rows = orders.shop.execute(f"SELECT {columns} FROM {orders.shop.name('rfm_segments')}")
+    assert sorted(tuple(row.values()) for row in rows) == sorted(expected)
+    assert expected
+
+
+def reads(proxy: Proxy) -> list[str]:
+    """Return the statements that read lines of the source."""
+    return reads_in(proxy.statements)
+
+
+def reads_in(statements: Sequence[str]) -> list[str]:
+    return [sql for sql in statements if "FOR SYSTEM_TIME AS OF" in sql]
+
+
+def rows_of_a_terabyte(lines_per_order: int, table: str, sql: str) -> float:
+    """Return the rows of a table that a statement reads."""
+    lines = TERABYTE / LINE_BYTES
+    if table == "orders":
+        return lines / PARTITIONS if "FOR SYSTEM_TIME AS OF" in sql else lines
+    if table.endswith("__part_orders"):
+        return lines / lines_per_order / PARTITIONS
+    if table == "rfm_segments_orders":
+        # The statements on the manifest read or replace its partition alone.
+        return 1 if "0001-01-01" in sql else lines / lines_per_order
+    if table.endswith("__edges"):
+        return 1
+    return 1_000 if table.endswith("_runs") else CUSTOMERS
+
+
+@pytest.mark.guarantee("incremental")
+def test_only_new_and_changed_partitions_are_read(orders: PartitionedOrders, rfm: Rfm, proxy: Proxy) -> None:
+    assert parts(run(rfm, orders)) == (5, 0, "no orders are kept yet")
+    late: list[Line] = [("c0", "0-a", day(5), "1.75"), ("c9", "x", day(5), "3")]
+    orders.replace({day(5): [*lines_of(5), *late], None: [("c1", "y", None, "4")]})
+    # A deletion that changes the number of rows alone, and one that leaves none.
+    orders.replace({day(1): lines_of(1)[1:], day(2): []}, shows=False)
+    proxy.requests.clear()
+    ended = run(rfm, orders)
+    assert parts(ended) == (2, 3, None)
+    (read,) = reads(proxy)
+    assert "`day` >= DATE '2024-01-02' AND `day` < DATE '2024-01-03'" in read
+    assert "`day` >= DATE '2024-01-06' AND `day` < DATE '2024-01-07'" in read
+    assert_is_full(rfm, orders, ended)
+    orders.replace({None: []})
+    proxy.requests.clear()
+    ended = run(rfm, orders)
+    assert parts(ended) == (0, 5, None)
+    assert not reads(proxy), "an unchanged table is not read"
+    assert_is_full(rfm, orders, ended)
+
+
+@pytest.mark.slow
+def test_a_window_drops_partitions_and_reads_them_again(
+    orders: PartitionedOrders, rfm: Rfm, proxy: Proxy
+) -> None:
+    orders.replace({day(number): lines_of(number) for number in range(5, 20)})
+    flags = ("--window", "3 days")
+    run(rfm, orders)
+    ended = run(rfm, orders, *flags)
+    assert parts(ended) == (0, 12, None), "a window's partitions begin a week before it"
+    published = ended.json["customers"], ended.json["revenue"]
+    ended = run(rfm, orders)
+    assert parts(ended) == (8, 12, None)
+    assert_is_full(rfm, orders, ended)
+    Path("all.duckdb").unlink()
+    full = rfm("run", "all.csv", "--to", "duckdb:all.duckdb", "--json", *flags).json
+    assert published == (full["customers"], full["revenue"])
+
+
+@pytest.mark.slow
+def test_kept_orders_are_checked_and_healed(orders: PartitionedOrders, rfm: Rfm) -> None:
+    run(rfm, orders)
+    kept = orders.shop.name("rfm_segments_orders")
+    orders.shop.execute(f"UPDATE {kept} SET amount = amount + 1 WHERE part = DATE '2024-01-02'")
+    run(rfm, orders)
+    ended = run(rfm, orders, "--full")
+    assert parts(ended) == (5, 0, "--full asks for it")
+    assert ended.json["parts"]["different"] == 1
+    (audit,) = (audit for audit in ended.json["audits"] if audit["name"] == "kept_orders")
+    assert audit["status"] == "warning"
+    assert audit["detail"].startswith("Of 1 partition that seemed unchanged, the kept orders were not those")
+    assert_is_full(rfm, orders, ended)
+    assert parts(run(rfm, orders)) == (0, 5, None)
+    orders.shop.execute(f"DELETE FROM {kept} WHERE part = DATE '2024-01-02'")
+    ended = run(rfm, orders)
+    assert parts(ended) == (5, 0, "no orders are kept yet"), "lost rows are noticed"
+    assert_is_full(rfm, orders, ended)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("type_", "unit", "all_parts"),
+    [("TIMESTAMP", "MONTH", 3), ("DATETIME", "HOUR", 4), ("TIMESTAMP", "YEAR", 1), ("DATE", None, 1)],
+)
+def test_other_layouts(  # noqa: PLR0917 - fixtures
+    bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, type_: str, unit: str | None, all_parts: int
+) -> None:
+    table = PartitionedOrders(bigquery_shop, proxy, type_=type_, unit=unit)
+    table.replace({day(number): lines_of(number) for number in (0, 1, 31, 61)})
+    assert parts(run(rfm, table)) == (all_parts, 0, "no orders are kept yet")
+    assert parts(run(rfm, table)) == (0, all_parts, None)
+    table.replace({day(61): [*lines_of(61), ("c9", "0-a", day(61), "3")]})
+    ended = run(rfm, table)
+    assert parts(ended)[:2] == (1, all_parts - 1)
+    assert_is_full(rfm, table, ended)
+
+
+@pytest.mark.slow
+def test_a_partition_that_has_just_changed_is_read_again(orders: PartitionedOrders, rfm: Rfm) -> None:
+    orders.touch(day(4), datetime.now(UTC))
+    run(rfm, orders)
+    assert parts(run(rfm, orders)) == (1, 4, None)
+    assert parts(run(rfm, orders, "--returns", "net"))[2] == (
+        "the table, the settings, the columns, their formats, or the version of rfm are others"
+    )
+
+
+@pytest.mark.slow
+def test_what_is_in_doubt_is_a_full_run_that_says_why(
+    orders: PartitionedOrders, rfm: Rfm, proxy: Proxy
+) -> None:
+    orders.hidden = 1
+    orders.list_partitions()
+    ended = run(rfm, orders)
+    assert ended.json["parts"] is None
+    assert any(
+        note.startswith("incremental: all lines are read, as its rows are not those of its partitions")
+        for note in ended.json["notes"]
+    )
+    assert "rfm_segments_orders" not in orders.shop.tables()
+    orders.hidden = 0
+    orders.list_partitions()
+    orders.shop.execute(f"CREATE TABLE {orders.shop.name('rfm_segments_orders')} AS SELECT 1 AS mine")
+    ended = run(rfm, orders)
+    assert any("is another program's" in note for note in ended.json["notes"])
+    assert orders.shop.execute(f"SELECT * FROM {orders.shop.name('rfm_segments_orders')}") == [{"mine": 1}]
+
+
+@pytest.mark.slow
+def test_a_backfill_reads_the_source_once(orders: PartitionedOrders, rfm: Rfm, proxy: Proxy) -> None:
+    flags = ("--incremental", "--from", day(2), "--until", day(4), "--json")
+    ended = rfm("backfill", orders.source, "--to", orders.shop.destination, *flags)
+    assert ended.code == 0, ended.stderr
+    assert len(reads(proxy)) == 1
+    assert [each["as_of"] for each in ended.json["published"]] == [str(day(number)) for number in (2, 3, 4)]
+    rows = orders.shop.execute(
+        f"SELECT as_of_date, SUM(frequency) AS orders FROM {orders.shop.name('rfm_segments_history')}"
+        " GROUP BY 1 ORDER BY 1"
+    )
+    assert [row["orders"] for row in rows] == [9, 11, 14]
+
+
+@pytest.mark.slow
+def test_forgetting_a_customer_drops_the_kept_orders(orders: PartitionedOrders, rfm: Rfm) -> None:
+    run(rfm, orders)
+    assert "rfm_segments_orders" in orders.shop.tables()
+    assert rfm("forget", "c0", "--to", orders.shop.destination).code == 0
+    assert "rfm_segments_orders" not in orders.shop.tables()
+    assert run(rfm, orders).json["parts"] is None
+    assert "rfm_segments_orders" not in orders.shop.tables()
+
+
+@pytest.mark.slow
+def test_a_check_shows_the_cost_of_a_day_beside_a_full_read(
+    orders: PartitionedOrders, rfm: Rfm, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(rfm, orders)
+    orders.replace({day(5): lines_of(5)})
+    monkeypatch.setenv("RFM_INCREMENTAL", "true")
+    proxy.requests.clear()
+    proxy.bytes_processed = 2**40
+    command = ("check", orders.source, "--to", orders.shop.destination)
+    checked = rfm(*command, "--json")
+    assert checked.code == 0, checked.stderr
+    assert {name: checked.json["incremental"][name] for name in ("read", "kept", "why_all")} == {
+        "read": 1,
+        "kept": 5,
+        "why_all": None,
+    }
+    assert checked.json["incremental"]["full_read"]["dollars"] == "6.2500"
+    assert not reads(proxy), "a check reads no line"
+    assert "in place of 1 TiB in a full read, for $6.25" in rfm(*command).stdout.replace("\n", " ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["part_orders", "count-orders", "keep-orders", "publish"])
+def test_a_run_that_fails_leaves_result_and_kept_orders_consistent(
+    orders: PartitionedOrders, rfm: Rfm, proxy: Proxy, step: str
+) -> None:
+    run(rfm, orders)
+    before = orders.shop.published_rows()
+    orders.replace({day(5): lines_of(5), day(0): lines_of(0)[:3]})
+
+    def fail(request: Request) -> str | None:
+        return "job invalidQuery" if request.kind == "insert" and f"-{step}-a" in request.job_id else None
+
+    proxy.fault_for = fail
+    failed: Any = rfm("run", orders.source, "--to", orders.shop.destination, "--incremental")
+    assert failed.code == 4
+    assert orders.shop.published_rows() == before
+    proxy.fault_for = lambda _: None
+    ended = run(rfm, orders)
+    assert parts(ended)[:2] == ((0, 6) if step == "publish" else (2, 4))
+    assert_is_full(rfm, orders, ended)
+
+
+@pytest.mark.slow
+def test_the_bytes_of_a_day_are_those_of_the_performance_page(
+    orders: PartitionedOrders, rfm: Rfm, proxy: Proxy
+) -> None:
+    """A terabyte in a thousand daily partitions, one of them new; 50 million customers."""
+    run(rfm, orders)
+    orders.replace({day(5): lines_of(5)})
+    proxy.requests.clear()
+    run(rfm, orders)
+    incremental = list(proxy.statements)
+    proxy.requests.clear()
+    assert rfm("run", orders.source, "--to", orders.shop.destination).code == 0
+    full = list(proxy.statements)
+    columns = {
+        "orders": ("customer", "order_no", "day", "amount"),
+        "rfm_segments_orders": tuple(
+            row["column_name"]
+            for row in orders.shop.execute(
+                f"SELECT column_name FROM `{orders.shop.dataset}`.INFORMATION_SCHEMA.COLUMNS"
+                " WHERE table_name = 'rfm_segments_orders'"
+            )
+        ),
+        **{f"rfm_segments{suffix}": tuple(PUBLISHED_COLUMNS[name]) for name, suffix in SUFFIXES.items()},
+    }
+    for statement in (*incremental, *full):
+        columns |= created_columns(statement)
+    shares = []
+    for lines_per_order in (21, 10, 5, 2):
+        rows = partial(rows_of_a_terabyte, lines_per_order)
+        day_bytes, full_bytes = (
+            sum(billed_bytes(sql, columns, rows) for sql in sent) for sent in (incremental, full)
+        )
+        source = sum(billed_bytes(sql, columns, rows) for sql in reads_in(incremental))
+        assert source / TERABYTE <= 0.01
+        shares.append(f"| {lines_per_order} | {source / TERABYTE:.1%} | {day_bytes / full_bytes:.0%} |")
+    assert float(shares[0].split("| ")[-1].rstrip(" %|")) <= 15
+    page = (ROOT / "docs/contributing/performance.md").read_text(encoding="utf-8").replace(" %", "%")
+    for row in shares:
+        assert row in page
