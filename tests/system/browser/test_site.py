@@ -79,7 +79,7 @@ def test_the_site_requests_its_own_files_only_and_is_searched(
     violations = Axe().run(page, context=".md-content").response["violations"]
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in violations] == []
     page.keyboard.press("/")
-    page.keyboard.type("least privilege")
+    page.keyboard.type("service account")
     page.get_by_text(re.compile(r"^[1-9]\d* results?$")).wait_for()
     assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
     page.close()
