@@ -19,10 +19,10 @@ OPERATIONS = 8
 
 
 def seeds() -> Iterator[object]:
-    """Yield the seeds of 1,000 sequences: 1 is in the fast lane, and 50 in `make test-all`."""
+    """Yield the seeds of 1,000 sequences: 1 is in the fast lane, and 20 in `make test-all`."""
     for seed in range(1000):
         yield pytest.param(
-            seed, marks=() if seed < 1 else pytest.mark.slow if seed < 50 else pytest.mark.long
+            seed, marks=() if seed < 1 else pytest.mark.slow if seed < 20 else pytest.mark.long
         )
 
 

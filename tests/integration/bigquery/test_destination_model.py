@@ -36,7 +36,7 @@ def site(
     "one-transaction", "rerun", "rollback", "backfill", "one-run-at-a-time", "previous-result-unchanged"
 )
 @pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=() if seed < 5 else pytest.mark.long) for seed in range(100)]
+    "seed", [pytest.param(seed, marks=() if seed < 2 else pytest.mark.long) for seed in range(100)]
 )
 def test_readers_see_what_the_model_says(seed: int, site: BigQuerySite) -> None:
     Player(site, seed).play(OPERATIONS)

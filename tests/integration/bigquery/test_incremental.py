@@ -126,7 +126,6 @@ def test_only_new_and_changed_partitions_are_read(orders: PartitionedOrders, rfm
     assert_is_full(rfm, orders, ended)
 
 
-@pytest.mark.slow
 def test_a_window_drops_partitions_and_reads_them_again(
     orders: PartitionedOrders, rfm: Rfm, proxy: Proxy
 ) -> None:
@@ -144,7 +143,6 @@ def test_a_window_drops_partitions_and_reads_them_again(
     assert published == (full["customers"], full["revenue"])
 
 
-@pytest.mark.slow
 def test_kept_orders_are_checked_and_healed(orders: PartitionedOrders, rfm: Rfm) -> None:
     run(rfm, orders)
     kept = orders.shop.name("rfm_segments_orders")
@@ -164,10 +162,14 @@ def test_kept_orders_are_checked_and_healed(orders: PartitionedOrders, rfm: Rfm)
     assert_is_full(rfm, orders, ended)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("type_", "unit", "all_parts"),
-    [("TIMESTAMP", "MONTH", 3), ("DATETIME", "HOUR", 4), ("TIMESTAMP", "YEAR", 1), ("DATE", None, 1)],
+    [
+        ("TIMESTAMP", "MONTH", 3),
+        pytest.param("DATETIME", "HOUR", 4, marks=pytest.mark.long),
+        pytest.param("TIMESTAMP", "YEAR", 1, marks=pytest.mark.long),
+        pytest.param("DATE", None, 1, marks=pytest.mark.long),
+    ],
 )
 def test_other_layouts(  # noqa: PLR0917 - fixtures
     bigquery_shop: Shop, proxy: Proxy, rfm: Rfm, type_: str, unit: str | None, all_parts: int
@@ -182,7 +184,6 @@ def test_other_layouts(  # noqa: PLR0917 - fixtures
     assert_is_full(rfm, table, ended)
 
 
-@pytest.mark.slow
 def test_a_partition_that_has_just_changed_is_read_again(orders: PartitionedOrders, rfm: Rfm) -> None:
     orders.touch(day(4), datetime.now(UTC))
     run(rfm, orders)
@@ -192,7 +193,6 @@ def test_a_partition_that_has_just_changed_is_read_again(orders: PartitionedOrde
     )
 
 
-@pytest.mark.slow
 def test_what_is_in_doubt_is_a_full_run_that_says_why(
     orders: PartitionedOrders, rfm: Rfm, proxy: Proxy
 ) -> None:
@@ -213,7 +213,6 @@ def test_what_is_in_doubt_is_a_full_run_that_says_why(
     assert orders.shop.execute(f"SELECT * FROM {orders.shop.name('rfm_segments_orders')}") == [{"mine": 1}]
 
 
-@pytest.mark.slow
 def test_a_backfill_reads_the_source_once(orders: PartitionedOrders, rfm: Rfm, proxy: Proxy) -> None:
     flags = ("--incremental", "--from", day(2), "--until", day(4), "--json")
     ended = rfm("backfill", orders.source, "--to", orders.shop.destination, *flags)
@@ -227,7 +226,6 @@ def test_a_backfill_reads_the_source_once(orders: PartitionedOrders, rfm: Rfm, p
     assert [row["orders"] for row in rows] == [9, 11, 14]
 
 
-@pytest.mark.slow
 def test_forgetting_a_customer_drops_the_kept_orders(orders: PartitionedOrders, rfm: Rfm) -> None:
     run(rfm, orders)
     assert "rfm_segments_orders" in orders.shop.tables()
@@ -237,7 +235,6 @@ def test_forgetting_a_customer_drops_the_kept_orders(orders: PartitionedOrders, 
     assert "rfm_segments_orders" not in orders.shop.tables()
 
 
-@pytest.mark.slow
 def test_a_check_shows_the_cost_of_a_day_beside_a_full_read(
     orders: PartitionedOrders, rfm: Rfm, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,8 +256,15 @@ def test_a_check_shows_the_cost_of_a_day_beside_a_full_read(
     assert "in place of 1 TiB in a full read, for $6.25" in rfm(*command).stdout.replace("\n", " ")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("step", ["part_orders", "count-orders", "keep-orders", "publish"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param("part_orders", marks=pytest.mark.long),
+        pytest.param("count-orders", marks=pytest.mark.long),
+        "keep-orders",
+        "publish",
+    ],
+)
 def test_a_run_that_fails_leaves_result_and_kept_orders_consistent(
     orders: PartitionedOrders, rfm: Rfm, proxy: Proxy, step: str
 ) -> None:
@@ -281,7 +285,6 @@ def test_a_run_that_fails_leaves_result_and_kept_orders_consistent(
     assert_is_full(rfm, orders, ended)
 
 
-@pytest.mark.slow
 def test_the_bytes_of_a_day_are_those_of_the_performance_page(
     orders: PartitionedOrders, rfm: Rfm, proxy: Proxy
 ) -> None:
