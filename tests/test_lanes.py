@@ -36,7 +36,7 @@ def test_of_shared_data(online_retail): ...
 
 
 def test_the_fast_lane_has_a_sample_of_the_cases_of_a_matrix(pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]\nmarkers = matrix\n  slow")
+    pytester.makeini("[pytest]\nmarkers = matrix\n  slow\n  long")
     items = pytester.getitems(TESTS)
     lanes.mark_slow(items)
     fast = [item.name for item in items if item.get_closest_marker("slow") is None]
@@ -44,6 +44,10 @@ def test_the_fast_lane_has_a_sample_of_the_cases_of_a_matrix(pytester: pytest.Py
         "test_many[a-a]", "test_many[g-g]",
     ]  # fmt: skip
     assert len([name for name in fast if name.startswith("test_table")]) == 3
+    to_all = [item.name for item in items if item.get_closest_marker("long") is None]
+    assert len([name for name in to_all if name.startswith("test_many")]) == 5
+    assert len([name for name in to_all if name.startswith("test_table")]) == 8
+    assert set(fast) <= set(to_all)
     assert [name for name in fast if name.startswith("test_whole")] == [
         "test_whole[a]", "test_whole[b]", "test_whole[c]",
     ]  # fmt: skip

@@ -3,8 +3,9 @@
 A lane is a marker expression and a Hypothesis profile; the Makefile combines them:
 
 - `make test`: profile `fast`, all tests but those marked `slow` or `long`, a sample of those marked `matrix`.
-- `make test-all`: profile `ci`, all tests but those marked `long`.
-- `make test-long`: profile `long`, the tests marked `long` and all property tests, with random examples.
+- `make test-all`: profile `ci`, all tests but those marked `long`, half of those marked `matrix`.
+- `make test-long`: profile `long`, the tests marked `long`, the other half of those marked `matrix`, and all
+  property tests, with random examples.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ SLOW_FOLDERS: Final = tuple(
 """Folders whose tests need a browser, a container, a killed process, the BigQuery emulator or GoogleSQL."""
 SHARED_DATA_FIXTURES: Final = frozenset({"online_retail", "rfm_data_orders"})
 """Fixtures that skip where the data sets beside the checkout are absent."""
-EXAMPLES_FACTOR: Final = {"fast": 0.06, "ci": 0.35, "long": 40}
+EXAMPLES_FACTOR: Final = {"fast": 0.06, "ci": 0.25, "long": 40}
 """Profile -> examples of a property test, as a multiple of those that it names (100 without a number)."""
 LEAST_EXAMPLES: Final = {"fast": 2, "ci": 3, "long": 3}
 """Profile -> least number of examples of a property test that names a number."""
 SAMPLED: Final = 6
 """Of the cases of a test marked `matrix`, the fast lane runs one in so many."""
+SAMPLED_IN_ALL: Final = 2
+"""Of the cases of a test marked `matrix`, `make test-all` runs one in so many; a divisor of `SAMPLED`."""
 GENERATION: Final = (Phase.explicit, Phase.reuse, Phase.generate)
 """Phases of profile `fast`; the other profiles shrink a failing example too, which may take five minutes."""
 sample_and_all: Final = pytest.mark.parametrize(
@@ -84,35 +87,38 @@ def is_deselected(path: Path, marker_expression: str) -> bool:
     return "not slow" in marker_expression and path in SLOW_FOLDERS
 
 
-def in_sample(indices: Iterable[int]) -> bool:
-    """Return whether the fast lane runs a case of a matrix.
+def in_sample(indices: Iterable[int], one_in: int = SAMPLED) -> bool:
+    """Return whether a case of a matrix is in the sample of a lane.
 
     Args:
         indices: Index of the case's value of each parameter. Parameters of one `parametrize` share an index.
+        one_in: Number of cases of which one is in the sample.
 
     >>> [number for number in range(10) if in_sample([number, number])]
     [0, 6]
     >>> [(row, column) for row in range(2) for column in range(8) if in_sample([row, column])]
     [(0, 0), (0, 6), (1, 5)]
     """
-    return sum(set(indices)) % SAMPLED == 0
+    return sum(set(indices)) % one_in == 0
 
 
 def mark_slow(items: Iterable[pytest.Item]) -> None:
-    """Mark tests as `slow`.
+    """Mark tests as `slow`, and some of them as `long`.
 
-    They are those of `SLOW_FOLDERS`, those that read a data set beside the checkout, and the cases of
-    matrices that are not in the sample.
+    Slow are those of `SLOW_FOLDERS`, those that read a data set beside the checkout, and the cases of
+    matrices that are not in the sample of the fast lane; long are the cases that `make test-all` leaves out.
     """
     for item in items:
         in_slow_folder = any(item.path.is_relative_to(folder) for folder in SLOW_FOLDERS)
         reads_shared_data = SHARED_DATA_FIXTURES & set(getattr(item, "fixturenames", ()))
-        if in_slow_folder or reads_shared_data or not _is_sampled(item):
+        if in_slow_folder or reads_shared_data or not _is_sampled(item, SAMPLED):
             item.add_marker(pytest.mark.slow)
+        if not _is_sampled(item, SAMPLED_IN_ALL):
+            item.add_marker(pytest.mark.long)
 
 
-def _is_sampled(item: pytest.Item) -> bool:
-    """Return whether a test is no case of a matrix, or one of the sample.
+def _is_sampled(item: pytest.Item, one_in: int) -> bool:
+    """Return whether a test is no case of a matrix, or one of the sample of one in so many.
 
     Raises:
         pytest.UsageError: If a test marked `matrix` has no parameters, so that it would always run.
@@ -122,4 +128,4 @@ def _is_sampled(item: pytest.Item) -> bool:
     case = getattr(item, "callspec", None)
     if case is None:
         raise pytest.UsageError(f"{item.nodeid} is marked as a matrix, and has no parameters")
-    return in_sample(case.indices.values())
+    return in_sample(case.indices.values(), one_in)
