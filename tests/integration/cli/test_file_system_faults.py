@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -351,7 +352,8 @@ def test_a_run_stopped_during_its_query_changes_nothing(number: signal.Signals, 
         assert run_process.stdout is not None
         assert run_process.stdout.read() == b""
     os.close(controller)
-    assert output.endswith(b"error: Stopped; nothing was published.\r\n")
+    plain = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", output)
+    assert plain.endswith(b"error: Stopped; nothing was published.\r\n")
     assert b"Traceback" not in output
     assert contents(tmp_path) == before
     assert list((tmp_path / "scratch").iterdir()) == []
