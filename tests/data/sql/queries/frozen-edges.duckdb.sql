@@ -66,11 +66,11 @@ customers AS (
   SELECT
     CAST(customer_id AS VARCHAR) AS customer_id,
     CASE
-      WHEN customer_id IS NULL THEN order_id
       WHEN order_id < '!' THEN CASE
         WHEN order_id = ' non_positive_quantity' THEN 'non_positive_quantity'
         WHEN order_id = ' non_positive_price' THEN 'non_positive_price'
       END
+      WHEN customer_id IS NULL THEN order_id
     END AS reason,
     MIN(first_order_date) AS first_order_date,
     MAX(last_order_date) AS last_order_date,
