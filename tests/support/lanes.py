@@ -3,8 +3,8 @@
 A lane is a marker expression and a Hypothesis profile; the Makefile combines them:
 
 - `make test`: profile `fast`, all tests but those marked `slow` or `long`, a sample of those marked `matrix`.
-- `make test-all`: profile `ci`, all tests but those marked `long`, half of those marked `matrix`.
-- `make test-long`: profile `long`, the tests marked `long`, the other half of those marked `matrix`, and all
+- `make test-all`: profile `ci`, all tests but those marked `long`, a third of those marked `matrix`.
+- `make test-long`: profile `long`, the tests marked `long`, the rest of those marked `matrix`, and all
   property tests, with random examples.
 """
 
@@ -31,7 +31,7 @@ LEAST_EXAMPLES: Final = {"fast": 2, "ci": 3, "long": 3}
 """Profile -> least number of examples of a property test that names a number."""
 SAMPLED: Final = 6
 """Of the cases of a test marked `matrix`, the fast lane runs one in so many."""
-SAMPLED_IN_ALL: Final = 2
+SAMPLED_IN_ALL: Final = 3
 """Of the cases of a test marked `matrix`, `make test-all` runs one in so many; a divisor of `SAMPLED`."""
 GENERATION: Final = (Phase.explicit, Phase.reuse, Phase.generate)
 """Phases of profile `fast`; the other profiles shrink a failing example too, which may take five minutes."""
