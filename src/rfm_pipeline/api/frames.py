@@ -48,7 +48,7 @@ def select_ordered(select: str, columns: Sequence[str], segments: Sequence[str])
     """Return a query of `columns` whose segment is an ENUM, from the worst segment to the best.
 
     Args:
-        select: What stands behind FROM, with the order of the rows.
+        select: Query without its SELECT list: the relation after FROM, and ORDER BY.
         columns: Names of the columns; `segment` may be one of them.
         segments: Names of all segments from best to worst.
     """

@@ -229,7 +229,7 @@ def resampled_moves_sql(spec: QuerySpec, segments: str, resampled: str) -> str:
     """Return the SELECT of how many customers the replicates' edges move, by segment.
 
     `moved` counts pairs of a customer and a replicate in which the segment is another one; `r_moved`,
-    `f_moved` and `m_moved` those in which the score is. A segment of which nobody moves has no row.
+    `f_moved` and `m_moved` those in which the score is. A segment without customers who move has no row.
 
     Args:
         spec: The query's specification, without the method `ntile`.

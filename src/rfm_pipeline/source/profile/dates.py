@@ -56,7 +56,10 @@ _EXPLANATIONS = {
     "excel_serial": "days of a spreadsheet",
 }
 _ANY = "any"
-_MISSING_DATES = {"0001": "0001-01-01", "1899": "1899-12-30", "1900": "1900-01-01", "1970": "1970-01-01"}
+_MISSING_DATES = {
+    "0001": "0001-01-01", "1601": "1601-01-01", "1753": "1753-01-01", "1899": "1899-12-30",
+    "1900": "1900-01-01", "1970": "1970-01-01",
+}  # fmt: skip
 """Year -> date that programs write for a missing one: day 0 or 1 of their calendars."""
 ZONE_NAMES = frozenset(
     {"timezone", "tz", "zeitzone", "fuseauhoraire", "zonahoraria", "fusoorario", "tijdzone"}

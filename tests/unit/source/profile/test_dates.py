@@ -364,6 +364,8 @@ def test_values_of_other_kinds_are_no_months() -> None:
         (Kind.TEXT, ["25/01/2024", "01/01/1900", "01/01/1900"], "1900-01-01"),
         (Kind.TIMESTAMP, ["2026-01-05 10:00:00", "0001-01-01 00:00:00", "0001-01-01 00:00:00"], "0001-01-01"),
         (Kind.DATE, ["2026-01-05", "1899-12-30", "1899-12-30"], "1899-12-30"),
+        (Kind.TEXT, ["2026-01-05", "1753-01-01", "1753-01-01T00:00:00"], "1753-01-01"),
+        (Kind.TEXT, ["25/01/2024", "01/01/1601", "01/01/1601"], "1601-01-01"),
     ],
 )
 def test_dates_that_may_be_missing_ones_are_stated(kind: Kind, values: Sequence[str], date: str) -> None:
