@@ -103,7 +103,7 @@ def compare_dates(
     if first is None:
         raise UsageError(
             f"{label} has no result before {last} to compare with.",
-            "publish another date, or fill the history: rfm backfill --from DATE --until DATE.",
+            "publish another date, or fill the history: rfm backfill SOURCE --from DATE --until DATE.",
         )
     for day in (first, last):
         if day not in dates:

@@ -17,7 +17,7 @@ _FULL_TINT = 0.6
 def cohorts_card(periods: Periods, formatter: NumberFormatter) -> str:
     """Return the card of the cohorts: share that bought again, and revenue, by period."""
     if not periods.cohorts:
-        backfill = "<code>rfm backfill --from DATE --until DATE --every month</code>"
+        backfill = "<code>rfm backfill SOURCE --from DATE --until DATE --every month</code>"
         reason = f"Cohorts need several results: {backfill} fills the history."
         if periods.has_window:
             reason = (
