@@ -278,7 +278,10 @@ def _blank_rows(
 
 
 def _has_same(row: Row, above: Row, columns: Sequence[int]) -> bool:
-    return all(_has_value(row, column) and row[column] == above[column] for column in columns)
+    return all(
+        _has_value(row, column) and _has_value(above, column) and row[column] == above[column]
+        for column in columns
+    )
 
 
 def _is_text(cell: str) -> bool:

@@ -69,6 +69,7 @@ def scan(folder: Path) -> Any:
 @example(["c1,o1,2024-01-02,5\nGrand Total,o2,2024-01-03,5"], "\n")
 @example(["c1,o1,2024-01-02,5\n,,2024-01-02,6\n,,2024-01-02,7\n"], "\n")
 @example(["c1,o1,2024-01-02,5\n\n"], "\n")
+@example(["c1\n,,2024-01-02,5"], "\n")
 @max_examples(200)
 def test_a_file_with_a_known_header_row_is_read_as_detection_would(
     tmp_path_factory: pytest.TempPathFactory, bodies: list[str], line_end: str
