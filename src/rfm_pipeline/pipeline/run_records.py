@@ -20,6 +20,7 @@ from rfm_pipeline.pipeline.source_identity import source_identity
 from rfm_pipeline.results.run_history import tables_of
 from rfm_pipeline.results.run_record import RunRecord
 from rfm_pipeline.results.run_result import RunResult
+from rfm_pipeline.sql.partition_pruning import first_partition
 from rfm_pipeline.sql.publish import record_sql
 
 
@@ -95,7 +96,7 @@ def _new_record(start: RunStart, plan: Plan, status: str, as_of: date | None) ->
         engine=plan.warehouse.engine,
         version=__version__,
         config_hash=plan.settings.config_hash,
-        rules=rules_of(plan.settings),
+        rules={**rules_of(plan.settings), **_pruning(plan)},
         identity=source_identity(plan),
     )
 
@@ -107,6 +108,12 @@ def rules_of(settings: Settings) -> dict[str, object]:
         "scoring": msgspec.to_builtins(settings.scoring, enc_hook=str),
         "segments": msgspec.to_builtins(settings.segments, enc_hook=str),
     }
+
+
+def _pruning(plan: Plan) -> dict[str, str]:
+    """Return the first day of the partitions that the run read, as `reads_from`; empty if it read all."""
+    first = first_partition(plan.source.partition, plan.mapping, plan.settings)
+    return {} if first is None else {"reads_from": first.isoformat()}
 
 
 def save_run_record(plan: Plan, record: RunRecord) -> str:

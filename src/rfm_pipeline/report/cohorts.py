@@ -21,7 +21,8 @@ def cohorts_card(periods: Periods, formatter: NumberFormatter) -> str:
         reason = f"Cohorts need several results: {backfill} fills the history."
         if periods.has_window:
             reason = (
-                "With a time window, the date of a customer's first order is unknown: there are no cohorts."
+                "With a time window, the date of a customer's first order is unknown: there are no cohorts. "
+                f"A destination of its own without a window has them: {backfill} with <code>--to</code>."
             )
         return f'<section class="card"><h3>Cohorts</h3><p>{reason}</p></section>'
     unit = "month" if periods.is_monthly else "period"

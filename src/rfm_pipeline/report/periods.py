@@ -106,7 +106,7 @@ def collect_periods(
     if history is None or len(dates) == 1:
         return Periods(tuple(map(_whole_result, records)))
     found = rows(periods_sql(history, dates, dialect))
-    if any(row["aged"] for row in found) or any(map(_excludes_by_window, records)):
+    if any(row["aged"] for row in found) or any(record.leaves_out_older_orders for record in records):
         return Periods(tuple(map(_whole_result, records)), has_window=True)
     gained: dict[date, dict[str, Decimal]] = {}
     for row in found:
@@ -141,11 +141,6 @@ def _whole_result(record: RunRecord) -> Period:
         {figures.segment: figures.customers for figures in segments},
         {figures.segment: figures.revenue for figures in segments},
     )
-
-
-def _excludes_by_window(record: RunRecord) -> bool:
-    exclusions = record.statistics.exclusions if record.statistics else ()
-    return any(excluded.reason == "outside_window" and excluded.lines for excluded in exclusions)
 
 
 def _month(day: date) -> int:

@@ -57,7 +57,8 @@ class RunRecord(Struct, frozen=True):
         as_of_date: The as-of date; None if the run failed before it was known.
         source: The source as configured; None if it was a data frame.
         engine, version, config_hash: What computed the result, and from which settings.
-        rules: `scoring` and `segments` as configured, `scoring_version` and `checksum`, in plain values.
+        rules: `scoring` and `segments` as configured, `scoring_version` and `checksum`, in plain values; and
+            `reads_from`, if partitions before that day were not read.
         identity: What identifies the source; stored with the rules. None if an earlier version recorded the
             run.
         statistics: What was computed; None if the run failed. What an incremental run read is stored with
@@ -112,6 +113,13 @@ class RunRecord(Struct, frozen=True):
     def scoring_version(self) -> int:
         """Version of the scoring rule (`config.scoring.SCORING_VERSION`); 1 if the record has none."""
         return int(self.rules.get("scoring_version", 1))
+
+    @property
+    def leaves_out_older_orders(self) -> bool:
+        """Whether orders before a time window were left out: excluded by it, or not read."""
+        exclusions = self.statistics.exclusions if self.statistics else ()
+        is_excluded = any(excluded.reason == "outside_window" and excluded.lines for excluded in exclusions)
+        return is_excluded or "reads_from" in self.rules
 
     @property
     def is_in_history(self) -> bool:

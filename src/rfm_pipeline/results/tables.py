@@ -115,8 +115,8 @@ RUN_COLUMNS: Mapping[str, PublishedColumn] = {
     "config_hash": PublishedColumn("text", "Hash of the settings that can change the result."),
     "rules": PublishedColumn(
         "text",
-        "Scoring and segments as configured, what identifies the source, the rows' checksum, and the parts"
-        " that an incremental run read, in JSON.",
+        "Scoring and segments as configured, what identifies the source, the rows' checksum, the parts that"
+        " an incremental run read, and the first day of the partitions that were read, in JSON.",
     ),
     "rows_read": PublishedColumn("integer", "Number of lines read."),
     "rows_kept": PublishedColumn("integer", "Number of lines kept."),

@@ -88,3 +88,13 @@ def test_a_narrower_read_is_no_drop_of_the_lines(partitioned: Any, rfm: Rfm) -> 
     assert rfm(*RUN).json["rows"]["read"] == 23
     partitioned(LINES + old, date(2024, 3, 1), is_required=False)
     assert rfm(*RUN).json["rows"]["read"] == 2
+
+
+@pytest.mark.slow
+def test_a_report_has_no_cohorts_where_older_partitions_were_not_read(partitioned: Any, rfm: Rfm) -> None:
+    """Ann is no new customer of March: her first order is in a partition that no run has read."""
+    partitioned(LINES, None, is_required=True)
+    for day in ("2024-02-25", "2024-03-01"):
+        assert "outside_window" not in rfm(*RUN, "--as-of", day).json["rows"]["excluded"]
+    assert rfm("report", "-o", "report.html").code == 0
+    assert "there are no cohorts" in Path("report.html").read_text(encoding="utf-8")
