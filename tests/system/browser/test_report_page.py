@@ -183,6 +183,26 @@ def test_marks_explain_themselves_and_choose_their_segment(chromium: Browser, re
         assert opened.messages == []
 
 
+def test_a_touch_explains_a_mark_and_a_touch_elsewhere_hides_that(chromium: Browser, report: Path) -> None:
+    phone = {"has_touch": True, "is_mobile": True, "viewport": {"width": 375, "height": 800}}
+    with open_page(chromium, report, **phone) as opened:
+        page, tip = opened.page, opened.page.locator("#tip")
+        mark = page.locator("[data-part=segments] [data-s='1'] rect").first
+        expected = page.locator("#segment option").nth(2).inner_text()
+        for elsewhere in ("#view h2 >> nth=0", "header h1"):
+            mark.tap()
+            assert tip.inner_text().startswith(f"{expected}: ")
+            assert opened.status.startswith("All customers: ")
+            page.locator(elsewhere).tap()
+            assert not tip.is_visible()
+            assert opened.status.startswith("All customers: ")
+        mark.tap()
+        mark.tap()
+        assert opened.status.startswith(f"{expected}: ")
+        assert not tip.is_visible()
+        assert opened.messages == []
+
+
 def test_an_address_with_a_choice_opens_it(chromium: Browser, report: Path) -> None:
     with open_page(chromium, report) as opened:
         name = opened.segments[1]
