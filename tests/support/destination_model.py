@@ -94,7 +94,8 @@ class World:
         records: Rows of the runs table, oldest first.
         recorded: Number of runs that were ever recorded.
         has_views: Whether the current result and the history are views, so that dropping one loses no row.
-        current_date: As-of date of the current result behind the view.
+        current_date: As-of date of the current result behind the view; a dropped view hides it from readers,
+            and not from rfm.
         behind_history: Rows behind the view of the history while it does not exist.
     """
 
@@ -119,7 +120,17 @@ class World:
     @property
     def as_of(self) -> date | None:
         """As-of date of the current result; None if it is empty."""
-        return max((row["as_of_date"] for row in self.current or ()), default=None)
+        current = self.current
+        if current is None and self.has_views and self.current_date:
+            current = self.known_history.get(self.current_date)
+        return max((row["as_of_date"] for row in current or ()), default=None)
+
+    @property
+    def known_history(self) -> Mapping[date, Sequence[Row]]:
+        """The history as rfm knows it, which reads the tables behind a view that was dropped."""
+        if self.history is None:
+            return self.behind_history if self.has_views else {}
+        return self.history
 
     def active(self) -> dict[date, Record]:
         """Return the last run of each as-of date that later runs compare with, in ascending order."""
@@ -230,7 +241,7 @@ class World:
             target = next((record for record in self.records or () if record.token == token), None)
         if target is None or target.kind == "rollback" or not target.rows:
             return 2
-        rows = (self.history or {}).get(target.as_of)
+        rows = self.known_history.get(target.as_of)
         if rows != target.rows:
             return 2
         self.current, self.current_date = rows, target.as_of
@@ -255,9 +266,7 @@ class World:
             frozen,
         )
         before = self.day_before(as_of)
-        earlier = {
-            row["customer_id"]: row for row in ((self.history or {}).get(before, ()) if before else ())
-        }
+        earlier = {row["customer_id"]: row for row in (self.known_history.get(before, ()) if before else ())}
         rows = []
         for row in computed.segments:
             known = earlier.get(row["customer_id"])

@@ -22,7 +22,6 @@ from rfm_pipeline.results.forgotten import FORGET, ForgetEntry, Forgotten, forge
 from rfm_pipeline.results.json_values import to_plain
 from rfm_pipeline.results.run_history import DestinationState, read_state, tables_of
 from rfm_pipeline.results.run_record import Checksum, RunRecord
-from rfm_pipeline.results.tables import SUFFIXES
 from rfm_pipeline.sql.dialects.base import Dialect
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.forget import are_customers, forget_sql, normalized_ids_sql, rows_of_customers_sql
@@ -30,6 +29,8 @@ from rfm_pipeline.sql.publish import record_sql, unchanged_sql
 from rfm_pipeline.warehouse.factory import open_destination
 
 _MAX_CUSTOMERS = 1_000
+_TABLES = ("current", "history")
+"""The tables with rows of customers."""
 
 
 class Forgot(Struct, frozen=True):
@@ -119,10 +120,10 @@ def _forget(
     dialect = dialect_of(destination.engine)
     with destination.open_for_reading():
         state = read_state(destination)
-        if not state.tables.issuperset(SUFFIXES):
+        if state.tables.isdisjoint(_TABLES):
             raise UsageError(f"{destination.label} has no result.", "--to names another destination.")
         ids = _normalized(destination, customers, dialect)
-        found = _Found(frozenset(), 0, 0, {}) if undo else _find(destination, list(ids), dialect)
+        found = _Found(frozenset(), 0, 0, {}) if undo else _find(destination, state, list(ids), dialect)
         known = state.forgotten if state.forgotten.salt else Forgotten(secrets.token_hex(16))
         _refuse_unknown(ids, found, known, destination.label, undo=undo)
         renewed = {} if dry_run else _renewed_checksums(destination, state, found, list(ids), dialect)
@@ -171,10 +172,12 @@ def _normalized(destination: Destination, customers: Sequence[str], dialect: Dia
     return ids
 
 
-def _find(destination: Destination, ids: Sequence[str], dialect: Dialect) -> _Found:
+def _find(destination: Destination, state: DestinationState, ids: Sequence[str], dialect: Dialect) -> _Found:
     current, history = (
         destination.rows(rows_of_customers_sql(destination.table(name), ids, dialect))
-        for name in ("current", "history")
+        if name in state.tables
+        else ()
+        for name in _TABLES
     )
     return _Found(
         frozenset(row["customer_id"] for row in (*current, *history)),

@@ -77,6 +77,8 @@ def rollback(configuration: Configuration, run_id: str | None, observer: RunObse
         state = read_state(destination)
         target = _target(state, run_id, destination.label)
         assert target.as_of_date is not None  # a result in the history has a date
+        if "history" not in state.tables:
+            raise _no_rows_error(target)
         customers, revenue = _check_history(destination, target)
         restored = replace(
             target,
@@ -144,10 +146,7 @@ def _check_history(destination: Destination, target: RunRecord) -> tuple[int, De
         f"WHERE as_of_date = {dialect_of(destination.engine).literal(target.as_of_date or date.min)}"
     )
     if row["customers"] == 0:
-        raise UsageError(
-            f"The history has no rows as of {target.as_of_date} any more.",
-            f"compute them again: rfm run --as-of {target.as_of_date}.",
-        )
+        raise _no_rows_error(target)
     if {row["first_run"], row["last_run"]} != {target.run_id}:
         raise UsageError(
             f"The rows of the run {target.run_id} were replaced by those of {row['last_run']}, for the same"
@@ -162,3 +161,10 @@ def _check_history(destination: Destination, target: RunRecord) -> tuple[int, De
             f"compute them again: rfm run --as-of {target.as_of_date}.",
         )
     return row["customers"], Decimal(row["revenue"])
+
+
+def _no_rows_error(target: RunRecord) -> UsageError:
+    return UsageError(
+        f"The history has no rows as of {target.as_of_date} any more.",
+        f"compute them again: rfm run --as-of {target.as_of_date}.",
+    )

@@ -143,6 +143,21 @@ def _known_customers(plan: Plan, as_of: date) -> int:
     return int(row["customers"])
 
 
+def unrecorded_notes(plan: Plan) -> tuple[str, ...]:
+    """Return a note if the run of the current result is not on record; none if it is, or there is none."""
+    current = plan.state.as_of
+    if current is None or current in plan.state.dates:
+        return ()
+    if "runs" not in plan.state.tables:
+        lost = "customers that `rfm forget` removed are no longer left out"
+        return (
+            f"the table of the runs is missing: earlier results are not compared with this one, and {lost}",
+        )
+    return (
+        f"the run of the current result, as of {current}, is not on record: it is not compared with this one",
+    )
+
+
 def last_run(plan: Plan, as_of: date | None, *, has_other_customers: bool) -> tuple[RunRecord | None, bool]:
     """Return the run of the newest date up to `as_of`, and whether it read another source.
 

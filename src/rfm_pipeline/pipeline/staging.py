@@ -44,7 +44,7 @@ from rfm_pipeline.pipeline.shared_orders import (
     has_shared_orders,
     refuse_different_orders,
 )
-from rfm_pipeline.pipeline.source_identity import has_other_customers, last_run
+from rfm_pipeline.pipeline.source_identity import has_other_customers, last_run, unrecorded_notes
 from rfm_pipeline.results.run_history import previous_date
 from rfm_pipeline.results.run_result import RunResult
 from rfm_pipeline.results.statistics import Excluded, RunStatistics
@@ -112,6 +112,7 @@ def stage_result(start: RunStart, plan: Plan, observer: RunObserver) -> RunResul
             *plan.notes,
             *plan.source_state.notes(),
             *rule_notes(plan),
+            *unrecorded_notes(plan),
             *counts.lines.keys.notes(plan.spec.reading),
             *([describe_parts(parts, warehouse.engine)] if parts else []),
         ),

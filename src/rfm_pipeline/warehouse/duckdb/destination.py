@@ -67,6 +67,7 @@ class DuckDBDestination:
         self._settings = settings
         self._kept = KeptResults(self._file, table, settings.storage_version)
         self._is_attached = False
+        self._dropped_views = frozenset[str]()
 
     @property
     def label(self) -> str:
@@ -78,6 +79,9 @@ class DuckDBDestination:
         return self._kept.orders_folder
 
     def table(self, name: str) -> str:
+        if name in self._dropped_views:
+            # The rows are in the tables behind the view, which the next change creates again.
+            return f"(\n{self._view_sql(name, self.table('rows'), self.table('dates'))}\n)"
         return qualified_name(_CATALOG, "main", self._name(name))
 
     def _name(self, role: str) -> str:
@@ -88,7 +92,9 @@ class DuckDBDestination:
         if not self._file.exists():
             return frozenset()
         with self.open_for_reading():
-            return frozenset(recognize_destination(self._table, self._catalog())) & SUFFIXES.keys()
+            existing = recognize_destination(self._table, self._catalog()).keys()
+        self._dropped_views = self.layout.views - existing if "rows" in existing else frozenset()
+        return (self._dropped_views | existing) & SUFFIXES.keys()
 
     def rows(self, select: str) -> Sequence[dict[str, Any]]:
         with self.open_for_reading():
@@ -236,6 +242,7 @@ class DuckDBDestination:
         Raises:
             DestinationError: If another program has made a table of one of the names.
         """
+        self._dropped_views = frozenset()
         layout, catalog = self.layout, self._catalog()
         is_marked = recognize_destination(self._table, catalog)
         to_convert = frozenset[str]()
@@ -270,9 +277,11 @@ class DuckDBDestination:
         return [f"CREATE TABLE {self.table(role)} ({definitions})", *self._describe_columns_sql(role)]
 
     def _create_view_sql(self, role: str) -> list[str]:
-        rows, dates = qualified_name(self._name("rows")), qualified_name(self._name("dates"))
-        select = view_sql(role, rows, dates, dialect_of(self.engine))
+        select = self._view_sql(role, qualified_name(self._name("rows")), qualified_name(self._name("dates")))
         return [f"CREATE OR REPLACE VIEW {self.table(role)} AS\n{select}", *self._describe_columns_sql(role)]
+
+    def _view_sql(self, role: str, rows: str, dates: str) -> str:
+        return view_sql(role, rows, dates, dialect_of(self.engine))
 
     def _describe_columns_sql(self, role: str) -> list[str]:
         return [
