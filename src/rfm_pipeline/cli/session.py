@@ -42,8 +42,10 @@ class Session(Struct, frozen=True):
         return self._notifier.use_configuration(load_configuration(flags, config=config))
 
     def add_result(self, result: RunResult) -> RunResult:
-        """Record a published result for the JSON log and the notification; return it."""
+        """Record a published result for the JSON log and the notification, print its warnings; return it."""
         json_log.log_published(result)
+        for sentence in result.warnings:
+            json_log.warn(sentence)
         return self._notifier.add_result(result)
 
 

@@ -23,7 +23,7 @@ from rfm_pipeline.errors import (
     RfmError,
     UsageError,
 )
-from rfm_pipeline.pipeline.checksums import compute_checksums
+from rfm_pipeline.pipeline.checksums import compute_checksums, edited_results
 from rfm_pipeline.pipeline.digest import weekly_digest
 from rfm_pipeline.pipeline.output_files import OutputFiles
 from rfm_pipeline.pipeline.plan import Plan, open_plan
@@ -140,12 +140,13 @@ def execute_run(start: RunStart, plan: Plan, observer: RunObserver) -> RunResult
         _publish(plan, record)
         with _after_commit():
             outputs.move()
-            reports = _write_report(plan) if start.kind == "run" else ()
+            reports, warnings = _write_report(plan, record) if start.kind == "run" else ((), ())
             digest = weekly_digest(plan, start.started_at) if start.kind == "run" else ()
         return replace(
             result,
             outputs=(*outputs.names, *reports),
             digest=digest,
+            warnings=warnings,
             duration_s=(now() - start.started_at).total_seconds(),
             usage=plan.warehouse.usage(),
         )
@@ -232,27 +233,44 @@ def _after_commit() -> Iterator[None]:
         raise KeyboardInterrupt("Stopped; the result had been published.") from error
 
 
-def _write_report(plan: Plan) -> tuple[str, ...]:
-    """Write the report of the published result if one is configured; return its path.
+def _write_report(plan: Plan, record: RunRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Write the report of the published result if one is configured.
+
+    Args:
+        plan: The plan of the run.
+        record: The record of the run, which has just written the rows of its date.
+
+    Returns:
+        The path of the report, and a warning if it shows dates whose rows were edited; none of either if no
+        report is configured.
 
     Raises:
         OutputError: If it can't be written; the result is published all the same.
     """
     settings, destination = plan.settings.report, plan.warehouse.destination
     if settings.file is None:
-        return ()
-    from rfm_pipeline.report.data import report_source
+        return (), ()
+    from rfm_pipeline.report.data import dates_read, report_source
     from rfm_pipeline.report.write import write_report
 
     try:
         with destination.open_for_reading():
-            write_report(report_source(destination, read_state(destination)), settings, settings.file)
+            state = read_state(destination)
+            source = report_source(destination, state)
+            earlier = [day for day in dates_read(source, state.as_of) if day != record.as_of_date]
+            edited = tuple(sorted(edited_results(destination, state, earlier)))
+            write_report(replace(source, edited=edited), settings, settings.file)
     except RfmError as error:
         raise OutputError(
             f"The result was published, but not reported: {lower_first(error.message)}",
             f"`rfm report` writes it again; {error.hint}" if error.hint else "`rfm report` writes it again.",
         ) from error
-    return (str(settings.file),)
+    days = ", ".join(map(str, edited))
+    warning = (
+        f"The report {settings.file} shows rows that were edited: those as of {days} are not what the runs"
+        " published. `rfm run --as-of DATE` computes them again."
+    )
+    return (str(settings.file),), (warning,) if edited else ()
 
 
 @contextmanager

@@ -35,6 +35,7 @@ class ReportSource(Struct, frozen=True):
         history: Quoted SQL name of the table of earlier results; None if there is no such table.
         runs: The runs of the active results by as-of date, ascending, with the result's own run.
         to: The destination in the form that `--to` takes; None if the result is at none.
+        edited: The as-of dates whose rows are not those that their runs published.
     """
 
     label: str
@@ -44,6 +45,7 @@ class ReportSource(Struct, frozen=True):
     history: str | None
     runs: Mapping[date, RunRecord]
     to: str | None = None
+    edited: tuple[date, ...] = ()
 
 
 class CustomerGroup(Struct, frozen=True):
@@ -126,6 +128,7 @@ class ReportData(Struct, frozen=True):
         top_customers: The customers listed by id, by segment, highest spend first.
         changes: What changed since the previous result; None without one.
         to: The destination in the form that `--to` takes; None if the result is at none.
+        edited: The as-of dates whose rows are not those that their runs published.
     """
 
     label: str
@@ -140,6 +143,7 @@ class ReportData(Struct, frozen=True):
     top_customers: tuple[TopCustomer, ...]
     changes: Changes | None = None
     to: str | None = None
+    edited: tuple[date, ...] = ()
 
     @property
     def customers(self) -> int:
@@ -244,6 +248,7 @@ def collect_report_data(source: ReportSource, top_customers: int) -> ReportData:
         listed,
         _changes(source, previous_as_of, run) if previous_as_of else None,
         source.to,
+        source.edited,
     )
 
 

@@ -24,6 +24,17 @@ def dates_line(view: SegmentView) -> str:
     return f"As of {view.data.as_of} · newest order {newest}{before}"
 
 
+def edited_dates_line(view: SegmentView) -> str:
+    """Return the warning that rows of earlier dates were edited; empty if none were."""
+    if not view.data.edited:
+        return ""
+    days = ", ".join(map(str, view.data.edited))
+    return (
+        f'<p class="edited"><b>Edited rows.</b> The rows as of {days} are not those that the runs published.'
+        " Figures of these dates, and changes since, may be wrong.</p>"
+    )
+
+
 def headline(view: SegmentView, formatter: NumberFormatter) -> str:
     """Return the tiles with the view's totals and averages."""
     totals, data = view.totals, view.data

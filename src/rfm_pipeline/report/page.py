@@ -19,7 +19,7 @@ from rfm_pipeline.report.charts.svg import DARK, LIGHT, chart_css
 from rfm_pipeline.report.cohorts import cohorts_card
 from rfm_pipeline.report.data import ReportData
 from rfm_pipeline.report.evaluation import EvaluationFile, evaluation_section
-from rfm_pipeline.report.first_screen import dates_line
+from rfm_pipeline.report.first_screen import dates_line, edited_dates_line
 from rfm_pipeline.report.number_format import NumberFormatter, escape_html
 from rfm_pipeline.report.run_facts import run_facts
 from rfm_pipeline.report.sections import sections
@@ -57,6 +57,7 @@ def render_page(
         shop=escape_html(settings.shop or "Recency, frequency, monetary"),
         heading=escape_html(settings.title),
         dates=dates_line(whole),
+        edited=edited_dates_line(whole),
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)};"
         " base-uri 'none'; form-action 'none'",
         style=style,

@@ -32,6 +32,7 @@ class RunResult(Struct, frozen=True):
         notes: Facts about the source worth knowing, one sentence each.
         drift: How far frozen edges are from today's; None if no edges are frozen.
         digest: Sentences about the result for a chat, if it is the first one of a week and they are wanted.
+        warnings: Problems that did not stop the run, one sentence each.
     """
 
     run_id: str
@@ -49,6 +50,7 @@ class RunResult(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     drift: Drift | None = None
     digest: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_rejected(self) -> bool:
@@ -67,6 +69,7 @@ class RunResult(Struct, frozen=True):
             "source": self.source,
             "columns": dict(self.columns),
             "notes": list(self.notes),
+            "warnings": list(self.warnings),
             "rows": {
                 "read": statistics.rows_read,
                 "kept": statistics.rows_kept,

@@ -139,3 +139,18 @@ def test_results_without_a_checksum_are_used_and_said_to_have_none(published: Pa
     assert restored.code == 0
     assert "No checksum: an earlier version of rfm published this result." in restored.stdout
     assert "Champions of the World" in {row["segment"] for row in current(published)}
+
+
+@pytest.mark.slow
+def test_the_report_of_a_run_says_which_dates_were_edited(published: Path, rfm: Rfm) -> None:
+    edit(published, "monetary = monetary + 100")
+    run = ("run", "orders.csv", "--as-of", day(30), "--report", "report.html", "--json")
+    ended, page = rfm(*run), published.with_name("report.html")
+    assert ended.code == 0, ended.stderr
+    (sentence,) = ended.json["warnings"]
+    assert f"shows rows that were edited: those as of {day(10)} are not what the runs published" in sentence
+    assert sentence in " ".join(ended.stderr.split())
+    assert f"The rows as of {day(10)} are not those that the runs published." in page.read_text("utf-8")
+    assert rfm("run", "orders.csv", "--as-of", day(10), "-q").code == 0
+    ended = rfm(*run)
+    assert (ended.json["warnings"], "Edited rows" in page.read_text("utf-8")) == ([], False)
