@@ -109,6 +109,8 @@ def log_published(result: RunResult) -> None:
         mark_published()
     if not is_enabled():
         return
+    from rfm_pipeline.results.json_values import to_plain
+
     statistics = result.statistics
     for audit in result.audits:
         severity: _Severity = "WARNING" if audit.status == "warning" else "INFO"
@@ -123,6 +125,7 @@ def log_published(result: RunResult) -> None:
         customers=statistics.customers,
         rows_read=statistics.rows_read,
         rows_kept=statistics.rows_kept,
+        parts=_known(to_plain(statistics.parts)),
         duration_s=round(result.duration_s, 3),
         bytes_processed=result.usage.bytes_processed,
     )
@@ -201,6 +204,10 @@ def _log_package_records() -> None:
     logger = logging.getLogger("rfm_pipeline")
     logger.setLevel(logging.INFO)
     logger.handlers = [EventHandler()]
+
+
+def _known(fields: dict[str, Any] | None) -> dict[str, Any] | None:
+    return fields and {name: value for name, value in fields.items() if value is not None}
 
 
 def _write(severity: _Severity, event: str, message: str, **fields: Any) -> None:

@@ -65,6 +65,18 @@ def test_a_run_logs_its_steps_its_audits_and_its_result(rfm: Rfm, orders: Path) 
     assert (last["as_of"], last["destination"]) == (result["as_of"], result["destination"])
 
 
+@pytest.mark.slow
+def test_an_incremental_run_logs_how_many_parts_it_read(rfm: Rfm, tmp_path: Path) -> None:
+    (tmp_path / "orders").mkdir()
+    for number in (1, 2):
+        (tmp_path / "orders" / f"{number}.csv").write_text(
+            ORDERS.replace("A1", f"A{number}0"), encoding="utf-8"
+        )
+        ended = rfm("run", "orders", "--incremental", "--same-order", "last", *JSON)
+        (parts,) = [event["parts"] for event in read_events(ended.stderr) if event["event"] == "published"]
+    assert parts == {"read": 1, "kept": 1}
+
+
 def test_writing_outputs_is_a_step(rfm: Rfm, orders: Path) -> None:
     ended = rfm("run", orders, "--output", "segments.csv", "--json", *JSON)
     steps = [event["step"] for event in read_events(ended.stderr) if event["event"] == "step"]
