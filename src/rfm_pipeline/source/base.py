@@ -16,6 +16,8 @@ from rfm_pipeline.source.files import SourceFile
 if TYPE_CHECKING:
     from rfm_pipeline.source.total_rows import TotalRow
 
+UNION_BY_NAME = "union_by_name = true"
+"""Argument of a table function that matches the columns of several files by name."""
 SourceOpener = Callable[[Any, Path], "OpenedSource"]
 """Open a source on a DuckDB connection; the path is a directory for temporary copies."""
 

@@ -25,7 +25,7 @@ from rfm_pipeline.config.column_mapping import normalize_name
 from rfm_pipeline.config.questions import question
 from rfm_pipeline.config.source import SourceOptions
 from rfm_pipeline.errors import SourceError, UsageError
-from rfm_pipeline.source.base import FileRead, Scan
+from rfm_pipeline.source.base import UNION_BY_NAME, FileRead, Scan
 from rfm_pipeline.source.continuation import FillCounts, RowFill, fill_rows
 from rfm_pipeline.source.files import SourceFile, translate_os_errors
 from rfm_pipeline.source.headers import unite_headers
@@ -77,7 +77,7 @@ def scan_excel(
         table.rename(names, connection)
         total_rows |= dict.fromkeys(table.total_rows)
     copies = {str(table.path): table.file.name for table in tables}
-    arguments = [*(["union_by_name = true"] if len(copies) > 1 else []), "hive_partitioning = false"]
+    arguments = [*([UNION_BY_NAME] if len(copies) > 1 else []), "hive_partitioning = false"]
     sources = tuple(table.file for table in tables)
     read = FileRead("read_parquet", tuple(map(Path, copies)), sources, tuple(arguments))
     return Scan(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.duckdb_quoting import paths_literal
-from rfm_pipeline.source.base import FileRead, Scan
+from rfm_pipeline.source.base import UNION_BY_NAME, FileRead, Scan
 from rfm_pipeline.source.errors import translate_read_errors
 from rfm_pipeline.source.file_suffix import FileFormat
 from rfm_pipeline.source.files import SourceFile
@@ -37,7 +37,7 @@ def scan_parquet(files: Sequence[SourceFile], connection: duckdb.DuckDBPyConnect
         for file, columns in trees.items()
     ]
     keys = _partition_keys(files, {name.lower() for header in headers for name in header})
-    arguments = ["union_by_name = true"] if len(files) > 1 else []
+    arguments = [UNION_BY_NAME] if len(files) > 1 else []
     arguments += (
         ["hive_partitioning = true", "hive_types_autocast = false"] if keys else ["hive_partitioning = false"]
     )

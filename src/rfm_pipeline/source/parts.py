@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rfm_pipeline.source.base import FileRead, OpenedSource
+from rfm_pipeline.source.base import UNION_BY_NAME, FileRead, OpenedSource
 from rfm_pipeline.source.duplicates import numbered_relation
 
 
@@ -19,7 +19,7 @@ class SourcePart(Struct, frozen=True):
     Attributes:
         path: Absolute path of the file.
         reading: Hash (16 hex digits) of the call that reads it, without the path: the table function, the
-            separators, and the names of its columns.
+            separators, and the names of its columns. Whether other files are read with it does not count.
     """
 
     path: Path
@@ -87,5 +87,8 @@ def _only(read: FileRead, ids: Mapping[Path, int]) -> FileRead | None:
 
 
 def _reading(read: FileRead) -> str:
-    call = "\n".join((read.function, *read.arguments))
+    # The argument is there if several files are read, and changes no row of a file that has the columns and
+    # types of the whole source, which kept orders depend on.
+    arguments = [argument for argument in read.arguments if argument != UNION_BY_NAME]
+    call = "\n".join((read.function, *arguments))
     return hashlib.sha256(call.encode()).hexdigest()[:16]

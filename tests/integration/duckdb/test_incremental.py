@@ -129,15 +129,53 @@ def test_each_line_is_accounted_for_as_in_a_full_run(shop: Path, rfm: Rfm, chang
         add_day(number, f"c002,40-2,{day(number)},7")
 
 
-def test_an_order_with_other_lines_in_another_file_is_a_question(shop: Path, rfm: Rfm) -> None:
-    """The copies have equal totals, and only their smallest and largest lines differ."""
-    add_day(42, f"c003,twice,{day(42)},10", f"c003,twice,{day(42)},20", f"c003,twice,{day(42)},30")
-    assert parts(rfm(*RUN))[0] == 1
-    add_day(43, f"c003,twice,{day(42)},15", f"c003,twice,{day(42)},20", f"c003,twice,{day(42)},25")
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        pytest.param((15, 15, 30), id="smallest"),
+        pytest.param((10, 25, 25), id="largest", marks=pytest.mark.long),
+    ],
+)
+def test_an_order_with_other_lines_in_another_file_is_a_question(
+    shop: Path, rfm: Rfm, amounts: tuple[int, ...]
+) -> None:
+    """The copies have equal totals, and only the smallest or the largest of their lines differs."""
+    for number, each in ((42, (10, 20, 30)), (43, amounts)):
+        if number == 43:
+            assert parts(rfm(*RUN))[0] == 1
+        add_day(number, *(f"c003,twice,{day(42)},{amount}" for amount in each))
     kept, full = rfm(*RUN), rfm("run", "orders", "--to", "duckdb:full.duckdb")
     assert kept.code == full.code == 2
     assert kept.stderr == full.stderr
     assert "1 order is in several files with different lines" in kept.stderr
+
+
+@pytest.mark.long
+def test_a_new_order_is_one_of_all_orders_that_the_median_gap_is_taken_of(shop: Path, rfm: Rfm) -> None:
+    """The gaps of 10 and 35 days have a median of 22.5, and 30 days have passed: due, not yet slipping."""
+    run = (*RUN, "--preset", "lifecycle")
+    add_day(42, *(f"c900,{number},{day(number)},20" for number in (0, 10)))
+    assert rfm(*run).code == 0
+    add_day(75, f"c900,45,{day(45)},20")
+    assert parts(rfm(*run)) == (1, 4, None)
+    segments = {row["customer_id"]: row["segment"] for row in current(Path("rfm.duckdb"))}
+    assert segments["c900"] == "Due"
+
+
+@pytest.mark.long
+def test_one_file_that_becomes_two_is_not_read_again(tmp_path: Path, rfm: Rfm) -> None:
+    folder = tmp_path / "orders"
+    folder.mkdir()
+    written = write_orders(tmp_path)
+    for number, read in enumerate([(1, 0, "no orders are kept yet"), (1, 1, None)]):
+        path = folder / f"{number}.parquet"
+        names = ", ".join(f"{name} || '-{number}' AS {name}" for name in ("customer_id", "order_id"))
+        duckdb.execute(f"COPY (SELECT * REPLACE ({names}) FROM read_csv('{written}')) TO '{path}'")
+        assert parts(rfm(*RUN)) == read
+        assert is_right(rfm)
+    (folder / "0.parquet").unlink()
+    assert parts(rfm(*RUN, "--replace-source")) == (0, 1, None)
+    assert is_right(rfm, "--replace-source")
 
 
 @pytest.mark.slow
