@@ -210,7 +210,7 @@ def is_current(active: Mapping[date, RunRecord], day: date, plan: Plan) -> bool:
     """Return whether the active result of a date is the one that a run of the plan would publish.
 
     It is not if the date before it was published later, since `previous_segment` would differ; if customers
-    were forgotten since, as the edges would differ; or if somebody edited its rows in the history.
+    were forgotten since, as the edges would differ; or if somebody edited or removed its rows in the history.
 
     Args:
         active: The last run of each active as-of date.
@@ -219,6 +219,8 @@ def is_current(active: Mapping[date, RunRecord], day: date, plan: Plan) -> bool:
     """
     record = active.get(day)
     if record is None or record.config_hash != plan.settings.config_hash:
+        return False
+    if "history" not in plan.state.tables:
         return False
     if record.source != plan.settings.source_name or has_other_rule(record, plan.settings):
         return False

@@ -134,3 +134,19 @@ def test_a_run_that_lost_its_lease_leaves_the_lease_of_another_run(
         taken.description = "Held by the run 20260101T000000-abc123"
         bigquery_shop.client.create_table(taken)
     assert "rfm_segments__lease" in bigquery_shop.tables()
+
+
+@pytest.mark.long
+def test_a_dropped_history_is_no_error_of_bigquery(published: str, bigquery_shop: Shop, rfm: Rfm) -> None:
+    to = ("--to", bigquery_shop.destination)
+    before = bigquery_shop.published_rows()
+    bigquery_shop.execute(f"DROP TABLE {bigquery_shop.name('rfm_segments_history')}")
+    sentence, hint = refused(rfm("rollback", rfm("runs", "-q", *to).stdout.strip(), *to))
+    assert sentence.startswith("The history has no rows as of ")
+    assert hint.startswith("compute them again: rfm run --as-of ")
+    assert bigquery_shop.published_rows() == before
+    assert rfm("backfill", published, "--every", "stored", *to).code == 0
+    assert len(bigquery_shop.published_rows("rfm_segments_history")) == len(before)
+    bigquery_shop.execute(f"DROP TABLE {bigquery_shop.name('rfm_segments_history')}")
+    assert rfm("forget", "ann", *to, "--json").json["current"] == 1
+    assert len(bigquery_shop.published_rows()) == len(before) - 1
