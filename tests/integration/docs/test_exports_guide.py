@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from rfm_pipeline import __version__
 from rfm_pipeline.cli.commands.run import run
 from rfm_pipeline.config import presets
 from rfm_pipeline.config.loader import Configuration
@@ -88,3 +89,19 @@ def test_a_guide_links_each_script_of_a_finding() -> None:
     guides = [path.read_text(encoding="utf-8") for path in (ROOT / "docs/guides").glob("*.md")]
     linked = {name for text in guides for name in re.findall(r"\.\./\.\./findings/(\w+\.sh)", text)}
     assert linked == {path.name for path in (ROOT / "findings").glob("*.sh")}
+
+
+def test_the_comparison_names_the_versions_that_its_scripts_install() -> None:
+    page = (ROOT / "docs/guides/comparison.md").read_text(encoding="utf-8")
+    header = next(line for line in page.partition("## Measured behaviour")[2].splitlines() if "|" in line)
+    shown = re.findall(r"([\w-]+) (\d+\.\d+\.\d+)", header)
+    versions = {name.casefold(): version for name, version in shown}
+    scripts = set(re.findall(r"\.\./\.\./(findings/\w+\.sh)", page))
+    assert len(scripts) == 7
+    assert f"| rfm-pipeline {__version__} |" in header
+    for script in scripts:
+        package, version = re.findall(
+            r"(duckdb|pymc-marketing|rfm|openretailscience)==(\S+)",
+            (ROOT / script).read_text(encoding="utf-8"),
+        )[0]
+        assert versions[package] == version, script
