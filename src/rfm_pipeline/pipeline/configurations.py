@@ -80,7 +80,7 @@ def parse_choice(
     if not is_valid or unknown:
         what = f"sets '{unknown[0]}'" if is_valid else f"is '{choice}', not NAME=VALUE"
         is_text = isinstance(choice, str)
-        example = f"{option} preset=grid, or {option} bins=5,method=ntile"
+        example = f"{option} preset=grid, or {option} method=ntile"
         raise UsageError(
             f"A configuration to compare {what}; it takes {', '.join(keys[:-1])} and {keys[-1]}.",
             f"for example {example}." if is_text else 'for example {"preset": "grid", "bins": 5}.',

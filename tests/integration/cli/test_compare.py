@@ -295,7 +295,7 @@ def test_customers_are_masked_outside_a_terminal(
         (
             ("orders.csv", "--with", "window=3"),
             "A configuration to compare sets 'window'; it takes preset, bins, method and as_of.",
-            "for example --with preset=grid, or --with bins=5,method=ntile.",
+            "for example --with preset=grid, or --with method=ntile.",
         ),
         (
             ("orders.csv", "old.csv"),

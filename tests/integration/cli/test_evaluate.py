@@ -298,12 +298,12 @@ def test_fixed_edges_do_not_depend_on_the_customers_and_ntile_is_not_resampled(
         (
             ("--compare", "window=12m"),
             "A configuration to compare sets 'window'; it takes preset, bins and method.",
-            "for example --compare preset=grid, or --compare bins=5,method=ntile.",
+            "for example --compare preset=grid, or --compare method=ntile.",
         ),
         (
             ("--compare", "grid"),
             "A configuration to compare is 'grid', not NAME=VALUE; it takes preset, bins and method.",
-            "for example --compare preset=grid, or --compare bins=5,method=ntile.",
+            "for example --compare preset=grid, or --compare method=ntile.",
         ),
         (
             ("--compare", "preset=online-retail"),
