@@ -20,6 +20,7 @@ from support.googlesql_engine import googlesql
 from support.markdown import blocks
 from support.orders import EXPECTED_ROWS, ORDERS
 from support.paths import ROOT
+from support.report_shop import write_orders
 
 if TYPE_CHECKING:
     from support.googlesql import Columns
@@ -221,6 +222,19 @@ def test_the_two_variants_of_a_query_give_equal_results(destination: duckdb.Duck
     assert len(bigquery_queries) == len(duckdb_queries) >= 2
     for bigquery, duckdb_query in zip(bigquery_queries, duckdb_queries, strict=True):
         assert comparable(on_bigquery(bigquery)) == comparable(on_duckdb(destination, duckdb_query))
+
+
+@pytest.mark.slow
+def test_the_revenue_at_risk_is_that_of_a_run(rfm: Rfm, tmp_path: Path) -> None:
+    write_orders(tmp_path / "orders.csv")
+    at_risk = rfm("run", "orders.csv", "--json").json["at_risk"]
+    (query,) = (query for query in QUERIES if "at_risk" in query and engines(query) == {"DuckDB"})
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{tmp_path / 'rfm.duckdb'}' AS marketing (READ_ONLY)")
+        rows = on_duckdb(connection, query)
+    assert len(rows) > 1
+    assert sum(row["customers"] for row in rows) == at_risk["customers"]
+    assert sum(row["revenue_at_risk"] for row in rows) == Decimal(at_risk["revenue"])
 
 
 def test_trends_leave_out_dates_that_were_rolled_back(destination: duckdb.DuckDBPyConnection) -> None:
