@@ -171,8 +171,11 @@ def test_a_new_currency_stops_a_run_with_rates(rfm: Rfm) -> None:
 def test_one_result_has_the_customers_of_both_shops(rfm: Rfm) -> None:
     (query,) = [text for kind, text in BLOCK.findall(page_text("shops")) if text.startswith("-- shops.sql")]
     Path("shops.sql").write_text(query, encoding="utf-8")
+    with Path("berlin.csv").open("a", encoding="utf-8") as file:
+        file.write('"",200,2025-03-05,9.00\n')
     result = rfm("run", "shops.sql", "--json").json
     assert (result["customers"], result["orders"]) == (14, 40)
+    assert result["rows"]["excluded"] == {"missing_customer": 1}
 
 
 @pytest.mark.usefixtures("inputs")
