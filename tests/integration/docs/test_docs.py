@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from importlib import import_module
 from inspect import getdoc
 from pathlib import Path
@@ -45,6 +46,7 @@ DOCUMENTS = sorted(
 )
 
 
+@cache
 def click_command(name: str) -> Any:
     """Return a command as the click command that parses its arguments."""
     function = getattr(import_module(f"rfm_pipeline.cli.commands.{name}"), name)
@@ -78,25 +80,27 @@ def flags(name: str) -> set[str]:
     return {option for parameter in click_command(name).params for option in parameter.opts}
 
 
-# README.md and the guides of the command line
+# README.md and the pages of the documentation
 
 
-SHELL = [
-    arguments
-    for page in (README, CONFIGURATION, GETTING_STARTED)
-    for block in blocks("sh", page)
-    for arguments in command_lines(block)
-]
+def shown_commands(page: str) -> list[list[str]]:
+    """Return the arguments of each call of `rfm` in the shell blocks of a page."""
+    lines = "\n".join(blocks("sh", page)).replace("\\\n", " ").splitlines()
+    return list(command_lines("\n".join(line for line in lines if re.search(r"(^|[|&] *)rfm ", line))))
 
 
-def test_the_readme_shows_commands() -> None:
-    assert len(SHELL) >= 7
-    assert ["run", "-", "--json"] in SHELL
+def test_the_pages_show_commands() -> None:
+    commands = shown_commands(README)
+    assert len(commands) >= 7
+    assert ["run", "-", "--json"] in commands
+    pages = [(ROOT / document).read_text(encoding="utf-8") for document in DOCUMENTS]
+    assert sum(len(shown_commands(page)) for page in pages) > 150
 
 
-@pytest.mark.parametrize("arguments", SHELL, ids=" ".join)
-def test_a_documented_command_is_valid(arguments: list[str]) -> None:
-    parse(arguments)
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_commands_of_a_page_are_valid(document: str) -> None:
+    for arguments in shown_commands((ROOT / document).read_text(encoding="utf-8")):
+        parse(arguments)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
