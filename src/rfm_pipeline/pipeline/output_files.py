@@ -38,21 +38,21 @@ class OutputFiles:
         for path in self._paths:
             self._drafts[path] = warehouse.export(table, path)
 
-    def move(self) -> None:
-        """Rename the temporary files to their paths.
-
-        Raises:
-            OutputError: If a file can't be renamed; the result is published all the same.
-        """
+    def move(self) -> list[OutputError]:
+        """Rename the temporary files to their paths; return an error for each that can't be renamed."""
+        errors = []
         for path, draft in self._drafts.items():
             try:
                 draft.move()
             except OSError as error:
-                raise OutputError(
-                    f"The result was published, but the output {path} can't be written:"
-                    f" {lower_first(error.strerror or str(error))}.",
-                    "look at what is there, and run again.",
-                ) from error
+                errors.append(
+                    OutputError(
+                        f"The result was published, but the output {path} can't be written:"
+                        f" {lower_first(error.strerror or str(error))}.",
+                        "look at what is there, and run again.",
+                    )
+                )
+        return errors
 
     def __enter__(self) -> Self:
         return self

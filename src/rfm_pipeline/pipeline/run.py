@@ -5,7 +5,7 @@ Nothing here prints; a `RunObserver` receives the progress.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 
@@ -139,8 +139,13 @@ def execute_run(start: RunStart, plan: Plan, observer: RunObserver) -> RunResult
             plan.source_state.check()
         _publish(plan, record)
         with _after_commit():
-            outputs.move()
-            reports, warnings = _write_report(plan, record) if start.kind == "run" else ((), ())
+            errors = outputs.move()
+            reports, warnings = tuple[str, ...](), tuple[str, ...]()
+            try:
+                reports, warnings = _write_report(plan, record) if start.kind == "run" else ((), ())
+            except OutputError as error:
+                errors.append(error)
+            _raise_first(errors)
             digest = weekly_digest(plan, start.started_at) if start.kind == "run" else ()
         return replace(
             result,
@@ -150,6 +155,14 @@ def execute_run(start: RunStart, plan: Plan, observer: RunObserver) -> RunResult
             duration_s=(now() - start.started_at).total_seconds(),
             usage=plan.warehouse.usage(),
         )
+
+
+def _raise_first(errors: Sequence[RfmError]) -> None:
+    """Raise the first of some errors, if there is one, with the sentences of the others in its hint."""
+    for first in errors[:1]:
+        for other in errors[1:]:
+            first.add_to_hint(other.message)
+        raise first
 
 
 def _record_or_reject(start: RunStart, plan: Plan, result: RunResult) -> RunRecord:

@@ -11,9 +11,12 @@ from typing import Any
 import fastexcel
 import pytest
 
+from rfm_pipeline.pipeline import run as run_module
+from rfm_pipeline.pipeline.plan import Plan
+from rfm_pipeline.results.run_record import RunRecord
 from support.cli import Rfm
 from support.databases import empty_database
-from support.orders import EXPECTED_ROWS, ORDERS, TABLE, published, without_run_id
+from support.orders import EXPECTED_ROWS, ORDERS, TABLE, published, refused, without_run_id
 
 
 @pytest.fixture
@@ -188,3 +191,26 @@ def test_an_output_is_for_its_owner_unless_it_exists_with_another_mode(rfm: Rfm,
     (tmp_path / "a.csv").chmod(0o640)
     assert rfm("run", "orders.csv", "--quiet", *outputs).code == 0
     assert (tmp_path / "a.csv").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.slow
+def test_an_output_that_can_not_be_replaced_hides_no_other_failure(
+    rfm: Rfm, orders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders come to be in their places during the run; the output between them is written all the same."""
+    publish = run_module._publish
+
+    def publish_and_make_folders(plan: Plan, record: RunRecord) -> None:
+        publish(plan, record)
+        for name in ("a.csv", "c.html"):
+            (tmp_path / name / "full").mkdir(parents=True)
+
+    monkeypatch.setattr(run_module, "_publish", publish_and_make_folders)
+    outputs = ("-o", "a.csv", "-o", "b.csv", "--report", "c.html")
+    sentence, hint = refused(rfm("run", orders, *outputs), code=4)
+    assert sentence == "The result was published, but the output a.csv can't be written: is a directory."
+    assert hint.startswith(
+        "look at what is there, and run again. The result was published, but not reported:"
+    )
+    assert (tmp_path / "b.csv").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []

@@ -164,3 +164,22 @@ def test_a_link_in_the_place_of_a_rejected_result_is_not_followed(
     assert json.dumps(sorted(path.name for path in tmp_path.iterdir())) == json.dumps(
         sorted(["orders.csv", "rfm.duckdb", kept.name])
     )
+
+
+@pytest.mark.slow
+@needs_links
+@pytest.mark.parametrize("suffix", ["wal", "wal.checkpoint", "wal.recovery"])
+def test_a_link_in_the_place_of_a_log_is_not_followed(suffix: str, published: Path, rfm: Rfm) -> None:
+    victim, log = published.with_name("precious.txt"), published.with_name(f"rfm.duckdb.{suffix}")
+    victim.write_text("precious", encoding="utf-8")
+    log.symlink_to(victim)
+    before = current(published)
+    sentence, hint = refused(rfm("run", "orders.csv", "--as-of", day(20)), code=4)
+    assert (
+        sentence
+        == f"rfm.duckdb.{suffix} is a link to another file, and DuckDB would write its log there."
+    )
+    assert hint.startswith("find out who made it, and delete it")
+    assert victim.read_text(encoding="utf-8") == "precious"
+    log.unlink()
+    assert current(published) == before

@@ -505,3 +505,21 @@ def test_a_schedule_and_a_configuration_name_it(tmp_path: Path, rfm: Rfm) -> Non
     assert ok(rfm("run", "--as-of", day(20), "--json")).json["destination"] == "segments.parquet"
     assert ok(rfm("check", "--json")).json["destination"] == "segments.parquet"
     assert "segments.parquet" in ok(rfm("schedule", "cron", "--", "run", "orders.csv", *TO)).stdout
+
+
+@pytest.mark.slow
+def test_a_link_in_the_place_of_a_publish_is_not_followed(published: Path, rfm: Rfm) -> None:
+    """The files of the folder that it leads to would be moved into the history."""
+    folder, link = published.with_name("precious"), published.with_name(".segments.parquet.publish")
+    folder.mkdir()
+    (folder / "2024-01-01.parquet").write_text("precious", encoding="utf-8")
+    link.symlink_to(folder)
+    for command in (("run", "orders.csv", "--as-of", day(30)), ("rollback",), ("report",)):
+        message, hint = refused(rfm(*command, *TO))
+        assert message.endswith(
+            ".segments.parquet.publish is no folder that a publish of segments.parquet left."
+        )
+        assert hint == "find out who made it, and delete it."
+    assert names(folder) == {"2024-01-01.parquet"}
+    link.unlink()
+    ok(rfm("rollback", *TO))

@@ -93,7 +93,7 @@ def test_readers_see_one_publish_wherever_the_process_dies(
         assert seen(files) == (BEFORE if step == 1 else AFTER)
         # What other programs read is complete.
         assert files.current.read_text() in {BEFORE["current"], AFTER["current"]}
-        if not files.is_committed():
+        if not files.committed.exists():
             publish(files)
     files.complete()
     files.remove_orphans()
@@ -129,7 +129,7 @@ def test_a_signal_before_the_commit_stops_and_one_after_it_does_not(
         patched.setattr(Path, "replace", interrupt_once)
         publish(files)
     assert seen(files) == AFTER
-    assert not files.is_committed()
+    assert not files.committed.exists()
 
 
 def test_a_result_that_is_current_already_can_be_published_again(files: PublishedFiles) -> None:
@@ -138,7 +138,7 @@ def test_a_result_that_is_current_already_can_be_published_again(files: Publishe
     draft.link_current(files.dated()[KEPT])
     draft.runs.write_text("a rollback")
     files.publish(draft)
-    assert not files.is_committed()
+    assert not files.committed.exists()
     assert seen(files) == {**BEFORE, "runs": "a rollback"}
 
 

@@ -38,7 +38,7 @@ from rfm_pipeline.warehouse.duckdb.errors import (
 from rfm_pipeline.warehouse.duckdb.kept_results import KeptResults
 from rfm_pipeline.warehouse.duckdb.lease import hold_lease
 from rfm_pipeline.warehouse.duckdb.schema import COLUMN_TYPES, COLUMNS
-from rfm_pipeline.warehouse.duckdb.siblings import draft_path, drafts
+from rfm_pipeline.warehouse.duckdb.siblings import draft_path, drafts, write_ahead_logs
 
 _CATALOG = "destination"
 
@@ -303,6 +303,8 @@ class DuckDBDestination:
     def _attached(self, file: Path, *, read_only: bool) -> Iterator[None]:
         # Without TYPE, DuckDB derives the type from the name: `md:shop` is a service, `a.csv` is in memory.
         options = "TYPE duckdb, READ_ONLY" if read_only else "TYPE duckdb"
+        if not read_only:
+            self._refuse_linked_logs(file)
         if not read_only and not file.exists():
             # DuckDB's default is a format that only its own version and later ones can read.
             options += f", STORAGE_VERSION {text_literal(self._settings.storage_version)}"
@@ -314,6 +316,19 @@ class DuckDBDestination:
             self._is_attached = False
             with suppress(duckdb.Error):
                 self._connection.execute(f"DETACH {_CATALOG}")
+
+    def _refuse_linked_logs(self, file: Path) -> None:
+        """Raise if a link is in the place of a log, which DuckDB would follow and write to.
+
+        Raises:
+            WarehouseError: If there is one.
+        """
+        for log in write_ahead_logs(file):
+            if log.is_symlink():
+                raise WarehouseError(
+                    f"{log} is a link to another file, and DuckDB would write its log there.",
+                    f"find out who made it, and delete it; {UNCHANGED}",
+                )
 
     def _attach(self, statement: str) -> None:
         """Execute an ATTACH statement; wait up to the lock timeout while another process holds the file."""

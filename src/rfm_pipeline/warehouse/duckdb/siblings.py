@@ -1,4 +1,4 @@
-"""Names of what lies beside a destination's database file: the lease, drafts, kept results, kept orders.
+"""Names of what lies beside a destination's database file: lease, drafts, logs, kept results and orders.
 
 The table's part of a name is in lower case, because DuckDB's table names have no case.
 """
@@ -20,6 +20,11 @@ def lease_path(file: Path, table: str) -> Path:
         table: The destination's table.
     """
     return file.with_name(f"{file.name}.{table.casefold()}.lease")
+
+
+def write_ahead_logs(file: Path) -> tuple[Path, ...]:
+    """Return the paths of the logs that DuckDB writes beside a database file."""
+    return tuple(file.with_name(f"{file.name}.wal{suffix}") for suffix in ("", ".checkpoint", ".recovery"))
 
 
 def orders_folder(file: Path, table: str) -> Path:

@@ -84,7 +84,6 @@ class ParquetDestination:
     # Reading
 
     def existing_tables(self) -> frozenset[str]:
-        self._check_are_files()
         with self.open_for_reading():
             exists = {
                 "current": self._files.find(self._files.current),
@@ -141,6 +140,7 @@ class ParquetDestination:
         Raises:
             DestinationError: If a file is not one of rfm.
         """
+        self._check_are_files()
         state = self._files.state()
         if state == self._loaded:
             return
@@ -278,6 +278,13 @@ class ParquetDestination:
             if os.path.exists(path) and not path.is_file():  # noqa: PTH110 - raises nothing
                 # Opening a pipe would wait for its other end.
                 raise DestinationError(f"{path} is a pipe, a socket or a device, not a file.", _ANOTHER_FILE)
+        committed = self._files.committed
+        if os.path.lexists(committed) and (committed.is_symlink() or not committed.is_dir()):
+            # The files of a folder that it leads to would be moved.
+            raise DestinationError(
+                f"{committed} is no folder that a publish of {self.label} left.",
+                "find out who made it, and delete it.",
+            )
         for path in (self._files.history, self._files.runs.parent):
             if os.path.lexists(path) and not path.is_dir():
                 raise DestinationError(

@@ -83,6 +83,7 @@ class PublishedFiles:
         current: The file of the current result, which is no link.
         history: The folder with the rows of each as-of date.
         runs: The file of runs.
+        committed: The folder of a committed publish; it exists until all of its files are in their places.
 
     Args:
         current: As above; a link is followed, so that the files beside it are found by one name.
@@ -92,27 +93,27 @@ class PublishedFiles:
         self.current = current = Path(os.path.realpath(current))
         self.history = current.with_name(f"{current.stem}{SUFFIXES['history']}")
         self.runs = current.with_name(f"{current.stem}{SUFFIXES['runs']}") / _RUNS
-        self._committed = current.with_name(f".{current.name}.publish")
+        self.committed = current.with_name(f".{current.name}.publish")
 
     # Reading
 
     def find(self, file: Path) -> Path | None:
         """Return where `current` or `runs` is at present; None if there is no such file."""
-        committed = self._committed / (_CURRENT if file == self.current else _RUNS)
+        committed = self.committed / (_CURRENT if file == self.current else _RUNS)
         return next((path for path in (committed, file) if os.path.lexists(path)), None)
 
     def dated(self) -> dict[date, Path]:
         """Return the file of each as-of date, in ascending order, where it is at present."""
         found = dict(_dated_files(self.history))
-        found |= dict(_dated_files(self._committed))
-        for marker in _names(self._committed):
+        found |= dict(_dated_files(self.committed))
+        for marker in _names(self.committed):
             if day := _date_of(marker.removesuffix(_REMOVED) if marker.endswith(_REMOVED) else ""):
                 found.pop(day, None)
         return dict(sorted(found.items()))
 
     def last_publish(self) -> tuple[object, ...]:
         """Return a value that is another one as soon as a publish is committed, and when it is complete."""
-        return _identity(self._committed), _identity(self.runs)
+        return _identity(self.committed), _identity(self.runs)
 
     def state(self) -> tuple[object, ...]:
         """Return a value that is another one after a publish, and after a file was added or removed."""
@@ -150,16 +151,12 @@ class PublishedFiles:
         _sync_names(draft.path)
         try:
             # Not `replace`: if another run has committed, its folder is there, and has files.
-            draft.path.rename(self._committed)
+            draft.path.rename(self.committed)
             self.complete()
         except KeyboardInterrupt:
             if draft.path.exists():
                 raise
             self.complete()
-
-    def is_committed(self) -> bool:
-        """Return whether a publish is committed whose files are not all in their places."""
-        return self._committed.exists()
 
     def complete(self) -> None:
         """Rename the files of a committed draft to their places; do nothing if there is none.
@@ -167,13 +164,15 @@ class PublishedFiles:
         Raises:
             OSError: If a file can't be renamed.
         """
-        if not self._committed.exists():
+        if not self.committed.exists():
             return
-        _sync_names(self._committed.parent)
-        # In the order of the names: files of dates, the current result, the runs.
-        for name in _names(self._committed):
-            source = self._committed / name
+        _sync_names(self.committed.parent)
+        # In the order of the names: files of dates, the current result, the runs. Others are none of a draft.
+        for name in _names(self.committed):
+            source = self.committed / name
             target = self._place_of(name.removesuffix(_REMOVED))
+            if target is None:
+                continue
             if name.endswith(_REMOVED):
                 target.unlink(missing_ok=True)
             else:
@@ -183,16 +182,16 @@ class PublishedFiles:
             source.unlink(missing_ok=True)
         for folder in (self.history, self.runs.parent, self.current.parent):
             _sync_names(folder)
-        self._committed.rmdir()
+        self.committed.rmdir()
 
     def remove_orphans(self) -> None:
         """Remove the drafts of processes that died."""
         for draft in _drafts(self.current):
             shutil.rmtree(draft, ignore_errors=True)
 
-    def _place_of(self, name: str) -> Path:
+    def _place_of(self, name: str) -> Path | None:
         places = {_CURRENT: self.current, _RUNS: self.runs}
-        return places.get(name, self.history / name)
+        return places.get(name, self.history / name if _date_of(name) else None)
 
 
 def _drafts(current: Path) -> Iterator[Path]:
