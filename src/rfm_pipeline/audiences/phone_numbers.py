@@ -6,6 +6,7 @@ plan of each country. The library takes 80 µs a number on one core.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,13 @@ from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
+
     from rfm_pipeline.common.duckdb_engine import duckdb
 
 _PAGE_SIZE = 10_000
+_DIGITS_AS_A_FLOAT = re.compile(r"\s*([+]?\d{5,})[.]0\s*", re.ASCII)
+_LETTER_BEHIND_A_DIGIT = re.compile(r"\d.*[^\W\d_]", re.DOTALL)
 
 
 def check_phone_support(default_country: str | None) -> None:
@@ -48,7 +53,8 @@ def to_e164(text: str, country: str) -> str | None:
 
     A number without a country code is taken as a number of the country, and must be in one of its ranges; one
     with its country code must have a length that the country uses. A number with an extension is not
-    valid, since it belongs to a switchboard and not to a person.
+    valid, since it belongs to a switchboard and not to a person. Nor is one with letters behind a digit, which
+    the library takes for digits of their keys, or leaves out: `1.65055512E+10` is no number that was dialled.
 
     Args:
         text: The number in any notation.
@@ -57,6 +63,11 @@ def to_e164(text: str, country: str) -> str | None:
     >>> to_e164("0171 1234567", "DE"), to_e164("0171 1234567", ""), to_e164("0044 20 7946 0018", "US")
     ('+491711234567', None, '+442079460018')
     """
+    if _LETTER_BEHIND_A_DIGIT.search(text):
+        return None
+    if is_float := _DIGITS_AS_A_FLOAT.fullmatch(text):
+        # A column of numbers in which values are missing, as pandas and spreadsheets write it.
+        text = is_float[1]
     number = _parse(text, country)
     bare = text.strip().lstrip("' (")
     if number is None and bare.startswith("00"):
@@ -78,7 +89,25 @@ def _parse(text: str, country: str) -> str | None:
     # With its country code, a number of the right length is certain; the library's ranges may be out of date.
     if number.extension or not (is_whole or phonenumbers.is_valid_number(number)):
         return None
+    if not is_whole and _has_its_country_code(text, number):
+        return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _has_its_country_code(text: str, number: PhoneNumber) -> bool:
+    """Return whether a number that was read as one of its country is valid with its own country code too.
+
+    In Germany 4915123457950 can be a mobile without its plus, +49 1512 3457950, or a number in the town of the
+    area code 491 without its zero.
+    """
+    import phonenumbers
+
+    digits = phonenumbers.normalize_digits_only(text)
+    if digits != phonenumbers.national_significant_number(number):
+        return False
+    if not digits.startswith(str(number.country_code)):
+        return False
+    return phonenumbers.is_valid_number(phonenumbers.parse(f"+{digits}"))
 
 
 def stage_phone_numbers(connection: duckdb.DuckDBPyConnection, scratch: Path) -> None:

@@ -175,10 +175,7 @@ def test_a_link_in_the_place_of_a_log_is_not_followed(suffix: str, published: Pa
     log.symlink_to(victim)
     before = current(published)
     sentence, hint = refused(rfm("run", "orders.csv", "--as-of", day(20)), code=4)
-    assert (
-        sentence
-        == f"rfm.duckdb.{suffix} is a link to another file, and DuckDB would write its log there."
-    )
+    assert sentence == f"rfm.duckdb.{suffix} is a link to another file, and DuckDB would write its log there."
     assert hint.startswith("find out who made it, and delete it")
     assert victim.read_text(encoding="utf-8") == "precious"
     log.unlink()

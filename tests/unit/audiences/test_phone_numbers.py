@@ -29,6 +29,16 @@ from rfm_pipeline.audiences.phone_numbers import to_e164
         ("0044 (0)20 7946 0018", "", "+442079460018"),
         ("'0044 20 7946 0018", "US", "+442079460018"),
         ("+39 06 698 1234", "", "+39066981234"),
+        # What spreadsheets and pandas make of a number: its digits are all there, or are lost.
+        ("16505551212.0", "US", "+16505551212"),
+        ("1711234567.0", "DE", "+491711234567"),
+        ("1.65055512E+10", "US", None),
+        ("650 555 12 ab", "US", None),
+        ("Mobil: 0171 1234567", "DE", "+491711234567"),
+        # A mobile without its plus, or a number in Leer without its zero.
+        ("4915123457950", "DE", None),
+        ("04915 123457950", "DE", "+494915123457950"),
+        ("468177060", "SE", None),
         # A switchboard, and what is no number.
         ("+1 650 555 1212 ext. 5", "US", None),
         ("+1234", "", None),
