@@ -70,7 +70,7 @@ def email(raw: str) -> str:
 
     Dots and plus suffixes stay.
     """
-    return _checked_address(_lower(_unprotected(raw)))
+    return _checked_address(_composed(_lower(_unprotected(raw))))
 
 
 def mailchimp_email(raw: str) -> str:
@@ -84,7 +84,7 @@ def google_email(raw: str) -> str:
     local, domain = f"SPLIT_PART({compact}, '@', 1)", f"SPLIT_PART({compact}, '@', 2)"
     short = f"REPLACE(SPLIT_PART({local}, '+', 1), '.', '') || '@' || {domain}"
     is_gmail = f"REGEXP_FULL_MATCH({compact}, '[^@]*@(gmail|googlemail)[.]com')"
-    return _checked_address(f"CASE WHEN {is_gmail} THEN {short} ELSE {compact} END")
+    return _checked_address(_composed(f"CASE WHEN {is_gmail} THEN {short} ELSE {compact} END"))
 
 
 def phone(number: str) -> str:
@@ -99,17 +99,17 @@ def meta_phone(number: str) -> str:
 
 def google_first_name(raw: str) -> str:
     """Return a first name by Google's rule: trimmed, in lower case, without titles such as Mrs."""
-    return _null_if_empty(_trimmed(_without(_TITLES, _lower(_trimmed(raw)))))
+    return _null_if_empty(_composed(_trimmed(_without(_TITLES, _lower(_trimmed(raw))))))
 
 
 def google_last_name(raw: str) -> str:
     """Return a last name by Google's rule: trimmed, in lower case, without suffixes such as Jr."""
-    return _null_if_empty(_trimmed(_without(_SUFFIXES, _lower(_trimmed(raw)))))
+    return _null_if_empty(_composed(_trimmed(_without(_SUFFIXES, _lower(_trimmed(raw))))))
 
 
 def meta_name(raw: str) -> str:
     """Return a name by Meta's rule: lower case without punctuation; non-Latin letters stay."""
-    return _null_if_empty(_trimmed(_without(r"[\p{P}\p{S}]", _lower(raw))))
+    return _null_if_empty(_trimmed(_composed(_without(r"[\p{P}\p{S}]", _lower(raw)))))
 
 
 def text(raw: str) -> str:
@@ -120,11 +120,12 @@ def text(raw: str) -> str:
 def postcode(raw: str) -> str:
     """Return a trimmed postcode; NULL if blank.
 
-    A spreadsheet that took the postcode for a number has dropped its zeros at the beginning: up to two are
-    restored where the column COUNTRY_CODE names a country whose postcodes have a fixed number of digits. A US
-    ZIP+4 without its dash gets it back.
+    A spreadsheet that took the postcode for a number has dropped its zeros at the beginning, or written `.0`
+    behind it, which is removed. Up to two zeros are restored where the column COUNTRY_CODE names a country
+    whose postcodes have a fixed number of digits. A US ZIP+4 without its dash gets it back.
     """
-    text, is_us = _unprotected(raw), f"{COUNTRY_CODE} IN ({_listed(_US_POST)})"
+    text = f"REGEXP_REPLACE({_unprotected(raw)}, '^([0-9]{{3,}})[.]0$', '\\1')"
+    is_us = f"{COUNTRY_CODE} IN ({_listed(_US_POST)})"
     lengths = ", ".join(
         f"'{country}': {length}"
         for length, countries in _POSTCODE_DIGITS.items()
@@ -139,9 +140,9 @@ def postcode(raw: str) -> str:
 
 
 def country(raw: str) -> str:
-    """Return an ISO 3166-1 alpha-2 country code in upper case; UK becomes GB, as Mailchimp requires."""
+    """Return an ISO 3166-1 alpha-2 country code in upper case; UK becomes GB, and EL becomes GR."""
     code = _matching("[A-Z]{2}", f"UPPER({_trimmed(raw)})")
-    return f"CASE {code} WHEN 'UK' THEN 'GB' ELSE {code} END"
+    return f"CASE {code} WHEN 'UK' THEN 'GB' WHEN 'EL' THEN 'GR' ELSE {code} END"
 
 
 def meta_country(raw: str) -> str:
@@ -179,6 +180,14 @@ def _lower(expression: str) -> str:
     """
     final = f"REGEXP_REPLACE({expression}, '{_FINAL_SIGMA}', '\\1ς\\2', 'g')"
     return f"LOWER(REPLACE({final}, 'İ', 'i\u0307'))"
+
+
+def _composed(expression: str) -> str:
+    """Return a text in which a letter with an accent is one character, as keyboards write it (Unicode's NFC).
+
+    The hash of a letter with an accent behind it would match nobody.
+    """
+    return f"NFC_NORMALIZE({expression})"
 
 
 def _listed(countries: str) -> str:

@@ -53,8 +53,8 @@ def to_e164(text: str, country: str) -> str | None:
 
     A number without a country code is taken as a number of the country, and must be in one of its ranges; one
     with its country code must have a length that the country uses. A number with an extension is not
-    valid, since it belongs to a switchboard and not to a person. Nor is one with letters behind a digit, which
-    the library takes for digits of their keys, or leaves out: `1.65055512E+10` is no number that was dialled.
+    valid, since it belongs to a switchboard and not to a person. Nor is one with letters behind a digit,
+    which the library takes for digits of their keys, or leaves out: `1.65055512E+10` has lost its digits.
 
     Args:
         text: The number in any notation.
@@ -97,8 +97,8 @@ def _parse(text: str, country: str) -> str | None:
 def _has_its_country_code(text: str, number: PhoneNumber) -> bool:
     """Return whether a number that was read as one of its country is valid with its own country code too.
 
-    In Germany 4915123457950 can be a mobile without its plus, +49 1512 3457950, or a number in the town of the
-    area code 491 without its zero.
+    In Germany 4915123457950 can be a mobile without its plus, +49 1512 3457950, or a number in the town of
+    the area code 491 without its zero.
     """
     import phonenumbers
 

@@ -49,6 +49,7 @@ GOOGLE = [
     (normalization.google_last_name, ",Jr.,DDS ", None),
     (normalization.country, " uS ", "US"),
     (normalization.country, " usa ", None),
+    (normalization.country, "el", "GR"),  # the code of the European Union
     (normalization.country, " u2 ", None),
     (normalization.text, "  1229-076  ", "1229-076"),
 ]
@@ -180,6 +181,7 @@ def test_a_value_is_normalized_as_by_metas_own_library(
         ("US", "501", "00501", "00501"),
         ("US", "21341234", "02134-1234", "02134"),
         ("PR", "601", "00601", "00601"),
+        ("US", "2134.0", "02134", "02134"),  # a column of numbers in which values are missing
         ("DE", "1067", "01067", "01067"),
         ("NO", "150", "0150", "0150"),
         ("JP", "10010", "0010010", "0010010"),
@@ -217,6 +219,13 @@ def test_blanks_of_every_kind_are_trimmed_from_an_address(evaluate: Evaluate) ->
     around = "\N{NO-BREAK SPACE}\t a.B@example.com\N{ZERO WIDTH SPACE}\r\n"
     assert evaluate(normalization.email("value"), around) == ["a.b@example.com"]
     assert evaluate(normalization.google_email("value"), around) == ["a.b@example.com"]
+
+
+@pytest.mark.parametrize(
+    "rule", [normalization.google_first_name, normalization.google_last_name, normalization.meta_name]
+)
+def test_an_accent_behind_its_letter_is_one_character_with_it(evaluate: Evaluate, rule: Rule) -> None:
+    assert evaluate(rule("value"), "JOSE\N{COMBINING ACUTE ACCENT}") == ["josé"]
 
 
 def test_mailchimp_accepts_non_ascii_only_in_the_domain(evaluate: Evaluate) -> None:
