@@ -6,18 +6,24 @@ the list is a table of its own, which the proxy reads in place of `INFORMATION_S
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
+import duckdb
 from google.cloud.bigquery import SchemaField, Table, TimePartitioning
 
 from support.bigquery_proxy import Proxy
 from support.bigquery_shop import PROJECT, Shop
+from support.cli import Outcome, Rfm
 
 Line = tuple[str | None, str, date | None, str]
 """Customer, order, date of the partition and of the order, and amount."""
+_EQUAL = ("as_of", "rows", "amount", "customers", "orders", "revenue", "edges", "segments")
+_COLUMNS = "* EXCLUDE (previous_segment, segment_since, run_id)"
 _IDS = {"HOUR": "%Y%m%d23", "DAY": "%Y%m%d", "MONTH": "%Y%m", "YEAR": "%Y"}
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -123,6 +129,23 @@ class PartitionedOrders:
         if day is not None:
             value = f"DATE '{day}'" if self.type_ == "DATE" else f"{self.type_} '{day} 23:30:00'"
         return f"({_text(customer)}, {_text(order)}, {value}, NUMERIC '{amount}')"
+
+
+def assert_is_full(rfm: Rfm, orders: PartitionedOrders, ended: Outcome, *flags: object) -> None:
+    """Hold a run equal to one of DuckDB that reads all lines, but for what depends on earlier runs."""
+    with Path("all.csv").open("w", newline="", encoding="utf-8") as file:
+        lines = [line for each in orders.lines.values() for line in each]
+        csv.writer(file).writerows([("customer", "order_no", "day", "amount"), *lines])
+    Path("all.duckdb").unlink(missing_ok=True)
+    full = rfm("run", "all.csv", "--to", "duckdb:all.duckdb", "--json", *flags)
+    assert full.code == 0, full.stderr
+    assert {name: ended.json[name] for name in _EQUAL} == {name: full.json[name] for name in _EQUAL}
+    with duckdb.connect("all.duckdb", read_only=True) as connection:
+        expected = connection.execute(f"SELECT {_COLUMNS} FROM rfm_segments").fetchall()
+    columns = _COLUMNS.replace("EXCLUDE", "EXCEPT")
+    rows = orders.shop.execute(f"SELECT {columns} FROM {orders.shop.name('rfm_segments')}")
+    assert sorted(tuple(row.values()) for row in rows) == sorted(expected)
+    assert expected
 
 
 def _text(value: str | None) -> str:

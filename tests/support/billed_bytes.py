@@ -7,7 +7,7 @@ bytes and the length of a text, nothing for NULL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -26,21 +26,19 @@ _WIDTHS: Mapping[str, int] = {
 }
 
 
-def billed_bytes(
-    sql: str, columns: Mapping[str, tuple[str, ...]], rows: Callable[[str, str], float]
-) -> float:
-    """Return the bytes that a statement, or a script of several, is billed for.
+def billed_widths(sql: str, columns: Mapping[str, tuple[str, ...]]) -> list[tuple[str, int]]:
+    """Return the tables that a statement, or a script of several, reads, with the bytes of a row of each.
 
     Args:
         sql: The statement.
         columns: The columns of each table by its name in lower case, without project and dataset.
-        rows: Returns the rows of a table that are read, given its name and the statement.
     """
-    total = 0.0
-    for statement in sqlglot.parse(sql, dialect="bigquery"):
-        for table, used in (_used_columns(statement, columns) if statement else {}).items():
-            total += sum(_WIDTHS.get(column, 8) for column in used) * rows(table, sql)
-    return total
+    return [
+        (table, sum(_WIDTHS.get(column.removeprefix("kept_"), 8) for column in used))
+        for statement in sqlglot.parse(sql, dialect="bigquery")
+        if statement
+        for table, used in _used_columns(statement, columns).items()
+    ]
 
 
 def created_columns(sql: str) -> dict[str, tuple[str, ...]]:

@@ -158,6 +158,12 @@ class GoogleSql:
         Raises:
             AssertionError: If the query is invalid, or fails while it runs.
         """
+        return self.execute_typed(sql, tables, rows)[0]
+
+    def execute_typed(
+        self, sql: str, tables: Mapping[str, Columns], rows: Mapping[str, Sequence[Row]]
+    ) -> tuple[list[dict[str, object]], dict[str, str]]:
+        """Run one query as `execute` does; return also the type of each column that is not nested."""
         unknown = rows.keys() - tables.keys()
         if unknown:
             raise KeyError(f"rows for tables without columns: {sorted(unknown)}")
@@ -187,7 +193,14 @@ class GoogleSql:
         if len(set(names)) < len(names):
             raise AssertionError(f"GoogleSQL: duplicate column names in the result: {names}")
         kinds = [column.type for column in prepared.columns]
-        return [dict(zip(names, map(_read, row.cell, kinds), strict=True)) for row in content.table_data.row]
+        read = [dict(zip(names, map(_read, row.cell, kinds), strict=True)) for row in content.table_data.row]
+        texts = {number: text for text, number in KINDS.items()}
+        types = {
+            name: texts[kind.type_kind]
+            for name, kind in zip(names, kinds, strict=True)
+            if kind.type_kind in texts
+        }
+        return read, types
 
     def _catalog(self, tables: Mapping[str, Columns]) -> simple_catalog_pb2.SimpleCatalogProto:
         catalog = simple_catalog_pb2.SimpleCatalogProto(name="catalog")

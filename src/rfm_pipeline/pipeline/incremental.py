@@ -10,7 +10,7 @@ as long as the query of a part, the program and the engine are the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -21,13 +21,15 @@ from msgspec.structs import replace
 from rfm_pipeline._version import __version__
 from rfm_pipeline.common.duckdb_engine import duckdb
 from rfm_pipeline.common.formatting import format_count
-from rfm_pipeline.common.source_parts import PartsRequest, PartVersion
+from rfm_pipeline.common.source_parts import CustomersRequest, PartsRequest, PartVersion
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.results.statistics import PART_NOUNS, Audit, PartsRead
 from rfm_pipeline.sql.partition_pruning import first_partition
-from rfm_pipeline.sql.pipeline import QueryPipeline
+from rfm_pipeline.sql.pipeline import QueryPipeline, with_ctes
+from rfm_pipeline.sql.query_spec import Cte
 from rfm_pipeline.sql.stages.clean import PART_COLUMN
 from rfm_pipeline.sql.stages.kept_customers import can_take_over, excluded_sql
+from rfm_pipeline.sql.stages.part_orders import PART_ORDERS
 from rfm_pipeline.sql.stages.unscored import no_amount_reasons
 from rfm_pipeline.warehouse.base import Cost, KeptOrders
 
@@ -116,7 +118,7 @@ def taking_over(plan: Plan) -> Plan:
     """
     if not can_take_over(plan.spec):
         return plan
-    take_over = plan.warehouse.kept_orders.kept_customers(_customers_key(plan.spec), plan.spec.last_day)
+    take_over = plan.warehouse.kept_orders.kept_customers(_customers_request(plan.spec))
     if take_over is None:
         return plan
     spec = replace(plan.spec, takes_over=take_over)
@@ -131,12 +133,10 @@ def keep_staged(plan: Plan) -> None:
     """
     if plan.spec.takes_over is None and can_take_over(plan.spec):
         customers = plan.warehouse.table(StagingTable.CUSTOMERS)
-        # Where returns are netted, later orders decide whether a customer has a positive one.
-        is_kept = "reason IS NULL" if no_amount_reasons(plan.spec) else "customer_id IS NOT NULL"
         plan.warehouse.kept_orders.keep_customers(
             _customers_key(plan.spec),
             plan.spec.last_day,
-            f"SELECT *\nFROM {customers}\nWHERE {is_kept}",
+            f"SELECT *\nFROM {customers}\nWHERE {_is_kept(plan.spec)}",
             excluded_sql(plan.spec),
         )
     if plan.spec.keeps_orders:
@@ -176,12 +176,46 @@ def kept_orders_audit(parts: PartsRead | None, engine: str) -> tuple[Audit, ...]
     return (Audit(KEPT_ORDERS_AUDIT, "warning", detail),)
 
 
+def _customers_request(spec: QuerySpec) -> CustomersRequest:
+    """Return how the run computes customers from orders."""
+
+    def customers_of(orders: str) -> str:
+        query = _customers_sql(spec, lambda name: orders if name == StagingTable.PART_ORDERS else name)
+        return f"SELECT *\nFROM (\n{query}\n) AS customers\nWHERE customer_id IS NOT NULL"
+
+    def excluded_of(orders: str) -> str:
+        rows = Cte(PART_ORDERS, "One row per row of some parts.", f"SELECT *\nFROM {orders}")
+        return with_ctes((rows,), excluded_sql(spec), spec.dialect.name)
+
+    return CustomersRequest(
+        _customers_key(spec),
+        spec.last_day,
+        customers_of,
+        excluded_of,
+        _is_kept(spec),
+        has_order_ids=spec.mapping.order_id is not None,
+        are_sums=not spec.segment_map.uses_gap,
+    )
+
+
+def _is_kept(spec: QuerySpec) -> str:
+    """Return the condition that a row of `customers` is a customer to take over.
+
+    Where returns are netted, later orders decide whether a customer has a positive one.
+    """
+    return "reason IS NULL" if no_amount_reasons(spec) else "customer_id IS NOT NULL"
+
+
 def _customers_key(spec: QuerySpec) -> str:
     """Return a hash of what customers depend on, beside the orders and the last day on which they count."""
     spec = replace(spec, settings=replace(spec.settings, as_of="latest"), today=date.min)
-    steps = QueryPipeline.of(spec).steps(str)
+    return hashlib.sha256(_customers_sql(spec, str).encode()).hexdigest()
+
+
+def _customers_sql(spec: QuerySpec, table_of: Callable[[str], str]) -> str:
+    steps = QueryPipeline.of(spec).steps(table_of)
     (select,) = (step.select for step in steps if step.name == StagingTable.CUSTOMERS)
-    return hashlib.sha256(select.encode()).hexdigest()
+    return select
 
 
 def _request(plan: Plan) -> PartsRequest:

@@ -20,7 +20,15 @@ from rfm_pipeline.pipeline.printed_query import PLACEHOLDER_TABLE, described_rul
 from rfm_pipeline.pipeline.shared_orders import comparing_files
 from rfm_pipeline.sql.dialects.bigquery import BigQuery
 from rfm_pipeline.sql.models import check_tool, render
-from rfm_pipeline.sql.models.model import LABELS, MODEL_COLUMNS, Model, ModelFile, SourceName, new_placeholder
+from rfm_pipeline.sql.models.model import (
+    LABELS,
+    MODEL_COLUMNS,
+    NOT_IN_MODELS,
+    Model,
+    ModelFile,
+    SourceName,
+    new_placeholder,
+)
 from rfm_pipeline.sql.partition_pruning import prune_partitions
 from rfm_pipeline.sql.pipeline import QueryPipeline, with_ctes
 from rfm_pipeline.sql.query_spec import QuerySpec, RunDates, select
@@ -200,6 +208,8 @@ def _comment(plan: Plan, spec: QuerySpec, as_of: object, *, is_named: bool) -> s
     label = replace_unprintable(plan.source.label)
     lines = [f"RFM segments from {label}, one row per customer; {_MARK}."]
     lines += [f"  {name}: {value}" for name, value in rules.items()]
+    lines.append(f"Columns of rfm run that are not here: {', '.join(NOT_IN_MODELS)}.")
+    lines.append("Customers that rfm forget removed are not excluded.")
     if not is_named:
         lines.append(f"Load {label} into {PLACEHOLDER_TABLE}, or give your table with --table.")
     if plan.spec.numbers_files and spec.relation != plan.spec.relation:

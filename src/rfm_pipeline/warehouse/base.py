@@ -14,7 +14,7 @@ from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.partitioned_query import PartitionedQuery
 from rfm_pipeline.common.schema import Partition, Schema
 from rfm_pipeline.common.source_files import SourceFiles
-from rfm_pipeline.common.source_parts import PartsRequest, TakeOver
+from rfm_pipeline.common.source_parts import CustomersRequest, PartsRequest, TakeOver
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.statistics import PartsRead, Usage
 from rfm_pipeline.source.parts import SourcePart
@@ -142,22 +142,24 @@ class KeptOrders(Protocol):
             RfmError: If the source can't be read, or the orders can't be kept.
         """
 
-    def kept_customers(self, key: str, last_day: date) -> TakeOver | None:
-        """Stage the kept customers as `kept_customers`, and the excluded lines as `kept_excluded`.
+    def kept_customers(self, request: CustomersRequest) -> TakeOver | None:
+        """Return the kept customers, with relations to read; None if there are none that can be taken over.
 
-        Returns None if there are none that can be taken over.
+        The staged `part_orders` may afterwards have only the orders that the customers do not have.
 
         Args:
-            key: What the customers depend on beside the parts and the last day.
-            last_day: The last date on which an order counts.
+            request: How the run computes customers.
+
+        Raises:
+            RfmError: If they can't be read.
         """
 
     def keep_customers(self, key: str, last_day: date, customers: str, excluded: str) -> None:
         """Keep customers, and the excluded lines beside them, in place of those that were kept.
 
         Args:
-            key: As for `kept_customers`.
-            last_day: As for `kept_customers`.
+            key: What the customers depend on beside the parts and the last day.
+            last_day: The last date on which an order counts.
             customers: SELECT of the customers of all parts.
             excluded: SELECT of the excluded lines of all parts.
 

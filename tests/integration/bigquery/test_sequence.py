@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 
 from support import bigquery_emulator
 from support.bigquery_emulator import BQEMULATOR, LOCAL_BIGQUERY
-from support.bigquery_proxy import InstantClock, run_proxy
+from support.bigquery_parts import Line, PartitionedOrders, assert_is_full
+from support.bigquery_proxy import InstantClock, Proxy, run_proxy
 from support.bigquery_shop import Shop
 from support.cli import Rfm
 
@@ -36,17 +38,22 @@ def order_lines() -> str:
 
 
 @pytest.fixture(params=[LOCAL_BIGQUERY, BQEMULATOR], ids=lambda each: str(each.name))
-def shop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    """A dataset in each emulator in turn, which the commands connect to."""
+def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Shop, Proxy]]:
+    """A dataset in each emulator in turn, and the proxy that the commands connect to."""
     try:
         with bigquery_emulator.run_emulator(request.param) as address, run_proxy(address) as proxy:
             monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", proxy.address)
             monkeypatch.setattr("rfm_pipeline.warehouse.bigquery.jobs.Clock", InstantClock)
             shop = Shop(address)
-            yield shop
+            yield shop, proxy
             shop.close()
     except bigquery_emulator.UnavailableError as error:
         pytest.skip(f"no BigQuery server here: {error}")
+
+
+@pytest.fixture
+def shop(server: tuple[Shop, Proxy]) -> Shop:
+    return server[0]
 
 
 def rows(found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -99,3 +106,30 @@ def test_a_sequence_of_commands_leaves_what_it_leaves_on_duckdb(shop: Shop, rfm:
     assert (tmp_path / "there.csv").read_text("utf-8") == (tmp_path / "here.csv").read_text("utf-8")
     assert len((tmp_path / "here.csv").read_text("utf-8").splitlines()) > 20
     assert (tmp_path / "there.html").stat().st_size > 10_000
+
+
+def test_incremental_runs_have_the_result_of_a_full_run_on_duckdb(
+    server: tuple[Shop, Proxy], rfm: Rfm
+) -> None:
+    """Partitions come, one is corrected, an order has lines in two partitions, and one partition goes."""
+    orders = PartitionedOrders(*server)
+
+    def lines_of(number: int) -> list[Line]:
+        day = date(2024, 1, 1) + timedelta(days=number)
+        amounts = ("10.50", "2.25", "0.00", "-3.00")
+        return [(f"c{number % 3}", f"{number}-{k // 2}", day, amount) for k, amount in enumerate(amounts)]
+
+    days = [date(2024, 1, 1) + timedelta(days=number) for number in range(7)]
+    orders.replace({day: lines_of(number) for number, day in enumerate(days[:4])})
+    changes: list[dict[date | None, list[Line]]] = [
+        {},
+        {days[4]: lines_of(4), None: [("c1", "y", None, "4")]},
+        {days[5]: [*lines_of(5), ("c0", "0-0", days[5], "1.75")]},
+        {days[1]: lines_of(1)[1:], days[2]: []},
+    ]
+    for change, expected in zip(changes, ((4, 0), (1, 4), (1, 5), (1, 4)), strict=True):
+        orders.replace(change)
+        ended = rfm("run", orders.source, "--to", orders.shop.destination, "--incremental", "--json")
+        assert ended.code == 0, ended.stderr
+        assert (ended.json["parts"]["read"], ended.json["parts"]["kept"]) == expected
+        assert_is_full(rfm, orders, ended)

@@ -19,6 +19,7 @@ from rfm_pipeline.common.schema import Column, Kind, Partition, Pseudocolumn
 from rfm_pipeline.config.column_mapping import ColumnMapping
 from rfm_pipeline.config.presets import load_preset
 from rfm_pipeline.config.settings import Settings
+from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.sql.dialects.registry import dialect_of
 from rfm_pipeline.sql.models.model import MODEL_COLUMNS
 from rfm_pipeline.sql.partition_pruning import prune_partitions
@@ -93,6 +94,9 @@ def shop(rfm: Rfm, tmp_path: Path) -> Path:
 def test_a_model_has_the_rows_of_a_run(case: str, shop: Path, rfm: Rfm) -> None:
     file, options = CASES[case]
     model = printed(rfm, file, "dbt", options)
+    missing = re.search(r"-- Columns of rfm run that are not here: (.+)\.", model)
+    assert missing is not None
+    assert {*missing[1].split(", "), *MODEL_COLUMNS} == set(RESULT_COLUMNS)
     table = "`shop`.`sales`.`orders`"
     sql = dbt_project.rendered(model, {"sales.orders": table})
     rows = evaluated(sql, file)

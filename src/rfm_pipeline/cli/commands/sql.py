@@ -84,7 +84,8 @@ def sql(
     """Print the whole computation as one query, to read or to run elsewhere.
 
     The query depends on the columns of the source; rows are not read. With --for it is a model that another
-    scheduler runs every day.
+    scheduler runs every day. A model has the rows of a run without previous_segment, segment_since and
+    run_id, and with the customers that `rfm forget` removed.
 
     Examples:
       rfm sql orders.csv

@@ -16,10 +16,6 @@ from rfm_pipeline.sql.stages.part_orders import PART_ORDERS, dated_orders
 
 CHANGED_ORDERS = "changed_orders"
 """Name of the stage's last CTE: the orders that are aggregated to customers, as `dated_orders` has them."""
-KEPT_CUSTOMERS = "kept_customers"
-"""Relation of the customers of the earlier run, with the columns of the staging table `customers`."""
-KEPT_EXCLUDED = "kept_excluded"
-"""Relation of the earlier run's excluded lines, as `excluded_sql` returns them."""
 _NEW, _RECOMPUTED, _COUNTED = "new_orders", "recomputed", "counted_orders"
 _SMALLEST = {"first_order_date", "first_order", "written"}
 """Columns of `customers` that are a minimum; `last_order_date` is a maximum, and others are sums."""
@@ -55,6 +51,14 @@ def changed_orders_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
     """Return the CTEs between `part_orders` and `changed_orders`; none unless customers are taken over."""
     if spec.takes_over is None:
         return ()
+    if _has_new_orders_only(spec):
+        counted = Cte(
+            _COUNTED,
+            "The orders that the kept customers do not have, and the excluded lines of the others.",
+            _counted_orders(spec),
+            reads=(PART_ORDERS,),
+        )
+        return (counted, _changed_orders(spec))
     return (
         Cte(
             _NEW,
@@ -74,12 +78,7 @@ def changed_orders_ctes(spec: QuerySpec) -> tuple[Cte, ...]:
             _counted_orders(spec),
             reads=(_NEW, _RECOMPUTED, PART_ORDERS),
         ),
-        Cte(
-            CHANGED_ORDERS,
-            "One row per row of counted_orders; those outside the dates that count are excluded.",
-            dated_orders(spec, _COUNTED),
-            reads=(_COUNTED,),
-        ),
+        _changed_orders(spec),
     )
 
 
@@ -95,25 +94,43 @@ def with_kept_customers(spec: QuerySpec, customers: Cte, names: Sequence[str]) -
         return (customers,)
     changed = Cte(f"changed_{customers.name}", customers.description, customers.sql, customers.reads)
     # Whether a customer has a positive order is decided later, with the new orders.
-    kept = select(["NULL AS reason" if name == "reason" else name for name in names], KEPT_CUSTOMERS)
-    ids = spec.dialect.id_text("customer_id", spec.kind_of("customer_id"))
-    again = f"SELECT {ids}\n  FROM {_RECOMPUTED}"
+    columns = ["NULL AS reason" if name == "reason" else name for name in names]
+    kept = select(columns, spec.takes_over.customers)
     has_new = f"SELECT customer_id\n  FROM {changed.name}\n  WHERE customer_id IS NOT NULL"
     keys = ["customer_id", "reason"]
     sums = [_added(spec, name) for name in names if name not in keys]
-    added = (
-        f"(\n{select(names, changed.name)}\nUNION ALL\n{kept}\n"
-        f"WHERE customer_id IN (\n  {has_new}\n) AND customer_id NOT IN (\n  {again}\n)\n) AS summands"
-    )
-    others = f"{kept}\nWHERE customer_id NOT IN (\n  {has_new}\n  UNION ALL\n  {again}\n)"
+    is_added, is_changed = f"customer_id IN (\n  {has_new}\n)", has_new
+    reads = [changed.name]
+    if not _has_new_orders_only(spec):
+        ids = spec.dialect.id_text("customer_id", spec.kind_of("customer_id"))
+        again = f"SELECT {ids}\n  FROM {_RECOMPUTED}"
+        is_added += f" AND customer_id NOT IN (\n  {again}\n)"
+        is_changed += f"\n  UNION ALL\n  {again}"
+        reads.append(_RECOMPUTED)
+    added = f"(\n{select(names, changed.name)}\nUNION ALL\n{kept}\nWHERE {is_added}\n) AS summands"
+    others = f"{kept}\nWHERE customer_id NOT IN (\n  {is_changed}\n)"
     return (
         changed,
         Cte(
             customers.name,
             f"One row per row of {changed.name}, with the orders of the kept customers, and of the others.",
             f"{select([*keys, *sums], added, group=2)}\nUNION ALL\n{others}",
-            reads=(changed.name, _RECOMPUTED),
+            reads=tuple(reads),
         ),
+    )
+
+
+def _has_new_orders_only(spec: QuerySpec) -> bool:
+    """Return whether `part_orders` has nothing but orders that the kept customers do not have."""
+    return spec.takes_over is not None and spec.takes_over.last_part is None
+
+
+def _changed_orders(spec: QuerySpec) -> Cte:
+    return Cte(
+        CHANGED_ORDERS,
+        "One row per row of counted_orders; those outside the dates that count are excluded.",
+        dated_orders(spec, _COUNTED),
+        reads=(_COUNTED,),
     )
 
 
@@ -170,6 +187,10 @@ def _counted_orders(spec: QuerySpec) -> str:
     names += ["source_file"] if spec.numbers_files else []
     absent = {"customer_id", "order_id", "smallest", "largest", "source_file"}
     excluded = [f"NULL AS {name}" if name in absent else name for name in names]
+    assert spec.takes_over is not None  # callers have looked
+    kept_excluded = select(excluded, spec.takes_over.excluded)
+    if _has_new_orders_only(spec):
+        return f"{select(names, PART_ORDERS)}\nUNION ALL\n{kept_excluded}"
     is_again = f"{_conditions(spec)[0]} AND customer_id IN (SELECT customer_id FROM {_RECOMPUTED})"
     again = f"{PART_ORDERS}\nWHERE {is_again}"
-    return "\nUNION ALL\n".join((select(names, _NEW), select(names, again), select(excluded, KEPT_EXCLUDED)))
+    return "\nUNION ALL\n".join((select(names, _NEW), select(names, again), kept_excluded))

@@ -90,10 +90,12 @@ def unscored_sql(spec: QuerySpec, table_of: Callable[[str], str]) -> str:
     customers, reasons = table_of(StagingTable.CUSTOMERS), _listed(spec)
     unsold = select(["customer_id"], f"{customers}\nWHERE reason IN ({reasons})")
     if spec.takes_over:
-        # The excluded lines of kept customers are summed up; the kept orders have the customers.
+        # The excluded lines of kept customers are summed up; the orders, or `unsold`, have the customers.
         ids = spec.dialect.id_text("customer_id", spec.kind_of("customer_id"))
         orders = dated_orders(spec, table_of(StagingTable.PART_ORDERS))
         unsold = select([f"{ids} AS customer_id"], f"(\n{orders}\n) AS dated\nWHERE reason IN ({reasons})")
+        if kept := spec.takes_over.unsold:
+            unsold += f"\nUNION ALL\n{select(['customer_id'], kept)}"
     scored = select(["customer_id"], f"{customers}\nWHERE reason IS NULL")
     return select(
         ["COUNT(DISTINCT customer_id) AS customers"],

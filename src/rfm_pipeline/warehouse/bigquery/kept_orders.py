@@ -4,15 +4,15 @@
 
 The table is partitioned by the first day of the source's partition, so that orders of one partition are
 replaced without reading those of others. One more row, in a partition of its own, has the manifest: which
-partitions the orders are of, how these were when they were read, and what the orders depend on. A run changes
-the table in one transaction. If it makes the table anew, there is no manifest until the orders are complete.
-So at each moment the table holds what was read from partitions as the manifest describes them, or nothing.
+partitions the orders are of, how these were when they were read, and what the orders depend on. Two further
+partitions have customers (`kept_customers`). A run changes the table in one transaction. If it makes the
+table anew, there is no manifest until the orders are complete. So at each moment the table holds what was
+read from partitions as the manifest describes them, or nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,17 +21,38 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rfm_pipeline.common.source_parts import PartsRequest, TakeOver
+from rfm_pipeline.common.source_parts import CustomersRequest, PartsRequest, TakeOver
 from rfm_pipeline.common.staging_tables import StagingTable
 from rfm_pipeline.errors import WarehouseError
-from rfm_pipeline.results.recognition import KEPT_ORDERS, read_mark, table_comment
+from rfm_pipeline.results.recognition import KEPT_ORDERS, table_comment
 from rfm_pipeline.results.statistics import PartsRead
-from rfm_pipeline.results.tables import KEPT_SUFFIX, LAYOUTS
+from rfm_pipeline.results.tables import LAYOUTS
 from rfm_pipeline.sql.query_spec import select
 from rfm_pipeline.warehouse.base import Preview, Progress
 from rfm_pipeline.warehouse.bigquery import statements
+from rfm_pipeline.warehouse.bigquery.kept_customers import (
+    COMPLETE_AFTER,
+    StagedCustomers,
+    is_later,
+    shares_orders,
+    stage_customers,
+    take_over,
+)
+from rfm_pipeline.warehouse.bigquery.kept_manifest import (
+    CUSTOMERS_DAY,
+    EXCLUDED_DAY,
+    FORMAT,
+    MANIFEST_DAY,
+    KeptCustomers,
+    KeptManifest,
+    hash_of,
+    is_kept_table,
+    kept_name,
+    manifest_sql,
+    order_types_of,
+    types_of,
+)
 from rfm_pipeline.warehouse.bigquery.partitions import partition_of
-from rfm_pipeline.warehouse.bigquery.schema import type_name
 from rfm_pipeline.warehouse.bigquery.source_partitions import (
     PartitionList,
     PartitionVersion,
@@ -46,34 +67,7 @@ if TYPE_CHECKING:
     from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
     from rfm_pipeline.warehouse.bigquery.warehouse import BigQueryWarehouse
 
-FORMAT = 1
-"""Version of the table's layout."""
-_MANIFEST_DAY = date(1, 1, 1)
-"""Partition of the row with the manifest."""
 _NOT_CLUSTERED = {"FLOAT64", "STRUCT", "JSON", "BYTES"}
-
-
-class KeptManifest(Struct, frozen=True):
-    """What the table of kept orders holds.
-
-    Attributes:
-        format: Version of this layout.
-        key: What the orders depend on beside the partitions: the table, the query and the program.
-        columns: Hash of the names and types of the columns.
-        runs_since_check: Number of runs since the last one that read all partitions.
-        parts: First day and version of each partition whose orders are kept.
-    """
-
-    format: int
-    key: str
-    columns: str
-    runs_since_check: int
-    parts: tuple[tuple[date, str], ...]
-
-    @property
-    def versions(self) -> dict[date, str]:
-        """The version of each partition, by its first day."""
-        return dict(self.parts)
 
 
 class _Decision(Struct, frozen=True):
@@ -97,6 +91,13 @@ class _Decision(Struct, frozen=True):
     def read(self) -> tuple[PartitionVersion, ...]:
         """The partitions that are read."""
         return tuple(part for part in self.parts if part.day not in self.kept)
+
+    @property
+    def customers(self) -> KeptCustomers | None:
+        """The kept customers; None if there are none, or a partition whose orders they have has changed."""
+        kept = self.before.customers if self.before is not None else None
+        read = [part.day for part in self.read]
+        return kept if kept is not None and kept.are_current(self.kept, read) else None
 
 
 class BigQueryKeptOrders:
@@ -122,6 +123,7 @@ class BigQueryKeptOrders:
         self._columns: dict[str, str] = {}
         self._staged: str | None = None
         self._is_misread = False
+        self._customers: StagedCustomers | None = None
         self._times_staged = 0
 
     @property
@@ -196,12 +198,30 @@ class BigQueryKeptOrders:
         self._decision = decision
         return PartsRead(len(decision.read), len(decision.kept), decision.why_all, different)
 
-    def kept_customers(self, key: str, last_day: date) -> TakeOver | None:  # noqa: ARG002
-        """Return None: all customers are computed from the kept orders."""
-        return None
+    def kept_customers(self, request: CustomersRequest) -> TakeOver | None:
+        """Stage the later orders in place of all; None if there are no customers to whom to add them."""
+        decision, partitions = self._decision, self._partitions
+        assert decision is not None  # the protocol: `update` comes first
+        assert partitions is not None  # and `why_no_parts` before it
+        if not request.are_sums or self._is_misread:
+            return None
+        kept, orders = decision.customers, self._table
+        if decision.why_all is not None:
+            orders, end = str(self._staged), request.last_day - COMPLETE_AFTER
+            complete = [part.day for part in decision.parts if partitions.ends_before(part.day, end)]
+            self._customers = stage_customers(self._warehouse, self._jobs, request, orders, complete)
+            kept = self._customers.kept if self._customers else None
+        if kept is None or kept.key != request.key or kept.last_day > request.last_day:
+            return None
+        later = self._all_orders(decision, after=kept.last_part)
+        has_ids = request.has_order_ids and (partitions.has_null or decision.parts[-1].day > kept.last_part)
+        if has_ids and shares_orders(self._warehouse, self._jobs, orders, later, kept.last_part):
+            return None
+        self._warehouse.copy_from_destination(StagingTable.PART_ORDERS, later)
+        return take_over(request, self._customers or (kept, self._table))
 
     def keep_customers(self, key: str, last_day: date, customers: str, excluded: str) -> None:
-        """Keep nothing: all customers are computed from the kept orders."""
+        """Do nothing: a run that reads all partitions has kept customers before it takes them over."""
 
     def save(self) -> None:
         """Replace the orders of partitions that were read, and the manifest, in one transaction."""
@@ -212,11 +232,14 @@ class BigQueryKeptOrders:
             self._jobs.query("keep-orders", changes)
             return
         # An earlier table can have other columns. Until the transaction, the new one has no manifest.
-        is_clustered = self._columns["customer_id"] not in _NOT_CLUSTERED
+        columns = {**self._columns, "manifest": "STRING"}
+        if self._customers is not None:
+            columns |= self._customers.added_columns
+        is_clustered = columns["customer_id"] not in _NOT_CLUSTERED
         labels = self._warehouse.labels_of_published
         comment = table_comment(KEPT_ORDERS, self._destination, LAYOUTS["bigquery"])
         create = statements.create_kept_orders_sql(
-            self._table, self._columns, comment, labels, "customer_id" if is_clustered else None
+            self._table, columns, comment, labels, "customer_id" if is_clustered else None
         )
         self._jobs.query("keep-orders", f"{create};\n{changes}")
 
@@ -236,7 +259,7 @@ class BigQueryKeptOrders:
         """The manifest at the start of the run; None if there is none, or it does not describe the table."""
         if self._existing is None:
             return None
-        found = _columns_of(self._existing)
+        found = types_of(self._existing)
         if found.get("part") != "DATE" or not found.keys() >= {"manifest", "lines"}:
             return None
         rows = self._jobs.rows(self._jobs.query("load-orders", manifest_sql(self._table)))
@@ -245,8 +268,8 @@ class BigQueryKeptOrders:
             manifest = msgspec.json.decode(row["manifest"], type=KeptManifest)
         except (ValueError, msgspec.MsgspecError):
             return None
-        found.pop("manifest")
-        is_whole = row["described"] + 1 == row["found"] and manifest.columns == _hash_of(found)
+        columns = hash_of(order_types_of(self._existing))
+        is_whole = row["described"] + 1 == row["found"] and manifest.columns == columns
         return manifest if manifest.format == FORMAT and is_whole else None
 
     def _step(self, name: str) -> str:
@@ -267,22 +290,24 @@ class BigQueryKeptOrders:
         """Return the columns of the orders with their types."""
         if staged is None:
             assert self._existing is not None  # else a partition would have been read
-            columns = _columns_of(self._existing)
-            columns.pop("manifest")
-            return columns
+            return order_types_of(self._existing)
         table = find_table(self._jobs, staged)
         if table is None:
             raise WarehouseError(f"{staged} was dropped during the run.", "run again.")
-        return _columns_of(table)
+        return types_of(table)
 
-    def _all_orders(self, decision: _Decision) -> str:
-        """Return the SELECT of the orders of all partitions."""
+    def _all_orders(self, decision: _Decision, after: date | None = None) -> str:
+        """Return the SELECT of the orders of all partitions; with `after`, of those after that day."""
         names = [name for name in self._columns if name != "part"]
-        is_kept = "manifest IS NULL"
+        is_after = [is_later(after)] if after else []
+        read = select(names, str(self._staged))
+        if decision.why_all is not None:
+            return f"{read}\nWHERE {' AND '.join(is_after) or 'TRUE'}"
+        conditions = ["manifest IS NULL", *is_after]
         if dropped := self._dropped(decision):
-            is_kept += f" AND part NOT IN ({statements.date_list(dropped)})"
-        kept = f"{select(names, self._table)}\nWHERE {is_kept}"
-        return f"{kept}\nUNION ALL\n{select(names, self._staged)}" if self._staged else kept
+            conditions.append(f"part NOT IN ({statements.date_list(dropped)})")
+        kept = f"{select(names, self._table)}\nWHERE {' AND '.join(conditions)}"
+        return f"{kept}\nUNION ALL\n{read}" if self._staged else kept
 
     def _dropped(self, decision: _Decision) -> list[date]:
         """Return the days whose kept orders are not used."""
@@ -321,7 +346,8 @@ class BigQueryKeptOrders:
         """Return the statements of the transaction after which the table has this run's orders."""
         changes = []
         if decision.why_all is None:
-            dropped = [_MANIFEST_DAY, *self._dropped(decision)]
+            outdated = [] if decision.customers else [CUSTOMERS_DAY, EXCLUDED_DAY]
+            dropped = [MANIFEST_DAY, *outdated, *self._dropped(decision)]
             changes.append(f"DELETE FROM {self._table}\nWHERE part IN ({statements.date_list(dropped)})")
         # If one is not as it was listed, it is unknown which others are not.
         stored = [part for part in decision.read if part.is_settled and not self._is_misread]
@@ -333,6 +359,8 @@ class BigQueryKeptOrders:
                 is_stored += f" AND part NOT IN ({statements.date_list(left_out)})"
             rows = f"{select(names, str(self._staged))}\nWHERE {is_stored}"
             changes.append(f"INSERT INTO {self._table} ({', '.join(names)})\n{rows}")
+        staged = self._customers if not self._is_misread else None
+        changes += staged.insert_sql(self._table) if staged else []
         runs = 0
         if decision.why_all is None:
             assert decision.before is not None  # else all partitions are read
@@ -341,27 +369,17 @@ class BigQueryKeptOrders:
         manifest = KeptManifest(
             FORMAT,
             decision.request.key,
-            _hash_of(self._columns),
+            hash_of(self._columns),
             runs,
             tuple((part.day, part.version) for part in (*kept, *stored)),
+            staged.kept if staged else decision.customers,
         )
         text = statements.string_literal(msgspec.json.encode(manifest).decode())
         changes.append(
             f"INSERT INTO {self._table} (part, manifest, lines)\n"
-            f"SELECT {statements.date_literal(_MANIFEST_DAY)}, {text}, (SELECT COUNT(*) FROM {self._table})"
+            f"SELECT {statements.date_literal(MANIFEST_DAY)}, {text}, (SELECT COUNT(*) FROM {self._table})"
         )
         return changes
-
-
-def kept_name(name: str) -> str:
-    """Return the name of the table of kept orders, given that of the current result."""
-    return f"{name}{KEPT_SUFFIX}"
-
-
-def is_kept_table(table: Table, destination: str) -> bool:
-    """Return whether a table has the mark of a destination's kept orders."""
-    mark = read_mark(table.description)
-    return mark is not None and mark.is_of(KEPT_ORDERS, destination)
 
 
 def drop_kept_orders(jobs: JobRunner, name: str) -> None:
@@ -373,14 +391,6 @@ def drop_kept_orders(jobs: JobRunner, name: str) -> None:
     table = find_table(jobs, kept_name(name))
     if table is not None and is_kept_table(table, name.rsplit(".", 1)[-1]):
         drop_table(jobs, kept_name(name))
-
-
-def manifest_sql(table: str) -> str:
-    """Return the SELECT of the manifest, with the number of rows that it describes, and that of the table."""
-    return (
-        f"SELECT manifest, lines AS described, (SELECT COUNT(*) FROM {table}) AS found\n"
-        f"FROM {table}\nWHERE part = {statements.date_literal(_MANIFEST_DAY)} AND manifest IS NOT NULL"
-    )
 
 
 def _why_all(
@@ -396,12 +406,3 @@ def _why_all(
     if not any(before.versions.get(part.day) == part.version for part in parts):
         return "no partition is as it was"
     return None
-
-
-def _columns_of(table: Table) -> dict[str, str]:
-    return {field.name: type_name(field) for field in table.schema}
-
-
-def _hash_of(columns: Mapping[str, str]) -> str:
-    text = "\n".join(f"{name} {type_}" for name, type_ in columns.items())
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -105,6 +105,10 @@ class PartitionList(Struct, frozen=True):
             conditions.append(f"{name} IS NULL")
         return self._lines(column, "\n  WHERE " + ("\n    OR ".join(conditions) or "FALSE"))
 
+    def ends_before(self, day: date, end: date) -> bool:
+        """Return whether a part has ended before a day, given its first day; the whole table never has."""
+        return self.partition is not None and _next(day, self.partition) <= end
+
     def _lines(self, column: str, where: str) -> str:
         day = _part_day(self.partition) if self.partition else statements.date_literal(WHOLE_TABLE)
         return f"(\n  SELECT *, {day} AS {column}\n  FROM {self.relation}{where}\n)"

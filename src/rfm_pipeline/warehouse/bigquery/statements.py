@@ -100,12 +100,12 @@ def create_kept_orders_sql(
 
     Args:
         table: Quoted name of the table.
-        columns: Type of each column of the orders, by its name.
+        columns: Type of each column, by its name.
         comment: Description of the table, with its mark.
         labels: Labels of the table.
         clustered_by: Column by which the table is clustered; None if its type does not allow it.
     """
-    typed = ",\n".join(f"  {name} {type_}" for name, type_ in {**columns, "manifest": "STRING"}.items())
+    typed = ",\n".join(f"  {name} {type_}" for name, type_ in columns.items())
     layout = "PARTITION BY part" + (f"\nCLUSTER BY {clustered_by}" if clustered_by else "")
     # A table can't be replaced by one with other partitions or clusters.
     return (

@@ -25,7 +25,7 @@ from rfm_pipeline.common.duckdb_engine import duckdb, execute_interruptibly
 from rfm_pipeline.common.duckdb_quoting import paths_literal, text_literal
 from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.common.formatting import lower_first
-from rfm_pipeline.common.source_parts import PartsRequest, PartVersion, TakeOver
+from rfm_pipeline.common.source_parts import CustomersRequest, PartsRequest, PartVersion, TakeOver
 from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.results.statistics import PartsRead
 from rfm_pipeline.source.base import OpenedSource
@@ -120,12 +120,12 @@ class DuckDBKeptOrders:
         )
         return next(reasons, None)
 
-    def kept_customers(self, key: str, last_day: date) -> TakeOver | None:
+    def kept_customers(self, request: CustomersRequest) -> TakeOver | None:
         """Stage the kept customers as `kept_customers`; None if there are none that can be taken over."""
         manifest = self._manifest
         assert manifest is not None  # the protocol: `update` comes first
         kept = manifest.customers
-        if kept is None or kept.key != key or kept.take_over.last_day > last_day:
+        if kept is None or kept.key != request.key or kept.take_over.last_day > request.last_day:
             return None
         if not self._are_current(kept):
             return None
@@ -275,7 +275,8 @@ class DuckDBKeptOrders:
     def _are_current(self, kept: KeptCustomers) -> bool:
         """Return whether the parts whose orders kept customers have are all there, as they were."""
         assert self._manifest is not None  # the protocol: `update` comes first
-        return sum(part.id <= kept.take_over.last_part for part in self._manifest.parts) == kept.parts
+        last = kept.take_over.last_part
+        return last is not None and sum(part.id <= last for part in self._manifest.parts) == kept.parts
 
     def _merged(self, manifest: Manifest) -> tuple[KeptFile, ...]:
         """Merge the small files into one, without the orders of parts that are gone; return the files."""
