@@ -158,6 +158,8 @@ def _segment(
             raise audit_error(result)
         assert isinstance(plan.warehouse, DuckDBWarehouse)
         connection = plan.warehouse.keep_only(StagingTable.RESULT)
+        # The type that the published table and all files have.
+        connection.execute(f"ALTER TABLE {StagingTable.RESULT} ALTER recency_days TYPE INTEGER")
         return Segmentation(
             result,
             build_run_record(start, plan, result),

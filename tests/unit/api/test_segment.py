@@ -187,6 +187,8 @@ def test_each_form_has_the_same_customers(frame: pd.DataFrame) -> None:
     result = rfm.segment(frame)
     table = result.to_arrow()
     assert table.schema.field("monetary").type == pa.decimal128(38, 9)
+    # As in the published table and in Parquet files.
+    assert table.schema.field("recency_days").type == pa.int32()
     assert result.to_polars().to_arrow().to_pylist() == table.to_pylist()
     as_pandas = result.to_pandas()
     assert list(as_pandas.columns) == list(SEGMENTATION_COLUMNS)
