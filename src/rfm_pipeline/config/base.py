@@ -15,6 +15,8 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 import msgspec
 
+from rfm_pipeline.errors import ConfigurationError
+
 SettingPath = tuple[str | int, ...]
 """Location of a value: setting names from the outermost table inwards, and indexes in lists, from 0."""
 
@@ -45,6 +47,24 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 def is_address(path: str | Path) -> bool:
     """Return whether a path is written as an address, such as `https://...` or `s3://...`."""
     return bool(_ADDRESS.match(str(path)))
+
+
+def refuse_address(what: str, path: Path) -> None:
+    """Raise if the path of a file to write is an address.
+
+    Args:
+        what: What the file is, such as `output`.
+        path: The path, which has lost the second slash of `https://`.
+
+    Raises:
+        ConfigurationError: If it is one.
+    """
+    if is_address(path):
+        address = str(path).replace(":/", "://", 1)
+        raise ConfigurationError(
+            f"The {what} {address} is an address, and files are written on this machine.",
+            "name a file, and copy it afterwards.",
+        )
 
 
 def is_nested_too_deeply(value: object) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from rfm_pipeline.common.atomic_file import AtomicFile
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.common.installation import extra_hint
+from rfm_pipeline.config.base import refuse_address
 from rfm_pipeline.config.report import ReportSettings
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.report.charts import segments as charts
@@ -46,10 +47,11 @@ def check_report_path(path: Path, suffixes: tuple[str, ...] = PAGE_SUFFIXES) -> 
     """Raise early if a report or chart can't be written to `path`.
 
     Raises:
-        ConfigurationError: If the name ends in another suffix, or there is no such folder.
+        ConfigurationError: If it is an address, ends in another suffix, or there is no such folder.
         UsageError: If the file is a PNG and vl-convert is not installed.
         WarehouseError: If there is no permission to write into the folder.
     """
+    refuse_address("report", path)
     if path.suffix.casefold() not in suffixes:
         raise ConfigurationError(
             f"{path} does not end in {suffixes[0]}.", f"name it like report{suffixes[0]}."

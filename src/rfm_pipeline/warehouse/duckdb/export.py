@@ -16,6 +16,7 @@ from rfm_pipeline.common.duckdb_quoting import text_literal
 from rfm_pipeline.common.duckdb_types import describe_columns
 from rfm_pipeline.common.formatting import lower_first
 from rfm_pipeline.common.installation import extra_hint
+from rfm_pipeline.config.base import refuse_address
 from rfm_pipeline.errors import ConfigurationError, UsageError, WarehouseError
 from rfm_pipeline.results.tables import RESULT_COLUMNS
 from rfm_pipeline.warehouse.duckdb.errors import first_sentence, system_reason
@@ -39,9 +40,10 @@ def check_output(path: Path) -> None:
     """Check an output path before any work is done.
 
     Raises:
-        ConfigurationError: If the suffix is no known format, or the folder does not exist.
+        ConfigurationError: If it is an address, the suffix is no known format, or there is no such folder.
         UsageError: If the suffix is `.xlsx` and the `excel` extra is not installed.
     """
+    refuse_address("output", path)
     if path.suffix.casefold() not in _WRITERS:
         raise ConfigurationError(
             f"The output {path} has no known format.",
