@@ -77,13 +77,27 @@ def test_customers_are_taken_over_unless_an_order_of_theirs_may_have_changed(
         ("a late line of the new day", {day(3): [*lines_of(3), line("c0", "3-b", day(3), "1")]}, True),
         ("an order with lines on two days", {day(4): [line("c0", "0-b", day(4), "1")]}, False),
         ("a line of that order was a mistake", {day(4): lines_of(4)}, True),
-        ("a correction of a day that was complete", {day(1): lines_of(1)[1:]}, False),
+        ("a day that was complete is gone", {day(1): []}, False),
     ]
     for what, change, is_taken_over in history:
         parts.change(change)
         read, takes_over, answer = parts.run(TODAY)
         assert (read.why_all, takes_over) == (None, is_taken_over), what
         assert_is_full(parts, answer)
+    # The days that were written to since the run before may be written to again.
+    parts.change({day(number): lines_of(number) for number in (1, 2, 4)})
+    parts.run(TODAY)
+    parts.change({day(number): lines_of(number) for number in (2, 4)})
+    assert parts.run(TODAY, full="--full asks for it")[1]
+    assert '"last_part":"2024-01-02"' in parts.statements[-1]
+    parts.change({day(2): lines_of(2)[1:], day(3): lines_of(3)[1:]})
+    _, takes_over, answer = parts.run(TODAY)
+    assert takes_over
+    assert_is_full(parts, answer)
+    parts.change({day(1): lines_of(1)[1:]})
+    _, takes_over, answer = parts.run(TODAY)
+    assert not takes_over
+    assert_is_full(parts, answer)
 
 
 @pytest.mark.long

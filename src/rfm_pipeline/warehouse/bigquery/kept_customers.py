@@ -9,7 +9,7 @@ the table of kept orders, and change in its transaction:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from rfm_pipeline.warehouse.bigquery.jobs import JobRunner
     from rfm_pipeline.warehouse.bigquery.warehouse import BigQueryWarehouse
 
-COMPLETE_AFTER = timedelta(days=3)
-"""Time from the end of a partition until it is taken for complete.
+_COMPLETE_AFTER, _RESTATED_FOR = timedelta(days=3), timedelta(days=92)
+"""Time from the end of a partition until it is taken for complete: at least, and at most.
 
-If one changes afterwards, all customers are computed, until a run has read all partitions.
+In between, those are complete that are older than each one that was written to since the run before, as some
+pipelines write the last weeks anew every day. If a complete one changes, all customers are computed, until a
+run has read all partitions.
 """
 IS_COUNTED = "reason IS NULL AND late_reason IS NULL"
 """Condition that a row of kept orders is not excluded."""
@@ -71,6 +73,20 @@ class StagedCustomers(Struct, frozen=True):
             _insert_sql(table, CUSTOMERS_DAY, names, self.kept.columns, self.customers),
             _insert_sql(table, EXCLUDED_DAY, self.kept.excluded, self.kept.excluded, self.excluded),
         ]
+
+
+def complete_before(last_day: date, changed: Iterable[date]) -> date:
+    """Return the day until which a partition must have ended to be complete.
+
+    Args:
+        last_day: The last date on which an order counts.
+        changed: Days of the partitions that were written to since the run before.
+
+    >>> str(complete_before(date(2024, 3, 31), [date(2024, 3, 1), date(2023, 1, 1)]))
+    '2024-03-01'
+    """
+    ends = [day for day in changed if day >= last_day - _RESTATED_FOR]
+    return min([last_day - _COMPLETE_AFTER, *ends])
 
 
 def stage_customers(

@@ -31,8 +31,8 @@ from rfm_pipeline.sql.query_spec import select
 from rfm_pipeline.warehouse.base import Preview, Progress
 from rfm_pipeline.warehouse.bigquery import statements
 from rfm_pipeline.warehouse.bigquery.kept_customers import (
-    COMPLETE_AFTER,
     StagedCustomers,
+    complete_before,
     is_later,
     shares_orders,
     stage_customers,
@@ -91,6 +91,12 @@ class _Decision(Struct, frozen=True):
     def read(self) -> tuple[PartitionVersion, ...]:
         """The partitions that are read."""
         return tuple(part for part in self.parts if part.day not in self.kept)
+
+    @property
+    def changed(self) -> list[date]:
+        """Days of the partitions that were written to since an earlier run has read them."""
+        before = self.before.versions if self.before is not None else {}
+        return [part.day for part in self.parts if before.get(part.day, part.version) != part.version]
 
     @property
     def customers(self) -> KeptCustomers | None:
@@ -207,7 +213,7 @@ class BigQueryKeptOrders:
             return None
         kept, orders = decision.customers, self._table
         if decision.why_all is not None:
-            orders, end = str(self._staged), request.last_day - COMPLETE_AFTER
+            orders, end = str(self._staged), complete_before(request.last_day, decision.changed)
             complete = [part.day for part in decision.parts if partitions.ends_before(part.day, end)]
             self._customers = stage_customers(self._warehouse, self._jobs, request, orders, complete)
             kept = self._customers.kept if self._customers else None
