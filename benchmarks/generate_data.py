@@ -1,15 +1,15 @@
-"""Writes a benchmark's transaction lines: `python benchmarks/generate_data.py SHAPE LINES FILE`.
+"""Write a benchmark's transaction lines: `python benchmarks/generate_data.py SHAPE LINES FILE`.
 
-The columns are those of UCI "Online Retail", the orders come in the order of time, over three years, and the
+The columns are those of UCI "Online Retail", the orders are in the order of time, over three years, and the
 file is Parquet or CSV by its name. Each value is a hash of its order or line number, so the same DuckDB
 writes the same rows every time. Two shapes:
 
 shop
-    Two lines an order. One order in ten is a one-time buyer's; the others go to a population with few heavy
-    and many light buyers. 10 million lines are 5 million orders of 1.2 million customers, of whom four in ten
-    buy once. 1.5 % of the orders have no customer, 2 % of the lines are returns, and 0.1 % cost nothing.
+    Two lines per order. One order in ten is of a one-time buyer; the others are of a population with few
+    heavy and many light buyers. 10 million lines are 5 million orders of 1.2 million customers, and four in
+    ten of these buy once. 1.5 % of the orders have no customer, 2 % of the lines are returns, and 0.1 % cost nothing.
 wholesale
-    As in "Online Retail": 21 lines an order, from 1 to 76; a customer is a number, with some five orders; a
+    As in "Online Retail": 21 lines per order, from 1 to 76; a customer is a number, with some five orders; a
     quarter of the orders has none. 10 million lines are 476,000 orders, 357,000 of them of 66,000 customers.
     2 % of the lines are returns, and 0.1 % cost nothing.
 """
@@ -32,7 +32,7 @@ COPY (
     lines AS (
       SELECT
         number,
-        -- Uniform in [0, 1), one per purpose: who buys, which customer, what is ordered.
+        -- Uniform in [0, 1): the kind of customer, the customer, the kind of line.
         hash(number, 1) / 18446744073709551616.0 AS kind,
         hash(number, 2) / 18446744073709551616.0 AS place,
         hash(line, 3) / 18446744073709551616.0 AS fate,
@@ -59,14 +59,14 @@ COPY (
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What lines look like.
+    """The distribution of lines.
 
     Attributes:
-        number: The number of a line's order.
-        lines: The lines of an order, on average.
-        most: The largest quantity.
-        population: Regular customers, per order.
-        customer: A line's customer.
+        number: SQL expression of the number of a line's order.
+        lines: Lines per order, on average.
+        most: Largest quantity.
+        population: Regular customers per order.
+        customer: SQL expression of a line's customer.
     """
 
     number: str
@@ -76,7 +76,7 @@ class Shape:
     customer: str
 
 
-# Ten orders of these many lines follow one another again and again.
+# Numbers of lines of ten consecutive orders, repeated.
 _SIZES = (1, 2, 4, 8, 12, 16, 20, 28, 43, 76)
 _BEGINS = [sum(_SIZES[:size]) for size in range(len(_SIZES))]
 _PLACE = " + ".join(f"(line % {sum(_SIZES)} >= {begin})::BIGINT" for begin in _BEGINS[1:])
@@ -107,7 +107,7 @@ SHAPES = {
 
 
 def generate(shape: Shape, lines: int, file: Path) -> None:
-    """Writes `lines` transaction lines to `file`, which appears only when it is whole."""
+    """Write `lines` transaction lines to `file`, which is created only when it is complete."""
     orders = max(1, lines // shape.lines)
     partial = file.with_suffix(".partial")
     is_csv = file.suffix == ".csv"

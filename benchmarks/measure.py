@@ -1,4 +1,4 @@
-"""One process: what it took, what it said, and the environment that it ran in."""
+"""Measuring one process: its time, its memory, its log, and the environment that it runs in."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What one process took.
+    """Time and memory of one process.
 
     Attributes:
         wall_s: Seconds from its start to its end.
-        cpu_s: Seconds of processor time, all threads together.
-        peak_bytes: The most memory that it held at a time.
+        cpu_s: Seconds of processor time of all threads.
+        peak_bytes: Its peak resident set.
     """
 
     wall_s: float
@@ -32,12 +32,12 @@ class Measurement:
 def measure(
     arguments: Sequence[str], folder: Path, environ: dict[str, str] | None = None
 ) -> tuple[Measurement, str]:
-    """Runs one process in `folder`; a failure ends the benchmark with what the process said.
+    """Run one process in `folder`; exit with its log if it fails.
 
-    Whoever calls this stays small and imports no engine: a child's peak begins at what its parent held.
+    The calling process must stay small and import no engine: a child's peak begins at its parent's memory.
 
     Returns:
-        What it took, and what it said on stderr.
+        The measurement, and what the process wrote on stderr.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
@@ -53,15 +53,15 @@ def measure(
         wall = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
-        said = errors.read().decode(errors="replace").strip()
+        log = errors.read().decode(errors="replace").strip()
         if process.returncode != 0:
-            sys.exit(f"{' '.join(arguments)}\nended with exit code {process.returncode}:\n{said}")
+            sys.exit(f"{' '.join(arguments)}\nended with exit code {process.returncode}:\n{log}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return Measurement(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit), said
+    return Measurement(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit), log
 
 
 def plain_environment() -> dict[str, str]:
-    """Our environment without the settings that would change a run, or keep Python from compiling once."""
+    """Return the environment without settings of `rfm`, and with Python's cache of compiled modules."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -71,7 +71,7 @@ def plain_environment() -> dict[str, str]:
 
 @contextlib.contextmanager
 def fresh_folder(parent: Path) -> Iterator[Path]:
-    """An empty folder for one run, gone afterwards; beside the data."""
+    """Create an empty folder in `parent` for one run, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
     try:
         yield folder
@@ -80,7 +80,7 @@ def fresh_folder(parent: Path) -> Iterator[Path]:
 
 
 def interpreter_of(script: Path) -> str:
-    """The Python of a script that names its own dependencies (PEP 723), installed where they are missing."""
+    """Return the path of the Python of a script with its own dependencies (PEP 723), which uv installs."""
     uv = os.environ.get("UV", "uv")
     environ = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     subprocess.run([uv, "sync", "--quiet", "--script", str(script)], check=True, env=environ)
@@ -94,6 +94,6 @@ def interpreter_of(script: Path) -> str:
     return found.stdout.strip()
 
 
-def say(text: str) -> None:
-    """Progress, apart from the result."""
+def report_progress(text: str) -> None:
+    """Print progress on stderr, apart from the result."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The work of the next day: a destination has the result of the day before, and a day's file is added."""
+"""The workload of the next day: the result of the day before is published, and a day's file is added."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import fresh_folder, measure, say
+from measure import fresh_folder, measure, report_progress
 from suite import CONTENDERS, HERE, command
 
 
 @dataclass(frozen=True, slots=True)
 class DayBefore:
-    """What is there when the day's file arrives.
+    """The state before the run of the next day.
 
     Attributes:
-        source: The folder of the lines, which has the day's file by now.
-        states: Per contender that leaves something behind for the next day, a folder with it.
+        source: Folder of the lines, with the day's file.
+        states: Folder with the files that the run of the day before wrote, by the contender's name.
     """
 
     source: Path
     states: Mapping[str, Path]
 
     def restore(self, contender: str, scratch: Path) -> None:
-        """Copies what a contender left behind to the empty folder in which it runs."""
+        """Copy the files of a contender's run of the day before to the empty folder in which it runs."""
         if contender in self.states:
             shutil.copytree(self.states[contender], scratch, dirs_exist_ok=True)
 
 
 def split_source(lines: Path) -> tuple[Path, Path]:
-    """The folder with the lines of all days but the newest, and the file of the newest; made once."""
+    """Return the folder with the lines of all days but the newest, and the file of the newest day."""
     folder = lines.with_name(f"{lines.stem}-days")
     source, day = folder / "lines", folder / "day.parquet"
     if not day.exists():
-        say(f"splitting {lines.name} by year and day")
+        report_progress(f"splitting {lines.name} by year and day")
         source.mkdir(parents=True, exist_ok=True)
         script = [sys.executable, str(HERE / "split_days.py")]
         subprocess.run([*script, str(lines), str(source), str(day)], check=True)
@@ -49,14 +49,14 @@ def split_source(lines: Path) -> tuple[Path, Path]:
 def day_before(
     lines: Path, contenders: Mapping[str, str], folder: Path, environ: dict[str, str], memory: str | None
 ) -> Iterator[DayBefore]:
-    """Lets each `rfm` publish the day before, and adds the day's file inside the `with` block.
+    """Publish the day before with each contender that is `rfm`; add the day's file inside the `with` block.
 
     Args:
-        lines: The file of all lines.
-        contenders: The Python of each contender, by its name.
-        folder: Where the data is.
-        environ: The environment of the runs.
-        memory: DuckDB's limit.
+        lines: File of all lines.
+        contenders: Path of the Python of each contender, by its name.
+        folder: Folder for the data.
+        environ: Environment of the runs.
+        memory: DuckDB's memory limit; None for its default.
     """
     source, day = split_source(lines)
     added = source / day.name
@@ -64,7 +64,7 @@ def day_before(
     with fresh_folder(folder) as root:
         states = {name: root / name for name in contenders if CONTENDERS[name].script is None}
         for name, state in states.items():
-            say(f"{name} publishes the day before")
+            report_progress(f"{name} publishes the day before")
             state.mkdir()
             measure(command(CONTENDERS[name], contenders[name], source, state, memory), state, environ)
         os.link(day, added)

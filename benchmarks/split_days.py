@@ -1,4 +1,4 @@
-"""Splits a benchmark's lines into files: `python benchmarks/split_days.py LINES.parquet FOLDER DAY.parquet`.
+"""Split a benchmark's lines into files: `python benchmarks/split_days.py LINES.parquet FOLDER DAY.parquet`.
 
 The lines of the newest day go to DAY, all others to a file per year in FOLDER, in their order.
 """
@@ -20,7 +20,7 @@ COPY (
 
 
 def split(lines: Path, folder: Path, day: Path) -> None:
-    """Writes the lines of the newest day to `day`, which appears last, and all others to `folder`."""
+    """Write the lines of the newest day to `day`, which is created last, and all others to `folder`."""
     partial = day.with_suffix(".partial")
     with duckdb.connect() as connection:
         connection.execute("SET preserve_insertion_order = true")

@@ -1,7 +1,6 @@
--- The floor of the job: read the lines once, find each customer's orders and their totals, write the customers.
--- No scores, no segments, no accounting for what was left out. Nothing that ends in one row a customer does less.
+-- The lower bound: one scan, grouped by order, then by customer. No scores, no segments, no counts of excluded lines.
 WITH
-  -- One row an order.
+  -- One row per order.
   orders AS (
     SELECT
       CustomerID,
@@ -11,7 +10,7 @@ WITH
     WHERE CustomerID IS NOT NULL AND Quantity > 0 AND UnitPrice > 0
     GROUP BY CustomerID, InvoiceNo
   )
--- One row a customer.
+-- One row per customer.
 SELECT
   CustomerID AS customer_id,
   max(ordered_at)::DATE AS last_order_date,

@@ -4,7 +4,8 @@
 # ///
 """The usual query in pandas: `pandas_frame.py SOURCE.parquet RESULT.parquet`.
 
-Its texts are Arrow's, and orders are found before customers, which is faster than counting distinct ids.
+Texts are those of Arrow. Lines are grouped by order before customer, which is faster than counting distinct
+ids.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ COLUMNS = ["CustomerID", "InvoiceNo", "InvoiceDate", "Quantity", "UnitPrice"]
 
 
 def quartile(values: pd.Series) -> pd.Series:
-    """Four groups of one size by a column, near enough to `NTILE(4)`: 1 for the smallest values."""
+    """Return four groups of about equal size, as `NTILE(4)` does: 1 for the smallest values."""
     return ((values.rank(method="first") * BINS - 1) // len(values) + 1).astype("int8")
 
 
 def run(source: str, result: str) -> None:
-    """Writes the customers of `source`, scored and segmented."""
+    """Write the customers of `source`, scored and segmented, to `result`."""
     lines = pd.read_parquet(source, columns=COLUMNS)
     lines = lines[lines["CustomerID"].notna() & (lines["Quantity"] > 0) & (lines["UnitPrice"] > 0)]
     lines = lines.assign(amount=lines["Quantity"] * lines["UnitPrice"])

@@ -4,7 +4,8 @@
 # ///
 """The usual query in Polars: `polars_frame.py SOURCE.parquet RESULT.parquet`.
 
-Lazy, on its streaming engine, with orders found before customers, which is faster than counting distinct ids.
+Lazy, on the streaming engine. Lines are grouped by order before customer, which is faster than counting
+distinct ids.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ BINS = 4
 
 
 def quartile(value: str) -> pl.Expr:
-    """Four groups of one size by a column, near enough to `NTILE(4)`: 1 for the smallest values."""
+    """Return four groups of about equal size, as `NTILE(4)` does: 1 for the smallest values."""
     return ((pl.col(value).rank("ordinal") * BINS - 1) // pl.len() + 1).cast(pl.Int8)
 
 
 def run(source: str, result: str) -> None:
-    """Writes the customers of `source`, scored and segmented."""
+    """Write the customers of `source`, scored and segmented, to `result`."""
     customers = (
         pl.scan_parquet(source)
         .filter(pl.col("CustomerID").is_not_null(), pl.col("Quantity") > 0, pl.col("UnitPrice") > 0)

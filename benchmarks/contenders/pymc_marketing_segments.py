@@ -4,8 +4,8 @@
 # ///
 """`rfm_segments` of pymc-marketing: `pymc_marketing_segments.py SOURCE.parquet RESULT.parquet`.
 
-Its frequency counts days with a purchase, and its monetary value is the average of one. It is told that the
-lines come in the order of time, as they do here; otherwise it would sort them first.
+Its frequency counts days with a purchase, and its monetary value is the average per purchase. An argument
+states that the lines are in the order of time, as they are here; otherwise it would sort them first.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COLUMNS = ["CustomerID", "InvoiceDate", "Quantity", "UnitPrice"]
 
 
 def run(source: str, result: str) -> None:
-    """Writes the customers of `source`, scored and segmented."""
+    """Write the customers of `source`, scored and segmented, to `result`."""
     lines = pd.read_parquet(source, columns=COLUMNS)
     lines = lines[lines["CustomerID"].notna() & (lines["Quantity"] > 0) & (lines["UnitPrice"] > 0)]
     lines = lines.assign(amount=lines["Quantity"] * lines["UnitPrice"])

@@ -4,8 +4,8 @@
 # ///
 """The package `rfm` of PyPI: `rfm_package.py SOURCE.parquet RESULT.parquet`.
 
-It takes orders, so lines are added up before. It takes values for texts, and cuts off the last two characters
-of those with ".0" in them, so money is given in whole cents; and a column of dates has "date" in its name.
+Its input are orders, so lines are added up before. It removes the last two characters of values that contain
+".0", so amounts are whole cents. The name of the column of dates must contain "date".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ COLUMNS = ["CustomerID", "InvoiceNo", "InvoiceDate", "Quantity", "UnitPrice"]
 
 
 def run(source: str, result: str) -> None:
-    """Writes the customers of `source`, scored and segmented."""
+    """Write the customers of `source`, scored and segmented, to `result`."""
     lines = pd.read_parquet(source, columns=COLUMNS)
     lines = lines[lines["CustomerID"].notna() & (lines["Quantity"] > 0) & (lines["UnitPrice"] > 0)]
     lines = lines.assign(cents=lines["Quantity"] * lines["UnitPrice"] * 100)

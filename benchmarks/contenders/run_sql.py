@@ -1,7 +1,7 @@
-"""Runs SQL on one file: `run_sql.py QUERY.sql SOURCE RESULT.parquet [SETTING=VALUE ...]`.
+"""Run SQL on one file: `run_sql.py QUERY.sql SOURCE RESULT.parquet [SETTING=VALUE ...]`.
 
-The SQL reads the view `source`, which is Parquet or a CSV; the rows of its last statement are the result.
-Settings are DuckDB's.
+The SQL reads the view `source` of a Parquet or CSV file; the rows of the query are the result. Settings are
+DuckDB's.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ import duckdb
 
 
 def run(query: Path, source: Path, result: Path, *settings: str) -> None:
-    """Writes the rows of the last statement in the file `query` to `result`."""
+    """Write the rows of the query in the file `query` to `result`."""
     with duckdb.connect() as connection:
         for name, _, value in (setting.partition("=") for setting in settings):
             connection.execute(f"SET {name} = '{value}'")
         read = connection.read_csv if source.suffix == ".csv" else connection.read_parquet
         read(str(source)).create_view("source")
         literal = str(result).replace("'", "''")
-        *before, rows = connection.extract_statements(query.read_text(encoding="utf-8"))
-        for statement in before:
-            connection.execute(statement)
-        connection.execute(f"COPY (\n{rows.query}\n) TO '{literal}' (FORMAT parquet)")
+        text = query.read_text(encoding="utf-8")
+        connection.execute(f"COPY (\n{text}\n) TO '{literal}' (FORMAT parquet)")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
--- The query as it is usually written: COUNT(DISTINCT), three NTILE, one CASE. Ties are split at random and money is a double.
+-- The usual query: COUNT(DISTINCT), three NTILE, one CASE. Equal customers get different scores, and amounts are doubles.
 WITH
-  -- One row a customer.
+  -- One row per customer.
   customers AS (
     SELECT
       CustomerID AS customer_id,

@@ -1,4 +1,4 @@
-"""The benchmark: its contenders do the same job, and it says so only where they do."""
+"""The benchmark: times are compared only if the contenders compute the same customers."""
 
 from __future__ import annotations
 
@@ -42,13 +42,16 @@ def lines(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def totals_of(name: str, lines: Path, folder: Path) -> dict[str, Any]:
-    """What a contender arrives at that runs in this environment."""
-    contender, result = script("suite").CONTENDERS[name], folder / f"{name}.parquet"
+    """Return the totals of a contender that runs in this environment."""
+    contender = script("suite").CONTENDERS[name]
+    scratch = folder / name
+    scratch.mkdir()
+    result = scratch / contender.result
     if contender.script.endswith(".sql"):
         script("run_sql").run(BENCHMARKS / "contenders" / contender.script, lines, result)
     else:
         script(contender.script.removesuffix(".py")).run(str(lines), str(result))
-    found: dict[str, Any] = script("run").totals_of(result, contender.reads)
+    found: dict[str, Any] = script("run").totals_of(contender, scratch)
     return found
 
 
@@ -57,24 +60,16 @@ def test_contenders_arrive_at_the_same_customers(
     lines: Path, tmp_path: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = tmp_path / "rfm.parquet"
-    assert rfm("run", lines, "--to", "duckdb:rfm.duckdb", "--output", result).code == 0
-    runner, suite = script("run"), script("suite")
-    totals = {"rfm": runner.totals_of(result, suite.CONTENDERS["rfm"].reads)}
-    _, *arguments = suite.command(suite.CONTENDERS["rfm-parquet"], "", lines, tmp_path, None)
-    assert rfm(*arguments).code == 0
-    totals["rfm-parquet"] = runner.totals_of(
-        tmp_path / "result.parquet", suite.CONTENDERS["rfm-parquet"].reads
-    )
-    others = ("floor", "stored", "usual", "polars", "pandas")
+    runner, suite, totals = script("run"), script("suite"), {}
+    for name in suite.RFM:
+        _, *arguments = suite.command(suite.CONTENDERS[name], "", lines, tmp_path, None)
+        assert rfm(*arguments).code == 0
+        totals[name] = runner.totals_of(suite.CONTENDERS[name], tmp_path)
+    others = ("floor", "usual", "polars", "pandas")
     totals |= {name: totals_of(name, lines, tmp_path) for name in others}
     runner.check_agreement(totals)
-    assert totals["rfm"]["customers"] > 100
+    assert totals["usual"]["customers"] > 100
     assert len({found["fingerprint"] for found in totals.values()}) == 1
-    # The bound leaves behind what a run does.
-    assert columns_of(tmp_path / "stored.parquet") == columns_of(result)
-    stored, ours = tables_of(tmp_path / "stored.duckdb"), tables_of(tmp_path / "rfm.duckdb")
-    assert stored["rfm_segments_rows"] == ours["rfm_segments_rows"]
 
 
 @pytest.mark.slow
@@ -83,7 +78,7 @@ def test_contenders_arrive_at_the_same_customers_when_a_day_is_added(
 ) -> None:
     runner, suite, next_day = script("run"), script("suite"), script("next_day")
     contenders = ("rfm-incremental", "rfm-parquet", "floor", "usual")
-    work = suite.Work("days", "", contenders, "shop", 20_000, is_warmed_up=False, adds_day=True)
+    workload = suite.Workload("days", "", contenders, "shop", 20_000, is_warmed_up=False, adds_day=True)
     parts = []
 
     def measure(arguments: list[str], folder: Path, environ: dict[str, str]) -> Any:
@@ -93,7 +88,7 @@ def test_contenders_arrive_at_the_same_customers_when_a_day_is_added(
         return measured
 
     monkeypatch.setattr(runner, "measure", measure)
-    figures = runner.compare(work, contenders, 1, tmp_path)
+    figures = runner.compare(workload, contenders, 1, tmp_path)
     assert [(found["read"], found["kept"]) for found in parts] == [(1, 3)]
     assert list(figures["contenders"]) == list(contenders)
     # The totals are those of all lines, as each contender counts them in one file.
@@ -128,25 +123,6 @@ def parts_of(folder: Path) -> dict[str, Any]:
         ((rules,),) = runs.order("finished_at DESC").limit(1).select("rules").fetchall()
     found: dict[str, Any] = json.loads(rules)["parts"]
     return found
-
-
-def columns_of(file: Path) -> list[tuple[str, str]]:
-    with duckdb.connect() as connection:
-        connection.execute("SELECT name, duckdb_type FROM parquet_schema(?)", [str(file)])
-        return connection.fetchall()
-
-
-def tables_of(file: Path) -> dict[str, list[tuple[object, ...]]]:
-    """Each table's columns, and its rows, counted."""
-    with duckdb.connect(str(file), read_only=True) as connection:
-        names = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
-        return {
-            name: [
-                *connection.execute(f"SELECT name, type FROM pragma_table_info('{name}')").fetchall(),
-                *connection.execute(f"SELECT COUNT(*) FROM {name}").fetchall(),
-            ]
-            for name in names
-        }
 
 
 @pytest.mark.parametrize(
@@ -206,7 +182,7 @@ def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
     results, suite, measuring = script("report"), script("suite"), script("measure")
     measured = {
         name: [measuring.Measurement(seconds, 2.0 * seconds, 10**9)] * 3
-        for seconds, name in enumerate(suite.WORKS["10m"].contenders, start=1)
+        for seconds, name in enumerate(suite.WORKLOADS["10m"].contenders, start=1)
     }
     machine = {
         "date": "2025-01-01",
@@ -221,21 +197,18 @@ def test_the_page_is_made_of_what_was_saved(tmp_path: Path) -> None:
     )
     totals = {"customers": 1_000, "orders": 2_000, "revenue": 3_000.5}
     figures = results.figures_of("10m", measured, [steps], totals, machine)
-    assert figures["ratios"]["floor/rfm"] == 2.0
+    assert figures["ratios"]["rfm-duckdb/rfm-parquet"] == 2.0
     results.save(figures, tmp_path / "results", tmp_path / "RESULTS.md")
     assert json.loads((tmp_path / "results" / "10m.json").read_text()) == figures
     page = (tmp_path / "RESULTS.md").read_text()
     assert "1,000 customers, 2,000 orders, revenue 3,000.50." in page
-    # Half of the floor's time is within the goal, 0.8 is far above the one for what stands around the query.
-    goals = [line for line in page.splitlines() if line.startswith("| 10m")]
-    assert [line.split("|")[5].strip() for line in goals] == [
-        "met", "**missed**", "met", "met", "met", "met", "**missed**", "**missed**",
-    ]  # fmt: skip
-    # Beside them what the bounds reach: the floor in 2 seconds, half of the usual query's; no share of a run.
-    assert [line.split("|")[6].strip() for line in goals] == ["", "", "", "2", "3", "3.5", "4", ""]
-    assert [line.split("|")[7].strip() for line in goals] == [
-        "1.5", "", "", "1.33", "2", "2.33", "2.67", "",
-    ]  # fmt: skip
+    # Contenders take 1, 2, ... seconds: rfm-parquet, rfm-duckdb, floor, usual, polars.
+    lines = [line for line in page.splitlines() if line.startswith("| 10m")]
+    goals = [[cell.strip() for cell in line.split("|")] for line in lines]
+    assert [(cells[4], cells[5]) for cells in goals] == [("0.25", "met"), ("0.2", "met"), ("0.5", "met")]
+    figures["ratios"]["rfm-parquet/usual"] = 0.91
+    results.save(figures, tmp_path / "results", tmp_path / "RESULTS.md")
+    assert "| 0.91 | **missed** |" in " ".join((tmp_path / "RESULTS.md").read_text().split())
 
 
 @pytest.mark.slow

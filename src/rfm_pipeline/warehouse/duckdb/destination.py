@@ -185,7 +185,7 @@ class DuckDBDestination:
         temporary = draft_path(self._file, self._table, secrets.token_hex(4))
         try:
             with self._attached(temporary, read_only=False):
-                self._execute_transaction(statements)
+                self._execute_transaction(statements, is_new=True)
             try:
                 # Unlike a rename, a hard link never replaces an existing file.
                 os.link(temporary, self._file)
@@ -199,10 +199,10 @@ class DuckDBDestination:
                 path.unlink(missing_ok=True)
         return True
 
-    def _execute_transaction(self, statements: Sequence[str]) -> None:
+    def _execute_transaction(self, statements: Sequence[str], *, is_new: bool = False) -> None:
         self._connection.execute("BEGIN TRANSACTION")
         try:
-            self._create_or_mark_tables()
+            self._create_or_mark_tables(is_new=is_new)
             for statement in statements:
                 self._connection.execute(statement)
         except BaseException:
@@ -236,19 +236,23 @@ class DuckDBDestination:
     def _catalog(self) -> DuckDBCatalog:
         return DuckDBCatalog(self._connection, _CATALOG, self._named_file, self._table)
 
-    def _create_or_mark_tables(self) -> None:
+    def _create_or_mark_tables(self, *, is_new: bool) -> None:
         """Create the missing tables and views, convert tables of format 1, and renew outdated marks.
+
+        Args:
+            is_new: Whether the file has no tables yet, so that its catalog need not be read.
 
         Raises:
             DestinationError: If another program has made a table of one of the names.
         """
         self._dropped_views = frozenset()
-        layout, catalog = self.layout, self._catalog()
-        is_marked = recognize_destination(self._table, catalog)
-        to_convert = frozenset[str]()
-        if "rows" not in is_marked:
-            refuse_taken_names(self._table, catalog)
-            to_convert = layout.views & is_marked.keys()
+        layout, is_marked, to_convert = self.layout, dict[str, bool](), frozenset[str]()
+        if not is_new:
+            catalog = self._catalog()
+            is_marked = recognize_destination(self._table, catalog)
+            if "rows" not in is_marked:
+                refuse_taken_names(self._table, catalog)
+                to_convert = layout.views & is_marked.keys()
         statements = []
         for role in layout.suffixes:
             if role not in is_marked and role not in layout.views:
