@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,7 @@ def open_session(command: str, *, quiet: bool) -> Iterator[Session]:
         command: Name of the command, such as `run`.
         quiet: Whether only warnings and errors are shown.
     """
+    _freeze_imported_modules()
     signals = 0
     try:
         with notify_at_end(command, json_log.warn, lambda: bool(received_signals)) as notifier:
@@ -68,6 +71,15 @@ def open_session(command: str, *, quiet: bool) -> Iterator[Session]:
     finally:
         # A signal during the notification cancels the notification only: the command's outcome is decided.
         del received_signals[signals:]
+
+
+@cache
+def _freeze_imported_modules() -> None:
+    """Exclude all objects that exist by now from garbage collection, once per process.
+
+    At exit, Python searches them for unreachable cycles, which takes a third as long as importing them.
+    """
+    gc.freeze()
 
 
 def run_command(

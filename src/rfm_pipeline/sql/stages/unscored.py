@@ -96,10 +96,14 @@ def unscored_sql(spec: QuerySpec, table_of: Callable[[str], str]) -> str:
         unsold = select([f"{ids} AS customer_id"], f"(\n{orders}\n) AS dated\nWHERE reason IN ({reasons})")
         if kept := spec.takes_over.unsold:
             unsold += f"\nUNION ALL\n{select(['customer_id'], kept)}"
-    scored = select(["customer_id"], f"{customers}\nWHERE reason IS NULL")
+    # NOT EXISTS lets DuckDB keep the few customers of `unsold` in memory; NOT IN keeps all customers.
+    scored = select(
+        ["1 AS scored"],
+        f"{customers} AS scored\nWHERE scored.reason IS NULL AND scored.customer_id = unsold.customer_id",
+    )
     return select(
         ["COUNT(DISTINCT customer_id) AS customers"],
-        f"(\n{unsold}\n) AS unsold\nWHERE customer_id NOT IN (\n{scored}\n)",
+        f"(\n{unsold}\n) AS unsold\nWHERE NOT EXISTS (\n{scored}\n)",
     )
 
 
