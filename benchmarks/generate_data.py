@@ -7,7 +7,8 @@ writes the same rows every time. Two shapes:
 shop
     Two lines per order. One order in ten is of a one-time buyer; the others are of a population with few
     heavy and many light buyers. 10 million lines are 5 million orders of 1.2 million customers, and four in
-    ten of these buy once. 1.5 % of the orders have no customer, 2 % of the lines are returns, and 0.1 % cost nothing.
+    ten of these buy once. 1.5 % of the orders have no customer, 2 % of the lines are returns, and 0.1 % cost
+    nothing.
 wholesale
     As in "Online Retail": 21 lines per order, from 1 to 76; a customer is a number, with some five orders; a
     quarter of the orders has none. 10 million lines are 476,000 orders, 357,000 of them of 66,000 customers.
