@@ -14,6 +14,7 @@ from rfm_pipeline.sql.stages.duplicates import lines_cte
 from rfm_pipeline.sql.stages.gaps import RANKED_GAPS, TWICE_MEDIAN_GAP, day_columns, gap_columns, gap_ctes
 from rfm_pipeline.sql.stages.kept_customers import with_kept_customers
 from rfm_pipeline.sql.stages.unscored import (
+    customer_of_line,
     has_customer,
     has_customer_on_day,
     no_amount_reasons,
@@ -195,7 +196,7 @@ def _orders(spec: QuerySpec) -> str:
         order_date = purchases if spec.nets_returns else order_date
     else:
         lines, order_date = "COUNT(*)", _if_bought(spec, "order_date")
-    keys = [f"CASE WHEN {has_customer(spec)} THEN customer_id END AS customer_id"]
+    keys = [f"{customer_of_line(spec)} AS customer_id"]
     customer = []
     if spec.has_refund_lines:
         # The lines of an order are its sale, which has the customer, and its refunds, which have none.
@@ -239,23 +240,21 @@ def _customer_columns(spec: QuerySpec) -> list[str]:
     """Return the columns of the customers; the first two are the keys to group by."""
     dialect, reason = spec.dialect, "reason"
     customer = dialect.id_text("customer_id", spec.kind_of("customer_id"))
+    customer_id = customer if spec.mapping.order_id else f"CASE WHEN {has_customer(spec)} THEN {customer} END"
     if spec.mapping.order_id:
         lines = "SUM(lines)"
         dates = [_if_bought(spec, "first_order_date"), _if_bought(spec, "last_order_date")]
         frequency = f"COUNT({_if_bought(spec, '1')})" if spec.nets_returns else "COUNT(*)"
-        customer_id = customer
         reason = reason_in_order(spec) if reason_is_order(spec) else "reason"
     elif spec.window_moves or spec.segment_map.uses_gap or spec.keeps_orders:
         lines, frequency = "SUM(lines)", "SUM(purchases)"
         bought = "CASE WHEN purchases > 0 THEN order_date END" if spec.nets_returns else "order_date"
         dates = [bought, bought]
-        customer_id = f"CASE WHEN {has_customer(spec)} THEN {customer} END"
     else:
         lines, frequency = "COUNT(*)", f"COUNT({_if_bought(spec, '1')})"
         if spec.mapping.frequency:
             frequency = _sum_of_frequency(spec)
         dates = [_if_bought(spec, "order_date")] * 2
-        customer_id = f"CASE WHEN {has_customer(spec)} THEN {customer} END"
     return [
         f"{customer_id} AS customer_id",
         "reason" if reason == "reason" else f"{reason} AS reason",

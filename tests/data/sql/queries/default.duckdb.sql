@@ -47,7 +47,10 @@ clean AS (
 -- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN customer_id
+      WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id
+    END AS customer_id,
     CASE
       WHEN reason IS NULL THEN order_id
       WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN ' ' || reason

@@ -12,7 +12,10 @@ WITH
 -- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN customer_id
+      WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id
+    END AS customer_id,
     CASE
       WHEN reason IS NULL THEN order_id
       WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN ' ' || reason
@@ -248,7 +251,10 @@ windowed AS (
 -- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN customer_id
+      WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id
+    END AS customer_id,
     CASE
       WHEN reason IS NULL THEN order_id
       WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN ' ' || reason
@@ -580,7 +586,10 @@ WITH
 -- One row per order; excluded lines have one row per reason, with the reason as order_id.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL OR reason IN ('non_positive_amount') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN customer_id
+      WHEN reason IN ('non_positive_amount') THEN customer_id
+    END AS customer_id,
     CASE
       WHEN reason IS NULL THEN order_id
       WHEN reason IN ('non_positive_amount') THEN ' ' || reason
@@ -742,7 +751,10 @@ WITH
 -- One row per order; excluded lines have one row per reason.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL OR reason IN ('non_positive_amount') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN customer_id
+      WHEN reason IN ('non_positive_amount') THEN customer_id
+    END AS customer_id,
     CASE WHEN reason IS NULL THEN order_id END AS order_id,
     reason,
     MIN(order_date) AS first_order_date,
@@ -802,7 +814,10 @@ WITH
 -- One row per order; excluded lines have one row per reason.
 orders AS (
   SELECT
-    CASE WHEN reason IS NULL OR reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id END AS customer_id,
+    CASE
+      WHEN reason IS NULL THEN customer_id
+      WHEN reason IN ('non_positive_quantity', 'non_positive_price') THEN customer_id
+    END AS customer_id,
     CASE WHEN reason IS NULL THEN order_id END AS order_id,
     reason,
     MIN(order_date) AS first_order_date,
