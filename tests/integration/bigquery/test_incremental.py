@@ -327,7 +327,6 @@ def test_the_bytes_of_a_day_are_those_of_the_performance_page(
         )
         assert source / TERABYTE <= 0.01
         shares.append(f"| {lines_per_order} | {source / TERABYTE:.1%} | {day_bytes / full_bytes:.0%} |")
-    assert all(float(share.split("| ")[-1].rstrip(" %|")) <= 15 for share in shares[:3])
+    assert all(float(share.split("| ")[-1].rstrip(" %|")) <= 15 for share in shares)
     page = (ROOT / "docs/contributing/performance.md").read_text(encoding="utf-8").replace(" %", "%")
-    for row in shares:
-        assert row in page
+    assert [row for row in shares if row not in page] == []

@@ -29,13 +29,14 @@ ORDERS: Columns = {
     "order_id": "STRING",
     "order_date": "DATE",
     "reason": "STRING",
+    "late_reason": "STRING",
     "lines": "INT64",
     "amount": "NUMERIC",
 }
 KEPT = "shop.sales.rfm_segments_orders"
 STAGED = "shop.sales.staged_part_orders"
 TABLES: dict[str, Columns] = {
-    KEPT: {**ORDERS, "manifest": "STRING"},
+    KEPT: {**ORDERS, "manifest": "STRING", "kept_order_hash": "INT64"},
     STAGED: ORDERS,
     "shop.sales.lines": {"customer": "STRING", "day": "TIMESTAMP", "_PARTITIONTIME": "TIMESTAMP"},
     "shop.sales.INFORMATION_SCHEMA.PARTITIONS": {

@@ -20,9 +20,10 @@ from rfm_pipeline.errors import WarehouseError
 from rfm_pipeline.sql.query_spec import select
 from rfm_pipeline.warehouse.bigquery import statements
 from rfm_pipeline.warehouse.bigquery.kept_manifest import (
-    CUSTOMER_PREFIX,
     CUSTOMERS_DAY,
     EXCLUDED_DAY,
+    ORDER_HASH,
+    PREFIX,
     KeptCustomers,
     types_of,
 )
@@ -64,11 +65,11 @@ class StagedCustomers(Struct, frozen=True):
     @property
     def added_columns(self) -> dict[str, str]:
         """The columns that they need in the table of kept orders, with their types."""
-        return {f"{CUSTOMER_PREFIX}{name}": type_ for name, type_ in self.types.items()}
+        return {f"{PREFIX}{name}": type_ for name, type_ in self.types.items()}
 
     def insert_sql(self, table: str) -> list[str]:
         """Return the statements that write them to the table of kept orders, given its quoted name."""
-        names = [f"{CUSTOMER_PREFIX}{name}" for name in self.kept.columns]
+        names = [f"{PREFIX}{name}" for name in self.kept.columns]
         return [
             _insert_sql(table, CUSTOMERS_DAY, names, self.kept.columns, self.customers),
             _insert_sql(table, EXCLUDED_DAY, self.kept.excluded, self.kept.excluded, self.excluded),
@@ -145,7 +146,7 @@ def take_over(request: CustomersRequest, source: StagedCustomers | tuple[KeptCus
         kept, rows, excluded = source.kept, source.customers, source.excluded
     else:
         kept, table = source
-        renamed = [f"{CUSTOMER_PREFIX}{name} AS {name}" for name in kept.columns]
+        renamed = [f"{PREFIX}{name} AS {name}" for name in kept.columns]
         rows, excluded = (
             f"(\n{select(columns, table)}\nWHERE part = {statements.date_literal(day)}\n)"
             for columns, day in ((renamed, CUSTOMERS_DAY), (list(kept.excluded), EXCLUDED_DAY))
@@ -164,13 +165,30 @@ def is_later(last_part: date) -> str:
     return f"(part > {statements.date_literal(last_part)} OR part IS NULL)"
 
 
+def hash_of_orders(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the expression of the column `ORDER_HASH`; nothing if the ids of orders are no text.
+
+    Args:
+        columns: Type of each column of the orders, by its name.
+    """
+    if columns.get("order_id") != "STRING":
+        return {}
+    return {ORDER_HASH: f"CASE WHEN {IS_COUNTED} THEN FARM_FINGERPRINT(order_id) END"}
+
+
 def shares_orders(
-    warehouse: BigQueryWarehouse, jobs: JobRunner, table: str, later_orders: str, last_part: date
+    warehouse: BigQueryWarehouse,
+    jobs: JobRunner,
+    table: str,
+    later_orders: str,
+    last_part: date,
+    *,
+    is_hashed: bool,
 ) -> bool:
     """Return whether an order of later partitions also has lines in those up to `last_part`.
 
-    The ids of the orders of all partitions are read without their partitions, which would cost as much; and
-    those of later ones again, which are few.
+    Two orders with one hash are taken for one. The ids of the orders of all partitions are read without their
+    partitions, which would cost as much; and those of later ones again, which are few.
 
     Args:
         warehouse: The warehouse that stages tables.
@@ -178,10 +196,13 @@ def shares_orders(
         table: Quoted name of the table of kept orders, or of the staged orders of all partitions.
         later_orders: SELECT of the orders of later partitions.
         last_part: First day of the last of the earlier partitions.
+        is_hashed: Whether the table has the column `ORDER_HASH`.
     """
-    ids = select(["DISTINCT order_id"], f"(\n{later_orders}\n)\nWHERE {IS_COUNTED}")
+    column = ORDER_HASH if is_hashed else "order_id"
+    new_id = "FARM_FINGERPRINT(order_id)" if is_hashed else "order_id"
+    ids = select([f"DISTINCT {new_id} AS new_id"], f"(\n{later_orders}\n)\nWHERE {IS_COUNTED}")
     warehouse.materialize(_NEW_IDS, ids)
-    found = f"order_id IN (SELECT order_id FROM {warehouse.table(_NEW_IDS)}) AND {IS_COUNTED}"
+    found = f"{column} IN (SELECT new_id FROM {warehouse.table(_NEW_IDS)}) AND {IS_COUNTED}"
     counts = []
     for step, condition in (
         ("find-orders", found),

@@ -17,12 +17,14 @@ from rfm_pipeline.warehouse.bigquery.schema import type_name
 if TYPE_CHECKING:
     from google.cloud.bigquery import Table
 
-FORMAT = 2
+FORMAT = 3
 """Version of the table's layout."""
 MANIFEST_DAY, CUSTOMERS_DAY, EXCLUDED_DAY = (date(1, 1, number) for number in (1, 2, 3))
 """Partitions of the row with the manifest, of the kept customers, and of the excluded lines beside them."""
-CUSTOMER_PREFIX = "kept_"
-"""What the names of the columns of kept customers begin with."""
+PREFIX = "kept_"
+"""What the names of columns that are none of the orders' begin with: those of customers, and `ORDER_HASH`."""
+ORDER_HASH = f"{PREFIX}order_hash"
+"""Column with a hash of the ids of orders that count, if these are text, which takes more bytes."""
 
 
 class KeptCustomers(Struct, frozen=True):
@@ -108,9 +110,7 @@ def order_types_of(table: Table) -> dict[str, str]:
     """Return the type of each column of the orders in the table of kept orders, by its name."""
     types = types_of(table)
     return {
-        name: type_
-        for name, type_ in types.items()
-        if name != "manifest" and not name.startswith(CUSTOMER_PREFIX)
+        name: type_ for name, type_ in types.items() if name != "manifest" and not name.startswith(PREFIX)
     }
 
 

@@ -33,6 +33,7 @@ from rfm_pipeline.warehouse.bigquery import statements
 from rfm_pipeline.warehouse.bigquery.kept_customers import (
     StagedCustomers,
     complete_before,
+    hash_of_orders,
     is_later,
     shares_orders,
     stage_customers,
@@ -221,7 +222,10 @@ class BigQueryKeptOrders:
             return None
         later = self._all_orders(decision, after=kept.last_part)
         has_ids = request.has_order_ids and (partitions.has_null or decision.parts[-1].day > kept.last_part)
-        if has_ids and shares_orders(self._warehouse, self._jobs, orders, later, kept.last_part):
+        is_hashed = decision.why_all is None and bool(hash_of_orders(self._columns))
+        if has_ids and shares_orders(
+            self._warehouse, self._jobs, orders, later, kept.last_part, is_hashed=is_hashed
+        ):
             return None
         self._warehouse.copy_from_destination(StagingTable.PART_ORDERS, later)
         return take_over(request, self._customers or (kept, self._table))
@@ -239,6 +243,7 @@ class BigQueryKeptOrders:
             return
         # An earlier table can have other columns. Until the transaction, the new one has no manifest.
         columns = {**self._columns, "manifest": "STRING"}
+        columns |= dict.fromkeys(hash_of_orders(self._columns), "INT64")
         if self._customers is not None:
             columns |= self._customers.added_columns
         is_clustered = columns["customer_id"] not in _NOT_CLUSTERED
@@ -358,12 +363,13 @@ class BigQueryKeptOrders:
         # If one is not as it was listed, it is unknown which others are not.
         stored = [part for part in decision.read if part.is_settled and not self._is_misread]
         if stored:
-            names = list(self._columns)
+            hashes = hash_of_orders(self._columns)
+            names, read = [*self._columns, *hashes], [*self._columns, *hashes.values()]
             left_out = sorted({part.day for part in decision.read} - {part.day for part in stored})
             is_stored = "part IS NOT NULL"
             if left_out:
                 is_stored += f" AND part NOT IN ({statements.date_list(left_out)})"
-            rows = f"{select(names, str(self._staged))}\nWHERE {is_stored}"
+            rows = f"{select(read, str(self._staged))}\nWHERE {is_stored}"
             changes.append(f"INSERT INTO {self._table} ({', '.join(names)})\n{rows}")
         staged = self._customers if not self._is_misread else None
         changes += staged.insert_sql(self._table) if staged else []
