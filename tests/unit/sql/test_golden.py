@@ -86,6 +86,14 @@ def test_whole_queries_are_the_expected_ones(name: str, dialect: str) -> None:
     assert path.read_text(encoding="utf-8") == query, REGENERATE
 
 
+@pytest.mark.parametrize("question", QUERIES)
+def test_one_statement_reads_the_source(question: str) -> None:
+    """Whatever changes in the source between two statements of a run, BigQuery's snapshot is that of one."""
+    steps = QUERIES[question].pipeline("bigquery", "the_source").steps(str)
+    assert [step.name for step in steps if "the_source" in step.select] == [steps[0].name]
+    assert steps[0].select.count("the_source") == 1
+
+
 def test_every_file_of_golden_sql_is_compared() -> None:
     whole = {GOLDEN_SQL / "queries" / f"{name}.{dialect}.sql" for name, dialect in WHOLE}
     fixtures = {fixture.path for fixture in FIXTURES.values()}
