@@ -107,6 +107,10 @@ class SegmentComparison(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     customers: tuple[dict[str, Any], ...] = ()
 
+    def __repr__(self) -> str:
+        sides = f"{self.a.name} and {self.b.name}"
+        return f"<SegmentComparison: {sides}, {self.same:,} of {self.both:,} customers in the same segment>"
+
     @property
     def both(self) -> int:
         """Number of customers of both sides."""

@@ -229,6 +229,10 @@ class Evaluation(Struct, frozen=True):
     notes: tuple[str, ...]
     stability: tuple[Stability, ...] = ()
 
+    def __repr__(self) -> str:
+        origins = dict.fromkeys(one.as_of.isoformat() for one in self.dates)
+        return f"<Evaluation: {'; '.join(self.configurations)}; as of {', '.join(origins)}>"
+
     @property
     def configurations(self) -> Sequence[str]:
         """Names of the configurations, the run's own first."""
@@ -245,6 +249,19 @@ class Evaluation(Struct, frozen=True):
             for one in self.dates
             for segment in one.segments
         ]
+
+    def score_rows(self) -> list[dict[str, Any]]:
+        """Return one row per date, configuration and score, with its AUC and the interval, for a data frame.
+
+        `auc_low` and `auc_high` are the ends of the 95 % interval. What the data does not give is None.
+        """
+        rows = []
+        for one in self.dates:
+            for score, area in one.aucs.items():
+                low, high = (area and area.interval) or (None, None)
+                ends = {"auc": area and area.value, "auc_low": low, "auc_high": high}
+                rows.append({"as_of": one.as_of, "configuration": one.configuration, "score": score, **ends})
+        return rows
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as `rfm evaluate --json` prints them."""

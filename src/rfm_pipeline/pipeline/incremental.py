@@ -171,7 +171,7 @@ def kept_orders_audit(parts: PartsRead | None, engine: str) -> tuple[Audit, ...]
     seemed = format_count(parts.different, f"{noun} that seemed", f"{noun}s that seemed")
     detail = (
         f"Of {seemed} unchanged, the kept orders were not those of the source. They were read anew; results"
-        " of earlier runs may be wrong, which `rfm backfill --every stored` computes again."
+        " of earlier runs may be wrong, which `rfm run --as-of DATE` computes again, date by date."
     )
     return (Audit(KEPT_ORDERS_AUDIT, "warning", detail),)
 

@@ -17,8 +17,8 @@ from rfm_pipeline.schedule.dst import dst_notes
 from rfm_pipeline.schedule.spec import Rendered, Schedule
 
 TARGETS = ("cron", "systemd", "windows", "kubernetes", "cloud-run", "github-actions", "airflow")
-# Without --timezone these use the machine's time zone; the others use UTC.
-_MACHINE_TIME_TARGETS = ("cron", "systemd", "windows")
+MACHINE_TIME_TARGETS = ("cron", "systemd", "windows")
+"""Schedulers of a machine. Without --timezone they use its time zone; the others use UTC."""
 
 
 def render(target: str, schedule: Schedule) -> Rendered:
@@ -37,7 +37,7 @@ def render(target: str, schedule: Schedule) -> Rendered:
     module = import_module(f"rfm_pipeline.schedule.targets.{target.replace('-', '_')}")
     rendered: Rendered = module.render(schedule)
     rendered = replace(rendered, notes=(*rendered.notes, *_as_of_notes(schedule.arguments)))
-    if schedule.timezone is None and target not in _MACHINE_TIME_TARGETS:
+    if schedule.timezone is None and target not in MACHINE_TIME_TARGETS:
         return rendered
     zone = ZoneInfo(schedule.timezone) if schedule.timezone else None
     return replace(

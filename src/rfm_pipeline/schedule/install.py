@@ -145,7 +145,7 @@ def install_steps(target: str, name: str, rendered: Rendered) -> list[InstallSte
         case "systemd":
             folder = _unit_folder()
             writes = [WriteFile(folder / file.name, file.encoded(), file.text) for file in rendered.files]
-            reload, enable = (tuple(shlex.split(line)) for line in rendered.next_commands)
+            reload, enable = (tuple(shlex.split(line)) for line in rendered.next_commands[-2:])
             # A timer that existed before stays enabled.
             undo = () if (folder / f"{name}.timer").exists() else _disable(name)
             return [*writes, RunCommand(reload), RunCommand(enable, undo=undo)]

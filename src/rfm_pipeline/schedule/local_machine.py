@@ -9,7 +9,7 @@ import zoneinfo
 from pathlib import Path, PureWindowsPath
 
 from rfm_pipeline.errors import UsageError
-from rfm_pipeline.schedule.spec import Image, Program
+from rfm_pipeline.schedule.spec import Image, Program, Schedule
 
 MACHINE_TARGETS = ("cron", "systemd", "windows", "airflow")
 """Schedulers that start the run on a machine, so that paths are paths of that machine."""
@@ -81,6 +81,21 @@ def absolute(path: str, target: str, folder: str = "") -> str:
             f"give all paths as Windows paths, such as {PureWindowsPath(folder) / 'rfm.toml'}.",
         )
     return os.path.abspath(Path(path).expanduser())  # noqa: PTH100 - keeps links, resolves `..`
+
+
+def missing_source_note(schedule: Schedule) -> str | None:
+    """Return a note if the scheduled `rfm run` has no source: no argument, no setting, and no rfm.toml.
+
+    A folder that is not on this machine is not looked into.
+    """
+    folder = Path(schedule.folder)
+    names_source = schedule.arguments != ("run",) or schedule.config or "RFM_SOURCE" in schedule.environment
+    if names_source or not folder.is_dir() or (folder / "rfm.toml").exists():
+        return None
+    return (
+        f"{schedule.folder} has no rfm.toml, so `rfm run` has no source: write one there with"
+        " `rfm init SOURCE`, or name the source, as in -- run orders.csv."
+    )
 
 
 def _has_init(engine: str) -> bool:

@@ -88,6 +88,8 @@ def _open(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnecti
     import duckdb as _package  # noqa: F401
 
     label = f"a {'.'.join(kind)}"
+    if kind == ("pandas", "DataFrame"):
+        frame = _with_index_columns(frame)
     _check_names(frame, kind, label)
     try:
         registered = [_RELATION]
@@ -112,9 +114,10 @@ def _open(frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnecti
         schema = schema_of(connection, _RELATION)
     except duckdb.Error as error:
         reason = str(error).strip().splitlines()[0]
+        column = _unreadable_column(frame, kind, connection)
         raise SourceError(
-            f"DuckDB can't read {label}: {reason}",
-            "convert its columns to dates, numbers or text.",
+            f"DuckDB can't read {f'column {column!r} of ' if column else ''}{label}: {reason}",
+            "convert such columns to dates, numbers or text, or leave them out.",
         ) from error
     if not schema or not rows:
         raise SourceError(
@@ -132,6 +135,33 @@ def release_dataframe(opened: OpenedSource, connection: duckdb.DuckDBPyConnectio
         connection.unregister(registered)
     if _RELATION not in opened.copies:
         connection.execute(f"DROP {'VIEW' if opened.copies else 'TABLE'} {_RELATION}")
+
+
+def _with_index_columns(frame: Any) -> Any:
+    """Return a pandas frame with the named levels of its index as columns, which DuckDB would not read.
+
+    A level without a name, or with the name of a column, is left out.
+    """
+    levels = [name for name in frame.index.names if isinstance(name, str) and name not in frame.columns]
+    return frame.reset_index(level=levels) if levels else frame
+
+
+def _unreadable_column(
+    frame: Any, kind: tuple[str, str], connection: duckdb.DuckDBPyConnection
+) -> str | None:
+    """Return the first column of a pandas or Polars frame that DuckDB can't read; None if it is unknown."""
+    if kind[0] not in {"pandas", "polars"}:
+        return None
+    for name in frame.columns:
+        column = frame[[name]]
+        try:
+            connection.register("column", column if kind[0] == "pandas" else _ArrowStream(column))
+            schema_of(connection, '"column"')
+        except duckdb.Error:
+            return str(name)
+        finally:
+            connection.unregister("column")
+    return None
 
 
 def _has_decimals(frame: Any) -> bool:
@@ -165,7 +195,7 @@ def _check_names(frame: Any, kind: tuple[str, str], label: str) -> None:
     for name in names:
         if not isinstance(name, str):
             raise SourceError(
-                f"The name of column {name!r} of {label} is not text but a {type(name).__name__}.",
+                f"The name of column {name!r} of {label} is not text but of type {type(name).__name__}.",
                 "rename it, as in frame.columns = [...].",
             )
     unique_column_names(names, label)

@@ -106,7 +106,7 @@ def _duplicate_name_error(
     if role is None:
         return SourceError(
             f"{file} has a column {names}: columns {first + 1} and {other + 1}.",
-            "rename one of them in the file; upper and lower case count as the same.",
+            "rename one of them; upper and lower case count as the same.",
         )
     return question(
         "duplicate_column",

@@ -117,10 +117,15 @@ def test_python_gives_the_figures_of_the_command(shop: Path, rfm: Rfm) -> None:
     wanted = rfm("evaluate", shop, *flags, "--json").json
     for name in ("evaluations", "comparisons", "conclusions"):
         assert pd.io.json.ujson_dumps(found[name]) == pd.io.json.ujson_dumps(wanted[name])
-    rows = rfm_pipeline.evaluate(shop, **asked).rows()
-    assert [row["segment"] for row in rows] == [
+    evaluation = rfm_pipeline.evaluate(shop, **asked)
+    assert [row["segment"] for row in evaluation.rows()] == [
         row["segment"] for row in wanted["evaluations"][0]["segments"]
     ]
+    areas = wanted["evaluations"][0]["statistics"]["auc"]
+    assert {row["score"]: row["auc"] for row in evaluation.score_rows()} == {
+        score: area and area["auc"] for score, area in areas.items()
+    }
+    assert repr(evaluation) == "<Evaluation: grid, 5 bins; as of 2024-09-01>"
     with pytest.raises(TypeError, match="unexpected keyword argument 'horizons'"):
         rfm_pipeline.evaluate(shop, horizons="30d")
 

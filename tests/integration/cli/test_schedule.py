@@ -60,6 +60,28 @@ def test_several_files_are_printed_under_their_names_and_written_as_they_are(
     assert printed == f"# shop.service\n{service}\n# shop.timer\n{timer}"
 
 
+@pytest.mark.parametrize(
+    ("flags", "units"), [((), "~/.config/systemd/user"), (("--system",), "/etc/systemd/system")]
+)
+def test_the_next_steps_put_the_units_where_systemd_reads_them(
+    flags: tuple[str, ...], units: str, rfm: Rfm
+) -> None:
+    outcome = rfm("schedule", "systemd", "--program", "/opt/rfm", *flags)
+    assert f"next: install -D -m 644 -t {units} rfm-daily.service rfm-daily.timer\n" in outcome.stderr
+
+
+def test_a_schedule_without_a_source_is_named(rfm: Rfm, tmp_path: Path) -> None:
+    def notes(*arguments: str) -> str:
+        return rfm("schedule", "cron", "--folder", str(tmp_path), *arguments).stderr
+
+    missing = f"{tmp_path} has no rfm.toml"
+    assert missing in notes()
+    assert missing not in notes("--", "run", "orders.csv")
+    assert missing not in notes("--env", "RFM_SOURCE=orders.csv")
+    (tmp_path / "rfm.toml").write_text("source = 'orders.csv'\n")
+    assert missing not in notes()
+
+
 def test_the_windows_task_is_written_in_its_declared_encoding(rfm: Rfm, tmp_path: Path) -> None:
     assert rfm("schedule", "windows", "--program", "C:\\é\\rfm.exe", "--write", ".").code == 0
     written = (tmp_path / "rfm-daily.xml").read_bytes()

@@ -290,8 +290,18 @@ def test_a_large_frame_is_not_copied(pieces: int) -> None:
         (lines().clear(), "The frame, a polars.DataFrame, has no rows.", "look at where it comes from."),
         (
             pd.DataFrame({0: [1], 1: [2]}),
-            "The name of column 0 of a pandas.DataFrame is not text but a int.",
+            "The name of column 0 of a pandas.DataFrame is not text but of type int.",
             "rename it",
+        ),
+        (
+            pd.DataFrame({"x": [1], "month": pd.period_range("2025-01", periods=1, freq="M")}),
+            "DuckDB can't read column 'month' of a pandas.DataFrame",
+            "or leave them out",
+        ),
+        (
+            lines(total=pl.Series([1, 2], dtype=pl.Int128)),
+            "DuckDB can't read column 'total' of a polars.DataFrame",
+            "or leave them out",
         ),
         (
             pd.DataFrame([[1, 2]], columns=["a", "A"]),
@@ -325,6 +335,16 @@ def test_errors_name_arguments_and_not_flags(
     assert "--" not in (error.value.hint or "")
     # Notebooks show the message and the notes of an exception.
     assert [f"hint: {error.value.hint}"] == error.value.__notes__
+
+
+def test_named_levels_of_the_index_are_columns(frame: pd.DataFrame) -> None:
+    expected = rfm.segment(frame).to_pandas()
+    indexed = frame.set_index(["customer_id", "order_id"])
+    pd.testing.assert_frame_equal(rfm.segment(indexed).to_pandas(), expected)
+    assert list(indexed.index.names) == ["customer_id", "order_id"]
+    # A level without a name, or with that of a column, is no column.
+    for index in (frame.index, pd.Index(["x"] * len(frame), name="customer_id")):
+        pd.testing.assert_frame_equal(rfm.segment(frame.set_index(index)).to_pandas(), expected)
 
 
 def test_invalid_settings_are_named(frame: pd.DataFrame) -> None:

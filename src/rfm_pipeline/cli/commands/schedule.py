@@ -162,6 +162,8 @@ def schedule(
 
       rfm schedule wait --at 05:30 -- run sales.csv
     """
+    from msgspec.structs import replace
+
     from rfm_pipeline.cli.render.schedule import (
         confirm_and_execute,
         print_notes,
@@ -169,8 +171,9 @@ def schedule(
         print_rendered_json,
         write_rendered,
     )
-    from rfm_pipeline.schedule import Schedule, render
+    from rfm_pipeline.schedule import MACHINE_TIME_TARGETS, Schedule, render
     from rfm_pipeline.schedule.install import install_steps, removal_steps
+    from rfm_pipeline.schedule.local_machine import missing_source_note
     from rfm_pipeline.schedule.spec import Cloud, Identity
 
     if remove:
@@ -191,6 +194,8 @@ def schedule(
         namespace=namespace, retries=retries, operator=operator, checkout=build,
     )  # fmt: skip
     rendered = render(target, daily)
+    if target in MACHINE_TIME_TARGETS and (note := missing_source_note(daily)):
+        rendered = replace(rendered, notes=(*rendered.notes, note))
     if install:
         if system:
             raise UsageError(

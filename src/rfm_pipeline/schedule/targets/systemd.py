@@ -35,9 +35,14 @@ def render(schedule: Schedule) -> Rendered:
             "without `loginctl enable-linger` a user's timers run only while that user is logged in."
         )
     manager = "systemctl" if schedule.system else "systemctl --user"
+    units = "/etc/systemd/system" if schedule.system else "~/.config/systemd/user"
     return Rendered(
         (File(service, _service(schedule)), File(timer, timer_text)),
-        (f"{manager} daemon-reload", f"{manager} enable --now {timer}"),
+        (
+            f"install -D -m 644 -t {units} {service} {timer}",
+            f"{manager} daemon-reload",
+            f"{manager} enable --now {timer}",
+        ),
         tuple(notes),
     )
 
