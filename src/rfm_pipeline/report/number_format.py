@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NoReturn
 
 from msgspec import Struct, field
 
@@ -28,7 +29,16 @@ def escape_html(text: str) -> str:
     return html.escape(replace_unprintable(text, "\u00a0"))
 
 
-class FormattedNumber(Struct, frozen=True):
+class NotText:
+    """An object that is no text by itself, so that a template names the form that it needs: text or HTML."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} in a template has to be .text or .html")
+
+
+class FormattedNumber(NotText, Struct, frozen=True):
     """A number as text, with the exact value that the page's script formats again in the reader's locale.
 
     Attributes:
@@ -55,7 +65,7 @@ class FormattedNumber(Struct, frozen=True):
         return f"<span{self.attributes}>{text}</span>" if self.kind else text
 
 
-class Phrase(Struct, frozen=True):
+class Phrase(NotText, Struct, frozen=True):
     """Text with numbers in it, which the page's script formats in the reader's locale.
 
     >>> Phrase(("Revenue is ", NumberFormatter().count(1200), ".")).text

@@ -225,7 +225,7 @@ def sections(view: SegmentView, formatter: NumberFormatter) -> Iterator[str]:
     chart = movements_chart(view, formatter)
     largest_moves, moves = _moves_tables(view, formatter)
     if view.data.previous_as_of is None:
-        inner = f"<h3>{chart.title}</h3><p>{chart.summary}</p>"
+        inner = f"<h3>{chart.title}</h3><p>{chart.summary.html}</p>"
         yield f'<section class="card" data-part="movements">{inner}</section>'
     else:
         yield chart_card(chart, moves, layout="wide", beside=largest_moves)

@@ -208,7 +208,7 @@ def test_any_result_has_a_report(name: str, rfm: Rfm, tmp_path: Path) -> None:
     assert_equals_table(data, tmp_path / "rfm.duckdb")
     html = render_page(data, NumberFormatter())
     assert all(f'data-part="{chart}"' in html for chart in CHARTS)
-    assert "There is no earlier result to compare with." in html
+    assert "<p>There is no earlier result to compare with.</p>" in html
     assert ("Total revenue is zero or negative" in html) >= (name == "negative revenue")
 
 
