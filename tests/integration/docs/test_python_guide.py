@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ def test_the_guide_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # Importing scipy and fitting BG/NBD would take most of the time.
+    monkeypatch.setitem(sys.modules, "scipy", None)
     orders = [
         f"c{number % 25},o{number},{date(2025, 1, 1) + timedelta(days=number)},{10 + number * 7 % 90}"
         for number in range(150)
