@@ -115,6 +115,7 @@ RULES = {
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.matrix
+@pytest.mark.slow
 def test_each_line_is_accounted_for_as_in_a_full_run(shop: Path, rfm: Rfm, change: str, rules: str) -> None:
     """In the run after a change, and in those after it, which take its customers over."""
     run = (*RUN, *RULES[rules], "--same-order", "last")

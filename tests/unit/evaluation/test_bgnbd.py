@@ -96,6 +96,7 @@ def by_integral(model: Model, history: History, days: int) -> float:
     ],
 )
 @pytest.mark.parametrize("history", [(0, 0, 1), (0, 0, 100), (1, 30, 200), (7, 150, 160), (40, 300, 365)])
+@pytest.mark.matrix
 def test_the_expected_purchases_are_a_mean_over_the_probability_to_stop(
     a: float, b: float, history: tuple[int, int, int]
 ) -> None:
