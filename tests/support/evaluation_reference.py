@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import optimize, special, stats
 
 REPLICATES, GROUPS, SEED, MIN_BUYERS = 1_000, 256, 20_240_101, 5
 RULES = (
@@ -122,3 +122,64 @@ def intervals(rows: pd.DataFrame, segment: str, unit: int) -> dict[str, Any]:
             "revenue_share_interval": ours[:, 3] / everyone[:, 3],
         }
     return {name: list(np.percentile(one[np.isfinite(one)], [2.5, 97.5])) for name, one in values.items()}
+
+
+def auc_interval(again: Any, score: Any, other: Any = None) -> list[float]:
+    """Return DeLong's 95 % interval of the AUC of a score, or of that AUC less the AUC of another score.
+
+    Each customer who bought again is compared with each who did not; the two placement values of DeLong,
+    DeLong and Clarke-Pearson 1988 are means of these comparisons.
+    """
+    of_bought, of_others = np.zeros(int(again.sum())), np.zeros(int((~again).sum()))
+    for sign, values in ((1, score), (-1, other)):
+        if values is not None:
+            values = np.asarray(values, dtype=float)
+            differences = values[again][:, None] - values[~again][None, :]
+            right = (np.sign(differences) + 1) / 2
+            of_bought += sign * right.mean(axis=1)
+            of_others += sign * right.mean(axis=0)
+    variance = of_bought.var(ddof=1) / len(of_bought) + of_others.var(ddof=1) / len(of_others)
+    half = stats.norm.ppf(0.975) * variance**0.5
+    return [float(of_bought.mean() - half), float(of_bought.mean() + half)]
+
+
+@dataclass(frozen=True)
+class BgNbd:
+    """The BG/NBD model of Fader, Hardie and Lee 2005 with the parameters r, alpha, a and b, in weeks."""
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+
+    @classmethod
+    def fitted(cls, rows: pd.DataFrame) -> BgNbd:
+        """Return the model of maximum likelihood, with gradients by differences of the likelihood."""
+        counted = rows.groupby(["repeats", "recency", "age"]).size().rename("customers").reset_index()
+
+        def loss(logarithms: Any) -> float:
+            return -cls(*np.exp(logarithms)).log_likelihood(counted) / len(rows)
+
+        found = optimize.minimize(loss, np.zeros(4), method="BFGS", jac="3-point", options={"gtol": 1e-8})
+        return cls(*np.exp(found.x))
+
+    def log_likelihood(self, rows: pd.DataFrame) -> float:
+        """Return the logarithm of the likelihood; rows may have a number of `customers`."""
+        r, alpha, a, b = self.r, self.alpha, self.a, self.b
+        x, t_x, age = rows.repeats.to_numpy(), rows.recency.to_numpy() / 7, rows.age.to_numpy() / 7
+        of_rate = special.gammaln(r + x) - special.gammaln(r) + r * np.log(alpha)
+        of_dropout = special.gammaln(a + b) - special.gammaln(b)
+        of_dropout = of_dropout + special.gammaln(b + x) - special.gammaln(a + b + x)
+        alive = (alpha + age) ** -(r + x)
+        stopped = np.where(x > 0, a / np.where(x > 0, b + x - 1, 1) * (alpha + t_x) ** -(r + x), 0)
+        each = of_rate + of_dropout + np.log(alive + stopped)
+        return float((each * rows.get("customers", 1)).sum())
+
+    def expected(self, rows: pd.DataFrame, days: int) -> Any:
+        """Return the expected purchases of each customer in the days after the origin."""
+        r, alpha, a, b, t = self.r, self.alpha, self.a, self.b, days / 7
+        x, t_x, age = rows.repeats, rows.recency / 7, rows.age / 7
+        series = special.hyp2f1(r + x, b + x, a + b + x - 1, t / (alpha + age + t))
+        bought = (a + b + x - 1) / (a - 1) * (1 - ((alpha + age) / (alpha + age + t)) ** (r + x) * series)
+        stopped = (a / (b + x - 1) * ((alpha + age) / (alpha + t_x)) ** (r + x)).where(x > 0, 0)
+        return (bought / (1 + stopped)).to_numpy()
