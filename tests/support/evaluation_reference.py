@@ -131,9 +131,9 @@ def auc_interval(again: Any, score: Any, other: Any = None) -> list[float]:
     DeLong and Clarke-Pearson 1988 are means of these comparisons.
     """
     of_bought, of_others = np.zeros(int(again.sum())), np.zeros(int((~again).sum()))
-    for sign, values in ((1, score), (-1, other)):
-        if values is not None:
-            values = np.asarray(values, dtype=float)
+    for sign, column in ((1, score), (-1, other)):
+        if column is not None:
+            values = np.asarray(column, dtype=float)
             differences = values[again][:, None] - values[~again][None, :]
             right = (np.sign(differences) + 1) / 2
             of_bought += sign * right.mean(axis=1)

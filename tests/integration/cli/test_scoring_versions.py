@@ -14,6 +14,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from rfm_pipeline.config.notifications import WEBHOOK_VARIABLE
+from support.chat_server import run_chat
 from support.cli import Rfm
 from support.databases import database
 from support.paths import TEST_DATA
@@ -63,6 +65,30 @@ def test_moves_across_two_versions_are_due_to_rules_until_the_dates_are_scored_a
     assert rfm("transitions", "--json").json["causes"]["rules"] == 0
     assert rfm("movers", "--json").json["left_out_by_rules"] == 0
     assert not [note for note in rfm("run", SUBSCRIPTIONS, "--json").json["notes"] if "tied" in note]
+
+
+@pytest.mark.slow
+def test_moves_across_two_versions_are_in_no_audience_and_no_digest(
+    destination: Path, rfm: Rfm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(duckdb.connect(str(destination))) as connection:
+        # A digest is due if no run has published in the current week.
+        connection.execute("UPDATE rfm_segments_runs SET finished_at = finished_at - INTERVAL 7 DAY")
+    Path("rfm.toml").write_text('[notify]\ndigest = "weekly"\non = "failure"\n', encoding="utf-8")
+    with run_chat() as chat:
+        monkeypatch.setenv(WEBHOOK_VARIABLE, chat.address)
+        assert rfm("run", SUBSCRIPTIONS, "--quiet").code == 0
+        (message,) = chat.messages
+    moved = rfm("transitions", "--json").json["moved"]
+    assert moved > 0
+    _, growth, slips, _ = message.splitlines()[1:5]
+    assert "gained the most" not in growth
+    expected = f"No customer slipped to a worse segment; 0 rose to a better one; {moved} moves are due to"
+    assert expected in slips
+    ended = rfm("export", "--moved", "* -> *", "--columns", "customer_id", "-o", "audience.csv", "--json")
+    assert ended.code == 0, ended.stderr
+    assert (ended.json["customers"], ended.json["movers"]["left_out_by_rules"]) == (0, moved)
+    assert Path("audience.csv").read_text(encoding="utf-8").split() == ["customer_id"]
 
 
 @pytest.mark.slow
