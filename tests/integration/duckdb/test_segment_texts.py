@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -64,7 +65,10 @@ def one_time_buyers() -> list[Order]:
 
 
 def wholesale() -> list[Order]:
-    """Sixty customers with 20 to 120 orders each, every few days, for large amounts; some have stopped."""
+    """Sixty customers with 20 to 120 orders each, every few days, for large amounts; some have stopped.
+
+    Six more have bought for small amounts for years, a few times, and on the newest day.
+    """
     random = Random(3)
     orders = []
     for number in range(60):
@@ -73,6 +77,9 @@ def wholesale() -> list[Order]:
         while day <= last:
             orders.append((f"w{number}", day, random.randrange(10_000, 900_000)))
             day += timedelta(days=max(1, rhythm + random.randrange(-3, 4)))
+    newest = max(day for _, day, _ in orders)
+    for number in range(6):
+        orders += [(f"small{number}", newest - timedelta(days=140 * ago), 900 + ago) for ago in range(5)]
     return orders
 
 
@@ -210,12 +217,30 @@ def test_a_false_text_is_found(preset: str, rows_of: Callable[[str, str], list[C
 
 
 def test_names_that_mislead_are_told(rows_of: Callable[[str, str], list[Customer]]) -> None:
-    """New Customers of classic and grid are recent customers with few orders for the shop."""
-    for preset in ("classic", "grid"):
-        new = [one for one in rows_of("wholesale", preset) if one.row["segment"] == "New Customers"]
-        assert new
-        assert min(one.row["frequency"] for one in new) > 1
-        assert "New Customers" in " ".join(presets.info(preset).notes)
+    """Where a segment named New has customers who have bought for years, the notes of the preset say so."""
+    misleading = []
+    for preset in SEGMENT_PRESETS:
+        names = {
+            one.row["segment"]
+            for one in rows_of("wholesale", preset)
+            if one.row["segment"].startswith("New")
+            and (one.row["as_of_date"] - one.row["first_order_date"]).days > 365
+        }
+        notes = " ".join(presets.info(preset).notes)
+        assert all(re.search(rf"(^|\. ){name} ", notes) for name in names)
+        misleading += [preset] * len(names)
+    assert misleading == ["classic", "grid", "r-rfm", "shopify"]
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("preset", SEGMENT_PRESETS)
+def test_each_segment_has_customers_in_a_shop(
+    preset: str, rows_of: Callable[[str, str], list[Customer]]
+) -> None:
+    """No text is true only because it is said of nobody."""
+    shops = [shop for shop in SHOPS if shop != "online-retail"]
+    seen = {one.row["segment"] for shop in shops for one in rows_of(shop, preset)}
+    assert seen == {segment.name for segment in segment_map_of(preset).segments}
 
 
 @pytest.mark.slow
