@@ -70,11 +70,14 @@ class Changes(Struct, frozen=True):
         earlier: Totals of the previous result.
         earlier_segments: Revenue by segment of the previous result, as its run recorded it.
         groups: Today's customers; None if the rules of one of the results can't be read by this version.
+        revenue_before: Sum of the monetary values of the result that is as long before the previous one, with
+            its as-of date. None if there is no such result, or none whose revenue can be compared.
     """
 
     earlier: EarlierTotals
     earlier_segments: Mapping[str, Decimal]
     groups: tuple[MoverGroup, ...] | None
+    revenue_before: tuple[date, Decimal] | None = None
 
 
 def collect_changes(
@@ -83,6 +86,8 @@ def collect_changes(
     before: RunRecord,
     now: RunRecord,
     dialect: Dialect,
+    *,
+    day_before: date | None = None,
 ) -> Changes:
     """Query what changed between two results.
 
@@ -92,27 +97,33 @@ def collect_changes(
         before: Record of the previous result.
         now: Record of the current result.
         dialect: The SQL dialect.
+        day_before: As-of date of a result before both, whose revenue is read as well; None for none.
 
     Raises:
         RfmError: If the history can't be read.
     """
+
+    def totals_of(day: date) -> EarlierTotals:
+        (totals,) = rows(earlier_totals_sql(history, day, dialect))
+        return EarlierTotals(
+            day,
+            totals["customers"],
+            Decimal(totals["revenue"] or 0),
+            int(totals["due"] or 0),
+            Decimal(totals["revenue_at_risk"] or 0),
+        )
+
     assert before.as_of_date is not None  # an active result has a date
-    (totals,) = rows(earlier_totals_sql(history, before.as_of_date, dialect))
-    earlier = EarlierTotals(
-        before.as_of_date,
-        totals["customers"],
-        Decimal(totals["revenue"] or 0),
-        int(totals["due"] or 0),
-        Decimal(totals["revenue_at_risk"] or 0),
-    )
+    earlier = totals_of(before.as_of_date)
+    revenue_before = (day_before, totals_of(day_before).revenue) if day_before else None
     statistics = before.statistics
     by_segment = {figures.segment: figures.revenue for figures in statistics.segments} if statistics else {}
     try:
         snapshots = (scored_snapshot(before), scored_snapshot(now))
     except RfmError:
-        return Changes(earlier, by_segment, None)
+        return Changes(earlier, by_segment, None, revenue_before)
     select = mover_groups_sql(history, *snapshots, dialect)
-    return Changes(earlier, by_segment, tuple(map(_group, rows(select))))
+    return Changes(earlier, by_segment, tuple(map(_group, rows(select))), revenue_before)
 
 
 def _group(row: Mapping[str, Any]) -> MoverGroup:

@@ -14,6 +14,7 @@ from rfm_pipeline.config.segment_map import Segment
 from rfm_pipeline.errors import DestinationError
 from rfm_pipeline.report.changes import Changes, collect_changes
 from rfm_pipeline.report.periods import Periods, choose_dates, collect_periods
+from rfm_pipeline.report.spending import Spending, date_as_long_before, has_comparable_totals
 from rfm_pipeline.results.destination import Destination
 from rfm_pipeline.results.run_history import DestinationState, previous_date
 from rfm_pipeline.results.run_record import RunRecord
@@ -129,6 +130,7 @@ class ReportData(Struct, frozen=True):
         changes: What changed since the previous result; None without one.
         to: The destination in the form that `--to` takes; None if the result is at none.
         edited: The as-of dates whose rows are not those that their runs published.
+        has_spending: Whether the growth of the revenue since the previous result is what customers spent.
     """
 
     label: str
@@ -144,6 +146,27 @@ class ReportData(Struct, frozen=True):
     changes: Changes | None = None
     to: str | None = None
     edited: tuple[date, ...] = ()
+    has_spending: bool = False
+
+    @property
+    def spending(self) -> Spending | None:
+        """What customers spent since the previous result.
+
+        None without one, or if the difference says something else: with a time window, if customers are gone,
+        or if the source or its columns changed.
+        """
+        if self.changes is None or not self.has_spending:
+            return None
+        earlier = self.changes.earlier
+        return Spending((self.as_of - earlier.as_of).days, self.revenue - earlier.revenue)
+
+    @property
+    def spending_before(self) -> Spending | None:
+        """What customers spent in as long a time before; None if no result tells, or without `spending`."""
+        if self.changes is None or not self.has_spending or self.changes.revenue_before is None:
+            return None
+        earlier, (day, revenue) = self.changes.earlier, self.changes.revenue_before
+        return Spending((earlier.as_of - day).days, earlier.revenue - revenue)
 
     @property
     def customers(self) -> int:
@@ -198,7 +221,8 @@ def dates_read(source: ReportSource, as_of: date | None) -> tuple[date, ...]:
     if as_of is None or as_of not in source.runs:
         return ()
     days = [day for day in source.runs if day <= as_of]
-    return tuple(sorted({*choose_dates(days), *days[-2:]}))
+    long_before = date_as_long_before(days, as_of, days[-2]) if len(days) > 1 else None
+    return tuple(sorted({*choose_dates(days), *days[-2:], *([long_before] if long_before else ())}))
 
 
 def collect_report_data(source: ReportSource, top_customers: int) -> ReportData:
@@ -235,20 +259,26 @@ def collect_report_data(source: ReportSource, top_customers: int) -> ReportData:
         thresholds = _spend_thresholds(values, top_customers)
         select = top_sql(source.result, thresholds, top_customers, dialect)
         listed = tuple(TopCustomer(**row) for row in source.rows(select))
+    periods = collect_periods(source.rows, source.history, runs, dialect)
+    moves = _moves(source, previous_as_of) if previous_as_of else ()
     return ReportData(
         source.label,
         as_of,
         run,
-        collect_periods(source.rows, source.history, runs, dialect),
+        periods,
         previous_as_of,
         _segments(run, score_groups),
         score_groups,
         values,
-        _moves(source, previous_as_of) if previous_as_of else (),
+        moves,
         listed,
         _changes(source, previous_as_of, run) if previous_as_of else None,
         source.to,
         source.edited,
+        previous_as_of is not None
+        and not periods.has_window
+        and has_comparable_totals(runs, as_of, previous_as_of)
+        and all(move.after is not None for move in moves),
     )
 
 
@@ -282,8 +312,13 @@ def _moves(source: ReportSource, previous_as_of: date) -> tuple[SegmentMove, ...
 
 def _changes(source: ReportSource, previous_as_of: date, run: RunRecord) -> Changes:
     assert source.history is not None  # it holds the previous result
-    before = source.runs[previous_as_of]
-    return collect_changes(source.rows, source.history, before, run, dialect_of(source.engine))
+    before, as_of = source.runs[previous_as_of], run.as_of_date
+    assert as_of is not None  # an active result has a date
+    day = date_as_long_before(source.runs, as_of, previous_as_of)
+    if day and not has_comparable_totals(source.runs, previous_as_of, day):
+        day = None
+    dialect = dialect_of(source.engine)
+    return collect_changes(source.rows, source.history, before, run, dialect, day_before=day)
 
 
 def _spend_thresholds(values: Sequence[ValueGroup], limit: int) -> dict[str, Decimal]:

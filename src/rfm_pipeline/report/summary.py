@@ -11,8 +11,10 @@ from rfm_pipeline.report.changes import Changes, MoverGroup
 from rfm_pipeline.report.data import ReportData
 from rfm_pipeline.report.number_format import FormattedNumber, NumberFormatter, Phrase
 from rfm_pipeline.report.segment_view import SegmentTotals, SegmentView
+from rfm_pipeline.report.spending import Spending
 
 Parts = tuple[str | FormattedNumber, ...]
+_NOW_AND_BEFORE = 2
 
 
 def summary_sentences(data: ReportData, formatter: NumberFormatter) -> tuple[Phrase, Phrase, Phrase]:
@@ -35,14 +37,55 @@ def _growth(data: ReportData, formatter: NumberFormatter) -> Parts:
         bought = "customer has bought for" if data.customers == 1 else "customers have bought for"
         return ("This is the first result: ", customers, f" {bought} ", revenue, ".")
     earlier = data.changes.earlier
-    by_revenue, by_customers = data.revenue - earlier.revenue, data.customers - earlier.customers
-    return (
-        f"Since {earlier.as_of}, revenue ",
-        *_change(formatter.whole(abs(by_revenue)), by_revenue, earlier.revenue, formatter),
-        " to ", revenue, " and the number of customers ",
+    by_customers = data.customers - earlier.customers
+    of_customers = (
+        "the number of customers ",
         *_change(formatter.count(abs(by_customers)), by_customers, earlier.customers, formatter),
-        " to ", customers, *_largest_gain(data, formatter), ".",
+        " to ", customers,
     )  # fmt: skip
+    spent = data.spending
+    if spent is not None and spent.revenue >= 0:
+        days = formatting.format_count(spent.days, "day")
+        return (
+            f"In the {days} since {earlier.as_of}, customers spent ", formatter.whole(spent.revenue),
+            *_compared(spent, data.spending_before, formatter), "; ", *of_customers,
+            *_largest_spender(data, formatter), ".",
+        )  # fmt: skip
+    # What left a window, was returned or is read in another way hides what came in: only totals compare.
+    total = "revenue in the time window" if data.periods.has_window else "total revenue"
+    by_revenue = data.revenue - earlier.revenue
+    return (
+        f"Since {earlier.as_of}, {total} ",
+        *_change(formatter.whole(abs(by_revenue)), by_revenue, earlier.revenue, formatter),
+        " to ", revenue, " and ", *of_customers, *_largest_gain(data, formatter), ".",
+    )  # fmt: skip
+
+
+def _compared(spent: Spending, before: Spending | None, formatter: NumberFormatter) -> Parts:
+    """Return how much more or less was spent than in as long a time before; nothing if that is unknown."""
+    if before is None or before.revenue < 0:
+        return ()
+    days = formatting.format_count(before.days, "day")
+    if not before.revenue:
+        return (f", and nothing in the {days} before",) if spent.revenue else ()
+    difference = spent.revenue - before.revenue
+    if not difference:
+        return (f", as much as in the {days} before",)
+    more = "more" if difference > 0 else "less"
+    share = formatter.share(abs(difference), before.revenue)
+    return (", ", share, f" {more} than the ", formatter.whole(before.revenue), f" of the {days} before")
+
+
+def _largest_spender(data: ReportData, formatter: NumberFormatter) -> Parts:
+    """Return the segment whose customers spent most since the previous result; nothing if it is unknown."""
+    periods = data.periods.periods
+    if len(periods) < _NOW_AND_BEFORE or periods[-2].as_of != data.previous_as_of:
+        return ()
+    revenue = periods[-1].revenue or {}
+    name = max(revenue, key=lambda name: revenue[name], default=None)
+    if name is None or revenue[name] <= 0:
+        return ()
+    return (f"; {name} spent the most, ", formatter.whole(revenue[name]))
 
 
 def _change(

@@ -86,7 +86,7 @@ def assert_sentences_have_the_figures_of_movers(data: ReportData, rfm: Rfm) -> N
         now, before = before, now
     whole = NumberFormatter().whole
     grown = Decimal(now["revenue"]) - Decimal(before["revenue"])
-    assert f"Since 2024-08-31, revenue grew by {whole(grown).text} (" in growth
+    assert growth.startswith(f"In the 30 days since 2024-08-31, customers spent {whole(grown).text}; ")
     movers = rfm("movers", "--json").json
     slipped = movers["by_reason"]["slipped"]
     assert f"{slipped['customers']} customers slipped" in slips
