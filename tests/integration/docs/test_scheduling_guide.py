@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rfm_pipeline.config.destination_location import BigQueryDestinationLocation
+from rfm_pipeline.config.loader import load_configuration
+from rfm_pipeline.config.source_location import BigQueryTable
 from rfm_pipeline.schedule import TARGETS
 from rfm_pipeline.schedule.spec import USER_ID
 from support.cli import Rfm
+from support.markdown import blocks
 from support.paths import ROOT
 
 TEXT = (ROOT / "docs" / "guides" / "scheduling.md").read_text(encoding="utf-8")
@@ -58,11 +62,20 @@ def test_documented_containers_start_with_an_init_process() -> None:
     assert all("docker run --rm --init" in line for line in lines), lines
 
 
-def test_the_mounted_key_is_the_one_that_the_variable_names() -> None:
-    (block,) = (block for block in BLOCKS if "docker run" in block)
-    words = shlex.split(block)
+@pytest.mark.parametrize("page", ["README.md", "docs/guides/scheduling.md"])
+def test_a_run_on_bigquery_without_a_scheduler_is_one_command(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    commands = [line for block in blocks("sh", text) for line in block.replace("\\\n", " ").splitlines()]
+    (words,) = (
+        shlex.split(line) for line in commands if line.startswith("docker run ") and "RFM_SOURCE" in line
+    )
     variables = dict(value.split("=", 1) for word, value in pairwise(words) if word == "-e")
     (volume,) = (value for word, value in pairwise(words) if word == "-v")
     assert variables.keys() == {"RFM_SOURCE", "RFM_TO", "GOOGLE_APPLICATION_CREDENTIALS"}
-    assert volume.endswith(f":{variables['GOOGLE_APPLICATION_CREDENTIALS']}:ro")
-    assert f"UID {USER_ID}" in TEXT
+    key = variables.pop("GOOGLE_APPLICATION_CREDENTIALS")
+    assert volume.endswith(f":{key}:ro")
+    assert words[-1] == "rfm-pipeline", "without a command, the image starts a run"
+    settings = load_configuration({}, environ=variables, folder=Path("/nonexistent")).settings
+    assert isinstance(settings.source, BigQueryTable)
+    assert isinstance(settings.to, BigQueryDestinationLocation)
+    assert f"UID {USER_ID}" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,17 @@ def test_a_rerun_gives_the_same_rows_and_changes_nothing_else(orders: Path, rfm:
         {name: value for name, value in row.items() if name != "run_id"} for row in before[day(20)]
     ]
     assert current(file) == shown
+
+
+def test_a_run_as_of_yesterday_is_recorded_by_its_date_which_repeats_it(orders: Path, rfm: Rfm) -> None:
+    file, a_day = orders.parent / "rfm.duckdb", timedelta(days=1)
+    first = datetime.now(UTC).date() - a_day
+    run_ok(rfm, "run", orders, "--as-of", "yesterday")
+    ((as_of, rows),) = history(file).items()
+    assert first.isoformat() <= as_of <= (datetime.now(UTC).date() - a_day).isoformat()
+    run_ok(rfm, "run", orders, "--as-of", as_of)
+    assert history(file) == {as_of: rows}
+    assert [run["as_of_date"].isoformat() for run in runs(file)] == [as_of, as_of]
 
 
 @pytest.mark.guarantee("equal-scores")

@@ -24,6 +24,7 @@ COLUMNS = {
     "user_pseudo_id": "STRING",
     "ecommerce": "STRUCT<transaction_id STRING, purchase_revenue FLOAT64>",
 }
+TABLE = {"events_*": {**COLUMNS, "_TABLE_SUFFIX": "STRING"}}
 SETTINGS = {"preset": ["ga4", "classic"], "since": "2024-01-03", "as_of": "2024-01-31"}
 
 
@@ -60,9 +61,31 @@ def test_each_purchase_counts_once_and_todays_table_is_left_out() -> None:
     relation = prune_partitions("`events_*`", shards.partition, spec.mapping, spec.settings, bigquery)
     assert "_TABLE_SUFFIX >= '20240102'" in relation
     query = question.pipeline("bigquery", relation).query()
-    table = {"events_*": {**COLUMNS, "_TABLE_SUFFIX": "STRING"}}
-    rows = GoogleSql.load().execute(query, table, {"events_*": EVENTS})
+    rows = GoogleSql.load().execute(query, TABLE, {"events_*": EVENTS})
     assert {row["customer_id"]: (row["frequency"], row["monetary"]) for row in rows} == {
         "ann": (2, Decimal("11.75")),
         "bob": (1, Decimal(20)),
+    }
+
+
+@pytest.mark.parametrize(("timezone", "day"), [("UTC", date(2024, 1, 3)), ("Asia/Tokyo", date(2024, 1, 4))])
+def test_the_microseconds_of_an_event_can_be_the_order_date(timezone: str, day: date) -> None:
+    settings = {
+        **SETTINGS,
+        "columns": {"ordered_at": "event_timestamp"},
+        "date_format": "epoch_us",
+        "timezone": timezone,
+    }
+    question = Question(COLUMNS, settings=settings, today=date(2024, 1, 31))
+    # At 15:00 UTC a day begins in Tokyo; the last microsecond before it is of the day before.
+    begin = 1_704_294_000_000_000
+    times = {"ann": begin, "bob": begin - 1}
+    events = [
+        {**event("20240103", user, f"T{user}", 5.0), "event_timestamp": at} for user, at in times.items()
+    ]
+    query = question.pipeline("bigquery", "`events_*`").query()
+    rows = GoogleSql.load().execute(query, TABLE, {"events_*": events})
+    assert {row["customer_id"]: row["last_order_date"] for row in rows} == {
+        "ann": day,
+        "bob": date(2024, 1, 3),
     }
