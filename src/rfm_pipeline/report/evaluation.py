@@ -23,7 +23,7 @@ _Interval = tuple[float, float]
 _HINT = "`rfm evaluate SOURCE --json > evaluation.json` writes one."
 _AUC = (
     "AUC: the share of pairs of a customer who bought again and one who did not, in which the first has the"
-    " higher score; 0.5 is chance. ± is a 95 % interval."
+    " higher score; 0.5 is chance. ± is a 95\u00a0% interval."
 )
 _SCORES = {
     "map": "Segments",
@@ -161,8 +161,8 @@ def _summary(evaluation: EvaluationFile, newest: EvaluatedDate, formatter: Numbe
 
 def _segments(one: EvaluatedDate, formatter: NumberFormatter) -> str:
     headings = (
-        "Segment", "Customers", "Bought again", "95 %", "Lift", "Orders each", "Revenue each", "95 %",
-        "of revenue",
+        "Segment", "Customers", "Bought again", "95\u00a0%", "Lift", "Orders each", "Revenue each",
+        "95\u00a0%", "of revenue",
     )  # fmt: skip
     rows: list[list[TableCell]] = [
         [
@@ -220,7 +220,7 @@ def _number(value: float | None) -> FormattedNumber:
 
 
 def _percent(share: float | None) -> FormattedNumber:
-    return DASH if share is None else FormattedNumber(f"{100 * share:.1f} %")
+    return DASH if share is None else FormattedNumber(f"{100 * share:.1f}\u00a0%")
 
 
 def _percents(interval: _Interval | None) -> FormattedNumber:

@@ -65,14 +65,16 @@ def _segments_table(view: SegmentView, formatter: NumberFormatter) -> str:
         ("Segment", "Customers", "of all", "Revenue", "of all", "At risk"),
         ("---", *["---:"] * 5),
     ]
-    for segment in view.segments:
-        totals = view.totals_by_segment[segment.name]
+    totals = [view.totals_by_segment[segment.name] for segment in view.segments]
+    revenues = formatter.column([group.revenue for group in totals])
+    at_risk = formatter.column([group.revenue_at_risk for group in totals])
+    for segment, group, revenue, risk in zip(view.segments, totals, revenues, at_risk, strict=True):
         numbers: tuple[FormattedNumber, ...] = (
-            formatter.count(totals.customers),
-            formatter.share(totals.customers, data.customers),
-            formatter.whole(totals.revenue),
-            formatter.share(totals.revenue, data.revenue),
-            formatter.whole(totals.revenue_at_risk),
+            formatter.count(group.customers),
+            formatter.share(group.customers, data.customers),
+            revenue,
+            formatter.share(group.revenue, data.revenue),
+            risk,
         )
         rows.append((escape_markdown(segment.name), *(number.text for number in numbers)))
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

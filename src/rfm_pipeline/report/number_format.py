@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NoReturn
 
@@ -104,8 +105,17 @@ class NumberFormatter(Struct, frozen=True):
         """Format an amount without decimals, or with two below 1,000, for sentences and totals."""
         if abs(value) < _WHOLE:
             return self.money(value)
-        digits = f"{abs(value).quantize(Decimal(1), ROUND_HALF_UP, WIDE):,}"
-        return FormattedNumber(self._signed(digits, value), "whole", money(value))
+        return self._rounded(value)
+
+    def column(self, values: Sequence[Decimal]) -> list[FormattedNumber]:
+        """Format the amounts of a table's column with one number of decimals: none if one reaches 1,000.
+
+        >>> [number.text for number in NumberFormatter().column([Decimal("999.5"), Decimal(20000)])]
+        ['1,000', '20,000']
+        """
+        if any(abs(value) >= _WHOLE for value in values):
+            return [self._rounded(value) for value in values]
+        return [self.money(value) for value in values]
 
     def short(self, value: Decimal) -> FormattedNumber:
         """Format an amount in few characters, for a label: `8.9M`."""
@@ -142,6 +152,10 @@ class NumberFormatter(Struct, frozen=True):
         exact = WIDE.divide(Decimal(part), Decimal(whole)).quantize(Decimal("0.000001"), ROUND_HALF_UP, WIDE)
         text = formatting.format_percent(part, whole).replace(" ", "\u00a0").replace("-", "−")
         return FormattedNumber(text, "share", f"{exact:f}")
+
+    def _rounded(self, value: Decimal) -> FormattedNumber:
+        digits = f"{abs(value).quantize(Decimal(1), ROUND_HALF_UP, WIDE):,}"
+        return FormattedNumber(self._signed(digits, value), "whole", money(value))
 
     def _signed(self, digits: str, value: Decimal) -> str:
         currency = self.settings.currency

@@ -74,7 +74,7 @@ def _grid_table(view: SegmentView, formatter: NumberFormatter) -> str:
 def _concentration_table(view: SegmentView, formatter: NumberFormatter) -> str:
     revenue = view.totals.revenue
     rows: list[list[TableCell]] = [
-        [f"top {top} %", formatter.money(amount), formatter.share(amount, revenue)]
+        [f"top {top}\u00a0%", formatter.money(amount), formatter.share(amount, revenue)]
         for top, amount in charts.top_shares(view)
     ]
     return html_table("Revenue of the customers who spent the most", ("Customers", "Revenue", "Share"), rows)
@@ -96,7 +96,8 @@ def _trend_table(view: SegmentView, formatter: NumberFormatter) -> str:
     ]
     has_window = view.data.periods.has_window
     headings = ("As of", "Customers", "Revenue in the window" if has_window else "Revenue of the period")
-    return html_table("Customers and revenue by period", headings, rows)
+    # The headings are long: on a phone, three columns do not fit either.
+    return html_table("Customers and revenue by period", headings, rows, "many")
 
 
 def _moves_tables(view: SegmentView, formatter: NumberFormatter) -> tuple[str, str]:

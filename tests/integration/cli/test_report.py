@@ -80,6 +80,9 @@ def test_markdown_has_the_sentences_and_commands_and_no_customer(rfm: Rfm, shop:
     assert len(re.findall(r"^- ", text, re.MULTILINE)) == 3
     assert "    rfm export --reason due --segment " in text
     assert re.search(r"^\| Champions \| \d+ \| [\d.]+\u00a0% \| £", text, re.MULTILINE)
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if " | £" in line]
+    for column in (3, 5):
+        assert len({row[column].count(".") for row in rows}) == 1, rows
     assert not re.search(r"\bc\d{3}\b", text)
     assert mode(shop / "week.md") != 0o600
     assert not (shop / "report.html").exists()
@@ -276,7 +279,7 @@ def test_an_evaluation_is_a_section_of_the_page(rfm: Rfm, shop: Path) -> None:
     _, _, section = page.partition("What segments are worth")
     for segment in newest["segments"]:
         if segment["customers"]:
-            assert f"{100 * segment['bought_again_share']:.1f} %" in section
+            assert f"{100 * segment['bought_again_share']:.1f}\u00a0%" in section
     for sentence in ended.json["conclusions"]:
         assert sentence in html.unescape(section)
     assert rfm("report", "--quiet").code == 0
