@@ -39,7 +39,8 @@ def cohorts_card(periods: Periods, formatter: NumberFormatter) -> str:
     )
     heads = f'<th scope="col">First order until</th><th scope="col" class="n">Customers</th>{columns}'
     return (
-        f'<section class="card wide"><h3>Cohorts</h3><p class="summary">{note}</p>'
+        f'<section class="card wide"><h3>Cohorts</h3><p class="summary">{note}'
+        ' <span class="swipe">The table scrolls sideways.</span></p>'
         f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}"><table class="cohorts fixed">'
         f"<caption>{caption}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>"
     )

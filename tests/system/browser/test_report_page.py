@@ -119,13 +119,40 @@ def test_axe_finds_no_violation(chromium: Browser, report: Path, scheme: Any, wi
             assert opened.axe_violations() == []
 
 
-@pytest.mark.parametrize("width", [320, 375, 768, 1280, 1920])
-def test_the_page_fits_the_screen_width(chromium: Browser, report: Path, width: int) -> None:
-    with open_page(chromium, report, viewport={"width": width, "height": 800}) as opened:
+def test_the_page_fits_the_screen_width(chromium: Browser, rfm: Rfm, folder: Path) -> None:
+    # Without a time window, so that there are cohorts: 12 months of them.
+    source, page = write_orders(folder / "all_orders.csv"), folder / "cohorts.html"
+    dates = ("--from", "2024-01-31", "--until", "2024-12-31", "--every", "month")
+    for command in (
+        ("backfill", source, *dates, "--to", "duckdb:cohorts.duckdb", "--quiet"),
+        (
+            "run",
+            source,
+            "--as-of",
+            "2024-12-31",
+            "--to",
+            "duckdb:cohorts.duckdb",
+            "--quiet",
+            "--report",
+            page,
+        ),
+    ):
+        finished = rfm(*command)
+        assert finished.code == 0, finished.stderr
+    with open_page(chromium, page) as opened:
         opened.open_all()
-        assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
-        if width >= 1280:
-            assert opened.page.evaluate(_CUT_TABLES) == []
+        for width in (320, 375, 768, 1280, 1440, 1920):
+            opened.page.set_viewport_size({"width": width, "height": 800})
+            assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+            cut = opened.page.evaluate(_CUT_TABLES)
+            if width >= 1280:
+                assert cut == [], width
+            elif width == 375:
+                # Each row of the other tables becomes a list. The cohorts scroll, and say so.
+                assert [label.partition(",")[0] for label in cut] == [
+                    "Share of each cohort that bought again"
+                ]
+            assert opened.page.locator(".swipe").is_visible() == (width <= 600)
 
 
 def test_the_printed_page_fits_the_paper_width(chromium: Browser, report: Path) -> None:
