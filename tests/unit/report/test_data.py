@@ -102,6 +102,15 @@ def test_totals_of_online_retail_equal_the_table(rfm: Rfm, tmp_path: Path, onlin
 
 
 @pytest.mark.slow
+def test_the_page_of_online_retail_is_below_600_kilobytes(
+    rfm: Rfm, tmp_path: Path, online_retail: Path
+) -> None:
+    publish(rfm, online_retail, "--preset", "grid", "--as-of", "2011-11-10")
+    publish(rfm, online_retail, "--preset", "grid", "--report", tmp_path / "report.html")
+    assert 100_000 < (tmp_path / "report.html").stat().st_size < 600_000
+
+
+@pytest.mark.slow
 def test_totals_of_cdnow_equal_the_table(rfm: Rfm, tmp_path: Path, cdnow_orders: Path) -> None:
     publish(rfm, cdnow_orders, "--preset", "grid")
     data = report_data()
