@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rfm_pipeline.common import formatting
 from rfm_pipeline.evaluation.result import Comparison, DateEvaluation
 from rfm_pipeline.evaluation.statistics import AucDifference
 
@@ -34,16 +35,19 @@ def _sentence(one: str, other: str, differences: Sequence[AucDifference | None])
         return f"{capital} is not compared with {other}: no date has the figures for it."
     better = sum(difference.sign > 0 for difference in known)
     worse = sum(difference.sign < 0 for difference in known)
-    any_date, each_date = (
-        ("on the one date", "on the one date")
-        if count == 1
-        else (f"on any of {count} dates", f"on each of {count} dates")
-    )
+    without = len(differences) - count
+    any_date, each_date = (f"on any of {count} dates", f"on each of {count} dates")
+    if count == 1:
+        any_date = each_date = "on the one date with figures" if without else "on the one date"
+    elif without:
+        any_date, each_date = f"{any_date} with figures", f"{each_date} with figures"
+    missing = f" ({formatting.format_count(without, 'date')} without)" if without else ""
     if not better and not worse:
-        return f"No difference is shown between {one} and {other} {any_date}."
+        return f"No difference is shown between {one} and {other} {any_date}{missing}."
     if count in (better, worse):
         which = "better" if better else "worse"
-        return f"{capital} separates those who bought again {which} than {other} {each_date}."
+        return f"{capital} separates those who bought again {which} than {other} {each_date}{missing}."
     parts = [(better, "better"), (worse, "worse"), (count - better - worse, "no difference shown")]
     found = ", ".join(f"{what} on {number}" for number, what in parts if number)
-    return f"{capital} against {other}: {found} of {count} dates, which may be chance."
+    dates = f"{count} dates{' with figures' if without else ''}{missing}"
+    return f"{capital} against {other}: {found} of {dates}, which may be chance."

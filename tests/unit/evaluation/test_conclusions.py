@@ -42,6 +42,34 @@ def evaluation(number: int, difference: AucDifference | None) -> DateEvaluation:
                 " dates, which may be chance."
             ),
         ),
+        (
+            [None, BETTER, None],
+            (
+                "The map of x separates those who bought again better than that of classic on the one date"
+                " with figures (2 dates without)."
+            ),
+        ),
+        (
+            [WORSE, None, WORSE],
+            (
+                "The map of x separates those who bought again worse than that of classic on each of 2 dates"
+                " with figures (1 date without)."
+            ),
+        ),
+        (
+            [None, EQUAL, UNKNOWN],
+            (
+                "No difference is shown between the map of x and that of classic on any of 2 dates with"
+                " figures (1 date without)."
+            ),
+        ),
+        (
+            [BETTER, None, WORSE],
+            (
+                "The map of x against that of classic: better on 1, worse on 1 of 2 dates with figures"
+                " (1 date without), which may be chance."
+            ),
+        ),
         ([None], "The map of x is not compared with that of classic: no date has the figures for it."),
     ],
 )
