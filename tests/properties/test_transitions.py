@@ -182,3 +182,57 @@ def test_a_move_by_the_usual_gap_alone_is_due_to_time() -> None:
         if row["cause"]
     }
     assert moved["time"] == ("Active", "Slipping")
+
+
+def moves(made: Orders, **options: Any) -> dict[tuple[str | None, str | None, str | None], int]:
+    """Return the customers by segments and cause, from EARLIER, day 152, to day 182.
+
+    A customer is in `New` up to 60 days after the first order in the window of 120 days; of the others, those
+    with the upper frequency score are in `Often`.
+    """
+    new = {"segment": "New", "first_order_days": "<=60"}
+    segments = {"rules": [new, {"segment": "Often", "f": 2}], "fallback": "Seldom"}
+    ends = (
+        question(made, day, segments=segments, window="120 days", **options)
+        for day in (EARLIER, EARLIER + timedelta(days=30))
+    )
+    counted_moves = between(*ends)
+    assert counted_moves is not None
+    return {
+        (row["earlier_segment"], row["later_segment"], row["cause"]): row["customers"]
+        for row in counted_moves.rows
+    }
+
+
+def test_of_customers_who_ordered_those_moved_by_it_who_would_not_have_moved_without() -> None:
+    edges = {"recency": [30], "frequency": [2], "monetary": [1000]}
+    fixed = {"bins": 2, "method": "fixed", **{name: {"edges": values} for name, values in edges.items()}}
+    orders_of = {
+        # The third order moves customer 0; without it, customer 1 would be in Seldom in place of Often.
+        0: [70, 80, 170],
+        1: [100, 101, 170],
+        # Customer 2 orders and would have ceased to be New without.
+        2: [100, 170],
+        # Customer 3 ceases to be New without an order.
+        3: [100, 110],
+        # Three orders of customer 4 leave the window. The history has totals only, so that a customer who
+        # ordered as well moved by behaviour.
+        4: [40, 45, 50, 100, 170],
+    }
+    made = [(customer, day, 10) for customer, days in orders_of.items() for day in days]
+    assert moves(made, scoring=fixed) == {
+        ("Seldom", "Often", "behaviour"): 1,
+        ("New", "Often", "behaviour"): 1,
+        ("New", "Seldom", "time"): 2,
+        ("Often", "Seldom", "behaviour"): 1,
+    }
+
+
+def test_a_customer_who_ordered_less_than_others_moved_by_edges() -> None:
+    """Customer 0 has most orders and orders again; then four others have more, and the edge is higher."""
+    made = [(0, day, 10) for day in (70, 110, 120, 170)]
+    made += [(customer, day, 10) for customer in range(1, 5) for day in (70, 160, 161, 162, 163, 164)]
+    assert moves(made, scoring={"bins": 2, "method": "quantile"}) == {
+        ("Seldom", "Often", "behaviour"): 4,
+        ("Often", "Seldom", "edges"): 1,
+    }
