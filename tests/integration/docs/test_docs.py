@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
@@ -32,6 +33,7 @@ from support.cli import Rfm
 from support.databases import empty_database
 from support.markdown import README, blocks
 from support.paths import ROOT
+from support.reference import effective_edges, segment_of
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 BIGQUERY = (ROOT / "docs" / "guides" / "bigquery.md").read_text(encoding="utf-8")
@@ -183,6 +185,43 @@ def test_the_output_in_getting_started_is_of_a_run(rfm: Rfm, online_retail: Path
     beginning, end = shown.split("\n...\n")
     assert printed[: len(beginning.splitlines())] == beginning.splitlines()
     assert end.splitlines() == [line for line in printed if line.startswith("Published")]
+
+
+@pytest.mark.slow
+def test_the_figures_in_getting_started_are_those_of_the_reference(online_retail: Path) -> None:
+    kept = "CustomerID IS NOT NULL AND Quantity > 0 AND UnitPrice > 0"
+    with empty_database() as connection:
+        customers = connection.execute(
+            "SELECT DATE '2011-12-09' - MAX(InvoiceDate)::DATE, COUNT(DISTINCT InvoiceNo),"
+            " CAST(1000000 * SUM(CAST(UnitPrice AS DECIMAL(18, 6)) * Quantity) AS BIGINT)"
+            f" FROM read_parquet('{online_retail}') WHERE {kept} GROUP BY CustomerID"
+        ).fetchall()
+    columns = list(zip(*customers, strict=True))
+    days, orders = (effective_edges(column, 4) for column in columns[:2])
+    # The amounts have no ties at the thresholds, where the reference would take long to find that out.
+    money = [sorted(columns[2])[-(-len(customers) * share // 4) - 1] for share in (1, 2, 3)]
+    low, mid, high = (f"{Decimal(edge) / 1_000_000:,.2f}" for edge in money)
+    scores = [
+        f"4 up to {days[0]} days {orders[2] + 1} orders and more above {high}",
+        f"3 {days[0] + 1} to {days[1]} days {orders[1] + 1} to {orders[2]} orders above {mid} to {high}",
+        f"2 {days[1] + 1} to {days[2]} days {orders[1]} orders above {low} to {mid}",
+        f"1 {days[2] + 1} days and more {orders[0]} order up to {low}",
+    ]
+    assert " ".join(scores) in " ".join(GETTING_STARTED.split())
+    total = sum(columns[2])
+    revenues: dict[str, list[int]] = defaultdict(list)
+    for recency, frequency, monetary in customers:
+        r = 4 - sum(edge < recency for edge in days)
+        f = 1 + sum(edge < frequency for edge in orders)
+        m = 1 + sum(edge < monetary for edge in money)
+        revenues[segment_of(presets.load_preset("classic")["segments"], r, f, m)].append(monetary)
+    for name in ("Champions", "Loyal Customers", "Potential Loyalists"):
+        (shown,) = re.findall(
+            rf"^{name} +([\d,]+) +([\d.]+) % +([\d,.]+) +([\d.]+) %", GETTING_STARTED, re.MULTILINE
+        )
+        count, revenue = len(revenues[name]), sum(revenues[name])
+        shares = f"{100 * count / len(customers):.1f}", f"{100 * revenue / total:.1f}"
+        assert shown == (f"{count:,}", shares[0], f"{Decimal(revenue) / 1_000_000:,.2f}", shares[1])
 
 
 def heading_anchors(text: str) -> set[str]:
