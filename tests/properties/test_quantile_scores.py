@@ -120,11 +120,14 @@ def test_small_multisets_are_scored_as_defined(bins: int) -> None:
 @max_examples(60)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=60), st.sampled_from(BINS), st.randoms())
 def test_scores_do_not_depend_on_scale_or_order(values: list[int], bins: int, random: Random) -> None:
-    _, _, scores = best_first(bins, values)
-    shuffled = list(zip(values, scores, strict=True))
+    """Orders and money are scaled and shifted; days, which have no unit of their own, are shifted."""
+    r, f, m = best_first(bins, values)
+    shuffled = list(zip(values, r, f, m, strict=True))
     random.shuffle(shuffled)
-    assert best_first(bins, [value for value, _ in shuffled])[2] == [score for _, score in shuffled]
-    assert best_first(bins, [1000 * value + 7 for value in values])[2] == scores
+    mixed, *expected = map(list, zip(*shuffled, strict=True))
+    assert list(best_first(bins, mixed)) == expected
+    scaled, _ = scorer(bins)([(value + 7, 3 * value + 1, 1000 * value + 7) for value in values])
+    assert scaled == list(zip(r, f, m, strict=True))
 
 
 @max_examples(60)

@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -72,6 +73,17 @@ def rows_of(file: str | Path) -> pd.DataFrame:
         return connection.execute(f"SELECT * FROM read_csv('{file}', all_varchar = true)").df()
 
 
+def kappa(pairs: Mapping[tuple[str, str], int]) -> float:
+    """Return Cohen's kappa from the number of customers of each pair of segments."""
+    total, same = sum(pairs.values()), sum(number for (a, b), number in pairs.items() if a == b)
+    sizes: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+    for pair, number in pairs.items():
+        for size, name in zip(sizes, pair, strict=True):
+            size[name] += number
+    chance = sum(sizes[0][name] * sizes[1][name] for name in sizes[0]) / total**2
+    return (same / total - chance) / (1 - chance)
+
+
 # Configurations
 
 
@@ -95,18 +107,40 @@ def test_two_configurations_are_compared_as_two_runs_are(shop: Path, rfm: Rfm) -
     same = sum(number for (one, other), number in found.items() if one == other)
     assert result["agreement"]["same_segment"] == same
     assert result["agreement"]["share"] == same / len(a)
-    sizes = [Counter(), Counter()]  # type: ignore[var-annotated]
-    for pair, number in found.items():
-        for side in (0, 1):
-            sizes[side][pair[side]] += number
-    chance = sum(sizes[0][name] * sizes[1][name] for name in sizes[0]) / len(a) ** 2
-    assert result["agreement"]["kappa"] == pytest.approx((same / len(a) - chance) / (1 - chance), abs=1e-12)
+    assert result["agreement"]["kappa"] == pytest.approx(kappa(found), abs=1e-12)
     assert result["columns"]["r_score"] == sum(a.r_score != b.r_score.reindex(a.index))
     assert result["columns"]["segment"] == len(a) - same
     for name in ("a", "b"):
         assert Decimal(result[name]["revenue"]) == sum(map(Decimal, a.monetary))
     tables = rfm("compare", "classic.csv", "grid.csv", "--json").json
     assert sorted(tables["flows"], key=str) == sorted(result["flows"], key=str)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", [("method", "ntile"), ("bins", "6")])
+def test_a_method_or_a_number_of_bins_alone_is_compared_as_two_runs_are(
+    changed: tuple[str, str], shop: Path, rfm: Rfm, tmp_path: Path
+) -> None:
+    with (tmp_path / "rfm.toml").open("a", encoding="utf-8") as file:
+        file.write(
+            '[scoring]\nbins = 4\n[segments]\nfallback = "Others"\n'
+            '[[segments.rules]]\nsegment = "Best"\nr = ">=3"\nf = ">=3"\n'
+            '[[segments.rules]]\nsegment = "Big"\nm = ">=3"\n'
+        )
+    name, value = changed
+    for file_name, flags in (("a", ()), ("b", (f"--{name}", value))):
+        out = ("-o", f"{file_name}.csv", "--to", f"duckdb:{file_name}.duckdb")
+        assert rfm("run", shop, *flags, *out, "--quiet").code == 0
+    result = rfm("compare", shop, "--with", f"{name}={value}", "--json").json
+    a, b = (rows_of(file).set_index("customer_id") for file in ("a.csv", "b.csv"))
+    pairs = Counter(zip(a.segment, b.segment.reindex(a.index), strict=True))
+    assert any(one != other for one, other in pairs)
+    assert {(flow["a"], flow["b"]): flow["customers"] for flow in result["flows"]} == pairs
+    assert result["agreement"]["kappa"] == pytest.approx(kappa(pairs), abs=1e-12)
+    scores = ("r_score", "f_score", "m_score")
+    assert [result["columns"][each] for each in scores] == [
+        sum(a[each] != b[each].reindex(a.index)) for each in scores
+    ]
 
 
 @pytest.mark.slow

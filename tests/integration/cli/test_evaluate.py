@@ -14,6 +14,7 @@ import pytest
 import rfm_pipeline
 from rfm_pipeline.common.installation import extra_hint
 from rfm_pipeline.evaluation.evaluate import NO_SCIPY
+from rfm_pipeline.evaluation.stability import DimensionStability
 from support.cli import Rfm
 from support.orders import refused
 
@@ -148,6 +149,27 @@ def test_without_scipy_all_but_bg_nbd_is_computed_and_said(
 
 
 @pytest.mark.slow
+def test_a_shop_without_dropout_is_told_with_the_figures(rfm: Rfm, tmp_path: Path) -> None:
+    """Each of 60 customers orders at a steady pace to the end."""
+    random = Random(8)
+    lines = []
+    for number in range(60):
+        day = random.randrange(30)
+        while day < 400:
+            lines.append(f"c{number},{START + timedelta(days=day)},5")
+            day += 10 + 3 * (number % 10) + random.randrange(8)
+    (tmp_path / "o.csv").write_text("\n".join(["customer_id,date,amount", *lines]), encoding="utf-8")
+    asked = ("evaluate", "o.csv", "--as-of", "2024-10-01", "--horizon", "20d")
+    output = rfm(*asked, "--json").json
+    note = "BG/NBD as of 2024-10-01: no sign that customers stop for good (a / b near 0)"
+    assert note in output["notes"]
+    assert note in " ".join(rfm(*asked).stdout.split())
+    statistics = output["evaluations"][0]["statistics"]
+    assert statistics["bg_nbd"]["has_dropout"] is False
+    assert statistics["auc"]["bg_nbd"] is not None
+
+
+@pytest.mark.slow
 def test_where_nobody_bought_again_nothing_is_claimed(rfm: Rfm, tmp_path: Path) -> None:
     lines = [f"c{number},{START + timedelta(days=number)},5" for number in range(60)]
     (tmp_path / "o.csv").write_text("\n".join(["customer_id,date,amount", *lines]), encoding="utf-8")
@@ -240,6 +262,44 @@ def test_too_many_bins_are_told_with_the_number_that_would_do(rfm: Rfm, tmp_path
     shown = " ".join(rfm("evaluate", "o.csv", *flags).stdout.split())
     assert sentence in shown
     assert "Segment Customers Resampled Day earlier Day later" in shown
+
+
+def bins_stability(folder: Path, customers: int, bins: int) -> DimensionStability:
+    """Return the stability of the recency of customers who last ordered on days of their own."""
+    lines = [f"c{number},{START + timedelta(days=number % 300)},5" for number in range(customers)]
+    lines.append(f"late,{START + timedelta(days=400)},5")
+    (folder / "o.csv").write_text("\n".join(["customer_id,date,amount", *lines]), encoding="utf-8")
+    rules = [{"segment": "Recent", "r": bins}]
+    (stability,) = rfm_pipeline.evaluate(
+        folder / "o.csv",
+        horizon="30d",
+        as_of=START + timedelta(days=320),
+        stability=True,
+        settings={"scoring": {"bins": bins}, "segments": {"rules": rules, "fallback": "Others"}},
+    ).stability
+    return stability.dimensions[0]
+
+
+@pytest.mark.slow
+def test_bins_whose_scores_few_customers_keep_are_too_many(tmp_path: Path) -> None:
+    found = bins_stability(tmp_path, 200, 10)
+    assert (found.dimension, found.empty_scores) == ("recency", ())
+    assert found.resampled < 0.9
+    enough = found.enough_bins
+    assert enough is not None
+    assert found.sentence() == (
+        f"10 bins are too many for recency: {100 * found.resampled:.0f} % keep their score under resampling;"
+        f" {enough} would do."
+    )
+    assert not bins_stability(tmp_path, 200, enough).has_too_many_bins
+    assert bins_stability(tmp_path, 200, enough + 1).has_too_many_bins
+
+
+def test_with_few_customers_no_number_of_bins_would_do(tmp_path: Path) -> None:
+    found = bins_stability(tmp_path, 5, 3)
+    assert (found.empty_scores, found.enough_bins, found.has_too_many_bins) == ((), None, True)
+    assert found.resampled < 0.9
+    assert found.sentence().endswith(" keep their score under resampling; no number of bins would do.")
 
 
 def test_fixed_edges_do_not_depend_on_the_customers_and_ntile_is_not_resampled(

@@ -50,9 +50,33 @@ def test_the_newest_day_scores_best_with_every_preset(
         rows = connection.execute(
             "SELECT recency_days, frequency, monetary, r_score, f_score, m_score FROM rfm_segments"
         ).fetchall()
-    best = Configuration(flags={"preset": [preset]}).settings.scoring.bins
+    scoring = Configuration(flags={"preset": [preset]}).settings.scoring
+    best = scoring.bins
     assert {row[3] for row in rows if row[0] == min(row[0] for row in rows)} == {best}
+    for position in range(3):
+        values = [row[position] for row in rows]
+        worst = max(values) if position == 0 else min(values)
+        if scoring.dimensions[position].method != "quantile":
+            continue
+        if len(set(values)) > 1:
+            assert {row[3 + position] for row in rows if row[position] == worst} == {1}
+        else:
+            # One value is the newest day, and the fewest orders and the least money.
+            assert {row[3 + position] for row in rows} == {best if position == 0 else 1}
     by_values = {row[:3]: row[3:] for row in rows}
     assert all(by_values[row[:3]] == row[3:] for row in rows)
     ranked = sorted(rows)
     assert all(better[3] >= worse[3] for better, worse in pairwise(ranked))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shop", ["equal", "one"])
+def test_a_run_says_that_a_dimension_with_one_value_tells_nothing(
+    shop: str, rfm: Rfm, tmp_path: Path
+) -> None:
+    (tmp_path / "orders.csv").write_text(SHOPS[shop], encoding="utf-8")
+    ended = rfm("run", "orders.csv")
+    assert ended.code == 0, ended.stderr
+    said = " ".join(ended.stdout.split())
+    for dimension in ("recency", "frequency", "monetary"):
+        assert f"all customers have one {dimension} score, which tells nothing" in said.lower()

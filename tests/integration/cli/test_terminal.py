@@ -13,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -115,6 +116,19 @@ def test_a_terminal_gets_colours_and_a_progress_line_that_is_erased(orders: Path
     assert seen.stderr.startswith("\x1b[?25l")
     assert "\x1b[?25h" in seen.stderr
     assert "next: `rfm report` writes it as a page" in COLOUR.sub("", seen.stderr.rpartition("\x1b[2K")[2])
+
+
+@pytest.mark.slow
+def test_an_evaluation_shows_each_date_on_a_progress_line_that_is_erased(tmp_path: Path) -> None:
+    days = [date(2024, 1, 1) + timedelta(days=7 * number) for number in range(40)]
+    lines = [f"c{number % 9},{day},5" for number, day in enumerate(days)]
+    (tmp_path / "o.csv").write_text("\n".join(["customer_id,date,amount", *lines]), encoding="utf-8")
+    seen = on_terminals(tmp_path, "evaluate", "o.csv", "--horizon", "60d", "--as-of", "2024-06-30")
+    assert seen.code == 0
+    assert "As of 2024-06-30 (2 of 2)" in COLOUR.sub("", seen.stderr)
+    assert seen.stderr.startswith("\x1b[?25l")
+    assert "\x1b[?25h" in seen.stderr
+    assert "As of" not in seen.stderr.rpartition("\x1b[2K")[2]
 
 
 @pytest.mark.matrix
