@@ -127,17 +127,18 @@ def intervals(rows: pd.DataFrame, segment: str, unit: int) -> dict[str, Any]:
 def auc_interval(again: Any, score: Any, other: Any = None) -> list[float]:
     """Return DeLong's 95 % interval of the AUC of a score, or of that AUC less the AUC of another score.
 
-    Each customer who bought again is compared with each who did not; the two placement values of DeLong,
-    DeLong and Clarke-Pearson 1988 are means of these comparisons.
+    The placement values of DeLong, DeLong and Clarke-Pearson 1988 are by midranks, as Sun and Xu 2014 have
+    them: a customer's rank among all, less the rank among those with the same outcome.
     """
     of_bought, of_others = np.zeros(int(again.sum())), np.zeros(int((~again).sum()))
     for sign, column in ((1, score), (-1, other)):
         if column is not None:
             values = np.asarray(column, dtype=float)
-            differences = values[again][:, None] - values[~again][None, :]
-            right = (np.sign(differences) + 1) / 2
-            of_bought += sign * right.mean(axis=1)
-            of_others += sign * right.mean(axis=0)
+            ranks = stats.rankdata(values)
+            below = ranks[again] - stats.rankdata(values[again])
+            above = len(of_bought) - (ranks[~again] - stats.rankdata(values[~again]))
+            of_bought += sign * below / len(of_others)
+            of_others += sign * above / len(of_bought)
     variance = of_bought.var(ddof=1) / len(of_bought) + of_others.var(ddof=1) / len(of_others)
     half = stats.norm.ppf(0.975) * variance**0.5
     return [float(of_bought.mean() - half), float(of_bought.mean() + half)]
