@@ -234,6 +234,23 @@ def test_views_and_wildcard_tables_are_sources(bigquery_shop: Shop, rfm: Rfm, pr
         assert ended.json["rows"]["read"] == 11
 
 
+def test_a_table_of_a_catalog_is_a_source(bigquery_shop: Shop, rfm: Rfm, proxy: Proxy) -> None:
+    bigquery_shop.create_table()
+    # The emulator has no catalogs, and as in BigQuery, the API has no metadata of their tables.
+    catalog = f"`{PROJECT}`.`lake`.`sales`.`orders`"
+    proxy.rewrites.append((re.escape(catalog), bigquery_shop.name("orders")))
+    source, to = f"bigquery://{PROJECT}.lake.sales.orders", ("--to", bigquery_shop.destination)
+    access = rfm("check", source, *to, "--json").json["access"]
+    assert all(permission["granted"] for permission in access["permissions"])
+    ended = rfm("run", source, *to, "--json")
+    assert ended.code == 0, ended.stderr
+    assert [row[:3] for row in bigquery_shop.published_rows()] == [row[:3] for row in EXPECTED_ROWS]
+    assert len([sql for sql in proxy.statements if catalog in sql]) == 1
+    sentence, hint = refused(rfm("run", source.replace("orders", "nowhere"), *to))
+    assert sentence.startswith(f"{PROJECT}.lake.sales.nowhere can't be read: ")
+    assert hint == "check its name."
+
+
 DATED_LINES = (
     "SELECT customer_id, order_id, SAFE_CAST(order_date AS DATE) AS order_date, unit_price AS amount"
     f" FROM ({ORDER_LINES}) WHERE order_id <> 'E1'"
