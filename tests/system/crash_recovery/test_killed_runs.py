@@ -87,8 +87,8 @@ class KilledRun:
 
     def sampled_lines(self, lines: int) -> range:
         """Return the lines to kill the run at, of all that it has."""
-        # Of a publish to Parquet, the lines before and after the commit; those of the run are the same.
-        return range(31, lines + 1, 60) if self._to == "rfm.duckdb" else range(lines - 190, lines, 65)
+        # Of a publish to Parquet, few lines before and after the commit; those of the run are the same.
+        return range(31, lines + 1, 60) if self._to == "rfm.duckdb" else range(lines // 2, lines, lines // 7)
 
     def start(self) -> subprocess.Popen[str]:
         """Start the run in an interpreter of its own."""
