@@ -128,11 +128,11 @@ def compare(workload: Workload, contenders: Sequence[str], rounds: int, folder: 
                     before.restore(name, scratch)
                     arguments = command(contender, pythons[name], before.source, scratch, workload.memory)
                     took, log = measure(arguments, scratch, environ)
-                    if turn == first:
+                    if turn == first and contender.computes_customers:
                         totals[name] = totals_of(contender, scratch)
                     if turn:
                         measured[name].append(took)
-                        if contender.script is None and name == contenders[0]:
+                        if contender.is_run and name == contenders[0]:
                             steps.append(steps_of(log, took.wall_s))
                 report_progress(
                     f"{workload.name}, {f'round {turn}' if turn else 'warm-up'}: {name} {took.wall_s:.2f} s"

@@ -31,6 +31,7 @@ class Contender:
             `monetary`; NULL for those that it defines otherwise.
         settings: DuckDB settings, `NAME=VALUE`; empty for DuckDB's defaults.
         options: Further options of `rfm`.
+        computes_customers: Whether it writes a result with a row per customer.
     """
 
     name: str
@@ -40,6 +41,12 @@ class Contender:
     reads: str = "customer_id, last_order_date, frequency, monetary"
     settings: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    computes_customers: bool = True
+
+    @property
+    def is_run(self) -> bool:
+        """Whether it is `rfm run`, whose log has its steps."""
+        return self.script is None and self.computes_customers
 
 
 _FLOOR_SETTINGS = (
@@ -68,6 +75,12 @@ CONTENDERS = {
             "`rfm run --incremental --to FILE.parquet`: reads new files only, and keeps the orders of all",
             None,
             options=("--incremental",),
+        ),
+        Contender(
+            "rfm-evaluate",
+            "`rfm evaluate --json`: scores customers on four dates, and counts what they bought in 90 days",
+            None,
+            computes_customers=False,
         ),
         Contender(
             "floor",
@@ -116,6 +129,8 @@ def command(contender: Contender, python: str, source: Path, folder: Path, memor
     result = folder / contender.result
     if contender.script is None:
         rfm = Path(sys.executable).with_name("rfm")
+        if not contender.computes_customers:
+            return [str(rfm), "evaluate", str(source), "--json"]
         return [str(rfm), "run", str(source), "--to", str(result), *contender.options, "--log-format", "json"]
     source = source / "*.parquet" if source.is_dir() else source
     script = SCRIPTS / contender.script
@@ -195,6 +210,14 @@ WORKLOADS = {
             "shop",
             10_000_000,
             adds_day=True,
+        ),
+        Workload(
+            "evaluate",
+            "10 million lines, customers scored on four dates",
+            ("rfm-evaluate", "rfm-parquet"),
+            "shop",
+            10_000_000,
+            rounds=3,
         ),
         Workload(
             "100m",
@@ -278,6 +301,11 @@ def _start_s(results: Results) -> float | None:
     return float(steps["Start and end of the process"]["seconds"] - took["import duckdb"]["wall_s"])
 
 
+def _evaluation(results: Results) -> float:
+    """Return the time of an evaluation on four dates relative to that of four runs."""
+    return float(results["evaluate"]["ratios"]["rfm-evaluate/rfm-parquet"] / 4)
+
+
 def _growth(results: Results) -> float | None:
     if "100m" not in results:
         return None
@@ -294,6 +322,7 @@ GOALS = (
     Goal("10m", "to a new DuckDB file / the usual query", "rfm-duckdb/usual", 0.9),
     Goal("csv", "to Parquet / the floor from the same CSV", "rfm-parquet/floor", 1.5),
     Goal("next-day-10m", "incremental / the usual query", "rfm-incremental/usual", 0.4),
+    Goal("evaluate", "four dates / four runs", _evaluation, 1.5),
     Goal("100m", "to Parquet / the usual query", "rfm-parquet/usual", 1.0),
     Goal("100m", "peak memory, GB", _peak_gb("100m", "rfm-parquet"), 6),
     Goal("next-day-100m", "incremental / the usual query", "rfm-incremental/usual", 0.2),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
@@ -414,63 +413,10 @@ def test_the_changelog_names_every_command() -> None:
 # Performance
 
 
-def measured(work: str) -> Any:
-    """Return the recorded measurements of a workload."""
-    return json.loads((ROOT / "benchmarks" / "results" / f"{work}.json").read_text(encoding="utf-8"))
-
-
-def test_the_figures_of_the_performance_page_are_the_measured_ones() -> None:
-    changed = subprocess.run(
-        ["git", "diff", "--quiet", "HEAD", "--", "benchmarks/results"], cwd=ROOT, check=False
-    )
-    if changed.returncode == 1:
-        pytest.skip("benchmarks/results has new measurements, which the page does not quote yet")
-    rows = [
-        [cell.strip(" *`") for cell in line.strip("|").split("|")]
-        for line in PERFORMANCE.splitlines()
-        if line.startswith("|")
-    ]
-    ten, contenders = measured("10m"), measured("10m")["contenders"]
-    for name, begins in {
-        "floor": "the floor:", "polars": "Polars", "usual": "DuckDB, the usual", "rfm": "rfm run",
-        "pandas": "pandas", "pymc-marketing": "pymc-marketing",
-    }.items():  # fmt: skip
-        (row,) = [row for row in rows if row[0].startswith(begins)]
-        ratio = ten["ratios"][f"{name}/rfm"] if name != "rfm" else 1.0
-        assert float(row[1]) == pytest.approx(contenders[name]["wall_s"], abs=0.051)
-        assert float(row[2]) == pytest.approx(ratio, abs=0.051)
-    for work, begins in {
-        "real": "541,909", "1m": "1 million", "wholesale": "10 million lines, 21", "10m": "10 million, two",
-        "csv": "the same as CSV", "100m": "100 million", "1b": "1 billion",
-    }.items():  # fmt: skip
-        result = measured(work)
-        (row,) = [row for row in rows if row[0].startswith(begins.replace(" lines", ""))]
-        run = result["contenders"]["rfm"]
-        tolerance = 0.51 if run["wall_s"] > 10 else 0.051
-        assert float(row[2].removesuffix(" s")) == pytest.approx(run["wall_s"], abs=tolerance)
-        assert float(row[3].removesuffix(" GB")) == pytest.approx(run["peak_mb"] / 1000, abs=0.051)
-    for work in ("real", "wholesale", "1m", "10m", "csv", "100m"):
-        (row,) = [row for row in rows if row[0] == work]
-        ratios = measured(work)["ratios"]
-        shown = [ratios["stored/floor"], ratios["rfm/floor"], ratios["rfm/stored"]]
-        assert [float(cell) for cell in row[1:]] == pytest.approx(shown, abs=0.0051)
-    scans, rests = zip(*(scan_and_rest_s(work) for work in ("1b", "100m")), strict=True)
-    growth = [(scans[0] + rests[0]) / (scans[1] + rests[1]), scans[0] / scans[1], rests[0] / rests[1]]
-    page = " ".join(PERFORMANCE.split())
-    numbers = r"([\d.]+) times"
-    quoted = re.search(
-        f"took {numbers} as long per line as .*?: the scan {numbers},.*? follow {numbers}", page
-    )
-    assert quoted is not None
-    # The larger workload has ten times as many lines.
-    assert [float(figure) for figure in quoted.groups()] == pytest.approx(
-        [factor / 10 for factor in growth], abs=0.051
-    )
-
-
-def scan_and_rest_s(work: str) -> tuple[float, float]:
-    """Return the seconds of the step that scans the source, and of all steps that follow it."""
-    steps = {name: step["seconds"] for name, step in measured(work)["steps"].items()}
-    index = list(steps).index("Reading, cleaning and measuring")
-    scan, *rest = list(steps.values())[index:]
-    return scan, sum(rest)
+def test_the_tables_of_measurements_are_the_recorded_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    report = import_module("report")
+    results = report.saved(ROOT / "benchmarks" / "results")
+    assert {"start-up", "real", "10m", "next-day-10m", "evaluate"} <= results.keys()
+    assert report.with_tables(PERFORMANCE, results) == PERFORMANCE
+    assert report.page_of(results) == (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
