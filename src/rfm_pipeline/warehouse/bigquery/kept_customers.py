@@ -34,24 +34,24 @@ if TYPE_CHECKING:
     from rfm_pipeline.warehouse.bigquery.warehouse import BigQueryWarehouse
 
 _COMPLETE_AFTER, _RESTATED_FOR = timedelta(days=3), timedelta(days=92)
-"""Time from the end of a partition until it is taken for complete: at least, and at most.
+"""Shortest and longest time from the end of a partition until the partition counts as complete.
 
-In between, those are complete that are older than each one that was written to since the run before, as some
-pipelines write the last weeks anew every day. If a complete one changes, all customers are computed, until a
-run has read all partitions.
+Some pipelines write the partitions of the last weeks anew every day. So a partition between the two limits
+counts as complete only if it is older than all partitions that were written since the previous run. If a
+complete partition changes, runs compute all customers until a run has read all partitions.
 """
 IS_COUNTED = "reason IS NULL AND late_reason IS NULL"
 """Condition that a row of kept orders is not excluded."""
 _CUSTOMERS, _EXCLUDED, _NEW_IDS = "complete_customers", "complete_excluded", "new_order_ids"
 _MARK = "'not an order'"
-"""What the column `manifest` has, so that the rows are not taken for orders."""
+"""Value of the column `manifest` in these rows, which tells them from orders."""
 
 
 class StagedCustomers(Struct, frozen=True):
-    """Customers that a run has computed to keep them.
+    """Customers that a run has computed and will keep.
 
     Attributes:
-        kept: What they are of.
+        kept: The partitions whose orders the customers have, as the manifest records them.
         types: Type of each column of the customers, by its name.
         customers: Quoted name of the staged table of the customers.
         excluded: Quoted name of the staged table of the excluded lines.

@@ -28,10 +28,10 @@ ORDER_HASH = f"{PREFIX}order_hash"
 
 
 class KeptCustomers(Struct, frozen=True):
-    """What the kept customers are of.
+    """The partitions whose orders the kept customers have, as the manifest records them.
 
     Attributes:
-        key: What they depend on beside the orders.
+        key: Key of what the customers depend on besides the orders.
         last_part: First day of the last partition whose orders they have.
         parts: Number of these partitions.
         last_day: Date of the newest of these orders.
